@@ -1,0 +1,1 @@
+//! The access graph: grant expansion and its rollback.

@@ -1,0 +1,1 @@
+//! The sync file: page log, formats, one store boundary.

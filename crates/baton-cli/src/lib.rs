@@ -1,0 +1,1 @@
+//! The baton command: explore, compare and export sync files.

@@ -1,0 +1,1 @@
+//! What a connector is, and the HTTP client that every connector shares.

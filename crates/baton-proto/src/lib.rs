@@ -1,0 +1,1 @@
+//! Wire types, protobuf-JSON and the Any registry of the Baton formats.

@@ -1,0 +1,1 @@
+//! Turns a connector into a program: flags, environment, logs, progress, exit codes.

@@ -1,0 +1,1 @@
+//! The sync engine: phases, bounded concurrency, resume, sealing.

@@ -1,0 +1,219 @@
+//! Workspace rules. Each test names the rule; the table of allowed
+//! dependencies is the crate map of `ARCHITECTURE.md` as data.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// Who may depend on whom (normal dependencies). A crate that is missing here
+/// fails the test, so that a new one has to be placed on the map first.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("baton-proto", &[]),
+    ("baton-c1z", &["baton-proto"]),
+    ("baton-access", &["baton-proto", "baton-c1z"]),
+    ("baton-connector", &["baton-proto"]),
+    (
+        "baton-sync",
+        &[
+            "baton-proto",
+            "baton-c1z",
+            "baton-access",
+            "baton-connector",
+        ],
+    ),
+    (
+        "baton-runtime",
+        &[
+            "baton-proto",
+            "baton-c1z",
+            "baton-access",
+            "baton-connector",
+            "baton-sync",
+        ],
+    ),
+    (
+        "baton-atlassian",
+        &[
+            "baton-connector",
+            "baton-proto",
+            "baton-runtime",
+            "atlassian-sim",
+        ],
+    ),
+    ("atlassian-sim", &[]),
+    ("baton-cli", &["baton-c1z", "baton-access", "baton-proto"]),
+    ("tidy", &[]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+fn metadata() -> serde_json::Value {
+    let out = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+fn ours(meta: &serde_json::Value) -> Vec<&serde_json::Value> {
+    meta["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|p| p["source"].is_null())
+        .collect()
+}
+
+#[test]
+fn dependencies_between_our_crates_point_one_way() {
+    let meta = metadata();
+    let allowed: BTreeMap<_, BTreeSet<_>> = ALLOWED
+        .iter()
+        .map(|(name, deps)| (*name, deps.iter().copied().collect()))
+        .collect();
+    let mut wrong = Vec::new();
+    for package in ours(&meta) {
+        let name = package["name"].as_str().unwrap();
+        let Some(may) = allowed.get(name) else {
+            wrong.push(format!("{name} is not on the crate map"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let target = dependency["name"].as_str().unwrap();
+            // Tests may look further: only normal and build edges are the architecture.
+            if dependency["kind"] == "dev" || dependency["path"].is_null() {
+                continue;
+            }
+            if !may.contains(target) {
+                wrong.push(format!("{name} must not depend on {target}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn test_only_edges_do_not_close_a_circle_through_the_architecture() {
+    let meta = metadata();
+    let order: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
+    let low = [
+        "baton-proto",
+        "baton-c1z",
+        "baton-access",
+        "baton-connector",
+    ];
+    for package in ours(&meta) {
+        let name = package["name"].as_str().unwrap();
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let target = dependency["name"].as_str().unwrap();
+            if dependency["kind"] == "dev" && !dependency["path"].is_null() && low.contains(&name) {
+                let place = |n: &str| order.iter().position(|o| *o == n).unwrap();
+                assert!(
+                    place(target) <= place(name),
+                    "tests of {name} use {target}, which lies above it"
+                );
+            }
+        }
+    }
+}
+
+/// The words of one string list of `deny.toml`.
+fn deny_list(key: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("deny.toml")).unwrap();
+    let start = text
+        .find(&format!("\n{key} = ["))
+        .unwrap_or_else(|| panic!("deny.toml lacks `{key}`"));
+    let body = &text[start..];
+    let end = body.find("\n]").unwrap();
+    body[..end]
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_deny_toml_allows() {
+    let meta = metadata();
+    let allowed = deny_list("allow");
+    let mut wrong = Vec::new();
+    for package in meta["packages"].as_array().unwrap() {
+        let licence = package["license"].as_str().unwrap_or("none");
+        // SPDX subset in use: `A OR B`, `A AND B`, `A WITH B`, `A/B`.
+        let normal = licence.replace('/', " OR ").replace(['(', ')'], "");
+        let fine = normal
+            .split(" AND ")
+            .all(|part| part.split(" OR ").any(|l| allowed.contains(l.trim())));
+        if !fine {
+            wrong.push(format!(
+                "{} {}: {licence}",
+                package["name"], package["version"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn banned_crates_stay_out() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for name in ["openssl", "openssl-sys", "native-tls", "aws-lc-sys"] {
+        assert!(
+            !lock.contains(&format!("\nname = \"{name}\"\n")),
+            "{name} must not be in the tree: rustls with ring is what we build on"
+        );
+    }
+}
+
+#[test]
+fn source_files_can_be_read_in_one_sitting() {
+    let mut long = Vec::new();
+    let mut folders = vec![root().join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let lines = fs::read_to_string(&path).unwrap().lines().count();
+                if lines > 900 {
+                    long.push(format!("{} has {lines} lines", path.display()));
+                }
+            }
+        }
+    }
+    assert!(long.is_empty(), "split by what they do: {long:#?}");
+}
+
+#[test]
+fn the_project_stands_alone() {
+    let out = Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    // An exported source tree has no git data: then there is nothing to ask.
+    if !out.status.success() {
+        return;
+    }
+    let outside = concat!("../", "shared/");
+    for file in String::from_utf8_lossy(&out.stdout).lines() {
+        if let Ok(text) = fs::read_to_string(root().join(file)) {
+            assert!(!text.contains(outside), "{file} points outside the project");
+        }
+    }
+}

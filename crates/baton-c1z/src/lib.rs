@@ -1,1 +1,96 @@
-//! The sync file: page log, formats, one store boundary.
+//! The sync file (`.c1z`): what it holds, how it is read, how it is written.
+//!
+//! A c1z is a snapshot of who has access to what, as one or more *syncs*:
+//! resource types, resources, entitlements and grants, each row the bytes of
+//! a connector message plus the columns it is looked up by. This crate hides
+//! the storage format behind one boundary: no type of the database, of the
+//! compressor or of the file system's locking appears in a public signature.
+//! It knows nothing of connectors, HTTP or command lines, and reads neither
+//! the environment nor the clock: limits, folders and times are arguments.
+
+#![warn(missing_docs)]
+
+mod envelope;
+mod error;
+mod row;
+mod run;
+
+pub use envelope::{Detected, detect};
+pub use error::{Error, Result};
+pub use row::{Filter, OwnedRow, Row, Table};
+pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
+
+use std::path::PathBuf;
+
+/// The storage format of a c1z file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A compressed SQLite database; several syncs per file.
+    V1,
+    /// Pebble tables behind a manifest; exactly one sync per file.
+    V3,
+}
+
+impl Format {
+    /// The name of the engine behind the format: `sqlite` or `pebble`.
+    pub fn engine_name(self) -> &'static str {
+        match self {
+            Self::V1 => "sqlite",
+            Self::V3 => "pebble",
+        }
+    }
+}
+
+/// Where the formats differ in what they can hold, asked instead of matched
+/// on [`Format`] by callers that must behave differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The file can hold more than one sync.
+    pub many_syncs: bool,
+    /// Grants and entitlements embed their objects whole, not ids only.
+    pub embedded_objects: bool,
+    /// Two grants of one principal and entitlement may have different ids.
+    pub duplicate_pairs: bool,
+    /// An entitlement or grant is found by its id without a scan.
+    pub lookup_by_bare_id: bool,
+}
+
+/// Bounds on what a file may make us do. A value, never read from the
+/// environment here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that a file may decompress to.
+    pub max_decoded_bytes: u64,
+    /// Largest zstd window, in bytes, that a frame may ask for; rounded down
+    /// to a power of two.
+    pub max_window_bytes: u64,
+    /// Refuse from the declared content size, before decompressing.
+    pub fail_fast_on_content_size: bool,
+}
+
+impl Limits {
+    /// Default of [`Limits::max_decoded_bytes`]: 10 GiB.
+    pub const MAX_DECODED_BYTES: u64 = 10 << 30;
+    /// Default of [`Limits::max_window_bytes`]: 128 MiB.
+    pub const MAX_WINDOW_BYTES: u64 = 128 << 20;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_decoded_bytes: Self::MAX_DECODED_BYTES,
+            max_window_bytes: Self::MAX_WINDOW_BYTES,
+            fail_fast_on_content_size: true,
+        }
+    }
+}
+
+/// How to open a file for reading.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// Bounds on decompression.
+    pub limits: Limits,
+    /// Folder for the private decompressed copy; `None`: the system's.
+    pub temp_dir: Option<PathBuf>,
+}

@@ -1,0 +1,172 @@
+//! The one error type of this crate.
+//!
+//! An error names the file or row that it is about; types of the database
+//! and the compressor stay inside, as sources.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::row::Table;
+
+/// Result of everything that can fail in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A cause from a library or a caller, kept for the chain of causes.
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong, and with what.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file begins with none of the known magics.
+    #[error("{} is not a c1z file", path.display())]
+    NotC1z {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is of format v3, which is not read or written yet.
+    #[error("{} is a c1z of format v3 (pebble), which cannot be read or written yet", path.display())]
+    V3Unsupported {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The compressed stream is damaged or cut off.
+    #[error("{} is damaged: its compressed content cannot be decoded", path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        #[source]
+        source: io::Error,
+    },
+    /// The content would exceed [`crate::Limits::max_decoded_bytes`].
+    #[error("{} decompresses to more than the limit of {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A frame asks for more memory than [`crate::Limits::max_window_bytes`].
+    #[error("{} needs a decompression window of {window} bytes, the limit is {limit}", path.display())]
+    WindowTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The window that the frame declares, in bytes.
+        window: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The envelope is intact, the database in it is not.
+    #[error("the database in {} is damaged or not of a sync file: cannot {doing}", path.display())]
+    Database {
+        /// The c1z file.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// A stored row does not have the form it should.
+    #[error("{}: row `{id}` of {} is malformed: {reason}", path.display(), table.name())]
+    Row {
+        /// The c1z file.
+        path: PathBuf,
+        /// The row's table.
+        table: Table,
+        /// The row's external id.
+        id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file holds no such sync.
+    #[error("{} holds no sync `{id}`", path.display())]
+    NoSuchSync {
+        /// The file.
+        path: PathBuf,
+        /// The id asked for.
+        id: String,
+    },
+    /// The target already holds a sync of this id.
+    #[error("{} already holds a sync `{id}`", path.display())]
+    DuplicateSync {
+        /// The file.
+        path: PathBuf,
+        /// The id.
+        id: String,
+    },
+    /// A filter names a column that the table lacks.
+    #[error("{} cannot be filtered by {field}", table.name())]
+    Filter {
+        /// The table.
+        table: Table,
+        /// The filter's field.
+        field: &'static str,
+    },
+    /// A page cursor is malformed, or belongs to another file or query.
+    #[error("the page cursor cannot be used: {reason}")]
+    Cursor {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A value that a caller passed cannot be stored.
+    #[error("{what} is invalid: {reason}")]
+    Argument {
+        /// The value's name.
+        what: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The file system refused.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was being done, such as `create`.
+        doing: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A caller's own visitor failed; see [`Error::caller`].
+    #[error(transparent)]
+    Caller(Cause),
+}
+
+impl Error {
+    /// Wraps the error of a caller, so that it can leave a visitor.
+    pub fn caller(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Caller(source.into())
+    }
+
+    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// What the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotC1z { .. } => {
+                Some("pass a file that a connector wrote, usually named sync.c1z")
+            }
+            Self::V3Unsupported { .. } => Some(
+                "sync into a new file with --storage-engine sqlite, or read this one with the tool that wrote it",
+            ),
+            Self::Compressed { .. } | Self::Database { .. } => {
+                Some("the file may be cut off or half copied: copy it again, or run the sync again")
+            }
+            Self::TooLarge { .. } => {
+                Some("if the file is trusted, raise BATON_DECODER_MAX_DECODED_SIZE_MB")
+            }
+            Self::WindowTooLarge { .. } => {
+                Some("if the file is trusted, raise BATON_DECODER_MAX_MEMORY_MB")
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Compiles the `.proto` files with a pure-Rust compiler, so that a fresh
 //! machine needs no `protoc`, and embeds the descriptor set that the JSON
-//! mapping and the fact-table test read.
+//! mapping, the canonical encoder and the fact-table test read.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     collect(root, &mut files)?;
     files.sort();
-    let descriptors = protox::compile(&files, [root])?;
+    let mut compiler = protox::Compiler::new([root])?;
+    compiler.include_imports(true).open_files(&files)?;
+    // Encoded by the compiler itself: a detour over the plain descriptor types
+    // would lose the custom options (storage tables and indexes).
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let set = prost_encode(&descriptors);
-    fs::write(out.join("descriptors.bin"), set)?;
+    fs::write(
+        out.join("descriptors.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
     prost_build::Config::new()
         .btree_map(["."])
         .enable_type_names()
         .include_file("all.rs")
-        .compile_fds(descriptors)?;
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
-}
-
-fn prost_encode(set: &impl prost::Message) -> Vec<u8> {
-    set.encode_to_vec()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {

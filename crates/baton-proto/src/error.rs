@@ -1,0 +1,59 @@
+//! What can go wrong with bytes and JSON, each with the place where it did.
+
+use crate::Code;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure to read or write the wire format or its JSON form.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are no valid protobuf encoding.
+    #[error("malformed protobuf at byte {offset}: {what}")]
+    Wire {
+        /// What is wrong there.
+        what: &'static str,
+        /// Offset in the slice that was being read.
+        offset: usize,
+    },
+    /// More levels of messages inside messages than allowed.
+    #[error("message nested deeper than {limit} levels")]
+    TooDeep {
+        /// The limit that was passed.
+        limit: usize,
+    },
+    /// Valid bytes that are no valid message of the wanted type.
+    #[error("cannot decode `{message}`: {source}")]
+    Decode {
+        /// Full name of the message type.
+        message: String,
+        /// The decoder's reason.
+        source: prost::DecodeError,
+    },
+    /// An `Any` holds another type than the one asked for.
+    #[error("expected an Any of `{expected}`, found `{found}`")]
+    WrongType {
+        /// Full name of the type asked for.
+        expected: String,
+        /// Type URL found.
+        found: String,
+    },
+    /// A message type that is not compiled in.
+    #[error("unknown message type `{name}`")]
+    UnknownType {
+        /// The name or type URL.
+        name: String,
+    },
+}
+
+impl Error {
+    /// The kind of this failure in the common vocabulary.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Wire { .. } | Error::TooDeep { .. } | Error::Decode { .. } => Code::DataLoss,
+            Error::WrongType { .. } | Error::UnknownType { .. } => Code::InvalidArgument,
+        }
+    }
+}

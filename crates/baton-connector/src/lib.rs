@@ -1,1 +1,31 @@
 //! What a connector is, and the HTTP client that every connector shares.
+//!
+//! A connector describes one application's access: resource types, resources,
+//! entitlements and grants, page by page. Authors write one
+//! [`ResourceSyncer`] per type, with the [`resource`] builders and the
+//! [`http`] client; [`ConnectorBuilder`] checks them and makes the
+//! [`Connector`] that engines drive.
+//!
+//! The crate knows the wire types and HTTP; it knows no file format, no
+//! engine and no command line. It reads no environment and keeps no global
+//! state: settings, clock, randomness and network are values.
+#![warn(missing_docs)]
+
+mod builder;
+mod clock;
+mod connector;
+mod error;
+pub mod http;
+mod paging;
+pub mod resource;
+mod secret;
+mod syncer;
+mod traffic;
+
+pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
+pub use clock::{Clock, Random, SplitMix, SystemClock};
+pub use connector::{CallContext, Connector, Page, PageToken};
+pub use error::{Error, RequestError, RequestErrorKind, Result};
+pub use secret::Secret;
+pub use syncer::{ResourceSyncer, SyncerCapabilities};
+pub use traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};

@@ -1,0 +1,177 @@
+//! What an engine sees of a connector.
+//!
+//! The trait is the same for a connector in this process and for one behind
+//! gRPC, so it speaks in wire types and page tokens. It knows nothing of
+//! files, phases or HTTP.
+
+use async_trait::async_trait;
+use baton_proto::c1::connector::v2;
+use prost_types::Any;
+
+use crate::error::Result;
+use crate::http::InFlight;
+use crate::traffic::TrafficSnapshot;
+
+/// What every call of one sync has in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallContext {
+    /// The sync that the call belongs to; empty outside a sync.
+    pub active_sync_id: String,
+}
+
+impl CallContext {
+    /// The context of the sync with this id.
+    pub fn new(active_sync_id: impl Into<String>) -> Self {
+        Self {
+            active_sync_id: active_sync_id.into(),
+        }
+    }
+}
+
+/// Where a list goes on. Opaque to everybody but the connector; empty means
+/// that there is no further page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PageToken(String);
+
+impl PageToken {
+    /// The token after the last page.
+    pub const fn last() -> Self {
+        Self(String::new())
+    }
+
+    /// True when no page follows.
+    pub fn is_last(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The token's text; empty after the last page.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The token's text, taken out.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl From<String> for PageToken {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for PageToken {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows, in upstream order.
+    pub items: Vec<T>,
+    /// Where the list goes on.
+    pub next: PageToken,
+    /// Annotations of the response, not of a row.
+    pub annotations: Vec<Any>,
+}
+
+impl<T> Page<T> {
+    /// A page with more to come, unless `next` is the empty token.
+    pub fn new(items: Vec<T>, next: impl Into<PageToken>) -> Self {
+        Self {
+            items,
+            next: next.into(),
+            annotations: Vec::new(),
+        }
+    }
+
+    /// The only or last page of a list.
+    pub fn last(items: Vec<T>) -> Self {
+        Self::new(items, PageToken::last())
+    }
+
+    /// A list without rows.
+    pub fn empty() -> Self {
+        Self::last(Vec::new())
+    }
+}
+
+/// A connector, as an engine drives it.
+///
+/// Calls may run concurrently. Dropping a returned future is a valid way to
+/// cancel a call: a listing call leaves nothing behind.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Name, description and capabilities.
+    async fn metadata(&self) -> Result<v2::ConnectorMetadata>;
+
+    /// Checks settings and credentials with real calls; returns the
+    /// annotations of the response.
+    async fn validate(&self) -> Result<Vec<Any>>;
+
+    /// The resource types.
+    async fn list_resource_types(
+        &self,
+        cx: &CallContext,
+        token: &str,
+    ) -> Result<Page<v2::ResourceType>>;
+
+    /// Resources of one type, below `parent` if one is given.
+    async fn list_resources(
+        &self,
+        cx: &CallContext,
+        type_id: &str,
+        parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>>;
+
+    /// Entitlement templates that every resource of the type gets.
+    async fn list_static_entitlements(
+        &self,
+        cx: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Entitlement>>;
+
+    /// Entitlements of one resource.
+    async fn list_entitlements(
+        &self,
+        cx: &CallContext,
+        resource: &v2::Resource,
+        token: &str,
+    ) -> Result<Page<v2::Entitlement>>;
+
+    /// Grants found by asking about one resource; their entitlements may
+    /// belong to others.
+    async fn list_grants(
+        &self,
+        cx: &CallContext,
+        resource: &v2::Resource,
+        token: &str,
+    ) -> Result<Page<v2::Grant>>;
+
+    /// One resource by id; `None` when it does not exist.
+    async fn get_resource(
+        &self,
+        cx: &CallContext,
+        id: &v2::ResourceId,
+        parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>>;
+
+    /// Called once after a sync was sealed.
+    async fn cleanup(&self, cx: &CallContext) -> Result<()>;
+
+    /// Requests, retries and waits so far; `None` when the connector makes no
+    /// requests of its own or cannot tell.
+    fn traffic(&self) -> Option<TrafficSnapshot> {
+        None
+    }
+
+    /// Caps the requests in flight. Connectors without requests ignore it.
+    fn limit_in_flight(&self, limit: InFlight) {
+        let _ = limit;
+    }
+}

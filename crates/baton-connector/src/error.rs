@@ -1,0 +1,409 @@
+//! The one error type of this crate.
+//!
+//! An error names what failed; a failed request brings its whole story (see
+//! [`RequestError`]). Advice for the user travels apart from the message, as
+//! [`Error::hint`], and nothing in here ever holds a credential.
+
+use std::time::Duration;
+
+use baton_proto::Code;
+
+/// Result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a connector call failed.
+///
+/// [`Error::code`] gives the gRPC code, which is all that engines and exit
+/// statuses depend on.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request to the upstream application failed for good.
+    #[error(transparent)]
+    Request(Box<RequestError>),
+    /// A step failed because of another error; `what` names the step and the
+    /// thing it was about.
+    #[error("{what}")]
+    Step {
+        /// The step, as in ``cannot list groups of organization `o-7` ``.
+        what: String,
+        /// What the user can do, when the step knows better than its cause.
+        hint: Option<String>,
+        /// The cause.
+        source: Box<Error>,
+    },
+    /// A failure stated by a connector, with the code of its choice.
+    #[error("{message}")]
+    Stated {
+        /// The gRPC code.
+        code: Code,
+        /// What failed, on what.
+        message: String,
+        /// What the user can do.
+        hint: Option<String>,
+    },
+    /// A call named a resource type that no syncer serves.
+    #[error("{call}: there is no resource type `{type_id}`")]
+    UnknownResourceType {
+        /// The connector call.
+        call: &'static str,
+        /// The type asked for.
+        type_id: String,
+    },
+    /// A connector without any syncer was asked for its resource types.
+    #[error("list resource types: the connector has no resource types")]
+    NoResourceTypes,
+    /// A call that needs a resource got one without type or id.
+    #[error("{call}: the resource has no type or no id")]
+    MissingResource {
+        /// The connector call.
+        call: &'static str,
+    },
+    /// An optional call that this connector does not serve.
+    #[error("{call} is not implemented for resource type `{type_id}`")]
+    Unimplemented {
+        /// The connector call.
+        call: &'static str,
+        /// The type asked for.
+        type_id: String,
+    },
+    /// A page announced the token that was used to ask for it.
+    #[error("{list}: next page token unchanged (`{token}`)")]
+    TokenUnchanged {
+        /// The list and the thing it belongs to.
+        list: String,
+        /// The token, shortened.
+        token: String,
+    },
+    /// A list came back to a page that it already delivered.
+    #[error("{list}: the pages repeat from token `{token}` on, after {pages} pages")]
+    PagingLoop {
+        /// The list and the thing it belongs to.
+        list: String,
+        /// The token that came twice with the same items, shortened.
+        token: String,
+        /// Pages read till then.
+        pages: u64,
+    },
+    /// A page token that this connector did not make, or not for this list.
+    #[error("{list}: page token corrupt: {reason}")]
+    TokenCorrupt {
+        /// The list that was asked with the token.
+        list: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// More than one exclusion group on one entitlement.
+    #[error("entitlement `{entitlement_id}` is in more than one exclusion group")]
+    ExclusionGroups {
+        /// The entitlement.
+        entitlement_id: String,
+    },
+    /// The connector was put together wrongly.
+    #[error("cannot register resource type `{type_id}`: {reason}")]
+    Registration {
+        /// The type whose syncer is at fault.
+        type_id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Something that a message needs is missing or too much.
+    #[error("cannot build {what}: {reason}")]
+    Build {
+        /// The message and its id as far as known.
+        what: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A setting of the HTTP client that cannot be used.
+    #[error("cannot use {setting}: {reason}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An annotation could not be read.
+    #[error("cannot read the annotations of {what}")]
+    Annotation {
+        /// The record that carries them.
+        what: String,
+        /// The decoding error.
+        #[source]
+        source: baton_proto::Error,
+    },
+}
+
+impl Error {
+    /// A failure with a code of the connector's choice.
+    pub fn stated(code: Code, message: impl Into<String>) -> Self {
+        Self::Stated {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Names the step that this error ended. The code stays.
+    #[must_use]
+    pub fn during(self, what: impl Into<String>) -> Self {
+        Self::Step {
+            what: what.into(),
+            hint: None,
+            source: Box::new(self),
+        }
+    }
+
+    /// Adds advice for the user; it wins over advice from deeper causes.
+    #[must_use]
+    pub fn with_hint(self, advice: impl Into<String>) -> Self {
+        let advice = Some(advice.into());
+        match self {
+            Self::Step { what, source, .. } => Self::Step {
+                what,
+                hint: advice,
+                source,
+            },
+            Self::Stated { code, message, .. } => Self::Stated {
+                code,
+                message,
+                hint: advice,
+            },
+            Self::Request(mut request) => {
+                request.hint = advice;
+                Self::Request(request)
+            }
+            other => Self::Step {
+                what: other.to_string(),
+                hint: advice,
+                source: Box::new(other),
+            },
+        }
+    }
+
+    /// The gRPC code of the failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Request(request) => request.code(),
+            Self::Step { source, .. } => source.code(),
+            Self::Stated { code, .. } => *code,
+            Self::UnknownResourceType { .. } => Code::NotFound,
+            Self::NoResourceTypes => Code::FailedPrecondition,
+            Self::Unimplemented { .. } => Code::Unimplemented,
+            Self::MissingResource { .. }
+            | Self::TokenCorrupt { .. }
+            | Self::ExclusionGroups { .. }
+            | Self::Registration { .. }
+            | Self::Build { .. }
+            | Self::Setting { .. } => Code::InvalidArgument,
+            Self::TokenUnchanged { .. } | Self::PagingLoop { .. } | Self::Annotation { .. } => {
+                Code::Internal
+            }
+        }
+    }
+
+    /// What the user can do about it, if anybody knows.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Request(request) => request.hint.as_deref(),
+            Self::Step {
+                hint: Some(hint), ..
+            }
+            | Self::Stated {
+                hint: Some(hint), ..
+            } => Some(hint),
+            Self::Step { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+
+    /// The request that failed, when one did.
+    pub fn request(&self) -> Option<&RequestError> {
+        match self {
+            Self::Request(request) => Some(request),
+            Self::Step { source, .. } => source.request(),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of the answer that caused the failure.
+    pub fn status(&self) -> Option<u16> {
+        self.request().and_then(|request| request.status)
+    }
+
+    /// True when the application itself, and not some gateway, says that the
+    /// object asked for is gone (DESIGN decision 5).
+    pub fn is_vanished(&self) -> bool {
+        self.request().is_some_and(|request| request.vanished)
+    }
+
+    /// How long the server asked us to wait, when it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.request().and_then(|request| request.retry_after)
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(request: RequestError) -> Self {
+        Self::Request(Box::new(request))
+    }
+}
+
+/// The story of a request that failed for good.
+///
+/// Printed as `GET https://host/path answered 403 (code ADMIN-403-1: no
+/// access) (request id 4c1, 3 tries in 2.1s)`. Query strings are left out:
+/// they may hold personal data.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub struct RequestError {
+    /// The HTTP method.
+    pub method: String,
+    /// Scheme, host and path; for sensitive requests the endpoint template.
+    pub target: String,
+    /// The endpoint template that the request belongs to.
+    pub endpoint: &'static str,
+    /// What went wrong.
+    pub kind: RequestErrorKind,
+    /// Status of the last answer, if there was one.
+    pub status: Option<u16>,
+    /// The server's own id of the request, for support cases.
+    pub request_id: Option<String>,
+    /// The application's own error code, from the body.
+    pub api_code: Option<String>,
+    /// The application's own words, from the body.
+    pub api_message: Option<String>,
+    /// The application says that the object is gone.
+    pub vanished: bool,
+    /// The wait that the last answer asked for.
+    pub retry_after: Option<Duration>,
+    /// Requests sent, the first one included.
+    pub tries: u32,
+    /// Time from the first request to giving up, waits included.
+    pub elapsed: Duration,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+/// What went wrong with a request.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestErrorKind {
+    /// The server answered with a status that is not a success.
+    Status,
+    /// No answer: see the transport's reason.
+    Transport {
+        /// The class of the failure.
+        kind: crate::http::TransportErrorKind,
+        /// The transport's own words.
+        detail: String,
+    },
+    /// A page of HTML (or other text) where JSON was due.
+    NotJson {
+        /// The content type of the answer, if it had one.
+        content_type: Option<String>,
+    },
+    /// JSON that does not parse or has the wrong shape.
+    Decode {
+        /// Where in the document, as in `data[3].id`.
+        path: String,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// The answer is larger than allowed.
+    TooLarge {
+        /// The limit in bytes.
+        limit_bytes: u64,
+    },
+    /// The endpoint had not one success for so long that the run ends. It can
+    /// be resumed.
+    NeverSucceeded {
+        /// How long nothing succeeded.
+        since: Duration,
+        /// What the last try met.
+        last: String,
+    },
+    /// The request could not be made at all.
+    Unsendable {
+        /// Why.
+        detail: String,
+    },
+}
+
+impl RequestError {
+    /// The gRPC code of the failure (`sync-runtime.md` §6.1 and §6.2).
+    pub fn code(&self) -> Code {
+        match &self.kind {
+            RequestErrorKind::Status => self.status.map_or(Code::Unknown, Code::from_http_status),
+            RequestErrorKind::Transport { kind, .. } => kind.code(),
+            RequestErrorKind::NotJson { .. }
+            | RequestErrorKind::Decode { .. }
+            | RequestErrorKind::TooLarge { .. } => Code::Internal,
+            RequestErrorKind::NeverSucceeded { .. } => Code::Unavailable,
+            RequestErrorKind::Unsendable { .. } => Code::InvalidArgument,
+        }
+    }
+}
+
+impl std::fmt::Display for RequestError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} ", self.method, self.target)?;
+        match &self.kind {
+            RequestErrorKind::Status => {
+                write!(f, "answered {}", self.status.unwrap_or_default())?;
+            }
+            RequestErrorKind::Transport { kind, detail } => {
+                write!(f, "got no answer: {kind}")?;
+                if !detail.is_empty() {
+                    write!(f, ": {detail}")?;
+                }
+            }
+            RequestErrorKind::NotJson { content_type } => {
+                let status = self.status.unwrap_or_default();
+                let content_type = content_type.as_deref().unwrap_or("no content type");
+                write!(
+                    f,
+                    "answered {status} with {content_type} where JSON was due"
+                )?;
+            }
+            RequestErrorKind::Decode { path, detail } => {
+                write!(f, "answered JSON that cannot be used")?;
+                if path.is_empty() {
+                    write!(f, ": {detail}")?;
+                } else {
+                    write!(f, ": at `{path}`: {detail}")?;
+                }
+            }
+            RequestErrorKind::TooLarge { limit_bytes } => {
+                write!(f, "answered more than {limit_bytes} bytes")?;
+            }
+            RequestErrorKind::NeverSucceeded { since, last } => write!(
+                f,
+                "had no success for {} min (last: {last})",
+                since.as_secs() / 60
+            )?,
+            RequestErrorKind::Unsendable { detail } => {
+                write!(f, "could not be sent: {detail}")?;
+            }
+        }
+        match (&self.api_code, &self.api_message) {
+            (Some(code), Some(message)) => write!(f, " ({code}: {message})")?,
+            (Some(text), None) | (None, Some(text)) => write!(f, " ({text})")?,
+            (None, None) => {}
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (request id {id})")?;
+        }
+        if self.tries > 1 {
+            write!(
+                f,
+                " ({} tries in {:.1} s)",
+                self.tries,
+                self.elapsed.as_secs_f64()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RequestError {}

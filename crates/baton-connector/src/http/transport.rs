@@ -1,0 +1,146 @@
+//! The network as a trait.
+//!
+//! A transport sends one request once and says what came of it. It knows no
+//! retries, no limits and no status codes; everything that can be tested with
+//! a scripted transport lives above it.
+
+use std::fmt;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use baton_proto::Code;
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream;
+
+/// A body that arrives piece by piece. Dropping it closes the exchange.
+pub type BodyStream =
+    Pin<Box<dyn Stream<Item = std::result::Result<Bytes, TransportError>> + Send>>;
+
+/// A whole body as a stream of one piece.
+pub fn whole_body(bytes: impl Into<Bytes>) -> BodyStream {
+    let bytes = bytes.into();
+    Box::pin(stream::iter((!bytes.is_empty()).then_some(Ok(bytes))))
+}
+
+/// Sends requests.
+///
+/// Implementations follow no redirects and repeat nothing that may have
+/// reached the server.
+#[async_trait]
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Sends one request; returns once the head of the answer is there.
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> std::result::Result<http::Response<BodyStream>, TransportError>;
+}
+
+/// Why there was no (whole) answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct TransportError {
+    /// The class, on which retries depend.
+    pub kind: TransportErrorKind,
+    /// The transport's own words, without credentials.
+    pub detail: String,
+}
+
+impl TransportError {
+    /// An error of a class.
+    pub fn new(kind: TransportErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// The classes of transport failures.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransportErrorKind {
+    /// The name of the host does not exist.
+    UnknownHost,
+    /// The name could not be looked up now.
+    NameLookup,
+    /// The host refused the connection.
+    Refused,
+    /// The host cannot be reached.
+    Unreachable,
+    /// No connection within the time allowed.
+    ConnectTimeout,
+    /// No trust: certificate, name or protocol version.
+    Tls,
+    /// The proxy wants other credentials.
+    ProxyAuth,
+    /// The proxy could not connect.
+    Proxy,
+    /// The connection was lost before an answer came.
+    Reset,
+    /// The answer broke off in its body.
+    Truncated,
+    /// The answer took longer than allowed.
+    Timeout,
+    /// What came was not HTTP.
+    Protocol,
+    /// Anything else.
+    Other,
+}
+
+impl TransportErrorKind {
+    /// The gRPC code (`sync-runtime.md` §6.1).
+    pub const fn code(self) -> Code {
+        match self {
+            Self::UnknownHost => Code::InvalidArgument,
+            Self::ConnectTimeout | Self::Timeout => Code::DeadlineExceeded,
+            Self::NameLookup
+            | Self::Refused
+            | Self::Unreachable
+            | Self::Proxy
+            | Self::Reset
+            | Self::Truncated => Code::Unavailable,
+            Self::Tls | Self::ProxyAuth | Self::Protocol | Self::Other => Code::Unknown,
+        }
+    }
+
+    /// True when not one byte of the request reached the server.
+    pub const fn never_sent(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownHost
+                | Self::NameLookup
+                | Self::Refused
+                | Self::Unreachable
+                | Self::ConnectTimeout
+                | Self::Tls
+                | Self::ProxyAuth
+                | Self::Proxy
+        )
+    }
+
+    /// False when a repetition would meet the same.
+    pub const fn may_pass(self) -> bool {
+        !matches!(self, Self::UnknownHost | Self::Tls | Self::ProxyAuth)
+    }
+}
+
+impl fmt::Display for TransportErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownHost => "unknown host",
+            Self::NameLookup => "host name lookup failed",
+            Self::Refused => "connection refused",
+            Self::Unreachable => "host unreachable",
+            Self::ConnectTimeout => "no connection in time",
+            Self::Tls => "TLS failed",
+            Self::ProxyAuth => "the proxy wants other credentials",
+            Self::Proxy => "the proxy could not connect",
+            Self::Reset => "connection lost",
+            Self::Truncated => "answer broke off",
+            Self::Timeout => "timeout",
+            Self::Protocol => "not a valid HTTP answer",
+            Self::Other => "transport failure",
+        })
+    }
+}

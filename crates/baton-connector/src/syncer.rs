@@ -1,0 +1,81 @@
+//! What the author of a connector writes: one syncer per resource type.
+//!
+//! Three listing methods and a type; the rest has defaults. A syncer has no
+//! memory: everything that a list needs to go on is in its page token.
+
+use async_trait::async_trait;
+use baton_proto::c1::connector::v2;
+
+use crate::connector::Page;
+use crate::error::Result;
+
+/// Serves one resource type.
+#[async_trait]
+pub trait ResourceSyncer: Send + Sync {
+    /// The type that this syncer serves. Asked once, when the connector is
+    /// built.
+    fn resource_type(&self) -> v2::ResourceType;
+
+    /// One page of the resources, below `parent` if one is given.
+    async fn list(
+        &self,
+        parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>>;
+
+    /// One page of the entitlements of `resource`.
+    async fn entitlements(
+        &self,
+        resource: &v2::Resource,
+        token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let _ = (resource, token);
+        Ok(Page::empty())
+    }
+
+    /// One page of the grants found by asking about `resource`.
+    async fn grants(&self, resource: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
+        let _ = (resource, token);
+        Ok(Page::empty())
+    }
+
+    /// One page of entitlement templates for all resources of the type.
+    async fn static_entitlements(&self, token: &str) -> Result<Page<v2::Entitlement>> {
+        let _ = token;
+        Ok(Page::empty())
+    }
+
+    /// One resource by id; `None` when it does not exist. Called only when
+    /// [`SyncerCapabilities::get`] is set.
+    async fn get(
+        &self,
+        id: &v2::ResourceId,
+        parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        let _ = (id, parent);
+        Ok(None)
+    }
+
+    /// What this syncer can do beyond listing.
+    fn capabilities(&self) -> SyncerCapabilities {
+        SyncerCapabilities::default()
+    }
+}
+
+/// What a syncer can do beyond listing.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SyncerCapabilities {
+    /// [`ResourceSyncer::get`] is implemented: the type announces targeted
+    /// syncs.
+    pub get: bool,
+}
+
+impl SyncerCapabilities {
+    /// Announces [`ResourceSyncer::get`].
+    #[must_use]
+    pub fn with_get(mut self) -> Self {
+        self.get = true;
+        self
+    }
+}

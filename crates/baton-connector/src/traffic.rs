@@ -1,0 +1,80 @@
+//! Numbers about upstream requests, for summaries and progress displays.
+
+use std::collections::BTreeMap;
+
+/// All requests since the run began, by endpoint template.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrafficSnapshot {
+    /// Counters by endpoint template.
+    pub endpoints: BTreeMap<String, EndpointTraffic>,
+    /// Waits that go on right now.
+    pub waiting: Vec<ActiveWait>,
+    /// Requests that are on the wire right now.
+    pub in_flight: usize,
+}
+
+impl TrafficSnapshot {
+    /// The counters of all endpoints together.
+    pub fn total(&self) -> EndpointTraffic {
+        let mut total = EndpointTraffic::default();
+        for endpoint in self.endpoints.values() {
+            total.requests += endpoint.requests;
+            total.retries += endpoint.retries;
+            total.rate_limited += endpoint.rate_limited;
+            total.wait_ms += endpoint.wait_ms;
+        }
+        total
+    }
+}
+
+/// Counters of one endpoint template.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EndpointTraffic {
+    /// Requests sent, repetitions included.
+    pub requests: u64,
+    /// Requests that repeated an earlier one.
+    pub retries: u64,
+    /// Answers with status 429.
+    pub rate_limited: u64,
+    /// Time that requests spent waiting for a rate limit or before a retry,
+    /// summed over concurrent requests, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// A wait that goes on right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveWait {
+    /// The endpoint template.
+    pub endpoint: String,
+    /// Why requests to it wait.
+    pub reason: WaitReason,
+    /// What is left of the wait, in milliseconds.
+    pub left_ms: u64,
+    /// Requests that wait for this reason.
+    pub requests: usize,
+}
+
+/// Why a request waits.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WaitReason {
+    /// The server refused with 429 and said (or left open) when to come back.
+    RateLimited,
+    /// The announced quota of the endpoint is used up till its reset.
+    QuotaSpent,
+    /// The server asked for a pause with another status, as 503 does.
+    ServerBusy,
+    /// The pause before a request is repeated after a failure.
+    Retry,
+}
+
+impl std::fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::RateLimited => "rate limited",
+            Self::QuotaSpent => "quota used up",
+            Self::ServerBusy => "server asked for a pause",
+            Self::Retry => "pause before a retry",
+        })
+    }
+}

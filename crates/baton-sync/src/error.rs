@@ -1,0 +1,235 @@
+//! The one error type of this crate.
+//!
+//! Every error names the list or the file that it is about, and can say
+//! what to do next. Whether the work done so far can be resumed is a
+//! property of the error, see [`Error::discards_work`].
+
+use std::path::PathBuf;
+
+use baton_proto::Code;
+
+/// Result of everything that can fail in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a sync did not end with a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file, or the working folder beside it, cannot be used.
+    #[error(transparent)]
+    Store(#[from] baton_c1z::Error),
+    /// The format that was asked for, or that the target has, cannot be written.
+    #[error("cannot sync into {}: files of format v3 (pebble) cannot be written yet", path.display())]
+    V3Target {
+        /// The target.
+        path: PathBuf,
+    },
+    /// The connector refused its settings or credentials.
+    #[error(transparent)]
+    Validation(baton_connector::Error),
+    /// A call to the connector failed.
+    #[error("cannot {doing}")]
+    Connector {
+        /// What was asked for, such as ``list grants of group `g1` ``.
+        doing: String,
+        /// What the connector says.
+        #[source]
+        source: baton_connector::Error,
+    },
+    /// A type in the request's filter does not exist.
+    #[error("invalid resource type '{name}' in filter")]
+    UnknownFilterType {
+        /// The type.
+        name: String,
+        /// The types that the connector has.
+        known: Vec<String>,
+    },
+    /// A resource's type promises a trait that the resource does not carry.
+    #[error("resource was missing expected trait {wanted}: `{resource}`")]
+    MissingTrait {
+        /// Message name of the trait.
+        wanted: &'static str,
+        /// The resource, as `<type>:<id>`.
+        resource: String,
+    },
+    /// The connector returned a resource with an annotation that only the
+    /// engine may set.
+    #[error("{record} carries the annotation BatonID, which connectors must not set")]
+    BatonId {
+        /// The record.
+        record: String,
+    },
+    /// An entitlement is in several exclusion groups.
+    #[error("entitlement `{entitlement}` carries more than one exclusion group")]
+    SeveralExclusionGroups {
+        /// The entitlement's id.
+        entitlement: String,
+    },
+    /// An exclusion group breaks a rule (sync-runtime.md §3.3, I5).
+    #[error("ingest invariant I5 violated: exclusion group `{group}` {problem}")]
+    ExclusionGroup {
+        /// The group's id.
+        group: String,
+        /// The rule that it breaks.
+        problem: String,
+    },
+    /// A record's annotation cannot be decoded.
+    #[error("{record} carries an annotation that cannot be read")]
+    Annotation {
+        /// The record.
+        record: String,
+        /// What the decoder said.
+        #[source]
+        source: baton_proto::Error,
+    },
+    /// The connector uses a part of the protocol that is not supported.
+    #[error("{record} asks for {feature}, which is not supported")]
+    Unsupported {
+        /// The record or list.
+        record: String,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A page names its own token as the next one.
+    #[error("{list}: next page token unchanged")]
+    TokenUnchanged {
+        /// The list.
+        list: String,
+    },
+    /// A list returns to a page that it had before.
+    #[error("{list} never ends: page {page} is the same as an earlier one")]
+    EndlessList {
+        /// The list.
+        list: String,
+        /// Number of the repeated page, from 0.
+        page: u32,
+    },
+    /// Too many lists could not be read for the rest to be trusted.
+    #[error("too many warnings, exiting sync: {warnings} of {lists} lists were not found")]
+    TooManyWarnings {
+        /// Lists that ended with a warning.
+        warnings: u64,
+        /// Lists asked for so far.
+        lists: u64,
+        /// The first of them, for the message's reader.
+        example: String,
+    },
+    /// Nothing of a kind was found where the last sync had some.
+    #[error("the sync found no {what}, the last one in {} had {before}", path.display())]
+    Empty {
+        /// `users` or `groups`.
+        what: &'static str,
+        /// How many the last sync had.
+        before: u64,
+        /// The target.
+        path: PathBuf,
+    },
+    /// A record about the sync's own progress cannot be read back.
+    #[error("the working folder holds a record that cannot be read: {what}")]
+    Journal {
+        /// Which.
+        what: &'static str,
+    },
+    /// The run was cancelled. It goes on where it stopped when started again.
+    #[error("interrupted during {phase}; the next run goes on from there")]
+    Interrupted {
+        /// The phase that was running.
+        phase: crate::event::Phase,
+    },
+    /// A call ended in a panic, or its task was torn down.
+    #[error("{doing} ended abnormally")]
+    Crashed {
+        /// What was running.
+        doing: String,
+        /// How the task ended.
+        #[source]
+        source: tokio::task::JoinError,
+    },
+}
+
+impl Error {
+    /// The gRPC code of the failure; the program's exit status follows from it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Store(source) => store_code(source),
+            Self::Validation(source) | Self::Connector { source, .. } => source.code(),
+            Self::V3Target { .. } | Self::Empty { .. } => Code::FailedPrecondition,
+            Self::UnknownFilterType { .. } | Self::SeveralExclusionGroups { .. } => {
+                Code::InvalidArgument
+            }
+            Self::MissingTrait { .. }
+            | Self::BatonId { .. }
+            | Self::ExclusionGroup { .. }
+            | Self::Annotation { .. }
+            | Self::TokenUnchanged { .. }
+            | Self::EndlessList { .. }
+            | Self::Crashed { .. } => Code::Internal,
+            Self::Unsupported { .. } => Code::Unimplemented,
+            Self::TooManyWarnings { .. } => Code::Aborted,
+            Self::Journal { .. } => Code::DataLoss,
+            Self::Interrupted { .. } => Code::Canceled,
+        }
+    }
+
+    /// What the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(source) => source.hint().map(ToOwned::to_owned),
+            Self::Validation(source) | Self::Connector { source, .. } => {
+                source.hint().map(ToOwned::to_owned)
+            }
+            Self::V3Target { .. } => {
+                Some("pass another file, or --storage-engine sqlite for a new one".to_owned())
+            }
+            Self::UnknownFilterType { known, .. } => Some(format!(
+                "the connector has these resource types: {}",
+                known.join(", ")
+            )),
+            Self::TooManyWarnings { example, .. } => Some(format!(
+                "the first one: {example}; start the sync again when the data is stable"
+            )),
+            Self::Empty { .. } => Some(
+                "if that is right, pass --allow-empty; the next run asks for everything anew"
+                    .to_owned(),
+            ),
+            Self::Journal { .. } => Some("pass --fresh to start over".to_owned()),
+            Self::MissingTrait { .. }
+            | Self::BatonId { .. }
+            | Self::SeveralExclusionGroups { .. }
+            | Self::ExclusionGroup { .. }
+            | Self::Annotation { .. }
+            | Self::Unsupported { .. }
+            | Self::TokenUnchanged { .. }
+            | Self::EndlessList { .. } => {
+                Some("this is a fault of the connector: report it to its maintainers".to_owned())
+            }
+            Self::Interrupted { .. } | Self::Crashed { .. } => None,
+        }
+    }
+
+    /// Whether the error is a verdict on what was collected, so that a run
+    /// that resumed it would meet the same verdict. The working folder is
+    /// then removed and the next run asks for everything anew.
+    pub fn discards_work(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownFilterType { .. }
+                | Self::ExclusionGroup { .. }
+                | Self::TooManyWarnings { .. }
+                | Self::Empty { .. }
+        )
+    }
+}
+
+fn store_code(error: &baton_c1z::Error) -> Code {
+    use baton_c1z::Error as E;
+    match error {
+        E::NotC1z { .. } | E::Argument { .. } => Code::InvalidArgument,
+        E::V3Unsupported { .. } => Code::Unimplemented,
+        E::Compressed { .. } | E::Database { .. } | E::Row { .. } => Code::DataLoss,
+        E::TooLarge { .. } | E::WindowTooLarge { .. } => Code::ResourceExhausted,
+        E::DuplicateSync { .. } => Code::AlreadyExists,
+        E::NoSuchSync { .. } => Code::NotFound,
+        _ => Code::Internal,
+    }
+}

@@ -1,0 +1,186 @@
+//! What a finished sync was: counts, completeness, what is missing and why.
+
+use std::path::PathBuf;
+
+use baton_c1z::Stats;
+use baton_connector::TrafficSnapshot;
+use serde::{Deserialize, Serialize};
+
+/// Whether a file holds everything that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Completeness {
+    /// Everything that the connector has.
+    Complete,
+    /// Some objects could not be read; [`Report::skipped`] names them.
+    Partial,
+}
+
+/// Why a list is not, or not wholly, in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SkipKind {
+    /// The connector may not read it. Makes the result partial.
+    Forbidden,
+    /// The connector's data contradicts itself there. Makes the result partial.
+    Abandoned,
+    /// The object was deleted while the sync ran. The result stays complete.
+    Vanished,
+}
+
+/// A list that is not, or not wholly, in the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// What was to be listed: `resources`, `entitlements` or `grants`.
+    pub what: String,
+    /// Type of the object whose list it is; for a listing of resources
+    /// the type that was listed.
+    pub resource_type: String,
+    /// The object whose list it is, as `<type>:<id>`; empty for a list
+    /// that belongs to no single object.
+    pub resource: String,
+    /// Why in a word.
+    pub kind: SkipKind,
+    /// Why in full: what the connector answered.
+    pub reason: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+/// Records of the connector that are not in the file, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Resource types without an id.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub invalid_resource_types: u64,
+    /// Resources without type or id, also those that grants bring along.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub invalid_resources: u64,
+    /// Entitlements without an id or a whole resource id.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub invalid_entitlements: u64,
+    /// Entitlements on a resource of a type that is not part of the sync.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub entitlements_of_unknown_type: u64,
+    /// Grants whose entitlement or principal is of such a type.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grants_of_unknown_type: u64,
+    /// Resources of such a type that grants bring along.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grant_resources_of_unknown_type: u64,
+    /// Such types in the type filters of expandable grants.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub expansion_types: u64,
+    /// Expansions whose type filter had no other types.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub expansions: u64,
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "counted while pages are stored")
+)]
+impl Dropped {
+    fn counters(&mut self) -> [&mut u64; 8] {
+        [
+            &mut self.invalid_resource_types,
+            &mut self.invalid_resources,
+            &mut self.invalid_entitlements,
+            &mut self.entitlements_of_unknown_type,
+            &mut self.grants_of_unknown_type,
+            &mut self.grant_resources_of_unknown_type,
+            &mut self.expansion_types,
+            &mut self.expansions,
+        ]
+    }
+
+    pub(crate) fn add(&mut self, mut other: Self) {
+        for (sum, n) in self.counters().into_iter().zip(other.counters()) {
+            *sum += *n;
+        }
+    }
+
+    /// Takes back what [`Dropped::add`] added.
+    pub(crate) fn subtract(&mut self, mut other: Self) {
+        for (sum, n) in self.counters().into_iter().zip(other.counters()) {
+            *sum = sum.saturating_sub(*n);
+        }
+    }
+
+    /// Whether nothing was dropped.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Records that were invalid in themselves.
+    pub fn invalid(&self) -> u64 {
+        self.invalid_resource_types + self.invalid_resources + self.invalid_entitlements
+    }
+}
+
+/// The outcome of a sync that was sealed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// Id of the sync.
+    pub sync_id: String,
+    /// The file that holds it. For a partial result this is beside the
+    /// target, unless the request allowed it there.
+    pub path: PathBuf,
+    /// Counts of this sync.
+    pub stats: Stats,
+    /// Counts of the last finished sync that the target held before.
+    pub previous: Option<Stats>,
+    /// Whether everything is there.
+    pub completeness: Completeness,
+    /// Lists that are not, or not wholly, in the file, in stable order; at
+    /// most [`Report::MAX_SKIPPED`] are named.
+    pub skipped: Vec<Skipped>,
+    /// Number of lists that could not be read, named or not.
+    pub unreadable: u64,
+    /// Number of lists whose object was deleted while the sync ran.
+    pub vanished: u64,
+    /// Records that were left out.
+    pub dropped: Dropped,
+    /// What else was noticed, such as edges that expansion left out.
+    pub warnings: Vec<String>,
+    /// Pages of an earlier, interrupted run were used.
+    pub resumed: bool,
+    /// Records that arrived more than once under one id.
+    pub duplicates: u64,
+    /// What was asked of the application, if the connector counts it.
+    pub traffic: Option<TrafficSnapshot>,
+}
+
+impl Report {
+    /// Number of skipped lists that are named one by one.
+    pub const MAX_SKIPPED: usize = 10_000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_taken_back_as_they_were_added() {
+        let one = Dropped {
+            invalid_resources: 2,
+            expansions: 1,
+            ..Dropped::default()
+        };
+        let mut sum = one;
+        sum.add(one);
+        assert_eq!((sum.invalid(), sum.expansions), (4, 2));
+        sum.subtract(one);
+        sum.subtract(one);
+        assert!(sum.is_empty());
+    }
+}

@@ -1,0 +1,146 @@
+//! What a caller asks for, and what it lends the engine: settings are
+//! values, the clock and the random source are parameters.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use baton_c1z::{Format, Limits};
+use baton_connector::{Clock, Random};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::Observer;
+
+/// How many requests to the connector may be in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Workers {
+    /// As many as the connector's own limiter lets through, up to
+    /// [`Workers::AUTO_CAP`], whatever the number of CPUs.
+    #[default]
+    Auto,
+    /// One after the other.
+    Sequential,
+    /// At most so many; 0 counts as 1, more than [`Workers::MOST`] as that.
+    AtMost(u32),
+}
+
+impl Workers {
+    /// Requests in flight under [`Workers::Auto`].
+    pub const AUTO_CAP: usize = 32;
+    /// Upper bound of [`Workers::AtMost`].
+    pub const MOST: usize = 1024;
+
+    /// The number of requests in flight, at least 1.
+    pub fn width(self) -> usize {
+        match self {
+            Self::Auto => Self::AUTO_CAP,
+            Self::Sequential => 1,
+            Self::AtMost(n) => usize::try_from(n)
+                .unwrap_or(Self::MOST)
+                .clamp(1, Self::MOST),
+        }
+    }
+}
+
+/// Who wrote a file, for its asset `baton.provenance.v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The program, such as `baton-atlassian`.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One sync: from where it is asked to where it goes.
+#[derive(Debug, Clone)]
+pub struct SyncRequest {
+    /// The file to write.
+    pub target: PathBuf,
+    /// Folder for working files; `None`: beside the target.
+    pub temp_dir: Option<PathBuf>,
+    /// Format of the file; `None`: that of the existing target, v1 for a new one.
+    pub format: Option<Format>,
+    /// Requests in flight.
+    pub workers: Workers,
+    /// List types and resources only (sync type `resources_only`).
+    pub skip_entitlements_and_grants: bool,
+    /// Resource types to sync; empty: all.
+    pub resource_type_filter: Vec<String>,
+    /// Write a partial result to the target too, not beside it.
+    pub allow_partial: bool,
+    /// Accept zero users or groups where the last sync had some.
+    pub allow_empty: bool,
+    /// Set unfinished work aside instead of resuming it.
+    pub fresh: bool,
+    /// Who writes the file; `None`: no provenance asset.
+    pub provenance: Option<Provenance>,
+    /// Facts that decide the content beyond this request (base URL,
+    /// organization, compatibility mode). Work that was begun under other
+    /// facts is not resumed. No secrets: they are stored in the working folder.
+    pub content_facts: BTreeMap<String, String>,
+    /// Finished full syncs that the target keeps, this one included;
+    /// `None`: the format's default.
+    pub keep_syncs: Option<u32>,
+    /// Keep every earlier sync of the target.
+    pub skip_cleanup: bool,
+    /// Bounds on reading the existing target.
+    pub limits: Limits,
+}
+
+impl SyncRequest {
+    /// A full sync into `target` with everything else at its default.
+    pub fn new(target: impl Into<PathBuf>) -> Self {
+        Self {
+            target: target.into(),
+            temp_dir: None,
+            format: None,
+            workers: Workers::Auto,
+            skip_entitlements_and_grants: false,
+            resource_type_filter: Vec::new(),
+            allow_partial: false,
+            allow_empty: false,
+            fresh: false,
+            provenance: None,
+            content_facts: BTreeMap::new(),
+            keep_syncs: None,
+            skip_cleanup: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What the engine borrows from the program around it.
+#[derive(Clone)]
+pub struct Host {
+    /// Wall clock: sync ids, start and end times.
+    pub clock: Arc<dyn Clock>,
+    /// Random source of sync ids.
+    pub random: Arc<dyn Random>,
+    /// Ends the run; see [`crate::run`].
+    pub cancel: CancellationToken,
+    /// Told of what happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn width_is_bounded_on_both_sides() {
+        let widths = [
+            Workers::AtMost(0),
+            Workers::AtMost(8),
+            Workers::AtMost(u32::MAX),
+            Workers::Sequential,
+            Workers::Auto,
+        ];
+        assert_eq!(widths.map(Workers::width), [1, 8, 1024, 1, 32]);
+    }
+}

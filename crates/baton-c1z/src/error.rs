@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::row::Table;
+use crate::workdir::Holder;
 
 /// Result of everything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -118,6 +119,30 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// Somebody else works on the target.
+    #[error("{} is being written by {}", target.display(), holder_text(*.holder))]
+    Busy {
+        /// The target.
+        target: PathBuf,
+        /// Who, as far as it is known.
+        holder: Option<Holder>,
+    },
+    /// Something is larger than this crate accepts.
+    #[error("a {what} is larger than the limit of {limit} bytes")]
+    Limit {
+        /// What it is.
+        what: &'static str,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The page log is not what was written.
+    #[error("the page log {} is damaged at byte {offset}", path.display())]
+    LogDamaged {
+        /// The log.
+        path: PathBuf,
+        /// Offset of the record.
+        offset: u64,
+    },
     /// The file system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -166,7 +191,20 @@ impl Error {
             Self::WindowTooLarge { .. } => {
                 Some("if the file is trusted, raise BATON_DECODER_MAX_MEMORY_MB")
             }
+            Self::Busy { .. } => Some("wait for it, or pass --file with another path"),
+            Self::LogDamaged { .. } => Some("run again: what is intact is kept"),
             _ => None,
         }
+    }
+}
+
+/// The holder of a lock, for people.
+fn holder_text(holder: Option<Holder>) -> String {
+    let Some(holder) = holder else {
+        return "another process".to_owned();
+    };
+    match jiff::Timestamp::try_from(holder.since) {
+        Ok(since) => format!("process {} (started {since})", holder.pid),
+        Err(_) => format!("process {}", holder.pid),
     }
 }

@@ -12,13 +12,26 @@
 
 mod envelope;
 mod error;
+mod files;
+mod log;
 mod row;
 mod run;
+mod seal;
+mod workdir;
 
 pub use envelope::{Detected, detect};
 pub use error::{Error, Result};
+pub use files::{DataFile, Files, Open, SystemFiles};
+pub use log::{
+    Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
+    MAX_TOKEN_BYTES, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
+};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
+pub use seal::{
+    Cleanup, Expander, Expansion, GrantChange, NoExpansion, SealEvent, SealPlan, Sealed, SortedRows,
+};
+pub use workdir::{Holder, MAX_WORK_AGE, WorkDir};
 
 use std::path::PathBuf;
 

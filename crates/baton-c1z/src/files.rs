@@ -1,0 +1,216 @@
+//! The file layer under the page log and the sort: few calls, all positional.
+//!
+//! Everything that this crate writes while a sync runs goes through
+//! [`Files`], so that a test can make any single call fail. Locks are not
+//! part of it: they are always those of the operating system.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// How [`Files::open`] opens a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// For reading and writing; an existing file is emptied.
+    Create,
+    /// For reading and writing; the file must exist.
+    Modify,
+}
+
+/// The operations on files and folders that a sync needs.
+pub trait Files: Debug + Send + Sync {
+    /// Opens a file. New files are readable by their owner only, where the
+    /// system knows modes.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DataFile>>;
+    /// Renames a file over another.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Creates a folder and its parents; an existing one is fine.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder with all that is in it.
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+}
+
+/// An open file. Positions are given with each call: no hidden cursor.
+pub trait DataFile: Debug + Send + Sync {
+    /// Reads at `offset`; returns how many bytes, 0 at the end.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes` at `offset`.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts or extends the file.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// The file's length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether the file is empty.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Returns when the content is on the device.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl dyn DataFile + '_ {
+    /// Fills `buf` from `offset`; an earlier end of the file is an error.
+    pub(crate) fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut done = 0;
+        while done < buf.len() {
+            let n = match self.read_at(&mut buf[done..], offset + done as u64) {
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            };
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            done += n;
+        }
+        Ok(())
+    }
+}
+
+/// The operating system's files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemFiles;
+
+impl Files for SystemFiles {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DataFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        match how {
+            Open::Create => options.create(true).truncate(true),
+            Open::Modify => &mut options,
+        };
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Box::new(options.open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir_all(path)
+    }
+}
+
+impl DataFile for File {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::read_at(self, buf, offset);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_read(self, buf, offset);
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::write_all_at(self, bytes, offset);
+        #[cfg(windows)]
+        {
+            let mut done = 0;
+            while done < bytes.len() {
+                let at = offset + done as u64;
+                match std::os::windows::fs::FileExt::seek_write(self, &bytes[done..], at) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(n) => done += n,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        Self::set_len(self, len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Reads a file forward from an offset through a buffer, lending slices.
+#[derive(Debug)]
+pub(crate) struct Forward<'a> {
+    file: &'a dyn DataFile,
+    /// Offset in the file of `buf[0]`.
+    base: u64,
+    buf: Vec<u8>,
+    pos: usize,
+    /// Bytes at and after this offset are not read.
+    end: u64,
+    chunk: usize,
+}
+
+impl<'a> Forward<'a> {
+    /// Reads `file` from `start` to before `end`, `chunk` bytes at a time.
+    pub(crate) fn new(file: &'a dyn DataFile, start: u64, end: u64, chunk: usize) -> Self {
+        Self {
+            file,
+            base: start,
+            buf: Vec::new(),
+            pos: 0,
+            end,
+            chunk: chunk.max(1),
+        }
+    }
+
+    /// Offset of the next byte that [`Forward::take`] will give.
+    pub(crate) fn offset(&self) -> u64 {
+        self.base + self.pos as u64
+    }
+
+    /// Bytes that remain before the end.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.end.saturating_sub(self.offset())
+    }
+
+    /// The next `n` bytes without consuming them, or `None` if fewer remain.
+    /// The caller bounds `n`; the buffer grows to it.
+    pub(crate) fn peek(&mut self, n: usize) -> io::Result<Option<&[u8]>> {
+        if (n as u64) > self.remaining() {
+            return Ok(None);
+        }
+        if self.buf.len() - self.pos < n {
+            self.fill(n)?;
+        }
+        Ok(self.buf.get(self.pos..self.pos + n))
+    }
+
+    /// The next `n` bytes, or `None` if fewer remain.
+    pub(crate) fn take(&mut self, n: usize) -> io::Result<Option<&[u8]>> {
+        if self.peek(n)?.is_none() {
+            return Ok(None);
+        }
+        self.pos += n;
+        Ok(self.buf.get(self.pos - n..self.pos))
+    }
+
+    fn fill(&mut self, need: usize) -> io::Result<()> {
+        self.buf.drain(..self.pos);
+        self.base += self.pos as u64;
+        self.pos = 0;
+        let have = self.buf.len();
+        let after = self.base + have as u64;
+        let room = self.end.saturating_sub(after);
+        let want = (need - have).max(self.chunk);
+        let n = usize::try_from(room.min(want as u64)).unwrap_or(want);
+        self.buf.resize(have + n, 0);
+        self.file.read_exact_at(&mut self.buf[have..], after)
+    }
+}

@@ -1,0 +1,102 @@
+//! The hook between sorting and writing, where grants are expanded.
+
+use std::ops::ControlFlow;
+
+use crate::error::Result;
+use crate::row::{Row, Table};
+
+/// What an expander sees: all rows that will be in the file, in canonical
+/// order, each id once. May be scanned as often as needed; every scan reads
+/// from disk in bounded memory.
+pub trait SortedRows {
+    /// Visits a table's rows in canonical order. Grants come grouped by the
+    /// entitlement.
+    fn scan(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()>;
+
+    /// Visits the grants of one entitlement in canonical order, without
+    /// reading those of others.
+    fn scan_entitlement(
+        &self,
+        entitlement_id: &str,
+        visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()>;
+
+    /// How many grants have an expansion ([`Row::expansion`]). Never 0: with
+    /// none, no expander is called.
+    fn expandable_count(&self) -> u64;
+}
+
+/// One change to the grants. Where it belongs is read from its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GrantChange {
+    /// A grant that was not there. If one with the same id but another
+    /// entitlement or principal is, that one stays and this is left out.
+    Insert {
+        /// Bytes of the whole `c1.connector.v2.Grant`.
+        data: Vec<u8>,
+    },
+    /// New bytes for a grant that is there: same id, entitlement and
+    /// principal. Its expansion stays what it was.
+    Replace {
+        /// Bytes of the whole `c1.connector.v2.Grant`.
+        data: Vec<u8>,
+    },
+}
+
+/// What an expander made of the grants.
+#[non_exhaustive]
+pub struct Expansion {
+    /// The changes, best in canonical order (it saves a sort). Consumed
+    /// before the file is begun.
+    pub changes: Box<dyn Iterator<Item = Result<GrantChange>> + Send>,
+    /// What the user should know, passed on in [`super::Sealed`].
+    pub warnings: Vec<String>,
+}
+
+impl Expansion {
+    /// An expansion that makes these changes.
+    pub fn new(changes: impl Iterator<Item = Result<GrantChange>> + Send + 'static) -> Self {
+        Self {
+            changes: Box::new(changes),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The same with warnings.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+}
+
+impl std::fmt::Debug for Expansion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Expansion")
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Derives grants from grants. Called once per seal, between sorting and
+/// writing, and only if there is an expandable grant.
+pub trait Expander {
+    /// Reads the rows and says what changes. An error ends the seal; wrap
+    /// foreign ones with [`crate::Error::caller`].
+    fn expand(&mut self, rows: &dyn SortedRows) -> Result<Expansion>;
+}
+
+/// An expander that changes nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoExpansion;
+
+impl Expander for NoExpansion {
+    fn expand(&mut self, _rows: &dyn SortedRows) -> Result<Expansion> {
+        Ok(Expansion::new(std::iter::empty()))
+    }
+}

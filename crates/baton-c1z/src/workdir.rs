@@ -1,0 +1,302 @@
+//! The working folder of one target: found by name, locked, cleaned up.
+//!
+//! Whoever holds the lock owns everything in the folder. The lock is the
+//! operating system's, so it ends with the process that holds it; what it
+//! says about that process stands in a file beside it, since a locked file
+//! cannot be read by others on every system.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::files::{Files, SystemFiles};
+
+/// Work older than this is not resumed, but set aside (c1z specification
+/// §1.5: unfinished runs count for 7 days).
+pub const MAX_WORK_AGE: Duration = Duration::from_hours(7 * 24);
+
+const SUFFIX: &str = ".baton-work";
+const TEMP_PREFIX: &str = "baton-work-";
+const LOCK: &str = "lock";
+const HOLDER: &str = "holder";
+const LOG: &str = "pages.log";
+/// What other processes are told about the holder fits in here.
+const MAX_HOLDER_BYTES: u64 = 256;
+/// A folder can vanish between creating and locking it as often as another
+/// process finishes; more often than this is not that.
+const LOCK_TRIES: u32 = 16;
+
+/// The process that holds a working folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// When it took the folder.
+    pub since: SystemTime,
+}
+
+/// The locked working folder of one target. Clones share the lock, which is
+/// released when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct WorkDir {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    target: PathBuf,
+    path: PathBuf,
+    files: Arc<dyn Files>,
+    /// Held for its lock; see `Drop` of [`File`].
+    _lock: File,
+}
+
+impl WorkDir {
+    /// Finds, creates and locks the working folder of `target`: a hidden
+    /// folder beside it, or in `temp_dir` a folder named by a hash of the
+    /// target's full path. `now` is what others are told as start time.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if another process (or handle) works on the target;
+    /// [`Error::Io`] if the folder cannot be made.
+    pub fn locate(target: &Path, temp_dir: Option<&Path>, now: SystemTime) -> Result<Self> {
+        Self::locate_on(Arc::new(SystemFiles), target, temp_dir, now)
+    }
+
+    /// As [`WorkDir::locate`], with another file layer under the work.
+    pub fn locate_on(
+        files: Arc<dyn Files>,
+        target: &Path,
+        temp_dir: Option<&Path>,
+        now: SystemTime,
+    ) -> Result<Self> {
+        let target = full_path(target)?;
+        let path = folder_of(&target, temp_dir)?;
+        let lock = take_lock(files.as_ref(), &path, &target)?;
+        let this = Self {
+            inner: Arc::new(Inner {
+                target,
+                path,
+                files,
+                _lock: lock,
+            }),
+        };
+        this.write_holder(now)?;
+        Ok(this)
+    }
+
+    /// The target's full path, symbolic links resolved.
+    pub fn target(&self) -> &Path {
+        &self.inner.target
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Removes the folder and all work in it. The lock stays with this
+    /// handle, so nobody comes in between.
+    pub fn remove(&self) -> Result<()> {
+        let path = &self.inner.path;
+        self.inner
+            .files
+            .remove_dir_all(path)
+            .map_err(|e| Error::io("remove", path, e))
+    }
+
+    /// Removes working folders in `folder` that nobody holds and nobody has
+    /// touched for longer than [`MAX_WORK_AGE`], and returns them. One that
+    /// cannot be looked at or removed is left alone.
+    pub fn remove_orphans(folder: &Path, now: SystemTime) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(|entry| entry.ok().map(|e| e.path()))
+            .filter(|path| is_work_folder(path) && remove_orphan(path, now).unwrap_or(false))
+            .collect()
+    }
+
+    pub(crate) fn files(&self) -> &Arc<dyn Files> {
+        &self.inner.files
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.inner.path.join(LOG)
+    }
+
+    /// Where an older log is kept that is not resumed.
+    pub(crate) fn set_aside_path(&self) -> PathBuf {
+        self.inner.path.join("pages.log.old")
+    }
+
+    /// Removes what an interrupted seal left.
+    pub(crate) fn clear_scratch(&self) -> Result<()> {
+        let path = self.inner.path.join("seal");
+        match self.inner.files.remove_dir_all(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_holder(&self, now: SystemTime) -> Result<()> {
+        let since = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let path = self.inner.path.join(HOLDER);
+        std::fs::write(&path, format!("{} {since}\n", std::process::id()))
+            .map_err(|e| Error::io("write", &path, e))
+    }
+}
+
+/// The path with all links resolved, also if its last part does not exist.
+fn full_path(target: &Path) -> Result<PathBuf> {
+    if let Ok(path) = target.canonicalize() {
+        return Ok(path);
+    }
+    let Some(name) = target.file_name() else {
+        return Err(Error::Argument {
+            what: "target",
+            reason: "it names no file",
+        });
+    };
+    let folder = match target.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let folder = folder
+        .canonicalize()
+        .map_err(|e| Error::io("open", folder, e))?;
+    Ok(folder.join(name))
+}
+
+fn folder_of(target: &Path, temp_dir: Option<&Path>) -> Result<PathBuf> {
+    if let Some(temp_dir) = temp_dir {
+        let digest = Sha256::digest(target.as_os_str().as_encoded_bytes());
+        let mut name = String::from(TEMP_PREFIX);
+        for byte in digest.iter().take(16) {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        return Ok(temp_dir.join(name));
+    }
+    let (Some(folder), Some(file)) = (target.parent(), target.file_name()) else {
+        return Err(Error::Argument {
+            what: "target",
+            reason: "it names no file",
+        });
+    };
+    let mut name = OsString::from(".");
+    name.push(file);
+    name.push(SUFFIX);
+    Ok(folder.join(name))
+}
+
+fn is_work_folder(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|n| n.to_str())
+        .is_some_and(|name| {
+            name.starts_with(TEMP_PREFIX) || (name.starts_with('.') && name.ends_with(SUFFIX))
+        })
+}
+
+/// Creates the folder and locks it.
+fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    for _ in 0..LOCK_TRIES {
+        files
+            .create_dir_all(folder)
+            .map_err(|e| Error::io("create", folder, e))?;
+        let file = match open_lock(&path) {
+            Ok(file) => file,
+            // Its last holder has just removed the folder.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(Error::io("create", &path, e)),
+        };
+        match file.try_lock() {
+            Ok(()) if still_there(&file, &path) => return Ok(file),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Busy {
+                    target: target.to_owned(),
+                    holder: read_holder(folder),
+                });
+            }
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, e)),
+        }
+    }
+    Err(Error::Busy {
+        target: target.to_owned(),
+        holder: read_holder(folder),
+    })
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Whether the locked file is the one that the path names: its last holder
+/// may have removed the folder between our opening and our locking.
+fn still_there(file: &File, path: &Path) -> bool {
+    let (Ok(ours), Ok(named)) = (file.metadata(), path.metadata()) else {
+        return false;
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        ours.dev() == named.dev() && ours.ino() == named.ino()
+    }
+    #[cfg(not(unix))]
+    {
+        // No stable file id in the standard library here; the creation time
+        // tells a file from its successor unless both are of one tick.
+        ours.created().ok() == named.created().ok()
+    }
+}
+
+fn read_holder(folder: &Path) -> Option<Holder> {
+    use std::io::Read;
+    let mut text = String::new();
+    File::open(folder.join(HOLDER))
+        .ok()?
+        .take(MAX_HOLDER_BYTES)
+        .read_to_string(&mut text)
+        .ok()?;
+    let (pid, since) = text.trim().split_once(' ')?;
+    Some(Holder {
+        pid: pid.parse().ok()?,
+        since: UNIX_EPOCH.checked_add(Duration::from_secs(since.parse().ok()?))?,
+    })
+}
+
+fn remove_orphan(folder: &Path, now: SystemTime) -> io::Result<bool> {
+    let touched = [LOG, LOCK]
+        .iter()
+        .filter_map(|name| folder.join(name).metadata().ok()?.modified().ok())
+        .max();
+    let old = touched
+        .and_then(|t| now.duration_since(t).ok())
+        .is_some_and(|age| age > MAX_WORK_AGE);
+    if !old {
+        return Ok(false);
+    }
+    let path = folder.join(LOCK);
+    let lock = open_lock(&path)?;
+    if lock.try_lock().is_err() || !still_there(&lock, &path) {
+        return Ok(false);
+    }
+    std::fs::remove_dir_all(folder)?;
+    Ok(true)
+}

@@ -1,0 +1,8 @@
+//! Everything that is tested through the public interface.
+
+// In tests a failed expectation is the finding.
+#![allow(clippy::unwrap_used)]
+
+mod log_damage;
+mod log_rows;
+mod log_support;

@@ -16,7 +16,7 @@ mod clock;
 mod connector;
 mod error;
 pub mod http;
-mod paging;
+pub mod paging;
 pub mod resource;
 mod secret;
 mod syncer;

@@ -1,7 +1,257 @@
 //! Reading lists page by page without getting lost.
+//!
+//! A list is one function from a position to a chunk. From it come one page
+//! at a time with a token for the engine ([`page`]), or all of them as a
+//! stream ([`chunks`]); no endpoint writes its own loop. A server that walks
+//! in circles is found out by [`LoopGuard`], without any cap on the number of
+//! pages (DESIGN decision 12).
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use futures_util::Stream;
+use futures_util::stream::try_unfold;
+
+use crate::connector::{Page, PageToken};
+use crate::error::{Error, Result};
 
 /// Longest part of a token that an error shows.
 const SHOWN_TOKEN_CHARS: usize = 40;
+
+/// Marks tokens of this form; another form gets another mark.
+const TOKEN_VERSION: &str = "b1";
+
+/// Where a list goes on: the author's step of the list, and the server's
+/// cursor in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Lists that are read from several endpoints count them here; the first
+    /// is 0.
+    pub step: u8,
+    /// The server's cursor; `None` at the beginning of a step.
+    pub cursor: Option<String>,
+}
+
+impl Position {
+    /// The beginning of a step.
+    pub fn begin(step: u8) -> Self {
+        Self { step, cursor: None }
+    }
+
+    /// The place after a page of `step`, by the cursor that came with it. A
+    /// missing and an empty cursor both say that the page was the last.
+    pub fn after(step: u8, cursor: Option<String>) -> Option<Self> {
+        let cursor = cursor.filter(|cursor| !cursor.is_empty())?;
+        Some(Self {
+            step,
+            cursor: Some(cursor),
+        })
+    }
+
+    /// Reads a page token made by [`Position::token`] for the same list.
+    pub fn read(list: &str, token: &str) -> Result<Self> {
+        if token.is_empty() {
+            return Ok(Self::default());
+        }
+        let corrupt = |reason| Error::TokenCorrupt {
+            list: list.to_owned(),
+            reason,
+        };
+        let mut parts = token.splitn(4, '.');
+        if parts.next() != Some(TOKEN_VERSION) {
+            return Err(corrupt("it has another form"));
+        }
+        let (Some(bound), Some(step), Some(cursor)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(corrupt("it is cut off"));
+        };
+        if bound != fingerprint(list) {
+            return Err(corrupt("it belongs to another list"));
+        }
+        let step = step.parse().map_err(|_| corrupt("its step is no number"))?;
+        Ok(Self {
+            step,
+            cursor: (!cursor.is_empty()).then(|| cursor.to_owned()),
+        })
+    }
+
+    /// The page token of this place in a list. Tokens are bound to the list's
+    /// name, which should hold the ids that the list depends on.
+    pub fn token(&self, list: &str) -> PageToken {
+        let cursor = self.cursor.as_deref().unwrap_or_default();
+        let bound = fingerprint(list);
+        PageToken::from(format!("{TOKEN_VERSION}.{bound}.{}.{cursor}", self.step))
+    }
+}
+
+/// What one request of a list brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the list goes on; `None` at its end.
+    pub next: Option<Position>,
+}
+
+impl<T> Chunk<T> {
+    /// A chunk of a list that has one step.
+    pub fn new(items: Vec<T>, cursor: Option<String>) -> Self {
+        Self {
+            items,
+            next: Position::after(0, cursor),
+        }
+    }
+}
+
+/// One page of a list, for a syncer: reads the token, fetches, and makes the
+/// next token. `list` is the list's name with its ids, as in
+/// ``members of group `g-1` ``.
+pub async fn page<T, F>(list: &str, token: &str, fetch: F) -> Result<Page<T>>
+where
+    F: AsyncFnOnce(Position) -> Result<Chunk<T>>,
+{
+    let position = Position::read(list, token)?;
+    let chunk = fetch(position.clone()).await?;
+    let next = match chunk.next {
+        None => PageToken::last(),
+        Some(next) if next == position && next.cursor.is_some() => {
+            return Err(Error::TokenUnchanged {
+                list: list.to_owned(),
+                token: shorten(next.cursor.as_deref().unwrap_or_default()),
+            });
+        }
+        Some(next) => next.token(list),
+    };
+    Ok(Page::new(chunk.items, next))
+}
+
+/// All chunks of a list, in order, with loop detection. `id_of` tells the
+/// items apart.
+pub fn chunks<T, F, I>(
+    list: impl Into<String>,
+    fetch: F,
+    id_of: I,
+) -> impl Stream<Item = Result<Vec<T>>>
+where
+    F: AsyncFnMut(Position) -> Result<Chunk<T>>,
+    I: for<'a> Fn(&'a T) -> Cow<'a, str>,
+{
+    let list = list.into();
+    let guard = LoopGuard::new(list.clone());
+    let first = Some(Position::default());
+    try_unfold(
+        (first, guard, fetch, id_of),
+        move |(position, mut guard, mut fetch, id_of)| {
+            let list = list.clone();
+            async move {
+                let Some(position) = position else {
+                    return Ok(None);
+                };
+                let chunk = fetch(position.clone()).await?;
+                let token = |at: &Position| match at.cursor {
+                    None if at.step == 0 => PageToken::last(),
+                    _ => at.token(&list),
+                };
+                guard.check(
+                    token(&position).as_str(),
+                    chunk.next.as_ref().map(token).unwrap_or_default().as_str(),
+                    chunk.items.iter().map(&id_of),
+                )?;
+                Ok(Some((chunk.items, (chunk.next, guard, fetch, id_of))))
+            }
+        },
+    )
+}
+
+/// Finds out when a list comes back to a page that it delivered before.
+///
+/// Two pages are the same when they were asked with the same token and hold
+/// the same set of ids. A server may reuse a token for other items, and many
+/// pages may be empty or alike: neither is a loop. Memory: 16 bytes per page.
+#[derive(Debug, Clone)]
+pub struct LoopGuard {
+    list: String,
+    seen: BTreeSet<u128>,
+    pages: u64,
+}
+
+impl LoopGuard {
+    /// The guard of one list, which `list` names in errors.
+    pub fn new(list: impl Into<String>) -> Self {
+        Self {
+            list: list.into(),
+            seen: BTreeSet::new(),
+            pages: 0,
+        }
+    }
+
+    /// Takes note of a page: the token it was asked with, the token that
+    /// comes next (empty after the last page), and the ids of its items.
+    pub fn check<'a, I>(&mut self, token: &str, next: &str, ids: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: Into<Cow<'a, str>>,
+    {
+        self.pages += 1;
+        if !token.is_empty() && next == token {
+            return Err(Error::TokenUnchanged {
+                list: self.list.clone(),
+                token: shorten(token),
+            });
+        }
+        // A last page cannot be part of a loop, so nothing needs noting.
+        if next.is_empty() {
+            return Ok(());
+        }
+        if self.seen.insert(page_mark(token, ids)) {
+            return Ok(());
+        }
+        Err(Error::PagingLoop {
+            list: self.list.clone(),
+            token: shorten(token),
+            pages: self.pages,
+        })
+    }
+
+    /// Pages seen.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+}
+
+/// Equal for equal tokens with equal sets of ids, whatever their order.
+fn page_mark<'a, I>(token: &str, ids: I) -> u128
+where
+    I: IntoIterator,
+    I::Item: Into<Cow<'a, str>>,
+{
+    let distinct: BTreeSet<u128> = ids
+        .into_iter()
+        .map(|id| fnv128(FNV_START, id.into().as_bytes()))
+        .collect();
+    let mut mark = fnv128(FNV_START, token.as_bytes());
+    for id in distinct {
+        mark = fnv128(mark, &id.to_le_bytes());
+    }
+    mark
+}
+
+const FNV_START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+const FNV_PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+
+/// FNV-1a: the same on every machine and in every version, since tokens
+/// outlive a process.
+fn fnv128(start: u128, bytes: &[u8]) -> u128 {
+    bytes.iter().fold(start, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(FNV_PRIME)
+    })
+}
+
+/// What binds a token to its list.
+fn fingerprint(list: &str) -> String {
+    let hash = fnv128(FNV_START, list.as_bytes());
+    format!("{:016x}", (hash >> 64) ^ (hash & u128::from(u64::MAX)))
+}
 
 /// A token for an error message: tokens can be kilobytes long.
 pub(crate) fn shorten(token: &str) -> String {

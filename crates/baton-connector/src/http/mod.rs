@@ -3,9 +3,60 @@
 //! Retries, waits, limits, error mapping and redaction happen here and
 //! nowhere else. A connector describes its requests and reads answers; the
 //! network below is the [`Transport`] trait.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use baton_connector::Secret;
+//! use baton_connector::http::{
+//!     Credential, HttpClient, HttpParts, HttpSettings, Request, ReqwestTransport,
+//!     TransportSettings,
+//! };
+//!
+//! # async fn example() -> baton_connector::Result<()> {
+//! let transport = ReqwestTransport::new(&TransportSettings::default())?;
+//! let parts = HttpParts::new(Arc::new(transport), 42);
+//! let client = HttpClient::new(parts, HttpSettings::default())?;
+//!
+//! let base = url::Url::parse("https://api.example.test/v2").expect("a URL");
+//! let key = Credential::bearer("api key", &Secret::new("s3cr3t"))?;
+//! let request = Request::get(&base, "/groups/{group}", &["g-1"])?.credential(&key);
+//! let group: serde_json::Value = client.json(&request).await?;
+//! # Ok(())
+//! # }
+//! ```
 
+mod announce;
+mod api_error;
+mod classify;
+mod client;
+mod exchange;
+mod health;
 mod in_flight;
+mod limiter;
+mod meter;
+mod redact;
+mod request;
+mod reqwest_transport;
+mod resolver;
+mod response;
+mod retry;
+mod settings;
+mod story;
 mod transport;
 
+pub use announce::{Announced, Stated};
+pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
+pub use client::HttpClient;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use in_flight::InFlight;
+pub use limiter::{Admission, BucketKey, Limiter};
+pub use meter::{HttpObserver, NoObserver, Wait};
+pub use request::{Credential, Request};
+pub use reqwest_transport::{CONNECT_TIMEOUT, Proxies, ReqwestTransport, TransportSettings};
+pub use response::Response;
+pub use retry::RetryPolicy;
+pub use settings::{
+    HttpParts, HttpSettings, IDLE_TIMEOUT, MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, TOTAL_TIMEOUT,
+};
 pub use transport::{BodyStream, Transport, TransportError, TransportErrorKind, whole_body};

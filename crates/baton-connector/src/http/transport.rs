@@ -92,7 +92,7 @@ impl TransportErrorKind {
     /// The gRPC code (`sync-runtime.md` §6.1).
     pub const fn code(self) -> Code {
         match self {
-            Self::UnknownHost => Code::InvalidArgument,
+            Self::UnknownHost | Self::ProxyAuth => Code::InvalidArgument,
             Self::ConnectTimeout | Self::Timeout => Code::DeadlineExceeded,
             Self::NameLookup
             | Self::Refused
@@ -100,7 +100,7 @@ impl TransportErrorKind {
             | Self::Proxy
             | Self::Reset
             | Self::Truncated => Code::Unavailable,
-            Self::Tls | Self::ProxyAuth | Self::Protocol | Self::Other => Code::Unknown,
+            Self::Tls | Self::Protocol | Self::Other => Code::Unknown,
         }
     }
 

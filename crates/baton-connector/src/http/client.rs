@@ -1,0 +1,287 @@
+//! The client: sends a request until it has an answer that counts.
+//!
+//! Invariant: a request holds a place on the wire only while it is being
+//! exchanged, never while it waits. Dropping a future at any point gives
+//! everything back: place, bucket count, shown wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep_until};
+
+use super::announce::Announced;
+use super::exchange::{Answer, Broken, exchange};
+use super::health::Health;
+use super::in_flight::{Gate, InFlight, Place};
+use super::limiter::{Admission, BucketKey, Limiter};
+use super::meter::{Meter, Wait};
+use super::request::Request;
+use super::response::Response;
+use super::retry::{Failure, Next, Standing};
+use super::settings::{HttpParts, HttpSettings};
+use super::story::{Story, summary};
+use crate::builder::Upstream;
+use crate::error::{Error, RequestError, RequestErrorKind, Result};
+use crate::traffic::{TrafficSnapshot, WaitReason};
+
+/// Sends requests; cheap to clone, clones share everything.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: HttpSettings,
+    parts: HttpParts,
+    user_agent: HeaderValue,
+    gate: Gate,
+    limiter: Limiter,
+    meter: Arc<Meter>,
+    health: Health,
+}
+
+/// A try that did not bring a success.
+struct Failed {
+    failure: Failure,
+    announced: Announced,
+    error: Box<RequestError>,
+}
+
+impl HttpClient {
+    /// A client; refused when the user agent cannot be sent.
+    pub fn new(parts: HttpParts, settings: HttpSettings) -> Result<Self> {
+        let user_agent =
+            HeaderValue::try_from(&settings.user_agent).map_err(|_| Error::Setting {
+                setting: "the user agent",
+                reason: "it has characters that no header can carry".to_owned(),
+            })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                user_agent,
+                gate: Gate::new(settings.in_flight),
+                limiter: Limiter::default(),
+                meter: Arc::new(Meter::new(Arc::clone(&parts.observer))),
+                health: Health::default(),
+                settings,
+                parts,
+            }),
+        })
+    }
+
+    /// Sends a request and reads the answer as JSON.
+    pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        self.send(request).await?.json()
+    }
+
+    /// Sends a request, repeatedly if need be, until it has a success (2xx)
+    /// or a failure that counts.
+    pub async fn send(&self, request: &Request) -> Result<Response> {
+        self.inner.send(request).await
+    }
+}
+
+impl Upstream for HttpClient {
+    fn traffic(&self) -> TrafficSnapshot {
+        self.inner.meter.snapshot(self.inner.gate.taken())
+    }
+
+    fn limit_in_flight(&self, limit: InFlight) {
+        self.inner.gate.resize(limit);
+    }
+
+    fn end_run(&self) {
+        self.inner.health.reset();
+    }
+}
+
+impl Inner {
+    async fn send(&self, request: &Request) -> Result<Response> {
+        let mut story = Story::new(request);
+        let Some(wire) = request.to_http(&self.user_agent) else {
+            let detail = "its URL is not valid".to_owned();
+            return Err(story.error(RequestErrorKind::Unsendable { detail }).into());
+        };
+        loop {
+            let (place, ticket) = self.admitted(&story).await?;
+            story.begin_try();
+            self.meter.sent(request.endpoint, story.sent > 1);
+            let outcome = exchange(self.parts.transport.as_ref(), &self.settings, &wire).await;
+            drop(ticket);
+            drop(place);
+            let failed = match outcome {
+                Ok(answer) => match self.judge(&story, answer) {
+                    Ok(response) => return Ok(response),
+                    Err(failed) => failed,
+                },
+                Err(Broken::Transport(cause)) => Failed {
+                    failure: Failure::Transport(cause.kind),
+                    announced: Announced::default(),
+                    error: Box::new(story.transport_error(&cause)),
+                },
+                Err(Broken::TooLarge { status, headers }) => {
+                    self.health.succeeded(&story.key);
+                    let limit_bytes = self.settings.max_response_bytes;
+                    let mut error = story.error(RequestErrorKind::TooLarge { limit_bytes });
+                    error.status = Some(status);
+                    error.request_id = self.request_id(&headers);
+                    return Err(error.into());
+                }
+            };
+            self.after(&mut story, failed).await?;
+        }
+    }
+
+    /// Waits till the limiter lets the request through and there is a place
+    /// on the wire.
+    async fn admitted(&self, story: &Story<'_>) -> Result<(Place, Ticket<'_>)> {
+        loop {
+            let place = self.gate.enter().await;
+            match self.limiter.admit(&story.key, Instant::now()) {
+                Admission::Go => {
+                    let ticket = Ticket {
+                        limiter: &self.limiter,
+                        key: story.key.clone(),
+                    };
+                    return Ok((place, ticket));
+                }
+                Admission::NotBefore(until, reason) => {
+                    drop(place);
+                    self.wait(story, until, reason).await?;
+                }
+            }
+        }
+    }
+
+    /// Sorts an answer: a success, or a failure with its error ready.
+    fn judge(&self, story: &Story<'_>, answer: Answer) -> std::result::Result<Response, Failed> {
+        let announced = Announced::read(&answer.headers, self.parts.clock.now());
+        self.limiter.learn(&story.key, Instant::now(), &announced);
+        let request_id = self.request_id(&answer.headers);
+        story.log_answer(&answer, request_id.as_deref());
+        if (200..300).contains(&answer.status) {
+            self.health.succeeded(&story.key);
+            let mut told = story.error(RequestErrorKind::Status);
+            told.status = Some(answer.status);
+            told.request_id = request_id;
+            return Ok(Response {
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+                story: Box::new(told),
+            });
+        }
+        if answer.status == 429 {
+            self.meter.rate_limited(story.key.endpoint);
+        }
+        let mut error = story.status_error(&answer, self.parts.api_errors.as_ref());
+        error.request_id = request_id.or(error.request_id);
+        error.retry_after = announced.refusal_wait();
+        Err(Failed {
+            failure: Failure::Status(answer.status),
+            announced,
+            error: Box::new(error),
+        })
+    }
+
+    /// Ends the request with its error, or returns when it is time for the
+    /// next try.
+    async fn after(&self, story: &mut Story<'_>, failed: Failed) -> Result<()> {
+        let Failed {
+            failure,
+            announced,
+            error,
+        } = failed;
+        let standing = Standing {
+            proven: self.health.proven(),
+            idempotent: story.request.idempotent,
+            tries: story.counted,
+            elapsed: story.began.elapsed(),
+            resent: story.resent,
+        };
+        let policy = &self.settings.retry;
+        let next = policy.next(standing, failure, &announced, self.parts.random.as_ref());
+        let now = Instant::now();
+        if next == Next::GiveUp && matches!(failure, Failure::Status(400..=499)) {
+            // The endpoint works; it just does not give us this.
+            self.health.answered(&story.key);
+            return Err(Error::Request(error));
+        }
+        self.health.failed(&story.key, now, summary(&error));
+        self.check_hope(story)?;
+        match next {
+            Next::GiveUp => return Err(Error::Request(error)),
+            Next::ResendNow => story.resend(),
+            Next::Stated(wait, reason) => {
+                story.uncount_try();
+                self.limiter.pause(&story.key, now + wait, reason);
+            }
+            Next::Pause(delay) => self.wait(story, now + delay, WaitReason::Retry).await?,
+        }
+        Ok(())
+    }
+
+    /// Sleeps till `until`, or till the run has no hope left.
+    async fn wait(&self, story: &Story<'_>, until: Instant, reason: WaitReason) -> Result<()> {
+        let duration = until.saturating_duration_since(Instant::now());
+        story.log_wait(reason, duration);
+        let _shown = self.meter.waiting(Wait {
+            endpoint: story.key.endpoint,
+            reason,
+            duration,
+        });
+        loop {
+            let deadline = self
+                .health
+                .deadline(&story.key, self.settings.retry.hopeless_after);
+            match deadline.filter(|deadline| *deadline < until) {
+                None => {
+                    sleep_until(until).await;
+                    return Ok(());
+                }
+                Some(deadline) => {
+                    sleep_until(deadline).await;
+                    // A success meanwhile has moved the deadline on.
+                    self.check_hope(story)?;
+                }
+            }
+        }
+    }
+
+    fn check_hope(&self, story: &Story<'_>) -> Result<()> {
+        let limit = self.settings.retry.hopeless_after;
+        let now = Instant::now();
+        match self.health.hopeless(&story.key, now, limit) {
+            None => Ok(()),
+            Some(failing) => {
+                let since: Duration = now.duration_since(failing.since);
+                let last = failing.last;
+                Err(story
+                    .error(RequestErrorKind::NeverSucceeded { since, last })
+                    .into())
+            }
+        }
+    }
+
+    fn request_id(&self, headers: &http::HeaderMap) -> Option<String> {
+        self.settings
+            .request_id_headers
+            .iter()
+            .find_map(|name| headers.get(name)?.to_str().ok())
+            .map(super::redact::quoted)
+    }
+}
+
+/// A request under way in its bucket.
+struct Ticket<'a> {
+    limiter: &'a Limiter,
+    key: BucketKey,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.limiter.finished(&self.key);
+    }
+}

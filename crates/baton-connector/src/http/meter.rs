@@ -1,0 +1,159 @@
+//! Counts requests and shows waits while they last.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};
+
+/// A request begins or ends to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The endpoint template.
+    pub endpoint: &'static str,
+    /// Why it waits.
+    pub reason: WaitReason,
+    /// How long the wait is meant to be; at its end, how long it was.
+    pub duration: Duration,
+}
+
+/// Hears of waits as they happen. Calls must be quick: requests wait for
+/// them.
+pub trait HttpObserver: Send + Sync + fmt::Debug {
+    /// A request begins to wait.
+    fn wait_begins(&self, wait: &Wait) {
+        let _ = wait;
+    }
+
+    /// A request goes on, or was given up while it waited.
+    fn wait_ends(&self, wait: &Wait) {
+        let _ = wait;
+    }
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl HttpObserver for NoObserver {}
+
+/// The counters of one client.
+#[derive(Debug)]
+pub(super) struct Meter {
+    state: Mutex<State>,
+    observer: Arc<dyn HttpObserver>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    endpoints: BTreeMap<&'static str, EndpointTraffic>,
+    waits: BTreeMap<u64, (Wait, Instant)>,
+    next_wait: u64,
+}
+
+impl Meter {
+    pub(super) fn new(observer: Arc<dyn HttpObserver>) -> Self {
+        Self {
+            state: Mutex::default(),
+            observer,
+        }
+    }
+
+    pub(super) fn sent(&self, endpoint: &'static str, repeated: bool) {
+        let mut state = self.lock();
+        let counters = state.endpoints.entry(endpoint).or_default();
+        counters.requests += 1;
+        counters.retries += u64::from(repeated);
+    }
+
+    pub(super) fn rate_limited(&self, endpoint: &'static str) {
+        self.lock()
+            .endpoints
+            .entry(endpoint)
+            .or_default()
+            .rate_limited += 1;
+    }
+
+    /// Shows a wait until the guard is dropped.
+    pub(super) fn waiting(self: &Arc<Self>, wait: Wait) -> WaitGuard {
+        let began = Instant::now();
+        let id = {
+            let mut state = self.lock();
+            let id = state.next_wait;
+            state.next_wait += 1;
+            state.waits.insert(id, (wait, began + wait.duration));
+            id
+        };
+        self.observer.wait_begins(&wait);
+        WaitGuard {
+            meter: Arc::clone(self),
+            id,
+            wait,
+            began,
+        }
+    }
+
+    pub(super) fn snapshot(&self, in_flight: usize) -> TrafficSnapshot {
+        let now = Instant::now();
+        let state = self.lock();
+        let mut waiting: BTreeMap<(&str, WaitReason), ActiveWait> = BTreeMap::new();
+        for (wait, until) in state.waits.values() {
+            let entry = waiting
+                .entry((wait.endpoint, wait.reason))
+                .or_insert_with(|| ActiveWait {
+                    endpoint: wait.endpoint.to_owned(),
+                    reason: wait.reason,
+                    left_ms: 0,
+                    requests: 0,
+                });
+            entry.requests += 1;
+            entry.left_ms = entry.left_ms.max(millis(until.duration_since(now)));
+        }
+        TrafficSnapshot {
+            endpoints: state
+                .endpoints
+                .iter()
+                .map(|(endpoint, counters)| ((*endpoint).to_owned(), *counters))
+                .collect(),
+            waiting: waiting.into_values().collect(),
+            in_flight,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Counters stay usable whatever happened to a thread that held them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait that goes on; ends when dropped, also by cancellation.
+#[must_use]
+pub(super) struct WaitGuard {
+    meter: Arc<Meter>,
+    id: u64,
+    wait: Wait,
+    began: Instant,
+}
+
+impl Drop for WaitGuard {
+    fn drop(&mut self) {
+        let waited = self.began.elapsed();
+        {
+            let mut state = self.meter.lock();
+            state.waits.remove(&self.id);
+            let counters = state.endpoints.entry(self.wait.endpoint).or_default();
+            counters.wait_ms += millis(waited);
+        }
+        self.meter.observer.wait_ends(&Wait {
+            duration: waited,
+            ..self.wait
+        });
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,204 @@
+//! The real network: reqwest with rustls.
+//!
+//! Settings are values; the one thing read from the machine is its store of
+//! trusted certificates, and its proxy variables under [`Proxies::System`].
+//! Redirects are not followed at all: a credential must not travel on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+
+use super::classify::{classify, classify_body};
+use super::resolver::Resolver;
+use super::transport::{BodyStream, Transport, TransportError, TransportErrorKind};
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// Default of [`TransportSettings::connect_timeout`]: below 10 s, so that a
+/// host that does not answer is reported within that time.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Idle connections are kept for the next request of a burst, not longer.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+const POOL_MAX_IDLE_PER_HOST: usize = 100;
+
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A silent HTTP/2 connection is probed after this, and given up after as
+/// long again.
+const HTTP2_PING: Duration = Duration::from_secs(15);
+
+/// Which proxies to use.
+#[derive(Debug, Clone, Default)]
+pub enum Proxies {
+    /// What the environment variables `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY`, `NO_PROXY` and the system's settings say.
+    #[default]
+    System,
+    /// None at all.
+    None,
+    /// This proxy (a URL, possibly with user and password) for everything but
+    /// the hosts in the comma-separated list.
+    All {
+        /// The proxy's URL.
+        url: Secret,
+        /// Hosts to reach directly, in the form of `NO_PROXY`.
+        except: String,
+    },
+}
+
+/// Settings of a [`ReqwestTransport`].
+#[derive(Debug, Clone)]
+pub struct TransportSettings {
+    /// Limit of looking up, connecting and the TLS handshake together.
+    pub connect_timeout: Duration,
+    /// Which proxies to use.
+    pub proxies: Proxies,
+    /// Certificates (PEM) to trust besides the platform's: the content of the
+    /// file that `SSL_CERT_FILE` names.
+    pub extra_roots_pem: Option<Vec<u8>>,
+}
+
+impl Default for TransportSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: CONNECT_TIMEOUT,
+            proxies: Proxies::default(),
+            extra_roots_pem: None,
+        }
+    }
+}
+
+/// Sends requests over the real network, HTTP/2 where the server has it.
+#[derive(Debug, Clone)]
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+}
+
+impl ReqwestTransport {
+    /// A transport; refused when a certificate or the proxy's URL cannot be
+    /// read.
+    pub fn new(settings: &TransportSettings) -> Result<Self> {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls_config(settings)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(settings.connect_timeout)
+            .dns_resolver(Resolver)
+            .referer(false)
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_MAX_IDLE_PER_HOST)
+            .tcp_keepalive(TCP_KEEPALIVE)
+            .http2_keep_alive_interval(HTTP2_PING)
+            .http2_keep_alive_timeout(HTTP2_PING)
+            // Lists come with pages of hundreds of kilobytes.
+            .http2_adaptive_window(true);
+        let client = with_proxies(builder, &settings.proxies)?
+            .build()
+            .map_err(|error| setting("HTTP client", &error))?;
+        Ok(Self { client })
+    }
+}
+
+fn with_proxies(
+    builder: reqwest::ClientBuilder,
+    proxies: &Proxies,
+) -> Result<reqwest::ClientBuilder> {
+    match proxies {
+        Proxies::System => Ok(builder),
+        Proxies::None => Ok(builder.no_proxy()),
+        Proxies::All { url, except } => {
+            // The reason is not passed on: it could quote the password.
+            let unreadable = |()| Error::Setting {
+                setting: "the proxy",
+                reason: "its URL cannot be read".to_owned(),
+            };
+            let parsed = Url::parse(url.expose()).map_err(|_| unreadable(()))?;
+            let proxy = reqwest::Proxy::all(parsed)
+                .map_err(|_| unreadable(()))?
+                .no_proxy(reqwest::NoProxy::from_string(except));
+            Ok(builder.no_proxy().proxy(proxy))
+        }
+    }
+}
+
+/// Platform roots and the extra ones, checked by ring. A machine without any
+/// root can still talk to itself: TLS fails then, plain HTTP works.
+fn tls_config(settings: &TransportSettings) -> Result<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let extra = extra_roots(settings.extra_roots_pem.as_deref())?;
+    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| setting("TLS", &error))?;
+    let verifier =
+        rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), provider);
+    let mut config = match verifier {
+        Ok(verifier) => config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth(),
+        Err(error) => {
+            tracing::debug!(%error, "no trusted certificates on this machine");
+            let mut roots = rustls::RootCertStore::empty();
+            for root in extra {
+                roots
+                    .add(root)
+                    .map_err(|error| setting("the extra certificates", &error))?;
+            }
+            config.with_root_certificates(roots).with_no_client_auth()
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn extra_roots(pem: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>> {
+    let Some(pem) = pem else {
+        return Ok(Vec::new());
+    };
+    let roots = CertificateDer::pem_slice_iter(pem)
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|error| setting("the extra certificates", &error))?;
+    if roots.is_empty() {
+        return Err(Error::Setting {
+            setting: "the extra certificates",
+            reason: "the file holds no certificate in PEM form".to_owned(),
+        });
+    }
+    Ok(roots)
+}
+
+fn setting(setting: &'static str, error: &dyn std::fmt::Display) -> Error {
+    Error::Setting {
+        setting,
+        reason: error.to_string(),
+    }
+}
+
+#[async_trait]
+impl Transport for ReqwestTransport {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> std::result::Result<http::Response<BodyStream>, TransportError> {
+        let request = reqwest::Request::try_from(request)
+            .map_err(|error| TransportError::new(TransportErrorKind::Other, error.to_string()))?;
+        let answer = self
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| classify(&error))?;
+        let mut response = http::Response::new(());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        let body = answer
+            .bytes_stream()
+            .map(|piece| piece.map_err(|error| classify_body(&error)));
+        Ok(response.map(|()| Box::pin(body) as BodyStream))
+    }
+}

@@ -1,0 +1,196 @@
+//! What happened to one request so far, for its log lines and its error.
+
+use std::time::Duration;
+
+use http::header::LOCATION;
+use tokio::time::Instant;
+use url::Url;
+
+use super::api_error::{ErrorAnswer, ReadApiError};
+use super::exchange::Answer;
+use super::limiter::BucketKey;
+use super::redact::{headers_line, quoted};
+use super::request::Request;
+use super::response::{PAGE_HINT, content_type, looks_like_a_page};
+use super::transport::{TransportError, TransportErrorKind};
+use crate::error::{RequestError, RequestErrorKind};
+use crate::traffic::WaitReason;
+
+/// Waits from this length on are worth a line at the usual log level.
+const NOTABLE_WAIT: Duration = Duration::from_secs(5);
+
+pub(super) struct Story<'a> {
+    pub request: &'a Request,
+    pub key: BucketKey,
+    pub began: Instant,
+    /// Requests sent.
+    pub sent: u32,
+    /// Tries that count.
+    pub counted: u32,
+    /// The one immediate resend was used.
+    pub resent: bool,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(request: &'a Request) -> Self {
+        let credential = request.credential.as_ref();
+        Self {
+            request,
+            key: BucketKey {
+                credential: credential.map_or_else(|| "".into(), |c| c.name.clone()),
+                endpoint: request.endpoint,
+            },
+            began: Instant::now(),
+            sent: 0,
+            counted: 0,
+            resent: false,
+        }
+    }
+
+    pub(super) fn begin_try(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+        self.counted = self.counted.saturating_add(1);
+    }
+
+    pub(super) fn uncount_try(&mut self) {
+        self.counted = self.counted.saturating_sub(1);
+    }
+
+    pub(super) fn resend(&mut self) {
+        self.uncount_try();
+        self.resent = true;
+    }
+
+    pub(super) fn error(&self, kind: RequestErrorKind) -> RequestError {
+        let hint = hint(&kind).map(str::to_owned);
+        RequestError {
+            method: self.request.method.to_string(),
+            target: self.request.target(),
+            endpoint: self.request.endpoint,
+            kind,
+            status: None,
+            request_id: None,
+            api_code: None,
+            api_message: None,
+            vanished: false,
+            retry_after: None,
+            tries: self.sent,
+            elapsed: self.began.elapsed(),
+            hint,
+        }
+    }
+
+    pub(super) fn transport_error(&self, cause: &TransportError) -> RequestError {
+        self.error(RequestErrorKind::Transport {
+            kind: cause.kind,
+            detail: quoted(&cause.detail),
+        })
+    }
+
+    pub(super) fn status_error(&self, answer: &Answer, api: &dyn ReadApiError) -> RequestError {
+        let status = answer.status;
+        if status == 407 {
+            let cause = TransportError::new(TransportErrorKind::ProxyAuth, "");
+            let mut error = self.transport_error(&cause);
+            error.status = Some(status);
+            return error;
+        }
+        let told = api.read(&ErrorAnswer {
+            endpoint: self.request.endpoint,
+            method: &self.request.method,
+            status,
+            content_type: content_type(&answer.headers),
+            body: &answer.body,
+        });
+        let mut error = self.error(RequestErrorKind::Status);
+        error.status = Some(status);
+        error.request_id = told.request_id.as_deref().map(quoted);
+        error.api_code = told.code.as_deref().map(quoted);
+        error.api_message = told.message.as_deref().map(quoted);
+        error.vanished = told.vanished && matches!(status, 404 | 410);
+        error.hint = told.hint.or_else(|| match status {
+            300..=399 => Some(redirect_hint(answer)),
+            _ if looks_like_a_page(&answer.headers, &answer.body) => Some(PAGE_HINT.to_owned()),
+            _ => None,
+        });
+        error
+    }
+
+    pub(super) fn log_answer(&self, answer: &Answer, request_id: Option<&str>) {
+        tracing::debug!(
+            method = %self.request.method,
+            target_url = %self.request.target(),
+            endpoint = self.request.endpoint,
+            status = answer.status,
+            bytes = answer.body.len(),
+            request_id,
+            tries = self.sent,
+            "request answered",
+        );
+        tracing::trace!(
+            endpoint = self.request.endpoint,
+            request_headers = %headers_line(&self.request.headers),
+            answer_headers = %headers_line(&answer.headers),
+            "headers",
+        );
+    }
+
+    pub(super) fn log_wait(&self, reason: WaitReason, duration: Duration) {
+        let endpoint = self.request.endpoint;
+        let wait_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        if duration >= NOTABLE_WAIT {
+            tracing::info!(endpoint, wait_ms, reason = %reason, "waiting");
+        } else {
+            tracing::debug!(endpoint, wait_ms, reason = %reason, "waiting");
+        }
+    }
+}
+
+/// A failure in a few words, for the end of a hopeless run.
+pub(super) fn summary(error: &RequestError) -> String {
+    match (&error.kind, error.status) {
+        (RequestErrorKind::Transport { kind, .. }, _) => kind.to_string(),
+        (_, Some(status)) => format!("answered {status}"),
+        _ => String::new(),
+    }
+}
+
+fn hint(kind: &RequestErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        RequestErrorKind::Transport { kind, .. } => match kind {
+            TransportErrorKind::UnknownHost => "check the spelling of the host in the base URL",
+            TransportErrorKind::NameLookup => "check the network and its name service",
+            TransportErrorKind::Tls => {
+                "if a proxy intercepts TLS, put its certificate authority into a PEM file and name \
+                 it in SSL_CERT_FILE"
+            }
+            TransportErrorKind::ProxyAuth => {
+                "put user and password into the proxy setting, as in \
+                 HTTPS_PROXY=http://user:password@proxy:3128"
+            }
+            TransportErrorKind::Refused
+            | TransportErrorKind::Unreachable
+            | TransportErrorKind::ConnectTimeout
+            | TransportErrorKind::Proxy => "check the network, the proxy settings and the base URL",
+            _ => return None,
+        },
+        RequestErrorKind::NeverSucceeded { .. } => {
+            "run the same command again later: it goes on where this run stopped"
+        }
+        _ => return None,
+    })
+}
+
+fn redirect_hint(answer: &Answer) -> String {
+    let location = answer.headers.get(LOCATION);
+    let host = location
+        .and_then(|value| Url::parse(value.to_str().ok()?).ok())
+        .and_then(|url| url.host_str().map(quoted));
+    match host {
+        Some(host) => format!(
+            "the server sends us on to `{host}`, which is not followed because of the \
+             credential: correct the base URL"
+        ),
+        None => "redirects are not followed: correct the base URL".to_owned(),
+    }
+}

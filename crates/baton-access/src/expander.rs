@@ -1,0 +1,244 @@
+//! Grant expansion over the rows of a file that is being sealed.
+
+use std::path::PathBuf;
+
+use crate::blob::{Blobs, spool};
+use crate::changes::{ChangedWriter, Changes, Derived};
+use crate::error::{Error, Result};
+use crate::graph::Plan;
+use crate::intern::Directory;
+use crate::load::{Dropped, Held, Loaded, Lookup, Stored, Wishes, scan_grants, undecodable};
+use crate::propagate::{Derivation, Holders, propagate};
+use crate::sources::{add_sources, grant_facts};
+use baton_c1z::{Expander, Expansion, SortedRows};
+
+/// Settings of a [`GraphExpander`].
+#[derive(Debug, Clone)]
+pub struct ExpandOptions {
+    /// Where temporary files go; `None` is the system's folder.
+    pub temp_dir: Option<PathBuf>,
+    /// Bytes of rows kept in memory before they go to a temporary file. The
+    /// graph itself comes on top: 8 bytes per derived grant and 4 per stored
+    /// grant that it touches.
+    pub memory_bytes: usize,
+    /// Most grants that one expansion may derive; more end it with
+    /// [`Error::TooMany`] before anything is written.
+    pub max_derived_grants: u64,
+}
+
+impl ExpandOptions {
+    /// Default of [`ExpandOptions::memory_bytes`]: 96 MiB.
+    pub const DEFAULT_MEMORY_BYTES: usize = 96 << 20;
+    /// Default of [`ExpandOptions::max_derived_grants`].
+    pub const DEFAULT_MAX_DERIVED_GRANTS: u64 = 200_000_000;
+}
+
+impl Default for ExpandOptions {
+    fn default() -> Self {
+        Self {
+            temp_dir: None,
+            memory_bytes: Self::DEFAULT_MEMORY_BYTES,
+            max_derived_grants: Self::DEFAULT_MAX_DERIVED_GRANTS,
+        }
+    }
+}
+
+/// Expands grants as sync-runtime specification §4 says: the complete result,
+/// also around cycles and beyond any depth, the same for the same rows.
+///
+/// Every row that comes with an expansion makes edges. Derived grants come out
+/// as inserts, grants that gain sources as replacements.
+#[derive(Debug, Default)]
+pub struct GraphExpander {
+    options: ExpandOptions,
+}
+
+impl GraphExpander {
+    /// An expander with these settings.
+    pub fn new(options: ExpandOptions) -> Self {
+        Self { options }
+    }
+
+    fn spool(&self) -> tempfile::SpooledTempFile {
+        // Entitlements, principals and changed rows share the budget.
+        const SPOOLS: usize = 3;
+        spool(
+            self.options.temp_dir.as_deref(),
+            self.options.memory_bytes / SPOOLS,
+        )
+    }
+
+    fn derive(
+        &self,
+        plan: &Plan,
+        directory: &Directory,
+        holders: Holders,
+        count: usize,
+    ) -> Result<Vec<Option<Derivation>>> {
+        let mut derivations = Vec::new();
+        derivations.resize_with(count, || None);
+        let mut derived = 0_u64;
+        let limit = self.options.max_derived_grants;
+        propagate(plan, directory.kinds(), holders, &mut |derivation| {
+            derived += derivation.new.len() as u64;
+            if derived > limit {
+                return Err(Error::TooMany {
+                    what: "derived grants",
+                    limit,
+                });
+            }
+            let at = derivation.destination.0 as usize;
+            derivations[at] = Some(derivation);
+            Ok(())
+        })?;
+        Ok(derivations)
+    }
+}
+
+impl Expander for GraphExpander {
+    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
+        if rows.expandable_count() == 0 {
+            return Ok(Expansion::new(std::iter::empty()));
+        }
+        let mut messages = Blobs::new(self.spool());
+        let Loaded {
+            graph,
+            entitlements,
+            lookup,
+            principals,
+            dropped,
+        } = Wishes::read(rows)?.resolve(rows, &mut messages)?;
+        let plan = graph.into_plan();
+        let warnings = warnings(&plan, &entitlements, &dropped, &lookup);
+        let count = entitlements.len();
+        let principal_blobs = Blobs::new(self.spool());
+        let Held {
+            holders,
+            directory,
+            embedded,
+        } = Held::read(
+            rows,
+            &lookup,
+            &entitlements,
+            principals,
+            &plan,
+            principal_blobs,
+        )?;
+        let derivations = self
+            .derive(&plan, &directory, holders, count)
+            .map_err(outward)?;
+        drop(plan);
+
+        let mut writer = ChangedWriter::new(self.spool());
+        let raise = Raise {
+            entitlements: &entitlements,
+            derivations: &derivations,
+            directory: &directory,
+        };
+        let wanted = |number| raise.concerns(number);
+        scan_grants(
+            rows,
+            &lookup,
+            &entitlements,
+            &wanted,
+            &mut |number, row| match raise.raised(number, row)? {
+                Some(data) => writer.put(row, &data),
+                None => Ok(()),
+            },
+        )?;
+        let changed = writer.into_reader().map_err(outward)?;
+        let derived = Derived::new(entitlements, derivations, directory, embedded, messages);
+        Ok(Expansion::new(Changes::new(derived, changed)).with_warnings(warnings))
+    }
+}
+
+/// What the sources of stored grants are raised from.
+struct Raise<'a> {
+    entitlements: &'a [Stored],
+    derivations: &'a [Option<Derivation>],
+    directory: &'a Directory,
+}
+
+impl Raise<'_> {
+    /// Whether any grant on this entitlement may lack sources.
+    fn concerns(&self, entitlement: u32) -> bool {
+        matches!(
+            self.derivations.get(entitlement as usize),
+            Some(Some(derivation)) if !derivation.existing.is_empty()
+        )
+    }
+
+    /// The grant with the sources that it lacks; `None` if it lacks none.
+    fn raised(&self, entitlement: u32, row: &baton_c1z::Row<'_>) -> Result<Option<Vec<u8>>> {
+        let Some(Some(derivation)) = self.derivations.get(entitlement as usize) else {
+            return Ok(None);
+        };
+        let principal = self.directory.find(row.principal_type_id, row.principal_id);
+        let Some(claim) = principal.and_then(|p| derivation.find_existing(p)) else {
+            return Ok(None);
+        };
+        let facts =
+            grant_facts(row.data, row.entitlement_id).map_err(undecodable("grant", row.id))?;
+        if facts.principal.is_none() {
+            return Ok(None);
+        }
+        let added = derivation
+            .sources(claim.set)
+            .map(|s| (&*self.entitlements[s.entitlement.0 as usize].id, s.direct));
+        add_sources(row.data, row.entitlement_id, added).map_err(undecodable("grant", row.id))
+    }
+}
+
+/// What a reader of the result should know.
+fn warnings(
+    plan: &Plan,
+    entitlements: &[Stored],
+    dropped: &Dropped,
+    lookup: &Lookup,
+) -> Vec<String> {
+    const MAX_CYCLES: usize = 25;
+    const MAX_MEMBERS: usize = 10;
+    let mut warnings = Vec::new();
+    if dropped.without_source > 0 {
+        let names = lookup.names();
+        let examples: Vec<String> = dropped
+            .examples
+            .iter()
+            .map(|&(s, d)| format!("`{}` for `{}`", names[s as usize], names[d as usize]))
+            .collect();
+        warnings.push(format!(
+            "{} grant expansions name a source entitlement that is not stored: {}",
+            dropped.without_source,
+            examples.join(", ")
+        ));
+    }
+    if dropped.without_destination > 0 {
+        warnings.push(format!(
+            "{} grant expansions lead to an entitlement that is not stored",
+            dropped.without_destination
+        ));
+    }
+    for members in plan.cycles().take(MAX_CYCLES) {
+        let ids: Vec<String> = members
+            .iter()
+            .take(MAX_MEMBERS)
+            .map(|e| format!("`{}`", entitlements[e.0 as usize].id))
+            .collect();
+        let more = if members.len() > MAX_MEMBERS {
+            ", …"
+        } else {
+            ""
+        };
+        warnings.push(format!(
+            "{} entitlements hand each other on in a cycle and are expanded as one: {}{more}",
+            members.len(),
+            ids.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// Lets an error of ours leave through the storage crate.
+pub(crate) fn outward(error: Error) -> baton_c1z::Error {
+    baton_c1z::Error::caller(error)
+}

@@ -1,0 +1,7 @@
+//! Expansion of whole sets of rows, from the outside.
+
+mod expanded_rows;
+mod model;
+mod naive;
+mod properties;
+mod recorded_cases;

@@ -1,16 +1,33 @@
 //! The outermost layer of a c1z: five bytes of magic, then compressed content.
 //!
-//! Everything read here is hostile until it has passed the limits.
+//! Everything read here is hostile until it has passed the limits: the
+//! declared size is checked first, the window is bounded, and the decoded
+//! bytes are counted, so that nothing beyond the limit is ever handed out.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use zstd::stream::read::Decoder;
+use zstd::stream::write::Encoder;
+
+use crate::Limits;
 use crate::error::{Error, Result};
 
 const MAGIC_LEN: usize = 5;
 const MAGIC_V1: [u8; MAGIC_LEN] = *b"C1ZF\0";
 const MAGIC_V3: [u8; MAGIC_LEN] = *b"C1Z3\0";
+
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Longest header of a zstd frame, magic included (RFC 8878 §3.1.1.1).
+const MAX_FRAME_HEADER_LEN: usize = 18;
+/// Compressed bytes read at a time.
+const READ_BYTES: usize = 128 << 10;
+/// Decoded bytes handed on at a time.
+const DECODED_BYTES: usize = 256 << 10;
+/// Window of what we write: 8 MiB. Every reader accepts it, and larger
+/// content therefore never becomes a single segment.
+const WRITE_WINDOW_LOG: u32 = 23;
 
 /// What a path holds, judged by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,5 +68,307 @@ fn read_magic(path: &Path, file: &mut File) -> Result<Detected> {
         Err(Error::NotC1z {
             path: path.to_owned(),
         })
+    }
+}
+
+/// What tells one c1z from another, wherever it lies: its length and a
+/// checksum over all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Identity {
+    pub bytes: u64,
+    pub crc: u32,
+}
+
+/// The decoded content of a v1 file, as a stream that keeps the limits.
+pub(crate) struct Content<'a> {
+    path: &'a Path,
+    decoder: Decoder<'static, BufReader<Tally<File>>>,
+    decoded: u64,
+    limit: u64,
+    declared: Option<u64>,
+}
+
+impl<'a> Content<'a> {
+    /// Opens a file that [`detect`] said to be v1.
+    pub fn open(path: &'a Path, limits: &Limits) -> Result<Self> {
+        let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        match read_magic(path, &mut file)? {
+            Detected::V1 => {}
+            Detected::V3 => {
+                return Err(Error::V3Unsupported {
+                    path: path.to_owned(),
+                });
+            }
+            Detected::Missing | Detected::Empty => {
+                return Err(Error::NotC1z {
+                    path: path.to_owned(),
+                });
+            }
+        }
+        let header = FrameHeader::read(&mut file).map_err(|e| compressed(path, e))?;
+        header.check(path, limits)?;
+        file.seek(SeekFrom::Start(MAGIC_LEN as u64))
+            .map_err(|e| Error::io("read", path, e))?;
+        let input = BufReader::with_capacity(READ_BYTES, Tally::new(file));
+        let decoder = Decoder::with_buffer(input)
+            .and_then(|mut decoder| {
+                decoder.window_log_max(limits.max_window_bytes.max(1).ilog2())?;
+                Ok(decoder)
+            })
+            .map_err(|e| compressed(path, e))?;
+        Ok(Self {
+            path,
+            decoder,
+            decoded: 0,
+            limit: limits.max_decoded_bytes,
+            declared: header.content_size,
+        })
+    }
+
+    /// The size that the first frame declares for itself.
+    pub fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
+    /// Fills `buf` as far as the content reaches; 0 at its end.
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let n = loop {
+            match self.decoder.read(buf) {
+                Ok(n) => break n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(compressed(self.path, e)),
+            }
+        };
+        self.decoded += n as u64;
+        if self.decoded > self.limit {
+            return Err(Error::TooLarge {
+                path: self.path.to_owned(),
+                limit: self.limit,
+            });
+        }
+        Ok(n)
+    }
+
+    /// Writes all that is left to `out`, whose path is `out_path`, and gives
+    /// the identity of the file read.
+    pub fn copy_to(mut self, out: &mut File, out_path: &Path) -> Result<Identity> {
+        let mut buf = vec![0; DECODED_BYTES];
+        loop {
+            let n = self.read(&mut buf)?;
+            if n == 0 {
+                break;
+            }
+            out.write_all(&buf[..n])
+                .map_err(|e| Error::io("write", out_path, e))?;
+        }
+        Ok(self.decoder.get_ref().get_ref().identity())
+    }
+}
+
+fn compressed(path: &Path, source: io::Error) -> Error {
+    Error::Compressed {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Counts and sums what passes through.
+struct Tally<R> {
+    inner: R,
+    bytes: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl<R> Tally<R> {
+    fn new(inner: R) -> Self {
+        Self {
+            inner,
+            bytes: 0,
+            crc: crc32fast::Hasher::new(),
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            bytes: self.bytes,
+            crc: self.crc.clone().finalize(),
+        }
+    }
+}
+
+impl<R: Read> Read for Tally<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.bytes += n as u64;
+        self.crc.update(&buf[..n]);
+        Ok(n)
+    }
+}
+
+/// The part of a zstd frame header that decides how much it may cost.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct FrameHeader {
+    content_size: Option<u64>,
+    window: Option<u64>,
+}
+
+impl FrameHeader {
+    /// Reads the header at the current position. A frame that is none of
+    /// zstd's is left to the decoder to judge (it may be a skippable one).
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        let mut bytes = Vec::with_capacity(MAX_FRAME_HEADER_LEN);
+        input
+            .take(MAX_FRAME_HEADER_LEN as u64)
+            .read_to_end(&mut bytes)?;
+        if bytes.len() < ZSTD_MAGIC.len() {
+            return Err(io::Error::new(
+                ErrorKind::UnexpectedEof,
+                "there is no frame",
+            ));
+        }
+        let Some(rest) = bytes.strip_prefix(&ZSTD_MAGIC) else {
+            return Ok(Self::default());
+        };
+        Self::parse(rest)
+            .ok_or_else(|| io::Error::new(ErrorKind::UnexpectedEof, "the frame header is cut off"))
+    }
+
+    /// RFC 8878 §3.1.1.1, without the magic.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&descriptor, mut rest) = bytes.split_first()?;
+        let single_segment = descriptor & 0x20 != 0;
+        let mut window = None;
+        if !single_segment {
+            let (&b, tail) = rest.split_first()?;
+            let base = 1_u64 << (10 + u32::from(b >> 3));
+            window = Some(base + base / 8 * u64::from(b & 7));
+            rest = tail;
+        }
+        let dictionary_len = [0, 1, 2, 4][usize::from(descriptor & 3)];
+        let size_len = match descriptor >> 6 {
+            0 if single_segment => 1,
+            0 => 0,
+            1 => 2,
+            2 => 4,
+            _ => 8,
+        };
+        let size = rest.get(dictionary_len..dictionary_len + size_len)?;
+        let content_size = (size_len > 0).then(|| {
+            let value = size.iter().rev().fold(0, |v, &b| v << 8 | u64::from(b));
+            if size_len == 2 { value + 256 } else { value }
+        });
+        Some(Self {
+            content_size,
+            window: window.or(content_size),
+        })
+    }
+
+    fn check(&self, path: &Path, limits: &Limits) -> Result<()> {
+        if limits.fail_fast_on_content_size
+            && self
+                .content_size
+                .is_some_and(|size| size > limits.max_decoded_bytes)
+        {
+            return Err(Error::TooLarge {
+                path: path.to_owned(),
+                limit: limits.max_decoded_bytes,
+            });
+        }
+        match self.window {
+            Some(window) if window > limits.max_window_bytes => Err(Error::WindowTooLarge {
+                path: path.to_owned(),
+                window,
+                limit: limits.max_window_bytes,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Writes a whole v1 envelope around `content`, which must give exactly
+/// `size` bytes (c1z specification §1.1).
+pub(crate) fn encode(
+    content: &mut impl Read,
+    size: u64,
+    level: i32,
+    mut out: impl Write,
+) -> io::Result<()> {
+    out.write_all(&MAGIC_V1)?;
+    let mut encoder = Encoder::new(out, level)?;
+    encoder.window_log(WRITE_WINDOW_LOG)?;
+    encoder.include_checksum(true)?;
+    encoder.include_contentsize(true)?;
+    encoder.set_pledged_src_size(Some(size))?;
+    let mut buf = vec![0; DECODED_BYTES];
+    loop {
+        match content.read(&mut buf) {
+            Ok(0) => break,
+            Ok(n) => encoder.write_all(&buf[..n])?,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    // Fails if the content was not as long as pledged.
+    encoder.finish()?.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(&mut &content[..], content.len() as u64, 1, &mut out).expect("in memory");
+        out
+    }
+
+    fn header(content: &[u8]) -> FrameHeader {
+        FrameHeader::read(&mut &encoded(content)[MAGIC_LEN..]).expect("complete")
+    }
+
+    #[test]
+    fn content_of_another_length_than_pledged_is_an_error() {
+        for pledged in [2, 4] {
+            assert!(encode(&mut &b"abc"[..], pledged, 1, &mut Vec::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_header_cut_off_anywhere_is_an_error() {
+        let whole = encoded(&vec![0; 70_000]);
+        let declared = FrameHeader::read(&mut &whole[MAGIC_LEN..]).expect("complete");
+        assert_eq!(declared.content_size, Some(70_000));
+        for len in MAGIC_LEN..MAGIC_LEN + 8 {
+            assert!(
+                FrameHeader::read(&mut &whole[MAGIC_LEN..len]).is_err(),
+                "{len}"
+            );
+        }
+    }
+
+    #[test]
+    fn declared_sizes_of_every_width_are_read() {
+        for len in [0, 1, 255, 256, 257, 65_791, 65_792, 1 << 20] {
+            assert_eq!(
+                header(&vec![7; len]).content_size,
+                Some(len as u64),
+                "{len}"
+            );
+        }
+    }
+
+    #[test]
+    fn large_content_is_never_a_single_segment() {
+        let big = header(&vec![0; (8 << 20) + 1]);
+        assert_eq!(big.window, Some(8 << 20));
+    }
+
+    #[test]
+    fn frames_that_are_not_zstd_declare_nothing() {
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        assert_eq!(
+            FrameHeader::read(&mut &skippable[..]).expect("long enough"),
+            FrameHeader::default()
+        );
     }
 }

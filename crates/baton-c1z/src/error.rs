@@ -3,8 +3,11 @@
 //! An error names the file or row that it is about; types of the database
 //! and the compressor stay inside, as sources.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use baton_proto::Code;
 
 use crate::row::Table;
 use crate::workdir::Holder;
@@ -68,6 +71,25 @@ pub enum Error {
         /// What the database said.
         #[source]
         source: Cause,
+    },
+    /// The database that is to become the new content cannot be written.
+    #[error("cannot {doing} in the new database for {}", path.display())]
+    Store {
+        /// The c1z file to be written.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// Two rows of one sync have the same id, which the format cannot hold.
+    #[error("two rows of {} have the id `{id}`", table.name())]
+    DuplicateId {
+        /// Their table.
+        table: Table,
+        /// Their id.
+        id: String,
     },
     /// A stored row does not have the form it should.
     #[error("{}: row `{id}` of {} is malformed: {reason}", path.display(), table.name())]
@@ -156,13 +178,42 @@ pub enum Error {
     },
     /// A caller's own visitor failed; see [`Error::caller`].
     #[error(transparent)]
-    Caller(Cause),
+    Caller(CallerFailure),
+}
+
+/// The error of a caller's visitor, passed through unchanged.
+#[derive(Debug)]
+pub struct CallerFailure {
+    code: Code,
+    cause: Cause,
+}
+
+impl CallerFailure {
+    /// The caller's own error.
+    pub fn into_inner(self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.cause
+    }
+}
+
+impl fmt::Display for CallerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl std::error::Error for CallerFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.source()
+    }
 }
 
 impl Error {
     /// Wraps the error of a caller, so that it can leave a visitor.
-    pub fn caller(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Caller(source.into())
+    pub fn caller(code: Code, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Caller(CallerFailure {
+            code,
+            cause: source.into(),
+        })
     }
 
     pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
@@ -170,6 +221,31 @@ impl Error {
             doing,
             path: path.to_owned(),
             source,
+        }
+    }
+
+    /// The kind of this failure in the common vocabulary.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NotC1z { .. }
+            | Self::Filter { .. }
+            | Self::Cursor { .. }
+            | Self::Argument { .. } => Code::InvalidArgument,
+            Self::Store { .. } => Code::Internal,
+            Self::DuplicateId { .. } => Code::FailedPrecondition,
+            Self::V3Unsupported { .. } => Code::Unimplemented,
+            Self::Compressed { .. }
+            | Self::Database { .. }
+            | Self::Row { .. }
+            | Self::LogDamaged { .. } => Code::DataLoss,
+            Self::Busy { .. } => Code::Aborted,
+            Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
+                Code::ResourceExhausted
+            }
+            Self::NoSuchSync { .. } => Code::NotFound,
+            Self::DuplicateSync { .. } => Code::AlreadyExists,
+            Self::Io { source, .. } => io_code(source.kind()),
+            Self::Caller(failure) => failure.code,
         }
     }
 
@@ -206,5 +282,18 @@ fn holder_text(holder: Option<Holder>) -> String {
     match jiff::Timestamp::try_from(holder.since) {
         Ok(since) => format!("process {} (started {since})", holder.pid),
         Err(_) => format!("process {}", holder.pid),
+    }
+}
+
+fn io_code(kind: io::ErrorKind) -> Code {
+    match kind {
+        io::ErrorKind::NotFound => Code::NotFound,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Code::PermissionDenied
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Code::ResourceExhausted
+        }
+        _ => Code::Unknown,
     }
 }

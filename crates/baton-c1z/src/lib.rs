@@ -10,13 +10,19 @@
 
 #![warn(missing_docs)]
 
+#[allow(dead_code)] // Called by the seal.
+mod columns;
+#[allow(dead_code)] // Called by the seal.
 mod envelope;
 mod error;
 mod files;
 mod log;
 mod row;
 mod run;
+mod save;
+mod scratch;
 mod seal;
+mod v1;
 mod workdir;
 
 pub use envelope::{Detected, detect};

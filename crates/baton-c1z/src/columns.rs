@@ -1,0 +1,303 @@
+//! The columns of a row, read from its message's wire bytes.
+//!
+//! Nothing is decoded that is not a column, nothing is copied, and the bytes
+//! themselves are only changed to take a grant's `GrantExpandable` out.
+
+use baton_proto::wire::{self, Value};
+
+use crate::row::{Row, Table};
+
+type Result<T> = baton_proto::Result<T>;
+
+/// Field numbers of `c1.connector.v2`, as far as columns need them.
+mod field {
+    pub const RESOURCE_TYPE_ID: u32 = 1;
+    pub const RESOURCE_ID: u32 = 1;
+    pub const RESOURCE_PARENT: u32 = 2;
+    pub const ID_TYPE: u32 = 1;
+    pub const ID_RESOURCE: u32 = 2;
+    pub const ENTITLEMENT_RESOURCE: u32 = 1;
+    pub const ENTITLEMENT_ID: u32 = 2;
+    pub const GRANT_ENTITLEMENT: u32 = 1;
+    pub const GRANT_PRINCIPAL: u32 = 2;
+    pub const GRANT_ID: u32 = 3;
+    pub const GRANT_ANNOTATIONS: u32 = 4;
+    pub const EXPANDABLE_ENTITLEMENT_IDS: u32 = 1;
+}
+
+const EXPANDABLE: &str = "c1.connector.v2.GrantExpandable";
+
+/// Reads the columns of `data`, a message of `table` (c1z specification §1.4).
+///
+/// Missing parts are empty. A resource's `id` stays empty: only the formats
+/// know its joined form. `expansion` stays `None`, see [`split_expandable`].
+pub(crate) fn read(table: Table, data: &[u8]) -> Result<Row<'_>> {
+    let mut row = Row {
+        data,
+        ..Row::default()
+    };
+    match table {
+        Table::ResourceTypes => {
+            row.id = wire::last_str(data, field::RESOURCE_TYPE_ID)?;
+            row.resource_type_id = row.id;
+        }
+        Table::Resources => {
+            (row.resource_type_id, row.resource_id) = resource_id(data)?;
+            row.parent = wire::last_bytes(data, field::RESOURCE_PARENT)?
+                .map(id_parts)
+                .transpose()?;
+        }
+        Table::Entitlements => {
+            row.id = wire::last_str(data, field::ENTITLEMENT_ID)?;
+            (row.resource_type_id, row.resource_id) =
+                resource_id(part(data, field::ENTITLEMENT_RESOURCE)?)?;
+        }
+        Table::Grants => {
+            let entitlement = part(data, field::GRANT_ENTITLEMENT)?;
+            row.id = wire::last_str(data, field::GRANT_ID)?;
+            row.entitlement_id = wire::last_str(entitlement, field::ENTITLEMENT_ID)?;
+            (row.resource_type_id, row.resource_id) =
+                resource_id(part(entitlement, field::ENTITLEMENT_RESOURCE)?)?;
+            (row.principal_type_id, row.principal_id) =
+                resource_id(part(data, field::GRANT_PRINCIPAL)?)?;
+        }
+    }
+    Ok(row)
+}
+
+/// The message in field `number`; no bytes when it is absent.
+fn part(data: &[u8], number: u32) -> Result<&[u8]> {
+    Ok(wire::last_bytes(data, number)?.unwrap_or_default())
+}
+
+/// Type and id of a `Resource` message.
+fn resource_id(resource: &[u8]) -> Result<(&str, &str)> {
+    id_parts(part(resource, field::RESOURCE_ID)?)
+}
+
+/// The two parts of a `ResourceId` message.
+fn id_parts(id: &[u8]) -> Result<(&str, &str)> {
+    Ok((
+        wire::last_str(id, field::ID_TYPE)?,
+        wire::last_str(id, field::ID_RESOURCE)?,
+    ))
+}
+
+/// A grant without its `GrantExpandable` annotation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Split {
+    /// The grant's bytes, all else as it was.
+    pub data: Vec<u8>,
+    /// The annotation's own bytes. `None` if it names no entitlement but
+    /// blank ones: then it is dropped.
+    pub expansion: Option<Vec<u8>>,
+}
+
+/// Takes `GrantExpandable` out of a grant. `None`, without copying anything,
+/// if the grant has none (c1z specification §1.4).
+pub(crate) fn split_expandable(grant: &[u8]) -> Result<Option<Split>> {
+    if !wire::has_annotation(grant, field::GRANT_ANNOTATIONS, &[EXPANDABLE])? {
+        return Ok(None);
+    }
+    let (data, payloads) = wire::split_annotation(grant, field::GRANT_ANNOTATIONS, EXPANDABLE)?;
+    let mut expansion = None;
+    for payload in payloads {
+        if expansion.is_none() && names_entitlement(&payload)? {
+            expansion = Some(payload);
+        }
+    }
+    Ok(Some(Split { data, expansion }))
+}
+
+fn names_entitlement(expandable: &[u8]) -> Result<bool> {
+    for field in wire::fields(expandable) {
+        let field = field?;
+        if field.number == field::EXPANDABLE_ENTITLEMENT_IDS
+            && let Value::Bytes(id) = field.value
+            && !wire::text(id)?.trim().is_empty()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a grant's bytes hold both messages that a slim row leaves out.
+pub(crate) fn is_whole_grant(grant: &[u8]) -> Result<bool> {
+    // Encoders write fields in order, so the first two fields decide at once.
+    let mut fields = wire::fields(grant);
+    for number in [field::GRANT_ENTITLEMENT, field::GRANT_PRINCIPAL] {
+        match fields.next().transpose()? {
+            Some(f) if f.number == number && f.value.bytes().is_some() => {}
+            _ => {
+                return Ok(wire::last_bytes(grant, field::GRANT_ENTITLEMENT)?.is_some()
+                    && wire::last_bytes(grant, field::GRANT_PRINCIPAL)?.is_some());
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Puts what a slim grant lacks back as stubs that hold ids only, built from
+/// the row's columns (c1z specification §1.4, slim grants).
+pub(crate) fn rebuild_slim_grant(row: &Row<'_>) -> Result<Vec<u8>> {
+    let mut grant = row.data.to_vec();
+    if wire::last_bytes(&grant, field::GRANT_ENTITLEMENT)?.is_none() {
+        let resource = resource_stub(row.resource_type_id, row.resource_id);
+        let mut entitlement = Vec::with_capacity(resource.len() + row.entitlement_id.len() + 16);
+        wire::put_bytes(&mut entitlement, field::ENTITLEMENT_RESOURCE, &resource);
+        wire::put_str(&mut entitlement, field::ENTITLEMENT_ID, row.entitlement_id);
+        grant = wire::insert_bytes(&grant, field::GRANT_ENTITLEMENT, &entitlement)?;
+    }
+    if wire::last_bytes(&grant, field::GRANT_PRINCIPAL)?.is_none() {
+        let principal = resource_stub(row.principal_type_id, row.principal_id);
+        grant = wire::insert_bytes(&grant, field::GRANT_PRINCIPAL, &principal)?;
+    }
+    Ok(grant)
+}
+
+fn resource_stub(type_id: &str, id: &str) -> Vec<u8> {
+    let mut parts = Vec::with_capacity(type_id.len() + id.len() + 16);
+    wire::put_str(&mut parts, field::ID_TYPE, type_id);
+    wire::put_str(&mut parts, field::ID_RESOURCE, id);
+    let mut resource = Vec::with_capacity(parts.len() + 8);
+    wire::put_bytes(&mut resource, field::RESOURCE_ID, &parts);
+    resource
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_proto::any;
+    use baton_proto::c1::connector::v2;
+    use baton_proto::encode::to_vec;
+
+    fn resource(type_id: &str, id: &str) -> v2::Resource {
+        v2::Resource {
+            id: Some(v2::ResourceId {
+                resource_type: type_id.into(),
+                resource: id.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    fn grant() -> v2::Grant {
+        v2::Grant {
+            entitlement: Some(v2::Entitlement {
+                resource: Some(resource("group", "g1")),
+                id: "group:g1:member".into(),
+                ..Default::default()
+            }),
+            principal: Some(resource("user", "u:1")),
+            id: "group:g1:member:user:u:1".into(),
+            ..Default::default()
+        }
+    }
+
+    fn expandable(ids: &[&str]) -> v2::GrantExpandable {
+        v2::GrantExpandable {
+            entitlement_ids: ids.iter().map(ToString::to_string).collect(),
+            shallow: true,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_are_an_error_not_a_panic() {
+        for table in Table::ALL {
+            assert!(read(table, &[0x0a, 0xff]).is_err());
+        }
+        assert!(split_expandable(&[0x22, 0x05, 1]).is_err());
+        assert!(is_whole_grant(&[0xff]).is_err());
+    }
+
+    #[test]
+    fn an_empty_message_has_empty_columns() {
+        for table in Table::ALL {
+            assert_eq!(read(table, &[]).expect("valid"), Row::default());
+        }
+    }
+
+    #[test]
+    fn a_grants_columns_are_those_of_its_entitlement_and_principal() {
+        let data = to_vec(&grant());
+        let row = read(Table::Grants, &data).expect("valid");
+        assert_eq!(
+            (
+                row.id,
+                row.entitlement_id,
+                row.resource_type_id,
+                row.resource_id
+            ),
+            ("group:g1:member:user:u:1", "group:g1:member", "group", "g1")
+        );
+        assert_eq!((row.principal_type_id, row.principal_id), ("user", "u:1"));
+    }
+
+    #[test]
+    fn a_parent_that_is_present_but_empty_is_not_absent() {
+        let mut message = resource("user", "u1");
+        assert_eq!(
+            read(Table::Resources, &to_vec(&message))
+                .expect("valid")
+                .parent,
+            None
+        );
+        message.parent_resource_id = Some(v2::ResourceId::default());
+        let data = to_vec(&message);
+        assert_eq!(
+            read(Table::Resources, &data).expect("valid").parent,
+            Some(("", ""))
+        );
+    }
+
+    #[test]
+    fn expandable_is_taken_out_and_the_rest_stays_byte_by_byte() {
+        let plain = v2::GrantImmutable::default();
+        let mut message = grant();
+        message.annotations = vec![any::pack(&plain)];
+        let without = to_vec(&message);
+        message.annotations.push(any::pack(&expandable(&["a"])));
+        let split = split_expandable(&to_vec(&message))
+            .expect("valid")
+            .expect("has one");
+        assert_eq!(split.data, without);
+        assert_eq!(split.expansion, Some(to_vec(&expandable(&["a"]))));
+        assert_eq!(split_expandable(&without).expect("valid"), None);
+    }
+
+    #[test]
+    fn expandable_with_blank_ids_only_is_dropped() {
+        for ids in [&[][..], &[""], &[" ", "\t\u{a0}"]] {
+            let mut message = grant();
+            message.annotations = vec![any::pack(&expandable(ids))];
+            let split = split_expandable(&to_vec(&message))
+                .expect("valid")
+                .expect("has one");
+            assert_eq!(split.expansion, None, "{ids:?}");
+            assert_eq!(split.data, to_vec(&grant()));
+        }
+    }
+
+    #[test]
+    fn slim_grants_get_stubs_for_what_they_lack_and_only_for_that() {
+        let whole = to_vec(&grant());
+        assert!(is_whole_grant(&whole).expect("valid"));
+        let columns = read(Table::Grants, &whole).expect("valid");
+        for missing in [&[1][..], &[2], &[1, 2]] {
+            let slim = wire::without(&whole, missing).expect("valid");
+            assert!(!is_whole_grant(&slim).expect("valid"));
+            let row = Row {
+                data: &slim,
+                ..columns
+            };
+            assert_eq!(
+                rebuild_slim_grant(&row).expect("valid"),
+                whole,
+                "{missing:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Connections to databases of format v1, set up so that a hostile file can
+//! do no more than be wrong, and the translation of what SQLite reports.
+
+use std::path::Path;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::config::DbConfig;
+use rusqlite::ffi::ErrorCode;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::Error;
+
+/// Largest single value in a row, in bytes.
+const MAX_VALUE_BYTES: i32 = 256 << 20;
+/// Longest statement, and with it longest stored schema text, in bytes.
+const MAX_SQL_BYTES: i32 = 64 << 10;
+/// Page cache of a reader, in KiB. Scans need none, look-ups little.
+const READ_CACHE_KIB: i64 = 4 << 10;
+/// Page cache of a writer, in KiB; also the memory of one index sort.
+const WRITE_CACHE_KIB: i64 = 64 << 10;
+
+/// Everything but what a URI path may hold as it is.
+const URI_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b':');
+
+/// A `file:` URI of a database that nobody changes while it is open.
+pub(super) fn immutable_uri(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let slashes = bytes
+        .iter()
+        .map(|&b| if cfg!(windows) && b == b'\\' { b'/' } else { b })
+        .collect::<Vec<_>>();
+    let root = if cfg!(windows) { "/" } else { "" };
+    format!(
+        "file:{root}{}?immutable=1",
+        percent_encode(&slashes, URI_PATH)
+    )
+}
+
+/// Opens a private copy for reading only.
+pub(super) fn open_read(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(
+        immutable_uri(path),
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    harden(&conn)?;
+    conn.pragma_update(None, "query_only", true)?;
+    conn.pragma_update(None, "cache_size", -READ_CACHE_KIB)?;
+    Ok(conn)
+}
+
+/// Opens a private copy for changes. There is no journal: whoever fails
+/// throws the copy away.
+pub(super) fn open_write(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    harden(&conn)?;
+    conn.execute_batch(
+        "pragma journal_mode = off;
+         pragma locking_mode = exclusive;
+         pragma synchronous = off;
+         pragma temp_store = file;",
+    )?;
+    conn.pragma_update(None, "cache_size", -WRITE_CACHE_KIB)?;
+    Ok(conn)
+}
+
+/// A database without a file, for a store that is missing or empty.
+pub(super) fn open_memory() -> rusqlite::Result<Connection> {
+    let conn = Connection::open_in_memory()?;
+    harden(&conn)?;
+    Ok(conn)
+}
+
+fn harden(conn: &Connection) -> rusqlite::Result<()> {
+    for (setting, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false),
+    ] {
+        conn.set_db_config(setting, on)?;
+    }
+    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES)?;
+    conn.execute_batch("pragma cell_size_check = on; pragma mmap_size = 0;")
+}
+
+/// Translates what went wrong while reading the database in `path`.
+pub(super) fn read_error(
+    path: &Path,
+    doing: &'static str,
+) -> impl FnOnce(rusqlite::Error) -> Error {
+    move |source| match system_error(&source) {
+        Some(kind) => Error::io(doing, path, kind.into()),
+        None => Error::Database {
+            path: path.to_owned(),
+            doing,
+            source: source.into(),
+        },
+    }
+}
+
+/// Translates what went wrong while writing the database for `target`.
+pub(super) fn write_error(
+    target: &Path,
+    doing: &'static str,
+) -> impl FnOnce(rusqlite::Error) -> Error {
+    move |source| match system_error(&source) {
+        Some(kind) => Error::io(doing, target, kind.into()),
+        None => Error::Store {
+            path: target.to_owned(),
+            doing,
+            source: source.into(),
+        },
+    }
+}
+
+/// What the system is at fault for, as opposed to the file.
+fn system_error(e: &rusqlite::Error) -> Option<std::io::ErrorKind> {
+    match e.sqlite_error_code()? {
+        ErrorCode::DiskFull => Some(std::io::ErrorKind::StorageFull),
+        ErrorCode::PermissionDenied => Some(std::io::ErrorKind::PermissionDenied),
+        ErrorCode::OutOfMemory => Some(std::io::ErrorKind::OutOfMemory),
+        _ => None,
+    }
+}

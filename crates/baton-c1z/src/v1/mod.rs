@@ -1,0 +1,59 @@
+//! Storage format v1: a SQLite database inside a zstd stream.
+//!
+//! SQLite types stay in here. A file is never changed in place: readers work
+//! on a private copy, a writer builds a new database and swaps it in whole.
+
+#![allow(dead_code, unused_imports)]
+
+mod cleanup;
+mod db;
+mod migrate;
+mod runs;
+mod schema;
+mod time;
+mod writer;
+
+pub(crate) use cleanup::Cleanup;
+pub(crate) use writer::{Phase, WriteOptions, Writer, Written};
+
+use std::fs::OpenOptions;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::Limits;
+use crate::envelope::{Content, Identity};
+use crate::error::{Error, Result};
+use crate::scratch::Scratch;
+
+/// Offset of the two header bytes that say how the database is journaled.
+const JOURNAL_BYTES_OFFSET: u64 = 18;
+const WRITE_AHEAD: [u8; 2] = [2, 2];
+const ROLLBACK: [u8; 2] = [1, 1];
+
+/// Decompresses the v1 file `path` into a private copy.
+fn unpack(path: &Path, limits: &Limits, parent: Option<&Path>) -> Result<(Scratch, Identity)> {
+    let content = Content::open(path, limits)?;
+    let scratch = Scratch::new(parent)?;
+    let mut file = scratch.create_file()?;
+    let identity = content.copy_to(&mut file, scratch.file_path())?;
+    drop(file);
+    leave_write_ahead_mode(scratch.file_path())?;
+    Ok((scratch, identity))
+}
+
+/// A database that was saved in write-ahead mode opens read-only only
+/// without it. Nothing is lost: the log is never part of a c1z.
+fn leave_write_ahead_mode(database: &Path) -> Result<()> {
+    let patch = || {
+        let mut file = OpenOptions::new().read(true).write(true).open(database)?;
+        let mut mode = [0; 2];
+        file.seek(SeekFrom::Start(JOURNAL_BYTES_OFFSET))?;
+        let n = file.read(&mut mode)?;
+        if n == mode.len() && mode == WRITE_AHEAD {
+            file.seek(SeekFrom::Start(JOURNAL_BYTES_OFFSET))?;
+            file.write_all(&ROLLBACK)?;
+        }
+        Ok(())
+    };
+    patch().map_err(|e| Error::io("prepare", database, e))
+}

@@ -1,0 +1,573 @@
+//! Builds the database of a new v1 file and swaps it in.
+//!
+//! Always a new database: the syncs that stay are copied from a private copy
+//! of the old one, so what cleanup removes leaves no free pages behind and
+//! nothing needs a vacuum. Large indexes are built behind the rows, by
+//! SQLite's sorter, which takes a third of the time of keeping them up to
+//! date and bounded memory. The target is only touched by the final rename.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::cleanup::Cleanup;
+use super::schema::{IndexDef, TABLES, table_name};
+use super::{db, migrate, runs, time, unpack};
+use crate::Limits;
+use crate::envelope::{self, Detected, detect};
+use crate::error::{Error, Result};
+use crate::row::{Row, Table};
+use crate::run::{NewAsset, NewRun, Stats, SyncRun};
+use crate::save;
+use crate::scratch::Scratch;
+
+/// Content type of an asset that states none.
+const UNKNOWN_CONTENT_TYPE: &str = "unknown";
+/// Tables whose indexes are built behind the rows.
+const BULK_TABLES: [&str; 3] = ["v1_resources", "v1_entitlements", "v1_grants"];
+/// Low pages set aside for each schema entry that is written late; see [`Reserve`].
+const RESERVED_PAGES: i64 = 4;
+const PAGE_BYTES: i64 = 4096;
+
+/// Where and how a new file is written.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteOptions {
+    /// The file to create or replace. Its finished and unfinished syncs stay,
+    /// but for what `cleanup` removes.
+    pub target: PathBuf,
+    /// Folder for private copies; `None`: the system's.
+    pub temp_dir: Option<PathBuf>,
+    /// Bounds on the target's old content.
+    pub limits: Limits,
+    /// Level of zstd, 1 being the fastest.
+    pub compression_level: i32,
+    /// `discovered_at` of every row.
+    pub discovered_at: SystemTime,
+    /// Which old syncs go; `None`: all stay.
+    pub cleanup: Option<Cleanup>,
+}
+
+/// What [`Writer::finish`] is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Building indexes.
+    Indexing,
+    /// Compressing, and replacing the target.
+    Saving,
+}
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The file, symbolic links resolved.
+    pub path: PathBuf,
+    /// Counts of the new sync.
+    pub stats: Stats,
+    /// Ids of the syncs that cleanup removed.
+    pub removed_syncs: Vec<String>,
+}
+
+/// One new sync on its way into a v1 file.
+pub(crate) struct Writer {
+    conn: Connection,
+    scratch: Scratch,
+    options: WriteOptions,
+    run: SyncRun,
+    times: Times,
+    discovered_at: String,
+    late_indexes: Vec<String>,
+    removed_syncs: Vec<String>,
+    counts: Counts,
+    /// `<type>:<id>` of the resource at hand.
+    joined_id: String,
+}
+
+struct Times {
+    started_at: String,
+    ended_at: String,
+}
+
+impl Writer {
+    /// Prepares a new database with everything that stays of the old file.
+    ///
+    /// # Errors
+    /// The old file's own errors; [`Error::DuplicateSync`] if it already
+    /// holds the run's id.
+    pub fn begin(options: WriteOptions, run: &NewRun) -> Result<Self> {
+        let times = Times {
+            started_at: time_text("start of the sync", run.started_at)?,
+            ended_at: time_text("end of the sync", run.ended_at)?,
+        };
+        let discovered_at = time_text("time of discovery", options.discovered_at)?;
+        if run.id.is_empty() {
+            return Err(Error::Argument {
+                what: "sync id",
+                reason: "it is empty",
+            });
+        }
+        let new_run = sync_run(run, &times);
+        let old = Old::open(&options, &new_run)?;
+        let scratch = Scratch::new(options.temp_dir.as_deref())?;
+        drop(scratch.create_file()?);
+        let target = options.target.as_path();
+        let conn = db::open_write(scratch.file_path())
+            .map_err(db::write_error(target, "create a file"))?;
+        let late_indexes = match &old {
+            Some(old) => old.copy_into(&conn),
+            None => create(&conn),
+        }
+        .map_err(db::write_error(target, "create tables"))?;
+        Ok(Self {
+            conn,
+            scratch,
+            run: new_run,
+            times,
+            discovered_at,
+            late_indexes,
+            removed_syncs: old.map(|old| old.doomed).unwrap_or_default(),
+            counts: Counts::default(),
+            joined_id: String::new(),
+            options,
+        })
+    }
+
+    /// Adds one row. Rows come table by table in [`Table::ALL`]'s order, each
+    /// id once; `data` is stored as it is, so `GrantExpandable` must already
+    /// be in `expansion`. A resource's `id` is not looked at.
+    pub fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
+        self.counts.add(table, row.resource_type_id);
+        self.insert(table, row)
+            .map_err(db::write_error(&self.options.target, "add a row"))
+    }
+
+    fn insert(&mut self, table: Table, row: &Row<'_>) -> rusqlite::Result<()> {
+        let (sync_id, at) = (self.run.id.as_str(), self.discovered_at.as_str());
+        let mut statement = self.conn.prepare_cached(insert_sql(table))?;
+        match table {
+            Table::ResourceTypes => statement.execute(params![row.id, row.data, sync_id, at])?,
+            Table::Resources => {
+                self.joined_id.clear();
+                self.joined_id.push_str(row.resource_type_id);
+                self.joined_id.push(':');
+                self.joined_id.push_str(row.resource_id);
+                statement.execute(params![
+                    row.resource_type_id,
+                    self.joined_id,
+                    row.parent.map(|(parent_type, _)| parent_type),
+                    row.parent.map(|(_, parent_id)| parent_id),
+                    row.data,
+                    sync_id,
+                    at
+                ])?
+            }
+            Table::Entitlements => statement.execute(params![
+                row.resource_type_id,
+                row.resource_id,
+                row.id,
+                row.data,
+                sync_id,
+                at
+            ])?,
+            Table::Grants => statement.execute(params![
+                row.resource_type_id,
+                row.resource_id,
+                row.entitlement_id,
+                row.principal_type_id,
+                row.principal_id,
+                row.id,
+                row.expansion,
+                row.expansion.is_some(),
+                row.data,
+                sync_id,
+                at
+            ])?,
+        };
+        Ok(())
+    }
+
+    /// Adds an asset, unless it is empty.
+    pub fn put_asset(&mut self, asset: &NewAsset) -> Result<()> {
+        if asset.data.is_empty() {
+            return Ok(());
+        }
+        let content_type = match asset.content_type.as_str() {
+            "" => UNKNOWN_CONTENT_TYPE,
+            stated => stated,
+        };
+        self.conn
+            .execute(
+                "insert into v1_assets (external_id, content_type, data, sync_id, discovered_at)
+                 values (?, ?, ?, ?, ?)",
+                params![
+                    asset.id,
+                    content_type,
+                    asset.data,
+                    self.run.id,
+                    self.discovered_at
+                ],
+            )
+            .map_err(db::write_error(&self.options.target, "add an asset"))?;
+        self.counts.stats.assets += 1;
+        Ok(())
+    }
+
+    /// Completes the database, compresses it and replaces the target.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateId`] if two rows had one id; the target is then, and
+    /// on any other failure, what it was.
+    pub fn finish(mut self, progress: &mut dyn FnMut(Phase)) -> Result<Written> {
+        progress(Phase::Indexing);
+        let stats = std::mem::take(&mut self.counts).into_stats();
+        self.complete(&stats)?;
+        let Self {
+            conn,
+            scratch,
+            options,
+            removed_syncs,
+            ..
+        } = self;
+        conn.close()
+            .map_err(|(_, e)| db::write_error(&options.target, "close the file")(e))?;
+        progress(Phase::Saving);
+        let path = save_database(scratch.file_path(), &options)?;
+        Ok(Written {
+            path,
+            stats,
+            removed_syncs,
+        })
+    }
+
+    fn complete(&self, stats: &Stats) -> Result<()> {
+        let target = self.options.target.as_path();
+        for sql in &self.late_indexes {
+            let made = Reserve::release(&self.conn).and_then(|()| self.conn.execute(sql, []));
+            if let Err(e) = made {
+                return Err(self
+                    .duplicate_id()
+                    .unwrap_or_else(|| db::write_error(target, "build an index")(e)));
+            }
+        }
+        self.insert_run(stats)
+            .map_err(db::write_error(target, "complete the sync"))
+    }
+
+    fn insert_run(&self, stats: &Stats) -> rusqlite::Result<()> {
+        Reserve::release(&self.conn)?;
+        self.conn.execute(
+            "insert into v1_sync_runs (sync_id, started_at, ended_at, sync_token, sync_type,
+                parent_sync_id, linked_sync_id, supports_diff, grants_backfilled, stats)
+             values (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+            params![
+                self.run.id,
+                self.times.started_at,
+                self.times.ended_at,
+                self.run.sync_token,
+                self.run.sync_type,
+                self.run.parent_sync_id,
+                self.run.linked_sync_id,
+                self.run.supports_diff,
+                stats.to_text()
+            ],
+        )?;
+        Reserve::drop(&self.conn)?;
+        self.conn.execute_batch("commit")
+    }
+
+    /// The first id that two rows of the new sync share, after an index that
+    /// should be unique could not be built.
+    fn duplicate_id(&self) -> Option<Error> {
+        Table::ALL.into_iter().find_map(|table| {
+            let sql = format!(
+                "select external_id from {} where sync_id = ? group by external_id
+                 having count(*) > 1 limit 1",
+                table_name(table)
+            );
+            let id = self
+                .conn
+                .query_row(&sql, [&self.run.id], |row| row.get(0))
+                .optional();
+            id.ok().flatten().map(|id| Error::DuplicateId { table, id })
+        })
+    }
+}
+
+fn time_text(what: &'static str, at: SystemTime) -> Result<String> {
+    time::to_text(at).ok_or(Error::Argument {
+        what,
+        reason: "it is outside the years that can be stored",
+    })
+}
+
+fn sync_run(run: &NewRun, times: &Times) -> SyncRun {
+    SyncRun {
+        id: run.id.clone(),
+        sync_type: run.sync_type.as_str().to_owned(),
+        started_at: time::from_text(&times.started_at),
+        ended_at: time::from_text(&times.ended_at),
+        parent_sync_id: run.parent_sync_id.clone(),
+        sync_token: run.token.clone(),
+        supports_diff: run.supports_diff,
+        ..SyncRun::default()
+    }
+}
+
+fn insert_sql(table: Table) -> &'static str {
+    match table {
+        Table::ResourceTypes => {
+            "insert into v1_resource_types (external_id, data, sync_id, discovered_at)
+             values (?, ?, ?, ?)"
+        }
+        Table::Resources => {
+            "insert into v1_resources (resource_type_id, external_id, parent_resource_type_id,
+                parent_resource_id, data, sync_id, discovered_at)
+             values (?, ?, ?, ?, ?, ?, ?)"
+        }
+        Table::Entitlements => {
+            "insert into v1_entitlements (resource_type_id, resource_id, external_id, data,
+                sync_id, discovered_at)
+             values (?, ?, ?, ?, ?, ?)"
+        }
+        Table::Grants => {
+            "insert into v1_grants (resource_type_id, resource_id, entitlement_id,
+                principal_resource_type_id, principal_resource_id, external_id, expansion,
+                needs_expansion, data, sync_id, discovered_at)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        }
+    }
+}
+
+/// Begins the transaction and makes the tables of a new file; gives the
+/// statements of the indexes that are to follow the rows.
+fn create(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.execute_batch("begin")?;
+    let mut late: Vec<&IndexDef> = Vec::new();
+    for table in TABLES {
+        conn.execute(table.sql, [])?;
+        if BULK_TABLES.contains(&table.name) {
+            late.extend(table.indexes);
+        } else {
+            for index in table.indexes {
+                conn.execute(index.sql, [])?;
+            }
+        }
+    }
+    Reserve::make(conn, late.len())?;
+    Ok(late.iter().map(|index| index.sql.to_owned()).collect())
+}
+
+/// The file that is about to be replaced.
+struct Old {
+    copy: Scratch,
+    doomed: Vec<String>,
+}
+
+impl Old {
+    /// Unpacks and migrates the target. `None` if there is none, or it is empty.
+    fn open(options: &WriteOptions, new: &SyncRun) -> Result<Option<Self>> {
+        let path = options.target.as_path();
+        match detect(path)? {
+            Detected::Missing | Detected::Empty => return Ok(None),
+            Detected::V3 => {
+                return Err(Error::V3Unsupported {
+                    path: path.to_owned(),
+                });
+            }
+            Detected::V1 => {}
+        }
+        let (copy, _) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
+        let conn = db::open_write(copy.file_path()).map_err(db::read_error(path, "open it"))?;
+        migrate::run(&conn).map_err(db::read_error(path, "migrate it"))?;
+        let runs = runs::read(&conn).map_err(db::read_error(path, "read its sync runs"))?;
+        conn.close()
+            .map_err(|(_, e)| db::read_error(path, "close it")(e))?;
+        if runs.iter().any(|run| run.id == new.id) {
+            return Err(Error::DuplicateSync {
+                path: path.to_owned(),
+                id: new.id.clone(),
+            });
+        }
+        let doomed = options
+            .cleanup
+            .map(|cleanup| cleanup.doomed(&runs, new))
+            .unwrap_or_default();
+        Ok(Some(Self { copy, doomed }))
+    }
+
+    /// Begins the transaction, makes the old file's own tables, so that
+    /// columns and tables that are unknown here survive, and copies all rows
+    /// but those of doomed syncs. Gives the statements of all late indexes.
+    fn copy_into(&self, conn: &Connection) -> rusqlite::Result<Vec<String>> {
+        conn.execute(
+            "attach ? as old",
+            [db::immutable_uri(self.copy.file_path())],
+        )?;
+        conn.execute_batch("begin")?;
+        let tables = stored_sql(conn, "table")?;
+        let indexes = stored_sql(conn, "index")?;
+        for (_, _, sql) in &tables {
+            conn.execute(sql, [])?;
+        }
+        let mut late = Vec::new();
+        for (_, table, sql) in &indexes {
+            if BULK_TABLES.contains(&table.as_str()) {
+                late.push(sql.clone());
+            } else {
+                conn.execute(sql, [])?;
+            }
+        }
+        for table in TABLES {
+            for index in table.indexes {
+                if !indexes.iter().any(|(name, ..)| name == index.name) {
+                    late.push(index.sql.to_owned());
+                }
+            }
+        }
+        Reserve::make(conn, late.len())?;
+        // The runs first: they are then in the first pages, where a reader
+        // finds them without unpacking the rest.
+        let (first, rest): (Vec<_>, Vec<_>) =
+            tables.iter().partition(|(name, ..)| name == "v1_sync_runs");
+        for (name, ..) in first.into_iter().chain(rest) {
+            self.copy_rows(conn, name)?;
+        }
+        Ok(late)
+    }
+
+    fn copy_rows(&self, conn: &Connection, table: &str) -> rusqlite::Result<()> {
+        let table_name = quoted(table);
+        let sql = format!("insert into main.{table_name} select * from old.{table_name}");
+        let ours = TABLES.iter().any(|t| t.name == table);
+        // Without a condition SQLite copies page by page.
+        if !ours || self.doomed.is_empty() {
+            return conn.execute(&sql, []).map(|_| ());
+        }
+        let marks = vec!["?"; self.doomed.len()].join(",");
+        conn.execute(
+            &format!("{sql} where sync_id not in ({marks})"),
+            rusqlite::params_from_iter(&self.doomed),
+        )
+        .map(|_| ())
+    }
+}
+
+/// Name, table and statement of the old file's plain tables or indexes.
+/// Views, triggers and virtual tables have no place in the format.
+fn stored_sql(conn: &Connection, kind: &str) -> rusqlite::Result<Vec<(String, String, String)>> {
+    conn.prepare(
+        "select name, tbl_name, sql from old.sqlite_master
+         where type = ? and sql is not null and name not like 'sqlite\\_%' escape '\\'
+           and tbl_name in (select name from pragma_table_list where schema = 'old' and type = 'table')
+         order by rowid",
+    )?
+    .query_map([kind], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    .collect()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Keeps the schema and the runs in the first pages of the file.
+///
+/// Readers that want only the runs decompress no more than the beginning.
+/// But an index is a schema entry that is written when the rows are already
+/// there, and where the schema then needs a page more, it would lie behind
+/// all rows. So low pages are filled at first, and freed a few at a time
+/// right before each late entry: SQLite takes free pages before new ones.
+struct Reserve;
+
+impl Reserve {
+    fn make(conn: &Connection, late_entries: usize) -> rusqlite::Result<()> {
+        conn.execute("create table reserve (pages blob)", [])?;
+        let mut add = conn.prepare("insert into reserve values (zeroblob(?))")?;
+        // One part more than there are indexes: for the run itself.
+        for _ in 0..=late_entries {
+            add.execute([RESERVED_PAGES * PAGE_BYTES])?;
+        }
+        Ok(())
+    }
+
+    fn release(conn: &Connection) -> rusqlite::Result<()> {
+        conn.prepare_cached("delete from reserve where rowid = (select max(rowid) from reserve)")?
+            .execute([])?;
+        Ok(())
+    }
+
+    fn drop(conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute("drop table reserve", []).map(|_| ())
+    }
+}
+
+/// Counts rows as they come. Types arrive in runs, so the last counter is
+/// kept at hand.
+#[derive(Debug, Default)]
+struct Counts {
+    stats: Stats,
+    types: Vec<String>,
+    resources: BTreeMap<String, i64>,
+    last: Option<(Table, String, i64)>,
+}
+
+impl Counts {
+    fn add(&mut self, table: Table, type_id: &str) {
+        match &mut self.last {
+            Some((t, id, n)) if *t == table && id == type_id => *n += 1,
+            _ => {
+                self.flush();
+                self.last = Some((table, type_id.to_owned(), 1));
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some((table, type_id, n)) = self.last.take() else {
+            return;
+        };
+        let stats = &mut self.stats;
+        match table {
+            Table::ResourceTypes => {
+                stats.resource_types += n;
+                self.types.push(type_id);
+            }
+            Table::Resources => *self.resources.entry(type_id).or_default() += n,
+            Table::Entitlements => {
+                stats.entitlements += n;
+                *stats.entitlements_by_type.entry(type_id).or_default() += n;
+            }
+            Table::Grants => {
+                stats.grants += n;
+                *stats.grants_by_type.entry(type_id).or_default() += n;
+            }
+        }
+    }
+
+    /// Resources count under the known types only, each of which is listed
+    /// even without any, as in the Go tools' counts.
+    fn into_stats(mut self) -> Stats {
+        self.flush();
+        for type_id in self.types {
+            let n = self.resources.get(&type_id).copied().unwrap_or_default();
+            self.stats.resources += n;
+            self.stats.resources_by_type.insert(type_id, n);
+        }
+        self.stats
+    }
+}
+
+fn save_database(database: &Path, options: &WriteOptions) -> Result<PathBuf> {
+    let mut content = File::open(database).map_err(|e| Error::io("open", database, e))?;
+    let size = content
+        .metadata()
+        .map_err(|e| Error::io("look at", database, e))?
+        .len();
+    save::replace(&options.target, |out| {
+        envelope::encode(&mut content, size, options.compression_level, out)
+    })
+}
+
+#[cfg(test)]
+mod tests;

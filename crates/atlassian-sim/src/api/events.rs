@@ -1,0 +1,262 @@
+//! Audit events (§12): the searchable log, newest first (assumed), and the stream that clients poll.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::access::token_facts;
+use crate::call::Call;
+use crate::clock::{from_millis, iso_millis};
+use crate::errors::ApiError;
+use crate::ids::{self, Kind};
+use crate::model::{Event, Organization, Subject};
+use crate::paging::{Ask, EVENTS, Links, Turn, size_from_text, to_json};
+use crate::random::{below, draw, pick};
+
+const PRODUCTS: [&str; 5] = ["bitbucket", "confluence", "guard_detect", "jira", "loom"];
+const CITIES: [(&str, &str); 4] = [
+    ("Germany", "Berlin"),
+    ("Australia", "Sydney"),
+    ("Brazil", "Recife"),
+    ("Japan", "Osaka"),
+];
+const AUTH_TYPES: [&str; 5] = [
+    "container-token",
+    "api-token",
+    "connect-token",
+    "auth-token-for-2LO",
+    "auth-token-for-3LO",
+];
+/// Action, display name and group of every kind of event.
+const ACTIONS: [(&str, &str, &str); 11] = [
+    ("user_added_to_group", "User added to group", "Groups"),
+    (
+        "user_removed_from_group",
+        "User removed from group",
+        "Groups",
+    ),
+    ("group_created", "Group created", "Groups"),
+    ("group_deleted", "Group deleted", "Groups"),
+    ("user_token_create", "API token created", "Tokens"),
+    ("user_token_revoked", "API token revoked", "Tokens"),
+    ("user_added_to_org", "User added", "Users"),
+    ("user_removed_from_org", "User removed", "Users"),
+    ("role_granted", "Role granted", "Roles"),
+    ("role_revoked", "Role revoked", "Roles"),
+    ("user_invited", "User invited", "Users"),
+];
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct EventFilter {
+    from: Option<i64>,
+    to: Option<i64>,
+    search: Option<String>,
+    action: Option<String>,
+    actors: Vec<String>,
+    ips: Vec<String>,
+    products: Vec<String>,
+    location: Option<String>,
+    descending: bool,
+}
+
+fn millis(call: &Call<'_>, name: &str) -> Result<Option<i64>, ApiError> {
+    call.query
+        .get(name)
+        .map(|t| t.parse().map_err(|_| ApiError::bad_date(name)))
+        .transpose()
+}
+
+pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    let query = &call.query;
+    let ask = Ask::open(call, query.get("cursor"), || {
+        let filter = EventFilter {
+            from: millis(call, "from")?,
+            to: millis(call, "to")?,
+            search: query.get("q").map(str::to_lowercase),
+            action: query.get("action").map(str::to_owned),
+            actors: query.all("actor"),
+            ips: query.all("ip"),
+            products: query.all("product"),
+            location: query.get("location").map(str::to_lowercase),
+            descending: true,
+        };
+        super::filters::require_known("product", &filter.products, &PRODUCTS)?;
+        Ok((
+            filter,
+            size_from_text("limit", query.get_raw("limit"), EVENTS)?,
+        ))
+    })?;
+    Ok(page(call, org, &ask, false))
+}
+
+pub(crate) fn stream(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    let query = &call.query;
+    let ask = Ask::open(call, query.get("cursor"), || {
+        let descending = match query.get("sortOrder") {
+            None | Some("asc") => false,
+            Some("desc") => true,
+            Some(_) => return Err(ApiError::bad_parameter("`sortOrder` must be asc or desc")),
+        };
+        let filter = EventFilter {
+            from: millis(call, "from")?,
+            to: millis(call, "to")?,
+            descending,
+            ..EventFilter::default()
+        };
+        Ok((
+            filter,
+            size_from_text("limit", query.get_raw("limit"), EVENTS)?,
+        ))
+    })?;
+    Ok(page(call, org, &ask, true))
+}
+
+fn page(call: &Call<'_>, org: &Organization, ask: &Ask<EventFilter>, stream: bool) -> Vec<u8> {
+    let filter = &ask.filters;
+    let turn: Turn = ask.turn(call, |after| {
+        let end = org.events.len() as u64;
+        let numbers: Box<dyn Iterator<Item = u64>> = if filter.descending {
+            Box::new((0..after.unwrap_or(end)).rev())
+        } else {
+            Box::new(after.map_or(0, |a| a + 1)..end)
+        };
+        numbers.filter(|n| {
+            event_at(org, *n).is_some_and(|(number, event)| accepts(org, number, event, filter))
+        })
+    });
+    let data: Vec<Value> = turn
+        .keys
+        .iter()
+        .filter_map(|n| event_at(org, *n))
+        .map(|(n, e)| render(org, n, e, stream))
+        .collect();
+    let links = Links::new(call, &turn, |cursor| call.url_with_cursor(cursor));
+    // The stream always says where to go on, so that a client can poll.
+    let next = if stream {
+        Some(&turn.resume)
+    } else {
+        turn.next.as_ref()
+    };
+    to_json(
+        &json!({ "data": data, "meta": { "next": next, "page_size": ask.page_size }, "links": links }),
+    )
+}
+
+fn event_at(org: &Organization, number: u64) -> Option<(u32, &Event)> {
+    let number = u32::try_from(number).ok()?;
+    org.events.get(number as usize).map(|e| (number, e))
+}
+
+fn ip(org: &Organization, number: u32) -> String {
+    format!(
+        "192.0.2.{}",
+        1 + below(draw(org.seed, 0x1b, u64::from(number)), 250)
+    )
+}
+
+fn place(org: &Organization, number: u32) -> (&'static str, &'static str) {
+    pick(draw(org.seed, 0x1c, u64::from(number)), &CITIES)
+        .copied()
+        .unwrap_or(("Germany", "Berlin"))
+}
+
+fn product(org: &Organization, number: u32) -> &'static str {
+    pick(draw(org.seed, 0x1d, u64::from(number)), &PRODUCTS)
+        .copied()
+        .unwrap_or("jira")
+}
+
+fn accepts(org: &Organization, number: u32, event: &Event, filter: &EventFilter) -> bool {
+    let one_of = |list: &[String], word: &str| list.is_empty() || list.iter().any(|w| w == word);
+    let (country, city) = place(org, number);
+    let found = |term: &String| {
+        let actor = org.profile(event.actor);
+        let email = actor.email.value().map(String::as_str).unwrap_or_default();
+        [event.action, &actor.name, email]
+            .iter()
+            .any(|t| t.to_lowercase().contains(term))
+    };
+    filter.from.is_none_or(|f| event.at_millis >= f)
+        && filter.to.is_none_or(|t| event.at_millis <= t)
+        && filter.action.as_ref().is_none_or(|a| a == event.action)
+        && (filter.actors.is_empty() || one_of(&filter.actors, &org.account_id(event.actor)))
+        && (filter.ips.is_empty() || one_of(&filter.ips, &ip(org, number)))
+        && one_of(&filter.products, product(org, number))
+        && filter
+            .location
+            .as_ref()
+            .is_none_or(|l| country.to_lowercase().contains(l) || city.to_lowercase().contains(l))
+        && filter.search.as_ref().is_none_or(found)
+}
+
+fn context(org: &Organization, subject: Subject) -> Vec<Value> {
+    let user = |n: u32| json!({ "id": org.account_id(n), "type": "users", "attributes": { "name": org.profile(n).name }, "links": {} });
+    let group = |n: u32| {
+        let name = org.groups.get(n as usize).map(|g| g.name.as_str());
+        json!({ "id": org.group_id(n), "type": "groups", "attributes": { "name": name }, "links": {} })
+    };
+    match subject {
+        Subject::User(n) => vec![user(n)],
+        Subject::Group(n) => vec![group(n)],
+        Subject::Membership { user: u, group: g } => vec![user(u), group(g)],
+        Subject::Token(n) => {
+            let label = token_facts(org, n).label;
+            vec![
+                json!({ "id": org.token_id(n), "type": "tokens", "attributes": { "label": label }, "links": {} }),
+            ]
+        }
+    }
+}
+
+fn render(org: &Organization, number: u32, event: &Event, stream: bool) -> Value {
+    let actor = org.profile(event.actor);
+    let auth_type = pick(draw(org.seed, 0x1e, u64::from(number)), &AUTH_TYPES)
+        .copied()
+        .unwrap_or("api-token");
+    let (country, city) = place(org, number);
+    let id = org.event_id(number);
+    let mut attributes = json!({
+        "time": iso_millis(from_millis(event.at_millis)),
+        "action": event.action,
+        "actor": {
+            "id": org.account_id(event.actor),
+            "name": actor.name,
+            "email": actor.email.value(),
+            "auth": { "authType": auth_type, "tokenId": ids::uuid(org.seed, Kind::Token, number), "tokenLabel": "ci" },
+            "links": {},
+        },
+        "context": context(org, event.subject),
+        "container": [],
+        "location": { "ip": ip(org, number), "countryName": country, "city": city },
+    });
+    if stream && let Some(map) = attributes.as_object_mut() {
+        map.insert(
+            "processedAt".to_owned(),
+            json!(iso_millis(from_millis(event.at_millis + 877))),
+        );
+    }
+    json!({
+        "id": id,
+        "type": "events",
+        "attributes": attributes,
+        "message": { "content": format!("{} by {}", event.action, actor.name), "format": "simple" },
+        "links": { "self": format!("https://api.atlassian.com/admin/v1/orgs/{}/events/{id}", org.id) },
+    })
+}
+
+pub(crate) fn get(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    let id = call.param("id");
+    let found = ids::uuid_ordinal(org.seed, Kind::Event, id)
+        .and_then(|n| org.events.get(n as usize).map(|e| (n, e)));
+    let (number, event) = found.ok_or_else(|| ApiError::unknown("ADMIN-404-4", "event", id))?;
+    Ok(to_json(
+        &json!({ "data": render(org, number, event, false) }),
+    ))
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "all handlers have one type")]
+pub(crate) fn actions(_: &Call<'_>, _: &Organization) -> Result<Vec<u8>, ApiError> {
+    let row = |(id, name, group): &(&str, &str, &str)| json!({ "id": id, "type": "event-actions", "attributes": { "displayName": name, "groupDisplayName": group } });
+    Ok(to_json(
+        &json!({ "data": ACTIONS.iter().map(row).collect::<Vec<_>>() }),
+    ))
+}

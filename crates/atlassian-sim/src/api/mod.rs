@@ -1,0 +1,23 @@
+//! The endpoint families. A handler gets a decoded call and the organization and gives the JSON of a 200, or a refusal.
+
+pub(crate) mod access;
+pub(crate) mod events;
+pub(crate) mod filters;
+pub(crate) mod groups;
+pub(crate) mod lifecycle;
+pub(crate) mod managed;
+pub(crate) mod orgs;
+pub(crate) mod roles;
+pub(crate) mod user_filter;
+pub(crate) mod users;
+pub(crate) mod workspaces;
+
+use crate::clock::DATA_DATE_SECONDS;
+use crate::random::{below, draw};
+
+/// A date up to `days` before the data's own date, in milliseconds since the epoch.
+fn past_millis(seed: u64, purpose: u64, n: u64, days: u64) -> i64 {
+    let back = below(draw(seed, purpose, n), days * 86_400_000 / 1000) * 1000
+        + draw(seed, purpose + 1, n) % 1000;
+    DATA_DATE_SECONDS * 1000 - i64::try_from(back).unwrap_or(0)
+}

@@ -1,0 +1,56 @@
+//! What can go wrong on the caller's side of the simulator: a spec out of range, a change of something that is not there.
+
+/// An error of the simulator's own interface (not of the simulated API).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value of the organization spec is out of its range.
+    #[error("`{name}` is {value}, but must be between {least} and {most}")]
+    OutOfRange {
+        /// The field.
+        name: &'static str,
+        /// What it was.
+        value: u64,
+        /// Smallest allowed.
+        least: u64,
+        /// Largest allowed.
+        most: u64,
+    },
+    /// No living user has the account id.
+    #[error("no user with account id `{0}`")]
+    UnknownUser(String),
+    /// No living group has the id.
+    #[error("no group with id `{0}`")]
+    UnknownGroup(String),
+    /// No directory has the id.
+    #[error("no directory with id `{0}`")]
+    UnknownDirectory(String),
+    /// No resource has the ARI.
+    #[error("no resource with id `{0}`")]
+    UnknownResource(String),
+    /// No living token has the id.
+    #[error("no API token with id `{0}`")]
+    UnknownToken(String),
+    /// Members must be in the group's directory.
+    #[error("user `{account_id}` is not in the directory of group `{group_id}`")]
+    NotInDirectory {
+        /// The user.
+        account_id: String,
+        /// The group.
+        group_id: String,
+    },
+    /// A fault rule that does not follow the grammar.
+    #[error("fault `{rule}`: {reason}")]
+    FaultSyntax {
+        /// The rule as given.
+        rule: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A rate limit that is neither `off`, `default` nor a number per second or minute.
+    #[error("rate limit `{0}` is not `off`, `default`, `<number>/s` or `<number>/m`")]
+    RateLimitSyntax(String),
+    /// The socket failed.
+    #[error("cannot serve the simulator")]
+    Serve(#[from] std::io::Error),
+}

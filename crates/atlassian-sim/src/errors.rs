@@ -1,0 +1,269 @@
+//! Error answers of the simulated API: one value, rendered in the form that the endpoint's family uses (A to E).
+//!
+//! The code is the stable part; titles and details are our own words, as clients must not depend on them.
+
+use axum::response::Response;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::clock::iso_millis;
+
+/// Which forms an endpoint's errors take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Errors list (form A).
+    Admin,
+    /// Single object (form B), for 401 and 429 the proxy's (form C).
+    Workspaces,
+    /// Account lifecycle (form E).
+    Lifecycle,
+}
+
+/// A refusal: status, code and what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub detail: String,
+    /// From the gateway in front (form D), whatever the endpoint.
+    pub gateway: bool,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            gateway: false,
+        }
+    }
+
+    pub(crate) fn gateway_not_found(message: &str) -> Self {
+        Self {
+            gateway: true,
+            ..Self::new(StatusCode::NOT_FOUND, "", message)
+        }
+    }
+
+    pub(crate) fn wrong_method(method: &str) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "ADMIN-405-1",
+            format!("{method} is not served here"),
+        )
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "ADMIN-401-2",
+            "the API key is missing, unknown or expired",
+        )
+    }
+
+    pub(crate) fn scope_unauthorized(scope: Option<&str>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "ADMIN-401-2", scope_detail(scope))
+    }
+
+    pub(crate) fn scope_forbidden(scope: Option<&str>) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "ADMIN-UAM-403-1",
+            scope_detail(scope),
+        )
+    }
+
+    pub(crate) fn bad_cursor() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ADMIN-400-1",
+            "the cursor is broken, expired or made for another request",
+        )
+    }
+
+    pub(crate) fn bad_parameter(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ADMIN-UAM-400-1", detail)
+    }
+
+    pub(crate) fn bad_body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ADMIN-400-24", detail)
+    }
+
+    pub(crate) fn bad_date(name: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ADMIN-400-3",
+            format!("`{name}` is not a date in milliseconds"),
+        )
+    }
+
+    pub(crate) fn media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "ADMIN-UAM-415-1",
+            "a body must be application/json",
+        )
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "ADMIN-400-24",
+            "the body is too large",
+        )
+    }
+
+    pub(crate) fn unknown(code: &'static str, what: &str, id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            code,
+            format!("no {what} with id {id}"),
+        )
+    }
+
+    pub(crate) fn retired() -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "ADMIN-404-1",
+            "this endpoint has been retired",
+        )
+    }
+
+    pub(crate) fn too_many() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "ADMIN-429-1",
+            "the request quota of this endpoint is used up",
+        )
+    }
+
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        let code = match status {
+            StatusCode::INTERNAL_SERVER_ERROR => "ADMIN-500-1",
+            StatusCode::FORBIDDEN => "ADMIN-UAM-403-1",
+            StatusCode::NOT_FOUND => "ADMIN-404-1",
+            StatusCode::UNAUTHORIZED => "ADMIN-401-2",
+            StatusCode::BAD_REQUEST => "ADMIN-400-1",
+            StatusCode::TOO_MANY_REQUESTS => "ADMIN-429-1",
+            _ => "ADMIN-UAM-500-1",
+        };
+        Self::new(
+            status,
+            code,
+            status
+                .canonical_reason()
+                .unwrap_or("request failed")
+                .to_owned(),
+        )
+    }
+}
+
+fn scope_detail(scope: Option<&str>) -> String {
+    match scope {
+        Some(scope) => format!("the API key lacks the scope {scope}"),
+        None => "this endpoint needs an API key without scopes".to_owned(),
+    }
+}
+
+/// What an error body says besides the error itself.
+pub(crate) struct Occasion<'a> {
+    pub family: Family,
+    pub path: &'a str,
+    pub now: Timestamp,
+    /// Short, unique per request.
+    pub request_id: String,
+    pub numeric_status: bool,
+}
+
+fn title(status: StatusCode, code: &str) -> &'static str {
+    match code {
+        "ADMIN-400-1" => "Bad Cursor",
+        "ADMIN-400-3" => "Bad Date",
+        "ADMIN-400-24" => "Bad Body",
+        "ADMIN-404-8" => "Unknown User",
+        "ADMIN-404-10" | "ADMIN-UAM-404-3" => "Unknown Group",
+        _ => status.canonical_reason().unwrap_or("Error"),
+    }
+}
+
+/// The error's JSON in the form of its family.
+pub(crate) fn body(error: &ApiError, occasion: &Occasion<'_>) -> Value {
+    let status = error.status;
+    if error.gateway {
+        return json!({
+            "timestamp": iso_millis(occasion.now),
+            "path": gateway_path(occasion.path),
+            "status": status.as_u16(),
+            "error": status.canonical_reason().unwrap_or(""),
+            "requestId": occasion.request_id,
+            "message": error.detail,
+        });
+    }
+    let single = || {
+        let number = if occasion.numeric_status {
+            json!(status.as_u16())
+        } else {
+            json!(status.as_str())
+        };
+        json!({
+            "id": occasion.request_id,
+            "status": number,
+            "code": error.code,
+            "title": title(status, error.code),
+            "detail": error.detail,
+        })
+    };
+    match occasion.family {
+        Family::Admin => json!({ "errors": [single()] }),
+        Family::Workspaces
+            if matches!(
+                status,
+                StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS
+            ) =>
+        {
+            json!({ "code": status.as_u16(), "message": status.canonical_reason().unwrap_or("") })
+        }
+        Family::Workspaces => single(),
+        Family::Lifecycle => lifecycle(error),
+    }
+}
+
+fn lifecycle(error: &ApiError) -> Value {
+    match error.status {
+        StatusCode::UNAUTHORIZED => json!({ "key": "unauthorized" }),
+        StatusCode::FORBIDDEN => json!({ "key": "forbidden", "context": error.detail }),
+        StatusCode::NOT_FOUND => {
+            json!({ "key": "accountNotFound", "errorKey": "account-not-found", "errorDetail": format!("Error: {}", error.detail) })
+        }
+        _ => {
+            json!({ "key": error.code, "errorKey": error.code, "errorDetail": format!("Error: {}", error.detail) })
+        }
+    }
+}
+
+/// The gateway names the path as the service behind it sees it.
+fn gateway_path(path: &str) -> String {
+    if path.starts_with("/admin/") {
+        format!("/api{path}")
+    } else {
+        format!("/api/admin{path}")
+    }
+}
+
+/// The error as a response.
+pub(crate) fn response(error: &ApiError, occasion: &Occasion<'_>) -> Response {
+    json_response(error.status, body(error, occasion).to_string().into_bytes())
+}
+
+/// A JSON answer.
+pub(crate) fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    response
+}

@@ -1,0 +1,232 @@
+//! The text form of fault rules, for the command line: `ENDPOINT[#CALLS]=ACTION`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Action, Calls, Fault, RetryAfter};
+use crate::endpoint::ENDPOINTS;
+use crate::error::Error;
+
+/// What `--help` says about the grammar.
+pub const FAULT_GRAMMAR: &str = "\
+Fault rules: ENDPOINT[#CALLS]=ACTION (the first rule that hits a request acts)
+  ENDPOINT  `*`, `GET *`, or an endpoint with or without method: `GET v2/users`,
+            `v2/groups/{id}/role-assignments`, `api-access/v1/api-tokens`
+  CALLS     `3` the third, `2-5`, `4-` from the fourth on, `*/10` every tenth,
+            `2.5%` at random by the seed; left out: all
+  ACTION    `429`, `429:retry-after=5` (also `-3`, `999999999`, `date+30`, any text)
+            `500`, `502`, `503`, `504`, any other status from 400 to 599
+            `html`, `html:503`       a proxy's web page (default status 502)
+            `reset`                  connection reset before the answer
+            `truncate`, `truncate:100`  body cut in the middle, or after 100 bytes
+            `invalid-json`           a complete answer that is not JSON
+            `repeat-cursor`          a page whose next cursor is its own
+            `expire-cursor`          400 for a request with a cursor
+            `drip:64/200ms`          64 bytes every 200 ms
+            `page-size:50`           400 for a page size above 50
+            `delay:2s`               answered 2 s later";
+
+/// Parses `40ms`, `2s` or `1.5s`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+    let number: f64 = number.parse().ok().filter(|n| *n >= 0.0)?;
+    let seconds = match unit {
+        "ms" => number / 1000.0,
+        "s" => number,
+        "m" => number * 60.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+impl FromStr for Fault {
+    type Err = Error;
+
+    fn from_str(rule: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::FaultSyntax {
+            rule: rule.to_owned(),
+            reason,
+        };
+        let (left, action) = rule
+            .split_once('=')
+            .ok_or_else(|| wrong("there is no `=` between endpoint and action".to_owned()))?;
+        let (endpoint, calls) = match left.split_once('#') {
+            Some((endpoint, calls)) => (
+                endpoint,
+                parse_calls(calls)
+                    .ok_or_else(|| wrong(format!("`{calls}` does not say which calls")))?,
+            ),
+            None => (left, Calls::All),
+        };
+        let endpoint = endpoint.trim();
+        let path = endpoint.split_once(' ').map_or(endpoint, |(_, path)| path);
+        let known = path == "*"
+            || ENDPOINTS.iter().any(|e| {
+                if path == endpoint {
+                    e.name.split_once(' ').is_some_and(|(_, p)| p == path)
+                } else {
+                    e.name == endpoint
+                }
+            });
+        if !known {
+            return Err(wrong(format!("there is no endpoint `{endpoint}`")));
+        }
+        let action =
+            parse_action(action).ok_or_else(|| wrong(format!("there is no action `{action}`")))?;
+        Ok(Fault::new(endpoint, calls, action))
+    }
+}
+
+fn parse_calls(text: &str) -> Option<Calls> {
+    let number = |t: &str| t.parse::<u64>().ok().filter(|n| *n > 0);
+    if let Some(every) = text.strip_prefix("*/") {
+        return number(every).map(Calls::Every);
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        return per_mille(percent).map(Calls::PerMille);
+    }
+    match text.split_once('-') {
+        None => number(text).map(Calls::Nth),
+        Some((first, "")) => number(first).map(Calls::From),
+        Some((first, last)) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then_some(Calls::Between(first, last))
+        }
+    }
+}
+
+/// Per cent with at most one decimal, as chances in a thousand.
+fn per_mille(percent: &str) -> Option<u32> {
+    let (whole, tenth) = percent.split_once('.').unwrap_or((percent, "0"));
+    if tenth.len() != 1 {
+        return None;
+    }
+    let chance = whole
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(10)?
+        .checked_add(tenth.parse().ok()?)?;
+    (chance <= 1000).then_some(chance)
+}
+
+fn parse_action(text: &str) -> Option<Action> {
+    let (name, argument) = match text.split_once(':') {
+        Some((name, argument)) => (name, Some(argument)),
+        None => (text, None),
+    };
+    let status = |t: &str| t.parse::<u16>().ok().filter(|s| (400..600).contains(s));
+    match (name, argument) {
+        ("429", None) => Some(Action::TooManyRequests(RetryAfter::Absent)),
+        ("429", Some(argument)) => argument
+            .strip_prefix("retry-after=")
+            .map(|value| Action::TooManyRequests(parse_retry_after(value))),
+        ("html", None) => Some(Action::HtmlPage(502)),
+        ("html", Some(code)) => code
+            .parse()
+            .ok()
+            .filter(|s| (200..600).contains(s))
+            .map(Action::HtmlPage),
+        ("reset", None) => Some(Action::ConnectionReset),
+        ("truncate", None) => Some(Action::Truncate(None)),
+        ("truncate", Some(bytes)) => bytes.parse().ok().map(|n| Action::Truncate(Some(n))),
+        ("invalid-json", None) => Some(Action::InvalidJson),
+        ("repeat-cursor", None) => Some(Action::RepeatCursor),
+        ("expire-cursor", None) => Some(Action::ExpireCursor),
+        ("drip", Some(argument)) => {
+            let (bytes, pause) = argument.split_once('/')?;
+            let bytes = bytes.parse().ok().filter(|n| *n > 0)?;
+            Some(Action::SlowDrip {
+                bytes,
+                pause: parse_duration(pause)?,
+            })
+        }
+        ("page-size", Some(size)) => size.parse().ok().map(Action::RefusePageSize),
+        ("delay", Some(time)) => parse_duration(time).map(Action::Delay),
+        (code, None) => status(code).map(Action::Status),
+        _ => None,
+    }
+}
+
+fn parse_retry_after(text: &str) -> RetryAfter {
+    if text == "absent" {
+        return RetryAfter::Absent;
+    }
+    let date = text
+        .strip_prefix("date")
+        .and_then(|rest| rest.parse::<i64>().ok());
+    match (date, text.parse::<i64>()) {
+        (Some(seconds), _) => RetryAfter::HttpDate(seconds),
+        (None, Ok(seconds)) => RetryAfter::Seconds(seconds),
+        (None, Err(_)) => RetryAfter::Text(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_rules_are_refused_with_a_reason() {
+        for rule in [
+            "",
+            "v2/users",
+            "v2/nothing=500",
+            "POST v2/users=500",
+            "v2/users#0=500",
+            "v2/users#5-2=500",
+            "v2/users#101%=500",
+            "v2/users#x=500",
+            "v2/users=200",
+            "v2/users=drip:0/1s",
+            "v2/users=429:soon",
+            "v2/users=delay:fast",
+            "v2/users=",
+        ] {
+            let error = rule.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("fault `{rule}`: ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn rules_of_every_kind_are_understood() {
+        let action = |text: &str| text.parse::<Fault>().map(|f| f.action).unwrap();
+        assert_eq!(
+            action("*=429:retry-after=date+30"),
+            Action::TooManyRequests(RetryAfter::HttpDate(30))
+        );
+        assert_eq!(
+            action("*=429:retry-after=-3"),
+            Action::TooManyRequests(RetryAfter::Seconds(-3))
+        );
+        assert_eq!(
+            action("*=429:retry-after=soon"),
+            Action::TooManyRequests(RetryAfter::Text("soon".to_owned()))
+        );
+        assert_eq!(
+            action("*=drip:64/200ms"),
+            Action::SlowDrip {
+                bytes: 64,
+                pause: Duration::from_millis(200)
+            }
+        );
+        assert_eq!(action("*=html"), Action::HtmlPage(502));
+        assert_eq!(action("*=truncate:100"), Action::Truncate(Some(100)));
+        let calls = |text: &str| text.parse::<Fault>().map(|f| f.calls).unwrap();
+        assert_eq!(calls("GET v2/users#2-5=500"), Calls::Between(2, 5));
+        assert_eq!(
+            calls("v2/users/{id}/role-assignments#*/10=503"),
+            Calls::Every(10)
+        );
+        assert_eq!(calls("GET *#2.5%=reset"), Calls::PerMille(25));
+        assert_eq!(calls("*#4-=504"), Calls::From(4));
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("40ms"), Some(Duration::from_millis(40)));
+        assert_eq!(parse_duration("1.5s"), Some(Duration::from_millis(1500)));
+        for text in ["40", "", "s", "-1s", "4h"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

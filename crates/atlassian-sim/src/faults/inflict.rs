@@ -1,0 +1,176 @@
+//! Carries a fault out: answers in place of an endpoint, and damage done to its answer.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Action, RetryAfter, TransportFault};
+use crate::errors::{self, ApiError, Occasion};
+
+/// An answer in place of the endpoint's, if the action is of that kind.
+pub(crate) fn instead(
+    action: &Action,
+    cursor: Option<&str>,
+    page_size: Option<i64>,
+    occasion: &Occasion<'_>,
+) -> Option<Response> {
+    match action {
+        Action::TooManyRequests(retry_after) => {
+            let mut response = errors::response(&ApiError::too_many(), occasion);
+            if let Some(value) = retry_after_value(retry_after, occasion.now) {
+                response.headers_mut().insert(header::RETRY_AFTER, value);
+            }
+            Some(response)
+        }
+        Action::Status(code) => {
+            let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Some(errors::response(&ApiError::of_status(status), occasion))
+        }
+        Action::HtmlPage(code) => Some(html_page(
+            StatusCode::from_u16(*code).unwrap_or(StatusCode::BAD_GATEWAY),
+        )),
+        Action::ConnectionReset => {
+            let mut response = Response::new(broken(Bytes::new()));
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response
+                .extensions_mut()
+                .insert(TransportFault::ConnectionReset);
+            Some(response)
+        }
+        Action::ExpireCursor if cursor.is_some() => {
+            Some(errors::response(&ApiError::bad_cursor(), occasion))
+        }
+        Action::RefusePageSize(above) if page_size.is_some_and(|size| size > i64::from(*above)) => {
+            let error =
+                ApiError::bad_parameter(format!("a page must not hold more than {above} items"));
+            Some(errors::response(&error, occasion))
+        }
+        _ => None,
+    }
+}
+
+fn retry_after_value(retry_after: &RetryAfter, now: Timestamp) -> Option<HeaderValue> {
+    let text = match retry_after {
+        RetryAfter::Absent => return None,
+        RetryAfter::Seconds(seconds) => seconds.to_string(),
+        RetryAfter::HttpDate(seconds) => {
+            let at = now.as_second().saturating_add(*seconds);
+            Timestamp::from_second(at)
+                .unwrap_or(now)
+                .strftime("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string()
+        }
+        RetryAfter::Text(text) => text.clone(),
+    };
+    HeaderValue::from_str(&text).ok()
+}
+
+fn html_page(status: StatusCode) -> Response {
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let page = format!(
+        "<!DOCTYPE html>\n<html><head><title>{reason}</title></head><body><h1>{reason}</h1><hr>proxy</body></html>\n"
+    );
+    let mut response = Response::new(Body::from(page));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    response
+}
+
+/// A body that fails after some bytes.
+fn broken(first: Bytes) -> Body {
+    let failure = Err(io::Error::new(
+        io::ErrorKind::ConnectionReset,
+        "connection broken by a fault rule",
+    ));
+    Body::from_stream(stream::iter(
+        [Ok(first), failure]
+            .into_iter()
+            .filter(|part| part.as_ref().map_or(true, |b| !b.is_empty())),
+    ))
+}
+
+/// Largest answer that is damaged; answers are pages, so all are far smaller.
+const MAX_DAMAGED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Damages an answer, if the action is of that kind.
+pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Response) -> Response {
+    if !matches!(
+        action,
+        Action::Truncate(_) | Action::InvalidJson | Action::RepeatCursor | Action::SlowDrip { .. }
+    ) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, MAX_DAMAGED_BYTES)
+        .await
+        .unwrap_or_default();
+    match action {
+        Action::Truncate(after) => {
+            let kept = after
+                .unwrap_or(bytes.len() / 2)
+                .min(bytes.len().saturating_sub(1));
+            parts
+                .headers
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            parts.extensions.insert(TransportFault::Truncated);
+            Response::from_parts(parts, broken(bytes.slice(..kept)))
+        }
+        Action::InvalidJson => {
+            // Complete, with the right length, and broken in the middle.
+            let mut damaged = bytes.to_vec();
+            damaged.truncate(bytes.len() / 2);
+            damaged.extend_from_slice(b"\x00}]!");
+            Response::from_parts(parts, Body::from(damaged))
+        }
+        Action::RepeatCursor => {
+            Response::from_parts(parts, Body::from(repeat_cursor(&bytes, cursor)))
+        }
+        Action::SlowDrip { bytes: step, pause } => {
+            parts
+                .headers
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            Response::from_parts(parts, drip(bytes, (*step).max(1), *pause))
+        }
+        _ => Response::from_parts(parts, Body::from(bytes)),
+    }
+}
+
+fn drip(bytes: Bytes, step: usize, pause: Duration) -> Body {
+    Body::from_stream(stream::unfold(
+        (bytes, false),
+        move |(mut rest, started)| async move {
+            if rest.is_empty() {
+                return None;
+            }
+            if started {
+                tokio::time::sleep(pause).await;
+            }
+            let piece = rest.split_to(step.min(rest.len()));
+            Some((Ok::<_, io::Error>(piece), (rest, true)))
+        },
+    ))
+}
+
+/// The page with the cursor that it was asked with as its next one; a first page keeps its own.
+fn repeat_cursor(bytes: &[u8], cursor: Option<&str>) -> Vec<u8> {
+    let (Some(cursor), Ok(mut page)) = (cursor, serde_json::from_slice::<Value>(bytes)) else {
+        return bytes.to_vec();
+    };
+    if let Some(links) = page.get_mut("links").and_then(Value::as_object_mut) {
+        links.insert("next".to_owned(), Value::from(cursor));
+    }
+    if let Some(next) = page.get_mut("meta").and_then(|m| m.get_mut("next")) {
+        *next = Value::from(cursor);
+    }
+    page.to_string().into_bytes()
+}

@@ -1,0 +1,396 @@
+//! The way of a request: log, latency, quota, fault, key, endpoint, and back with headers.
+//!
+//! No lock is held across an await; the organization is read once per request, so an answer is consistent in itself.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::clock::iso_seconds;
+use crate::config::{Config, Generation, ScopeRefusal};
+use crate::cursor::CursorSeal;
+use crate::endpoint::{Endpoint, Life, Params, Route, route};
+use crate::errors::{self, ApiError, Family, Occasion};
+use crate::faults::{Action, FaultPlan, TransportFault, inflict};
+use crate::limits::{Decision, RateLimiter};
+use crate::log::{MAX_LOGGED_BODY_BYTES, RequestLog, RequestRecord, Routing};
+use crate::model::Organization;
+use crate::organization::Shelf;
+use crate::query::Query;
+use crate::server::ConnectionControl;
+
+/// Largest request body that is read.
+const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub config: Config,
+    pub organization: Shelf,
+    pub organization_id: String,
+    pub seal: CursorSeal,
+    pub log: Mutex<RequestLog>,
+    pub limiter: Mutex<RateLimiter>,
+    pub faults: Mutex<FaultPlan>,
+}
+
+/// Locks, going on after another thread's panic: counters stay counters.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A request taken apart.
+struct Incoming {
+    method: Method,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    /// `None`: too large or broken off.
+    body: Option<bytes::Bytes>,
+    url: String,
+}
+
+impl Incoming {
+    async fn read(request: Request) -> Self {
+        let (parts, body) = request.into_parts();
+        let host = parts.uri.authority().map(ToString::to_string);
+        let host = host.or_else(|| {
+            parts
+                .headers
+                .get(header::HOST)
+                .and_then(|h| h.to_str().ok())
+                .map(str::to_owned)
+        });
+        let path = parts.uri.path().to_owned();
+        let url = match host {
+            Some(host) => format!(
+                "{}://{host}{path}",
+                parts.uri.scheme_str().unwrap_or("http")
+            ),
+            None => format!("https://api.atlassian.com{path}"),
+        };
+        Self {
+            method: parts.method,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            path,
+            headers: parts.headers,
+            body: axum::body::to_bytes(body, MAX_REQUEST_BYTES).await.ok(),
+            url,
+        }
+    }
+
+    /// The cursor and page size of the request, wherever they are.
+    fn paging(&self) -> (Option<String>, Option<i64>) {
+        let query = Query::parse(&self.query);
+        let body: Value = self
+            .body
+            .as_deref()
+            .and_then(|b| serde_json::from_slice(b).ok())
+            .unwrap_or_default();
+        let in_body = body.get("cursor").and_then(Value::as_str);
+        let cursor = query
+            .get("cursor")
+            .or(in_body)
+            .filter(|c| !c.is_empty())
+            .map(str::to_owned);
+        let in_query = query
+            .get("limit")
+            .or(query.get("pageSize"))
+            .and_then(|t| t.parse().ok());
+        (
+            cursor,
+            in_query.or(body.get("limit").and_then(Value::as_i64)),
+        )
+    }
+
+    fn record(
+        &self,
+        at_millis: u64,
+        endpoint: Option<&'static str>,
+        routing: Routing,
+    ) -> RequestRecord {
+        let body = self.body.as_deref().unwrap_or_default();
+        let body = &body[..body.len().min(MAX_LOGGED_BODY_BYTES)];
+        RequestRecord {
+            sequence: 0,
+            at_millis,
+            method: self.method.to_string(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            endpoint,
+            routing,
+            status: 0,
+        }
+    }
+}
+
+impl Shared {
+    /// Answers one request.
+    pub(crate) async fn handle(&self, request: Request) -> Response {
+        let control = request
+            .extensions()
+            .get::<ConnectInfo<ConnectionControl>>()
+            .map(|c| c.0.clone());
+        let incoming = Incoming::read(request).await;
+        let found = route(incoming.method.as_str(), &incoming.path);
+        let (endpoint, routing) = self.classify(&found);
+        let at_millis = u64::try_from(self.config.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let sequence =
+            lock(&self.log).begin(incoming.record(at_millis, endpoint.map(|e| e.name), routing));
+        let action = lock(&self.faults).next(incoming.method.as_str(), endpoint.map(|e| e.name));
+        if !self.config.latency.is_zero() {
+            tokio::time::sleep(self.config.latency).await;
+        }
+        if let Some(Action::Delay(time)) = &action {
+            tokio::time::sleep(*time).await;
+        }
+        let response = self
+            .answer(&incoming, found, routing, action.as_ref(), sequence)
+            .await;
+        let reset = response.extensions().get() == Some(&TransportFault::ConnectionReset);
+        if let (true, Some(control)) = (reset, control) {
+            control.reset();
+        }
+        lock(&self.log).finish(sequence, if reset { 0 } else { response.status().as_u16() });
+        response
+    }
+
+    /// The endpoint that a request counts for, and where it leads.
+    fn classify(&self, found: &Route) -> (Option<&'static Endpoint>, Routing) {
+        match found {
+            Route::Found(endpoint, _) if self.generation(endpoint) == Generation::Alive => {
+                (Some(endpoint), Routing::Served)
+            }
+            Route::Found(endpoint, _) => (Some(endpoint), Routing::Retired),
+            Route::WrongMethod(endpoint) if endpoint.life == Life::RetiredV1 => {
+                (Some(endpoint), Routing::Retired)
+            }
+            Route::WrongMethod(_) => (None, Routing::WrongMethod),
+            Route::Unknown => (None, Routing::Unknown),
+        }
+    }
+
+    fn generation(&self, endpoint: &Endpoint) -> Generation {
+        let answers = &self.config.answers;
+        match endpoint.life {
+            Life::Current => Generation::Alive,
+            Life::GetList => answers.get_lists,
+            Life::Search => answers.searches,
+            // Retired writes stay gone even when the older searches are called back to life.
+            Life::RetiredV1
+                if endpoint.handler.is_none() && answers.retired_v1 == Generation::Alive =>
+            {
+                Generation::NotFound
+            }
+            Life::RetiredV1 => answers.retired_v1,
+        }
+    }
+
+    async fn answer(
+        &self,
+        incoming: &Incoming,
+        found: Route,
+        routing: Routing,
+        action: Option<&Action>,
+        sequence: u64,
+    ) -> Response {
+        let now = self.config.clock.now();
+        let family = match &found {
+            Route::Found(endpoint, _) | Route::WrongMethod(endpoint) => endpoint.family,
+            Route::Unknown => Family::Admin,
+        };
+        let occasion = Occasion {
+            family,
+            path: &incoming.path,
+            now,
+            request_id: format!(
+                "{:08x}",
+                crate::random::draw(self.config.organization.seed, 0x1d, sequence) >> 32
+            ),
+            numeric_status: self.config.answers.numeric_error_status,
+        };
+        let (cursor, page_size) = incoming.paging();
+        let key = self.key_of(&incoming.headers);
+        let decision = match (&found, routing) {
+            (Route::Found(endpoint, _), Routing::Served) => {
+                lock(&self.limiter).count((key, endpoint.name), endpoint.per_minute, now)
+            }
+            _ => None,
+        };
+        if let Some(response) =
+            action.and_then(|a| inflict::instead(a, cursor.as_deref(), page_size, &occasion))
+        {
+            return match action {
+                Some(
+                    Action::TooManyRequests(_) | Action::HtmlPage(_) | Action::ConnectionReset,
+                ) => response,
+                _ => self.with_quota(response, decision),
+            };
+        }
+        if let Some(refused) = decision.filter(|d| !d.allowed) {
+            return self.refuse_for_quota(refused, &occasion);
+        }
+        let result = self.serve(incoming, found, routing, key, now);
+        let response = match result {
+            Ok(body) => errors::json_response(StatusCode::OK, body),
+            Err(error) => errors::response(&error, &occasion),
+        };
+        let response = self.with_quota(response, decision);
+        match action {
+            Some(action) => inflict::damage(action, cursor.as_deref(), response).await,
+            None => response,
+        }
+    }
+
+    fn serve(
+        &self,
+        incoming: &Incoming,
+        found: Route,
+        routing: Routing,
+        key: Option<usize>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, ApiError> {
+        let (endpoint, params) = match (found, routing) {
+            (Route::Found(endpoint, params), Routing::Served) => (endpoint, params),
+            (Route::Found(endpoint, _), _) | (Route::WrongMethod(endpoint), Routing::Retired) => {
+                return Err(self.retired(endpoint));
+            }
+            (Route::WrongMethod(_), _) => {
+                return Err(ApiError::wrong_method(incoming.method.as_str()));
+            }
+            (Route::Unknown, _) => return Err(ApiError::gateway_not_found("No route")),
+        };
+        let foreign = self.authorize(endpoint, &params, key, now)?;
+        let body = incoming
+            .body
+            .as_deref()
+            .ok_or_else(ApiError::body_too_large)?;
+        let media = incoming
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default();
+        if !body.is_empty()
+            && !media
+                .trim_start()
+                .to_ascii_lowercase()
+                .starts_with("application/json")
+        {
+            return Err(ApiError::media_type());
+        }
+        let call = Call {
+            endpoint,
+            params: &params,
+            query: Query::parse(&incoming.query),
+            body,
+            now,
+            seed: self.config.organization.seed,
+            seal: &self.seal,
+            paging: &self.config.paging,
+            answers: &self.config.answers,
+            keys: &self.config.keys,
+            foreign,
+            url: incoming.url.clone(),
+        };
+        let organization = self.organization.read(self.config.clock.elapsed());
+        let organization: &Organization = &organization;
+        match endpoint.handler {
+            Some(handler) => handler(&call, organization),
+            None => Err(self.retired(endpoint)),
+        }
+    }
+
+    fn retired(&self, endpoint: &Endpoint) -> ApiError {
+        match self.generation(endpoint) {
+            Generation::Gone => ApiError::retired(),
+            Generation::Alive | Generation::NotFound => ApiError::gateway_not_found("No route"),
+        }
+    }
+
+    /// Place of the request's key among the known ones.
+    fn key_of(&self, headers: &HeaderMap) -> Option<usize> {
+        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let token = token.trim();
+        self.config.keys.iter().position(|k| k.token == token)
+    }
+
+    /// Checks key, organization and scope; says whether the key is another organization's.
+    fn authorize(
+        &self,
+        endpoint: &Endpoint,
+        params: &Params,
+        key: Option<usize>,
+        now: Timestamp,
+    ) -> Result<bool, ApiError> {
+        let key = key
+            .and_then(|n| self.config.keys.get(n))
+            .ok_or_else(ApiError::unauthorized)?;
+        if key.expires_at.is_some_and(|at| at <= now) {
+            return Err(ApiError::unauthorized());
+        }
+        let organization = params
+            .iter()
+            .find(|(name, _)| *name == "org")
+            .map(|(_, id)| id);
+        if organization.is_some_and(|id| key.foreign || *id != self.organization_id) {
+            return Err(ApiError::gateway_not_found("TCS validation failed"));
+        }
+        let lacking = key
+            .scopes
+            .as_ref()
+            .is_some_and(|held| !endpoint.scopes.iter().any(|s| held.iter().any(|h| h == s)));
+        if lacking {
+            let scope = endpoint.scopes.first().copied();
+            return Err(match self.config.answers.scope_refusal {
+                ScopeRefusal::Unauthorized => ApiError::scope_unauthorized(scope),
+                ScopeRefusal::Forbidden => ApiError::scope_forbidden(scope),
+            });
+        }
+        Ok(key.foreign)
+    }
+
+    fn refuse_for_quota(&self, decision: Decision, occasion: &Occasion<'_>) -> Response {
+        let response = errors::response(&ApiError::too_many(), occasion);
+        if self.config.limits.bare_refusals {
+            return response;
+        }
+        let mut response = self.with_quota(response, Some(decision));
+        response.headers_mut().insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(decision.retry_after_seconds),
+        );
+        response
+    }
+
+    fn with_quota(&self, mut response: Response, decision: Option<Decision>) -> Response {
+        let Some(decision) = decision.filter(|_| self.config.limits.headers) else {
+            return response;
+        };
+        let reset = if self.config.limits.reset_without_seconds {
+            decision.reset.strftime("%Y-%m-%dT%H:%MZ").to_string()
+        } else {
+            iso_seconds(decision.reset)
+        };
+        let headers = response.headers_mut();
+        headers.insert(LIMIT, HeaderValue::from(decision.limit));
+        headers.insert(REMAINING, HeaderValue::from(decision.remaining));
+        if let Ok(reset) = HeaderValue::from_str(&reset) {
+            headers.insert(RESET, reset);
+        }
+        response
+    }
+}

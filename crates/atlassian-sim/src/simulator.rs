@@ -1,0 +1,150 @@
+//! The simulator as callers hold it: router, server, organization, truth, log.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::Request;
+use tokio::net::TcpListener;
+
+use crate::config::{AccessKey, Config};
+use crate::cursor::CursorSeal;
+use crate::error::Error;
+use crate::faults::{Fault, FaultPlan};
+use crate::limits::RateLimiter;
+use crate::log::{RequestLog, RequestRecord, Routing};
+use crate::model::Organization;
+use crate::organization::{OrganizationHandle, Shelf};
+use crate::random::draw;
+use crate::server::{self, ServerHandle};
+use crate::service::{Shared, lock};
+use crate::truth::Truth;
+
+/// A simulated organization with its APIs. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+}
+
+impl Simulator {
+    /// Invents the organization and makes it ready to be asked. A million users take a few seconds.
+    pub fn new(mut config: Config) -> Result<Self, Error> {
+        config.organization.check()?;
+        let seed = config.organization.seed;
+        if config.keys.is_empty() {
+            config.keys.push(AccessKey::unscoped(format!(
+                "sim-key-{:016x}",
+                draw(seed, 0x4e4, 0)
+            )));
+        }
+        let organization = Organization::new(&config.organization);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                organization_id: organization.id.clone(),
+                organization: Shelf::new(organization),
+                seal: CursorSeal::new(seed, config.paging.cursors_need_escaping),
+                log: Mutex::new(RequestLog::default()),
+                limiter: Mutex::new(RateLimiter::new(&config.limits)),
+                faults: Mutex::new(FaultPlan::new(std::mem::take(&mut config.faults), seed)),
+                config,
+            }),
+        })
+    }
+
+    /// The APIs as a router: call it in process, or serve it. See [`TransportFault`](crate::TransportFault) for broken connections.
+    pub fn router(&self) -> Router {
+        let shared = Arc::clone(&self.shared);
+        Router::new().fallback(move |request: Request| {
+            let shared = Arc::clone(&shared);
+            async move { shared.handle(request).await }
+        })
+    }
+
+    /// Serves the APIs on a socket, on a task of the current runtime.
+    pub fn serve(&self, listener: TcpListener) -> Result<ServerHandle, Error> {
+        Ok(server::serve(self.router(), listener)?)
+    }
+
+    /// The bearer token that does everything (the first key).
+    pub fn access_token(&self) -> &str {
+        self.shared
+            .config
+            .keys
+            .first()
+            .map_or("", |k| k.token.as_str())
+    }
+
+    /// The organization's id.
+    pub fn organization_id(&self) -> &str {
+        &self.shared.organization_id
+    }
+
+    /// The base URL of the admin APIs for a server at `address`.
+    pub fn base_url(address: SocketAddr) -> String {
+        format!("http://{address}/admin")
+    }
+
+    /// Looks at or changes the organization while it is served.
+    pub fn organization(&self) -> OrganizationHandle<'_> {
+        OrganizationHandle {
+            shelf: &self.shared.organization,
+            clock: &self.shared.config.clock,
+            visibility_delay: self.shared.config.visibility_delay,
+        }
+    }
+
+    /// What a complete sync should find now.
+    pub fn truth(&self) -> Truth {
+        Truth::of(
+            &self
+                .shared
+                .organization
+                .read(self.shared.config.clock.elapsed()),
+        )
+    }
+
+    /// Replaces the fault rules; their counters start anew.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        *lock(&self.shared.faults) = FaultPlan::new(faults, self.shared.config.organization.seed);
+    }
+
+    /// All logged requests, in order of arrival.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        lock(&self.shared.log).records().to_vec()
+    }
+
+    /// Number of requests for an endpoint, by name (`GET v2/users`).
+    pub fn count(&self, endpoint: &str) -> u64 {
+        lock(&self.shared.log)
+            .counts()
+            .get(endpoint)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Number of requests per endpoint; unknown paths are in [`Simulator::strays`] only.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.shared.log).counts().clone()
+    }
+
+    /// Number of all requests.
+    pub fn total(&self) -> u64 {
+        lock(&self.shared.log).total()
+    }
+
+    /// Requests for paths that are retired or unknown, or with a method that the path lacks: a client should make none.
+    pub fn strays(&self) -> Vec<RequestRecord> {
+        lock(&self.shared.log)
+            .records()
+            .iter()
+            .filter(|r| r.routing != Routing::Served)
+            .cloned()
+            .collect()
+    }
+
+    /// Empties the log and sets all counters to 0.
+    pub fn reset_log(&self) {
+        lock(&self.shared.log).reset();
+    }
+}

@@ -240,5 +240,5 @@ fn warnings(
 
 /// Lets an error of ours leave through the storage crate.
 pub(crate) fn outward(error: Error) -> baton_c1z::Error {
-    baton_c1z::Error::caller(error)
+    baton_c1z::Error::caller(error.code(), error)
 }

@@ -189,6 +189,11 @@ pub struct CallerFailure {
 }
 
 impl CallerFailure {
+    /// The caller's own error, borrowed.
+    pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self.cause.as_ref()
+    }
+
     /// The caller's own error.
     pub fn into_inner(self) -> Box<dyn std::error::Error + Send + Sync> {
         self.cause

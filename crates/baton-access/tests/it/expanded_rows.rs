@@ -57,7 +57,10 @@ fn small() -> (Vec<Entitlement>, Vec<Grant>) {
 
 fn cause(error: &baton_c1z::Error) -> &Error {
     match error {
-        baton_c1z::Error::Caller(cause) => cause.downcast_ref().expect("an error of expansion"),
+        baton_c1z::Error::Caller(failure) => failure
+            .cause()
+            .downcast_ref()
+            .expect("an error of expansion"),
         other => panic!("unexpected {other:?}"),
     }
 }

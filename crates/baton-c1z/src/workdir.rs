@@ -102,6 +102,11 @@ impl WorkDir {
         &self.inner.path
     }
 
+    /// Whether an earlier run left a page log in the folder.
+    pub fn has_work(&self) -> bool {
+        self.log_path().exists()
+    }
+
     /// Removes the folder and all work in it. The lock stays with this
     /// handle, so nobody comes in between.
     pub fn remove(&self) -> Result<()> {

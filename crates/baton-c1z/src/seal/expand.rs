@@ -25,8 +25,8 @@ pub trait SortedRows {
         visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()>;
 
-    /// How many grants have an expansion ([`Row::expansion`]). Never 0: with
-    /// none, no expander is called.
+    /// How many grants have an expansion ([`Row::expansion`]). 0 only for an
+    /// expander that asks to be called nevertheless.
     fn expandable_count(&self) -> u64;
 }
 
@@ -84,8 +84,15 @@ impl std::fmt::Debug for Expansion {
 }
 
 /// Derives grants from grants. Called once per seal, between sorting and
-/// writing, and only if there is an expandable grant.
+/// writing, if there is an expandable grant or the expander wants the rows
+/// in any case.
 pub trait Expander {
+    /// Whether [`Expander::expand`] is to be called also when no grant is
+    /// expandable, for example to check the rows as a whole.
+    fn needs_rows(&self) -> bool {
+        false
+    }
+
     /// Reads the rows and says what changes. An error ends the seal; wrap
     /// foreign ones with [`crate::Error::caller`].
     fn expand(&mut self, rows: &dyn SortedRows) -> Result<Expansion>;

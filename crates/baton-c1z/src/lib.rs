@@ -12,31 +12,38 @@
 
 #[allow(dead_code)] // Called by the seal.
 mod columns;
-#[allow(dead_code)] // Called by the seal.
+mod cursor;
 mod envelope;
 mod error;
+mod file;
 mod files;
 mod log;
+mod peek;
 mod row;
 mod run;
 mod save;
 mod scratch;
 mod seal;
+mod store;
 mod v1;
 mod workdir;
 
+pub use cursor::Cursor;
 pub use envelope::{Detected, detect};
-pub use error::{Error, Result};
+pub use error::{CallerFailure, Error, Result};
+pub use file::{C1zFile, Page, Snapshot, View};
 pub use files::{DataFile, Files, Open, SystemFiles};
 pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
     MAX_TOKEN_BYTES, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
 };
+pub use peek::{Peek, peek};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
 pub use seal::{
     Cleanup, Expander, Expansion, GrantChange, NoExpansion, SealEvent, SealPlan, Sealed, SortedRows,
 };
+pub use store::Asset;
 pub use workdir::{Holder, MAX_WORK_AGE, WorkDir};
 
 use std::path::PathBuf;

@@ -25,6 +25,8 @@ impl Scratch {
     pub fn new(parent: Option<&Path>) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(FOLDER_PREFIX);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let folder = match parent {
             Some(parent) => builder.tempdir_in(parent),
             None => builder.tempdir(),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::schema::{LATER_COLUMNS, TABLES};
 use crate::columns;
@@ -32,6 +32,15 @@ pub(super) fn is_needed(conn: &Connection) -> rusqlite::Result<bool> {
 /// Adds missing tables and columns and fills the expansion columns of runs
 /// that lack them. Missing indexes are not made: readers do without.
 pub(super) fn run(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch("begin")?;
+    add_missing(conn)?;
+    if backfill_is_needed(conn)? {
+        backfill(conn)?;
+    }
+    conn.execute_batch("commit")
+}
+
+fn add_missing(conn: &Connection) -> rusqlite::Result<()> {
     for table in TABLES {
         if column_names(conn, table.name)?.is_empty() {
             conn.execute(table.sql, [])?;
@@ -43,20 +52,6 @@ pub(super) fn run(conn: &Connection) -> rusqlite::Result<()> {
                 &format!("alter table {table} add column {column} {declaration}"),
                 [],
             )?;
-        }
-    }
-    if backfill_is_needed(conn)? {
-        backfill(conn)?;
-    }
-    Ok(())
-}
-
-/// Creates everything, with all indexes, in an empty database.
-pub(super) fn create_all(conn: &Connection) -> rusqlite::Result<()> {
-    for table in TABLES {
-        conn.execute(table.sql, [])?;
-        for index in table.indexes {
-            conn.execute(index.sql, [])?;
         }
     }
     Ok(())
@@ -107,15 +102,4 @@ fn backfill(conn: &Connection) -> rusqlite::Result<()> {
     }
     conn.execute("update v1_sync_runs set grants_backfilled = 1", [])?;
     Ok(())
-}
-
-/// Whether a plain table of this name exists.
-pub(super) fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
-    conn.query_row(
-        "select 1 from sqlite_master where type = 'table' and name = ?",
-        [name],
-        |_| Ok(()),
-    )
-    .optional()
-    .map(|found| found.is_some())
 }

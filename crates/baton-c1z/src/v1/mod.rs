@@ -6,17 +6,23 @@
 #![allow(dead_code, unused_imports)]
 
 mod cleanup;
+mod counts;
 mod db;
 mod migrate;
+mod peek;
+mod query;
+mod reader;
 mod runs;
 mod schema;
 mod time;
 mod writer;
 
 pub(crate) use cleanup::Cleanup;
+pub(crate) use peek::runs_in_prefix;
+pub(crate) use reader::Reader;
 pub(crate) use writer::{Phase, WriteOptions, Writer, Written};
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -25,6 +31,8 @@ use crate::envelope::{Content, Identity};
 use crate::error::{Error, Result};
 use crate::scratch::Scratch;
 
+/// What every database that is not empty begins with.
+const HEADER_MAGIC: &[u8] = b"SQLite format 3\0";
 /// Offset of the two header bytes that say how the database is journaled.
 const JOURNAL_BYTES_OFFSET: u64 = 18;
 const WRITE_AHEAD: [u8; 2] = [2, 2];
@@ -37,8 +45,29 @@ fn unpack(path: &Path, limits: &Limits, parent: Option<&Path>) -> Result<(Scratc
     let mut file = scratch.create_file()?;
     let identity = content.copy_to(&mut file, scratch.file_path())?;
     drop(file);
+    check_header(path, scratch.file_path())?;
     leave_write_ahead_mode(scratch.file_path())?;
     Ok((scratch, identity))
+}
+
+/// Content that is neither empty nor begins like a database. SQLite itself
+/// would take a few stray bytes for an empty one.
+fn check_header(path: &Path, database: &Path) -> Result<()> {
+    let mut header = Vec::with_capacity(HEADER_MAGIC.len());
+    File::open(database)
+        .and_then(|file| {
+            file.take(HEADER_MAGIC.len() as u64)
+                .read_to_end(&mut header)
+        })
+        .map_err(|e| Error::io("read", database, e))?;
+    if header.is_empty() || header == HEADER_MAGIC {
+        return Ok(());
+    }
+    Err(Error::Database {
+        path: path.to_owned(),
+        doing: "find its header",
+        source: "the content is no SQLite database".into(),
+    })
 }
 
 /// A database that was saved in write-ahead mode opens read-only only

@@ -6,7 +6,6 @@
 //! SQLite's sorter, which takes a third of the time of keeping them up to
 //! date and bounded memory. The target is only touched by the final rename.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -14,6 +13,7 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cleanup::Cleanup;
+use super::counts::Counts;
 use super::schema::{IndexDef, TABLES, table_name};
 use super::{db, migrate, runs, time, unpack};
 use crate::Limits;
@@ -210,7 +210,7 @@ impl Writer {
                 ],
             )
             .map_err(db::write_error(&self.options.target, "add an asset"))?;
-        self.counts.stats.assets += 1;
+        self.counts.add_assets(1);
         Ok(())
     }
 
@@ -499,62 +499,6 @@ impl Reserve {
 
     fn drop(conn: &Connection) -> rusqlite::Result<()> {
         conn.execute("drop table reserve", []).map(|_| ())
-    }
-}
-
-/// Counts rows as they come. Types arrive in runs, so the last counter is
-/// kept at hand.
-#[derive(Debug, Default)]
-struct Counts {
-    stats: Stats,
-    types: Vec<String>,
-    resources: BTreeMap<String, i64>,
-    last: Option<(Table, String, i64)>,
-}
-
-impl Counts {
-    fn add(&mut self, table: Table, type_id: &str) {
-        match &mut self.last {
-            Some((t, id, n)) if *t == table && id == type_id => *n += 1,
-            _ => {
-                self.flush();
-                self.last = Some((table, type_id.to_owned(), 1));
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        let Some((table, type_id, n)) = self.last.take() else {
-            return;
-        };
-        let stats = &mut self.stats;
-        match table {
-            Table::ResourceTypes => {
-                stats.resource_types += n;
-                self.types.push(type_id);
-            }
-            Table::Resources => *self.resources.entry(type_id).or_default() += n,
-            Table::Entitlements => {
-                stats.entitlements += n;
-                *stats.entitlements_by_type.entry(type_id).or_default() += n;
-            }
-            Table::Grants => {
-                stats.grants += n;
-                *stats.grants_by_type.entry(type_id).or_default() += n;
-            }
-        }
-    }
-
-    /// Resources count under the known types only, each of which is listed
-    /// even without any, as in the Go tools' counts.
-    fn into_stats(mut self) -> Stats {
-        self.flush();
-        for type_id in self.types {
-            let n = self.resources.get(&type_id).copied().unwrap_or_default();
-            self.stats.resources += n;
-            self.stats.resources_by_type.insert(type_id, n);
-        }
-        self.stats
     }
 }
 

@@ -6,3 +6,7 @@
 mod log_damage;
 mod log_rows;
 mod log_support;
+mod support;
+mod v1_damage;
+mod v1_migration;
+mod v1_reading;

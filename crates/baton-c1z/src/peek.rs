@@ -1,0 +1,52 @@
+//! Answering for a file's syncs without unpacking its rows.
+
+use std::path::Path;
+
+use crate::envelope::{Detected, detect};
+use crate::error::{Error, Result};
+use crate::file::{C1zFile, latest_finished};
+use crate::run::{SyncRun, SyncType};
+use crate::{Format, ReadOptions, v1};
+
+/// What can be said about a file at once.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Peek {
+    /// Its format. An empty store counts as v1.
+    pub format: Format,
+    /// Its syncs in storage order, with their stored counts. A finished sync
+    /// without counts must be opened to be counted.
+    pub runs: Vec<SyncRun>,
+}
+
+impl Peek {
+    /// As [`C1zFile::latest_finished`].
+    pub fn latest_finished(&self, kinds: Option<&[SyncType]>) -> Option<&SyncRun> {
+        latest_finished(&self.runs, kinds)
+    }
+}
+
+/// Reads the syncs of `path` from the beginning of its stream, in a few
+/// milliseconds whatever the file's size. Opens the whole file where that
+/// is not enough; damage behind what is read goes unnoticed.
+///
+/// # Errors
+/// As [`C1zFile::open`].
+pub fn peek(path: &Path, options: &ReadOptions) -> Result<Peek> {
+    let runs = match detect(path)? {
+        Detected::Missing | Detected::Empty => Vec::new(),
+        Detected::V3 => {
+            return Err(Error::V3Unsupported {
+                path: path.to_owned(),
+            });
+        }
+        Detected::V1 => match v1::runs_in_prefix(path, options)? {
+            Some(runs) => runs,
+            None => C1zFile::open(path, options)?.sync_runs()?,
+        },
+    };
+    Ok(Peek {
+        format: Format::V1,
+        runs,
+    })
+}

@@ -1,0 +1,66 @@
+//! What a storage format must be able to do so that a file can be read.
+//!
+//! The one place where the formats meet: everything above it (views, default
+//! syncs, cursors) is the same for all of them, everything below knows only
+//! its own bytes.
+
+use std::ops::ControlFlow;
+
+use crate::error::Result;
+use crate::row::{Filter, OwnedRow, Row, Table};
+use crate::run::{Stats, SyncRun};
+use crate::{Capabilities, Format};
+
+/// Called with each row of a scan; says whether to go on.
+pub(crate) type Visit<'v> = dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>> + 'v;
+
+/// Which rows: those of one sync, or of all syncs mixed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query<'a> {
+    pub sync_id: Option<&'a str>,
+    pub table: Table,
+    pub filter: &'a Filter<'a>,
+}
+
+/// How a single row is found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key<'a> {
+    /// By external id.
+    Id(&'a str),
+    /// A resource by type and id.
+    Resource(&'a str, &'a str),
+}
+
+/// Rows of one page, and behind which position the next one begins. The
+/// position is the format's own.
+#[derive(Debug, Default)]
+pub(crate) struct StorePage {
+    pub rows: Vec<OwnedRow>,
+    pub next_after: Option<Vec<u8>>,
+}
+
+/// A file's content, attached to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asset {
+    /// Media type, `unknown` if its writer gave none.
+    pub content_type: String,
+    /// Content.
+    pub data: Vec<u8>,
+}
+
+/// An open file of some format.
+pub(crate) trait Store: Send {
+    fn format(&self) -> Format;
+    fn capabilities(&self) -> Capabilities;
+    /// All runs in storage order.
+    fn runs(&self) -> Result<Vec<SyncRun>>;
+    /// Visits rows in storage order, in constant memory.
+    fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()>;
+    /// At most `size` rows behind the position `after`.
+    fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage>;
+    fn get(&self, sync_id: Option<&str>, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>>;
+    fn count(&self, query: &Query<'_>) -> Result<u64>;
+    /// Counts rows, whatever counts are stored.
+    fn compute_stats(&self, sync_id: Option<&str>) -> Result<Stats>;
+    fn asset(&self, sync_id: Option<&str>, id: &str) -> Result<Option<Asset>>;
+}

@@ -1,0 +1,374 @@
+//! Reads the private copy of a v1 database.
+//!
+//! The copy is opened immutable and query-only. Every statement yields rows
+//! by ascending `id`, which is checked: a database whose pages form a circle
+//! repeats ids and is reported instead of being read for ever.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::str;
+
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Statement};
+
+use super::counts::Counts;
+use super::query::{Condition, Value, columns};
+use super::schema::table_name;
+use super::{db, migrate, runs, unpack};
+use crate::columns::{is_whole_grant, rebuild_slim_grant};
+use crate::envelope::Identity;
+use crate::error::{Error, Result};
+use crate::row::{OwnedRow, Row, Table};
+use crate::run::{Stats, SyncRun};
+use crate::scratch::Scratch;
+use crate::store::{Asset, Key, Query, Store, StorePage, Visit};
+use crate::{Capabilities, Format, ReadOptions};
+
+/// An open v1 file.
+pub(crate) struct Reader {
+    /// The c1z file, for messages.
+    path: PathBuf,
+    /// Before the copy, so that it is closed before the file is removed.
+    conn: Connection,
+    _copy: Option<Scratch>,
+}
+
+impl Reader {
+    /// Unpacks and opens the v1 file `path`.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
+        let (copy, identity) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
+        let conn = open_migrated(copy.file_path()).map_err(db::read_error(path, "open it"))?;
+        let this = Self {
+            path: path.to_owned(),
+            conn,
+            _copy: Some(copy),
+        };
+        Ok((this, identity))
+    }
+
+    /// The store of a file that is missing or empty.
+    pub fn empty(path: &Path) -> Result<Self> {
+        let open = || {
+            let conn = db::open_memory()?;
+            migrate::run(&conn)?;
+            Ok(conn)
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            conn: open().map_err(db::read_error(path, "open it"))?,
+            _copy: None,
+        })
+    }
+
+    fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {
+        db::read_error(&self.path, doing)
+    }
+
+    /// Visits the rows of a statement that selects [`columns`].
+    fn visit(
+        &self,
+        table: Table,
+        statement: &mut Statement<'_>,
+        values: &[Value<'_>],
+        visit: &mut dyn FnMut(i64, &Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let doing = reading(table);
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(values))
+            .map_err(self.failed(doing))?;
+        let mut last = None;
+        while let Some(row) = rows.next().map_err(self.failed(doing))? {
+            let id = row.get_ref(0).and_then(int).map_err(self.failed(doing))?;
+            if last.is_some_and(|last| id <= last) {
+                return Err(Error::Database {
+                    path: self.path.clone(),
+                    doing,
+                    source: "rows do not come in the order of their ids".into(),
+                });
+            }
+            last = Some(id);
+            let mut stored = decode(table, row).map_err(self.failed(doing))?;
+            let rebuilt = self.rebuild(table, &stored)?;
+            if let Some(rebuilt) = &rebuilt {
+                stored.data = rebuilt;
+            }
+            if visit(id, &stored)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole message of a slim grant; `None` for every other row.
+    fn rebuild(&self, table: Table, row: &Row<'_>) -> Result<Option<Vec<u8>>> {
+        if table != Table::Grants {
+            return Ok(None);
+        }
+        match is_whole_grant(row.data) {
+            Ok(true) => Ok(None),
+            Ok(false) => rebuild_slim_grant(row).map(Some),
+            Err(e) => Err(e),
+        }
+        .map_err(|_| Error::Row {
+            path: self.path.clone(),
+            table,
+            id: row.id.to_owned(),
+            reason: "its content is no protobuf message",
+        })
+    }
+
+    /// The resource types of a table's rows, one call per row.
+    fn count_into(
+        &self,
+        counts: &mut Counts,
+        table: Table,
+        sync_id: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let column = match table {
+            Table::ResourceTypes => "external_id",
+            _ => "resource_type_id",
+        };
+        // By row: an index would have to look up each row's sync.
+        let mut statement = self.conn.prepare(&format!(
+            "select {column} from {} not indexed where ?1 is null or sync_id = ?1",
+            table_name(table)
+        ))?;
+        let mut rows = statement.query([sync_id])?;
+        while let Some(row) = rows.next()? {
+            counts.add(table, text(row, 0)?);
+        }
+        Ok(())
+    }
+}
+
+impl Store for Reader {
+    fn format(&self) -> Format {
+        Format::V1
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            many_syncs: true,
+            embedded_objects: true,
+            duplicate_pairs: true,
+            lookup_by_bare_id: true,
+        }
+    }
+
+    fn runs(&self) -> Result<Vec<SyncRun>> {
+        runs::read(&self.conn).map_err(self.failed("read its sync runs"))
+    }
+
+    fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()> {
+        let condition = Condition::new(query)?;
+        let sql = format!(
+            "select {}{} order by id",
+            columns(query.table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare_cached(&sql)
+            .map_err(self.failed(reading(query.table)))?;
+        self.visit(
+            query.table,
+            &mut statement,
+            &condition.values,
+            &mut |_, row| visit(row),
+        )
+    }
+
+    fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage> {
+        let after = match after {
+            None => i64::MIN,
+            Some(position) => {
+                i64::from_be_bytes(position.try_into().map_err(|_| Error::Cursor {
+                    reason: "it belongs to another format",
+                })?)
+            }
+        };
+        let condition = Condition::new(query)?;
+        let sql = format!(
+            "select {}{} and id > {after} order by id limit {}",
+            columns(query.table),
+            condition.sql,
+            u64::from(size) + 1
+        );
+        let mut statement = self
+            .conn
+            .prepare(&sql)
+            .map_err(self.failed(reading(query.table)))?;
+        let mut page = StorePage::default();
+        let mut last = after;
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        self.visit(
+            query.table,
+            &mut statement,
+            &condition.values,
+            &mut |id, row| {
+                if page.rows.len() == size {
+                    page.next_after = Some(last.to_be_bytes().to_vec());
+                    return Ok(ControlFlow::Break(()));
+                }
+                last = id;
+                page.rows.push(row.to_owned());
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(page)
+    }
+
+    fn get(&self, sync_id: Option<&str>, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>> {
+        let mut condition = Condition {
+            sql: format!(" from {} where 1", table_name(table)),
+            values: Vec::new(),
+        };
+        match key {
+            Key::Id(id) => condition.equal("external_id", id),
+            Key::Resource(type_id, id) => condition.joined_id(type_id, id),
+        }
+        if let Some(sync_id) = sync_id {
+            condition.equal("sync_id", sync_id);
+        }
+        let sql = format!(
+            "select {}{} order by id limit 1",
+            columns(table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare_cached(&sql)
+            .map_err(self.failed(reading(table)))?;
+        let mut found = None;
+        self.visit(table, &mut statement, &condition.values, &mut |_, row| {
+            found = Some(row.to_owned());
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        let condition = Condition::new(query)?;
+        self.conn
+            .query_row(
+                &format!("select count(*){}", condition.sql),
+                rusqlite::params_from_iter(&condition.values),
+                |row| row.get::<_, i64>(0),
+            )
+            .map(i64::unsigned_abs)
+            .map_err(self.failed("count its rows"))
+    }
+
+    fn compute_stats(&self, sync_id: Option<&str>) -> Result<Stats> {
+        let count = || {
+            let mut counts = Counts::default();
+            for table in Table::ALL {
+                self.count_into(&mut counts, table, sync_id)?;
+            }
+            let assets = self.conn.query_row(
+                "select count(*) from v1_assets where ?1 is null or sync_id = ?1",
+                [sync_id],
+                |row| row.get(0),
+            )?;
+            counts.add_assets(assets);
+            Ok(counts.into_stats())
+        };
+        count().map_err(self.failed("count its rows"))
+    }
+
+    fn asset(&self, sync_id: Option<&str>, id: &str) -> Result<Option<Asset>> {
+        self.conn
+            .query_row(
+                "select content_type, data from v1_assets
+                 where external_id = ?1 and (?2 is null or sync_id = ?2) order by id limit 1",
+                (id, sync_id),
+                |row| {
+                    Ok(Asset {
+                        content_type: row.get(0)?,
+                        data: bytes(row, 1)?.unwrap_or_default().to_vec(),
+                    })
+                },
+            )
+            .optional()
+            .map_err(self.failed("read its assets"))
+    }
+}
+
+/// Opens the copy read-only; migrates it first if it is of an older writer.
+fn open_migrated(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = db::open_read(path)?;
+    if !migrate::is_needed(&conn)? {
+        return Ok(conn);
+    }
+    drop(conn);
+    let writable = db::open_write(path)?;
+    migrate::run(&writable)?;
+    drop(writable);
+    db::open_read(path)
+}
+
+fn reading(table: Table) -> &'static str {
+    match table {
+        Table::ResourceTypes => "read its resource types",
+        Table::Resources => "read its resources",
+        Table::Entitlements => "read its entitlements",
+        Table::Grants => "read its grants",
+    }
+}
+
+fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<'r>> {
+    let id = text(row, 1)?;
+    let resource_type_id = text(row, 2)?;
+    let resource_id = match table {
+        // Stored joined; the type says where the id begins.
+        Table::Resources => id
+            .strip_prefix(resource_type_id)
+            .and_then(|rest| rest.strip_prefix(':'))
+            .unwrap_or(id),
+        _ => text(row, 3)?,
+    };
+    let parent = match (row.get_ref(4)?, row.get_ref(5)?) {
+        (ValueRef::Null, ValueRef::Null) => None,
+        _ => Some((text(row, 4)?, text(row, 5)?)),
+    };
+    Ok(Row {
+        id,
+        resource_type_id,
+        resource_id,
+        parent,
+        entitlement_id: text(row, 6)?,
+        principal_type_id: text(row, 7)?,
+        principal_id: text(row, 8)?,
+        data: bytes(row, 9)?.unwrap_or_default(),
+        expansion: bytes(row, 10)?.filter(|bytes| !bytes.is_empty()),
+    })
+}
+
+fn int(value: ValueRef<'_>) -> rusqlite::Result<i64> {
+    value.as_i64().map_err(Into::into)
+}
+
+/// A text column, borrowed; absent is empty.
+fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(""),
+        ValueRef::Text(bytes) => {
+            str::from_utf8(bytes).map_err(|e| rusqlite::Error::Utf8Error(column, e))
+        }
+        other => Err(wrong_type(column, other)),
+    }
+}
+
+/// A blob column, borrowed. Text is taken for what its bytes are.
+fn bytes<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<&'r [u8]>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Ok(Some(bytes)),
+        other => Err(wrong_type(column, other)),
+    }
+}
+
+fn wrong_type(column: usize, value: ValueRef<'_>) -> rusqlite::Error {
+    let found: Type = value.data_type();
+    rusqlite::Error::InvalidColumnType(column, column.to_string(), found)
+}

@@ -25,6 +25,23 @@ impl TrafficSnapshot {
         }
         total
     }
+
+    /// What came since an earlier snapshot of the same client; waits and
+    /// requests in flight are those of this one.
+    #[must_use]
+    pub fn since(mut self, earlier: &Self) -> Self {
+        for (endpoint, before) in &earlier.endpoints {
+            if let Some(now) = self.endpoints.get_mut(endpoint) {
+                now.requests = now.requests.saturating_sub(before.requests);
+                now.retries = now.retries.saturating_sub(before.retries);
+                now.rate_limited = now.rate_limited.saturating_sub(before.rate_limited);
+                now.wait_ms = now.wait_ms.saturating_sub(before.wait_ms);
+            }
+        }
+        self.endpoints
+            .retain(|_, counters| *counters != EndpointTraffic::default());
+        self
+    }
 }
 
 /// Counters of one endpoint template.

@@ -10,6 +10,8 @@ use super::transport::{TransportError, TransportErrorKind as Kind};
 pub(super) fn classify(error: &reqwest::Error) -> TransportError {
     let kind = chain(error)
         .find_map(known_cause)
+        // Last, because I/O errors also wrap what has its own class.
+        .or_else(|| chain(error).find_map(io_cause))
         .unwrap_or_else(|| fallback(error));
     let kind = match kind {
         Kind::Timeout if error.is_connect() => Kind::ConnectTimeout,
@@ -28,10 +30,20 @@ pub(super) fn classify_body(error: &reqwest::Error) -> TransportError {
     TransportError::new(kind, detail(error))
 }
 
+/// All causes. An I/O error's `source` skips the error that it wraps, and TLS
+/// failures are wrapped so, sometimes twice.
 fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
+    std::iter::successors(Some(error), |error| {
+        let wrapped = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        match wrapped {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => (*error).source(),
+        }
+    })
 }
 
 fn known_cause(cause: &(dyn StdError + 'static)) -> Option<Kind> {
@@ -44,9 +56,6 @@ fn known_cause(cause: &(dyn StdError + 'static)) -> Option<Kind> {
     }
     if cause.is::<rustls::Error>() {
         return Some(Kind::Tls);
-    }
-    if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-        return io_cause(io);
     }
     if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
         if hyper.is_parse() {
@@ -64,15 +73,8 @@ fn known_cause(cause: &(dyn StdError + 'static)) -> Option<Kind> {
     }
 }
 
-fn io_cause(io: &std::io::Error) -> Option<Kind> {
-    // TLS failures travel inside of I/O errors, which hide them from `source`.
-    if io
-        .get_ref()
-        .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
-    {
-        return Some(Kind::Tls);
-    }
-    match io.kind() {
+fn io_cause(cause: &(dyn StdError + 'static)) -> Option<Kind> {
+    match cause.downcast_ref::<std::io::Error>()?.kind() {
         ErrorKind::ConnectionRefused => Some(Kind::Refused),
         ErrorKind::HostUnreachable
         | ErrorKind::NetworkUnreachable

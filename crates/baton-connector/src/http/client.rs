@@ -27,12 +27,11 @@ use crate::error::{Error, RequestError, RequestErrorKind, Result};
 use crate::traffic::{TrafficSnapshot, WaitReason};
 
 /// Sends requests; cheap to clone, clones share everything.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     settings: HttpSettings,
     parts: HttpParts,
@@ -48,6 +47,14 @@ struct Failed {
     failure: Failure,
     announced: Announced,
     error: Box<RequestError>,
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpClient {
@@ -160,7 +167,7 @@ impl Inner {
         let announced = Announced::read(&answer.headers, self.parts.clock.now());
         self.limiter.learn(&story.key, Instant::now(), &announced);
         let request_id = self.request_id(&answer.headers);
-        story.log_answer(&answer, request_id.as_deref());
+        story.log_answer(&answer, &announced, request_id.as_deref());
         if (200..300).contains(&answer.status) {
             self.health.succeeded(&story.key);
             let mut told = story.error(RequestErrorKind::Status);

@@ -45,12 +45,10 @@ mod settings;
 mod story;
 mod transport;
 
-pub use announce::{Announced, Stated};
 pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
 pub use client::HttpClient;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use in_flight::InFlight;
-pub use limiter::{Admission, BucketKey, Limiter};
 pub use meter::{HttpObserver, NoObserver, Wait};
 pub use request::{Credential, Request};
 pub use reqwest_transport::{CONNECT_TIMEOUT, Proxies, ReqwestTransport, TransportSettings};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// Longest text from an answer's body that an error repeats, in characters.
 const MAX_QUOTED_CHARS: usize = 300;
@@ -19,12 +19,16 @@ const HIDDEN: [&str; 7] = [
     "x-forwarded-proto",
 ];
 
+/// Whether a header's value is a secret by its name.
+pub(super) fn is_hidden(name: &HeaderName) -> bool {
+    HIDDEN.iter().any(|part| name.as_str().contains(part))
+}
+
 /// Headers as one line for the log, secrets left out.
 pub(super) fn headers_line(headers: &HeaderMap) -> String {
     let mut line = String::new();
     for (name, value) in headers {
-        let hidden = value.is_sensitive() || HIDDEN.iter().any(|part| name.as_str().contains(part));
-        let shown = if hidden {
+        let shown = if value.is_sensitive() || is_hidden(name) {
             "REDACTED"
         } else {
             value.to_str().unwrap_or("(not text)")

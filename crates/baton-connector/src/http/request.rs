@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::Serialize;
 use url::Url;
 
+use super::redact::is_hidden;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -38,9 +39,10 @@ impl Credential {
     }
 }
 
-/// One request, to be sent as often as it takes.
+/// One request, to be sent as often as it takes. Its debug form shows neither
+/// query nor headers.
 #[must_use]
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     pub(super) endpoint: &'static str,
     pub(super) method: Method,
@@ -50,6 +52,15 @@ pub struct Request {
     pub(super) credential: Option<Credential>,
     pub(super) idempotent: bool,
     pub(super) sensitive: bool,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &self.target())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -133,7 +144,10 @@ impl Request {
     }
 
     /// Sets a header. An idempotency key makes repetitions harmless.
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+        if is_hidden(&name) {
+            value.set_sensitive(true);
+        }
         if IDEMPOTENCY_KEYS.contains(&name.as_str()) {
             self.idempotent = true;
         }

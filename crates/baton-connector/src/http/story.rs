@@ -6,6 +6,7 @@ use http::header::LOCATION;
 use tokio::time::Instant;
 use url::Url;
 
+use super::announce::Announced;
 use super::api_error::{ErrorAnswer, ReadApiError};
 use super::exchange::Answer;
 use super::limiter::BucketKey;
@@ -116,7 +117,12 @@ impl<'a> Story<'a> {
         error
     }
 
-    pub(super) fn log_answer(&self, answer: &Answer, request_id: Option<&str>) {
+    pub(super) fn log_answer(
+        &self,
+        answer: &Answer,
+        announced: &Announced,
+        request_id: Option<&str>,
+    ) {
         tracing::debug!(
             method = %self.request.method,
             target_url = %self.request.target(),
@@ -125,6 +131,8 @@ impl<'a> Story<'a> {
             bytes = answer.body.len(),
             request_id,
             tries = self.sent,
+            quota_limit = announced.limit,
+            quota_remaining = announced.remaining,
             "request answered",
         );
         tracing::trace!(

@@ -1,0 +1,397 @@
+//! Connectors made of syncers: what is refused when they are built, and what
+//! is refused of what they return.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use baton_connector::http::{HttpClient, HttpParts, HttpSettings, InFlight};
+use baton_connector::resource::{
+    EntitlementBuilder, ResourceBuilder, ResourceTypeBuilder, resource_id,
+};
+use baton_connector::{
+    CallContext, Connector, ConnectorBuilder, Error, Page, ResourceSyncer, Result,
+    SyncerCapabilities, TrafficSnapshot, Upstream, Validator,
+};
+use baton_proto::Code;
+use baton_proto::c1::connector::v2;
+use v2::Capability as C;
+
+use crate::script::{Script, ok};
+
+/// Lists whatever it was given, with `next` as the next token.
+struct Fixed {
+    kind: v2::ResourceType,
+    next: &'static str,
+    groups: usize,
+    get: bool,
+}
+
+fn fixed(id: &str) -> Fixed {
+    Fixed {
+        kind: ResourceTypeBuilder::new(id, id.to_uppercase())
+            .build()
+            .unwrap(),
+        next: "",
+        groups: 0,
+        get: false,
+    }
+}
+
+impl Fixed {
+    fn resource(&self) -> v2::Resource {
+        ResourceBuilder::new(&self.kind.id, "1").build().unwrap()
+    }
+
+    fn entitlements(&self) -> Page<v2::Entitlement> {
+        let mut entitlement = EntitlementBuilder::assignment(self.resource(), "member")
+            .build()
+            .unwrap();
+        for order in 0..self.groups {
+            let group = v2::EntitlementExclusionGroup {
+                exclusion_group_id: order.to_string(),
+                ..v2::EntitlementExclusionGroup::default()
+            };
+            baton_proto::any::append(&mut entitlement.annotations, &group);
+        }
+        Page::new(vec![entitlement], self.next)
+    }
+}
+
+#[async_trait]
+impl ResourceSyncer for Fixed {
+    fn resource_type(&self) -> v2::ResourceType {
+        self.kind.clone()
+    }
+
+    async fn list(&self, _: Option<&v2::ResourceId>, _: &str) -> Result<Page<v2::Resource>> {
+        Ok(Page::new(vec![self.resource()], self.next))
+    }
+
+    async fn entitlements(&self, _: &v2::Resource, _: &str) -> Result<Page<v2::Entitlement>> {
+        Ok(self.entitlements())
+    }
+
+    async fn grants(&self, _: &v2::Resource, _: &str) -> Result<Page<v2::Grant>> {
+        Ok(Page::new(Vec::new(), self.next))
+    }
+
+    async fn static_entitlements(&self, _: &str) -> Result<Page<v2::Entitlement>> {
+        Ok(self.entitlements())
+    }
+
+    async fn get(
+        &self,
+        _: &v2::ResourceId,
+        _: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        Ok(Some(self.resource()))
+    }
+
+    fn capabilities(&self) -> SyncerCapabilities {
+        if self.get {
+            SyncerCapabilities::default().with_get()
+        } else {
+            SyncerCapabilities::default()
+        }
+    }
+}
+
+fn build(syncers: impl IntoIterator<Item = Fixed>) -> Result<impl Connector + std::fmt::Debug> {
+    let mut builder = ConnectorBuilder::new().metadata(v2::ConnectorMetadata {
+        display_name: "Test".to_owned(),
+        ..v2::ConnectorMetadata::default()
+    });
+    for syncer in syncers {
+        builder = builder.syncer(Arc::new(syncer));
+    }
+    builder.build()
+}
+
+fn cx() -> CallContext {
+    CallContext::new("sync")
+}
+
+#[test]
+fn types_that_cannot_be_served_are_refused() {
+    let refused = |syncers: Vec<Fixed>, says: &str| {
+        let error = build(syncers).expect_err(says);
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.code(), Code::InvalidArgument);
+    };
+    refused(
+        vec![fixed("user"), fixed("user")],
+        "another syncer serves it",
+    );
+    let mut unnamed = fixed("user");
+    unnamed.kind.id.clear();
+    refused(vec![unnamed], "its id is empty");
+    let mut scoped = fixed("user");
+    scoped.kind = ResourceTypeBuilder::new("user", "User")
+        .annotation(&v2::TypeScopedGrants {})
+        .build()
+        .unwrap();
+    refused(vec![scoped], "marked as type-scoped");
+}
+
+#[tokio::test]
+async fn calls_about_unknown_types_and_resources_have_their_codes() {
+    let connector = build([fixed("user")]).unwrap();
+    let cx = cx();
+    let ghost = ResourceBuilder::new("ghost", "1").build().unwrap();
+    let nobody = v2::Resource::default();
+    let code = |error: Error| error.code();
+    assert_eq!(
+        connector
+            .list_resources(&cx, "ghost", None, "")
+            .await
+            .map_err(code),
+        Err(Code::NotFound)
+    );
+    assert_eq!(
+        connector
+            .list_static_entitlements(&cx, "ghost", "")
+            .await
+            .map_err(code),
+        Err(Code::NotFound)
+    );
+    assert_eq!(
+        connector
+            .list_entitlements(&cx, &ghost, "")
+            .await
+            .map_err(code),
+        Err(Code::NotFound)
+    );
+    assert_eq!(
+        connector.list_grants(&cx, &ghost, "").await.map_err(code),
+        Err(Code::NotFound)
+    );
+    assert_eq!(
+        connector
+            .list_entitlements(&cx, &nobody, "")
+            .await
+            .map_err(code),
+        Err(Code::InvalidArgument)
+    );
+    assert_eq!(
+        connector.list_grants(&cx, &nobody, "").await.map_err(code),
+        Err(Code::InvalidArgument)
+    );
+    let user = resource_id("user", "1");
+    assert_eq!(
+        connector.get_resource(&cx, &user, None).await.map_err(code),
+        Err(Code::Unimplemented)
+    );
+    let empty = build([]).unwrap();
+    assert_eq!(
+        empty.list_resource_types(&cx, "").await.map_err(code),
+        Err(Code::FailedPrecondition)
+    );
+}
+
+#[tokio::test]
+async fn an_unchanged_token_is_an_error_in_every_list() {
+    let connector = build([Fixed {
+        next: "t",
+        ..fixed("user")
+    }])
+    .unwrap();
+    let (cx, user) = (cx(), ResourceBuilder::new("user", "1").build().unwrap());
+    assert_eq!(
+        connector
+            .list_resources(&cx, "user", None, "")
+            .await
+            .unwrap()
+            .next
+            .as_str(),
+        "t"
+    );
+    let errors = [
+        connector.list_resources(&cx, "user", None, "t").await.err(),
+        connector
+            .list_static_entitlements(&cx, "user", "t")
+            .await
+            .err(),
+        connector.list_entitlements(&cx, &user, "t").await.err(),
+        connector.list_grants(&cx, &user, "t").await.err(),
+    ];
+    for error in errors {
+        let error = error.expect("refused");
+        assert_eq!(error.code(), Code::Internal);
+        assert!(
+            error.to_string().contains("next page token unchanged"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_entitlement_is_in_one_exclusion_group_at_most() {
+    let user = ResourceBuilder::new("user", "1").build().unwrap();
+    for (groups, refused) in [(0, false), (1, false), (2, true)] {
+        let connector = build([Fixed {
+            groups,
+            ..fixed("user")
+        }])
+        .unwrap();
+        let listed = connector.list_entitlements(&cx(), &user, "").await;
+        let templates = connector.list_static_entitlements(&cx(), "user", "").await;
+        for outcome in [listed, templates] {
+            assert_eq!(
+                outcome.as_ref().err().map(Error::code),
+                refused.then_some(Code::InvalidArgument)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn types_come_sorted_in_one_page() {
+    let connector = build([fixed("user"), fixed("api_token"), fixed("group")]).unwrap();
+    let page = connector.list_resource_types(&cx(), "").await.unwrap();
+    let ids: Vec<_> = page.items.iter().map(|t| t.id.as_str()).collect();
+    assert_eq!(ids, ["api_token", "group", "user"]);
+    assert!(page.next.is_last());
+}
+
+#[tokio::test]
+async fn capabilities_are_what_is_implemented_and_nothing_else() {
+    let mut marked = fixed("role");
+    marked.kind = ResourceTypeBuilder::new("role", "Role")
+        .permissions(["read:roles"])
+        .annotation(&v2::OptInRequired {})
+        .annotation(&v2::Deprecated {})
+        .annotation(&v2::SkipSyncAnomalyDetection {})
+        .build()
+        .unwrap();
+    let plain = build([fixed("user"), fixed("group")]).unwrap();
+    let capabilities = plain.metadata().await.unwrap().capabilities.unwrap();
+    assert_eq!(capabilities.connector_capabilities, [C::Sync as i32]);
+    assert_eq!(capabilities.credential_details, None);
+    let group = &capabilities.resource_type_capabilities[0];
+    assert_eq!(group.resource_type.as_ref().unwrap().id, "group");
+    assert_eq!(
+        group.permissions,
+        Some(v2::CapabilityPermissions::default())
+    );
+
+    let rich = build([
+        Fixed {
+            get: true,
+            ..fixed("user")
+        },
+        marked,
+    ])
+    .unwrap();
+    let capabilities = rich.metadata().await.unwrap().capabilities.unwrap();
+    let all = [C::Sync, C::TargetedSync, C::ServiceModeTargetedSync];
+    assert_eq!(capabilities.connector_capabilities, all.map(|c| c as i32));
+    let [role, user] = capabilities.resource_type_capabilities.as_slice() else {
+        panic!("{capabilities:?}");
+    };
+    assert_eq!(user.capabilities, [C::Sync as i32, C::TargetedSync as i32]);
+    assert_eq!(
+        role.permissions.as_ref().unwrap().permissions[0].permission,
+        "read:roles"
+    );
+    assert!(role.opt_in_required && role.deprecated && role.skip_sync_anomaly_detection);
+    let got = rich
+        .get_resource(&cx(), &resource_id("user", "1"), None)
+        .await
+        .unwrap();
+    assert_eq!(got.unwrap().id.unwrap().resource, "1");
+}
+
+#[tokio::test]
+async fn metadata_keeps_everything_but_its_capabilities() {
+    let metadata = v2::ConnectorMetadata {
+        display_name: "Mine".to_owned(),
+        capabilities: Some(v2::ConnectorCapabilities {
+            connector_capabilities: vec![C::Provision as i32],
+            ..v2::ConnectorCapabilities::default()
+        }),
+        ..v2::ConnectorMetadata::default()
+    };
+    let builder = ConnectorBuilder::new().metadata(metadata);
+    let connector = builder.syncer(Arc::new(fixed("user"))).build().unwrap();
+    let told = connector.metadata().await.unwrap();
+    assert_eq!(told.display_name, "Mine");
+    assert_eq!(
+        told.capabilities.unwrap().connector_capabilities,
+        [C::Sync as i32]
+    );
+}
+
+struct Refuses;
+
+#[async_trait]
+impl Validator for Refuses {
+    async fn validate(&self) -> Result<Vec<prost_types::Any>> {
+        Err(Error::stated(Code::Unauthenticated, "the key is wrong")
+            .with_hint("make a new one")
+            .during("cannot validate"))
+    }
+}
+
+#[tokio::test]
+async fn validation_is_the_validators() {
+    let quiet = build([fixed("user")]).unwrap();
+    assert_eq!(quiet.validate().await.unwrap(), []);
+    let strict = ConnectorBuilder::new()
+        .validate_with(Arc::new(Refuses))
+        .build()
+        .unwrap();
+    let error = strict.validate().await.expect_err("refused");
+    assert_eq!(error.code(), Code::Unauthenticated);
+    assert_eq!(error.hint(), Some("make a new one"));
+    assert_eq!(error.to_string(), "cannot validate");
+}
+
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Upstream for Notes {
+    fn traffic(&self) -> TrafficSnapshot {
+        TrafficSnapshot {
+            in_flight: 3,
+            ..TrafficSnapshot::default()
+        }
+    }
+
+    fn limit_in_flight(&self, limit: InFlight) {
+        self.0.lock().unwrap().push(format!("{limit:?}"));
+    }
+
+    fn end_run(&self) {
+        self.0.lock().unwrap().push("end".to_owned());
+    }
+}
+
+#[tokio::test]
+async fn the_engine_reaches_the_client_through_the_connector() {
+    let notes = Arc::new(Notes::default());
+    let builder = ConnectorBuilder::new().upstream(Arc::clone(&notes) as _);
+    let connector = builder.syncer(Arc::new(fixed("user"))).build().unwrap();
+    connector.limit_in_flight(InFlight::Sequential);
+    assert_eq!(connector.traffic().unwrap().in_flight, 3);
+    connector.cleanup(&cx()).await.unwrap();
+    assert_eq!(*notes.0.lock().unwrap(), ["Sequential", "end"]);
+    assert!(build([fixed("user")]).unwrap().traffic().is_none());
+}
+
+#[tokio::test]
+async fn the_shared_client_is_an_upstream() {
+    let script = Script::new([ok()]);
+    let client = HttpClient::new(HttpParts::new(script, 1), HttpSettings::default()).unwrap();
+    let connector = ConnectorBuilder::new()
+        .upstream(Arc::new(client.clone()))
+        .build()
+        .unwrap();
+    client.send(&crate::script::get("/x")).await.unwrap();
+    let before = connector.traffic().unwrap();
+    client.send(&crate::script::get("/x")).await.unwrap();
+    assert_eq!(connector.traffic().unwrap().total().requests, 2);
+    assert_eq!(
+        connector.traffic().unwrap().since(&before).total().requests,
+        1
+    );
+}

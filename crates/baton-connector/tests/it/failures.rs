@@ -1,0 +1,250 @@
+//! What single failures become: codes, messages, hints.
+
+use baton_connector::RequestErrorKind;
+use baton_connector::http::{HttpClient, HttpSettings, TransportErrorKind};
+use baton_proto::Code;
+
+use crate::script::{Reply, Script, client, failed, get, kind, ok, parts, proven, status};
+
+#[tokio::test(start_paused = true)]
+async fn every_status_has_its_code() {
+    let cases = [
+        (300, Code::Unknown),
+        (301, Code::Unknown),
+        (400, Code::InvalidArgument),
+        (401, Code::Unauthenticated),
+        (403, Code::PermissionDenied),
+        (404, Code::NotFound),
+        (405, Code::InvalidArgument),
+        (407, Code::InvalidArgument),
+        (408, Code::DeadlineExceeded),
+        (409, Code::AlreadyExists),
+        (410, Code::InvalidArgument),
+        (418, Code::InvalidArgument),
+        (500, Code::Unavailable),
+        (501, Code::Unimplemented),
+        (502, Code::Unavailable),
+        (503, Code::Unavailable),
+        (504, Code::Unavailable),
+        (599, Code::Unavailable),
+    ];
+    for (answered, code) in cases {
+        let script = Script::new([status(answered)]);
+        let error = failed(client(&script).send(&get("/x")).await);
+        assert_eq!(error.code(), code, "{answered}");
+        assert_eq!(error.status(), Some(answered));
+    }
+}
+
+#[tokio::test]
+async fn the_applications_code_and_words_are_in_the_message() {
+    let refusal = status(403)
+        .with("x-request-id", "4c1")
+        .body(r#"{"code":"ADMIN-403-3","message":"not your\norganization"}"#);
+    let error = failed(
+        client(&Script::new([refusal]))
+            .send(&get("/orgs/groups"))
+            .await,
+    );
+    assert_eq!(
+        error.to_string(),
+        "GET https://api.test/admin/orgs/groups answered 403 \
+         (ADMIN-403-3: not your organization) (request id 4c1)"
+    );
+    assert!(!error.is_vanished());
+}
+
+#[tokio::test]
+async fn the_request_id_may_come_from_the_body() {
+    let refusal = status(404).body(r#"{"message":"no route","requestId":"r-9"}"#);
+    let error = failed(client(&Script::new([refusal])).send(&get("/x")).await);
+    assert_eq!(error.request().unwrap().request_id.as_deref(), Some("r-9"));
+}
+
+#[tokio::test]
+async fn only_the_applications_own_404_means_vanished() {
+    let gone = r#"{"code":"GONE"}"#;
+    for (answer, vanished) in [
+        (status(404).body(gone), true),
+        (status(410).body(gone), true),
+        (status(404).body(r#"{"status":404}"#), false),
+        (status(404).body("<html>"), false),
+        (status(403).body(gone), false),
+    ] {
+        let error = failed(client(&Script::new([answer])).send(&get("/x")).await);
+        assert_eq!(error.is_vanished(), vanished, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_web_page_is_told_from_broken_json() {
+    let page = "<!doctype html><title>Sign in</title>";
+    let pages = [
+        ok().with("content-type", "text/html; charset=utf-8")
+            .body(page),
+        ok().with("content-type", "application/json").body(page),
+        ok().with("content-type", "text/plain")
+            .body("blocked by policy"),
+    ];
+    for answer in pages {
+        let script = Script::new([answer]);
+        let error = failed(client(&script).json::<serde_json::Value>(&get("/x")).await);
+        assert!(matches!(kind(&error), RequestErrorKind::NotJson { .. }));
+        assert!(error.to_string().contains("where JSON was due"), "{error}");
+        assert!(error.hint().unwrap().contains("proxy"));
+    }
+    let page = status(503).with("content-type", "text/html").body(page);
+    let error = failed(client(&Script::new([page])).send(&get("/x")).await);
+    assert!(error.hint().unwrap().contains("sign-in page"));
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Listing {
+    #[expect(dead_code, reason = "read for its errors")]
+    data: Vec<Row>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Row {
+    #[expect(dead_code, reason = "read for its errors")]
+    id: String,
+}
+
+#[tokio::test]
+async fn unusable_json_names_the_place_and_the_request() {
+    let cases = [
+        (r#"{"data":[{"id":"a"},{"id":7}]}"#, "at `data[1].id`"),
+        (r#"{"data":[{}]}"#, "missing field `id`"),
+        (r#"{"data":{}}"#, "at `data`"),
+        (r#"{"data":["#, "EOF"),
+        (r#"{"data":[]} {}"#, "trailing"),
+        ("", "the body is empty"),
+        ("null", "invalid type: null"),
+    ];
+    for (body, says) in cases {
+        let answer = ok().with("x-request-id", "4c1").body(body);
+        let script = Script::new([answer]);
+        let error = failed(client(&script).json::<Listing>(&get("/lists")).await);
+        assert!(matches!(kind(&error), RequestErrorKind::Decode { .. }));
+        let text = error.to_string();
+        assert!(text.contains(says), "{body}: {text}");
+        assert!(text.contains("GET https://api.test/admin/lists"), "{text}");
+        assert!(text.contains("(request id 4c1)"), "{text}");
+        assert_eq!(error.code(), Code::Internal);
+        assert_eq!(script.count(), 1, "broken JSON is not asked for again");
+    }
+}
+
+#[tokio::test]
+async fn deep_json_is_an_error_and_no_stack_overflow() {
+    let body = "[".repeat(100_000);
+    let script = Script::new([ok().body(&body)]);
+    let error = failed(client(&script).json::<serde_json::Value>(&get("/x")).await);
+    assert!(error.to_string().contains("recursion limit"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn oversized_answers_stop_at_the_limit() {
+    for answer in [
+        Reply::Bytes(5_000_000),
+        ok().with("content-length", 5_000_000).body("{}"),
+    ] {
+        let settings = HttpSettings {
+            max_response_bytes: 100_000,
+            ..HttpSettings::default()
+        };
+        let script = Script::new([answer]);
+        let client = HttpClient::new(parts(&script), settings).unwrap();
+        let error = failed(client.send(&get("/x")).await);
+        let limit_bytes = 100_000;
+        assert_eq!(kind(&error), &RequestErrorKind::TooLarge { limit_bytes });
+        assert!(error.to_string().contains("more than 100000 bytes"));
+        assert_eq!(script.count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_error_body_does_not_hide_the_status() {
+    let body = "x".repeat(1_000_000);
+    let error = failed(
+        client(&Script::new([status(400).body(&body)]))
+            .send(&get("/x"))
+            .await,
+    );
+    assert_eq!(error.status(), Some(400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn transport_failures_have_codes_and_advice() {
+    use TransportErrorKind as T;
+    let cases = [
+        (T::UnknownHost, Code::InvalidArgument, Some("base URL")),
+        (T::NameLookup, Code::Unavailable, Some("name service")),
+        (T::Refused, Code::Unavailable, Some("base URL")),
+        (T::Unreachable, Code::Unavailable, Some("network")),
+        (T::ConnectTimeout, Code::DeadlineExceeded, Some("network")),
+        (T::Tls, Code::Unknown, Some("SSL_CERT_FILE")),
+        (T::ProxyAuth, Code::InvalidArgument, Some("HTTPS_PROXY")),
+        (T::Proxy, Code::Unavailable, Some("proxy")),
+        (T::Reset, Code::Unavailable, None),
+        (T::Truncated, Code::Unavailable, None),
+        (T::Timeout, Code::DeadlineExceeded, None),
+        (T::Protocol, Code::Unknown, None),
+    ];
+    for (failure, code, advice) in cases {
+        let error = failed(
+            client(&Script::new([Reply::Fail(failure)]))
+                .send(&get("/x"))
+                .await,
+        );
+        assert_eq!(error.code(), code, "{failure}");
+        assert!(error.to_string().contains(&failure.to_string()), "{error}");
+        match advice {
+            Some(words) => assert!(error.hint().unwrap().contains(words), "{failure}"),
+            None => assert_eq!(error.hint(), None),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_proxys_407_asks_for_proxy_credentials() {
+    let error = failed(client(&Script::new([status(407)])).send(&get("/x")).await);
+    assert!(
+        error
+            .to_string()
+            .contains("the proxy wants other credentials")
+    );
+    assert!(error.hint().unwrap().contains("HTTPS_PROXY"));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_names_the_host_only() {
+    let moved = status(302).with("location", "https://evil.test/steal?token=1");
+    let script = Script::new([moved]);
+    let error = failed(client(&script).send(&get("/x")).await);
+    assert_eq!(script.count(), 1);
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("`evil.test`") && !hint.contains("token"),
+        "{hint}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_and_slow_drips_end_by_timeouts() {
+    for reply in [Reply::Hang, Reply::Drip] {
+        let script = Script::new([reply]);
+        let began = tokio::time::Instant::now();
+        let error = failed(client(&script).send(&get("/x")).await);
+        assert_eq!(error.code(), Code::DeadlineExceeded);
+        assert!(began.elapsed() <= HttpSettings::default().total_timeout);
+        assert_eq!(script.count(), 1, "the first window is over");
+    }
+}
+
+#[tokio::test]
+async fn waits_asked_for_are_told_to_the_caller() {
+    let refused = status(403).with("retry-after", 17);
+    let error = failed(proven(&Script::new([refused])).await.send(&get("/x")).await);
+    assert_eq!(error.retry_after().unwrap().as_secs(), 17);
+}

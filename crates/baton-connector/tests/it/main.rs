@@ -1,0 +1,13 @@
+//! Tests of the crate from outside: scripted servers under paused time, a
+//! few real sockets on the loopback, and the builders.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod builders;
+mod connector;
+mod failures;
+mod limits;
+mod network;
+mod paging;
+mod retries;
+mod script;
+mod secrets;

@@ -1,0 +1,160 @@
+//! Lists that end, lists that walk in circles, tokens that are not ours.
+
+use std::borrow::Cow;
+
+use baton_connector::Error;
+use baton_connector::paging::{Chunk, LoopGuard, Position, chunks, page};
+use baton_proto::Code;
+use futures_util::{StreamExt, TryStreamExt, pin_mut};
+
+#[test]
+fn foreign_and_damaged_tokens_are_refused() {
+    let token = Position::after(1, Some("a.b|ü".to_owned()))
+        .unwrap()
+        .token("list a");
+    let good = Position::read("list a", token.as_str()).unwrap();
+    assert_eq!((good.step, good.cursor.as_deref()), (1, Some("a.b|ü")));
+    let text = token.as_str();
+    for bad in [
+        "{\"states\":null}",
+        "b1",
+        "b1.",
+        "b1.0123",
+        "b0.0123456789abcdef.0.x",
+        &text[..20],
+        &text.replace(".1.", ".300."),
+    ] {
+        let error = Position::read("list a", bad).expect_err(bad);
+        assert!(matches!(error, Error::TokenCorrupt { .. }), "{bad}");
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.to_string().contains("page token corrupt"));
+    }
+    let error = Position::read("list b", text).expect_err("another list");
+    assert!(error.to_string().contains("another list"), "{error}");
+}
+
+#[test]
+fn tokens_are_the_same_in_every_version() {
+    let token = Position::after(0, Some("c".to_owned()))
+        .unwrap()
+        .token("members of group `g-1`");
+    assert_eq!(token.as_str(), "b1.2b951b30ad45436b.0.c");
+}
+
+#[test]
+fn missing_and_empty_cursors_end_a_list() {
+    assert_eq!(Position::after(0, None), None);
+    assert_eq!(Position::after(0, Some(String::new())), None);
+    assert_eq!(Position::read("x", "").unwrap(), Position::begin(0));
+}
+
+#[tokio::test]
+async fn a_page_makes_the_token_that_reads_the_next() {
+    let fetch = async |at: Position| {
+        Ok(match at.cursor.as_deref() {
+            None if at.step == 0 => Chunk::new(vec![1, 2], Some("n".to_owned())),
+            Some("n") => Chunk {
+                items: vec![3],
+                next: Some(Position::begin(1)),
+            },
+            None => Chunk {
+                items: vec![4],
+                next: None,
+            },
+            Some(other) => panic!("{other}"),
+        })
+    };
+    let first = page("l", "", fetch).await.unwrap();
+    let second = page("l", first.next.as_str(), fetch).await.unwrap();
+    let third = page("l", second.next.as_str(), fetch).await.unwrap();
+    assert_eq!(
+        (first.items, second.items, third.items),
+        (vec![1, 2], vec![3], vec![4])
+    );
+    assert!(third.next.is_last());
+}
+
+#[tokio::test]
+async fn a_cursor_that_leads_to_itself_is_fatal() {
+    let fetch = async |_: Position| Ok(Chunk::new(vec![1], Some("same".to_owned())));
+    let first = page("l", "", fetch).await.unwrap();
+    let error = page("l", first.next.as_str(), fetch)
+        .await
+        .expect_err("no way on");
+    assert!(
+        error.to_string().contains("next page token unchanged"),
+        "{error}"
+    );
+    assert_eq!(error.code(), Code::Internal);
+}
+
+fn id(item: &u64) -> Cow<'_, str> {
+    Cow::Owned(item.to_string())
+}
+
+#[tokio::test]
+async fn a_stream_brings_every_chunk_once() {
+    let fetch = async |at: Position| {
+        let n: u64 = at.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let next = (n < 1000).then(|| (n + 1).to_string());
+        Ok(Chunk::new(vec![n], next))
+    };
+    let all: Vec<u64> = chunks("l", fetch, id).try_concat().await.unwrap();
+    assert_eq!(all, (0..=1000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_stream_that_walks_in_circles_ends_with_an_error() {
+    let fetch = async |at: Position| {
+        let n: u64 = at.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        Ok(Chunk::new(vec![n], Some(((n % 5) + 1).to_string())))
+    };
+    let stream = chunks("users", fetch, id);
+    pin_mut!(stream);
+    let mut good = 0;
+    let error = loop {
+        match stream.next().await.unwrap() {
+            Ok(_) => good += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(good, 6);
+    assert!(
+        error.to_string().starts_with("users: the pages repeat"),
+        "{error}"
+    );
+    assert!(
+        stream.next().await.is_none(),
+        "nothing comes after the error"
+    );
+}
+
+#[test]
+fn the_guard_compares_sets_of_ids_per_token() {
+    let mut guard = LoopGuard::new("l");
+    guard.check("", "a", ["1", "2"]).unwrap();
+    guard.check("a", "b", ["1", "2"]).unwrap();
+    guard.check("b", "a", Vec::<String>::new()).unwrap();
+    guard.check("a", "b", ["1", "3"]).unwrap();
+    let error = guard
+        .check("b", "a", Vec::<String>::new())
+        .expect_err("seen");
+    assert!(
+        matches!(error, Error::PagingLoop { pages: 5, .. }),
+        "{error:?}"
+    );
+    let error = guard
+        .check("a", "b", ["3", "1", "1"])
+        .expect_err("the same set");
+    assert!(matches!(error, Error::PagingLoop { .. }));
+    assert_eq!(guard.pages(), 6);
+}
+
+#[test]
+fn long_tokens_are_shortened_in_errors() {
+    let long = "x".repeat(10_000);
+    let error = LoopGuard::new("l")
+        .check(&long, &long, ["1"])
+        .expect_err("unchanged");
+    assert!(error.to_string().len() < 200);
+}

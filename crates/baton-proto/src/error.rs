@@ -39,6 +39,30 @@ pub enum Error {
         /// Type URL found.
         found: String,
     },
+    /// A value that its text form cannot express, or text that is no such value.
+    #[error("{what}")]
+    Value {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A message that has no JSON form.
+    #[error("cannot write `{message}` as JSON: {source}")]
+    Render {
+        /// Full name of the message type.
+        message: String,
+        /// What stood in the way.
+        source: Box<Error>,
+    },
+    /// JSON text that does not fit the wanted message.
+    #[error("line {line}, column {column}: {what}")]
+    Json {
+        /// Line in the text, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
     /// A message type that is not compiled in.
     #[error("unknown message type `{name}`")]
     UnknownType {
@@ -53,7 +77,11 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Error::Wire { .. } | Error::TooDeep { .. } | Error::Decode { .. } => Code::DataLoss,
-            Error::WrongType { .. } | Error::UnknownType { .. } => Code::InvalidArgument,
+            Error::WrongType { .. }
+            | Error::UnknownType { .. }
+            | Error::Value { .. }
+            | Error::Json { .. } => Code::InvalidArgument,
+            Error::Render { source, .. } => source.code(),
         }
     }
 }

@@ -9,8 +9,9 @@ pub mod any;
 mod code;
 pub mod encode;
 mod error;
-#[expect(dead_code, reason = "the JSON mapping reads the rest")]
+pub mod json;
 mod schema;
+pub mod time;
 pub mod wire;
 
 /// The generated messages, one module per protobuf package.

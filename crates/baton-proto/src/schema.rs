@@ -55,7 +55,6 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub number: u32,
-    pub name: String,
     /// The JSON key in quotes, colon included.
     pub json_prefix: Vec<u8>,
     pub kind: Kind,
@@ -107,11 +106,9 @@ pub(crate) enum WellKnown {
     Any,
     Timestamp,
     Duration,
-    FieldMask,
     Struct,
     Value,
     ListValue,
-    Empty,
     /// The scalar wrappers: their one field stands for the message.
     Wrapper,
 }
@@ -355,7 +352,6 @@ fn field(source: &FieldDescriptorProto, proto2: bool, names: &Names<'_>) -> Opti
     let scalar = !matches!(kind, Kind::String | Kind::Bytes | Kind::Message(_));
     Some(Field {
         number,
-        name: source.name().to_owned(),
         json_prefix: format!("\"{}\":", json_name(source)).into_bytes(),
         kind,
         shape,
@@ -410,11 +406,9 @@ fn well_known(full_name: &str) -> Option<WellKnown> {
         "Any" => WellKnown::Any,
         "Timestamp" => WellKnown::Timestamp,
         "Duration" => WellKnown::Duration,
-        "FieldMask" => WellKnown::FieldMask,
         "Struct" => WellKnown::Struct,
         "Value" => WellKnown::Value,
         "ListValue" => WellKnown::ListValue,
-        "Empty" => WellKnown::Empty,
         "DoubleValue" | "FloatValue" | "Int64Value" | "UInt64Value" | "Int32Value"
         | "UInt32Value" | "BoolValue" | "StringValue" | "BytesValue" => WellKnown::Wrapper,
         _ => return None,
@@ -464,12 +458,8 @@ mod tests {
         // the smallest number; equal bytes need them to be one.
         for message in Schema::get().messages() {
             for field in message.fields.iter().filter(|f| f.oneof.is_some()) {
-                assert!(
-                    field.wire_order <= field.number,
-                    "{}.{}",
-                    message.full_name,
-                    field.name
-                );
+                let (name, number) = (&message.full_name, field.number);
+                assert!(field.wire_order <= number, "{name} field {number}");
             }
         }
     }
@@ -479,7 +469,13 @@ mod tests {
         for message in Schema::get().messages() {
             for (at, field) in message.fields.iter().enumerate() {
                 let found = message.by_number(field.number).map(|f| f.0);
-                assert_eq!(found, Some(at), "{}.{}", message.full_name, field.name);
+                assert_eq!(
+                    found,
+                    Some(at),
+                    "{} field {}",
+                    message.full_name,
+                    field.number
+                );
             }
         }
     }

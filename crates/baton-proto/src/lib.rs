@@ -11,6 +11,7 @@ pub mod encode;
 mod error;
 pub mod json;
 mod schema;
+mod services;
 pub mod time;
 pub mod wire;
 
@@ -30,3 +31,4 @@ pub use code::Code;
 pub use error::{Error, Result};
 pub use generated::{baton, c1, google, validate};
 pub use schema::DESCRIPTOR_SET;
+pub use services::{Method, Service, method_at, service, services};

@@ -8,7 +8,7 @@
 use crate::{Error, Result};
 
 /// Deepest nesting of messages (and groups) that any reader of this crate follows.
-pub const MAX_DEPTH: usize = 200;
+pub const MAX_DEPTH: usize = 256;
 
 /// Largest field number that the wire format knows.
 pub const MAX_FIELD_NUMBER: u32 = (1 << 29) - 1;

@@ -1,12 +1,16 @@
 //! A strict scanner for JSON text: one token at a time, no tree.
 //!
 //! Knows nothing of protobuf. Every error says where; nesting is bounded by
-//! [`MAX_DEPTH`].
+//! [`MAX_NESTING`].
 
 use std::borrow::Cow;
 
-use crate::wire::MAX_DEPTH;
 use crate::{Error, Result};
+
+/// Deepest nesting of objects and lists. A level of JSON is up to two levels of
+/// messages (a `Value` and its `Struct`), so whatever is read here stays within
+/// [`crate::wire::MAX_DEPTH`] and can be written again.
+pub(super) const MAX_NESTING: usize = 100;
 
 /// What the next value is, told by its first character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,8 +270,8 @@ impl<'j> Scanner<'j> {
 
     fn enter(&mut self) -> Result<()> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested deeper than {MAX_DEPTH} levels")));
+        if self.depth > MAX_NESTING {
+            return Err(self.error(format!("nested deeper than {MAX_NESTING} levels")));
         }
         Ok(())
     }
@@ -342,8 +346,8 @@ mod tests {
     #[test]
     fn nesting_is_bounded() {
         let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(skip(&deep(MAX_DEPTH)).is_ok());
-        assert!(skip(&deep(MAX_DEPTH + 1)).is_err());
+        assert!(skip(&deep(MAX_NESTING)).is_ok());
+        assert!(skip(&deep(MAX_NESTING + 1)).is_err());
         assert!(skip(&"[".repeat(1_000_000)).is_err());
     }
 

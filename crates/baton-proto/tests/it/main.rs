@@ -2,4 +2,7 @@
 
 mod fixtures;
 mod golden;
+mod mapping;
+mod robust;
 mod rows;
+mod tables;

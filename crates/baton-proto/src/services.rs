@@ -1,0 +1,111 @@
+//! Names, paths and shapes of the gRPC services, for those who serve or call
+//! them over whatever transport. Knows nothing of a gRPC library.
+
+use std::sync::LazyLock;
+
+use prost::Message as _;
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
+
+use crate::schema::DESCRIPTOR_SET;
+
+static SERVICES: LazyLock<Vec<Service>> = LazyLock::new(|| {
+    // As for the message tables: written by the build script of this crate.
+    let set = FileDescriptorSet::decode(DESCRIPTOR_SET).unwrap_or_default();
+    let mut services = Vec::new();
+    for file in &set.file {
+        for service in &file.service {
+            let full_name = format!("{}.{}", file.package(), service.name());
+            let methods = service.method.iter().map(|m| method(&full_name, m));
+            services.push(Service {
+                methods: methods.collect(),
+                full_name,
+            });
+        }
+    }
+    services.sort_by(|a, b| a.full_name.cmp(&b.full_name));
+    services
+});
+
+/// A gRPC service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Full name, such as `c1.connector.v2.GrantsService`.
+    pub full_name: String,
+    /// In the order of the declaration.
+    pub methods: Vec<Method>,
+}
+
+/// A method of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Method {
+    /// Name within the service.
+    pub name: String,
+    /// HTTP path of a call: `/<service>/<method>`.
+    pub path: String,
+    /// Full name of the request message.
+    pub request: String,
+    /// Full name of the response message.
+    pub response: String,
+    /// Whether the client sends many requests.
+    pub client_streaming: bool,
+    /// Whether the server sends many responses.
+    pub server_streaming: bool,
+}
+
+/// Every service of the compiled packages, by name.
+#[must_use]
+pub fn services() -> &'static [Service] {
+    &SERVICES
+}
+
+/// The service with this full name.
+#[must_use]
+pub fn service(full_name: &str) -> Option<&'static Service> {
+    SERVICES
+        .binary_search_by(|service| service.full_name.as_str().cmp(full_name))
+        .ok()
+        .and_then(|at| SERVICES.get(at))
+}
+
+/// The method that a call path names.
+#[must_use]
+pub fn method_at(path: &str) -> Option<&'static Method> {
+    let (name, _) = path.strip_prefix('/')?.split_once('/')?;
+    service(name)?
+        .methods
+        .iter()
+        .find(|method| method.path == path)
+}
+
+fn method(service: &str, source: &MethodDescriptorProto) -> Method {
+    Method {
+        name: source.name().to_owned(),
+        path: format!("/{service}/{}", source.name()),
+        request: source.input_type().trim_start_matches('.').to_owned(),
+        response: source.output_type().trim_start_matches('.').to_owned(),
+        client_streaming: source.client_streaming(),
+        server_streaming: source.server_streaming(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_and_paths_have_no_service() {
+        assert!(service("c1.connector.v2.NopeService").is_none());
+        assert!(method_at("/c1.connector.v2.GrantsService/Nope").is_none());
+        assert!(method_at("c1.connector.v2.GrantsService/ListGrants").is_none());
+        assert!(method_at("").is_none());
+    }
+
+    #[test]
+    fn a_path_leads_to_its_method() {
+        let path = "/c1.connector.v2.AssetService/GetAsset";
+        let method = method_at(path).expect("a method");
+        assert_eq!(method.path, path);
+        assert!(method.server_streaming && !method.client_streaming);
+        assert_eq!(services().len(), 27);
+    }
+}

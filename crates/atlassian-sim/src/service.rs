@@ -219,11 +219,7 @@ impl Shared {
             ),
             numeric_status: self.config.answers.numeric_error_status,
         };
-        let (cursor, page_size) = if action.is_some() {
-            incoming.paging()
-        } else {
-            (None, None)
-        };
+        let (cursor, page_size) = incoming.paging();
         let key = self.key_of(&incoming.headers);
         let decision = match (&found, routing) {
             (Route::Found(endpoint, _), Routing::Served) => {

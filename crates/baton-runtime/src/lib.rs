@@ -1,1 +1,64 @@
 //! Turns a connector into a program: flags, environment, logs, progress, exit codes.
+//!
+//! Every flag is defined once, as a [`Field`]; parsing, help, completions, the exported schema and
+//! the reference page follow from it. The environment, the arguments and the streams are read in
+//! one place and handed down as values, so that a whole run can be driven from a test.
+
+#![warn(missing_docs)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")
+)]
+
+mod app;
+mod args;
+mod completion;
+mod config;
+mod config_file;
+mod display;
+mod error;
+mod exit;
+mod field;
+mod figures;
+mod flags;
+mod help;
+mod log;
+mod preflight;
+mod program;
+mod progress;
+mod reference;
+mod relation;
+mod report;
+mod rules;
+mod run;
+mod schema;
+mod secret;
+mod session;
+mod signals;
+mod sources;
+mod storage_env;
+mod summary;
+mod terminal;
+mod unsupported;
+mod value;
+mod wellknown;
+mod world;
+
+pub use app::{App, Built, CommandBody, Connect, ExtraCommand, Surroundings};
+pub use baton_connector::Secret;
+pub use config::Config;
+pub use error::{Error, Result};
+pub use exit::ExitStatus;
+pub use field::{Export, Field};
+pub use reference::{common_flags_markdown, flags_markdown};
+pub use relation::{Relation, Violation};
+pub use rules::{IntRules, ListRules, StringRules};
+pub use run::run;
+pub use schema::Presentation;
+pub use session::{Session, Synced};
+pub use signals::{Signal, Signals};
+pub use sources::Environment;
+pub use terminal::Stderr;
+pub use value::Malformed;
+pub use wellknown::WellKnown;
+pub use world::{Engine, World};

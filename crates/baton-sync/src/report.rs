@@ -163,6 +163,25 @@ pub struct Report {
 impl Report {
     /// Number of skipped lists that are named one by one.
     pub const MAX_SKIPPED: usize = 10_000;
+
+    /// A complete sync in `path` about which nothing else is to be said.
+    pub fn new(sync_id: impl Into<String>, path: impl Into<PathBuf>, stats: Stats) -> Self {
+        Self {
+            sync_id: sync_id.into(),
+            path: path.into(),
+            stats,
+            previous: None,
+            completeness: Completeness::Complete,
+            skipped: Vec::new(),
+            unreadable: 0,
+            vanished: 0,
+            dropped: Dropped::default(),
+            warnings: Vec::new(),
+            resumed: false,
+            duplicates: 0,
+            traffic: None,
+        }
+    }
 }
 
 #[cfg(test)]

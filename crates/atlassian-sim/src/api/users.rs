@@ -170,7 +170,7 @@ fn page(
         Some(sort) => ask.turn_by_name(
             call,
             keys,
-            |key| profile::nickname(org.seed, number_of(key)),
+            |key| org.profile(number_of(key)).nickname,
             sort.descending,
         ),
         None => ask.turn(call, keys),

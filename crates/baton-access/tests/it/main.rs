@@ -5,4 +5,3 @@ mod model;
 mod naive;
 mod properties;
 mod recorded_cases;
-mod stored_file;

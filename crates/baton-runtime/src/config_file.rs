@@ -1,0 +1,357 @@
+//! The config file: where it is, and what it says.
+//!
+//! Always YAML, whatever its extension (connector CLI specification, §3). Only the keys of known
+//! fields are read, as the raw text of their scalars, so that one value syntax serves all
+//! sources. Where the Go programs silently pass over a missing, broken or oversized file, this is
+//! an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::error::{Error, Result};
+
+/// Names the file to read.
+pub(crate) const PATH_VARIABLE: &str = "BATON_CONFIG_PATH";
+/// Base name of the file that is looked for in the current folder.
+const BASE_NAME: &str = ".baton";
+/// Tried in this order behind the base name; the bare base name comes last.
+const EXTENSIONS: [&str; 12] = [
+    "json",
+    "toml",
+    "yaml",
+    "yml",
+    "properties",
+    "props",
+    "prop",
+    "hcl",
+    "tfvars",
+    "dotenv",
+    "env",
+    "ini",
+];
+/// Largest config file, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// What a key's value has to look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Scalar,
+    List,
+}
+
+/// A value as the file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FileValue {
+    /// A scalar's text.
+    Text(String),
+    /// The items of a sequence of scalars.
+    Items(Vec<String>),
+}
+
+/// What a config file says. Keys are lower case.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigFile {
+    pub path: PathBuf,
+    pub values: BTreeMap<String, FileValue>,
+    /// Keys that name no field, in file order.
+    pub unknown: Vec<String>,
+}
+
+/// The file of this run, if there is one. `named` is the content of [`PATH_VARIABLE`].
+pub(crate) fn locate(named: Option<&str>, cwd: &Path) -> Result<Option<PathBuf>> {
+    if let Some(named) = named {
+        check_extension(named)?;
+        return Ok(Some(cwd.join(named)));
+    }
+    let candidates = EXTENSIONS
+        .iter()
+        .map(|extension| format!("{BASE_NAME}.{extension}"))
+        .chain(std::iter::once(BASE_NAME.to_owned()));
+    Ok(candidates
+        .map(|name| cwd.join(name))
+        .find(|path| path.is_file()))
+}
+
+/// The only check that every command makes, also those that read no file.
+pub(crate) fn check_extension(named: &str) -> Result<()> {
+    let path = Path::new(named);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => Ok(()),
+        _ => Err(Error::ConfigExtension {
+            path: path.to_path_buf(),
+        }),
+    }
+}
+
+/// Reads and parses one file. `shape` knows the fields by lower-case name.
+pub(crate) fn read(path: PathBuf, shape: &dyn Fn(&str) -> Option<Shape>) -> Result<ConfigFile> {
+    let open = || -> std::io::Result<String> {
+        let mut text = String::new();
+        std::fs::File::open(&path)?
+            .take(MAX_FILE_BYTES + 1)
+            .read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = match open() {
+        Ok(text) => text,
+        Err(source) => return Err(Error::ConfigUnreadable { path, source }),
+    };
+    let problem = if text.len() as u64 > MAX_FILE_BYTES {
+        "larger than 1 MiB".to_owned()
+    } else {
+        match parse(&text, shape) {
+            Ok((values, unknown)) => {
+                return Ok(ConfigFile {
+                    path,
+                    values,
+                    unknown,
+                });
+            }
+            Err(problem) => problem,
+        }
+    };
+    Err(Error::ConfigSyntax { path, problem })
+}
+
+type Parsed = (BTreeMap<String, FileValue>, Vec<String>);
+
+fn parse(text: &str, shape: &dyn Fn(&str) -> Option<Shape>) -> std::result::Result<Parsed, String> {
+    // An empty document is an empty configuration; the parser has no opinion on it.
+    let blank = |line: &str| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || line == "---"
+    };
+    if text.lines().all(blank) {
+        return Ok(Parsed::default());
+    }
+    // No snippet: the parser would draw the lines around the problem, and a secret may be there.
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
+        deserializer.deserialize_map(Document { shape })
+    })
+    .map_err(|error| error.to_string().lines().collect::<Vec<_>>().join(" "))
+}
+
+struct Document<'a> {
+    shape: &'a dyn Fn(&str) -> Option<Shape>,
+}
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = Parsed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping of flag names to values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Parsed, A::Error> {
+        let (mut values, mut unknown) = Parsed::default();
+        while let Some(key) = map.next_key::<String>()? {
+            let name = key.to_lowercase();
+            let value = match (self.shape)(&name) {
+                // Null counts as absent.
+                Some(Shape::Scalar) => map.next_value::<Option<String>>()?.map(FileValue::Text),
+                Some(Shape::List) => map.next_value_seed(ListValue)?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                    unknown.push(key);
+                    continue;
+                }
+            };
+            if let Some(value) = value
+                && values.insert(name, value).is_some()
+            {
+                return Err(serde::de::Error::custom(format!("`{key}` is there twice")));
+            }
+        }
+        Ok((values, unknown))
+    }
+}
+
+/// A sequence of scalars, or one scalar that holds a comma separated list.
+struct ListValue;
+
+impl<'de> DeserializeSeed<'de> for ListValue {
+    type Value = Option<FileValue>;
+
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Scalars of every type are taken as text.
+macro_rules! scalar {
+    ($method:ident, $type:ty) => {
+        fn $method<E>(self, value: $type) -> std::result::Result<Self::Value, E> {
+            Ok(Some(FileValue::Text(value.to_string())))
+        }
+    };
+}
+
+impl<'de> Visitor<'de> for ListValue {
+    type Value = Option<FileValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts")
+    }
+
+    scalar!(visit_bool, bool);
+    scalar!(visit_i64, i64);
+    scalar!(visit_u64, u64);
+    scalar!(visit_f64, f64);
+    scalar!(visit_str, &str);
+
+    fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E>(self) -> std::result::Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(
+        self,
+        mut seq: A,
+    ) -> std::result::Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<String>()? {
+            items.push(item);
+        }
+        Ok(Some(FileValue::Items(items)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(name: &str) -> Option<Shape> {
+        match name {
+            "organization-id" | "workers" | "fresh" | "access-token" => Some(Shape::Scalar),
+            "types" => Some(Shape::List),
+            _ => None,
+        }
+    }
+
+    fn text(value: &str) -> FileValue {
+        FileValue::Text(value.to_owned())
+    }
+
+    #[test]
+    fn what_is_not_a_mapping_of_scalars_is_refused() {
+        for bad in [
+            "- a\n- b",
+            "just words",
+            "a: [",
+            "organization-id: {a: b}",
+            "organization-id: [a]",
+            "types: {a: b}",
+            "types: [[a]]",
+            "workers: 1\nWORKERS: 2",
+            "a: *nope",
+        ] {
+            let problem = parse(bad, &shape).unwrap_err();
+            assert!(
+                !problem.is_empty() && !problem.contains('\n'),
+                "{bad:?}: {problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_alias_bomb_is_refused() {
+        use std::fmt::Write as _;
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let items = vec![format!("*a{}", level - 1); 10].join(", ");
+            writeln!(bomb, "a{level}: &a{level} [{items}]").unwrap();
+        }
+        assert!(parse(&bomb, &shape).is_err());
+    }
+
+    #[test]
+    fn a_problem_shows_no_value() {
+        let problem = parse("access-token: hunter2\n  bad: [", &shape).unwrap_err();
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+
+    #[test]
+    fn scalars_keep_their_text_and_keys_their_meaning() {
+        let (values, unknown) = parse(
+            "Organization-ID: 0123\nworkers: 0x10\nfresh: True\naccess-token:\ntypes: [a, \"b,c\", 7]\nother: {x: 1}\n",
+            &shape,
+        )
+        .unwrap();
+        assert_eq!(values["organization-id"], text("0123"));
+        assert_eq!(values["workers"], text("0x10"));
+        assert_eq!(values["fresh"], text("True"));
+        assert!(!values.contains_key("access-token"));
+        assert_eq!(
+            values["types"],
+            FileValue::Items(vec!["a".to_owned(), "b,c".to_owned(), "7".to_owned()])
+        );
+        assert_eq!(unknown, ["other"]);
+        let (values, _) = parse("types: a,b", &shape).unwrap();
+        assert_eq!(values["types"], text("a,b"));
+        for nothing in ["", "# only words\n", "---\n"] {
+            assert_eq!(parse(nothing, &shape).unwrap(), Parsed::default());
+        }
+    }
+
+    #[test]
+    fn json_is_yaml_too() {
+        let (values, _) =
+            parse("{\"organization-id\": \"x\", \"types\": [\"a\"]}", &shape).unwrap();
+        assert_eq!(values["organization-id"], text("x"));
+    }
+
+    #[test]
+    fn lookup_follows_the_extension_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = || {
+            locate(None, dir.path())
+                .unwrap()
+                .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        };
+        assert_eq!(found(), None);
+        std::fs::create_dir(dir.path().join(".baton.json")).unwrap();
+        for name in [
+            ".baton",
+            ".baton.ini",
+            ".baton.yml",
+            ".baton.yaml",
+            ".baton.toml",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+            assert_eq!(found().as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_named_file_must_be_yaml() {
+        for bad in ["x.json", "x", "x.yaml.txt", ".yaml"] {
+            let error = locate(Some(bad), Path::new("/")).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "expected config file to have .yaml or .yml extension"
+            );
+        }
+        assert_eq!(
+            locate(Some("conf/x.yml"), Path::new("/etc")).unwrap(),
+            Some(PathBuf::from("/etc/conf/x.yml"))
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! Numbers and durations as people read them.
+
+use std::time::Duration;
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A change with its sign: `+12`, `-3`; nothing for 0.
+pub(crate) fn change(by: i64) -> String {
+    match by {
+        0 => String::new(),
+        1.. => format!("+{}", count(by.unsigned_abs())),
+        _ => format!("-{}", count(by.unsigned_abs())),
+    }
+}
+
+/// The noun with its number, in the singular for one.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..=9 => format!("{:.1} s", time.as_secs_f64()),
+        10..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let shown: Vec<String> = [0, 7, 999, 1000, 12_345, 1_234_567].map(count).to_vec();
+        assert_eq!(shown, ["0", "7", "999", "1,000", "12,345", "1,234,567"]);
+    }
+
+    #[test]
+    fn changes_carry_their_sign() {
+        assert_eq!([0, 5, -1200].map(change), ["", "+5", "-1,200"]);
+        assert_eq!(change(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn durations_use_two_units_at_most() {
+        let shown = [0, 400, 9_960, 59_999, 185_000, 7_860_000]
+            .map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(
+            shown,
+            [
+                "0.0 s",
+                "0.4 s",
+                "10.0 s",
+                "59 s",
+                "3 min 5 s",
+                "2 h 11 min"
+            ]
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! The flags that every connector program has.
+//!
+//! Names, defaults and exported texts of the first group equal the Go SDK's (connector CLI
+//! specification, §1); the second group is ours. A flag appears here only once it works.
+
+use crate::field::{Export, Field};
+use crate::rules::{IntRules, StringRules};
+
+/// Longest HTTP timeout, in seconds.
+pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;
+/// Most requests in flight that `--workers` can ask for; the engine's own bound.
+pub(crate) const MAX_WORKERS: i64 = 1024;
+/// `--workers` when nobody says anything: led by the rate limiter.
+pub(crate) const WORKERS_AUTO: i64 = -1;
+
+/// Names of the common fields, for lookups that must not misspell them.
+pub(crate) mod name {
+    pub const FILE: &str = "file";
+    pub const LOG_LEVEL: &str = "log-level";
+    pub const LOG_FORMAT: &str = "log-format";
+    pub const LOG_PATH: &str = "log-path";
+    pub const C1Z_TEMP_DIR: &str = "c1z-temp-dir";
+    pub const HTTP_TIMEOUT_SECONDS: &str = "http-timeout-seconds";
+    pub const WORKERS: &str = "workers";
+    pub const STORAGE_ENGINE: &str = "storage-engine";
+    pub const SKIP_ENTITLEMENTS_AND_GRANTS: &str = "skip-entitlements-and-grants";
+    pub const SYNC_RESOURCE_TYPES: &str = "sync-resource-types";
+    pub const GO_COMPATIBLE: &str = "go-compatible";
+    pub const SYNTHESIZE_ENTITLEMENTS: &str = "synthesize-entitlements";
+    pub const ALLOW_PARTIAL: &str = "allow-partial";
+    pub const ALLOW_EMPTY: &str = "allow-empty";
+    pub const FRESH: &str = "fresh";
+}
+
+/// How log lines look when nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DefaultLogFormat {
+    Console,
+    Json,
+}
+
+impl DefaultLogFormat {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// The common fields, in the order in which the schema exports them.
+pub(crate) fn common(log_format: DefaultLogFormat) -> Vec<Field> {
+    let mut fields = go_fields(log_format);
+    fields.extend(our_fields());
+    for field in &mut fields {
+        field.persistent = true;
+    }
+    fields
+}
+
+fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
+    vec![
+        Field::string(name::LOG_LEVEL, "The log level: debug, info, warn, error")
+            .default_string("info")
+            .export(Export::Ops),
+        Field::string(name::LOG_FORMAT, "Form of the log lines: console or json")
+            .default_string(log_format.word())
+            .string_rules(StringRules {
+                one_of: &["console", "json"],
+                ..StringRules::default()
+            })
+            .export(Export::None),
+        Field::list(
+            name::LOG_PATH,
+            "Where log lines go instead of stderr: file paths, `stdout` or `stderr`",
+        )
+        .export(Export::None),
+        Field::string(name::FILE, "Path of the sync file")
+            .short('f')
+            .default_string("sync.c1z")
+            .export(Export::None),
+        Field::string(name::C1Z_TEMP_DIR, "Existing folder for working files")
+            .hidden()
+            .export(Export::None),
+        Field::int(
+            name::HTTP_TIMEOUT_SECONDS,
+            "HTTP client timeout in seconds (max 1800)",
+        )
+        .default_int(300)
+        .int_rules(IntRules {
+            gte: Some(1),
+            lte: Some(MAX_HTTP_TIMEOUT_SECONDS),
+            ..IntRules::default()
+        })
+        .export(Export::Ops),
+        Field::int(
+            name::WORKERS,
+            "Requests in flight: -1 as many as the rate limits allow, 0 one at a time, N at most N",
+        )
+        .default_int(WORKERS_AUTO)
+        .int_rules(IntRules {
+            gte: Some(WORKERS_AUTO),
+            lte: Some(MAX_WORKERS),
+            ..IntRules::default()
+        })
+        .export(Export::None),
+        Field::string(
+            name::STORAGE_ENGINE,
+            "Storage engine of the sync file: sqlite",
+        )
+        .string_rules(StringRules {
+            one_of: &["", "sqlite", "pebble"],
+            ..StringRules::default()
+        })
+        .export(Export::None),
+        Field::bool(
+            name::SKIP_ENTITLEMENTS_AND_GRANTS,
+            "Sync resources only, without entitlements and grants",
+        )
+        .export(Export::None),
+        Field::list(
+            name::SYNC_RESOURCE_TYPES,
+            "Ids of the resource types to sync; all when empty",
+        )
+        .export(Export::None),
+    ]
+}
+
+fn our_fields() -> Vec<Field> {
+    vec![
+        Field::bool(
+            name::GO_COMPATIBLE,
+            "Write exactly what the Go connector writes: no added fields, rows or assets",
+        )
+        .export(Export::None),
+        Field::bool(
+            name::SYNTHESIZE_ENTITLEMENTS,
+            "Add entitlements for roles that grants name but no list defines",
+        )
+        .export(Export::None),
+        Field::bool(
+            name::ALLOW_PARTIAL,
+            "Accept a sync that had to leave out objects the key may not read",
+        )
+        .export(Export::None),
+        Field::bool(
+            name::ALLOW_EMPTY,
+            "Accept a sync without users or groups where the last one had some",
+        )
+        .export(Export::None),
+        Field::bool(
+            name::FRESH,
+            "Start over instead of resuming an interrupted sync",
+        )
+        .export(Export::None),
+    ]
+}

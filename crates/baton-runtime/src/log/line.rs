@@ -1,0 +1,167 @@
+//! One log line in its two forms (connector CLI specification, §6).
+
+use std::fmt::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+/// Everything a line is made of.
+pub(super) struct Record {
+    level: Level,
+    at: SystemTime,
+    caller: String,
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl Record {
+    pub(super) fn of(event: &Event<'_>, at: SystemTime) -> Self {
+        let metadata = event.metadata();
+        let mut record = Self {
+            level: *metadata.level(),
+            at,
+            caller: caller(metadata.target(), metadata.file(), metadata.line()),
+            message: String::new(),
+            fields: Map::new(),
+        };
+        event.record(&mut record);
+        record
+    }
+
+    /// One object: `level`, `ts`, `caller`, `msg`, then the fields.
+    pub(super) fn json(&self) -> String {
+        let mut object = Map::new();
+        object.insert("level".to_owned(), json!(level_word(self.level)));
+        object.insert("ts".to_owned(), json!(unix_seconds(self.at)));
+        object.insert("caller".to_owned(), json!(self.caller));
+        object.insert("msg".to_owned(), json!(self.message));
+        object.extend(self.fields.clone());
+        Value::Object(object).to_string()
+    }
+
+    /// Tab separated: time, LEVEL, caller, message, then the fields as one object.
+    pub(super) fn console(&self, coloured: bool) -> String {
+        let level = level_word(self.level).to_ascii_uppercase();
+        let (on, off) = if coloured {
+            (colour(self.level), "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        let mut line = format!(
+            "{}\t{on}{level}{off}\t{}\t{}",
+            iso_time(self.at),
+            self.caller,
+            self.message
+        );
+        if !self.fields.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "\t{}", Value::Object(self.fields.clone()));
+        }
+        line
+    }
+
+    fn put(&mut self, field: &Field, value: Value) {
+        if field.name() == "message" {
+            self.message = match value {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+        } else {
+            self.fields.insert(field.name().to_owned(), value);
+        }
+    }
+}
+
+impl Visit for Record {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, json!(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, json!(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, json!(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, json!(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        let mut text = value.to_string();
+        let mut cause = value.source();
+        while let Some(error) = cause {
+            let _ = write!(text, ": {error}");
+            cause = error.source();
+        }
+        self.put(field, json!(text));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, json!(format!("{value:?}")));
+    }
+}
+
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG | Level::TRACE => "debug",
+    }
+}
+
+fn colour(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "\x1b[34m",
+        Level::DEBUG | Level::TRACE => "\x1b[35m",
+    }
+}
+
+/// Folder, file and line. The folder of a package's top files is always `src`, which says
+/// nothing; there the package's own name stands in.
+fn caller(target: &str, file: Option<&str>, line: Option<u32>) -> String {
+    let mut parts = file.unwrap_or("unknown").rsplit(['/', '\\']);
+    let name = parts.next().unwrap_or("unknown");
+    let package = || target.split("::").next().unwrap_or_default();
+    let folder = match parts.next() {
+        None | Some("" | "src") => package(),
+        Some(folder) => folder,
+    };
+    format!("{folder}/{name}:{}", line.unwrap_or(0))
+}
+
+fn since_epoch_us(at: SystemTime) -> i64 {
+    let micros = match at.duration_since(UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_micros()),
+        Err(before) => i128::try_from(before.duration().as_micros()).map(|micros| -micros),
+    };
+    micros
+        .ok()
+        .and_then(|micros| i64::try_from(micros).ok())
+        .unwrap_or(i64::MAX)
+}
+
+/// Unix seconds with fraction. Microseconds of our time fit into a double without loss.
+#[allow(clippy::cast_precision_loss, reason = "exact up to the year 2255")]
+fn unix_seconds(at: SystemTime) -> f64 {
+    since_epoch_us(at) as f64 / 1e6
+}
+
+/// ISO 8601 in UTC with milliseconds: independent of the machine's zone, as tests want it.
+fn iso_time(at: SystemTime) -> String {
+    match jiff::Timestamp::from_microsecond(since_epoch_us(at)) {
+        Ok(stamp) => format!("{stamp:.3}"),
+        Err(_) => "out-of-range".to_owned(),
+    }
+}

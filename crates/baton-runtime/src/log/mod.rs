@@ -1,0 +1,199 @@
+//! Log lines: who may log, where lines go, and a `tracing` layer that writes them.
+//!
+//! The two forms are those of the Go programs (connector CLI specification, §6); standard output
+//! is never written unless `--log-path` says so. Code of other packages is heard from `warn` on
+//! only: at `debug` an HTTP library may print what it sends, credentials included.
+
+mod line;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use baton_connector::Clock;
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::flags::name;
+use crate::terminal::Stderr;
+use line::Record;
+
+/// Target of the lines that repeat what a progress display shows.
+pub(crate) const PROGRESS_TARGET: &str = "baton_runtime::progress";
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Console,
+    Json,
+}
+
+/// Settled log settings.
+pub(crate) struct Logging {
+    level: LevelFilter,
+    level_word: String,
+    format: Format,
+    sinks: Vec<Sink>,
+    clock: Arc<dyn Clock>,
+    /// Name of the program's own package, whose code may log everything.
+    own_package: String,
+    /// Whether a progress display stands for the progress lines on standard error.
+    display: bool,
+}
+
+enum Sink {
+    Stderr(Stderr),
+    Stdout(Mutex<Box<dyn Write + Send>>),
+    File(Mutex<File>),
+}
+
+impl Sink {
+    fn write(&self, line: &str) {
+        // A log destination that fails has nowhere to report to.
+        match self {
+            Self::Stderr(stderr) => stderr.line(line),
+            Self::Stdout(out) => {
+                let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+            Self::File(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                // One write per line keeps lines whole when processes share a file.
+                let _ = file.write_all(format!("{line}\n").as_bytes());
+            }
+        }
+    }
+}
+
+/// The level that a word of `--log-level` means; the upper levels of the Go logger are quieter
+/// than anything that is logged here.
+pub(crate) fn level(word: &str) -> Option<LevelFilter> {
+    match word.to_ascii_lowercase().as_str() {
+        "debug" => Some(LevelFilter::DEBUG),
+        "" | "info" => Some(LevelFilter::INFO),
+        "warn" | "warning" => Some(LevelFilter::WARN),
+        "error" => Some(LevelFilter::ERROR),
+        "dpanic" | "panic" | "fatal" => Some(LevelFilter::OFF),
+        _ => None,
+    }
+}
+
+impl Logging {
+    /// Settles the log flags and opens the destinations.
+    pub(crate) fn new(
+        config: &Config,
+        cwd: &Path,
+        stderr: &Stderr,
+        clock: Arc<dyn Clock>,
+        program: &str,
+    ) -> Result<Self> {
+        let word = config.string(name::LOG_LEVEL);
+        let level = level(word).ok_or_else(|| Error::InvalidFields {
+            problems: vec![format!(
+                "field {}: value must be one of [debug info warn error] but got '{word}'",
+                name::LOG_LEVEL
+            )],
+        })?;
+        let format = match config.string(name::LOG_FORMAT) {
+            "console" => Format::Console,
+            _ => Format::Json,
+        };
+        let mut sinks = config
+            .list(name::LOG_PATH)
+            .iter()
+            .map(|path| open(path, cwd, stderr))
+            .collect::<Result<Vec<_>>>()?;
+        if sinks.is_empty() {
+            sinks.push(Sink::Stderr(stderr.clone()));
+        }
+        Ok(Self {
+            level,
+            level_word: if word.is_empty() {
+                "info".to_owned()
+            } else {
+                word.to_ascii_lowercase()
+            },
+            format,
+            sinks,
+            clock,
+            own_package: program.replace('-', "_"),
+            display: false,
+        })
+    }
+
+    /// Leaves progress lines out on standard error, because a display shows the same.
+    #[must_use]
+    pub(crate) fn with_display(mut self, display: bool) -> Self {
+        self.display = display;
+        self
+    }
+
+    /// The subscriber.
+    pub(crate) fn dispatch(self) -> Dispatch {
+        let word = self.level_word.clone();
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(self));
+        tracing::dispatcher::with_default(&dispatch, || {
+            tracing::debug!(log_level = word, "Logger created!");
+        });
+        dispatch
+    }
+
+    fn hears(&self, metadata: &Metadata<'_>) -> bool {
+        let package = metadata.target().split("::").next().unwrap_or_default();
+        let ours = package.starts_with("baton_") || package == self.own_package;
+        let ceiling = if ours {
+            self.level
+        } else {
+            self.level.min(LevelFilter::WARN)
+        };
+        *metadata.level() <= ceiling
+    }
+}
+
+fn open(path: &str, cwd: &Path, stderr: &Stderr) -> Result<Sink> {
+    match path {
+        "stderr" => Ok(Sink::Stderr(stderr.clone())),
+        "stdout" => Ok(Sink::Stdout(Mutex::new(Box::new(std::io::stdout())))),
+        _ => File::options()
+            .append(true)
+            .create(true)
+            .open(cwd.join(path))
+            .map(|file| Sink::File(Mutex::new(file)))
+            .map_err(|source| Error::LogSink {
+                path: path.to_owned(),
+                source,
+            }),
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Logging {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.hears(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level.max(LevelFilter::WARN))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let record = Record::of(event, self.clock.now());
+        let plain = match self.format {
+            Format::Json => record.json(),
+            Format::Console => record.console(false),
+        };
+        let shown_elsewhere = self.display && event.metadata().target() == PROGRESS_TARGET;
+        for sink in &self.sinks {
+            match sink {
+                Sink::Stderr(_) if shown_elsewhere => {}
+                Sink::Stderr(stderr) if stderr.colours() && self.format == Format::Console => {
+                    stderr.line(&record.console(true));
+                }
+                other => other.write(&plain),
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Refusals before the first request: what can be known to fail is said at once.
+
+use std::path::{Path, PathBuf};
+
+use baton_c1z::Detected;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::flags::{MAX_HTTP_TIMEOUT_SECONDS, name};
+
+/// The one storage engine that can be written.
+const SQLITE: &str = "sqlite";
+
+/// Checks of values that the rules let through, since a zero value skips them.
+pub(crate) fn check_values(config: &Config) -> Result<()> {
+    let timeout = config.int(name::HTTP_TIMEOUT_SECONDS);
+    if !(1..=MAX_HTTP_TIMEOUT_SECONDS).contains(&timeout) {
+        return Err(Error::InvalidFields {
+            problems: vec![format!(
+                "field {}: value must be greater than or equal to 1 but got {timeout}",
+                name::HTTP_TIMEOUT_SECONDS
+            )],
+        });
+    }
+    let engine = config.string(name::STORAGE_ENGINE);
+    if !engine.is_empty() && engine != SQLITE {
+        return Err(Error::StorageEngine {
+            engine: engine.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The folder for working files, if one is configured; it must exist.
+pub(crate) fn temp_dir(
+    config: &Config,
+    from_env: Option<&str>,
+    cwd: &Path,
+) -> Result<Option<PathBuf>> {
+    let flag = config.string(name::C1Z_TEMP_DIR);
+    let chosen = if flag.is_empty() {
+        from_env
+    } else {
+        Some(flag)
+    };
+    let Some(path) = chosen.map(|path| cwd.join(path)) else {
+        return Ok(None);
+    };
+    if path.is_dir() {
+        Ok(Some(path))
+    } else {
+        Err(Error::TempDirMissing { path })
+    }
+}
+
+/// The target can be written, and what is there now can be written onto.
+pub(crate) fn check_target(target: &Path) -> Result<()> {
+    let folder = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(Error::OutputFolderMissing {
+            path: folder.to_path_buf(),
+        });
+    }
+    if target.is_dir() {
+        return Err(Error::OutputIsFolder {
+            path: target.to_path_buf(),
+        });
+    }
+    match baton_c1z::detect(target)? {
+        Detected::V3 => {
+            return Err(baton_sync::Error::V3Target {
+                path: target.to_path_buf(),
+            }
+            .into());
+        }
+        Detected::Missing | Detected::Empty | Detected::V1 => {}
+    }
+    // Permission bits do not tell about read-only mounts and full quotas; a nameless file does.
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .map_err(|source| Error::OutputFolderUnwritable {
+            path: folder.to_path_buf(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_cannot_become_a_sync_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let error = check_target(&path("nope/sync.c1z")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("output folder `{}` does not exist", path("nope").display())
+        );
+        assert!(matches!(
+            check_target(dir.path()),
+            Err(Error::OutputIsFolder { .. })
+        ));
+        std::fs::write(path("text.c1z"), "not a sync file").unwrap();
+        assert!(matches!(
+            check_target(&path("text.c1z")),
+            Err(Error::Store(_))
+        ));
+        std::fs::write(path("v3.c1z"), b"C1Z3\0rest").unwrap();
+        assert!(matches!(check_target(&path("v3.c1z")), Err(Error::Sync(_))));
+        assert_eq!(std::fs::read(path("v3.c1z")).unwrap(), b"C1Z3\0rest");
+    }
+
+    #[test]
+    fn a_new_or_empty_target_passes_and_nothing_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        check_target(&dir.path().join("sync.c1z")).unwrap();
+        std::fs::write(dir.path().join("empty.c1z"), "").unwrap();
+        check_target(&dir.path().join("empty.c1z")).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

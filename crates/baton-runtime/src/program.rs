@@ -1,0 +1,168 @@
+//! The shape of a connector program: its commands, and which flags each of them has.
+//!
+//! Derived once from the app; parsing, help, completions and the reference page all read it.
+//! Common fields exist on every command. A connector's own fields exist on the root and on
+//! `capabilities`, save the ones that it marks persistent.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+use crate::field::Field;
+use crate::relation::{self, Relation};
+
+/// What a command does with words that are no flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// They are unknown commands.
+    Refused,
+    /// They are ignored, as in the Go programs.
+    Ignored,
+    /// They name a command to explain.
+    Topic,
+}
+
+/// Which command a [`CommandShape`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommandId {
+    Capabilities,
+    Config,
+    Completion,
+    Help,
+    /// By position in the app's own commands.
+    Extra(usize),
+}
+
+/// One subcommand.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandShape {
+    pub id: CommandId,
+    pub name: &'static str,
+    pub about: &'static str,
+    pub words: Words,
+    /// Whether the connector's own, non-persistent fields exist here.
+    pub connector_fields: bool,
+    /// Fields of this command alone; one with the name of a common field replaces it here.
+    pub own_fields: Vec<Field>,
+}
+
+/// A connector program without its behaviour.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub common: Vec<Field>,
+    pub connector: Vec<Field>,
+    pub relations: Vec<Relation>,
+    pub commands: Vec<CommandShape>,
+}
+
+/// A shell that `completion` writes a script for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shell {
+    Bash,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+impl Shell {
+    pub(crate) const ALL: [Self; 4] = [Self::Bash, Self::Fish, Self::Powershell, Self::Zsh];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Fish => "fish",
+            Self::Powershell => "powershell",
+            Self::Zsh => "zsh",
+        }
+    }
+}
+
+/// The commands that every program has, in the order of the help.
+pub(crate) fn common_commands() -> Vec<CommandShape> {
+    let shape = |id, name, about, words, connector_fields| CommandShape {
+        id,
+        name,
+        about,
+        words,
+        connector_fields,
+        own_fields: Vec::new(),
+    };
+    vec![
+        shape(
+            CommandId::Capabilities,
+            "capabilities",
+            "Print what the connector can do, as JSON",
+            Words::Ignored,
+            true,
+        ),
+        shape(
+            CommandId::Completion,
+            "completion",
+            "Print a completion script for a shell",
+            Words::Refused,
+            false,
+        ),
+        shape(
+            CommandId::Config,
+            "config",
+            "Print the schema of the connector's settings, as JSON",
+            Words::Ignored,
+            false,
+        ),
+        shape(
+            CommandId::Help,
+            "help",
+            "Explain a command",
+            Words::Topic,
+            false,
+        ),
+    ]
+}
+
+impl Program {
+    /// Checks the declaration: no field twice on one command, relationships that can hold.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut names = BTreeSet::new();
+        for field in self.common.iter().chain(&self.connector) {
+            if !names.insert(field.name) {
+                return Err(Error::DuplicateField { name: field.name });
+            }
+        }
+        for command in &self.commands {
+            let mut own = BTreeSet::new();
+            if let Some(twice) = command
+                .own_fields
+                .iter()
+                .find(|field| !own.insert(field.name))
+            {
+                return Err(Error::DuplicateField { name: twice.name });
+            }
+        }
+        let fields: Vec<Field> = self.common.iter().chain(&self.connector).cloned().collect();
+        relation::check_declared(&self.relations, &fields)
+    }
+
+    /// The fields of the root (`None`) or of one command, in declaration order.
+    pub(crate) fn fields_of<'a>(&'a self, command: Option<&'a CommandShape>) -> Vec<&'a Field> {
+        let Some(command) = command else {
+            return self.common.iter().chain(&self.connector).collect();
+        };
+        let replaced =
+            |field: &&Field| !command.own_fields.iter().any(|own| own.name == field.name);
+        let connector = self
+            .connector
+            .iter()
+            .filter(|field| command.connector_fields || field.persistent);
+        self.common
+            .iter()
+            .chain(connector)
+            .filter(replaced)
+            .chain(&command.own_fields)
+            .collect()
+    }
+
+    pub(crate) fn command(&self, name: &str) -> Option<&CommandShape> {
+        self.commands.iter().find(|command| command.name == name)
+    }
+}

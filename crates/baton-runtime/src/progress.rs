@@ -1,0 +1,461 @@
+//! What is told while a sync runs: log lines for everyone, a display on a terminal.
+//!
+//! The engine's events are collected in one state. Log lines follow the Go programs' words
+//! (connector CLI specification, §6), at most one per ten seconds and resource type within a
+//! phase. The display is two lines, made by a pure function of the state and the traffic counters.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use baton_connector::TrafficSnapshot;
+use baton_sync::{Event, Observer, Phase};
+use tokio::time::Instant;
+
+use crate::figures::{count, counted, duration};
+use crate::log::PROGRESS_TARGET;
+
+/// Pause between two in-between lines of one resource type.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Time over which the request rate is averaged.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
+
+macro_rules! told {
+    ($($args:tt)*) => { tracing::info!(target: PROGRESS_TARGET, $($args)*) };
+}
+
+/// Collects events, and logs them.
+pub(crate) struct Progress {
+    state: Mutex<State>,
+}
+
+/// What is known about a running sync.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    started: Instant,
+    phase: Option<Phase>,
+    /// Rows that this run stored in the phase, by resource type.
+    rows: BTreeMap<String, TypeCount>,
+    /// Lists to ask for in the phase, and how many are done.
+    lists: Option<u64>,
+    lists_done: u64,
+    sealing: Option<(String, u64)>,
+    skipped: u64,
+    resumed_pages: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct TypeCount {
+    rows: u64,
+    lists_done: u64,
+    last_line: Option<Instant>,
+}
+
+impl State {
+    fn new(now: Instant) -> Self {
+        Self {
+            started: now,
+            phase: None,
+            rows: BTreeMap::new(),
+            lists: None,
+            lists_done: 0,
+            sealing: None,
+            skipped: 0,
+            resumed_pages: 0,
+        }
+    }
+
+    fn phase_rows(&self) -> u64 {
+        self.rows.values().map(|by_type| by_type.rows).sum()
+    }
+}
+
+impl Progress {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            state: Mutex::new(State::new(now)),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> State {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: &Event) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        match event {
+            Event::Started {
+                sync_id,
+                resumed_pages,
+            } => {
+                state.resumed_pages = *resumed_pages;
+                if *resumed_pages > 0 {
+                    told!(sync_id, resumed_pages, "Resuming sync...");
+                } else {
+                    told!(sync_id, "Starting sync...");
+                }
+            }
+            Event::PhaseStarted { phase, lists } => {
+                state.phase = Some(*phase);
+                state.rows.clear();
+                state.lists = *lists;
+                state.lists_done = 0;
+                phase_started(*phase);
+            }
+            Event::Page {
+                phase,
+                type_id,
+                rows,
+                last,
+            } => {
+                page(&mut state, *phase, type_id, *rows, *last, now);
+            }
+            Event::PhaseFinished { phase, rows } => phase_finished(&state, *phase, *rows),
+            Event::Sealing { step, rows } => {
+                let new_step = state
+                    .sealing
+                    .as_ref()
+                    .is_none_or(|(known, _)| known != step);
+                if new_step {
+                    sealing_step(step);
+                }
+                state.sealing = Some((step.clone(), *rows));
+            }
+            Event::ListSkipped(skip) => {
+                state.skipped += 1;
+                state.lists_done += 1;
+                tracing::warn!(
+                    what = skip.what,
+                    resource_type_id = skip.resource_type,
+                    resource = skip.resource,
+                    reason = skip.reason,
+                    "list skipped"
+                );
+            }
+            Event::ListRestarted { what, reason } => {
+                tracing::warn!(what, reason, "list starts again");
+            }
+            Event::Damaged { reason } => {
+                tracing::warn!(
+                    reason,
+                    "the end of the earlier work is damaged, resuming before it"
+                );
+            }
+            Event::SetAside { reason } => {
+                tracing::warn!(reason, "earlier unfinished work is set aside");
+            }
+            Event::InvalidData(dropped) => {
+                tracing::warn!(
+                    invalid = dropped.invalid(),
+                    entitlements_of_unknown_type = dropped.entitlements_of_unknown_type,
+                    grants_of_unknown_type = dropped.grants_of_unknown_type,
+                    "records left out"
+                );
+            }
+            Event::Warning { message } => tracing::warn!("{message}"),
+            // New kinds of events have no line until they get one here.
+            _ => {}
+        }
+    }
+}
+
+fn phase_started(phase: Phase) {
+    match phase {
+        Phase::Validate => told!("Validating connector..."),
+        Phase::ResourceTypes => told!("Syncing resource types..."),
+        Phase::Resources => told!("Syncing resources..."),
+        Phase::StaticEntitlements => told!("Syncing static entitlements..."),
+        Phase::Entitlements => told!("Syncing entitlements..."),
+        Phase::Grants => told!("Syncing grants..."),
+        Phase::Seal => told!("sync data collection complete"),
+    }
+}
+
+fn sealing_step(step: &str) {
+    match step {
+        "expand" => told!("Expanding grants"),
+        step => told!(step, "Writing sync file..."),
+    }
+}
+
+fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, now: Instant) {
+    let total = state.lists;
+    state.lists_done += u64::from(last);
+    let by_type = state.rows.entry(type_id.to_owned()).or_default();
+    by_type.rows += rows;
+    by_type.lists_done += u64::from(last);
+    let due = by_type
+        .last_line
+        .is_none_or(|at| now.duration_since(at) >= LINE_EVERY);
+    // The first page of a type starts its clock; a phase that is done soon needs no such line.
+    let first = by_type.last_line.is_none();
+    if due {
+        by_type.last_line = Some(now);
+    }
+    if !due || first {
+        return;
+    }
+    let (resource_type_id, count, synced) = (type_id, by_type.rows, by_type.lists_done);
+    let percent_complete = total
+        .filter(|total| *total > 0)
+        .map(|total| state.lists_done * 100 / total);
+    match phase {
+        Phase::Resources => told!(resource_type_id, count, "Syncing resources"),
+        Phase::Entitlements | Phase::StaticEntitlements => {
+            told!(
+                resource_type_id,
+                synced,
+                total,
+                percent_complete,
+                "Syncing entitlements"
+            );
+        }
+        Phase::Grants => {
+            told!(
+                resource_type_id,
+                synced,
+                total,
+                percent_complete,
+                "Syncing grants"
+            );
+        }
+        Phase::Validate | Phase::ResourceTypes | Phase::Seal => {}
+    }
+}
+
+fn phase_finished(state: &State, phase: Phase, rows: u64) {
+    let each = |line: &dyn Fn(&str, u64)| {
+        for (type_id, by_type) in &state.rows {
+            line(type_id, by_type.rows);
+        }
+    };
+    match phase {
+        Phase::ResourceTypes => told!(count = rows, "Synced resource types"),
+        Phase::Resources => each(&|resource_type_id, count| {
+            told!(resource_type_id, count, "Synced resources");
+        }),
+        Phase::Entitlements => each(&|resource_type_id, count| {
+            told!(resource_type_id, count, "Synced entitlements");
+        }),
+        Phase::Grants => each(&|resource_type_id, count| {
+            told!(resource_type_id, count, "Synced grants");
+        }),
+        Phase::Validate | Phase::StaticEntitlements | Phase::Seal => {}
+    }
+}
+
+/// Requests per second over the last few seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Rate {
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    /// Notes the total so far and gives the rate.
+    #[allow(clippy::cast_precision_loss, reason = "a rate for the eye")]
+    pub(crate) fn note(&mut self, now: Instant, total: u64) -> f64 {
+        self.samples.push_back((now, total));
+        while self.samples.len() > 2
+            && self
+                .samples
+                .get(1)
+                .is_some_and(|(at, _)| now.duration_since(*at) >= RATE_WINDOW)
+        {
+            self.samples.pop_front();
+        }
+        let Some((first_at, first_total)) = self.samples.front() else {
+            return 0.0;
+        };
+        let seconds = now.duration_since(*first_at).as_secs_f64();
+        if seconds > 0.0 {
+            total.saturating_sub(*first_total) as f64 / seconds
+        } else {
+            0.0
+        }
+    }
+}
+
+/// The two lines of the display.
+pub(crate) fn lines(
+    state: &State,
+    traffic: Option<&TrafficSnapshot>,
+    rate: f64,
+    now: Instant,
+) -> [String; 2] {
+    let mut first = match state.phase {
+        None => "starting".to_owned(),
+        Some(Phase::Validate) => "checking the connection".to_owned(),
+        Some(Phase::Seal) => match &state.sealing {
+            Some((step, rows)) => format!(
+                "writing the file: {step}, {}",
+                counted(*rows, "row", "rows")
+            ),
+            None => "writing the file".to_owned(),
+        },
+        Some(phase) => {
+            let rows = counted(state.phase_rows(), "row", "rows");
+            match state.lists {
+                Some(lists) => format!(
+                    "{}: {rows}, {} of {} lists",
+                    phase.name().replace('-', " "),
+                    count(state.lists_done),
+                    count(lists)
+                ),
+                None => format!("{}: {rows}", phase.name().replace('-', " ")),
+            }
+        }
+    };
+    if state.resumed_pages > 0 {
+        first.push_str(", resumed");
+    }
+    // Writing to a string cannot fail, here and below.
+    if state.skipped > 0 {
+        let _ = write!(
+            first,
+            ", {}",
+            counted(state.skipped, "list skipped", "lists skipped")
+        );
+    }
+    let _ = write!(first, " ({})", duration(now.duration_since(state.started)));
+    let second = traffic.map(traffic_line(rate)).unwrap_or_default();
+    [first, second]
+}
+
+fn traffic_line(rate: f64) -> impl Fn(&TrafficSnapshot) -> String {
+    move |traffic| {
+        let mut text = format!(
+            "{} ({rate:.0}/s), {} in flight",
+            counted(traffic.total().requests, "request", "requests"),
+            traffic.in_flight
+        );
+        // The longest wait is the one that people want explained.
+        if let Some(wait) = traffic.waiting.iter().max_by_key(|wait| wait.left_ms) {
+            let _ = write!(
+                text,
+                ", waiting {} for {}: {}",
+                duration(Duration::from_millis(wait.left_ms)),
+                wait.endpoint,
+                wait.reason
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_connector::{ActiveWait, EndpointTraffic, WaitReason};
+
+    use super::*;
+
+    fn fed(events: &[Event]) -> (State, Instant) {
+        let start = Instant::now();
+        let progress = Progress::new(start);
+        for event in events {
+            progress.event(event);
+        }
+        (progress.snapshot(), start + Duration::from_secs(75))
+    }
+
+    fn page(phase: Phase, rows: u64) -> Event {
+        Event::Page {
+            phase,
+            type_id: "group".to_owned(),
+            rows,
+            last: true,
+        }
+    }
+
+    fn traffic() -> TrafficSnapshot {
+        let endpoint = EndpointTraffic {
+            requests: 1234,
+            ..EndpointTraffic::default()
+        };
+        let wait = |endpoint: &str, left_ms| ActiveWait {
+            endpoint: endpoint.to_owned(),
+            reason: WaitReason::RateLimited,
+            left_ms,
+            requests: 1,
+        };
+        TrafficSnapshot {
+            endpoints: BTreeMap::from([("GET /groups".to_owned(), endpoint)]),
+            waiting: vec![wait("GET /users", 900), wait("GET /groups", 12_000)],
+            in_flight: 8,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_display_tells_phase_counts_requests_and_the_longest_wait() {
+        let (state, now) = fed(&[
+            Event::Started {
+                sync_id: "s".to_owned(),
+                resumed_pages: 3,
+            },
+            Event::PhaseStarted {
+                phase: Phase::Grants,
+                lists: Some(1000),
+            },
+            page(Phase::Grants, 50),
+            page(Phase::Grants, 1200),
+        ]);
+        assert_eq!(
+            lines(&state, Some(&traffic()), 44.6, now),
+            [
+                "grants: 1,250 rows, 2 of 1,000 lists, resumed (1 min 15 s)",
+                "1,234 requests (45/s), 8 in flight, waiting 12 s for GET /groups: rate limited",
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_phase_has_its_words() {
+        let first = |events: &[Event]| {
+            let (state, now) = fed(events);
+            let [first, second] = lines(&state, None, 0.0, now);
+            assert_eq!(second, "");
+            first
+        };
+        let phase = |phase| Event::PhaseStarted { phase, lists: None };
+        assert_eq!(first(&[]), "starting (1 min 15 s)");
+        assert_eq!(
+            first(&[phase(Phase::Validate)]),
+            "checking the connection (1 min 15 s)"
+        );
+        assert_eq!(
+            first(&[phase(Phase::StaticEntitlements)]),
+            "static entitlements: 0 rows (1 min 15 s)"
+        );
+        assert_eq!(
+            first(&[
+                phase(Phase::Seal),
+                Event::Sealing {
+                    step: "sort".to_owned(),
+                    rows: 1_000_000
+                },
+            ]),
+            "writing the file: sort, 1,000,000 rows (1 min 15 s)"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_is_that_of_the_last_seconds() {
+        let mut rate = Rate::default();
+        let start = Instant::now();
+        assert!(rate.note(start, 0) < 0.1);
+        let fast = rate.note(start + Duration::from_secs(1), 100);
+        assert!((fast - 100.0).abs() < 0.1, "{fast}");
+        let mut last = 0.0;
+        for second in 2..20 {
+            last = rate.note(start + Duration::from_secs(second), 100 + second * 10);
+        }
+        assert!((last - 10.0).abs() < 0.5, "{last}");
+    }
+}

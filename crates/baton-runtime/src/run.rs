@@ -1,0 +1,362 @@
+//! From the command line to the exit code.
+//!
+//! The order of steps is part of the contract (connector CLI specification, §2.2 and §5.2):
+//! unknown commands and malformed flags first, then help and version, then what must be set, then
+//! values, and only then anything that touches files or the network.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use baton_proto::c1::connector::v2::ConnectorCapabilities;
+use baton_proto::{any, json};
+use tokio_util::sync::CancellationToken;
+use tracing::Dispatch;
+
+use crate::app::{App, Surroundings};
+use crate::args::{self, CommandLine, Invoked};
+use crate::config::{self, Config, Origin};
+use crate::config_file;
+use crate::error::{Error, Result};
+use crate::exit::ExitStatus;
+use crate::flags::{DefaultLogFormat, name};
+use crate::log::Logging;
+use crate::program::{CommandId, CommandShape, Program};
+use crate::relation;
+use crate::session::Session;
+use crate::signals::{Ended, supervise};
+use crate::sources::{self, Settled, Sources};
+use crate::storage_env::StorageEnv;
+use crate::terminal::Stderr;
+use crate::world::World;
+use crate::{completion, help, report, schema};
+
+/// Threads that drive requests; everything slow runs elsewhere.
+const WORKER_THREADS: usize = 2;
+
+/// Runs the program in the given surroundings.
+pub fn run(app: &App, mut world: World) -> ExitStatus {
+    let stderr = world.stderr.clone();
+    match start(app, &mut world) {
+        Ok(Next::Done(status)) => status,
+        Ok(Next::Print(text)) => match print(&mut *world.stdout, &text) {
+            Ok(()) => ExitStatus::Success,
+            Err(error) => fail(&stderr, &error),
+        },
+        Ok(Next::Work(work)) => work.run(app, world),
+        Err(error) => fail(&stderr, &error),
+    }
+}
+
+fn fail(stderr: &Stderr, error: &Error) -> ExitStatus {
+    stderr.line(&report::render(error, &error.hints(), stderr.colours()));
+    ExitStatus::Failed(error.code())
+}
+
+/// A reader that went away early is no failure of ours.
+fn print(stdout: &mut dyn Write, text: &[u8]) -> Result<()> {
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::Stdout { source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is left to do after the command line was understood.
+enum Next {
+    Done(ExitStatus),
+    Print(Vec<u8>),
+    Work(Box<Work>),
+}
+
+/// What to do with a connector.
+enum Task {
+    Sync,
+    Capabilities,
+    Extra(usize),
+}
+
+struct Work {
+    task: Task,
+    config: Config,
+    storage: StorageEnv,
+    dispatch: Dispatch,
+    summary_in_log: bool,
+}
+
+fn start(app: &App, world: &mut World) -> Result<Next> {
+    let terminal = world.stderr.is_terminal();
+    let format = if terminal {
+        DefaultLogFormat::Console
+    } else {
+        DefaultLogFormat::Json
+    };
+    let program = app.program(format);
+    program.check()?;
+    if let Some(named) = sources::variable(&world.env, config_file::PATH_VARIABLE)? {
+        config_file::check_extension(named)?;
+    }
+    let line = args::parse(&program, &world.args)?;
+    let shape = shape_of(&program, &line.invoked);
+    sources::check_flags(&line.values, &program.fields_of(shape))?;
+    if line.help {
+        return Ok(Next::Print(
+            help_for(&program, shape, &line.invoked).into_bytes(),
+        ));
+    }
+    if line.version {
+        return Ok(Next::Print(
+            format!("{} version {}\n", app.name, app.version).into_bytes(),
+        ));
+    }
+    let task = match &line.invoked {
+        Invoked::Root => Task::Sync,
+        Invoked::Command(CommandId::Capabilities) => Task::Capabilities,
+        Invoked::Command(CommandId::Extra(index)) => Task::Extra(*index),
+        Invoked::Command(CommandId::Config) => {
+            return schema::print(&program, &app.presentation)
+                .map(|text| Next::Print(text.into_bytes()));
+        }
+        Invoked::Command(CommandId::Completion) => {
+            return Ok(Next::Print(
+                help_for(&program, shape, &line.invoked).into_bytes(),
+            ));
+        }
+        Invoked::Command(CommandId::Help) => return Ok(explain(&program, &line, &world.stderr)),
+        Invoked::Shell {
+            shell,
+            descriptions,
+        } => {
+            return Ok(Next::Print(completion::script(
+                &program,
+                *shell,
+                *descriptions,
+            )));
+        }
+    };
+    prepare(app, &program, shape, task, &line, world).map(|work| Next::Work(Box::new(work)))
+}
+
+fn shape_of<'a>(program: &'a Program, invoked: &Invoked) -> Option<&'a CommandShape> {
+    let id = match invoked {
+        Invoked::Root => return None,
+        Invoked::Command(id) => *id,
+        Invoked::Shell { .. } => CommandId::Completion,
+    };
+    program.commands.iter().find(|command| command.id == id)
+}
+
+fn help_for(program: &Program, shape: Option<&CommandShape>, invoked: &Invoked) -> String {
+    match (shape, invoked) {
+        (Some(shape), Invoked::Shell { shell, .. }) => help::shell(program, shape, *shell),
+        (Some(shape), _) => help::command(program, shape),
+        (None, _) => help::root(program),
+    }
+}
+
+/// `help [command]`. An unknown topic is complained about, with the root's help, and is no failure.
+fn explain(program: &Program, line: &CommandLine, stderr: &Stderr) -> Next {
+    let Some(topic) = line.words.first() else {
+        return Next::Print(help::root(program).into_bytes());
+    };
+    if let Some(shape) = program.command(topic) {
+        return Next::Print(help::command(program, shape).into_bytes());
+    }
+    stderr.line(&format!(
+        "unknown help topic `{topic}`\n\n{}",
+        help::root(program).trim_end()
+    ));
+    Next::Done(ExitStatus::Success)
+}
+
+/// Settles the values and makes both looks at them.
+fn prepare(
+    app: &App,
+    program: &Program,
+    shape: Option<&CommandShape>,
+    task: Task,
+    line: &CommandLine,
+    world: &mut World,
+) -> Result<Work> {
+    let fields = program.fields_of(shape);
+    let mut all = program.fields_of(None);
+    all.extend(
+        program
+            .commands
+            .iter()
+            .flat_map(|command| &command.own_fields),
+    );
+    let mut sources = Sources {
+        values: &line.values,
+        env: &world.env,
+        cwd: &world.cwd,
+        stdin: &mut *world.stdin,
+    };
+    let Settled { config, file } = sources::settle(&mut sources, &fields, &all)?;
+    let mut unset: Vec<String> = fields
+        .iter()
+        .filter(|field| field.is_required() && !config.is_set(field.name))
+        .map(|field| field.name.to_owned())
+        .collect();
+    if !unset.is_empty() {
+        unset.sort_unstable();
+        return Err(Error::RequiredFlags { names: unset });
+    }
+    relation::check_set(&program.relations, &fields, &config)?;
+    let problems = config::violations(&fields, &config);
+    if !problems.is_empty() {
+        return Err(Error::InvalidFields { problems });
+    }
+    if matches!(task, Task::Sync | Task::Capabilities) {
+        relation::check_values(&program.relations, &config)?;
+    }
+    let storage = StorageEnv::read(&world.env)?;
+    let logging = Logging::new(
+        &config,
+        &world.cwd,
+        &world.stderr,
+        Arc::clone(&world.clock),
+        app.name,
+    )?;
+    let dispatch = logging.with_display(world.stderr.is_terminal()).dispatch();
+    if let Some(file) = &file {
+        tracing::dispatcher::with_default(&dispatch, || {
+            tracing::debug!(path = %file.path.display(), "config file read");
+            if !file.unknown.is_empty() {
+                tracing::warn!(
+                    path = %file.path.display(),
+                    keys = file.unknown.join(", "),
+                    "keys of the config file that name no flag are ignored"
+                );
+            }
+        });
+    }
+    let asked_for_json = config.get(name::LOG_FORMAT).is_some_and(|setting| {
+        setting.origin != Origin::Default && config.string(name::LOG_FORMAT) == "json"
+    });
+    Ok(Work {
+        task,
+        config,
+        storage,
+        dispatch,
+        summary_in_log: asked_for_json,
+    })
+}
+
+impl Work {
+    fn run(self, app: &App, world: World) -> ExitStatus {
+        let Self {
+            task,
+            config,
+            storage,
+            dispatch,
+            summary_in_log,
+        } = self;
+        let World {
+            cwd,
+            mut stdout,
+            stderr,
+            signals,
+            clock,
+            random,
+            engine,
+            ..
+        } = world;
+        let session = Session {
+            program: app.name,
+            version: app.version,
+            config,
+            storage: Arc::new(storage),
+            cwd,
+            stderr: stderr.clone(),
+            cancel: CancellationToken::new(),
+            surroundings: Surroundings {
+                clock,
+                random,
+                user_agent: format!("{}/{}", app.name, app.version),
+            },
+            engine,
+            summary_in_log,
+        };
+        let _log = tracing::dispatcher::set_default(&dispatch);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .enable_all()
+            // Each thread of the runtime logs where this run logs; the guard would undo that.
+            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+            .build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(source) => return fail(&stderr, &Error::Runtime { source }),
+        };
+        let cancel = session.cancel.clone();
+        let ended = runtime.block_on(async {
+            let listener = signals
+                .listen()
+                .map_err(|source| Error::Runtime { source })?;
+            let work = perform(app, session, &task, &mut *stdout);
+            Ok(supervise(work, listener, &cancel, &stderr).await)
+        });
+        // After a second signal, blocking tasks may still be at work; the process ends with them.
+        runtime.shutdown_background();
+        match ended {
+            Ok(Ended::Done(Ok(status), _)) => status,
+            Ok(Ended::Done(Err(error), Some(signal)))
+                if error.code() == baton_proto::Code::Canceled =>
+            {
+                stderr.line(&error.to_string());
+                signal.status()
+            }
+            Ok(Ended::Abandoned(signal)) => {
+                stderr.line("stopped at once; the next run resumes from the last stored page");
+                signal.status()
+            }
+            Ok(Ended::Done(Err(error), _)) | Err(error) => fail(&stderr, &error),
+        }
+    }
+}
+
+async fn perform(
+    app: &App,
+    session: Session,
+    task: &Task,
+    stdout: &mut (dyn Write + Send),
+) -> Result<ExitStatus> {
+    match task {
+        Task::Sync => {
+            let target = session.cwd.join(session.config.string(name::FILE));
+            // Before the connector is made: a refusal must not depend on what it does.
+            session.preflight(&target)?;
+            let built = (app.connect)(&session.config, &session.surroundings)?;
+            Ok(session.sync(built, &target).await?.status)
+        }
+        Task::Capabilities => {
+            crate::preflight::check_values(&session.config)?;
+            let built = (app.connect)(&session.config, &session.surroundings)?;
+            let metadata = built.connector.metadata().await?;
+            let capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
+            print(stdout, capabilities_json(&capabilities)?.as_bytes())?;
+            Ok(ExitStatus::Success)
+        }
+        Task::Extra(index) => match app.commands.get(*index) {
+            Some(command) => (command.body)(session).await,
+            None => Err(Error::UnknownCommand {
+                word: index.to_string(),
+                root: app.name.to_owned(),
+                similar: None,
+            }),
+        },
+    }
+}
+
+/// The capabilities message, indented by two, without a line break at the end (§7.2).
+fn capabilities_json(capabilities: &ConnectorCapabilities) -> Result<String> {
+    let options = json::Options {
+        indent: Some(2),
+        ..json::Options::default()
+    };
+    json::to_string(&any::pack(capabilities), &options).map_err(|source| Error::Print {
+        what: "the capabilities",
+        source,
+    })
+}

@@ -1,0 +1,247 @@
+//! One run of a command: its settled values, its streams, and the way to sync.
+//!
+//! This is the only module that calls the sync engine. The root command and extra commands such
+//! as a demo go through the same [`Session::sync`], so progress, summary and exit codes are alike.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use baton_connector::http::InFlight;
+use baton_sync::{Completeness, Host, Provenance, Report, SyncRequest, Workers};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Built, Surroundings};
+use crate::config::Config;
+use crate::display::{Display, REDRAW_EVERY};
+use crate::error::Result;
+use crate::exit::ExitStatus;
+use crate::flags::name;
+use crate::log::PROGRESS_TARGET;
+use crate::preflight;
+use crate::progress::{self, Progress, Rate};
+use crate::storage_env::StorageEnv;
+use crate::summary::{self, Circumstances};
+use crate::terminal::Stderr;
+use crate::world::Engine;
+
+/// A command at work.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) program: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) config: Config,
+    pub(crate) storage: Arc<StorageEnv>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) stderr: Stderr,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) engine: Engine,
+    /// Whether the summary is told in the log only, because someone reads the log as JSON.
+    pub(crate) summary_in_log: bool,
+}
+
+/// What was synced, and how the program should end for it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Synced {
+    /// The engine's report.
+    pub report: Report,
+    /// Success, or partial.
+    pub status: ExitStatus,
+}
+
+impl Session {
+    /// The settled values.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The current folder of the program.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// Clock, randomness and user agent, for connectors that the command makes by itself.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// Cancelled by the first SIGINT or SIGTERM.
+    pub fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Writes a line for people, on standard error.
+    pub fn say(&self, line: &str) {
+        self.stderr.line(line);
+    }
+
+    /// Refuses what is known to fail: an output folder that is missing or unwritable, a target
+    /// that is no sync file, a missing temp folder. No request is sent.
+    pub fn preflight(&self, target: &Path) -> Result<()> {
+        preflight::check_values(&self.config)?;
+        self.temp_dir()?;
+        preflight::check_target(target)
+    }
+
+    fn temp_dir(&self) -> Result<Option<PathBuf>> {
+        preflight::temp_dir(&self.config, self.storage.temp_dir.as_deref(), &self.cwd)
+    }
+
+    /// Syncs into `target` with everything else as the flags say, shows progress meanwhile, and
+    /// ends with the summary.
+    ///
+    /// # Errors
+    ///
+    /// What [`Session::preflight`] refuses, and whatever ends the engine.
+    pub async fn sync(&self, built: Built, target: &Path) -> Result<Synced> {
+        self.preflight(target)?;
+        let started = Instant::now();
+        let request = self.request(&built, target)?;
+        let progress = Arc::new(Progress::new(started));
+        let host = Host {
+            clock: Arc::clone(&self.surroundings.clock),
+            random: Arc::clone(&self.surroundings.random),
+            cancel: self.cancel.clone(),
+            observer: Arc::clone(&progress) as Arc<dyn baton_sync::Observer>,
+        };
+        built.connector.limit_in_flight(in_flight(request.workers));
+        let run = (self.engine)(Arc::clone(&built.connector), request, host);
+        let report = if self.stderr.is_terminal() {
+            self.shown(run, &progress, &built).await?
+        } else {
+            run.await?
+        };
+        self.tell(&report, target, started);
+        let status = match report.completeness {
+            Completeness::Complete => ExitStatus::Success,
+            Completeness::Partial if self.config.bool(name::ALLOW_PARTIAL) => ExitStatus::Success,
+            Completeness::Partial => ExitStatus::Partial,
+        };
+        Ok(Synced { report, status })
+    }
+
+    /// Drives the engine and redraws the display in between.
+    async fn shown(
+        &self,
+        run: impl Future<Output = baton_sync::Result<Report>>,
+        progress: &Progress,
+        built: &Built,
+    ) -> baton_sync::Result<Report> {
+        let display = Display::show(&self.stderr);
+        let mut rate = Rate::default();
+        let mut ticks = tokio::time::interval(REDRAW_EVERY);
+        tokio::pin!(run);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut run => return done,
+                now = ticks.tick() => {
+                    let traffic = built.connector.traffic();
+                    let total = traffic.as_ref().map_or(0, |traffic| traffic.total().requests);
+                    let per_second = rate.note(now, total);
+                    display.draw(progress::lines(
+                        &progress.snapshot(),
+                        traffic.as_ref(),
+                        per_second,
+                        now,
+                    ));
+                }
+            }
+        }
+    }
+
+    fn request(&self, built: &Built, target: &Path) -> Result<SyncRequest> {
+        let config = &self.config;
+        let mut facts = built.content_facts.clone();
+        facts.insert("connector".to_owned(), self.program.to_owned());
+        for flag in [name::GO_COMPATIBLE, name::SYNTHESIZE_ENTITLEMENTS] {
+            facts.insert(flag.to_owned(), config.bool(flag).to_string());
+        }
+        let mut request = SyncRequest::new(target);
+        request.temp_dir = self.temp_dir()?;
+        request.workers = workers(config.int(name::WORKERS));
+        request.skip_entitlements_and_grants = config.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS);
+        request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();
+        request.allow_partial = config.bool(name::ALLOW_PARTIAL);
+        request.allow_empty = config.bool(name::ALLOW_EMPTY);
+        request.fresh = config.bool(name::FRESH);
+        request.provenance = (!config.go_compatible()).then(|| Provenance {
+            tool: self.program.to_owned(),
+            version: self.version.to_owned(),
+        });
+        request.content_facts = facts;
+        request.keep_syncs = self.storage.keep_syncs;
+        request.skip_cleanup = self.storage.skip_cleanup;
+        request.limits = self.storage.limits.clone();
+        Ok(request)
+    }
+
+    /// The end of a sync, as a log line and as text.
+    fn tell(&self, report: &Report, target: &Path, started: Instant) {
+        let elapsed = started.elapsed();
+        let total = report
+            .traffic
+            .as_ref()
+            .map(|traffic| traffic.total().requests);
+        tracing::info!(
+            target: PROGRESS_TARGET,
+            sync_id = report.sync_id,
+            path = %report.path.display(),
+            complete = report.completeness == Completeness::Complete,
+            resources = report.stats.resources,
+            entitlements = report.stats.entitlements,
+            grants = report.stats.grants,
+            unreadable = report.unreadable,
+            vanished = report.vanished,
+            resumed = report.resumed,
+            requests = total,
+            duration = elapsed.as_secs_f64(),
+            "Sync complete."
+        );
+        if self.summary_in_log {
+            tracing::info!("{}", summary::verdict(report, target));
+        } else {
+            self.stderr
+                .line(&summary::render(report, Circumstances { target, elapsed }));
+        }
+    }
+}
+
+/// `--workers`: -1 is auto, 0 sequential, N at most N.
+fn workers(flag: i64) -> Workers {
+    match flag {
+        ..0 => Workers::Auto,
+        0 => Workers::Sequential,
+        most => Workers::AtMost(u32::try_from(most).unwrap_or(u32::MAX)),
+    }
+}
+
+fn in_flight(workers: Workers) -> InFlight {
+    match workers {
+        Workers::Auto => InFlight::Auto,
+        Workers::Sequential => InFlight::Sequential,
+        Workers::AtMost(most) => InFlight::AtMost(most),
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_follow_the_flag() {
+        assert_eq!(workers(-1), Workers::Auto);
+        assert_eq!(workers(0), Workers::Sequential);
+        assert_eq!(workers(7), Workers::AtMost(7));
+    }
+}

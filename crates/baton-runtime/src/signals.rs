@@ -1,0 +1,146 @@
+//! What happens on SIGINT and SIGTERM.
+//!
+//! The first signal asks the run to stop: pages in flight are finished and kept, and the next run
+//! resumes. The second one ends the program at once; what is on disk stays resumable.
+
+use std::future::Future;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::ExitStatus;
+use crate::terminal::Stderr;
+
+/// A request from outside to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// SIGINT, or Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Signal {
+    pub(crate) fn status(self) -> ExitStatus {
+        match self {
+            Self::Interrupt => ExitStatus::Interrupted,
+            Self::Terminate => ExitStatus::Terminated,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupted",
+            Self::Terminate => "asked to terminate",
+        }
+    }
+}
+
+/// Where signals come from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Signals {
+    /// The process's own signals.
+    OfProcess,
+    /// Someone else's, such as a test.
+    Given(mpsc::Receiver<Signal>),
+}
+
+impl Signals {
+    /// Starts listening. Must be called within the async runtime.
+    pub(crate) fn listen(self) -> std::io::Result<Listener> {
+        match self {
+            Self::OfProcess => Listener::of_process(),
+            Self::Given(receiver) => Ok(Listener::Given(receiver)),
+        }
+    }
+}
+
+/// Signals as they arrive.
+pub(crate) enum Listener {
+    #[cfg(unix)]
+    OfProcess {
+        interrupt: tokio::signal::unix::Signal,
+        terminate: tokio::signal::unix::Signal,
+    },
+    #[cfg(not(unix))]
+    OfProcess,
+    Given(mpsc::Receiver<Signal>),
+}
+
+impl Listener {
+    #[cfg(unix)]
+    fn of_process() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self::OfProcess {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, reason = "the other platforms can fail")]
+    fn of_process() -> std::io::Result<Self> {
+        Ok(Self::OfProcess)
+    }
+
+    /// The next signal; `None` when no more can come. Cancel safe.
+    async fn next(&mut self) -> Option<Signal> {
+        match self {
+            #[cfg(unix)]
+            Self::OfProcess {
+                interrupt,
+                terminate,
+            } => {
+                tokio::select! {
+                    biased;
+                    got = interrupt.recv() => got.map(|()| Signal::Interrupt),
+                    got = terminate.recv() => got.map(|()| Signal::Terminate),
+                }
+            }
+            #[cfg(not(unix))]
+            Self::OfProcess => tokio::signal::ctrl_c()
+                .await
+                .ok()
+                .map(|()| Signal::Interrupt),
+            Self::Given(receiver) => receiver.recv().await,
+        }
+    }
+}
+
+/// How supervised work ended.
+pub(crate) enum Ended<T> {
+    /// By itself; with the signal that asked it to, if there was one.
+    Done(T, Option<Signal>),
+    /// By a second signal, wherever it was.
+    Abandoned(Signal),
+}
+
+/// Drives `work` until it ends, cancelling it on the first signal and leaving it on the second.
+pub(crate) async fn supervise<T>(
+    work: impl Future<Output = T>,
+    mut listener: Listener,
+    cancel: &CancellationToken,
+    stderr: &Stderr,
+) -> Ended<T> {
+    tokio::pin!(work);
+    let mut first = None;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ended::Done(done, first),
+            Some(signal) = listener.next() => {
+                if first.is_some() {
+                    return Ended::Abandoned(signal);
+                }
+                first = Some(signal);
+                cancel.cancel();
+                stderr.line(&format!(
+                    "{}: finishing the requests in flight; a second signal stops at once",
+                    signal.word()
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Storage settings that have no flag: environment variables that the Go tools read too (c1z
+//! specification, §0).
+
+use std::path::Path;
+
+use baton_c1z::Limits;
+
+use crate::error::{Error, Result};
+use crate::sources::{Environment, variable};
+use crate::value::{Malformed, parse_bool, parse_int};
+
+const BYTES_PER_MB: u64 = 1024 * 1024;
+
+/// What the environment says about storage.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct StorageEnv {
+    pub limits: Limits,
+    /// Finished full syncs that a file keeps.
+    pub keep_syncs: Option<u32>,
+    pub skip_cleanup: bool,
+    /// Working folder below the flag in rank.
+    pub temp_dir: Option<String>,
+}
+
+impl StorageEnv {
+    pub(crate) fn read(env: &Environment) -> Result<Self> {
+        let mut settings = Self::default();
+        if let Some(mb) = positive(env, "BATON_DECODER_MAX_DECODED_SIZE_MB")? {
+            settings.limits.max_decoded_bytes = mb.saturating_mul(BYTES_PER_MB);
+        }
+        if let Some(mb) = positive(env, "BATON_DECODER_MAX_MEMORY_MB")? {
+            settings.limits.max_window_bytes = mb.saturating_mul(BYTES_PER_MB);
+        }
+        if let Some(disabled) = switch(env, "BATON_DISABLE_FCS_FAIL_FAST")? {
+            settings.limits.fail_fast_on_content_size = !disabled;
+        }
+        settings.keep_syncs = positive(env, "BATON_KEEP_SYNC_COUNT")?
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        settings.skip_cleanup = switch(env, "BATON_SKIP_CLEANUP")?.unwrap_or(false);
+        settings.temp_dir = variable(env, "BATON_TMPDIR")?
+            .filter(|path| !Path::new(path).as_os_str().is_empty())
+            .map(ToOwned::to_owned);
+        Ok(settings)
+    }
+}
+
+fn positive(env: &Environment, name: &'static str) -> Result<Option<u64>> {
+    let Some(text) = variable(env, name)? else {
+        return Ok(None);
+    };
+    let value = parse_int(text).and_then(|value| {
+        u64::try_from(value)
+            .ok()
+            .filter(|value| *value > 0)
+            .ok_or(Malformed::Shape {
+                expected: "a number above 0",
+            })
+    });
+    value
+        .map(Some)
+        .map_err(|source| invalid(name, "int", source))
+}
+
+fn switch(env: &Environment, name: &'static str) -> Result<Option<bool>> {
+    let Some(text) = variable(env, name)? else {
+        return Ok(None);
+    };
+    parse_bool(text)
+        .map(Some)
+        .map_err(|source| invalid(name, "bool", source))
+}
+
+fn invalid(name: &'static str, type_name: &'static str, source: Malformed) -> Error {
+    Error::InvalidSetting {
+        field: name,
+        type_name,
+        origin: format!("environment variable {name}"),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Environment {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    }
+
+    #[test]
+    fn malformed_settings_name_their_variable() {
+        for (name, value) in [
+            ("BATON_KEEP_SYNC_COUNT", "abc"),
+            ("BATON_KEEP_SYNC_COUNT", "0"),
+            ("BATON_DECODER_MAX_MEMORY_MB", "-1"),
+            ("BATON_SKIP_CLEANUP", "maybe"),
+        ] {
+            let error = StorageEnv::read(&env(&[(name, value)])).unwrap_err();
+            assert!(error.hints().concat().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_and_absent_ones_keep_the_defaults() {
+        assert_eq!(StorageEnv::read(&env(&[])).unwrap(), StorageEnv::default());
+        let settings = StorageEnv::read(&env(&[
+            ("BATON_DECODER_MAX_DECODED_SIZE_MB", "2"),
+            ("BATON_DECODER_MAX_MEMORY_MB", "1"),
+            ("BATON_DISABLE_FCS_FAIL_FAST", "1"),
+            ("BATON_KEEP_SYNC_COUNT", "5"),
+            ("BATON_SKIP_CLEANUP", "true"),
+            ("BATON_TMPDIR", "/scratch"),
+        ]))
+        .unwrap();
+        assert_eq!(settings.limits.max_decoded_bytes, 2 << 20);
+        assert_eq!(settings.limits.max_window_bytes, 1 << 20);
+        assert!(!settings.limits.fail_fast_on_content_size);
+        assert_eq!(settings.keep_syncs, Some(5));
+        assert!(settings.skip_cleanup);
+        assert_eq!(settings.temp_dir.as_deref(), Some("/scratch"));
+    }
+}

@@ -1,0 +1,442 @@
+//! What is said about a sync when it is done.
+//!
+//! A pure function from the engine's report to text: counts with the change since the last sync
+//! that the file held, what was asked of the application, what is missing and why, and one last
+//! line that says whether the result is complete.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use baton_c1z::Stats;
+use baton_connector::TrafficSnapshot;
+use baton_sync::{Completeness, Report, SkipKind, Skipped};
+
+use crate::figures::{change, count, counted, duration};
+
+/// Skipped lists named one by one; the log has the rest.
+const NAMED_SKIPS: usize = 20;
+/// Warnings repeated at the end; the log has the rest.
+const NAMED_WARNINGS: usize = 10;
+/// Endpoints listed, busiest first.
+const NAMED_ENDPOINTS: usize = 12;
+
+/// What the report does not know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Circumstances<'a> {
+    /// The file that was asked for.
+    pub target: &'a Path,
+    pub elapsed: Duration,
+}
+
+/// The summary, without a line break at the end.
+pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> String {
+    let mut text = format!(
+        "synced in {}{}\n\n",
+        duration(circumstances.elapsed),
+        if report.resumed {
+            ", resuming an interrupted sync"
+        } else {
+            ""
+        },
+    );
+    counts(&mut text, &report.stats, report.previous.as_ref());
+    if let Some(traffic) = &report.traffic {
+        requests(&mut text, traffic);
+    }
+    missing(&mut text, report);
+    text.push('\n');
+    text.push_str(&verdict(report, circumstances.target));
+    text
+}
+
+/// The last line: complete or not, and where the result is.
+pub(crate) fn verdict(report: &Report, target: &Path) -> String {
+    let path = report.path.display();
+    match report.completeness {
+        Completeness::Complete => {
+            format!("complete: `{path}` holds everything that was asked for")
+        }
+        Completeness::Partial if report.path == target => {
+            format!("partial: `{path}` lacks {}", unread(report))
+        }
+        Completeness::Partial => format!(
+            "partial: `{path}` lacks {}; `{}` is as it was (accept with --allow-partial)",
+            unread(report),
+            target.display()
+        ),
+    }
+}
+
+fn unread(report: &Report) -> String {
+    counted(
+        report.unreadable,
+        "list that could not be read",
+        "lists that could not be read",
+    )
+}
+
+struct Row {
+    label: String,
+    now: i64,
+    before: Option<i64>,
+}
+
+fn counts(text: &mut String, now: &Stats, before: Option<&Stats>) {
+    let mut rows = vec![Row {
+        label: "resource types".to_owned(),
+        now: now.resource_types,
+        before: before.map(|stats| stats.resource_types),
+    }];
+    rows.push(Row {
+        label: "resources".to_owned(),
+        now: now.resources,
+        before: before.map(|stats| stats.resources),
+    });
+    let types: BTreeSet<&String> = now
+        .resources_by_type
+        .keys()
+        .chain(
+            before
+                .iter()
+                .flat_map(|stats| stats.resources_by_type.keys()),
+        )
+        .collect();
+    for type_id in types {
+        let of = |stats: &Stats| stats.resources_by_type.get(type_id).copied().unwrap_or(0);
+        rows.push(Row {
+            label: format!("  {type_id}"),
+            now: of(now),
+            before: before.map(of),
+        });
+    }
+    rows.push(Row {
+        label: "entitlements".to_owned(),
+        now: now.entitlements,
+        before: before.map(|stats| stats.entitlements),
+    });
+    rows.push(Row {
+        label: "grants".to_owned(),
+        now: now.grants,
+        before: before.map(|stats| stats.grants),
+    });
+    let shown: Vec<(String, String, String)> = rows
+        .into_iter()
+        .map(|row| {
+            let by = row
+                .before
+                .map(|before| change(row.now.saturating_sub(before)));
+            (
+                row.label,
+                count(row.now.unsigned_abs()),
+                by.unwrap_or_default(),
+            )
+        })
+        .collect();
+    let width = |of: fn(&(String, String, String)) -> &String| {
+        shown
+            .iter()
+            .map(|row| of(row).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (labels, numbers, changes) = (width(|r| &r.0), width(|r| &r.1), width(|r| &r.2));
+    for (label, number, by) in &shown {
+        let line = format!("  {label:labels$}  {number:>numbers$}  {by:<changes$}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    if before.is_none() {
+        text.push_str("  (the file held no earlier sync to compare with)\n");
+    }
+}
+
+fn requests(text: &mut String, traffic: &TrafficSnapshot) {
+    let total = traffic.total();
+    let mut notes = Vec::new();
+    if total.retries > 0 {
+        notes.push(counted(total.retries, "retry", "retries"));
+    }
+    if total.rate_limited > 0 {
+        notes.push(format!("{} answered with 429", count(total.rate_limited)));
+    }
+    if total.wait_ms > 0 {
+        notes.push(format!(
+            "waited {}",
+            duration(Duration::from_millis(total.wait_ms))
+        ));
+    }
+    let notes = if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", notes.join(", "))
+    };
+    let _ = writeln!(
+        text,
+        "\n{}{notes}",
+        counted(total.requests, "request", "requests")
+    );
+    let mut endpoints: Vec<_> = traffic.endpoints.iter().collect();
+    endpoints.sort_by(|a, b| (b.1.requests, a.0).cmp(&(a.1.requests, b.0)));
+    let width = endpoints
+        .iter()
+        .map(|(_, use_)| count(use_.requests).len())
+        .max()
+        .unwrap_or(0);
+    for (endpoint, used) in endpoints.iter().take(NAMED_ENDPOINTS) {
+        let waited = if used.wait_ms > 0 {
+            format!(", waited {}", duration(Duration::from_millis(used.wait_ms)))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            text,
+            "  {:>width$}  {endpoint}{waited}",
+            count(used.requests)
+        );
+    }
+    if let Some(more) = more(endpoints.len(), NAMED_ENDPOINTS) {
+        let _ = writeln!(
+            text,
+            "  and {}",
+            counted(more, "endpoint more", "endpoints more")
+        );
+    }
+}
+
+fn missing(text: &mut String, report: &Report) {
+    let unread: Vec<&Skipped> = report
+        .skipped
+        .iter()
+        .filter(|skip| skip.kind != SkipKind::Vanished)
+        .collect();
+    if report.unreadable > 0 {
+        let _ = writeln!(
+            text,
+            "\n{}",
+            counted(report.unreadable, "list was skipped", "lists were skipped")
+        );
+        for skip in unread.iter().take(NAMED_SKIPS) {
+            let _ = writeln!(text, "  {}: {}", subject(skip), skip.reason);
+        }
+        let named = unread.len().min(NAMED_SKIPS) as u64;
+        if report.unreadable > named {
+            let _ = writeln!(text, "  and {} more", count(report.unreadable - named));
+        }
+        let hints: BTreeSet<&str> = unread
+            .iter()
+            .filter_map(|skip| skip.hint.as_deref())
+            .collect();
+        for hint in hints {
+            let _ = writeln!(text, "  hint: {hint}");
+        }
+    }
+    if report.vanished > 0 {
+        let _ = writeln!(
+            text,
+            "\n{} during the sync",
+            counted(
+                report.vanished,
+                "object was deleted",
+                "objects were deleted"
+            )
+        );
+    }
+    let dropped = &report.dropped;
+    let kinds = [
+        (dropped.invalid(), "without a whole id"),
+        (
+            dropped.entitlements_of_unknown_type,
+            "entitlements of types outside the sync",
+        ),
+        (
+            dropped.grants_of_unknown_type,
+            "grants of types outside the sync",
+        ),
+        (
+            dropped.grant_resources_of_unknown_type,
+            "resources of grants, of types outside the sync",
+        ),
+    ];
+    if kinds.iter().any(|(number, _)| *number > 0) {
+        text.push_str("\nrecords left out\n");
+        for (number, what) in kinds.iter().filter(|(number, _)| *number > 0) {
+            let _ = writeln!(text, "  {} {what}", count(*number));
+        }
+    }
+    if !report.warnings.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n{}",
+            counted(report.warnings.len() as u64, "warning", "warnings")
+        );
+        for warning in report.warnings.iter().take(NAMED_WARNINGS) {
+            let _ = writeln!(text, "  {warning}");
+        }
+        if let Some(more) = more(report.warnings.len(), NAMED_WARNINGS) {
+            let _ = writeln!(text, "  and {} more", count(more));
+        }
+    }
+}
+
+/// `` grants of `group:g1` ``, or the type where there is no single object.
+fn subject(skip: &Skipped) -> String {
+    let object = if skip.resource.is_empty() {
+        &skip.resource_type
+    } else {
+        &skip.resource
+    };
+    format!("{} of `{object}`", skip.what)
+}
+
+fn more(all: usize, shown: usize) -> Option<u64> {
+    (all > shown).then(|| (all - shown) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use baton_connector::EndpointTraffic;
+
+    use super::*;
+
+    fn stats(users: i64, groups: i64, grants: i64) -> Stats {
+        Stats {
+            resource_types: 2,
+            resources: users + groups,
+            entitlements: groups,
+            grants,
+            resources_by_type: BTreeMap::from([
+                ("user".to_owned(), users),
+                ("group".to_owned(), groups),
+            ]),
+            ..Stats::default()
+        }
+    }
+
+    fn show(report: &Report, target: &str) -> String {
+        let target = Path::new(target);
+        render(
+            report,
+            Circumstances {
+                target,
+                elapsed: Duration::from_secs(83),
+            },
+        )
+    }
+
+    fn skip(resource: &str) -> Skipped {
+        Skipped {
+            what: "grants".to_owned(),
+            resource_type: "group".to_owned(),
+            resource: resource.to_owned(),
+            kind: SkipKind::Forbidden,
+            reason: "GET /groups answered 403".to_owned(),
+            hint: Some("add the scope read:groups".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_partial_result_names_what_is_missing_and_why() {
+        let mut report = Report::new("s1", "sync.partial.c1z", stats(10, 2, 30));
+        report.completeness = Completeness::Partial;
+        report.skipped = vec![
+            skip("group:g1"),
+            skip(""),
+            Skipped {
+                kind: SkipKind::Vanished,
+                ..skip("group:g9")
+            },
+        ];
+        report.unreadable = 2;
+        report.vanished = 1;
+        report.warnings = vec!["grant `x` points nowhere".to_owned()];
+        report.dropped.invalid_resources = 3;
+        assert_eq!(
+            show(&report, "sync.c1z"),
+            "\
+synced in 1 min 23 s
+
+  resource types   2
+  resources       12
+    group          2
+    user          10
+  entitlements     2
+  grants          30
+  (the file held no earlier sync to compare with)
+
+2 lists were skipped
+  grants of `group:g1`: GET /groups answered 403
+  grants of `group`: GET /groups answered 403
+  hint: add the scope read:groups
+
+1 object was deleted during the sync
+
+records left out
+  3 without a whole id
+
+1 warning
+  grant `x` points nowhere
+
+partial: `sync.partial.c1z` lacks 2 lists that could not be read; `sync.c1z` is as it was \
+(accept with --allow-partial)"
+        );
+    }
+
+    #[test]
+    fn a_complete_result_shows_changes_and_traffic() {
+        let mut report = Report::new("s1", "sync.c1z", stats(1210, 2, 5000));
+        report.previous = Some(stats(1200, 5, 5000));
+        report.resumed = true;
+        let endpoint = |requests, wait_ms| EndpointTraffic {
+            requests,
+            retries: u64::from(wait_ms > 0),
+            rate_limited: u64::from(wait_ms > 0),
+            wait_ms,
+        };
+        report.traffic = Some(TrafficSnapshot {
+            endpoints: BTreeMap::from([
+                ("GET /users".to_owned(), endpoint(13, 0)),
+                (
+                    "GET /groups/{id}/members".to_owned(),
+                    endpoint(1002, 65_000),
+                ),
+            ]),
+            waiting: Vec::new(),
+            in_flight: 0,
+        });
+        assert_eq!(
+            show(&report, "sync.c1z"),
+            "\
+synced in 1 min 23 s, resuming an interrupted sync
+
+  resource types      2
+  resources       1,212  +7
+    group             2  -3
+    user          1,210  +10
+  entitlements        2  -3
+  grants          5,000
+
+1,015 requests (1 retry, 1 answered with 429, waited 1 min 5 s)
+  1,002  GET /groups/{id}/members, waited 1 min 5 s
+     13  GET /users
+
+complete: `sync.c1z` holds everything that was asked for"
+        );
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_say_so() {
+        let mut report = Report::new("s1", "sync.c1z", stats(1, 1, 1));
+        report.completeness = Completeness::Partial;
+        report.skipped = (0..50).map(|n| skip(&format!("group:g{n}"))).collect();
+        report.unreadable = 70;
+        report.warnings = (0..12).map(|n| format!("warning {n}")).collect();
+        let text = show(&report, "sync.c1z");
+        assert_eq!(text.matches("answered 403").count(), NAMED_SKIPS);
+        assert!(text.contains("  and 50 more\n"), "{text}");
+        assert!(text.contains("  and 2 more\n"), "{text}");
+        assert!(text.ends_with("partial: `sync.c1z` lacks 70 lists that could not be read"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Everything outside the program, as one value.
+//!
+//! Arguments, environment, current folder, streams, signals, clock and randomness are read from
+//! the process here and nowhere else; a test passes its own.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use baton_connector::{Clock, Connector, Random};
+use baton_sync::{Host, Report, SyncRequest};
+
+use crate::signals::Signals;
+use crate::sources::Environment;
+use crate::terminal::Stderr;
+
+/// The sync engine: [`baton_sync::run`], or a stand-in.
+pub type Engine = Arc<
+    dyn Fn(
+            Arc<dyn Connector>,
+            SyncRequest,
+            Host,
+        ) -> Pin<Box<dyn Future<Output = baton_sync::Result<Report>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// The surroundings of one run.
+pub struct World {
+    /// Arguments without the program's own name.
+    pub args: Vec<OsString>,
+    /// Environment variables.
+    pub env: Environment,
+    /// Current folder; relative paths start here.
+    pub cwd: PathBuf,
+    /// Standard input.
+    pub stdin: Box<dyn Read + Send>,
+    /// Standard output.
+    pub stdout: Box<dyn Write + Send>,
+    /// Standard error.
+    pub stderr: Stderr,
+    /// Where signals come from.
+    pub signals: Signals,
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Random source of ids and jitter.
+    pub random: Arc<dyn Random>,
+    /// What runs a sync.
+    pub engine: Engine,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Arguments and environment may hold secrets.
+        f.debug_struct("World")
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
+    }
+}

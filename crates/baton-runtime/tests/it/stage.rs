@@ -1,0 +1,323 @@
+//! A toy connector program and a world to run it in.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{Cursor, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use baton_connector::{CallContext, Clock, Connector, Page, SplitMix};
+use baton_proto::c1::connector::v2;
+use baton_runtime::{
+    App, Built, Config, Engine, ExitStatus, Field, Presentation, Signals, Stderr, World,
+};
+use tempfile::TempDir;
+
+/// 2026-01-02T03:04:05.678Z.
+pub const NOW_MS: u64 = 1_767_323_045_678;
+
+#[derive(Debug)]
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(NOW_MS)
+    }
+}
+
+/// A stream that can be read back.
+#[derive(Clone, Default)]
+pub struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// Knows one type and nothing else.
+pub struct Toy;
+
+type Answer<T> = baton_connector::Result<T>;
+
+#[async_trait]
+impl Connector for Toy {
+    async fn metadata(&self) -> Answer<v2::ConnectorMetadata> {
+        let user = v2::ResourceType {
+            id: "user".to_owned(),
+            display_name: "User <&>".to_owned(),
+            traits: vec![v2::resource_type::Trait::User.into()],
+            ..v2::ResourceType::default()
+        };
+        Ok(v2::ConnectorMetadata {
+            display_name: "Toy".to_owned(),
+            capabilities: Some(v2::ConnectorCapabilities {
+                resource_type_capabilities: vec![v2::ResourceTypeCapability {
+                    resource_type: Some(user),
+                    capabilities: vec![v2::Capability::Sync.into()],
+                    permissions: Some(v2::CapabilityPermissions::default()),
+                    ..v2::ResourceTypeCapability::default()
+                }],
+                connector_capabilities: vec![v2::Capability::Sync.into()],
+                credential_details: Some(v2::CredentialDetails::default()),
+            }),
+            ..v2::ConnectorMetadata::default()
+        })
+    }
+
+    async fn validate(&self) -> Answer<Vec<prost_types::Any>> {
+        Ok(Vec::new())
+    }
+
+    async fn list_resource_types(
+        &self,
+        _: &CallContext,
+        _: &str,
+    ) -> Answer<Page<v2::ResourceType>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_resources(
+        &self,
+        _: &CallContext,
+        _: &str,
+        _: Option<&v2::ResourceId>,
+        _: &str,
+    ) -> Answer<Page<v2::Resource>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_static_entitlements(
+        &self,
+        _: &CallContext,
+        _: &str,
+        _: &str,
+    ) -> Answer<Page<v2::Entitlement>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_entitlements(
+        &self,
+        _: &CallContext,
+        _: &v2::Resource,
+        _: &str,
+    ) -> Answer<Page<v2::Entitlement>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_grants(
+        &self,
+        _: &CallContext,
+        _: &v2::Resource,
+        _: &str,
+    ) -> Answer<Page<v2::Grant>> {
+        Ok(Page::empty())
+    }
+
+    async fn get_resource(
+        &self,
+        _: &CallContext,
+        _: &v2::ResourceId,
+        _: Option<&v2::ResourceId>,
+    ) -> Answer<Option<v2::Resource>> {
+        Ok(None)
+    }
+
+    async fn cleanup(&self, _: &CallContext) -> Answer<()> {
+        Ok(())
+    }
+}
+
+/// The fields of a connector like the ones in the wild.
+pub fn fields() -> Vec<Field> {
+    vec![
+        Field::string(
+            "access-token",
+            "Access Token used to authenticate with the Atlassian API.",
+        )
+        .display_name("Access Token")
+        .required(true)
+        .secret()
+        .env_aliases(&["BATON_API_TOKEN"]),
+        Field::string("organization-id", "Organization that will be synchronized.")
+            .display_name("Organization ID")
+            .required(true)
+            .env_aliases(&["BATON_ORG"]),
+        Field::string(
+            "scim-token",
+            "SCIM Token used for user provisioning operations.",
+        )
+        .display_name("SCIM Token")
+        .required(false)
+        .secret(),
+        Field::string(
+            "scim-base-url",
+            "The SCIM base URL for user provisioning (you can get it along with the token)",
+        )
+        .display_name("SCIM Base URL")
+        .required(false),
+        Field::string("base-url", "Address of the API")
+            .hidden()
+            .export(baton_runtime::Export::Cli),
+    ]
+}
+
+/// What one run left behind.
+pub struct Outcome {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+    /// The settled values, if a connector was made or an extra command ran.
+    pub config: Option<Config>,
+}
+
+impl Outcome {
+    /// The first line of standard error that reports a failure, without its mark.
+    pub fn error(&self) -> &str {
+        self.stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("error: "))
+            .unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn config(&self) -> &Config {
+        self.config
+            .as_ref()
+            .unwrap_or_else(|| panic!("no run, but:\n{}", self.stderr))
+    }
+}
+
+/// A folder, an environment and an engine for the next run.
+pub struct Stage {
+    pub dir: TempDir,
+    pub env: BTreeMap<OsString, OsString>,
+    pub stdin: String,
+    pub fields: Vec<Field>,
+    pub relations: Vec<baton_runtime::Relation>,
+    pub engine: Engine,
+    pub signals: Option<Signals>,
+    pub commands: Vec<baton_runtime::ExtraCommand>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            env: BTreeMap::new(),
+            stdin: String::new(),
+            fields: fields(),
+            relations: Vec::new(),
+            engine: crate::sync::complete_engine(),
+            signals: None,
+            commands: Vec::new(),
+        }
+    }
+
+    /// With the two required values in the environment.
+    pub fn ready() -> Self {
+        Self::new()
+            .env("BATON_ACCESS_TOKEN", "hunter2")
+            .env("BATON_ORGANIZATION_ID", "o-1")
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.dir.path().join(name), content).unwrap();
+        self
+    }
+
+    pub fn stdin(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.stdin);
+        self
+    }
+
+    pub fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    pub fn relation(mut self, relation: baton_runtime::Relation) -> Self {
+        self.relations.push(relation);
+        self
+    }
+
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn run(&mut self, args: &[&str]) -> Outcome {
+        let seen: Arc<Mutex<Option<Config>>> = Arc::default();
+        let (stdout, stderr) = (Sink::default(), Sink::default());
+        let config = Arc::clone(&seen);
+        let mut app = App::new(
+            "baton-toy",
+            "1.2.3",
+            Box::new(move |settled, _| {
+                *config.lock().unwrap() = Some(settled.clone());
+                Ok(Built {
+                    connector: Arc::new(Toy),
+                    content_facts: BTreeMap::new(),
+                })
+            }),
+        )
+        .presentation(Presentation {
+            display_name: "Atlassian",
+            help_url: "/docs/baton/atlassian",
+            icon_url: "/static/app-icons/atlassian.svg",
+            ..Presentation::default()
+        })
+        .fields(self.fields.clone());
+        for relation in &self.relations {
+            app = app.relation(relation.clone());
+        }
+        for command in self.commands.drain(..) {
+            app = app.command(command);
+        }
+        let world = World {
+            args: args.iter().map(Into::into).collect(),
+            env: self.env.clone(),
+            cwd: self.dir.path().to_path_buf(),
+            stdin: Box::new(Cursor::new(self.stdin.clone())),
+            stdout: Box::new(stdout.clone()),
+            stderr: Stderr::new(Box::new(stderr.clone()), false, false),
+            signals: self.signals.take().unwrap_or_else(|| {
+                let (_, receiver) = tokio::sync::mpsc::channel(1);
+                Signals::Given(receiver)
+            }),
+            clock: Arc::new(FixedClock),
+            random: Arc::new(SplitMix::seeded(7)),
+            engine: Arc::clone(&self.engine),
+        };
+        let status = baton_runtime::run(&app, world);
+        let config = seen.lock().unwrap().take();
+        Outcome {
+            status,
+            stdout: stdout.text(),
+            stderr: stderr.text(),
+            config,
+        }
+    }
+}

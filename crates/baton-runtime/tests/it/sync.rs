@@ -1,0 +1,336 @@
+//! The sync command: what it asks of the engine, and what it makes of the answer.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use baton_c1z::Stats;
+use baton_proto::Code;
+use baton_runtime::{Engine, ExitStatus, ExtraCommand, Field, Signals};
+use baton_sync::{
+    Completeness, Error, Event, Phase, Report, SkipKind, Skipped, SyncRequest, Workers,
+};
+
+use crate::stage::Stage;
+
+fn skip() -> Skipped {
+    Skipped {
+        what: "grants".to_owned(),
+        resource_type: "group".to_owned(),
+        resource: "group:g1".to_owned(),
+        kind: SkipKind::Forbidden,
+        reason: "GET /groups/g1/members answered 403".to_owned(),
+        hint: Some("give the key the scope read:groups".to_owned()),
+    }
+}
+
+fn events() -> Vec<Event> {
+    vec![
+        Event::Started {
+            sync_id: "s1".to_owned(),
+            resumed_pages: 0,
+        },
+        Event::PhaseStarted {
+            phase: Phase::ResourceTypes,
+            lists: Some(1),
+        },
+        Event::PhaseFinished {
+            phase: Phase::ResourceTypes,
+            rows: 2,
+        },
+        Event::PhaseStarted {
+            phase: Phase::Resources,
+            lists: None,
+        },
+        Event::Page {
+            phase: Phase::Resources,
+            type_id: "user".to_owned(),
+            rows: 7,
+            last: true,
+        },
+        Event::PhaseFinished {
+            phase: Phase::Resources,
+            rows: 7,
+        },
+        Event::ListSkipped(skip()),
+        Event::PhaseStarted {
+            phase: Phase::Seal,
+            lists: None,
+        },
+    ]
+}
+
+/// Tells a few events and reports a complete sync.
+pub fn complete_engine() -> Engine {
+    Arc::new(|_, request, host| {
+        Box::pin(async move {
+            for event in events() {
+                host.observer.event(&event);
+            }
+            let stats = Stats {
+                resource_types: 2,
+                resources: 7,
+                ..Stats::default()
+            };
+            Ok(Report::new("s1", request.target, stats))
+        })
+    })
+}
+
+fn recording_engine() -> (Engine, Arc<Mutex<Option<SyncRequest>>>) {
+    let seen: Arc<Mutex<Option<SyncRequest>>> = Arc::default();
+    let request = Arc::clone(&seen);
+    let engine: Engine = Arc::new(move |_, asked, _| {
+        let report = Report::new("s1", asked.target.clone(), Stats::default());
+        *request.lock().unwrap() = Some(asked);
+        Box::pin(async move { Ok(report) })
+    });
+    (engine, seen)
+}
+
+fn partial_engine() -> Engine {
+    Arc::new(|_, request, _| {
+        Box::pin(async move {
+            let path = if request.allow_partial {
+                request.target
+            } else {
+                request.target.with_extension("partial.c1z")
+            };
+            let mut report = Report::new("s1", path, Stats::default());
+            report.completeness = Completeness::Partial;
+            report.skipped = vec![skip()];
+            report.unreadable = 1;
+            Ok(report)
+        })
+    })
+}
+
+fn failing_engine(error: fn() -> Error) -> Engine {
+    Arc::new(move |_, _, _| Box::pin(async move { Err(error()) }))
+}
+
+#[test]
+fn a_failed_sync_ends_with_the_code_of_its_cause() {
+    let refused = || Error::Connector {
+        doing: "list groups".to_owned(),
+        source: baton_connector::Error::stated(Code::PermissionDenied, "GET /groups answered 403")
+            .with_hint("add the scope"),
+    };
+    let outcome = Stage::ready()
+        .engine(failing_engine(refused))
+        .run(&["--log-level", "error"]);
+    assert_eq!(outcome.status.code(), 7);
+    assert_eq!(
+        outcome.stderr,
+        "error: cannot list groups\ncaused by: GET /groups answered 403\nhint: add the scope\n"
+    );
+    let empty = || Error::Empty {
+        what: "users",
+        before: 3,
+        path: "sync.c1z".into(),
+    };
+    let outcome = Stage::ready().engine(failing_engine(empty)).run(&[]);
+    assert_eq!(outcome.status.code(), 9);
+    assert!(
+        outcome.stderr.contains("--allow-empty"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_cancelled_engine_without_a_signal_is_a_failure() {
+    let cancelled = || Error::Interrupted {
+        phase: Phase::Resources,
+    };
+    assert_eq!(
+        Stage::ready()
+            .engine(failing_engine(cancelled))
+            .run(&[])
+            .status
+            .code(),
+        1
+    );
+}
+
+#[test]
+fn a_partial_sync_ends_with_20_unless_that_was_allowed() {
+    let outcome = Stage::ready().engine(partial_engine()).run(&[]);
+    assert_eq!(outcome.status, ExitStatus::Partial);
+    assert_eq!(outcome.status.code(), 20);
+    let last = outcome.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("partial: `") && last.contains("--allow-partial"),
+        "{last}"
+    );
+    let outcome = Stage::ready()
+        .engine(partial_engine())
+        .run(&["--allow-partial"]);
+    assert_eq!(outcome.status.code(), 0);
+    assert!(
+        outcome
+            .stderr
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("partial: `")
+    );
+}
+
+#[test]
+fn a_complete_sync_ends_with_0_and_says_so_last() {
+    let mut stage = Stage::ready();
+    let outcome = stage.run(&[]);
+    assert_eq!(outcome.status.code(), 0);
+    assert_eq!(outcome.stdout, "");
+    assert_eq!(
+        outcome.stderr.lines().last().unwrap(),
+        format!(
+            "complete: `{}` holds everything that was asked for",
+            stage.path().join("sync.c1z").display()
+        )
+    );
+}
+
+#[test]
+fn someone_who_asks_for_json_gets_nothing_else() {
+    let outcome = Stage::ready().run(&["--log-format", "json"]);
+    for line in outcome.stderr.lines() {
+        assert!(line.starts_with('{'), "{line}");
+    }
+}
+
+#[test]
+fn flags_become_the_request() {
+    let (engine, seen) = recording_engine();
+    let mut stage = Stage::ready()
+        .engine(engine)
+        .env("BATON_KEEP_SYNC_COUNT", "4")
+        .env("BATON_SKIP_CLEANUP", "1")
+        .env("BATON_DECODER_MAX_DECODED_SIZE_MB", "7");
+    let temp = stage.path().to_str().unwrap().to_owned();
+    stage.run(&[
+        "-f",
+        "out.c1z",
+        "--workers",
+        "3",
+        "--c1z-temp-dir",
+        &temp,
+        "--skip-entitlements-and-grants",
+        "--sync-resource-types",
+        "user,group",
+        "--allow-partial",
+        "--allow-empty",
+        "--fresh",
+    ]);
+    let request = seen.lock().unwrap().take().unwrap();
+    assert_eq!(request.target, stage.path().join("out.c1z"));
+    assert_eq!(request.workers, Workers::AtMost(3));
+    assert_eq!(request.temp_dir.as_deref(), Some(Path::new(&temp)));
+    assert_eq!(request.resource_type_filter, ["user", "group"]);
+    assert!(request.skip_entitlements_and_grants && request.fresh);
+    assert!(request.allow_partial && request.allow_empty && request.skip_cleanup);
+    assert_eq!(request.keep_syncs, Some(4));
+    assert_eq!(request.limits.max_decoded_bytes, 7 << 20);
+    let provenance = request.provenance.unwrap();
+    assert_eq!(
+        (provenance.tool.as_str(), provenance.version.as_str()),
+        ("baton-toy", "1.2.3")
+    );
+    assert_eq!(request.content_facts["connector"], "baton-toy");
+    assert_eq!(request.content_facts["go-compatible"], "false");
+    assert!(!format!("{:?}", request.content_facts).contains("hunter2"));
+}
+
+#[test]
+fn defaults_are_auto_workers_and_a_file_in_the_current_folder() {
+    let (engine, seen) = recording_engine();
+    let mut stage = Stage::ready().engine(engine);
+    stage.run(&[]);
+    let request = seen.lock().unwrap().take().unwrap();
+    assert_eq!(request.workers, Workers::Auto);
+    assert_eq!(request.target, stage.path().join("sync.c1z"));
+    assert_eq!(request.temp_dir, None);
+    assert_eq!(request.keep_syncs, None);
+}
+
+#[test]
+fn go_compatible_leaves_the_provenance_out() {
+    let (engine, seen) = recording_engine();
+    Stage::ready()
+        .engine(engine)
+        .run(&["--go-compatible", "--workers=0"]);
+    let request = seen.lock().unwrap().take().unwrap();
+    assert!(request.provenance.is_none());
+    assert_eq!(request.content_facts["go-compatible"], "true");
+    assert_eq!(request.workers, Workers::Sequential);
+}
+
+#[test]
+fn an_extra_command_has_the_common_flags_and_its_own_but_not_the_connectors() {
+    let command = || {
+        ExtraCommand::new(
+            "demo",
+            "Show the program at work",
+            Box::new(|session| {
+                Box::pin(async move {
+                    session.say(&format!(
+                        "file {} users {} set {}",
+                        session.config().string("file"),
+                        session.config().int("users"),
+                        session.config().is_set("file"),
+                    ));
+                    let built = baton_runtime::Built {
+                        connector: Arc::new(crate::stage::Toy),
+                        content_facts: std::collections::BTreeMap::new(),
+                    };
+                    let target = session.cwd().join(session.config().string("file"));
+                    Ok(session.sync(built, &target).await?.status)
+                })
+            }),
+        )
+        .field(
+            Field::string("file", "Path of the demo file")
+                .short('f')
+                .default_string("demo.c1z"),
+        )
+        .field(Field::int("users", "Number of users").default_int(500))
+    };
+    let run = |args: &[&str]| {
+        let mut stage = Stage::new();
+        stage.commands.push(command());
+        stage.run(args)
+    };
+    let outcome = run(&["demo", "--users", "3"]);
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("file demo.c1z users 3 set false"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = run(&["-f", "x.c1z", "demo"]);
+    assert!(
+        outcome.stderr.contains("file x.c1z users 500 set true"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = run(&["demo", "--access-token", "x"]);
+    assert_eq!(outcome.error(), "unknown flag: --access-token");
+    let outcome = run(&["demo", "words"]);
+    assert_eq!(
+        outcome.error(),
+        "unknown command \"words\" for \"baton-toy demo\""
+    );
+    assert!(
+        run(&["--help"])
+            .stdout
+            .contains("  demo         Show the program at work\n")
+    );
+}
+
+#[test]
+fn a_listener_that_is_gone_does_not_end_the_run() {
+    let (_, receiver) = tokio::sync::mpsc::channel(1);
+    let mut stage = Stage::ready();
+    stage.signals = Some(Signals::Given(receiver));
+    assert_eq!(stage.run(&[]).status.code(), 0);
+}

@@ -1,18 +1,24 @@
-//! Expansion on numbers: no rows, no files.
+//! Expansion on numbers, and once with rows around it.
 //!
 //! `nested`: one group of 10,000 nested in 1,000 groups, 10 million derived
 //! grants. `layers`: 232 entitlements and 787 edges, 30 layers deep, about
-//! 380,000 resulting grants. Prints the best and the median of several runs
+//! 380,000 resulting grants. `nested rows`: the first again, from rows in memory
+//! to the bytes of every change, principals of 300 bytes. Prints the best and the median of several runs
 //! and the peak memory of the process so far.
 
 #![allow(clippy::print_stdout)] // a bench reports on stdout
 #![allow(clippy::unwrap_used)] // and may end on anything unexpected
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use baton_access::{
-    Derivation, Entitlement, Graph, Holders, Plan, Principal, ResourceType, Rule, propagate,
+    Derivation, Entitlement, Graph, GraphExpander, Holders, Plan, Principal, ResourceType, Rule,
+    propagate,
 };
+use baton_c1z::{Expander, OwnedRow, Row, SortedRows, Table};
+use baton_proto::c1::connector::v2;
+use baton_proto::encode;
 
 struct Input {
     plan: Plan,
@@ -50,7 +56,7 @@ fn layers() -> Input {
     const ENTITLEMENTS: u32 = 232;
     const EDGES: usize = 787;
     const WIDTH: u32 = 8;
-    const USERS: u64 = 2_600;
+    const USERS: u64 = 2_000;
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |limit: u64| {
         random ^= random << 13;
@@ -140,7 +146,136 @@ fn peak() -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
+type Visit<'v> = dyn FnMut(&Row<'_>) -> baton_c1z::Result<ControlFlow<()>> + 'v;
+
+/// The nested groups as rows.
+struct Rows {
+    entitlements: Vec<OwnedRow>,
+    grants: Vec<OwnedRow>,
+}
+
+fn resource(kind: &str, id: &str) -> v2::Resource {
+    v2::Resource {
+        id: Some(v2::ResourceId {
+            resource_type: kind.to_owned(),
+            resource: id.to_owned(),
+            ..Default::default()
+        }),
+        display_name: format!("{kind} {id}"),
+        description: "x".repeat(260),
+        ..Default::default()
+    }
+}
+
+impl Rows {
+    fn new() -> Self {
+        let mut rows = Self {
+            entitlements: Vec::new(),
+            grants: Vec::new(),
+        };
+        for group in 0..=1_000 {
+            let id = format!("g{group:04}");
+            let entitlement = v2::Entitlement {
+                id: format!("group:{id}:member"),
+                resource: Some(resource("group", &id)),
+                ..Default::default()
+            };
+            rows.entitlements.push(OwnedRow {
+                id: entitlement.id.clone(),
+                resource_type_id: "group".to_owned(),
+                resource_id: id,
+                data: encode::to_vec(&entitlement),
+                ..Default::default()
+            });
+            if group == 0 {
+                for user in 0..10_000 {
+                    rows.grant(&entitlement, "user", &format!("u{user:05}"), None);
+                }
+            } else {
+                let expandable = v2::GrantExpandable {
+                    entitlement_ids: vec!["group:g0000:member".to_owned()],
+                    ..Default::default()
+                };
+                rows.grant(&entitlement, "group", "g0000", Some(&expandable));
+            }
+        }
+        rows
+    }
+
+    fn grant(
+        &mut self,
+        on: &v2::Entitlement,
+        kind: &str,
+        id: &str,
+        expandable: Option<&v2::GrantExpandable>,
+    ) {
+        let grant = v2::Grant {
+            id: format!("{}:{kind}:{id}", on.id),
+            entitlement: Some(on.clone()),
+            principal: Some(resource(kind, id)),
+            ..Default::default()
+        };
+        let of = on.resource.as_ref().and_then(|r| r.id.as_ref()).unwrap();
+        self.grants.push(OwnedRow {
+            id: grant.id.clone(),
+            resource_type_id: of.resource_type.clone(),
+            resource_id: of.resource.clone(),
+            entitlement_id: on.id.clone(),
+            principal_type_id: kind.to_owned(),
+            principal_id: id.to_owned(),
+            data: encode::to_vec(&grant),
+            expansion: expandable.map(encode::to_vec),
+            ..Default::default()
+        });
+    }
+}
+
+impl SortedRows for Rows {
+    fn scan(&self, table: Table, visit: &mut Visit<'_>) -> baton_c1z::Result<()> {
+        let rows = match table {
+            Table::Entitlements => &self.entitlements,
+            Table::Grants => &self.grants,
+            _ => return Ok(()),
+        };
+        for row in rows {
+            if visit(&row.as_row())?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan_entitlement(&self, id: &str, visit: &mut Visit<'_>) -> baton_c1z::Result<()> {
+        for row in self.grants.iter().filter(|row| row.entitlement_id == id) {
+            if visit(&row.as_row())?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn expandable_count(&self) -> u64 {
+        let expandable = self.grants.iter().filter(|row| row.expansion.is_some());
+        expandable.count() as u64
+    }
+}
+
+fn measure_rows() {
+    let rows = Rows::new();
+    let start = Instant::now();
+    let expansion = GraphExpander::default().expand(&rows).unwrap();
+    let ready = start.elapsed();
+    let changes = expansion.changes.map(Result::unwrap).count();
+    println!(
+        "nested rows: {:.1} s until the first change, {:.1} s until the last of {changes}; peak {}",
+        ready.as_secs_f64(),
+        start.elapsed().as_secs_f64(),
+        peak()
+    );
+}
+
 fn main() {
     measure("layers", layers);
     measure("nested", nested);
+    measure_rows();
 }

@@ -122,6 +122,11 @@ fn names_entitlement(expandable: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
+/// Whether a grant has a `GrantExpandable` among its annotations.
+pub(crate) fn is_expandable(grant: &[u8]) -> Result<bool> {
+    wire::has_annotation(grant, field::GRANT_ANNOTATIONS, &[EXPANDABLE])
+}
+
 /// Whether a grant's bytes hold both messages that a slim row leaves out.
 pub(crate) fn is_whole_grant(grant: &[u8]) -> Result<bool> {
     // Encoders write fields in order, so the first two fields decide at once.

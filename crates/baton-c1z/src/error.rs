@@ -165,6 +165,22 @@ pub enum Error {
         /// Offset of the record.
         offset: u64,
     },
+    /// A row in the page log is no message of its table.
+    #[error("a row of {} in the page log {} at byte {offset} is malformed", table.name(), path.display())]
+    PageRow {
+        /// The log.
+        path: PathBuf,
+        /// The row's table.
+        table: Table,
+        /// Offset of the row.
+        offset: u64,
+        /// What is wrong.
+        #[source]
+        source: baton_proto::Error,
+    },
+    /// A derived grant is no grant.
+    #[error("expansion made a malformed grant")]
+    Derived(#[source] baton_proto::Error),
     /// The file system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -236,12 +252,13 @@ impl Error {
             | Self::Filter { .. }
             | Self::Cursor { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
-            Self::Store { .. } => Code::Internal,
+            Self::Store { .. } | Self::Derived(_) => Code::Internal,
             Self::DuplicateId { .. } => Code::FailedPrecondition,
             Self::V3Unsupported { .. } => Code::Unimplemented,
             Self::Compressed { .. }
             | Self::Database { .. }
             | Self::Row { .. }
+            | Self::PageRow { .. }
             | Self::LogDamaged { .. } => Code::DataLoss,
             Self::Busy { .. } => Code::Aborted,
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {

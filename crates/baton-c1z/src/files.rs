@@ -201,6 +201,11 @@ impl<'a> Forward<'a> {
         Ok(self.buf.get(self.pos - n..self.pos))
     }
 
+    /// `n` bytes that an earlier [`Forward::peek`] made available.
+    pub(crate) fn peeked(&self, n: usize) -> &[u8] {
+        self.buf.get(self.pos..self.pos + n).unwrap_or_default()
+    }
+
     fn fill(&mut self, need: usize) -> io::Result<()> {
         self.buf.drain(..self.pos);
         self.base += self.pos as u64;

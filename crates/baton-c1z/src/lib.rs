@@ -24,6 +24,7 @@ mod run;
 mod save;
 mod scratch;
 mod seal;
+mod sort;
 mod store;
 mod v1;
 mod workdir;

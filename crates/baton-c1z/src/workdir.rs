@@ -102,9 +102,11 @@ impl WorkDir {
         &self.inner.path
     }
 
-    /// Whether an earlier run left a page log in the folder.
+    /// Whether there is work in the folder to resume.
     pub fn has_work(&self) -> bool {
-        self.log_path().exists()
+        self.log_path()
+            .metadata()
+            .is_ok_and(|found| found.len() > 0)
     }
 
     /// Removes the folder and all work in it. The lock stays with this
@@ -143,9 +145,25 @@ impl WorkDir {
         self.inner.path.join("pages.log.old")
     }
 
+    /// Where the files are that only one seal needs.
+    pub(crate) fn scratch_path(&self) -> PathBuf {
+        self.inner.path.join("seal")
+    }
+
+    /// Makes that folder, empty.
+    pub(crate) fn scratch(&self) -> Result<PathBuf> {
+        let path = self.scratch_path();
+        self.clear_scratch()?;
+        self.inner
+            .files
+            .create_dir_all(&path)
+            .map_err(|e| Error::io("create", &path, e))?;
+        Ok(path)
+    }
+
     /// Removes what an interrupted seal left.
     pub(crate) fn clear_scratch(&self) -> Result<()> {
-        let path = self.inner.path.join("seal");
+        let path = self.scratch_path();
         match self.inner.files.remove_dir_all(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path, e)),
             _ => Ok(()),

@@ -271,14 +271,17 @@ fn row<'a>(at: &mut Cursor<'a>) -> Result<PageRow<'a>, Malformed> {
     })
 }
 
-/// Reads a row's kind and length from the bytes that it begins with.
-pub(super) fn row_frame(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
+/// Reads what a row begins with: its table, how many bytes that took, and how
+/// many bytes follow.
+pub(super) fn row_frame(bytes: &[u8]) -> Result<(Table, usize, usize), Malformed> {
     let mut at = Cursor::new(bytes);
-    if at.byte()? > 3 {
-        return Err(Malformed);
-    }
+    let table = at.byte()?;
+    let table = Table::ALL
+        .into_iter()
+        .find(|t| table_byte(*t) == table)
+        .ok_or(Malformed)?;
     let len = at.length()?;
-    Ok((bytes.len() - at.rest().len(), len))
+    Ok((table, bytes.len() - at.rest().len(), len))
 }
 
 /// The rows of a page, in the page's order.

@@ -8,6 +8,7 @@
 mod codec;
 mod list;
 mod open;
+mod rows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -232,13 +233,17 @@ impl PageLog {
 
     /// The bytes of a row that was appended.
     pub fn read_row(&self, at: RowRef) -> Result<Vec<u8>> {
+        self.read(at).map(|(_, data)| data)
+    }
+
+    fn read(&self, at: RowRef) -> Result<(Table, Vec<u8>)> {
         let available = usize::try_from(self.end.saturating_sub(at.0)).unwrap_or(usize::MAX);
         let mut head = [0; 16];
         let n = available.min(head.len());
         self.file
             .read_exact_at(&mut head[..n], at.0)
             .map_err(|e| Error::io("read", &self.path, e))?;
-        let (skip, len) = codec::row_frame(&head[..n]).map_err(|Malformed| no_row())?;
+        let (table, skip, len) = codec::row_frame(&head[..n]).map_err(|Malformed| no_row())?;
         if at.0 < self.start || len > MAX_ROW_BYTES || len > available - skip {
             return Err(no_row());
         }
@@ -246,7 +251,7 @@ impl PageLog {
         self.file
             .read_exact_at(&mut data, at.0 + skip as u64)
             .map_err(|e| Error::io("read", &self.path, e))?;
-        Ok(data)
+        Ok((table, data))
     }
 
     /// Returns when everything appended so far is on the device.

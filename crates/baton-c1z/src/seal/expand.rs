@@ -17,8 +17,8 @@ pub trait SortedRows {
         visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()>;
 
-    /// Visits the grants of one entitlement in canonical order, without
-    /// reading those of others.
+    /// Visits the grants of one entitlement in canonical order. Those of
+    /// others are not read, if there is any grant with an expansion.
     fn scan_entitlement(
         &self,
         entitlement_id: &str,
@@ -94,7 +94,8 @@ pub trait Expander {
     }
 
     /// Reads the rows and says what changes. An error ends the seal; wrap
-    /// foreign ones with [`crate::Error::caller`].
+    /// foreign ones with [`crate::Error::caller`]. Of several changes to one
+    /// grant the first counts.
     fn expand(&mut self, rows: &dyn SortedRows) -> Result<Expansion>;
 }
 

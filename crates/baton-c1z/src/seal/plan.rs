@@ -92,7 +92,7 @@ pub enum SealEvent {
     },
     /// Building the file's indexes.
     Indexing,
-    /// Compressing.
+    /// Compressing; then the target is replaced.
     Compressing {
         /// Bytes compressed so far.
         done_bytes: u64,
@@ -109,6 +109,8 @@ pub struct Sealed {
     pub path: PathBuf,
     /// What is in the new sync.
     pub stats: Stats,
+    /// Ids of earlier syncs that cleanup removed.
+    pub removed_syncs: Vec<String>,
     /// Rows that were left out since a later row has the same id.
     pub duplicates_resolved: u64,
     /// Lists that were dropped.

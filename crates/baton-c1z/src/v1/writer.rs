@@ -7,6 +7,7 @@
 //! date and bounded memory. The target is only touched by the final rename.
 
 use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -31,6 +32,8 @@ const BULK_TABLES: [&str; 3] = ["v1_resources", "v1_entitlements", "v1_grants"];
 /// Low pages set aside for each schema entry that is written late; see [`Reserve`].
 const RESERVED_PAGES: i64 = 4;
 const PAGE_BYTES: i64 = 4096;
+/// Bytes between two reports while compressing.
+const TOLD_BYTES: u64 = 16 << 20;
 
 /// Where and how a new file is written.
 #[derive(Debug, Clone)]
@@ -55,8 +58,13 @@ pub(crate) struct WriteOptions {
 pub(crate) enum Phase {
     /// Building indexes.
     Indexing,
-    /// Compressing, and replacing the target.
-    Saving,
+    /// Compressing, and then replacing the target.
+    Saving {
+        /// Bytes of the database compressed so far.
+        done_bytes: u64,
+        /// Its size.
+        total_bytes: u64,
+    },
 }
 
 /// A finished file.
@@ -232,8 +240,7 @@ impl Writer {
         } = self;
         conn.close()
             .map_err(|(_, e)| db::write_error(&options.target, "close the file")(e))?;
-        progress(Phase::Saving);
-        let path = save_database(scratch.file_path(), &options)?;
+        let path = save_database(scratch.file_path(), &options, progress)?;
         Ok(Written {
             path,
             stats,
@@ -502,15 +509,57 @@ impl Reserve {
     }
 }
 
-fn save_database(database: &Path, options: &WriteOptions) -> Result<PathBuf> {
-    let mut content = File::open(database).map_err(|e| Error::io("open", database, e))?;
+fn save_database(
+    database: &Path,
+    options: &WriteOptions,
+    progress: &mut dyn FnMut(Phase),
+) -> Result<PathBuf> {
+    let content = File::open(database).map_err(|e| Error::io("open", database, e))?;
     let size = content
         .metadata()
         .map_err(|e| Error::io("look at", database, e))?
         .len();
+    let mut content = Told {
+        content,
+        done: 0,
+        reported: 0,
+        size,
+        progress,
+    };
+    content.tell();
     save::replace(&options.target, |out| {
         envelope::encode(&mut content, size, options.compression_level, out)
     })
+}
+
+/// A file that tells how far it was read.
+struct Told<'a> {
+    content: File,
+    done: u64,
+    reported: u64,
+    size: u64,
+    progress: &'a mut dyn FnMut(Phase),
+}
+
+impl Told<'_> {
+    fn tell(&mut self) {
+        self.reported = self.done;
+        (self.progress)(Phase::Saving {
+            done_bytes: self.done,
+            total_bytes: self.size,
+        });
+    }
+}
+
+impl Read for Told<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.content.read(buf)?;
+        self.done += n as u64;
+        if self.done - self.reported >= TOLD_BYTES {
+            self.tell();
+        }
+        Ok(n)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,166 @@
+//! Canonical keys: bytes whose order is the order of rows in a file.
+//!
+//! A key is the table's number, the parts of the v3 key tuple escaped as the
+//! c1z specification (§2.3) says, and for grants the external id, all joined
+//! by `00`. Escaped parts contain no `00` and every table has a fixed number
+//! of parts, so comparing bytes compares tuples.
+
+use crate::row::{Row, Table};
+
+/// The first byte of the keys of a table: its place in a file.
+pub(crate) fn table_byte(table: Table) -> u8 {
+    match table {
+        Table::ResourceTypes => 1,
+        Table::Resources => 2,
+        Table::Entitlements => 3,
+        Table::Grants => 4,
+    }
+}
+
+/// The table of a key.
+pub(crate) fn table_of(key: &[u8]) -> Option<Table> {
+    let first = key.first()?;
+    Table::ALL.into_iter().find(|t| table_byte(*t) == *first)
+}
+
+/// Replaces `out` by the key of a row.
+pub(crate) fn build(table: Table, row: &Row<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    out.push(table_byte(table));
+    let resource = (row.resource_type_id, row.resource_id);
+    match table {
+        Table::ResourceTypes => push(out, row.id),
+        Table::Resources => {
+            push(out, row.resource_type_id);
+            push(out, row.resource_id);
+        }
+        Table::Entitlements => push_entitlement(out, resource, row.id),
+        Table::Grants => {
+            push_entitlement(out, resource, row.entitlement_id);
+            push(out, row.principal_type_id);
+            push(out, row.principal_id);
+            push(out, row.id);
+        }
+    }
+}
+
+/// The part of a grant's key that all grants of its entitlement share.
+pub(crate) fn entitlement_of(grant_key: &[u8]) -> &[u8] {
+    // Behind it are principal type, principal id and external id.
+    without_parts(grant_key, 3)
+}
+
+/// The part of a key that is the v3 key tuple: for grants without the
+/// external id.
+pub(crate) fn tuple_of(table: Table, key: &[u8]) -> &[u8] {
+    match table {
+        Table::Grants => without_parts(key, 1),
+        _ => key,
+    }
+}
+
+fn without_parts(key: &[u8], parts: usize) -> &[u8] {
+    let mut key = key;
+    for _ in 0..parts {
+        let end = key.iter().rposition(|b| *b == 0).unwrap_or(0);
+        key = key.get(..end).unwrap_or_default();
+    }
+    key
+}
+
+/// Resource type, resource id, flag and tail: the tail is the rest of the id
+/// behind the resource's own prefix, or with flag 0 the whole id.
+fn push_entitlement(out: &mut Vec<u8>, (type_id, id): (&str, &str), entitlement: &str) {
+    push(out, type_id);
+    push(out, id);
+    let tail = entitlement
+        .strip_prefix(type_id)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .and_then(|rest| rest.strip_prefix(id))
+        .and_then(|rest| rest.strip_prefix(':'));
+    let (flag, rest) = tail.map_or(("0", entitlement), |tail| ("1", tail));
+    push(out, flag);
+    push(out, rest);
+}
+
+/// Appends a separator and an escaped part.
+fn push(out: &mut Vec<u8>, part: &str) {
+    out.push(0);
+    let mut rest = part.as_bytes();
+    while let Some(at) = rest.iter().position(|b| *b <= 1) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        // `00` becomes `01 01`, `01` becomes `01 02`.
+        out.extend_from_slice(&[1, special[0] + 1]);
+        rest = &special[1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant<'a>(
+        resource: (&'a str, &'a str),
+        entitlement: &'a str,
+        principal: (&'a str, &'a str),
+        id: &'a str,
+    ) -> Vec<u8> {
+        let mut key = Vec::new();
+        let row = Row {
+            id,
+            resource_type_id: resource.0,
+            resource_id: resource.1,
+            entitlement_id: entitlement,
+            principal_type_id: principal.0,
+            principal_id: principal.1,
+            ..Row::default()
+        };
+        build(Table::Grants, &row, &mut key);
+        key
+    }
+
+    #[test]
+    fn an_id_that_does_not_begin_with_its_resource_is_kept_whole() {
+        let key = grant(("t", "r"), "t:rx:member", ("u", "1"), "g");
+        assert_eq!(key, b"\x04\0t\0r\x000\0t:rx:member\0u\x001\0g");
+    }
+
+    #[test]
+    fn bytes_that_mean_something_in_keys_are_escaped() {
+        let key = grant(("t", "\0\x01\x02"), "t:\0\x01\x02:m", ("u", ""), "g");
+        assert_eq!(key, b"\x04\0t\0\x01\x01\x01\x02\x02\x001\0m\0u\0\0g");
+    }
+
+    #[test]
+    fn the_order_of_keys_is_the_order_of_tuples() {
+        let tuples = [
+            (("a", ""), "x", ("", ""), ""),
+            (("a", "\0"), "x", ("", ""), ""),
+            (("a", "\0a"), "x", ("", ""), ""),
+            (("a", "\x01"), "x", ("", ""), ""),
+            (("a", "b"), "x", ("", ""), ""),
+            (("a", "b"), "x\0", ("", ""), ""),
+            (("a", "b"), "a:b:", ("u", ""), ""),
+            (("a", "b"), "a:b:", ("u", ""), "1"),
+            (("a", "b"), "a:b:", ("u", "\0"), ""),
+            (("a\0", ""), "", ("", ""), ""),
+            (("aa", ""), "", ("", ""), ""),
+        ];
+        let keys: Vec<_> = tuples
+            .iter()
+            .map(|(resource, entitlement, principal, id)| {
+                grant(*resource, entitlement, *principal, id)
+            })
+            .collect();
+        assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
+    }
+
+    #[test]
+    fn a_grants_key_begins_with_that_of_its_entitlement() {
+        let key = grant(("t", "r"), "t:r:m", ("u", "1"), "g");
+        assert_eq!(entitlement_of(&key), b"\x04\0t\0r\x001\0m");
+        assert_eq!(tuple_of(Table::Grants, &key), b"\x04\0t\0r\x001\0m\0u\x001");
+    }
+}

@@ -1,0 +1,144 @@
+//! The rules of sealing, one by one.
+
+use super::*;
+use crate::log::DropReason;
+
+fn notes(rows: &[(Table, OwnedRow)]) -> Vec<String> {
+    let name = |row: &OwnedRow| {
+        let grant: v2::Grant = prost::Message::decode(row.data.as_slice()).expect("a grant");
+        grant.entitlement.unwrap_or_default().display_name
+    };
+    rows.iter().map(|(_, row)| name(row)).collect()
+}
+
+#[test]
+fn a_repeated_grant_is_taken_from_the_last_list_the_last_page_and_the_last_row() {
+    let mut bench = bench();
+    let same = |note: &str| grant(("g", "1"), "g:1:m", ("u", "1"), "id", note);
+    let (first, second) = (ListId::grants("g", "1"), ListId::grants("g", "2"));
+    bench.page(&second, 0, 0, &[same("second 0")]);
+    bench.page(&second, 0, 2, &[same("second 2a"), same("second 2b")]);
+    bench.page(&second, 0, 1, &[same("second 1")]);
+    bench.page(&first, 0, 9, &[same("first 9")]);
+    assert_eq!(notes(&bench.rows()), ["second 2b"]);
+}
+
+#[test]
+fn one_grant_id_with_two_principals_is_one_row() {
+    let mut bench = bench();
+    let list = ListId::grants("g", "1");
+    let of = |user: &str, note: &str| grant(("g", "1"), "g:1:m", ("u", user), "id", note);
+    bench.page(&list, 0, 1, &[of("1", "later")]);
+    bench.page(&list, 0, 0, &[of("2", "earlier"), of("3", "earlier")]);
+    let (sealed, rows) = bench
+        .seal(Identity::ExternalId, &mut super::super::NoExpansion, 0)
+        .expect("sealed");
+    assert_eq!(notes(&rows), ["later"]);
+    assert_eq!(sealed.duplicates_resolved, 2);
+}
+
+#[test]
+fn resources_whose_joined_ids_are_equal_are_one_row() {
+    let mut bench = bench();
+    let list = ListId::resources("a", None);
+    bench.page(
+        &list,
+        0,
+        0,
+        &[resource(("a:b", "c"), "1"), resource(("a", "b:c"), "2")],
+    );
+    let rows = bench.rows();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].1.id, "a:b:c");
+    assert_eq!(rows[0].1.resource_type_id, "a");
+}
+
+#[test]
+fn only_the_last_generation_of_a_list_counts() {
+    let mut bench = bench();
+    let list = ListId::grants("g", "1");
+    let of = |user: &str| grant(("g", "1"), "g:1:m", ("u", user), user, user);
+    bench.page(&list, 0, 0, &[of("1"), of("2")]);
+    bench.log.restart_list(&list, 1).expect("restarted");
+    bench.page(&list, 1, 0, &[of("2")]);
+    assert_eq!(notes(&bench.rows()), ["2"]);
+}
+
+#[test]
+fn a_dropped_list_has_no_rows_unless_it_is_restarted() {
+    let mut bench = bench();
+    let list = ListId::grants("g", "1");
+    let of = |user: &str| grant(("g", "1"), "g:1:m", ("u", user), user, user);
+    bench.page(&list, 0, 0, &[of("1")]);
+    bench
+        .log
+        .drop_list(&list, DropReason::Vanished, "gone")
+        .expect("dropped");
+    bench.page(&list, 0, 1, &[of("2")]);
+    assert_eq!(notes(&bench.rows()), Vec::<String>::new());
+    bench.log.restart_list(&list, 1).expect("restarted");
+    bench.page(&list, 1, 0, &[of("3")]);
+    assert_eq!(notes(&bench.rows()), ["3"]);
+}
+
+#[test]
+fn rows_without_ids_are_kept_with_empty_ones() {
+    let mut bench = bench();
+    let list = ListId::grants("g", "1");
+    let message = v2::Grant {
+        id: "bare".into(),
+        ..Default::default()
+    };
+    let rows = [
+        TestRow(Table::Grants, encode::to_vec(&message)),
+        TestRow(Table::Entitlements, Vec::new()),
+        TestRow(Table::Resources, Vec::new()),
+        TestRow(Table::ResourceTypes, Vec::new()),
+    ];
+    bench.page(&list, 0, 0, &rows);
+    let ids: Vec<_> = bench
+        .rows()
+        .into_iter()
+        .map(|(t, row)| (t, row.id))
+        .collect();
+    let expected = [
+        (Table::ResourceTypes, ""),
+        (Table::Resources, ":"),
+        (Table::Entitlements, ""),
+        (Table::Grants, "bare"),
+    ];
+    assert_eq!(ids, expected.map(|(table, id)| (table, id.to_owned())));
+}
+
+#[test]
+fn many_grants_with_one_id_are_resolved_in_blocks() {
+    let mut bench = bench();
+    for page in 0..10u32 {
+        let rows: Vec<_> = (0..1000u32)
+            .map(|n| {
+                let user = format!("u{}", (n * 31 + page) % 9000);
+                grant(
+                    ("g", "1"),
+                    "g:1:m",
+                    ("u", &user),
+                    "",
+                    &format!("{page}.{n}"),
+                )
+            })
+            .collect();
+        bench.page(&ListId::grants("g", "1"), 0, page, &rows);
+    }
+    assert_eq!(notes(&bench.rows()), ["9.999"]);
+}
+
+#[test]
+fn bytes_that_are_no_message_are_named_with_table_and_place() {
+    let mut bench = bench();
+    let bad = TestRow(Table::Grants, vec![0xff; 3]);
+    bench.page(&ListId::grants("g", "1"), 0, 0, &[bad]);
+    let error = bench
+        .seal(Identity::ExternalId, &mut super::super::NoExpansion, 0)
+        .expect_err("malformed");
+    let text = error.to_string();
+    assert!(text.contains("a row of grants in the page log"), "{text}");
+}

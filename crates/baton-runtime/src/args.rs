@@ -17,10 +17,11 @@ use crate::field::{Field, Kind};
 use crate::program::{CommandId, CommandShape, Program, Shell, Words};
 use crate::value::parse_bool;
 
-const HELP: &str = "help";
-const VERSION: &str = "version";
-const NO_DESCRIPTIONS: &str = "no-descriptions";
-const WORDS: &str = "words";
+pub(crate) const HELP: &str = "help";
+pub(crate) const VERSION: &str = "version";
+pub(crate) const NO_DESCRIPTIONS: &str = "no-descriptions";
+/// No flag can have this name, since it is not one.
+const WORDS: &str = "<words>";
 /// What clap stores for a switch without a value.
 const SWITCHED_ON: &str = "true";
 

@@ -196,6 +196,14 @@ pub enum Error {
         /// The name.
         name: &'static str,
     },
+    /// Two flags of a program have one letter, or a flag has a name that the program needs.
+    #[error("flag --{name} cannot have the name or letter of another flag: {taken}")]
+    TakenName {
+        /// The later flag.
+        name: &'static str,
+        /// What is taken.
+        taken: String,
+    },
     /// A relationship that cannot hold, or names a field that does not exist.
     #[error("invalid config: invalid relationship constraint")]
     MalformedRelation {
@@ -260,6 +268,7 @@ impl Error {
     /// The gRPC code that becomes the exit code: 2 for everything plain.
     pub fn code(&self) -> Code {
         match self {
+            Self::Store(error) => error.code(),
             Self::Connector(error) => error.code(),
             Self::Sync(error) => error.code(),
             _ => Code::Unknown,

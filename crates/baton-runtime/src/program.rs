@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::args;
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::relation::{self, Relation};
@@ -121,7 +122,8 @@ pub(crate) fn common_commands() -> Vec<CommandShape> {
 }
 
 impl Program {
-    /// Checks the declaration: no field twice on one command, relationships that can hold.
+    /// Checks the declaration: no name or letter twice on one command, none that the parser needs
+    /// itself, relationships that can hold.
     pub(crate) fn check(&self) -> Result<()> {
         let mut names = BTreeSet::new();
         for field in self.common.iter().chain(&self.connector) {
@@ -129,6 +131,7 @@ impl Program {
                 return Err(Error::DuplicateField { name: field.name });
             }
         }
+        check_names(&self.fields_of(None))?;
         for command in &self.commands {
             let mut own = BTreeSet::new();
             if let Some(twice) = command
@@ -138,6 +141,7 @@ impl Program {
             {
                 return Err(Error::DuplicateField { name: twice.name });
             }
+            check_names(&self.fields_of(Some(command)))?;
         }
         let fields: Vec<Field> = self.common.iter().chain(&self.connector).cloned().collect();
         relation::check_declared(&self.relations, &fields)
@@ -165,4 +169,24 @@ impl Program {
     pub(crate) fn command(&self, name: &str) -> Option<&CommandShape> {
         self.commands.iter().find(|command| command.name == name)
     }
+}
+
+/// The parser treats a clash as a bug of the caller, so it must not see one.
+fn check_names(fields: &[&Field]) -> Result<()> {
+    let mut letters = BTreeSet::from(['h', 'v']);
+    for field in fields {
+        let reserved = [args::HELP, args::VERSION, args::NO_DESCRIPTIONS];
+        let taken = if reserved.contains(&field.name) {
+            format!("--{}", field.name)
+        } else if let Some(short) = field.short.filter(|short| !letters.insert(*short)) {
+            format!("-{short}")
+        } else {
+            continue;
+        };
+        return Err(Error::TakenName {
+            name: field.name,
+            taken,
+        });
+    }
+    Ok(())
 }

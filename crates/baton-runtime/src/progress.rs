@@ -458,4 +458,53 @@ mod tests {
         }
         assert!((last - 10.0).abs() < 0.5, "{last}");
     }
+
+    /// Messages of the lines that `work` logs, with two of their fields.
+    fn logged(work: impl FnOnce()) -> Vec<String> {
+        use std::sync::Arc;
+        use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+        #[derive(Default, Clone)]
+        struct Lines(Arc<Mutex<Vec<String>>>);
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if ["message", "synced", "percent_complete"].contains(&field.name()) {
+                    let _ = write!(self.0, "{}={value:?} ", field.name());
+                }
+            }
+        }
+        impl<S: tracing::Subscriber> Layer<S> for Lines {
+            fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+                let mut text = Text(String::new());
+                event.record(&mut text);
+                self.0.lock().unwrap().push(text.0.trim_end().to_owned());
+            }
+        }
+
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::registry().with(lines.clone());
+        tracing::subscriber::with_default(subscriber, work);
+        lines.0.lock().unwrap().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_within_a_phase_come_every_ten_seconds() {
+        let mut state = State::new(Instant::now());
+        state.lists = Some(200);
+        let start = Instant::now();
+        let lines = logged(|| {
+            for second in 0..25 {
+                let now = start + Duration::from_secs(second);
+                super::page(&mut state, Phase::Grants, "group", 5, true, now);
+            }
+        });
+        assert_eq!(
+            lines,
+            [
+                "message=Syncing grants synced=11 percent_complete=5",
+                "message=Syncing grants synced=21 percent_complete=10",
+            ]
+        );
+    }
 }

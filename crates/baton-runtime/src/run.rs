@@ -265,6 +265,7 @@ impl Work {
         let session = Session {
             program: app.name,
             version: app.version,
+            tool: app.name.to_owned(),
             config,
             storage: Arc::new(storage),
             cwd,
@@ -277,6 +278,7 @@ impl Work {
             },
             engine,
             summary_in_log,
+            brief: false,
         };
         let _log = tracing::dispatcher::set_default(&dispatch);
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -30,6 +30,8 @@ use crate::world::Engine;
 pub struct Session {
     pub(crate) program: &'static str,
     pub(crate) version: &'static str,
+    /// The writer that the file names.
+    pub(crate) tool: String,
     pub(crate) config: Config,
     pub(crate) storage: Arc<StorageEnv>,
     pub(crate) cwd: PathBuf,
@@ -39,6 +41,8 @@ pub struct Session {
     pub(crate) engine: Engine,
     /// Whether the summary is told in the log only, because someone reads the log as JSON.
     pub(crate) summary_in_log: bool,
+    /// Whether the summary is its last line only.
+    pub(crate) brief: bool,
 }
 
 /// What was synced, and how the program should end for it.
@@ -70,6 +74,20 @@ impl Session {
     /// Cancelled by the first SIGINT or SIGTERM.
     pub fn cancel(&self) -> &CancellationToken {
         &self.cancel
+    }
+
+    /// Names another tool as the file's writer, such as `baton-example demo`.
+    #[must_use]
+    pub fn as_tool(mut self, tool: impl Into<String>) -> Self {
+        self.tool = tool.into();
+        self
+    }
+
+    /// Cuts the summary down to its last line, for a command that tells its own story.
+    #[must_use]
+    pub fn brief(mut self) -> Self {
+        self.brief = true;
+        self
     }
 
     /// Writes a line for people, on standard error.
@@ -168,7 +186,7 @@ impl Session {
         request.allow_empty = config.bool(name::ALLOW_EMPTY);
         request.fresh = config.bool(name::FRESH);
         request.provenance = (!config.go_compatible()).then(|| Provenance {
-            tool: self.program.to_owned(),
+            tool: self.tool.clone(),
             version: self.version.to_owned(),
         });
         request.content_facts = facts;
@@ -200,11 +218,17 @@ impl Session {
             duration = elapsed.as_secs_f64(),
             "Sync complete."
         );
+        let circumstances = Circumstances {
+            target,
+            cwd: &self.cwd,
+            elapsed,
+        };
         if self.summary_in_log {
-            tracing::info!("{}", summary::verdict(report, target));
+            tracing::info!("{}", summary::verdict(report, circumstances));
+        } else if self.brief {
+            self.stderr.line(&summary::verdict(report, circumstances));
         } else {
-            self.stderr
-                .line(&summary::render(report, Circumstances { target, elapsed }));
+            self.stderr.line(&summary::render(report, circumstances));
         }
     }
 }

@@ -27,6 +27,8 @@ const NAMED_ENDPOINTS: usize = 12;
 pub(crate) struct Circumstances<'a> {
     /// The file that was asked for.
     pub target: &'a Path,
+    /// The current folder: paths below it are shown without it.
+    pub cwd: &'a Path,
     pub elapsed: Duration,
 }
 
@@ -47,13 +49,15 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Strin
     }
     missing(&mut text, report);
     text.push('\n');
-    text.push_str(&verdict(report, circumstances.target));
+    text.push_str(&verdict(report, circumstances));
     text
 }
 
 /// The last line: complete or not, and where the result is.
-pub(crate) fn verdict(report: &Report, target: &Path) -> String {
-    let path = report.path.display();
+pub(crate) fn verdict(report: &Report, circumstances: Circumstances<'_>) -> String {
+    let Circumstances { target, cwd, .. } = circumstances;
+    let short = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
+    let path = short(&report.path);
     match report.completeness {
         Completeness::Complete => {
             format!("complete: `{path}` holds everything that was asked for")
@@ -64,7 +68,7 @@ pub(crate) fn verdict(report: &Report, target: &Path) -> String {
         Completeness::Partial => format!(
             "partial: `{path}` lacks {}; `{}` is as it was (accept with --allow-partial)",
             unread(report),
-            target.display()
+            short(target)
         ),
     }
 }
@@ -321,6 +325,7 @@ mod tests {
             report,
             Circumstances {
                 target,
+                cwd: Path::new("/home"),
                 elapsed: Duration::from_secs(83),
             },
         )

@@ -305,6 +305,16 @@ fn a_program_with_impossible_declarations_does_not_start() {
         "multiple fields with the same name: file",
     );
     fails(
+        &mut Stage::new().field(Field::string("help", "")),
+        &[],
+        "flag --help cannot have the name or letter of another flag: --help",
+    );
+    fails(
+        &mut Stage::new().field(Field::string("folder", "").short('f')),
+        &[],
+        "flag --folder cannot have the name or letter of another flag: -f",
+    );
+    fails(
         &mut Stage::new().relation(Relation::AtLeastOne(vec!["access-token"])),
         &["--help"],
         "invalid config: invalid relationship constraint",

@@ -40,7 +40,7 @@ pub(crate) struct State {
     /// Lists to ask for in the phase, and how many are done.
     lists: Option<u64>,
     lists_done: u64,
-    sealing: Option<(String, u64)>,
+    sealing: Option<String>,
     skipped: u64,
     resumed_pages: u64,
 }
@@ -119,15 +119,12 @@ impl Observer for Progress {
                 page(&mut state, *phase, type_id, *rows, *last, now);
             }
             Event::PhaseFinished { phase, rows } => phase_finished(&state, *phase, *rows),
-            Event::Sealing { step, rows } => {
-                let new_step = state
-                    .sealing
-                    .as_ref()
-                    .is_none_or(|(known, _)| known != step);
-                if new_step {
+            Event::Sealing { step, .. } => {
+                let step: &str = step;
+                if state.sealing.as_deref() != Some(step) {
                     sealing_step(step);
+                    state.sealing = Some(step.to_owned());
                 }
-                state.sealing = Some((step.clone(), *rows));
             }
             Event::ListSkipped(skip) => {
                 state.skipped += 1;
@@ -294,10 +291,7 @@ pub(crate) fn lines(
         None => "starting".to_owned(),
         Some(Phase::Validate) => "checking the connection".to_owned(),
         Some(Phase::Seal) => match &state.sealing {
-            Some((step, rows)) => format!(
-                "writing the file: {step}, {}",
-                counted(*rows, "row", "rows")
-            ),
+            Some(step) => format!("writing the file: {step}"),
             None => "writing the file".to_owned(),
         },
         Some(phase) => {
@@ -434,14 +428,8 @@ mod tests {
             "static entitlements: 0 rows (1 min 15 s)"
         );
         assert_eq!(
-            first(&[
-                phase(Phase::Seal),
-                Event::Sealing {
-                    step: "sort".to_owned(),
-                    rows: 1_000_000
-                },
-            ]),
-            "writing the file: sort, 1,000,000 rows (1 min 15 s)"
+            first(&[phase(Phase::Seal)]),
+            "writing the file (1 min 15 s)"
         );
     }
 

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_connector::http::InFlight;
 use baton_sync::{Completeness, Host, Provenance, Report, SyncRequest, Workers};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -239,14 +238,6 @@ fn workers(flag: i64) -> Workers {
         ..0 => Workers::Auto,
         0 => Workers::Sequential,
         most => Workers::AtMost(u32::try_from(most).unwrap_or(u32::MAX)),
-    }
-}
-
-fn in_flight(workers: Workers) -> InFlight {
-    match workers {
-        Workers::Auto => InFlight::Auto,
-        Workers::Sequential => InFlight::Sequential,
-        Workers::AtMost(most) => InFlight::AtMost(most),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use atlassian_sim::{
     AccessKey, Answers, Clock, Config, CursorKind, FAULT_GRAMMAR, Fault, Generation, GroupSizes,
     LastPage, OrganizationSpec, PageFill, Paging, RateLimits, ScopeRefusal, Simulator,
-    parse_duration,
+    parse_budget, parse_duration,
 };
 use clap::{Parser, ValueEnum};
 
@@ -68,11 +68,14 @@ pub struct Args {
     #[arg(long)]
     forbid_missing_scope: bool,
     /// Time added to every answer, for example `40ms`
-    #[arg(long, default_value = "0ms", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "0ms", value_parser = parse_duration, value_name = "TIME")]
     latency: Duration,
     /// `off`, `100/s` (token bucket per endpoint), `500/m` (one-minute windows), or `default` (500 reads a minute, 10 for events)
     #[arg(long, default_value = "default", value_name = "RATE")]
     rate_limit: RateLimits,
+    /// Budget per minute of one endpoint, for example `GET v1/events=10`; may be repeated
+    #[arg(long = "budget", value_parser = parse_budget, value_name = "ENDPOINT=N")]
+    budgets: Vec<(String, u32)>,
     /// Leaves the X-RateLimit headers out
     #[arg(long)]
     no_rate_limit_headers: bool,
@@ -98,7 +101,7 @@ pub struct Args {
     #[arg(long)]
     awkward_cursors: bool,
     /// How long a cursor is valid
-    #[arg(long, default_value = "60m", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "60m", value_parser = parse_duration, value_name = "TIME")]
     cursor_lifetime: Duration,
     /// Gives the workspace list's next page as URL
     #[arg(long)]
@@ -151,11 +154,6 @@ impl From<GenerationArg> for Generation {
     }
 }
 
-// clap wants the reason as text; it prefixes the flag itself.
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    parse_duration(text).ok_or("must be a number with `ms`, `s` or `m`, for example `40ms`")
-}
-
 impl Args {
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
@@ -164,82 +162,95 @@ impl Args {
 
     /// The simulator's config.
     pub fn config(self) -> Config {
+        Config {
+            organization: self.organization(),
+            clock: Clock::system(),
+            keys: self.keys(),
+            latency: self.latency,
+            visibility_delay: Duration::ZERO,
+            paging: self.paging(),
+            answers: self.answers(),
+            limits: RateLimits {
+                budgets: self.budgets,
+                headers: !self.no_rate_limit_headers,
+                reset_without_seconds: self.reset_without_seconds,
+                bare_refusals: self.bare_429,
+                ..self.rate_limit
+            },
+            faults: self.faults,
+        }
+    }
+
+    fn organization(&self) -> OrganizationSpec {
         let group_sizes = match self.group_size {
             Some(size) => GroupSizes::Even(size),
             None => GroupSizes::HeavyTailed {
                 largest: self.largest_group,
             },
         };
-        let key = self.access_token.map(AccessKey::unscoped);
-        let scoped = |key: AccessKey, scopes: Vec<String>| AccessKey {
-            scopes: (!scopes.is_empty()).then_some(scopes),
-            ..key
+        OrganizationSpec {
+            users: self.users,
+            groups: self.groups,
+            seed: self.seed,
+            directories: self.directories,
+            workspaces: self.workspaces,
+            roles_per_user: self.roles_per_user,
+            group_sizes,
+            tokens: self.tokens,
+            events: self.events,
+            odd_data: !self.plain_data,
+        }
+    }
+
+    /// The key of the flags, if any; scopes without a token get one of their own.
+    fn keys(&self) -> Vec<AccessKey> {
+        let token = match (&self.access_token, self.scopes.is_empty()) {
+            (None, true) => return Vec::new(),
+            (Some(token), _) => token.clone(),
+            (None, false) => format!("sim-scoped-key-{:016x}", self.seed),
         };
-        // Scopes without a token need one to belong to.
-        let key = key.or_else(|| {
-            (!self.scopes.is_empty())
-                .then(|| AccessKey::unscoped(format!("sim-scoped-key-{:016x}", self.seed)))
-        });
-        let limits = RateLimits {
-            headers: !self.no_rate_limit_headers,
-            reset_without_seconds: self.reset_without_seconds,
-            bare_refusals: self.bare_429,
-            ..self.rate_limit
-        };
-        Config {
-            organization: OrganizationSpec {
-                users: self.users,
-                groups: self.groups,
-                seed: self.seed,
-                directories: self.directories,
-                workspaces: self.workspaces,
-                roles_per_user: self.roles_per_user,
-                group_sizes,
-                tokens: self.tokens,
-                events: self.events,
-                odd_data: !self.plain_data,
+        let scopes = (!self.scopes.is_empty()).then(|| self.scopes.clone());
+        vec![AccessKey {
+            scopes,
+            ..AccessKey::unscoped(token)
+        }]
+    }
+
+    fn paging(&self) -> Paging {
+        Paging {
+            last_page: match self.last_page {
+                LastPageArg::Null => LastPage::Null,
+                LastPageArg::Missing => LastPage::Missing,
+                LastPageArg::Empty => LastPage::Empty,
             },
-            clock: Clock::system(),
-            keys: key
-                .into_iter()
-                .map(|k| scoped(k, self.scopes.clone()))
-                .collect(),
-            latency: self.latency,
-            visibility_delay: Duration::ZERO,
-            limits,
-            paging: Paging {
-                last_page: match self.last_page {
-                    LastPageArg::Null => LastPage::Null,
-                    LastPageArg::Missing => LastPage::Missing,
-                    LastPageArg::Empty => LastPage::Empty,
-                },
-                fill: match self.pages {
-                    PagesArg::Full => PageFill::Full,
-                    PagesArg::Short => PageFill::Short,
-                    PagesArg::ShortOrEmpty => PageFill::ShortOrEmpty,
-                },
-                cursors: if self.shifting_cursors {
-                    CursorKind::Offset
-                } else {
-                    CursorKind::Keyset
-                },
-                cursor_lifetime: self.cursor_lifetime,
-                cursors_need_escaping: self.awkward_cursors,
-                workspace_next_is_url: self.workspace_urls,
+            fill: match self.pages {
+                PagesArg::Full => PageFill::Full,
+                PagesArg::Short => PageFill::Short,
+                PagesArg::ShortOrEmpty => PageFill::ShortOrEmpty,
             },
-            answers: Answers {
-                numeric_error_status: self.numeric_error_status,
-                scope_refusal: if self.forbid_missing_scope {
-                    ScopeRefusal::Forbidden
-                } else {
-                    ScopeRefusal::Unauthorized
-                },
-                user_per_directory: self.user_per_directory,
-                retired_v1: self.retired_v1.into(),
-                get_lists: self.get_lists.into(),
-                searches: self.searches.into(),
+            cursors: if self.shifting_cursors {
+                CursorKind::Offset
+            } else {
+                CursorKind::Keyset
             },
-            faults: self.faults,
+            cursor_lifetime: self.cursor_lifetime,
+            cursors_need_escaping: self.awkward_cursors,
+            workspace_next_is_url: self.workspace_urls,
+        }
+    }
+
+    fn answers(&self) -> Answers {
+        Answers {
+            numeric_error_status: self.numeric_error_status,
+            scope_refusal: if self.forbid_missing_scope {
+                ScopeRefusal::Forbidden
+            } else {
+                ScopeRefusal::Unauthorized
+            },
+            user_per_directory: self.user_per_directory,
+            retired_v1: self.retired_v1.into(),
+            get_lists: self.get_lists.into(),
+            searches: self.searches.into(),
         }
     }
 }

@@ -50,6 +50,12 @@ pub enum Error {
     /// A rate limit that is neither `off`, `default` nor a number per second or minute.
     #[error("rate limit `{0}` is not `off`, `default`, `<number>/s` or `<number>/m`")]
     RateLimitSyntax(String),
+    /// A duration without a known unit.
+    #[error("duration `{0}` is not a number with `ms`, `s` or `m`, for example `40ms`")]
+    DurationSyntax(String),
+    /// A budget that does not name an endpoint and a number.
+    #[error("budget `{0}` is not an endpoint and a number, for example `GET v1/events=10`")]
+    BudgetSyntax(String),
     /// The socket failed.
     #[error("cannot serve the simulator")]
     Serve(#[from] std::io::Error),

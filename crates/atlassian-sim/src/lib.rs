@@ -57,8 +57,10 @@ pub use config::{
 pub use error::Error;
 pub use faults::grammar::{FAULT_GRAMMAR, parse_duration};
 pub use faults::{Action, Calls, Fault, RetryAfter, TransportFault};
-pub use limits::{Policy, RateLimits};
-pub use log::{MAX_LOGGED_BODY_BYTES, MAX_LOGGED_REQUESTS, RequestRecord, Routing};
+pub use limits::{Policy, RateLimits, parse_budget};
+pub use log::{
+    MAX_LOGGED_BODY_BYTES, MAX_LOGGED_REQUESTS, MAX_LOGGED_STRAYS, RequestRecord, Routing,
+};
 pub use model::change::{Change, NewUser, Principal};
 pub use model::roles::Methods;
 pub use model::{AccountStatus, Membership};

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::endpoint::ENDPOINTS;
 use crate::error::Error;
 
 /// Length of a fixed window.
@@ -100,6 +101,15 @@ impl FromStr for RateLimits {
             _ => Err(wrong()),
         }
     }
+}
+
+/// Parses a single endpoint's budget per minute: `GET v1/events=10`.
+pub fn parse_budget(text: &str) -> Result<(String, u32), Error> {
+    let parsed = text.rsplit_once('=').and_then(|(name, number)| {
+        let known = ENDPOINTS.iter().find(|e| e.name == name.trim())?;
+        Some((known.name.to_owned(), number.parse().ok()?))
+    });
+    parsed.ok_or_else(|| Error::BudgetSyntax(text.to_owned()))
 }
 
 /// What the quota says about one request.

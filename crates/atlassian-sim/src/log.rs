@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 /// Most requests kept in the log; counters go on.
-pub const MAX_LOGGED_REQUESTS: usize = 200_000;
+pub const MAX_LOGGED_REQUESTS: usize = 100_000;
+/// Most stray requests that are kept, apart from the log so that a full one hides none.
+pub const MAX_LOGGED_STRAYS: usize = 1000;
 /// Bytes of a request body that are kept.
 pub const MAX_LOGGED_BODY_BYTES: usize = 4096;
 
@@ -46,6 +48,8 @@ pub struct RequestRecord {
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
     records: Vec<RequestRecord>,
+    /// Requests that led nowhere.
+    strays: Vec<RequestRecord>,
     counts: BTreeMap<&'static str, u64>,
     /// Requests since the last reset.
     total: u64,
@@ -62,6 +66,9 @@ impl RequestLog {
         if let Some(name) = record.endpoint {
             *self.counts.entry(name).or_default() += 1;
         }
+        if record.routing != Routing::Served && self.strays.len() < MAX_LOGGED_STRAYS {
+            self.strays.push(record.clone());
+        }
         if self.records.len() < MAX_LOGGED_REQUESTS {
             self.records.push(record);
         }
@@ -70,13 +77,19 @@ impl RequestLog {
 
     /// Notes the status of a request's answer.
     pub(crate) fn finish(&mut self, sequence: u64, status: u16) {
-        if let Ok(place) = self.records.binary_search_by_key(&sequence, |r| r.sequence) {
-            self.records[place].status = status;
+        for list in [&mut self.records, &mut self.strays] {
+            if let Ok(place) = list.binary_search_by_key(&sequence, |r| r.sequence) {
+                list[place].status = status;
+            }
         }
     }
 
     pub(crate) fn records(&self) -> &[RequestRecord] {
         &self.records
+    }
+
+    pub(crate) fn strays(&self) -> &[RequestRecord] {
+        &self.strays
     }
 
     pub(crate) fn counts(&self) -> &BTreeMap<&'static str, u64> {
@@ -89,6 +102,7 @@ impl RequestLog {
 
     pub(crate) fn reset(&mut self) {
         self.records.clear();
+        self.strays.clear();
         self.counts.clear();
         self.total = 0;
     }

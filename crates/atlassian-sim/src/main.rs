@@ -3,6 +3,7 @@
 mod args;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use atlassian_sim::Simulator;
@@ -18,28 +19,19 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Standard error may be gone; there is nobody left to tell then.
-            let _ = writeln!(io::stderr(), "{failure}");
+            let _ = write!(io::stderr(), "{}", failure.report());
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(args: Args) -> Result<(), String> {
+async fn run(args: Args) -> Result<(), Failure> {
     let address = args.address();
-    let listener = TcpListener::bind(address).await.map_err(|cause| {
-        let hint = match cause.kind() {
-            io::ErrorKind::AddrInUse => "\nhint: pass --port 0 to take any free port",
-            io::ErrorKind::PermissionDenied => {
-                "\nhint: ports below 1024 need privileges; pass --port 8080"
-            }
-            _ => "",
-        };
-        format!("error: cannot listen on {address}\ncaused by: {cause}{hint}")
-    })?;
-    let simulator = Simulator::new(args.config()).map_err(|cause| format!("error: {cause}"))?;
-    let server = simulator
-        .serve(listener)
-        .map_err(|cause| format!("error: {cause}"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|cause| Failure::Listen { address, cause })?;
+    let simulator = Simulator::new(args.config())?;
+    let server = simulator.serve(listener)?;
     // Nobody has to read it: a closed pipe does not end the server.
     let _ = writeln!(
         io::stdout(),
@@ -47,10 +39,51 @@ async fn run(args: Args) -> Result<(), String> {
         args::sync_command(&simulator, server.address())
     );
     let _ = io::stdout().flush();
-    tokio::signal::ctrl_c()
-        .await
-        .map_err(|cause| format!("error: cannot wait for Ctrl-C\ncaused by: {cause}"))?;
+    tokio::signal::ctrl_c().await.map_err(Failure::Signal)?;
     // Connections that a client keeps open must not hold up the end.
     let _ = tokio::time::timeout(args::SHUTDOWN_LIMIT, server.shutdown()).await;
     Ok(())
+}
+
+/// Why the program cannot run.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        cause: io::Error,
+    },
+    #[error(transparent)]
+    Simulator(#[from] atlassian_sim::Error),
+    #[error("cannot wait for Ctrl-C")]
+    Signal(#[source] io::Error),
+}
+
+impl Failure {
+    /// The error, its causes, and what to do.
+    fn report(&self) -> String {
+        let mut text = format!("error: {self}\n");
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            text.push_str("caused by: ");
+            text.push_str(&inner.to_string());
+            text.push('\n');
+            cause = inner.source();
+        }
+        text.push_str(self.hint());
+        text
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Listen { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse => {
+                "hint: pass --port 0 to take any free port\n"
+            }
+            Self::Listen { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
+                "hint: ports below 1024 need privileges; pass --port 8080\n"
+            }
+            _ => "",
+        }
+    }
 }

@@ -36,15 +36,23 @@ pub(crate) struct FragileStream {
 
 impl FragileStream {
     fn check(&self) -> io::Result<()> {
-        if !self.control.0.load(Ordering::Acquire) {
-            return Ok(());
+        if self.control.0.load(Ordering::Acquire) {
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "connection reset by a fault rule",
+            ));
         }
-        // Without lingering, closing sends a reset instead of an orderly end.
-        self.inner.set_zero_linger()?;
-        Err(io::Error::new(
-            io::ErrorKind::ConnectionReset,
-            "connection reset by a fault rule",
-        ))
+        Ok(())
+    }
+}
+
+impl Drop for FragileStream {
+    fn drop(&mut self) {
+        if self.control.0.load(Ordering::Acquire) {
+            // Without lingering, closing sends a reset instead of an orderly end. A connection that is
+            // closed already cannot be set, and need not be.
+            let _ = self.inner.set_zero_linger();
+        }
     }
 }
 

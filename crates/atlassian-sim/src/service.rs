@@ -219,7 +219,11 @@ impl Shared {
             ),
             numeric_status: self.config.answers.numeric_error_status,
         };
-        let (cursor, page_size) = incoming.paging();
+        let (cursor, page_size) = if action.is_some() {
+            incoming.paging()
+        } else {
+            (None, None)
+        };
         let key = self.key_of(&incoming.headers);
         let decision = match (&found, routing) {
             (Route::Found(endpoint, _), Routing::Served) => {

@@ -13,7 +13,7 @@ use crate::cursor::CursorSeal;
 use crate::error::Error;
 use crate::faults::{Fault, FaultPlan};
 use crate::limits::RateLimiter;
-use crate::log::{RequestLog, RequestRecord, Routing};
+use crate::log::{RequestLog, RequestRecord};
 use crate::model::Organization;
 use crate::organization::{OrganizationHandle, Shelf};
 use crate::random::draw;
@@ -135,12 +135,7 @@ impl Simulator {
 
     /// Requests for paths that are retired or unknown, or with a method that the path lacks: a client should make none.
     pub fn strays(&self) -> Vec<RequestRecord> {
-        lock(&self.shared.log)
-            .records()
-            .iter()
-            .filter(|r| r.routing != Routing::Served)
-            .cloned()
-            .collect()
+        lock(&self.shared.log).strays().to_vec()
     }
 
     /// Empties the log and sets all counters to 0.

@@ -140,21 +140,11 @@ impl Truth {
                 }
             }
         }
-        let mut memberships = Vec::new();
         for group in &groups {
             let principal = Principal::Group(org.group_id(*group));
             for holding in org.group_holdings(*group) {
                 direct_roles.extend(roles_of(org, &principal, &holding));
             }
-            let members = org
-                .group(*group)
-                .map(|g| g.members.as_slice())
-                .unwrap_or_default();
-            let group_id = org.group_id(*group);
-            memberships.extend(members.iter().map(|m| TruthMembership {
-                group_id: group_id.clone(),
-                account_id: org.account_id(*m),
-            }));
         }
         Self {
             organization_id: org.id.clone(),
@@ -162,7 +152,7 @@ impl Truth {
             directory_ids: org.directories.iter().map(|d| d.id.clone()).collect(),
             users: listed.iter().filter_map(|n| user_row(org, *n)).collect(),
             groups: groups.iter().filter_map(|n| group_row(org, *n)).collect(),
-            memberships,
+            memberships: groups.iter().flat_map(|n| members_of(org, *n)).collect(),
             direct_roles,
             effective_roles,
             workspaces: org
@@ -222,6 +212,18 @@ fn group_row(org: &Organization, ordinal: u32) -> Option<TruthGroup> {
             .unwrap_or_default(),
         synced: group.synced,
         members: group.members.len(),
+    })
+}
+
+fn members_of(org: &Organization, ordinal: u32) -> impl Iterator<Item = TruthMembership> {
+    let group_id = org.group_id(ordinal);
+    let members = org
+        .group(ordinal)
+        .map(|g| g.members.as_slice())
+        .unwrap_or_default();
+    members.iter().map(move |m| TruthMembership {
+        group_id: group_id.clone(),
+        account_id: org.account_id(*m),
     })
 }
 

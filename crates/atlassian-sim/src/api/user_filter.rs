@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::filters::{self, Sort, Union};
 use crate::errors::ApiError;
+use crate::model::profile;
 use crate::model::roles::Holding;
 use crate::model::{Organization, Scope, User};
 use crate::query::Query;
@@ -259,7 +260,9 @@ impl<'a> Resolved<'a> {
         {
             return false;
         }
-        if filter.email_domains.is_empty() && self.search.is_none() {
+        let nickname = || profile::nickname(self.org.seed, number);
+        let found_by_nickname = self.search.as_ref().is_none_or(|t| nickname().contains(t));
+        if filter.email_domains.is_empty() && found_by_nickname {
             return true;
         }
         let profile = self.org.profile(number);
@@ -274,11 +277,7 @@ impl<'a> Resolved<'a> {
                 .email_domains
                 .iter()
                 .any(|d| d.to_lowercase() == domain);
-        let term_fits = self
-            .search
-            .as_ref()
-            .is_none_or(|t| email.contains(t) || profile.nickname.to_lowercase().contains(t));
-        domain_fits && term_fits
+        domain_fits && (found_by_nickname || self.search.as_ref().is_none_or(|t| email.contains(t)))
     }
 
     /// With both filters the role must be held on one of the resources (assumed).

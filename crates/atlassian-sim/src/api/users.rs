@@ -170,7 +170,7 @@ fn page(
         Some(sort) => ask.turn_by_name(
             call,
             keys,
-            |key| org.profile(number_of(key)).nickname,
+            |key| profile::nickname(org.seed, number_of(key)),
             sort.descending,
         ),
         None => ask.turn(call, keys),
@@ -314,16 +314,6 @@ fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option
     } else {
         Vec::new()
     };
-    let added_to_org = match (added_millis(org, number), character) {
-        (Some(at), _) => Member::Value(iso_millis(from_millis(at))),
-        (None, Character::NeverAdded) => Member::Missing,
-        (None, _) => Member::Null,
-    };
-    let email_verified = match (character, profile.email.value()) {
-        (Character::VerifiedNull, _) => Member::Null,
-        (_, None) => Member::Missing,
-        (_, Some(_)) => Member::Value(!draw(org.seed, 0xe3f, u64::from(number)).is_multiple_of(20)),
-    };
     let platform_roles = match (parts.platform_roles, character) {
         (false, _) => Member::Missing,
         (true, Character::PlatformRolesNull) if org.platform_roles(&holdings).is_empty() => {
@@ -331,11 +321,7 @@ fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option
         }
         (true, _) => Member::Value(org.platform_roles(&holdings)),
     };
-    let (job_title, department) = if character == Character::App {
-        (None, None)
-    } else {
-        profile::job(org.seed, number)
-    };
+    let (job_title, department) = profile::job(org.seed, number);
     let managed_only = |value: Option<&'static str>| {
         if user.managed {
             Member::or_null(value)
@@ -350,11 +336,11 @@ fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option
         status: user.status(scope),
         account_status: user.account.as_str(),
         membership_status: user.membership_in(scope).as_str(),
-        added_to_org,
+        added_to_org: added_to_org(org, number, character),
         name: profile.name,
         nickname: profile.nickname,
+        email_verified: email_verified(org, number, character, &profile.email),
         email: profile.email,
-        email_verified,
         claim_status: if user.managed { "managed" } else { "unmanaged" },
         platform_roles,
         avatar: picture.clone(),
@@ -378,17 +364,11 @@ fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option
         ),
         groups: Member::or_missing(parts.groups.then(|| groups_of(org, user, scope))),
         deactivated_on: if parts.deactivation {
-            Member::or_null(
-                lifecycle::deactivated_millis(org, number).map(|at| iso_seconds(from_millis(at))),
-            )
+            deactivated_on(org, number)
         } else {
             Member::Missing
         },
-        for_deletion: if parts.deactivation {
-            Member::Value(user.for_deletion)
-        } else {
-            Member::Missing
-        },
+        for_deletion: Member::or_missing(parts.deactivation.then_some(user.for_deletion)),
         links: SelfLink {
             this: format!(
                 "https://api.atlassian.com/admin/v2/orgs/{}/directories/-/users/{account_id}",
@@ -397,6 +377,33 @@ fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option
         },
         account_id,
     })
+}
+
+fn added_to_org(org: &Organization, number: u32, character: Character) -> Member<String> {
+    match (added_millis(org, number), character) {
+        (Some(at), _) => Member::Value(iso_millis(from_millis(at))),
+        (None, Character::NeverAdded) => Member::Missing,
+        (None, _) => Member::Null,
+    }
+}
+
+fn email_verified(
+    org: &Organization,
+    number: u32,
+    character: Character,
+    email: &Member<String>,
+) -> Member<bool> {
+    match (character, email.value()) {
+        (Character::VerifiedNull, _) => Member::Null,
+        (_, None) => Member::Missing,
+        (_, Some(_)) => Member::Value(!draw(org.seed, 0xe3f, u64::from(number)).is_multiple_of(20)),
+    }
+}
+
+fn deactivated_on(org: &Organization, number: u32) -> Member<String> {
+    Member::or_null(
+        lifecycle::deactivated_millis(org, number).map(|at| iso_seconds(from_millis(at))),
+    )
 }
 
 fn product_access<'a>(

@@ -26,8 +26,12 @@ Fault rules: ENDPOINT[#CALLS]=ACTION (the first rule that hits a request acts)
             `page-size:50`           400 for a page size above 50
             `delay:2s`               answered 2 s later";
 
-/// Parses `40ms`, `2s` or `1.5s`.
-pub fn parse_duration(text: &str) -> Option<Duration> {
+/// Parses `40ms`, `1.5s` or `60m` (minutes).
+pub fn parse_duration(text: &str) -> Result<Duration, Error> {
+    duration(text).ok_or_else(|| Error::DurationSyntax(text.to_owned()))
+}
+
+fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
     let number: f64 = number.parse().ok().filter(|n| *n >= 0.0)?;
     let seconds = match unit {
@@ -137,11 +141,11 @@ fn parse_action(text: &str) -> Option<Action> {
             let bytes = bytes.parse().ok().filter(|n| *n > 0)?;
             Some(Action::SlowDrip {
                 bytes,
-                pause: parse_duration(pause)?,
+                pause: duration(pause)?,
             })
         }
         ("page-size", Some(size)) => size.parse().ok().map(Action::RefusePageSize),
-        ("delay", Some(time)) => parse_duration(time).map(Action::Delay),
+        ("delay", Some(time)) => duration(time).map(Action::Delay),
         (code, None) => status(code).map(Action::Status),
         _ => None,
     }
@@ -223,10 +227,10 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        assert_eq!(parse_duration("40ms"), Some(Duration::from_millis(40)));
-        assert_eq!(parse_duration("1.5s"), Some(Duration::from_millis(1500)));
+        assert_eq!(duration("40ms"), Some(Duration::from_millis(40)));
+        assert_eq!(duration("1.5s"), Some(Duration::from_millis(1500)));
         for text in ["40", "", "s", "-1s", "4h"] {
-            assert_eq!(parse_duration(text), None, "{text}");
+            assert_eq!(duration(text), None, "{text}");
         }
     }
 }

@@ -88,15 +88,21 @@ fn html_page(status: StatusCode) -> Response {
 
 /// A body that fails after some bytes.
 fn broken(first: Bytes) -> Body {
-    let failure = Err(io::Error::new(
-        io::ErrorKind::ConnectionReset,
-        "connection broken by a fault rule",
-    ));
-    Body::from_stream(stream::iter(
-        [Ok(first), failure]
-            .into_iter()
-            .filter(|part| part.as_ref().map_or(true, |b| !b.is_empty())),
-    ))
+    Body::from_stream(stream::unfold(Some(first), |rest| async move {
+        match rest {
+            None => None,
+            Some(first) if !first.is_empty() => Some((Ok(first), Some(Bytes::new()))),
+            Some(_) => {
+                // Lets the server send what it has before it learns of the failure.
+                tokio::task::yield_now().await;
+                let kind = io::ErrorKind::ConnectionReset;
+                Some((
+                    Err(io::Error::new(kind, "connection broken by a fault rule")),
+                    None,
+                ))
+            }
+        }
+    }))
 }
 
 /// Largest answer that is damaged; answers are pages, so all are far smaller.

@@ -231,11 +231,7 @@ impl Organization {
             .get(resource_id)
             .ok_or_else(|| Error::UnknownResource(resource_id.to_owned()))?;
         let role = self.intern_role(role);
-        let entry = RoleEntry {
-            resource,
-            role,
-            inferred: false,
-        };
+        let entry = RoleEntry::direct(resource, role);
         let (ordinal, subject) = match principal {
             Principal::User(id) => self.require_user(id).map(|n| (n, Subject::User(n)))?,
             Principal::Group(id) => self.require_group(id).map(|n| (n, Subject::Group(n)))?,

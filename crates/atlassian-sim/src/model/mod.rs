@@ -71,6 +71,17 @@ pub(crate) struct RoleEntry {
     pub inferred: bool,
 }
 
+impl RoleEntry {
+    /// A role that somebody assigned.
+    pub(crate) fn direct(resource: u32, role: u16) -> Self {
+        Self {
+            resource,
+            role,
+            inferred: false,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     /// Two bits per directory.

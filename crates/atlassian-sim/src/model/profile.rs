@@ -216,7 +216,7 @@ pub(crate) fn invent(
 ) -> Profile {
     let n = u64::from(ordinal);
     let word = draw(seed, 0x4a3e, n);
-    let given = pick(word, &GIVEN).copied().unwrap_or("Kim");
+    let given = given_name(seed, ordinal);
     let family = pick(crate::random::mix(word), &FAMILY)
         .copied()
         .unwrap_or("Vale");
@@ -252,9 +252,20 @@ pub(crate) fn invent(
     };
     Profile {
         name,
-        nickname: format!("{lower_given}{ordinal}"),
+        nickname: nickname(seed, ordinal),
         email,
     }
+}
+
+/// The nickname alone: searching and sorting ask every user for it.
+pub(crate) fn nickname(seed: u64, ordinal: u32) -> String {
+    format!("{}{ordinal}", given_name(seed, ordinal).to_lowercase())
+}
+
+fn given_name(seed: u64, ordinal: u32) -> &'static str {
+    pick(draw(seed, 0x4a3e, u64::from(ordinal)), &GIVEN)
+        .copied()
+        .unwrap_or("Kim")
 }
 
 /// The ordinal at the end of a generated address's local part.

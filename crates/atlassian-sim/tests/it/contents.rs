@@ -332,3 +332,89 @@ fn a_large_organization_is_made_quickly_and_has_heavy_tailed_groups() {
     assert!(sizes[500] < 200);
     assert!(truth.users.len() > 99_000);
 }
+
+#[tokio::test]
+async fn the_smallest_and_the_widest_organizations_answer_everything() {
+    let specs = [
+        (1, 0, 0, None, 0, 0),
+        (2, 1, 1, Some(1), 1, 1),
+        (5, 3, 2, None, 50, 9),
+        (40, 60, 30, Some(8), 3, 40),
+    ];
+    for (users, groups, workspaces, directories, roles_per_user, tokens) in specs {
+        for odd_data in [false, true] {
+            let mut config = config(users, groups);
+            config.organization = OrganizationSpec {
+                workspaces,
+                directories,
+                roles_per_user,
+                tokens: Some(tokens),
+                events: Some(users),
+                odd_data,
+                ..config.organization
+            };
+            let sim = Simulator::new(config).unwrap();
+            let truth = sim.truth();
+            let found = List::get("v2:directories/-/users")
+                .all(&sim, &json!({}))
+                .await;
+            assert_eq!(found.len(), truth.users.len());
+            let mut per_directory = 0;
+            for directory in &truth.directory_ids {
+                let list = List::get(format!("v2:directories/{directory}/users"));
+                per_directory += list.all(&sim, &json!({})).await.len();
+            }
+            let memberships: usize = truth.users.iter().map(|u| u.directory_ids.len()).sum();
+            assert_eq!(per_directory, memberships);
+            for user in &truth.users {
+                let path = format!(
+                    "v2:directories/-/users/{}/role-assignments",
+                    user.account_id
+                );
+                let roles = roles_of(&List::get(path).all(&sim, &NONE).await);
+                let principal = Principal::User(user.account_id.clone());
+                assert_eq!(
+                    roles.len(),
+                    expected_roles(&truth.effective_roles, &principal).len()
+                );
+            }
+            let workspaces = List::post("v2:workspaces").all(&sim, &json!({})).await;
+            assert_eq!(workspaces.len(), truth.workspaces.len());
+            for short in ["v2:directories/-/groups", "v1:events", "v1:users"] {
+                List::get(short).all(&sim, &json!({})).await;
+            }
+        }
+    }
+}
+
+#[test]
+fn specs_out_of_range_are_refused_by_name() {
+    let spec = OrganizationSpec::default;
+    for (wrong, name) in [
+        (OrganizationSpec { users: 0, ..spec() }, "`users` is 0"),
+        (
+            OrganizationSpec {
+                groups: 200_001,
+                ..spec()
+            },
+            "`groups` is 200001",
+        ),
+        (
+            OrganizationSpec {
+                directories: Some(9),
+                ..spec()
+            },
+            "`directories` is 9",
+        ),
+        (
+            OrganizationSpec {
+                workspaces: 5001,
+                ..spec()
+            },
+            "`workspaces` is 5001",
+        ),
+    ] {
+        let error = wrong.check().unwrap_err().to_string();
+        assert!(error.starts_with(name), "{error}");
+    }
+}

@@ -1,15 +1,12 @@
-//! Keys, error forms, quotas and faults.
+//! Scripted faults, in process.
 
 use std::time::Duration;
 
-use atlassian_sim::{
-    AccessKey, Action, Calls, Config, Fault, RateLimits, RetryAfter, Routing, Simulator,
-    TransportFault,
-};
+use atlassian_sim::{Action, Calls, Config, Fault, RetryAfter, Routing, Simulator, TransportFault};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::ask::{config, get, path, post, request, send, simulator};
+use crate::ask::{List, config, get, next, post, simulator};
 
 fn faulty(rule: &str) -> Simulator {
     let faults = vec![rule.parse().unwrap()];
@@ -21,116 +18,41 @@ fn faulty(rule: &str) -> Simulator {
 }
 
 #[tokio::test]
-async fn missing_wrong_and_expired_keys_are_refused_in_the_family_form() {
-    let expired = AccessKey {
-        expires_at: Some("2026-11-23T20:31:15Z".parse().unwrap()),
-        ..AccessKey::unscoped("old")
-    };
-    let keys = vec![AccessKey::unscoped("good"), expired];
-    let sim = Simulator::new(Config {
-        keys,
-        ..config(20, 2)
-    })
-    .unwrap();
-    let user = sim.truth().users[0].account_id.clone();
-    for token in [None, Some("wrong"), Some("old"), Some("")] {
-        let ask = async |short: &str, method| {
-            send(&sim, request(method, &path(&sim, short), token, None)).await
-        };
-        let admin = ask("v2:directories/-/users", "GET").await;
-        assert_eq!(
-            (admin.status, admin.code().as_str()),
-            (StatusCode::UNAUTHORIZED, "ADMIN-401-2")
-        );
-        assert_eq!(admin.json()["errors"][0]["status"], "401");
-        let workspaces = ask("v2:workspaces", "POST").await;
-        assert_eq!(
-            workspaces.json(),
-            json!({"code": 401, "message": "Unauthorized"})
-        );
-        let account = ask(&format!("/users/{user}/manage"), "GET").await;
-        assert_eq!(account.json(), json!({"key": "unauthorized"}));
-    }
-}
-
-#[tokio::test]
-async fn another_organizations_key_meets_the_gateway() {
-    let keys = vec![AccessKey::unscoped("good"), AccessKey::foreign("other")];
-    let sim = Simulator::new(Config {
-        keys,
-        ..config(20, 2)
-    })
-    .unwrap();
-    let uri = path(&sim, "v2:directories/-/users");
-    let answer = send(&sim, request("GET", &uri, Some("other"), None)).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    let body = answer.json();
-    assert_eq!(body["message"], "TCS validation failed");
-    assert_eq!(body["status"], 404);
-    assert_eq!(body["path"], format!("/api{uri}"));
-    let elsewhere = get(&sim, "/admin/v1/orgs/00000000-0000-4000-8000-000000000000").await;
-    assert_eq!(elsewhere.json()["message"], "TCS validation failed");
-}
-
-#[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_logged_as_strays() {
     let sim = simulator(20, 2);
     assert_eq!(
         get(&sim, "/admin/v2/nothing").await.json()["error"],
         "Not Found"
     );
-    assert_eq!(get(&sim, "v2:workspaces").await.code(), "ADMIN-405-1");
+    let wrong = get(&sim, "v2:workspaces").await;
     assert_eq!(
-        get(&sim, "v2:workspaces").await.status,
-        StatusCode::METHOD_NOT_ALLOWED
+        (wrong.status, wrong.code().as_str()),
+        (StatusCode::METHOD_NOT_ALLOWED, "ADMIN-405-1")
     );
     let retired = post(&sim, "v1:users/search", &json!({})).await;
     assert_eq!(
         (retired.status, retired.json()["status"].as_u64()),
         (StatusCode::NOT_FOUND, Some(404))
     );
+    get(&sim, "v2:directories").await;
     let routings: Vec<_> = sim.strays().iter().map(|r| r.routing).collect();
     assert_eq!(
         routings,
-        [
-            Routing::Unknown,
-            Routing::WrongMethod,
-            Routing::WrongMethod,
-            Routing::Retired
-        ]
+        [Routing::Unknown, Routing::WrongMethod, Routing::Retired]
     );
     assert_eq!(sim.count("POST v1/users/search"), 1);
+    let last = sim.requests().pop().unwrap();
+    assert_eq!(
+        (last.endpoint, last.status),
+        (Some("GET v2/directories"), 200)
+    );
+    assert_eq!(
+        sim.counts().values().sum::<u64>(),
+        2,
+        "unknown paths have no counter"
+    );
     sim.reset_log();
     assert_eq!((sim.total(), sim.strays().len()), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn quotas_refuse_with_the_time_to_come_back() {
-    let sim = Simulator::new(Config {
-        limits: RateLimits::per_minute(2),
-        ..config(20, 2)
-    })
-    .unwrap();
-    let first = get(&sim, "v2:directories").await;
-    assert_eq!(first.header("x-ratelimit-limit"), Some("2"));
-    assert_eq!(first.header("x-ratelimit-remaining"), Some("1"));
-    assert_eq!(
-        first.header("x-ratelimit-reset"),
-        Some("2026-11-23T20:32:00Z")
-    );
-    get(&sim, "v2:directories").await;
-    let refused = get(&sim, "v2:directories").await;
-    assert_eq!(
-        (refused.status, refused.code().as_str()),
-        (StatusCode::TOO_MANY_REQUESTS, "ADMIN-429-1")
-    );
-    assert_eq!(refused.header("retry-after"), Some("45"));
-    assert_eq!(
-        get(&sim, "v2:directories/-/groups").await.status,
-        StatusCode::OK
-    );
-    tokio::time::advance(Duration::from_secs(45)).await;
-    assert_eq!(get(&sim, "v2:directories").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -165,10 +87,51 @@ async fn injected_429_says_what_it_was_told() {
             StatusCode::OK
         );
     }
-    let dated = get(&faulty("*=429:retry-after=date+30"), "v2:directories").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dated_retry_after_follows_the_clock() {
+    let sim = faulty("*=429:retry-after=date+30");
+    let dated = get(&sim, "v2:directories").await;
     assert_eq!(
         dated.header("retry-after"),
         Some("Mon, 23 Nov 2026 20:31:45 GMT")
+    );
+    tokio::time::advance(Duration::from_mins(1)).await;
+    let later = get(&sim, "v2:directories").await;
+    assert_eq!(
+        later.header("retry-after"),
+        Some("Mon, 23 Nov 2026 20:32:45 GMT")
+    );
+}
+
+#[tokio::test]
+async fn server_errors_take_the_family_form() {
+    for status in [500_u16, 502, 503, 504] {
+        let answer = get(&faulty(&format!("*={status}")), "v2:directories").await;
+        assert_eq!(answer.status.as_u16(), status);
+        assert!(answer.code().ends_with("500-1"));
+        let workspaces = post(&faulty(&format!("*={status}")), "v2:workspaces", &json!({})).await;
+        assert!(workspaces.json().get("errors").is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_web_page_takes_the_place_of_an_answer() {
+    let answer = get(&faulty("v2/groups=html:200"), "v2:directories/-/groups").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(
+        answer
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    assert!(answer.text().starts_with("<!DOCTYPE html>"));
+    assert_eq!(
+        get(&faulty("v2/groups=html"), "v2:directories/-/groups")
+            .await
+            .status,
+        StatusCode::BAD_GATEWAY
     );
 }
 
@@ -177,10 +140,149 @@ async fn broken_connections_are_marked_and_bodies_fail() {
     let reset = get(&faulty("v2/users=reset"), "v2:directories/-/users").await;
     assert_eq!(reset.fault, Some(TransportFault::ConnectionReset));
     assert_eq!(reset.bytes, None);
-    let cut = get(&faulty("v2/users=truncate:10"), "v2:directories/-/users").await;
+    for rule in [
+        "v2/users=truncate:10",
+        "v2/users=truncate",
+        "v2/users=truncate:0",
+    ] {
+        let cut = get(&faulty(rule), "v2:directories/-/users").await;
+        assert_eq!(
+            (cut.status, cut.fault),
+            (StatusCode::OK, Some(TransportFault::Truncated))
+        );
+        assert_eq!(cut.bytes, None);
+    }
+}
+
+#[tokio::test]
+async fn invalid_json_is_complete_but_not_json() {
+    let answer = get(&faulty("v2/users=invalid-json"), "v2:directories/-/users").await;
+    assert_eq!(answer.fault, None);
+    assert!(serde_json::from_slice::<Value>(answer.bytes.as_ref().unwrap()).is_err());
+}
+
+#[tokio::test]
+async fn a_repeated_cursor_never_ends() {
+    for (rule, list) in [
+        (
+            "GET v2/users=repeat-cursor",
+            List::get("v2:directories/-/users"),
+        ),
+        (
+            "POST v2/workspaces=repeat-cursor",
+            List::post("v2:workspaces"),
+        ),
+        ("v1/events=repeat-cursor", List::get("v1:events")),
+    ] {
+        let sim = faulty(rule);
+        let first = list.page(&sim, Some(2), None, &json!({})).await.json();
+        let cursor = next(&first).unwrap();
+        let second = list
+            .page(&sim, None, Some(&cursor), &json!({}))
+            .await
+            .json();
+        assert_ne!(first["data"], second["data"]);
+        assert_eq!(next(&second), Some(cursor));
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_can_expire_early() {
+    let sim = faulty("v2/users=expire-cursor");
+    let list = List::get("v2:directories/-/users");
+    let first = list.page(&sim, Some(2), None, &json!({})).await.json();
+    let second = list
+        .page(&sim, None, next(&first).as_deref(), &json!({}))
+        .await;
     assert_eq!(
-        (cut.status, cut.fault),
-        (StatusCode::OK, Some(TransportFault::Truncated))
+        (second.status, second.code().as_str()),
+        (StatusCode::BAD_REQUEST, "ADMIN-400-1")
     );
-    assert_eq!(cut.bytes, None);
+    let sim = faulty("v2/workspaces=expire-cursor");
+    let list = List::post("v2:workspaces");
+    let first = list.page(&sim, Some(2), None, &json!({})).await.json();
+    let second = list
+        .page(&sim, None, next(&first).as_deref(), &json!({}))
+        .await;
+    assert_eq!(second.json()["code"], "ADMIN-400-1");
+}
+
+#[tokio::test]
+async fn large_page_sizes_can_be_refused() {
+    for (rule, list) in [
+        ("*=page-size:50", List::get("v2:directories/-/users")),
+        (
+            "*=page-size:50",
+            List::post("v2:directories/-/users/search"),
+        ),
+        (
+            "*=page-size:50",
+            List {
+                size: "pageSize",
+                ..List::get("api-access/v1:api-tokens")
+            },
+        ),
+    ] {
+        let sim = faulty(rule);
+        let refused = list.page(&sim, Some(51), None, &json!({})).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (StatusCode::BAD_REQUEST, "ADMIN-UAM-400-1")
+        );
+        assert_eq!(
+            list.page(&sim, Some(50), None, &json!({})).await.status,
+            StatusCode::OK
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_delay_and_drip_take_simulated_time() {
+    let timed = async |sim: &Simulator| {
+        let start = tokio::time::Instant::now();
+        assert!(get(sim, "v2:directories").await.bytes.is_some());
+        start.elapsed()
+    };
+    let sim = Simulator::new(Config {
+        latency: Duration::from_millis(40),
+        faults: vec!["*#2=delay:2s".parse().unwrap()],
+        ..config(20, 2)
+    })
+    .unwrap();
+    assert_eq!(timed(&sim).await, Duration::from_millis(40));
+    assert_eq!(timed(&sim).await, Duration::from_millis(2040));
+    let plain = simulator(20, 2);
+    let bytes = get(&plain, "v2:directories").await.bytes.unwrap().len();
+    let dripping = Simulator::new(Config {
+        faults: vec!["*=drip:10/100ms".parse().unwrap()],
+        ..config(20, 2)
+    })
+    .unwrap();
+    let pauses = u32::try_from(bytes.div_ceil(10) - 1).unwrap();
+    assert_eq!(timed(&dripping).await, Duration::from_millis(100) * pauses);
+}
+
+#[tokio::test]
+async fn rules_can_be_replaced_while_running() {
+    let sim = faulty("*=500");
+    assert_eq!(get(&sim, "v2:directories").await.status.as_u16(), 500);
+    sim.set_faults(Vec::new());
+    assert_eq!(get(&sim, "v2:directories").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn chances_fall_alike_in_every_run() {
+    let run = async || {
+        let sim = faulty("*#30%=503");
+        let mut failed = Vec::new();
+        for n in 0..50 {
+            if get(&sim, "v2:directories").await.status != StatusCode::OK {
+                failed.push(n);
+            }
+        }
+        failed
+    };
+    let failed = run().await;
+    assert!((5..30).contains(&failed.len()), "{failed:?}");
+    assert_eq!(failed, run().await);
 }

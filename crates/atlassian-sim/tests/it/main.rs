@@ -6,6 +6,15 @@
 )]
 
 mod ask;
+mod binary;
+mod changes;
 mod contents;
+mod cursors;
 mod failures;
+mod filters;
+mod generations;
+mod keys;
 mod paging;
+mod quotas;
+mod singles;
+mod socket;

@@ -1,0 +1,153 @@
+//! The program: its line, its errors, its end.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_atlassian-sim"));
+    command
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn ends(args: &[&str]) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = program(args).output().unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    for (args, code, words) in [
+        (
+            &["--users", "0", "--port", "0"][..],
+            1,
+            "`users` is 0, but must be between 1 and 2000000",
+        ),
+        (&["--users", "many"], 2, "--users"),
+        (&["--rate-limit", "fast"], 2, "rate limit `fast`"),
+        (&["--latency", "40"], 2, "for example `40ms`"),
+        (
+            &["--fault", "v2/nothing=500"],
+            2,
+            "there is no endpoint `v2/nothing`",
+        ),
+        (
+            &["--budget", "GET v1/nothing=3"],
+            2,
+            "budget `GET v1/nothing=3`",
+        ),
+        (
+            &["--fault", "v2/users=explode"],
+            2,
+            "there is no action `explode`",
+        ),
+    ] {
+        let (status, stdout, stderr) = ends(args);
+        assert_eq!(status, Some(code), "{args:?}: {stderr}");
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(words),
+            "{args:?}: {stderr}"
+        );
+        assert_eq!(stdout, "");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_with_a_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (status, _, stderr) = ends(&["--users", "5", "--port", &port]);
+    assert_eq!(status, Some(1));
+    assert!(
+        stderr.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}\n")),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("hint: pass --port 0 to take any free port\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn help_explains_the_fault_rules() {
+    let (status, stdout, _) = ends(&["--help"]);
+    assert_eq!(status, Some(0));
+    assert!(stdout.contains(atlassian_sim::FAULT_GRAMMAR));
+}
+
+// Interrupting a process needs a signal, which only Unix has.
+#[cfg(unix)]
+#[test]
+fn it_prints_the_sync_command_and_ends_with_ctrl_c() {
+    let args = [
+        "--users",
+        "20",
+        "--groups",
+        "3",
+        "--seed",
+        "7",
+        "--port",
+        "0",
+        "--latency",
+        "1ms",
+        "--rate-limit",
+        "100/s",
+    ];
+    let mut child = program(&args).spawn().unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [
+        program,
+        "--access-token",
+        token,
+        "--organization-id",
+        organization,
+        "--base-url",
+        url,
+    ] = words[..]
+    else {
+        panic!("{line}");
+    };
+    assert_eq!(program, "baton-atlassian");
+    let spec = atlassian_sim::OrganizationSpec {
+        users: 20,
+        groups: 3,
+        seed: 7,
+        ..atlassian_sim::OrganizationSpec::default()
+    };
+    let same = atlassian_sim::Simulator::new(atlassian_sim::Config {
+        organization: spec,
+        ..atlassian_sim::Config::default()
+    })
+    .unwrap();
+    assert_eq!(
+        (token, organization),
+        (same.access_token(), same.organization_id())
+    );
+    let address = url
+        .strip_prefix("http://")
+        .and_then(|u| u.strip_suffix("/admin"))
+        .unwrap();
+    assert!(std::net::TcpStream::connect(address).is_ok());
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    stdout.read_line(&mut rest).unwrap();
+    assert_eq!(rest, "", "one line only");
+}

@@ -1,0 +1,498 @@
+//! The command line. One definition per flag; the rules between flags and the
+//! first words of errors are those of the Go tool, since scripts match them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+use crate::error::CliError;
+
+const PROGRAM: &str = "baton";
+
+/// How rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Console,
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    ResourceTypes,
+    Resources { type_id: Option<String> },
+    Entitlements { type_id: Option<String> },
+    Grants(GrantFilter),
+    Principals(GrantFilter),
+    Access { type_id: String, id: String },
+    Syncs,
+    Stats,
+}
+
+/// Which grants a command looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GrantFilter {
+    All,
+    Resource { type_id: String, id: String },
+    Type(String),
+    Entitlement(String),
+}
+
+/// A command line that was understood.
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    pub action: Action,
+    pub file: PathBuf,
+    pub output: Output,
+    pub sync_id: Option<String>,
+    /// Things that were ignored, to be said on stderr.
+    pub notices: Vec<String>,
+}
+
+/// The outcome of parsing.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// Help, the version or a completion script.
+    Print(String),
+    Command(Box<Invocation>),
+}
+
+/// Understands a command line.
+pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, CliError> {
+    let mut command = command();
+    let matches = match command.try_get_matches_from_mut(args) {
+        Ok(matches) => matches,
+        Err(error) => return explain(&error),
+    };
+    let Some((name, sub)) = matches.subcommand() else {
+        return Ok(Parsed::Print(command.render_help().to_string()));
+    };
+    if name == "completion" {
+        return Ok(match sub.get_one::<Shell>("shell") {
+            Some(shell) => Parsed::Print(completion(&mut command, *shell)),
+            None => Parsed::Print(sub_help(&mut command, name)),
+        });
+    }
+    let mut notices = Vec::new();
+    if let Some(extra) = sub.get_many::<String>("extra") {
+        notices.extend(extra.map(|word| format!("ignored argument `{word}`")));
+    }
+    let action = action(name, sub)?;
+    Ok(Parsed::Command(Box::new(Invocation {
+        action,
+        file: sub
+            .get_one::<PathBuf>("file")
+            .cloned()
+            .unwrap_or_else(|| PathBuf::from("sync.c1z")),
+        output: output(sub, &mut notices),
+        sync_id: text(sub, "sync-id").filter(|id| !id.is_empty()),
+        notices,
+    })))
+}
+
+fn output(sub: &ArgMatches, notices: &mut Vec<String>) -> Output {
+    match sub.get_one::<String>("output-format").map(String::as_str) {
+        Some("json") => Output::Json,
+        None | Some("console") => Output::Console,
+        Some(other) => {
+            notices.push(format!(
+                "unknown output format `{other}`: using `console` (known: console, json)"
+            ));
+            Output::Console
+        }
+    }
+}
+
+fn action(name: &str, sub: &ArgMatches) -> Result<Action, CliError> {
+    Ok(match name {
+        "resource-types" => Action::ResourceTypes,
+        "resources" => Action::Resources {
+            type_id: text(sub, "resource-type").filter(|id| !id.is_empty()),
+        },
+        "entitlements" => Action::Entitlements {
+            type_id: text(sub, "resource-type").filter(|id| !id.is_empty()),
+        },
+        "grants" => Action::Grants(grants_filter(sub)?),
+        "principals" => Action::Principals(principals_filter(sub)?),
+        "access" => {
+            together(sub)?;
+            let (type_id, id) = resource(sub)?;
+            Action::Access { type_id, id }
+        }
+        "syncs" => Action::Syncs,
+        _ => Action::Stats,
+    })
+}
+
+fn text(sub: &ArgMatches, name: &str) -> Option<String> {
+    sub.try_get_one::<String>(name).ok().flatten().cloned()
+}
+
+/// `-r` wins over `-t`, which wins over `-e`.
+fn grants_filter(sub: &ArgMatches) -> Result<GrantFilter, CliError> {
+    exclusive(sub)?;
+    if text(sub, "resource").is_some() {
+        let (type_id, id) = resource(sub)?;
+        return Ok(GrantFilter::Resource { type_id, id });
+    }
+    if let Some(type_id) = text(sub, "resource-type") {
+        if type_id.is_empty() {
+            return Err(CliError::usage("--resource-type is required"));
+        }
+        return Ok(GrantFilter::Type(type_id));
+    }
+    match text(sub, "entitlement") {
+        None => Ok(GrantFilter::All),
+        // The flag is called --entitlement; the words are what scripts know.
+        Some(id) if id.is_empty() => Err(CliError::Usage {
+            message: "--entitlement-id is required".to_owned(),
+            hint: Some("give --entitlement a value, or leave it out".to_owned()),
+        }),
+        Some(id) => Ok(GrantFilter::Entitlement(id)),
+    }
+}
+
+fn principals_filter(sub: &ArgMatches) -> Result<GrantFilter, CliError> {
+    together(sub)?;
+    exclusive(sub)?;
+    if text(sub, "resource").is_some() {
+        let (type_id, id) = resource(sub)?;
+        return Ok(GrantFilter::Resource { type_id, id });
+    }
+    // Here, other than with `grants`, an empty value is an id that nobody has.
+    Ok(text(sub, "entitlement").map_or(GrantFilter::All, GrantFilter::Entitlement))
+}
+
+fn resource(sub: &ArgMatches) -> Result<(String, String), CliError> {
+    match (text(sub, "resource-type"), text(sub, "resource")) {
+        (Some(type_id), Some(id)) if !type_id.is_empty() && !id.is_empty() => Ok((type_id, id)),
+        _ => Err(CliError::usage(
+            "--resource-type and --resource are required",
+        )),
+    }
+}
+
+fn together(sub: &ArgMatches) -> Result<(), CliError> {
+    let missing = match (text(sub, "resource-type"), text(sub, "resource")) {
+        (Some(_), None) => "resource",
+        (None, Some(_)) => "resource-type",
+        _ => return Ok(()),
+    };
+    Err(CliError::usage(format!(
+        "if any flags in the group [resource-type resource] are set they must all be set; missing [{missing}]"
+    )))
+}
+
+fn exclusive(sub: &ArgMatches) -> Result<(), CliError> {
+    if text(sub, "resource").is_some() && text(sub, "entitlement").is_some() {
+        return Err(CliError::usage(
+            "if any flags in the group [resource entitlement] are set none of the others can be; [entitlement resource] were all set",
+        ));
+    }
+    Ok(())
+}
+
+/// The whole command tree.
+pub(crate) fn command() -> Command {
+    Command::new(PROGRAM)
+        .about("Explore who has access to what: reads the sync files (.c1z) that connectors write")
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
+        .disable_help_subcommand(false)
+        .arg(
+            Arg::new("version")
+                .short('v')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("print the version"),
+        )
+        .arg(
+            Arg::new("file")
+                .short('f')
+                .long("file")
+                .global(true)
+                .value_name("path")
+                .default_value("sync.c1z")
+                .value_parser(value_parser!(PathBuf))
+                .help("the sync file to read"),
+        )
+        .arg(
+            Arg::new("output-format")
+                .short('o')
+                .long("output-format")
+                .global(true)
+                .value_name("format")
+                .default_value("console")
+                .help("how to show the result: console or json"),
+        )
+        .subcommand(leaf("resource-types", "list resource types").arg(sync_id()))
+        .subcommand(
+            leaf("resources", "list resources")
+                .arg(resource_type("only resources of this type"))
+                .arg(sync_id()),
+        )
+        .subcommand(
+            leaf("entitlements", "list entitlements")
+                .arg(resource_type("only entitlements of resources of this type"))
+                .arg(sync_id()),
+        )
+        .subcommand(
+            leaf("grants", "list grants")
+                .arg(resource_type("only grants on resources of this type"))
+                .arg(resource_flag(
+                    "only grants on this resource (with --resource-type)",
+                ))
+                .arg(entitlement("only grants of this entitlement"))
+                .arg(sync_id()),
+        )
+        .subcommand(
+            leaf("principals", "list who holds grants")
+                .arg(resource_type("the type of --resource"))
+                .arg(resource_flag("only holders of grants on this resource"))
+                .arg(entitlement("only holders of this entitlement"))
+                .arg(sync_id()),
+        )
+        .subcommand(
+            leaf("access", "show what one principal can access")
+                .arg(resource_type("the principal's type"))
+                .arg(resource_flag("the principal's id")),
+        )
+        .subcommand(leaf("syncs", "list the syncs in the file"))
+        .subcommand(leaf("stats", "count what the newest finished sync holds"))
+        .subcommand(
+            Command::new("completion")
+                .about("print a completion script for a shell")
+                .arg(Arg::new("shell").value_parser(value_parser!(Shell))),
+        )
+}
+
+fn leaf(name: &'static str, about: &'static str) -> Command {
+    // Further words are accepted, as always, but not silently.
+    Command::new(name).about(about).arg(
+        Arg::new("extra")
+            .num_args(0..)
+            .hide(true)
+            .value_parser(NonEmptyStringValueParser::new()),
+    )
+}
+
+fn sync_id() -> Arg {
+    Arg::new("sync-id")
+        .long("sync-id")
+        .value_name("id")
+        .help("look at this sync (default: the newest finished one)")
+}
+
+fn resource_type(help: &'static str) -> Arg {
+    Arg::new("resource-type")
+        .short('t')
+        .long("resource-type")
+        .value_name("type")
+        .help(help)
+}
+
+fn resource_flag(help: &'static str) -> Arg {
+    Arg::new("resource")
+        .short('r')
+        .long("resource")
+        .value_name("id")
+        .help(help)
+}
+
+fn entitlement(help: &'static str) -> Arg {
+    Arg::new("entitlement")
+        .short('e')
+        .long("entitlement")
+        .value_name("id")
+        .help(help)
+}
+
+fn completion(command: &mut Command, shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, PROGRAM, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn sub_help(command: &mut Command, name: &str) -> String {
+    command
+        .find_subcommand_mut(name)
+        .map(|sub| sub.render_help().to_string())
+        .unwrap_or_default()
+}
+
+/// A refused command line in the words that scripts know.
+fn explain(error: &clap::Error) -> Result<Parsed, CliError> {
+    let named = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.clone()),
+        _ => None,
+    };
+    let message = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Ok(Parsed::Print(error.to_string()));
+        }
+        ErrorKind::DisplayVersion => {
+            return Ok(Parsed::Print(format!(
+                "{PROGRAM} version {}\n",
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+        ErrorKind::UnknownArgument => {
+            unknown_flag(&named(ContextKind::InvalidArg).unwrap_or_default())
+        }
+        ErrorKind::InvalidSubcommand => format!(
+            "unknown command \"{}\" for \"{PROGRAM}\"",
+            named(ContextKind::InvalidSubcommand).unwrap_or_default()
+        ),
+        ErrorKind::InvalidValue
+            if named(ContextKind::InvalidValue).is_none_or(|v| v.is_empty()) =>
+        {
+            let flag = named(ContextKind::InvalidArg).unwrap_or_default();
+            format!("flag needs an argument: {}", flag_name(&flag))
+        }
+        _ => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned(),
+    };
+    let similar = error
+        .get(ContextKind::SuggestedSubcommand)
+        .or_else(|| error.get(ContextKind::SuggestedArg));
+    let hint = match similar {
+        Some(ContextValue::Strings(words)) if !words.is_empty() => {
+            format!("did you mean `{}`?", words.join("` or `"))
+        }
+        Some(ContextValue::String(word)) => format!("did you mean `{word}`?"),
+        _ => format!("`{PROGRAM} --help` lists commands and flags"),
+    };
+    Err(CliError::Usage {
+        message,
+        hint: Some(hint),
+    })
+}
+
+/// `--file <path>` as `--file`.
+fn flag_name(shown: &str) -> &str {
+    shown.split([' ', '=']).next().unwrap_or(shown)
+}
+
+fn unknown_flag(word: &str) -> String {
+    let name = flag_name(word);
+    match name.strip_prefix('-') {
+        Some(letters) if !letters.starts_with('-') => {
+            let letter = letters.chars().next().unwrap_or('-');
+            format!("unknown shorthand flag: '{letter}' in {name}")
+        }
+        _ => format!("unknown flag: {name}"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn refused(words: &[&str]) -> String {
+        let args: Vec<OsString> = std::iter::once("baton")
+            .chain(words.iter().copied())
+            .map(Into::into)
+            .collect();
+        match parse(&args) {
+            Err(error) => error.to_string(),
+            Ok(parsed) => panic!("{parsed:?}"),
+        }
+    }
+
+    fn accepted(words: &[&str]) -> Invocation {
+        let args: Vec<OsString> = std::iter::once("baton")
+            .chain(words.iter().copied())
+            .map(Into::into)
+            .collect();
+        match parse(&args).unwrap() {
+            Parsed::Command(invocation) => *invocation,
+            Parsed::Print(text) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn refusals_begin_with_the_words_of_the_go_tool() {
+        for (words, text) in [
+            (&["nope"][..], "unknown command \"nope\" for \"baton\""),
+            (&["resources", "--nope"], "unknown flag: --nope"),
+            (&["resources", "--nope=1"], "unknown flag: --nope"),
+            (&["resources", "-z"], "unknown shorthand flag: 'z' in -z"),
+            (&["resources", "--file"], "flag needs an argument: --file"),
+            (
+                &["access", "-t", "user", "-r", "x", "--sync-id", "y"],
+                "unknown flag: --sync-id",
+            ),
+            (&["access"], "--resource-type and --resource are required"),
+            (
+                &["grants", "-r", "x"],
+                "--resource-type and --resource are required",
+            ),
+            (&["grants", "-t", ""], "--resource-type is required"),
+            (&["grants", "-e", ""], "--entitlement-id is required"),
+        ] {
+            assert_eq!(refused(words), text, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        assert_eq!(
+            accepted(&["-f", "a.c1z", "syncs"]).file,
+            PathBuf::from("a.c1z")
+        );
+        assert_eq!(
+            accepted(&["syncs", "-f", "a.c1z"]).file,
+            PathBuf::from("a.c1z")
+        );
+        assert_eq!(accepted(&["syncs", "-ojson"]).output, Output::Json);
+    }
+
+    #[test]
+    fn further_words_and_unknown_formats_are_said_to_be_ignored() {
+        let invocation = accepted(&["resources", "x", "-o", "yaml"]);
+        assert_eq!(invocation.output, Output::Console);
+        assert_eq!(invocation.notices.len(), 2);
+    }
+
+    #[test]
+    fn the_narrowest_filter_wins() {
+        let filter = |words: &[&str]| match accepted(words).action {
+            Action::Grants(filter) => filter,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(filter(&["grants"]), GrantFilter::All);
+        assert_eq!(
+            filter(&["grants", "-t", "group", "-r", "g1"]),
+            GrantFilter::Resource {
+                type_id: "group".into(),
+                id: "g1".into()
+            }
+        );
+        assert_eq!(
+            filter(&["grants", "-t", "group", "-e", "x"]),
+            GrantFilter::Type("group".into())
+        );
+        assert_eq!(
+            filter(&["grants", "-e", "x"]),
+            GrantFilter::Entitlement("x".into())
+        );
+    }
+
+    #[test]
+    fn an_empty_entitlement_has_no_principals() {
+        assert_eq!(
+            accepted(&["principals", "-e", ""]).action,
+            Action::Principals(GrantFilter::Entitlement(String::new()))
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! `access`: what one principal can access, from the stored grants alone.
+//! Memory grows with that principal's grants, not with the file.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use baton_c1z::{Filter, Table as Rows};
+
+use super::Listing;
+use super::lists::each;
+use crate::args::Output;
+use crate::error::CliError;
+use crate::json::{Fields, ListWriter};
+use crate::lookups::{Found, name_of};
+
+const ENTITLEMENT_SLUG: u32 = 8;
+
+/// A resource and what the principal holds on it, in grant order.
+struct Group {
+    resource: Rc<Found>,
+    resource_type: Rc<Found>,
+    entitlements: Vec<Rc<Found>>,
+}
+
+pub(super) fn access(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
+    let principal = listing.lookups.resource(type_id, id)?;
+    let groups = groups(listing, type_id, id)?;
+    match listing.output {
+        Output::Json => json(listing, &principal, &groups),
+        Output::Console => tree(listing, type_id, &principal, &groups),
+    }
+}
+
+/// Groups in the order of their first grant.
+fn groups(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, CliError> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<(String, String), usize> = HashMap::new();
+    let filter = Filter {
+        principal: Some((type_id, id)),
+        ..Filter::default()
+    };
+    let lookups = &mut listing.lookups;
+    each(listing.snapshot, Rows::Grants, &filter, |row| {
+        let entitlement = lookups.entitlement(row.entitlement_id)?;
+        let key = (row.resource_type_id.to_owned(), row.resource_id.to_owned());
+        let place = match places.get(&key) {
+            Some(place) => *place,
+            None => {
+                groups.push(Group {
+                    resource: lookups.resource(row.resource_type_id, row.resource_id)?,
+                    resource_type: lookups.resource_type(row.resource_type_id)?,
+                    entitlements: Vec::new(),
+                });
+                places.insert(key, groups.len() - 1);
+                groups.len() - 1
+            }
+        };
+        if let Some(group) = groups.get_mut(place) {
+            group.entitlements.push(entitlement);
+        }
+        Ok(())
+    })?;
+    Ok(groups)
+}
+
+fn json(listing: &mut Listing<'_>, principal: &Found, groups: &[Group]) -> Result<(), CliError> {
+    let mut text = Vec::new();
+    let mut fields = Fields::open(&mut text);
+    fields.json("principal", &principal.json);
+    if !groups.is_empty() {
+        let mut inner = Vec::new();
+        let mut list = ListWriter::new(&mut inner, "access");
+        for group in groups {
+            list.item(|item| {
+                item.json("resource", &group.resource.json);
+                item.json("resourceType", &group.resource_type.json);
+                let parts: Vec<&[u8]> = group
+                    .entitlements
+                    .iter()
+                    .map(|e| e.json.as_slice())
+                    .collect();
+                item.json(
+                    "entitlements",
+                    &[b"[", parts.join(&b',').as_slice(), b"]"].concat(),
+                );
+                Ok(())
+            })?;
+        }
+        list.finish()?;
+        // The list writer makes an object of its own: only its value is wanted.
+        let value = inner
+            .strip_prefix(b"{\"access\":")
+            .and_then(|rest| rest.strip_suffix(b"}"))
+            .unwrap_or(b"[]");
+        fields.json("access", value);
+    }
+    fields.close();
+    Ok(listing.out.write_all(&text)?)
+}
+
+fn tree(
+    listing: &mut Listing<'_>,
+    type_id: &str,
+    principal: &Found,
+    groups: &[Group],
+) -> Result<(), CliError> {
+    let out = &mut *listing.out;
+    let (dim, plain) = if listing.colour {
+        ("\x1b[90m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
+    let root = if groups.is_empty() {
+        "└──"
+    } else {
+        "└─┬"
+    };
+    writeln!(
+        out,
+        "{dim}{root}{plain}Effective Access for {} ({type_id})",
+        principal.name
+    )?;
+    for (index, group) in groups.iter().enumerate() {
+        let last_group = index + 1 == groups.len();
+        let corner = if last_group { "└─┬" } else { "├─┬" };
+        writeln!(
+            out,
+            "{dim}  {corner}{plain}{} ({})",
+            group.resource.name, group.resource_type.name
+        )?;
+        let stem = if last_group { "    " } else { "  │ " };
+        for (place, entitlement) in group.entitlements.iter().enumerate() {
+            let corner = if place + 1 == group.entitlements.len() {
+                "└──"
+            } else {
+                "├──"
+            };
+            let slug = name_of(&entitlement.data, ENTITLEMENT_SLUG, &entitlement.name)?;
+            // A stand-in has no slug: its name says what is missing.
+            let label = if slug.is_empty() {
+                &entitlement.name
+            } else {
+                slug
+            };
+            writeln!(out, "{dim}{stem}{corner}{plain}{label}")?;
+        }
+    }
+    Ok(out.write_all(b"\n")?)
+}

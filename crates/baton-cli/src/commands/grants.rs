@@ -1,0 +1,118 @@
+//! `grants` and `principals`.
+
+use std::collections::{HashMap, HashSet};
+
+use baton_c1z::{Row, Table as Rows};
+
+use super::lists::{RESOURCE_COLUMNS, each, named, resource_cells, resource_context, show};
+use super::{Listing, grant_rows};
+use crate::args::{GrantFilter, Output};
+use crate::error::CliError;
+use crate::json::ListWriter;
+use crate::table::Table;
+
+pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
+    let shape = listing.shapes.grant;
+    show(
+        listing,
+        (Rows::Grants, &grant_rows(filter)),
+        &[
+            "ID",
+            "Resource Type",
+            "Resource",
+            "Entitlement",
+            "Principal",
+        ],
+        "grants",
+        |row, lookups| {
+            Ok(Some([
+                row.id.to_owned(),
+                lookups.resource_type(row.resource_type_id)?.name.clone(),
+                lookups
+                    .resource(row.resource_type_id, row.resource_id)?
+                    .name
+                    .clone(),
+                lookups.entitlement(row.entitlement_id)?.name.clone(),
+                lookups
+                    .resource(row.principal_type_id, row.principal_id)?
+                    .name
+                    .clone(),
+            ]))
+        },
+        |row, lookups, item| {
+            item.message("grant", shape, row.data, || named("grant", row.id))?;
+            let entitlement = lookups.entitlement(row.entitlement_id)?;
+            item.json("entitlement", &entitlement.json);
+            let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
+            item.json("resource", &resource.json);
+            let resource_type = lookups.resource_type(row.resource_type_id)?;
+            item.json("resourceType", &resource_type.json);
+            let principal = lookups.resource(row.principal_type_id, row.principal_id)?;
+            item.json("principal", &principal.json);
+            Ok(())
+        },
+        |_| true,
+    )
+}
+
+/// Principals seen so far. Grows with principals, not with grants.
+#[derive(Default)]
+struct Seen(HashMap<String, HashSet<Box<str>>>);
+
+impl Seen {
+    /// True the first time.
+    fn first(&mut self, row: &Row<'_>) -> bool {
+        if !self.0.contains_key(row.principal_type_id) {
+            self.0
+                .insert(row.principal_type_id.to_owned(), HashSet::new());
+        }
+        self.0.get_mut(row.principal_type_id).is_some_and(|ids| {
+            !ids.contains(row.principal_id) && ids.insert(row.principal_id.into())
+        })
+    }
+}
+
+/// Each holder once, in the order of first appearance among the grants.
+pub(super) fn principals(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
+    let rows = grant_rows(filter);
+    let lookups = &mut listing.lookups;
+    if listing.output == Output::Json {
+        let mut list = ListWriter::new(listing.out, "resources");
+        let mut seen = Seen::default();
+        each(listing.snapshot, Rows::Grants, &rows, |row| {
+            if !seen.first(row) {
+                return Ok(());
+            }
+            let found = lookups.resource(row.principal_type_id, row.principal_id)?;
+            list.item(|item| {
+                item.json("resource", &found.json);
+                let parent = found.parent.as_ref().map(|(t, i)| (t.as_str(), i.as_str()));
+                resource_context(lookups, item, row.principal_type_id, parent)
+            })
+        })?;
+        return Ok(list.finish()?);
+    }
+    let mut lines = |visit: &mut dyn FnMut([String; 4]) -> Result<(), CliError>| {
+        let mut seen = Seen::default();
+        each(listing.snapshot, Rows::Grants, &rows, |row| {
+            if !seen.first(row) {
+                return Ok(());
+            }
+            let found = lookups.resource(row.principal_type_id, row.principal_id)?;
+            let parent = found.parent.as_ref().map(|(t, i)| (t.as_str(), i.as_str()));
+            let id = (row.principal_type_id, row.principal_id);
+            visit(resource_cells(lookups, id, found.name.clone(), parent)?)
+        })?;
+        lookups.silent();
+        Ok::<(), CliError>(())
+    };
+    let mut table = Table::new(&RESOURCE_COLUMNS, listing.colour);
+    lines(&mut |line| {
+        table.measure(&line);
+        Ok(())
+    })?;
+    table.header(listing.out)?;
+    let out = &mut *listing.out;
+    lines(&mut |line| Ok(table.row(out, &line)?))?;
+    Ok(Table::end(listing.out)?)
+}

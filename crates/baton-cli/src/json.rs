@@ -1,0 +1,169 @@
+//! JSON output: one object that holds one list, written as it is read. Rows
+//! go from stored bytes to text without a message in between.
+
+use std::io::{self, Write};
+
+use baton_proto::json::{self, MessageId, Options, Registry, UnknownAny};
+
+use crate::error::CliError;
+
+/// The message types that commands show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shapes {
+    pub resource_type: MessageId,
+    pub resource: MessageId,
+    pub entitlement: MessageId,
+    pub grant: MessageId,
+}
+
+impl Shapes {
+    pub fn new() -> Result<Self, CliError> {
+        Ok(Self {
+            resource_type: shape("c1.connector.v2.ResourceType")?,
+            resource: shape("c1.connector.v2.Resource")?,
+            entitlement: shape("c1.connector.v2.Entitlement")?,
+            grant: shape("c1.connector.v2.Grant")?,
+        })
+    }
+}
+
+fn shape(name: &str) -> Result<MessageId, CliError> {
+    Registry::get().message(name).ok_or_else(|| CliError::Row {
+        what: format!("the message type {name} is not compiled in"),
+    })
+}
+
+/// Appends a stored message as JSON. Annotations of unknown types are left
+/// out, as the Go tool does before it prints.
+pub(crate) fn append(
+    out: &mut Vec<u8>,
+    shape: MessageId,
+    wire: &[u8],
+    what: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    json::write(out, shape, wire, &options()).map_err(|source| CliError::Render {
+        what: what(),
+        source,
+    })
+}
+
+/// A message built here, as JSON.
+pub(crate) fn whole<M>(message: &M, what: &str) -> Result<String, CliError>
+where
+    M: prost::Message + prost::Name,
+{
+    json::to_string(message, &options()).map_err(|source| CliError::Render {
+        what: what.to_owned(),
+        source,
+    })
+}
+
+fn options() -> Options {
+    Options {
+        unknown_any: UnknownAny::Drop,
+        ..Options::default()
+    }
+}
+
+/// Writes `{"<key>":[…]}` item by item, or `{}` when there is none.
+pub(crate) struct ListWriter<'o> {
+    out: &'o mut dyn Write,
+    key: &'static str,
+    items: u64,
+    /// The item being built; reused from item to item.
+    item: Vec<u8>,
+}
+
+impl<'o> ListWriter<'o> {
+    pub fn new(out: &'o mut dyn Write, key: &'static str) -> Self {
+        Self {
+            out,
+            key,
+            items: 0,
+            item: Vec::with_capacity(4096),
+        }
+    }
+
+    /// Writes one item: the object that `fill` describes field by field.
+    pub fn item(
+        &mut self,
+        fill: impl FnOnce(&mut Fields<'_>) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        self.item.clear();
+        let mut fields = Fields::open(&mut self.item);
+        fill(&mut fields)?;
+        fields.close();
+        self.begin_item()?;
+        Ok(self.out.write_all(&self.item)?)
+    }
+
+    /// Writes one item whose JSON is at hand.
+    pub fn whole(&mut self, json: &[u8]) -> Result<(), CliError> {
+        self.begin_item()?;
+        Ok(self.out.write_all(json)?)
+    }
+
+    fn begin_item(&mut self) -> io::Result<()> {
+        self.items += 1;
+        if self.items == 1 {
+            write!(self.out, "{{\"{}\":[", self.key)
+        } else {
+            self.out.write_all(b",")
+        }
+    }
+
+    /// Closes the object. There is no newline at the end.
+    pub fn finish(self) -> io::Result<()> {
+        self.out
+            .write_all(if self.items == 0 { b"{}" } else { b"]}" })
+    }
+}
+
+/// The fields of one object.
+pub(crate) struct Fields<'b> {
+    buffer: &'b mut Vec<u8>,
+    first: bool,
+}
+
+impl<'b> Fields<'b> {
+    pub fn open(buffer: &'b mut Vec<u8>) -> Self {
+        buffer.push(b'{');
+        Self {
+            buffer,
+            first: true,
+        }
+    }
+
+    pub fn close(self) {
+        self.buffer.push(b'}');
+    }
+
+    /// A field whose JSON is at hand.
+    pub fn json(&mut self, key: &str, json: &[u8]) {
+        self.key(key);
+        self.buffer.extend_from_slice(json);
+    }
+
+    /// A field that holds a stored message.
+    pub fn message(
+        &mut self,
+        key: &str,
+        shape: MessageId,
+        wire: &[u8],
+        what: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        self.key(key);
+        append(self.buffer, shape, wire, what)
+    }
+
+    fn key(&mut self, key: &str) {
+        if !self.first {
+            self.buffer.push(b',');
+        }
+        self.first = false;
+        // Keys are constants of this crate: nothing in them needs escaping.
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(key.as_bytes());
+        self.buffer.extend_from_slice(b"\":");
+    }
+}

@@ -1,0 +1,85 @@
+//! Opening a file and choosing the sync that a command looks at.
+
+use std::path::Path;
+
+use baton_c1z::{C1zFile, Detected, Limits, ReadOptions, Snapshot, View, detect};
+
+use crate::Surroundings;
+use crate::error::CliError;
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// How files are read here.
+pub(crate) fn read_options(surroundings: &Surroundings) -> Result<ReadOptions, CliError> {
+    let defaults = Limits::default();
+    let limits = Limits {
+        max_decoded_bytes: mebibytes(
+            "BATON_DECODER_MAX_DECODED_SIZE_MB",
+            surroundings.max_decoded_mb.as_deref(),
+            defaults.max_decoded_bytes,
+        )?,
+        max_window_bytes: mebibytes(
+            "BATON_DECODER_MAX_MEMORY_MB",
+            surroundings.max_window_mb.as_deref(),
+            defaults.max_window_bytes,
+        )?,
+        ..defaults
+    };
+    Ok(ReadOptions {
+        limits,
+        temp_dir: surroundings.temp_dir.clone(),
+    })
+}
+
+fn mebibytes(name: &str, value: Option<&str>, default: u64) -> Result<u64, CliError> {
+    match value.filter(|text| !text.is_empty()) {
+        None => Ok(default),
+        Some(text) => match text.parse::<u64>() {
+            Ok(number) if number > 0 => Ok(number.saturating_mul(MEBIBYTE)),
+            _ => Err(CliError::usage(format!(
+                "invalid {name} `{text}`: expected a number of MiB above 0"
+            ))),
+        },
+    }
+}
+
+/// Opens a file that must exist and hold something.
+pub(crate) fn open(path: &Path, surroundings: &Surroundings) -> Result<C1zFile, CliError> {
+    must_hold_something(path)?;
+    Ok(C1zFile::open(path, &read_options(surroundings)?)?)
+}
+
+/// A missing or an empty file is an empty store to a writer; to somebody who
+/// wants to look at it, it is a mistake.
+pub(crate) fn must_hold_something(path: &Path) -> Result<(), CliError> {
+    match detect(path)? {
+        Detected::Missing | Detected::Empty => Err(CliError::Usage {
+            message: format!("{} does not exist or is empty", path.display()),
+            hint: Some("name another file with --file, or run a connector to make one".to_owned()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The sync that a command looks at: the one asked for, else the default.
+pub(crate) fn view<'f>(
+    file: &'f C1zFile,
+    path: &Path,
+    sync_id: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<Snapshot<'f>, CliError> {
+    match sync_id {
+        None => Ok(file.view(View::Default {
+            now: surroundings.now,
+        })?),
+        Some(id) => {
+            if !file.sync_runs()?.iter().any(|run| run.id == id) {
+                return Err(CliError::NoSuchSync {
+                    id: id.to_owned(),
+                    file: path.display().to_string(),
+                });
+            }
+            Ok(file.view(View::Sync(id))?)
+        }
+    }
+}

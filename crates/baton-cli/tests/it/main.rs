@@ -1,0 +1,6 @@
+//! The program as a user meets it: command lines in, text and exit status out.
+#![allow(clippy::unwrap_used)]
+
+mod goldens;
+mod program;
+mod refusals;

@@ -123,7 +123,6 @@ impl Session {
             cancel: self.cancel.clone(),
             observer: Arc::clone(&progress) as Arc<dyn baton_sync::Observer>,
         };
-        built.connector.limit_in_flight(in_flight(request.workers));
         let run = (self.engine)(Arc::clone(&built.connector), request, host);
         let report = if self.stderr.is_terminal() {
             self.shown(run, &progress, &built).await?

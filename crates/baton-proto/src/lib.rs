@@ -4,6 +4,36 @@
 //! are re-exported by package. Everything that works on bytes instead of
 //! types ([`wire`], [`encode`], [`json`]) reads tables built from the same
 //! descriptor set. This crate knows nothing else of the project.
+//!
+//! ```
+//! use baton_proto::c1::connector::v2::{ChildResourceType, Resource, ResourceId};
+//! use baton_proto::{any, encode, json};
+//!
+//! # fn main() -> baton_proto::Result<()> {
+//! let mut group = Resource {
+//!     id: Some(ResourceId {
+//!         resource_type: "group".to_owned(),
+//!         resource: "g1".to_owned(),
+//!         ..ResourceId::default()
+//!     }),
+//!     ..Resource::default()
+//! };
+//! any::append(&mut group.annotations, &ChildResourceType { resource_type_id: "group".to_owned() });
+//!
+//! // The bytes that are stored, and their JSON without decoding them again.
+//! let row = encode::to_vec(&group);
+//! let id = json::Registry::get().message_of::<Resource>()?;
+//! let mut text = Vec::new();
+//! json::write(&mut text, id, &row, &json::Options::default())?;
+//! assert_eq!(
+//!     String::from_utf8_lossy(&text),
+//!     r#"{"id":{"resourceType":"group","resource":"g1"},"annotations":[{"@type":"type.googleapis.com/c1.connector.v2.ChildResourceType","resourceTypeId":"group"}]}"#
+//! );
+//! # Ok(())
+//! # }
+//! ```
+
+#![warn(missing_docs)]
 
 pub mod any;
 mod code;

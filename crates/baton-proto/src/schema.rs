@@ -6,6 +6,7 @@
 //! go through checked accessors.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use prost::Message as _;
@@ -33,7 +34,34 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 pub(crate) struct Schema {
     messages: Vec<Message>,
     enums: Vec<Enum>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<String, usize, NameHash>,
+}
+
+/// Hashes names by FNV-1a. The tables hold our own names only, so nobody can
+/// fill them with collisions, and every `Any` of every row is looked up here.
+type NameHash = BuildHasherDefault<Fnv>;
+
+/// The state of FNV-1a over 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// One message type.
@@ -43,7 +71,7 @@ pub(crate) struct Message {
     /// In the order of the declaration, which is the order of JSON keys.
     pub fields: Vec<Field>,
     by_number: Vec<u16>,
-    by_key: HashMap<String, u16>,
+    by_key: HashMap<String, u16, NameHash>,
     pub well_known: Option<WellKnown>,
     /// Whether a map field can be reached through message fields.
     pub reaches_map: bool,
@@ -55,7 +83,7 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub number: u32,
-    /// The JSON key in quotes, colon included.
+    /// A comma, the JSON key in quotes, and a colon.
     pub json_prefix: Vec<u8>,
     pub kind: Kind,
     pub shape: Shape,
@@ -229,7 +257,7 @@ impl Enum {
 struct Names<'a> {
     messages: Vec<(String, &'a DescriptorProto, bool)>,
     enums: Vec<(String, &'a EnumDescriptorProto)>,
-    message_index: HashMap<String, usize>,
+    message_index: HashMap<String, usize, NameHash>,
     enum_index: HashMap<String, usize>,
 }
 
@@ -352,7 +380,7 @@ fn field(source: &FieldDescriptorProto, proto2: bool, names: &Names<'_>) -> Opti
     let scalar = !matches!(kind, Kind::String | Kind::Bytes | Kind::Message(_));
     Some(Field {
         number,
-        json_prefix: format!("\"{}\":", json_name(source)).into_bytes(),
+        json_prefix: format!(",\"{}\":", json_name(source)).into_bytes(),
         kind,
         shape,
         presence: shape == Shape::One

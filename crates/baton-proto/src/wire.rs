@@ -103,6 +103,21 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Number and value of the next field; what hot loops need, and no more.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<Option<(u32, Value<'a>)>> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let (number, wire_type) = self.tag()?;
+        let value = if wire_type == BYTES {
+            Value::Bytes(self.delimited()?)
+        } else {
+            self.value(number, wire_type)?
+        };
+        Ok(Some((number, value)))
+    }
+
     #[inline]
     fn read(&mut self, start: usize) -> Result<Field<'a>> {
         let (number, wire_type) = self.tag()?;

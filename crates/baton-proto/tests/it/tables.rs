@@ -444,6 +444,45 @@ fn service_methods_are_those_of_the_table_and_of_our_list() {
     assert_same("methods", own, facts);
 }
 
+/// Messages of other packages that travel as data; these have no table.
+#[test]
+fn borrowed_messages_have_their_fields() {
+    let facts = [
+        (
+            "google.rpc.Status",
+            "code=1 int32,message=2 string,details=3 google.protobuf.Any",
+        ),
+        (
+            "google.rpc.ErrorInfo",
+            "reason=1 string,domain=2 string,metadata=3 google.rpc.ErrorInfo.MetadataEntry",
+        ),
+        (
+            "validate.StringRules",
+            "const=1 string,len=19 uint64,min_len=2 uint64,max_len=3 uint64,len_bytes=20 uint64,\
+             min_bytes=4 uint64,max_bytes=5 uint64,pattern=6 string,prefix=7 string,\
+             suffix=8 string,contains=9 string,not_contains=23 string,in=10 string,\
+             not_in=11 string,email=12 bool,hostname=13 bool,ip=14 bool,ipv4=15 bool,\
+             ipv6=16 bool,uri=17 bool,uri_ref=18 bool,address=21 bool,uuid=22 bool,\
+             well_known_regex=24 validate.KnownRegex,strict=25 bool,ignore_empty=26 bool",
+        ),
+    ];
+    let set = FileDescriptorSet::decode(DESCRIPTOR_SET).expect("descriptors");
+    for (name, fields) in facts {
+        let found = set
+            .file
+            .iter()
+            .flat_map(|file| file.message_type.iter().map(move |m| (file.package(), m)))
+            .find(|(package, message)| format!("{package}.{}", message.name()) == name);
+        let (_, message) = found.expect(name);
+        let own: Vec<_> = message
+            .field
+            .iter()
+            .map(|f| format!("{}={} {}", f.name(), f.number(), type_of(f)))
+            .collect();
+        assert_eq!(own.join(","), fields, "{name}");
+    }
+}
+
 #[test]
 fn any_fields_are_those_of_the_table() {
     let compiled = Compiled::load();

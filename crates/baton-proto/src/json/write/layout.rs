@@ -5,8 +5,16 @@ use crate::schema::Field;
 
 impl Writer<'_, '_> {
     pub(super) fn key(&mut self, field: &Field, empty: &mut bool) {
-        self.next(empty);
-        self.name(&field.json_prefix);
+        if self.options.indent.is_none() {
+            // The prefix begins with the comma, which the first member lacks.
+            let from = usize::from(*empty);
+            *empty = false;
+            let prefix = field.json_prefix.get(from..).unwrap_or_default();
+            self.out.extend_from_slice(prefix);
+        } else {
+            self.next(empty);
+            self.name(field.json_prefix.get(1..).unwrap_or_default());
+        }
     }
 
     /// A key or the colon behind one.

@@ -170,20 +170,17 @@ impl<'a> Writer<'a, '_> {
         let base = self.slots.len();
         let mut ordered = true;
         let mut last = 0;
-        for field in wire::fields(bytes) {
-            let field = field?;
-            if let Some((at, def)) = table.by_number(field.number)
-                && fits(def, &field.value)
+        let mut fields = wire::fields(bytes);
+        while let Some((number, value)) = fields.step()? {
+            if let Some((at, def)) = table.by_number(number)
+                && fits(def, &value)
             {
                 ordered &= at >= last;
                 last = at;
-                self.slots.push(Slot {
-                    field: at,
-                    value: field.value,
-                });
+                self.slots.push(Slot { field: at, value });
             }
         }
-        if table.oneofs > 0 {
+        if table.oneofs > 0 && self.slots.len() - base > 1 {
             self.settle_oneofs(table, base);
         }
         if !ordered && let Some(slots) = self.slots.get_mut(base..) {

@@ -3,6 +3,36 @@
 //! Every flag is defined once, as a [`Field`]; parsing, help, completions, the exported schema and
 //! the reference page follow from it. The environment, the arguments and the streams are read in
 //! one place and handed down as values, so that a whole run can be driven from a test.
+//!
+//! A program is an [`App`]: a name, fields, and a closure that makes the connector.
+//!
+//! ```no_run
+//! use baton_runtime::{App, Built, Field};
+//! # use std::collections::BTreeMap;
+//! # use std::sync::Arc;
+//! # fn connect(_: &str, _: &baton_runtime::Secret) -> Arc<dyn baton_connector::Connector> {
+//! #     unimplemented!()
+//! # }
+//!
+//! let app = App::new(
+//!     "baton-example",
+//!     env!("CARGO_PKG_VERSION"),
+//!     Box::new(|config, _| {
+//!         let token = config.secret("api-token").cloned().unwrap_or_default();
+//!         let site = config.string("site");
+//!         Ok(Built {
+//!             connector: connect(site, &token),
+//!             content_facts: BTreeMap::from([("site".to_owned(), site.to_owned())]),
+//!         })
+//!     }),
+//! )
+//! .fields([
+//!     Field::string("api-token", "Token for the API.").required(true).secret(),
+//!     Field::string("site", "Site to read.").default_string("example"),
+//! ]);
+//! # let world: baton_runtime::World = unimplemented!();
+//! let status = baton_runtime::run(&app, world);
+//! ```
 
 #![warn(missing_docs)]
 #![cfg_attr(

@@ -325,6 +325,34 @@ fn an_extra_command_has_the_common_flags_and_its_own_but_not_the_connectors() {
 }
 
 #[test]
+fn a_command_can_name_another_writer_and_be_brief() {
+    let (engine, seen) = recording_engine();
+    let mut stage = Stage::new().engine(engine);
+    stage.commands.push(ExtraCommand::new(
+        "demo",
+        "Show the program at work",
+        Box::new(|session| {
+            Box::pin(async move {
+                let built = baton_runtime::Built {
+                    connector: Arc::new(crate::stage::Toy),
+                    content_facts: std::collections::BTreeMap::new(),
+                };
+                let target = session.cwd().join("demo.c1z");
+                let session = session.as_tool("baton-toy demo").brief();
+                Ok(session.sync(built, &target).await?.status)
+            })
+        }),
+    ));
+    let outcome = stage.run(&["demo", "--log-level", "error"]);
+    assert_eq!(
+        outcome.stderr,
+        "complete: `demo.c1z` holds everything that was asked for\n"
+    );
+    let provenance = seen.lock().unwrap().take().unwrap().provenance.unwrap();
+    assert_eq!(provenance.tool, "baton-toy demo");
+}
+
+#[test]
 fn a_listener_that_is_gone_does_not_end_the_run() {
     let (_, receiver) = tokio::sync::mpsc::channel(1);
     let mut stage = Stage::ready();

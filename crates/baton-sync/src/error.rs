@@ -24,6 +24,15 @@ pub enum Error {
         /// The target.
         path: PathBuf,
     },
+    /// The folder of the target cannot be written to.
+    #[error("cannot write to the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// The connector refused its settings or credentials.
     #[error(transparent)]
     Validation(baton_connector::Error),
@@ -41,8 +50,6 @@ pub enum Error {
     UnknownFilterType {
         /// The type.
         name: String,
-        /// The types that the connector has.
-        known: Vec<String>,
     },
     /// A resource's type promises a trait that the resource does not carry.
     #[error("resource was missing expected trait {wanted}: `{resource}`")]
@@ -153,7 +160,9 @@ impl Error {
         match self {
             Self::Store(source) => store_code(source),
             Self::Validation(source) | Self::Connector { source, .. } => source.code(),
-            Self::V3Target { .. } | Self::Empty { .. } => Code::FailedPrecondition,
+            Self::V3Target { .. } | Self::Folder { .. } | Self::Empty { .. } => {
+                Code::FailedPrecondition
+            }
             Self::UnknownFilterType { .. } | Self::SeveralExclusionGroups { .. } => {
                 Code::InvalidArgument
             }
@@ -181,10 +190,12 @@ impl Error {
             Self::V3Target { .. } => {
                 Some("pass another file, or --storage-engine sqlite for a new one".to_owned())
             }
-            Self::UnknownFilterType { known, .. } => Some(format!(
-                "the connector has these resource types: {}",
-                known.join(", ")
-            )),
+            Self::Folder { .. } => {
+                Some("make the folder writable, or pass --file with another path".to_owned())
+            }
+            Self::UnknownFilterType { .. } => {
+                Some("the command `capabilities` lists the resource types".to_owned())
+            }
             Self::TooManyWarnings { example, .. } => Some(format!(
                 "the first one: {example}; start the sync again when the data is stable"
             )),
@@ -211,13 +222,15 @@ impl Error {
     /// that resumed it would meet the same verdict. The working folder is
     /// then removed and the next run asks for everything anew.
     pub fn discards_work(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::UnknownFilterType { .. }
-                | Self::ExclusionGroup { .. }
-                | Self::TooManyWarnings { .. }
-                | Self::Empty { .. }
-        )
+            | Self::ExclusionGroup { .. }
+            | Self::TooManyWarnings { .. }
+            | Self::Empty { .. } => true,
+            // Expansion refuses grants that contradict each other.
+            Self::Store(baton_c1z::Error::Caller(_)) => self.code() == Code::FailedPrecondition,
+            _ => false,
+        }
     }
 }
 

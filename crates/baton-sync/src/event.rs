@@ -102,10 +102,13 @@ pub enum Event {
     },
     /// Progress of sealing.
     Sealing {
-        /// The step, such as `sort` or `write`.
-        step: String,
-        /// Rows done in this step.
-        rows: u64,
+        /// The step: `sort`, `expand`, `write`, `index` or `compress`.
+        step: &'static str,
+        /// What is done of it: rows of `write`, bytes of `sort` and `compress`.
+        done: u64,
+        /// What there is to do in all, in the same unit; of `expand` the
+        /// grants that are expandable.
+        total: Option<u64>,
     },
     /// Records were left out because they are invalid or of unknown type.
     /// Sent once at the end, also of a failed run, if there are any.

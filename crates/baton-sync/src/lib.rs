@@ -10,12 +10,31 @@
 
 #![warn(missing_docs)]
 
+mod ask;
+mod check;
+mod context;
+mod cursor;
+mod drive;
 mod error;
 mod event;
+mod groups;
+mod index;
+mod journal;
+mod list;
+mod phases;
+mod plan;
+mod progress;
+mod records;
 mod report;
 mod request;
+mod run;
+mod seal;
+mod target;
+mod template;
+mod types;
 
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use report::{Completeness, Dropped, Report, SkipKind, Skipped};
 pub use request::{Host, Provenance, SyncRequest, Workers};
+pub use run::run;

@@ -84,10 +84,6 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "counted while pages are stored")
-)]
 impl Dropped {
     fn counters(&mut self) -> [&mut u64; 8] {
         [

@@ -1,0 +1,79 @@
+//! One call to the connector and the check of its answer: the part of the
+//! work that runs in many tasks at once. Nothing is decided here.
+
+use std::sync::Arc;
+
+use baton_c1z::Op;
+use baton_connector::{CallContext, Connector};
+
+use crate::check::{self, Checked, Rules};
+use crate::error::Error;
+use crate::list::OpenList;
+
+/// What every call of a run needs.
+pub(crate) struct Source {
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) call: CallContext,
+}
+
+/// Why a page did not arrive.
+pub(crate) enum AskError {
+    /// The connector said so; what follows depends on the list.
+    Connector(baton_connector::Error),
+    /// The page cannot be used, whatever the list.
+    Page(Error),
+}
+
+impl From<baton_connector::Error> for AskError {
+    fn from(error: baton_connector::Error) -> Self {
+        Self::Connector(error)
+    }
+}
+
+impl From<Error> for AskError {
+    fn from(error: Error) -> Self {
+        Self::Page(error)
+    }
+}
+
+/// Asks for the page that `list` stands at.
+pub(crate) async fn page(
+    source: &Source,
+    rules: &Rules,
+    list: &OpenList,
+) -> Result<Checked, AskError> {
+    let Source { connector, call } = source;
+    let token = list.token.as_str();
+    let resource = list.resource.as_deref();
+    let checked = match (list.id.op, resource) {
+        (Op::ResourceTypes, _) => {
+            check::resource_types(connector.list_resource_types(call, token).await?, rules)?
+        }
+        (Op::Resources, _) => {
+            let parent = list.parent();
+            let page = connector
+                .list_resources(call, &list.id.type_id, parent.as_ref(), token)
+                .await?;
+            check::resources(page, rules)?
+        }
+        (Op::StaticEntitlements, _) => {
+            let page = connector
+                .list_static_entitlements(call, &list.id.type_id, token)
+                .await?;
+            check::static_entitlements(&page)?
+        }
+        (Op::Entitlements, Some(resource)) => check::entitlements(
+            connector.list_entitlements(call, resource, token).await?,
+            rules,
+        )?,
+        (Op::Grants, Some(resource)) => {
+            check::grants(connector.list_grants(call, resource, token).await?, rules)?
+        }
+        (Op::Entitlements | Op::Grants, None) => {
+            return Err(AskError::Page(Error::Journal {
+                what: "resource that a list belongs to",
+            }));
+        }
+    };
+    Ok(checked)
+}

@@ -1,0 +1,392 @@
+//! Pages of the connector become rows here, one page at a time and without
+//! any state: what is invalid is dropped and counted, what must not be is an
+//! error (sync-runtime.md §3.1), and records about types outside the sync
+//! are left out (§3.2). Knows nothing of files and of the order of calls.
+
+use std::collections::BTreeSet;
+
+use baton_c1z::PageRow;
+use baton_connector::Page;
+use baton_proto::c1::connector::v2;
+use baton_proto::{any, encode};
+use prost_types::Any;
+
+use crate::cursor::ItemSet;
+use crate::error::{Error, Result};
+use crate::records::PageFacts;
+use crate::report::Dropped;
+use crate::types::{Skips, TypeFacts, TypeTable};
+
+/// A row that is ready to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoredRow {
+    ResourceType(Vec<u8>),
+    Resource(Vec<u8>),
+    Entitlement(Vec<u8>),
+    Grant(Vec<u8>),
+}
+
+impl StoredRow {
+    pub(crate) fn as_page_row(&self) -> PageRow<'_> {
+        match self {
+            Self::ResourceType(bytes) => PageRow::ResourceType(bytes),
+            Self::Resource(bytes) => PageRow::Resource(bytes),
+            Self::Entitlement(bytes) => PageRow::Entitlement(bytes),
+            Self::Grant(bytes) => PageRow::Grant(bytes),
+        }
+    }
+}
+
+/// What the engine keeps of a listed resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ResourceFacts {
+    pub(crate) type_id: String,
+    pub(crate) id: String,
+    pub(crate) skips: Skips,
+    /// Types to be listed below it.
+    pub(crate) children: Vec<String>,
+}
+
+impl ResourceFacts {
+    pub(crate) fn of(resource: &v2::Resource) -> Result<Self> {
+        let id = resource.id.clone().unwrap_or_default();
+        let mut children = Vec::new();
+        for annotation in &resource.annotations {
+            if any::is::<v2::ChildResourceType>(annotation) {
+                let child = any::unpack::<v2::ChildResourceType>(annotation)
+                    .map_err(|source| unreadable(resource_name(resource), source))?;
+                children.push(child.resource_type_id);
+            }
+        }
+        Ok(Self {
+            type_id: id.resource_type,
+            id: id.resource,
+            skips: Skips::of(&resource.annotations),
+            children,
+        })
+    }
+}
+
+/// What identifies the items of a page, for the loop check.
+pub(crate) trait Identity {
+    fn add_to(&self, set: &mut ItemSet);
+}
+
+impl Identity for v2::ResourceType {
+    fn add_to(&self, set: &mut ItemSet) {
+        set.add(&[&self.id]);
+    }
+}
+
+impl Identity for v2::Resource {
+    fn add_to(&self, set: &mut ItemSet) {
+        let id = self.id.as_ref();
+        set.add(&[
+            id.map_or("", |id| &id.resource_type),
+            id.map_or("", |id| &id.resource),
+        ]);
+    }
+}
+
+impl Identity for v2::Entitlement {
+    fn add_to(&self, set: &mut ItemSet) {
+        set.add(&[&self.id, &self.slug]);
+    }
+}
+
+impl Identity for v2::Grant {
+    fn add_to(&self, set: &mut ItemSet) {
+        set.add(&[&self.id]);
+    }
+}
+
+/// A page after its check.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Checked {
+    pub(crate) rows: Vec<StoredRow>,
+    pub(crate) next: String,
+    pub(crate) items: ItemSet,
+    pub(crate) facts: PageFacts,
+    /// Types on the page that are part of the sync.
+    pub(crate) types: Vec<(String, TypeFacts)>,
+    /// Facts of the listed resources, one per resource row.
+    pub(crate) resources: Vec<ResourceFacts>,
+    /// Templates of static entitlements, encoded.
+    pub(crate) templates: Vec<Vec<u8>>,
+    /// The list cannot go on, and this page does not count: why.
+    pub(crate) abandoned: Option<String>,
+}
+
+impl Checked {
+    fn of<T: Identity>(page: &Page<T>) -> Self {
+        let mut items = ItemSet::default();
+        for item in &page.items {
+            item.add_to(&mut items);
+        }
+        Self {
+            next: page.next.as_str().to_owned(),
+            items,
+            ..Self::default()
+        }
+    }
+}
+
+/// What decides which records belong to the sync.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules {
+    /// Types that are wanted; empty: all.
+    pub(crate) filter: BTreeSet<String>,
+    /// Types that are stored. Empty while types are being listed.
+    pub(crate) types: TypeTable,
+    /// Entitlements and grants are part of the sync.
+    pub(crate) with_grants: bool,
+}
+
+impl Rules {
+    fn wants(&self, type_id: &str) -> bool {
+        self.filter.is_empty() || self.filter.contains(type_id)
+    }
+}
+
+fn unreadable(record: String, source: baton_proto::Error) -> Error {
+    Error::Annotation { record, source }
+}
+
+fn resource_name(resource: &v2::Resource) -> String {
+    let id = resource.id.clone().unwrap_or_default();
+    format!("resource `{}:{}`", id.resource_type, id.resource)
+}
+
+fn has_whole_id(resource: &v2::Resource) -> bool {
+    resource
+        .id
+        .as_ref()
+        .is_some_and(|id| !id.resource_type.is_empty() && !id.resource.is_empty())
+}
+
+fn refuse_baton_id(resource: &v2::Resource) -> Result<()> {
+    if any::contains::<v2::BatonId>(&resource.annotations) {
+        return Err(Error::BatonId {
+            record: resource_name(resource),
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Result<Checked> {
+    let mut checked = Checked::of(&page);
+    for kind in page.items {
+        if kind.id.is_empty() {
+            checked.facts.dropped.invalid_resource_types += 1;
+            continue;
+        }
+        if !rules.wants(&kind.id) {
+            continue;
+        }
+        let facts = TypeFacts::of(&kind);
+        if rules.with_grants && facts.type_scoped {
+            return Err(Error::Unsupported {
+                record: format!("resource type `{}`", kind.id),
+                feature: "listing entitlements or grants for a whole type",
+            });
+        }
+        checked
+            .rows
+            .push(StoredRow::ResourceType(encode::to_vec(&kind)));
+        checked.types.push((kind.id, facts));
+    }
+    Ok(checked)
+}
+
+pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
+    let mut checked = Checked::of(&page);
+    for resource in page.items {
+        refuse_baton_id(&resource)?;
+        if !has_whole_id(&resource) {
+            checked.facts.dropped.invalid_resources += 1;
+            continue;
+        }
+        let facts = ResourceFacts::of(&resource)?;
+        let Some(kind) = rules.types.get(&facts.type_id) else {
+            checked.rows.clear();
+            checked.resources.clear();
+            checked.abandoned = Some(format!(
+                "`{}:{}` is of a type that is not part of the sync",
+                facts.type_id, facts.id
+            ));
+            return Ok(checked);
+        };
+        if let Some(wanted) = kind.missing_trait(&resource.annotations) {
+            return Err(Error::MissingTrait {
+                wanted,
+                resource: format!("{}:{}", facts.type_id, facts.id),
+            });
+        }
+        checked
+            .rows
+            .push(StoredRow::Resource(encode::to_vec(&resource)));
+        checked.resources.push(facts);
+    }
+    Ok(checked)
+}
+
+/// Templates are not checked (§3.1); they become rows later.
+pub(crate) fn static_entitlements(page: &Page<v2::Entitlement>) -> Result<Checked> {
+    refuse_spawned(&page.annotations, "the list of static entitlements")?;
+    let mut checked = Checked::of(page);
+    for template in &page.items {
+        checked.facts.grouped |= is_grouped(template)?;
+        checked.templates.push(encode::to_vec(template));
+    }
+    Ok(checked)
+}
+
+/// Whether an entitlement is in an exclusion group; more than one is refused.
+fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
+    let annotations = entitlement.annotations.iter();
+    let groups = annotations.filter(|a| any::is::<v2::EntitlementExclusionGroup>(a));
+    match groups.count() {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Error::SeveralExclusionGroups {
+            entitlement: entitlement.id.clone(),
+        }),
+    }
+}
+
+pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result<Checked> {
+    refuse_spawned(&page.annotations, "the list of entitlements")?;
+    let mut checked = Checked::of(&page);
+    for entitlement in page.items {
+        let valid = match &entitlement.resource {
+            Some(resource) => {
+                refuse_baton_id(resource)?;
+                has_whole_id(resource) && !entitlement.id.is_empty()
+            }
+            None => false,
+        };
+        if !valid {
+            checked.facts.dropped.invalid_entitlements += 1;
+            continue;
+        }
+        checked.facts.grouped |= is_grouped(&entitlement)?;
+        if !rules.types.knows(type_of(entitlement.resource.as_ref())) {
+            checked.facts.dropped.entitlements_of_unknown_type += 1;
+            continue;
+        }
+        checked
+            .rows
+            .push(StoredRow::Entitlement(encode::to_vec(&entitlement)));
+    }
+    Ok(checked)
+}
+
+/// The type of a resource; empty, which counts as known, if it has no id.
+fn type_of(resource: Option<&v2::Resource>) -> &str {
+    resource
+        .and_then(|r| r.id.as_ref())
+        .map_or("", |id| &id.resource_type)
+}
+
+/// Additional cursors would be additional lists; leaving them out would leave
+/// out rows.
+fn refuse_spawned(annotations: &[Any], list: &str) -> Result<()> {
+    if any::contains::<v2::EnqueuePageTokens>(annotations) {
+        return Err(Error::Unsupported {
+            record: list.to_owned(),
+            feature: "additional page cursors (EnqueuePageTokens)",
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
+    refuse_spawned(&page.annotations, "the list of grants")?;
+    let mut checked = Checked::of(&page);
+    let inserts = any::contains::<v2::InsertResourceGrants>(&page.annotations);
+    for mut grant in page.items {
+        if inserts && !insert_resource(&mut grant, rules, &mut checked)? {
+            continue;
+        }
+        let resource = grant.entitlement.as_ref().and_then(|e| e.resource.as_ref());
+        let matched = is_external_match(&grant.annotations);
+        if !rules.types.knows(type_of(resource))
+            || !(matched || rules.types.knows(type_of(grant.principal.as_ref())))
+        {
+            checked.facts.dropped.grants_of_unknown_type += 1;
+            continue;
+        }
+        if !matched {
+            narrow_expansion(&mut grant, rules, &mut checked.facts.dropped)?;
+        }
+        checked.rows.push(StoredRow::Grant(encode::to_vec(&grant)));
+    }
+    Ok(checked)
+}
+
+/// Stores the resource that a grant brings along (`InsertResourceGrants`),
+/// and marks the grant. `false`: the grant is dropped, since nothing says
+/// which resource it is on.
+fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) -> Result<bool> {
+    if !any::contains::<v2::InsertResourceGrants>(&grant.annotations) {
+        any::append(&mut grant.annotations, &v2::InsertResourceGrants {});
+    }
+    let resource = grant.entitlement.as_ref().and_then(|e| e.resource.as_ref());
+    let Some(resource) = resource.filter(|r| has_whole_id(r)) else {
+        checked.facts.dropped.invalid_resources += 1;
+        return Ok(false);
+    };
+    refuse_baton_id(resource)?;
+    if !rules.types.knows(type_of(Some(resource))) {
+        checked.facts.dropped.grant_resources_of_unknown_type += 1;
+        return Ok(true);
+    }
+    let type_id = type_of(Some(resource));
+    if !checked.facts.inserted.contains(type_id) {
+        checked.facts.inserted.insert(type_id.to_owned());
+    }
+    let row = StoredRow::Resource(encode::to_vec(resource));
+    // Grants on one resource usually follow each other: its row is enough once.
+    let known = checked
+        .rows
+        .iter()
+        .rev()
+        .find(|r| matches!(r, StoredRow::Resource(_)));
+    if known != Some(&row) {
+        checked.rows.push(row);
+    }
+    Ok(true)
+}
+
+/// Grants whose principal is found later, in another file.
+fn is_external_match(annotations: &[Any]) -> bool {
+    any::contains::<v2::ExternalResourceMatchAll>(annotations)
+        || any::contains::<v2::ExternalResourceMatchId>(annotations)
+        || any::contains::<v2::ExternalResourceMatch>(annotations)
+}
+
+/// Takes unknown types out of an expansion's type filter. An emptied filter
+/// would mean "all types", so then the expansion goes altogether.
+fn narrow_expansion(grant: &mut v2::Grant, rules: &Rules, dropped: &mut Dropped) -> Result<()> {
+    let found = any::find::<v2::GrantExpandable>(&grant.annotations)
+        .map_err(|source| unreadable(format!("grant `{}`", grant.id), source))?;
+    let Some(mut expandable) = found else {
+        return Ok(());
+    };
+    let before = expandable.resource_type_ids.len();
+    expandable
+        .resource_type_ids
+        .retain(|id| rules.types.knows(id));
+    let removed = before - expandable.resource_type_ids.len();
+    if removed == 0 {
+        return Ok(());
+    }
+    dropped.expansion_types += removed as u64;
+    if expandable.resource_type_ids.is_empty() {
+        dropped.expansions += 1;
+        any::remove::<v2::GrantExpandable>(&mut grant.annotations);
+    } else {
+        any::update(&mut grant.annotations, &expandable);
+    }
+    Ok(())
+}

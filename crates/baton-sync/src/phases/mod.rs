@@ -1,0 +1,50 @@
+//! The phases that read lists, one type each. A phase says which lists there
+//! are and what follows when all have been read; the loop does the rest.
+
+mod entitlements;
+mod resource_types;
+mod resources;
+mod static_entitlements;
+
+pub(crate) use entitlements::ResourceLists;
+pub(crate) use resource_types::ResourceTypes;
+pub(crate) use resources::Resources;
+pub(crate) use static_entitlements::StaticEntitlements;
+
+use async_trait::async_trait;
+
+use crate::context::Context;
+use crate::drive;
+use crate::error::Result;
+use crate::event::{Event, Phase};
+use crate::list::OpenList;
+
+/// A phase. Its planning begins when the phase before is done.
+#[async_trait]
+pub(crate) trait ListPhase: Send {
+    fn phase(&self) -> Phase;
+
+    /// Plans the phase. Gives the number of lists, if that is known before
+    /// they are read. Called once, before the first list is asked for.
+    fn plan(&mut self, cx: &mut Context) -> Option<u64>;
+
+    /// The next list to begin or to go on with; `None` if there is none at
+    /// the moment. More may turn up while others are being read.
+    async fn next(&mut self, cx: &mut Context) -> Result<Option<OpenList>>;
+
+    /// What is left to do when all lists have been read.
+    async fn finish(&mut self, cx: &mut Context) -> Result<()>;
+}
+
+/// Runs a phase, unless an earlier run has finished it.
+pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
+    let name = phase.phase();
+    if cx.progress.is_done(name) {
+        return phase.finish(cx).await;
+    }
+    let lists = phase.plan(cx);
+    cx.tell(&Event::PhaseStarted { phase: name, lists });
+    drive::read_all(cx, phase).await?;
+    phase.finish(cx).await?;
+    cx.end_phase(name).await
+}

@@ -1,0 +1,54 @@
+//! Resources of every type, and below those that name child types the
+//! children, to any depth.
+
+use async_trait::async_trait;
+use baton_c1z::ListId;
+
+use super::ListPhase;
+use crate::context::Context;
+use crate::error::Result;
+use crate::event::Phase;
+use crate::list::OpenList;
+use crate::records::Skip;
+use crate::report::SkipKind;
+
+/// Lists the resources.
+#[derive(Debug)]
+pub(crate) struct Resources;
+
+#[async_trait]
+impl ListPhase for Resources {
+    fn phase(&self) -> Phase {
+        Phase::Resources
+    }
+
+    /// The number of lists stays open: children turn up on the way.
+    fn plan(&mut self, cx: &mut Context) -> Option<u64> {
+        for (type_id, _) in cx.rules.types.iter() {
+            cx.progress.plan.number(&ListId::resources(type_id, None));
+        }
+        None
+    }
+
+    async fn next(&mut self, cx: &mut Context) -> Result<Option<OpenList>> {
+        let list = cx.progress.plan.open_next();
+        Ok(list.map(|list| cx.progress.open(list)))
+    }
+
+    /// Drops lists under parents that turned out not to be there.
+    async fn finish(&mut self, cx: &mut Context) -> Result<()> {
+        if cx.progress.is_done(Phase::Resources) {
+            return Ok(());
+        }
+        for list in cx.progress.orphans() {
+            let skip = Skip {
+                kind: SkipKind::Vanished,
+                reason: "its parent is not listed any more".to_owned(),
+                hint: None,
+            };
+            cx.journal.drop_list(list.clone(), &skip).await?;
+            cx.progress.list_dropped(&list, skip);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,512 @@
+//! What is known of a running sync. It is a fold over what is in the log:
+//! a live run appends to the log and then applies the same step here, a
+//! resumed one replays the log, so both stand at the same point.
+//!
+//! Memory grows with the number of resources (a few dozen bytes and the id
+//! each) and with what went wrong, never with entitlements or grants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baton_c1z::{ListId, LogEvent, LoggedPage, Op, PageLog, RowRef};
+use baton_proto::c1::connector::v2;
+use prost::Message;
+
+use crate::check::{Checked, ResourceFacts};
+use crate::error::{Error, Result};
+use crate::event::Phase;
+use crate::index::{Done, Origin, ResourceIndex};
+use crate::list::{self, OpenList, Position};
+use crate::plan::Plan;
+use crate::records::{self, Abandoned, Note, PageFacts, Run, Skip};
+use crate::report::{Dropped, Report, SkipKind, Skipped};
+use crate::types::{TypeFacts, TypeTable};
+
+/// Warnings up to here never end a sync (sync-runtime.md §2.2).
+const TOLERATED_WARNINGS: u64 = 10;
+/// Above that, more than one warning in so many lists does.
+const LISTS_PER_WARNING: u64 = 10;
+/// Child types outside the sync that are remembered for the report.
+const MAX_UNKNOWN_CHILDREN: usize = 100;
+
+/// What a page adds besides its rows.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Types(Vec<(String, TypeFacts)>),
+    Resources(Vec<ResourceFacts>),
+    Templates(Vec<Vec<u8>>),
+    RowsOnly,
+}
+
+/// Which page it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PagePlace<'a> {
+    pub(crate) list: &'a ListId,
+    pub(crate) generation: u32,
+    pub(crate) page: u32,
+    pub(crate) next: &'a str,
+}
+
+/// A list between its pages.
+#[derive(Debug, Default)]
+struct Begun {
+    position: Position,
+    rows: u64,
+    dropped: Dropped,
+}
+
+/// See the module's header.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) sync_id: Option<String>,
+    pub(crate) types: TypeTable,
+    pub(crate) plan: Plan,
+    pub(crate) index: ResourceIndex,
+    /// Static entitlements by type.
+    pub(crate) templates: BTreeMap<String, Vec<Vec<u8>>>,
+    pub(crate) dropped: Dropped,
+    /// Child types that are named by resources and unknown to the sync.
+    pub(crate) unknown_children: BTreeSet<String>,
+    /// Some entitlement is in an exclusion group.
+    pub(crate) has_groups: bool,
+    /// Types of resources that grants brought along.
+    pub(crate) inserted: BTreeSet<String>,
+    /// Pages stored.
+    pub(crate) pages: u64,
+    phases: BTreeSet<Phase>,
+    begun: BTreeMap<ListId, Begun>,
+    rows: BTreeMap<Op, u64>,
+    /// Lists of the connector that have ended, one way or another.
+    ended: u64,
+    skips: BTreeMap<ListId, Skip>,
+    unreadable: u64,
+    vanished: u64,
+    warnings: u64,
+}
+
+/// The pages that the engine makes itself of the templates of a type: a
+/// list beside the one that the connector was asked for.
+pub(crate) fn template_rows(type_id: &str) -> ListId {
+    ListId {
+        resource_type: type_id.to_owned(),
+        ..ListId::static_entitlements(type_id)
+    }
+}
+
+fn is_made_by_engine(list: &ListId) -> bool {
+    list.op == Op::StaticEntitlements && !list.resource_type.is_empty()
+}
+
+impl Progress {
+    /// Where a list stands.
+    pub(crate) fn open(&self, id: ListId) -> OpenList {
+        let position = self.begun.get(&id).map(|begun| begun.position.clone());
+        OpenList::at(id, position.unwrap_or_default())
+    }
+
+    pub(crate) fn is_done(&self, phase: Phase) -> bool {
+        self.phases.contains(&phase)
+    }
+
+    /// Rows stored by a phase.
+    pub(crate) fn rows_of(&self, phase: Phase) -> u64 {
+        self.rows
+            .iter()
+            .filter(|(op, _)| list::phase(**op) == phase)
+            .map(|(_, rows)| rows)
+            .sum()
+    }
+
+    /// Takes note of a checked page that has been stored.
+    pub(crate) fn page_stored(
+        &mut self,
+        open: &OpenList,
+        page: Checked,
+        refs: &[RowRef],
+    ) -> Result<()> {
+        let content = match open.id.op {
+            Op::ResourceTypes => Content::Types(page.types),
+            Op::Resources => Content::Resources(page.resources),
+            Op::StaticEntitlements if !is_made_by_engine(&open.id) => {
+                Content::Templates(page.templates)
+            }
+            _ => Content::RowsOnly,
+        };
+        let place = PagePlace {
+            list: &open.id,
+            generation: open.generation,
+            page: open.page,
+            next: &page.next,
+        };
+        self.apply_page(place, content, refs, &page.facts)
+    }
+
+    fn apply_page(
+        &mut self,
+        place: PagePlace<'_>,
+        content: Content,
+        refs: &[RowRef],
+        facts: &PageFacts,
+    ) -> Result<()> {
+        let list = place.list;
+        match content {
+            Content::Types(types) => {
+                for (id, facts) in types {
+                    self.types.insert(id, facts);
+                }
+            }
+            Content::Resources(resources) => self.add_resources(place, &resources, refs)?,
+            Content::Templates(templates) => {
+                let all = self.templates.entry(list.type_id.clone()).or_default();
+                all.extend(templates);
+            }
+            Content::RowsOnly => {}
+        }
+        let rows = refs.len() as u64;
+        self.pages += 1;
+        *self.rows.entry(list.op).or_default() += rows;
+        self.dropped.add(facts.dropped);
+        self.has_groups |= facts.grouped;
+        self.inserted.extend(facts.inserted.iter().cloned());
+        if place.next.is_empty() {
+            self.begun.remove(list);
+            self.end(list);
+            return Ok(());
+        }
+        let begun = self.begun.entry(list.clone()).or_default();
+        begun.position = Position {
+            generation: place.generation,
+            page: place.page + 1,
+            token: place.next.to_owned(),
+        };
+        begun.rows += rows;
+        begun.dropped.add(facts.dropped);
+        Ok(())
+    }
+
+    fn add_resources(
+        &mut self,
+        place: PagePlace<'_>,
+        resources: &[ResourceFacts],
+        refs: &[RowRef],
+    ) -> Result<()> {
+        let origin = Origin {
+            list: self.plan.number(place.list),
+            page: place.page,
+        };
+        for (facts, row) in resources.iter().zip(refs) {
+            let kind = self.types.number(&facts.type_id).ok_or(Error::Journal {
+                what: "resource of a type that is not in the sync",
+            })?;
+            self.index.add(origin, kind, &facts.id, facts.skips, *row);
+            for child in &facts.children {
+                if self.types.get(child).is_some() {
+                    let parent = Some((facts.type_id.as_str(), facts.id.as_str()));
+                    self.plan.number(&ListId::resources(child, parent));
+                } else if self.unknown_children.len() < MAX_UNKNOWN_CHILDREN {
+                    self.unknown_children.insert(child.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note that a list will not be asked for further pages.
+    fn end(&mut self, list: &ListId) {
+        if !is_made_by_engine(list) {
+            self.ended += 1;
+        }
+        let done = match list.op {
+            Op::Entitlements => Done::Entitlements,
+            Op::Grants => Done::Grants,
+            _ => return self.plan.end(list),
+        };
+        let kind = self.types.number(&list.resource_type);
+        let slot = kind.and_then(|kind| self.index.find(kind, &list.resource_id));
+        if let Some(slot) = slot {
+            self.index.set_done(slot, done);
+        }
+    }
+
+    /// Forgets what a list has brought so far.
+    pub(crate) fn restarted(&mut self, list: &ListId, generation: u32) {
+        self.take_back(list);
+        self.begun.insert(
+            list.clone(),
+            Begun {
+                position: Position {
+                    generation,
+                    ..Position::default()
+                },
+                ..Begun::default()
+            },
+        );
+        match list.op {
+            Op::ResourceTypes => self.types.clear(),
+            Op::StaticEntitlements => {
+                self.templates.remove(&list.type_id);
+            }
+            _ => {}
+        }
+        if list.op <= Op::StaticEntitlements {
+            self.plan.restart(list);
+        }
+    }
+
+    fn take_back(&mut self, list: &ListId) {
+        if let Some(begun) = self.begun.remove(list) {
+            self.dropped.subtract(begun.dropped);
+            let rows = self.rows.entry(list.op).or_default();
+            *rows = rows.saturating_sub(begun.rows);
+        }
+    }
+
+    /// A list's rows do not count. Of one that had ended already nothing is
+    /// reported: it hung on rows that do not count either.
+    pub(crate) fn list_dropped(&mut self, list: &ListId, skip: Skip) {
+        let ended = self.plan.is_ended(list);
+        self.take_back(list);
+        if list.op <= Op::StaticEntitlements {
+            self.plan.drop_list(list);
+        }
+        if !ended {
+            self.end(list);
+            self.skip(list, skip);
+        }
+    }
+
+    /// A list ends early; the pages before count.
+    pub(crate) fn list_abandoned(&mut self, list: &ListId, reason: String) {
+        self.begun.remove(list);
+        self.end(list);
+        let skip = Skip {
+            kind: SkipKind::Abandoned,
+            reason,
+            hint: None,
+        };
+        self.skip(list, skip);
+    }
+
+    fn skip(&mut self, list: &ListId, skip: Skip) {
+        match skip.kind {
+            SkipKind::Forbidden => self.unreadable += 1,
+            SkipKind::Abandoned => {
+                self.unreadable += 1;
+                self.warnings += 1;
+            }
+            SkipKind::Vanished => {
+                self.vanished += 1;
+                self.warnings += 1;
+            }
+        }
+        self.skips.insert(list.clone(), skip);
+        if self.skips.len() > Report::MAX_SKIPPED {
+            // Which ones are named must not depend on who came first.
+            self.skips.pop_last();
+        }
+    }
+
+    pub(crate) fn phase_done(&mut self, phase: Phase) {
+        if phase == Phase::Resources {
+            self.sort_index();
+            let plan = &self.plan;
+            self.index.keep_winners(|number| plan.counts(number));
+        }
+        self.phases.insert(phase);
+    }
+
+    fn sort_index(&mut self) {
+        let ranks = self.plan.ranks();
+        self.index
+            .sort(|number| ranks.get(number as usize).copied().unwrap_or(0));
+    }
+
+    /// Lists under a parent that is in no list that counts. They can exist
+    /// when the parent's own list began anew or was dropped.
+    pub(crate) fn orphans(&mut self) -> Vec<ListId> {
+        if !self.plan.has_losses() {
+            return Vec::new();
+        }
+        self.sort_index();
+        let mut orphans = BTreeMap::new();
+        loop {
+            let counts = |number| self.plan.counts(number) && !orphans.contains_key(&number);
+            let more: Vec<(u32, ListId)> = self
+                .plan
+                .counting()
+                .filter(|(number, list)| counts(*number) && !list.parent_type.is_empty())
+                .filter(|(_, list)| {
+                    let kind = self.types.number(&list.parent_type);
+                    !kind.is_some_and(|kind| self.index.is_listed(kind, &list.parent_id, counts))
+                })
+                .map(|(number, list)| (number, list.clone()))
+                .collect();
+            if more.is_empty() {
+                return orphans.into_values().collect();
+            }
+            orphans.extend(more);
+        }
+    }
+
+    /// Fails when too many lists ended with a warning. Asked at the end of a
+    /// phase, so that the answer does not depend on timing.
+    pub(crate) fn check_warnings(&self) -> Result<()> {
+        if self.warnings <= TOLERATED_WARNINGS || self.warnings * LISTS_PER_WARNING <= self.ended {
+            return Ok(());
+        }
+        let example = self
+            .skips
+            .iter()
+            .find(|(_, skip)| skip.kind != SkipKind::Forbidden)
+            .map(|(id, skip)| format!("{}: {}", list::name(id), skip.reason));
+        Err(Error::TooManyWarnings {
+            warnings: self.warnings,
+            lists: self.ended,
+            example: example.unwrap_or_default(),
+        })
+    }
+
+    /// Lists that could not be read, by number.
+    pub(crate) fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    pub(crate) fn vanished(&self) -> u64 {
+        self.vanished
+    }
+
+    pub(crate) fn skipped(&self) -> Vec<Skipped> {
+        self.skips
+            .iter()
+            .map(|(id, skip)| skipped(id, skip))
+            .collect()
+    }
+
+    /// Everything in the log, from its beginning.
+    pub(crate) fn replay(log: &PageLog) -> Result<Self> {
+        let mut replay = Replay::default();
+        let mut failure = None;
+        let visited = log.replay(&mut |event| match replay.event(event) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let code = error.code();
+                failure = Some(error);
+                Err(baton_c1z::Error::caller(code, "unreadable record"))
+            }
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        visited?;
+        Ok(replay.progress)
+    }
+}
+
+/// A list and why it is missing, for events and reports.
+pub(crate) fn skipped(id: &ListId, skip: &Skip) -> Skipped {
+    Skipped {
+        what: list::noun(id.op).to_owned(),
+        resource_type: list::counted_type(id).to_owned(),
+        resource: list::object(id),
+        kind: skip.kind,
+        reason: skip.reason.clone(),
+        hint: skip.hint.clone(),
+    }
+}
+
+/// Applies logged events; a note waits for the page right behind it.
+#[derive(Default)]
+struct Replay {
+    progress: Progress,
+    note: Option<Note>,
+}
+
+impl Replay {
+    fn event(&mut self, event: LogEvent<'_>) -> Result<()> {
+        match event {
+            LogEvent::Page(page) => return self.page(&page),
+            LogEvent::Restarted { list, generation } => self.progress.restarted(list, generation),
+            LogEvent::Dropped { list, detail, .. } => {
+                let skip = records::from_bytes(detail.as_bytes(), "detail of a dropped list")?;
+                self.progress.list_dropped(list, skip);
+            }
+            LogEvent::Marked { kind, payload } => self.mark(kind, payload)?,
+            _ => {
+                return Err(Error::Journal {
+                    what: "record of an unknown kind",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, kind: &str, payload: &[u8]) -> Result<()> {
+        match kind {
+            records::RUN => {
+                let run: Run = records::from_bytes(payload, "id of the sync")?;
+                self.progress.sync_id = Some(run.sync_id);
+            }
+            records::PHASE => {
+                let phase = records::phase_named(payload).ok_or(Error::Journal {
+                    what: "name of a phase",
+                })?;
+                self.progress.phase_done(phase);
+            }
+            records::NOTE => self.note = Some(Note::decode(payload)?),
+            records::ABANDONED => {
+                let abandoned: Abandoned = records::from_bytes(payload, "abandoned list")?;
+                self.progress
+                    .list_abandoned(&abandoned.list(), abandoned.reason);
+            }
+            _ => {
+                return Err(Error::Journal {
+                    what: "mark of an unknown kind",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn page(&mut self, page: &LoggedPage<'_>) -> Result<()> {
+        let header = &page.header;
+        let key = || records::page_key(header.list, header.generation, header.page);
+        let note = self.note.take().filter(|note| note.page == key());
+        let note = note.unwrap_or_default();
+        let mut refs = Vec::new();
+        let mut types = Vec::new();
+        let mut resources = Vec::new();
+        for (at, row) in page.rows.clone() {
+            refs.push(at);
+            match header.list.op {
+                Op::ResourceTypes => {
+                    let kind: v2::ResourceType = decode(row.data())?;
+                    let facts = TypeFacts::of(&kind);
+                    types.push((kind.id, facts));
+                }
+                Op::Resources => {
+                    let resource: v2::Resource = decode(row.data())?;
+                    resources.push(ResourceFacts::of(&resource)?);
+                }
+                _ => {}
+            }
+        }
+        let content = match header.list.op {
+            Op::ResourceTypes => Content::Types(types),
+            Op::Resources => Content::Resources(resources),
+            Op::StaticEntitlements if !is_made_by_engine(header.list) => {
+                Content::Templates(note.templates)
+            }
+            _ => Content::RowsOnly,
+        };
+        let place = PagePlace {
+            list: header.list,
+            generation: header.generation,
+            page: header.page,
+            next: header.next_token,
+        };
+        self.progress.apply_page(place, content, &refs, &note.facts)
+    }
+}
+
+fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
+    M::decode(bytes).map_err(|_| Error::Journal { what: "stored row" })
+}

@@ -1,0 +1,290 @@
+//! One run from beginning to end. What is refused is refused before the
+//! first request; the target changes only in the last step, if at all.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
+use baton_connector::http::InFlight;
+use baton_connector::{CallContext, Connector, Random};
+use svix_ksuid::{Ksuid, KsuidLike};
+use tokio::task::spawn_blocking;
+
+use crate::ask::Source;
+use crate::check::Rules;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::event::{Event, Phase};
+use crate::index::Done;
+use crate::journal::Journal;
+use crate::phases::{self, ResourceLists, ResourceTypes, Resources, StaticEntitlements};
+use crate::progress::Progress;
+use crate::records;
+use crate::report::Report;
+use crate::request::{Host, SyncRequest, Workers};
+use crate::seal;
+use crate::target::{self, Target};
+
+/// Syncs everything that `connector` has into the file that `request` names.
+///
+/// An interrupted or failed run leaves its pages in a working folder; the
+/// next run with an equal request goes on from there. Cancelling through
+/// `host.cancel` stops new requests, waits a short time for those in flight
+/// and keeps what they bring; once sealing has begun, the run ends normally.
+/// Dropping the future aborts the requests in flight; the pages stored
+/// before it are kept.
+///
+/// # Errors
+/// See [`Error`]. After any error the target is what it was before.
+pub async fn run(
+    connector: Arc<dyn Connector>,
+    request: SyncRequest,
+    host: Host,
+) -> Result<Report> {
+    let target = check_target(&request, &host).await?;
+    let opened = match validate(connector.as_ref(), &host).await {
+        Ok(()) => open(&connector, &request, &host, &target).await,
+        Err(error) => Err(error),
+    };
+    let (mut cx, resumed) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            target::discard_if_new(&target.dir);
+            return Err(error);
+        }
+    };
+    connector.limit_in_flight(match request.workers {
+        Workers::Auto => InFlight::Auto,
+        Workers::Sequential => InFlight::Sequential,
+        Workers::AtMost(n) => InFlight::AtMost(n),
+    });
+    let source = Arc::clone(&cx.source);
+    let collected = match collect(&mut cx, &request).await {
+        Ok(()) => seal::check_not_empty(&cx, &request, &target),
+        Err(error) => Err(error),
+    };
+    let dropped = cx.progress.dropped;
+    let result = match collected {
+        Ok(()) => seal::seal(cx, &request, &host, &target).await,
+        Err(error) => {
+            // The first error is the one to be told. What is not forced to
+            // the device now still survives the end of this process.
+            let _ = cx.journal.sync().await;
+            Err(error)
+        }
+    };
+    if !dropped.is_empty() {
+        host.observer.event(&Event::InvalidData(dropped));
+    }
+    let mut report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            if error.discards_work() {
+                let _ = target.dir.remove();
+            }
+            return Err(error);
+        }
+    };
+    report.resumed = resumed;
+    clean_up(&source, &host, &mut report).await;
+    report.traffic = connector.traffic();
+    Ok(report)
+}
+
+async fn check_target(request: &SyncRequest, host: &Host) -> Result<Target> {
+    let (request, now) = (request.clone(), host.clock.now());
+    spawn_blocking(move || Target::check(&request, now))
+        .await
+        .map_err(|source| Error::Crashed {
+            doing: "the check of the target".to_owned(),
+            source,
+        })?
+}
+
+async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
+    let phase = Phase::Validate;
+    host.observer
+        .event(&Event::PhaseStarted { phase, lists: None });
+    let validated = tokio::select! {
+        biased;
+        () = host.cancel.cancelled() => return Err(Error::Interrupted { phase }),
+        validated = connector.validate() => validated,
+    };
+    // Annotations of the answer concern caches, of which there are none here.
+    validated.map_err(Error::Validation)?;
+    host.observer
+        .event(&Event::PhaseFinished { phase, rows: 0 });
+    Ok(())
+}
+
+/// Opens the log, and learns from it what an earlier run has done. The
+/// second value says whether there was something.
+async fn open(
+    connector: &Arc<dyn Connector>,
+    request: &SyncRequest,
+    host: &Host,
+    target: &Target,
+) -> Result<(Context, bool)> {
+    let fingerprint = fingerprint(connector.as_ref(), request).await?;
+    let (dir, now, fresh) = (target.dir.clone(), host.clock.now(), request.fresh);
+    let opened = spawn_blocking(move || {
+        let (log, resumed) = PageLog::open(&dir, &fingerprint, now, fresh)?;
+        let progress = match resumed {
+            Resumed::Continued { .. } => Progress::replay(&log)?,
+            Resumed::New | Resumed::SetAside(_) => Progress::default(),
+        };
+        Ok::<_, Error>((log, resumed, progress))
+    });
+    let (log, resumed, mut progress) = opened.await.map_err(|source| Error::Crashed {
+        doing: "opening the page log".to_owned(),
+        source,
+    })??;
+    let mut journal = Journal::new(log);
+    tell_how_opened(&resumed, host);
+    let sync_id = if let Some(id) = progress.sync_id.take() {
+        id
+    } else {
+        let sync_id = new_sync_id(now, host.random.as_ref());
+        let run = records::Run { sync_id };
+        let mark = records::to_text(&run).into_bytes();
+        journal.mark(records::RUN, mark).await?;
+        run.sync_id
+    };
+    host.observer.event(&Event::Started {
+        sync_id: sync_id.clone(),
+        resumed_pages: progress.pages,
+    });
+    let has_pages = progress.pages > 0;
+    let source = Source {
+        connector: Arc::clone(connector),
+        call: CallContext::new(sync_id),
+    };
+    let rules = Rules {
+        filter: request.resource_type_filter.iter().cloned().collect(),
+        with_grants: !request.skip_entitlements_and_grants,
+        ..Rules::default()
+    };
+    let cx = Context {
+        source: Arc::new(source),
+        rules: Arc::new(rules),
+        journal,
+        progress,
+        width: request.workers.width(),
+        cancel: host.cancel.clone(),
+        observer: Arc::clone(&host.observer),
+    };
+    Ok((cx, has_pages))
+}
+
+/// Everything that decides what the file will hold.
+async fn fingerprint(connector: &dyn Connector, request: &SyncRequest) -> Result<Fingerprint> {
+    let metadata = connector.metadata().await;
+    let metadata = metadata.map_err(|source| Error::Connector {
+        doing: "read the connector's metadata".to_owned(),
+        source,
+    })?;
+    let mut filter = request.resource_type_filter.clone();
+    filter.sort_unstable();
+    filter.dedup();
+    let own = [
+        ("connector", metadata.display_name),
+        ("layout", records::LAYOUT.to_owned()),
+        ("resource types", records::to_text(&filter)),
+        ("sync type", seal::sync_type(request).as_str().to_owned()),
+    ];
+    let own = own.map(|(key, value)| (key.to_owned(), value));
+    let facts = request.content_facts.iter();
+    let facts = facts.map(|(key, value)| (format!("fact: {key}"), value.clone()));
+    Ok(Fingerprint(own.into_iter().chain(facts).collect()))
+}
+
+fn tell_how_opened(resumed: &Resumed, host: &Host) {
+    match resumed {
+        Resumed::SetAside(why) => host.observer.event(&Event::SetAside {
+            reason: set_aside_reason(why),
+        }),
+        Resumed::Continued {
+            damage: Some(damage),
+            ..
+        } => host.observer.event(&Event::Damaged {
+            reason: format!(
+                "the last {} bytes of the working file are damaged",
+                damage.lost_bytes
+            ),
+        }),
+        Resumed::New | Resumed::Continued { .. } => {}
+    }
+}
+
+fn set_aside_reason(why: &SetAside) -> String {
+    match why {
+        SetAside::Fresh => "a fresh start was asked for".to_owned(),
+        SetAside::TooOld { .. } => "it is older than 7 days".to_owned(),
+        SetAside::OtherContent { differing } => {
+            format!("other settings: {}", differing.join(", "))
+        }
+        SetAside::OtherLayout => "it was written by another version".to_owned(),
+        _ => "it cannot be read".to_owned(),
+    }
+}
+
+/// A KSUID: its time is the sync's start, the rest is random.
+fn new_sync_id(now: SystemTime, random: &dyn Random) -> String {
+    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let mut payload = [0; 16];
+    for chunk in payload.chunks_exact_mut(8) {
+        chunk.copy_from_slice(&random.next_u64().to_be_bytes());
+    }
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    Ksuid::from_seconds(Some(seconds), Some(&payload)).to_string()
+}
+
+/// All phases that ask the connector, in order.
+async fn collect(cx: &mut Context, request: &SyncRequest) -> Result<()> {
+    phases::run(cx, &mut ResourceTypes).await?;
+    phases::run(cx, &mut Resources).await?;
+    if !request.skip_entitlements_and_grants {
+        phases::run(cx, &mut StaticEntitlements).await?;
+        phases::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
+        phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+    }
+    if cx.cancel.is_cancelled() {
+        return Err(Error::Interrupted { phase: Phase::Seal });
+    }
+    Ok(())
+}
+
+/// Tells the connector that the sync is over. The file stands already, so a
+/// failure is only reported.
+async fn clean_up(source: &Source, host: &Host, report: &mut Report) {
+    if let Err(error) = source.connector.cleanup(&source.call).await {
+        let message = format!("the connector could not clean up: {error}");
+        host.observer.event(&Event::Warning {
+            message: message.clone(),
+        });
+        report.warnings.push(message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use baton_connector::SplitMix;
+
+    use super::*;
+
+    #[test]
+    fn a_sync_id_holds_its_time_and_sorts_by_it() {
+        let random = SplitMix::seeded(7);
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let early = new_sync_id(at(1_700_000_000), &random);
+        let late = new_sync_id(at(1_700_000_001), &random);
+        assert_eq!(early.len(), 27);
+        assert!(early < late);
+        let again = new_sync_id(at(1_700_000_000), &SplitMix::seeded(7));
+        assert_eq!(early, again);
+        // Clocks before the epoch of KSUIDs, in 2014, are wrong but no reason to fail.
+        assert_eq!(new_sync_id(UNIX_EPOCH, &random).len(), 27);
+    }
+}

@@ -1,0 +1,302 @@
+//! The collected pages become the file.
+
+use std::sync::Arc;
+
+use baton_access::{ExpandOptions, GraphExpander};
+use baton_c1z::{
+    Cleanup, Format, NewAsset, NewRun, NoExpansion, SealEvent, SealPlan, Sealed, SyncType,
+};
+use baton_proto::c1::connector::v2::resource_type::Trait;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::event::{Event, Phase};
+use crate::groups::CheckGroups;
+use crate::progress::Progress;
+use crate::report::{Completeness, Dropped, Report, SkipKind};
+use crate::request::{Host, Provenance, SyncRequest};
+use crate::target::{self, Previous, Target};
+
+/// What a sealed sync of ours holds as its token: there is nothing to resume.
+const TOKEN: &str = r#"{"version":1}"#;
+/// Id of the asset that says where a file comes from.
+const PROVENANCE_ASSET: &str = "baton.provenance.v1";
+
+pub(crate) fn sync_type(request: &SyncRequest) -> SyncType {
+    if request.skip_entitlements_and_grants {
+        SyncType::ResourcesOnly
+    } else {
+        SyncType::Full
+    }
+}
+
+/// Refuses a sync without users or groups where the last one had some: more
+/// often a fault upstream than the truth.
+pub(crate) fn check_not_empty(cx: &Context, request: &SyncRequest, target: &Target) -> Result<()> {
+    let Some(previous) = target.previous.as_ref().filter(|_| !request.allow_empty) else {
+        return Ok(());
+    };
+    for (of, what) in [(Trait::User, "users"), (Trait::Group, "groups")] {
+        let before = count_before(previous, of, request);
+        if before > 0 && !has_some(&cx.progress, of) {
+            return Err(Error::Empty {
+                what,
+                before,
+                path: request.target.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn count_before(previous: &Previous, of: Trait, request: &SyncRequest) -> u64 {
+    let filter = &request.resource_type_filter;
+    previous.count(of, |id| {
+        filter.is_empty() || filter.iter().any(|wanted| wanted == id)
+    })
+}
+
+fn has_some(progress: &Progress, of: Trait) -> bool {
+    let types = progress.types.iter().zip(0u32..);
+    types
+        .filter(|((_, facts), _)| facts.has(of))
+        .any(|((id, _), kind)| {
+            !progress.index.of_kind(kind).is_empty() || progress.inserted.contains(id)
+        })
+}
+
+/// Writes the file and reports.
+pub(crate) async fn seal(
+    cx: Context,
+    request: &SyncRequest,
+    host: &Host,
+    target: &Target,
+) -> Result<Report> {
+    let Context {
+        source,
+        journal,
+        progress,
+        observer,
+        ..
+    } = cx;
+    let sync_id = source.call.active_sync_id.clone();
+    let phase = Phase::Seal;
+    observer.event(&Event::PhaseStarted { phase, lists: None });
+    let log = journal.into_log()?;
+    let completeness = if progress.unreadable() > 0 {
+        Completeness::Partial
+    } else {
+        Completeness::Complete
+    };
+    let run = NewRun {
+        id: sync_id.clone(),
+        sync_type: sync_type(request),
+        started_at: log.created(),
+        ended_at: host.clock.now(),
+        parent_sync_id: String::new(),
+        token: TOKEN.to_owned(),
+        // Set by the expansion step, which a sync without grants has not.
+        supports_diff: !request.skip_entitlements_and_grants,
+    };
+    let mut plan = plan(request, target, run, completeness);
+    if let Some(provenance) = &request.provenance {
+        plan.assets.push(provenance_asset(
+            provenance,
+            request,
+            completeness,
+            &progress,
+        ));
+    }
+    let expansion = ExpandOptions {
+        temp_dir: Some(target.dir.path().to_owned()),
+        ..ExpandOptions::default()
+    };
+    let with_grants = !request.skip_entitlements_and_grants;
+    let has_groups = progress.has_groups;
+    let teller = Arc::clone(&observer);
+    let sealing = spawn_blocking(move || {
+        let mut tell = |event| teller.event(&sealing_event(event));
+        if !with_grants {
+            return log
+                .seal(plan, &mut NoExpansion, &mut tell)
+                .map_err(Error::from);
+        }
+        let mut expander = CheckGroups {
+            inner: GraphExpander::new(expansion),
+            any: has_groups,
+            verdict: None,
+        };
+        let sealed = log.seal(plan, &mut expander, &mut tell);
+        sealed.map_err(|error| expander.verdict.take().unwrap_or(Error::Store(error)))
+    });
+    let sealed = sealing.await.map_err(|source| Error::Crashed {
+        doing: "sealing".to_owned(),
+        source,
+    })??;
+    let report = report(sync_id, sealed, completeness, &progress, target);
+    for message in &report.warnings {
+        observer.event(&Event::Warning {
+            message: message.clone(),
+        });
+    }
+    let rows = report.stats.resource_types
+        + report.stats.resources
+        + report.stats.entitlements
+        + report.stats.grants;
+    observer.event(&Event::PhaseFinished {
+        phase,
+        rows: u64::try_from(rows).unwrap_or(0),
+    });
+    Ok(report)
+}
+
+fn plan(
+    request: &SyncRequest,
+    target: &Target,
+    run: NewRun,
+    completeness: Completeness,
+) -> SealPlan {
+    let beside = completeness == Completeness::Partial && !request.allow_partial;
+    let path = target.dir.target();
+    let path = if beside {
+        target::partial_path(path)
+    } else {
+        path.to_owned()
+    };
+    let started_at = run.started_at;
+    SealPlan {
+        format: request.format.unwrap_or(Format::V1),
+        // Never newer than the data: who merges files takes the newer row.
+        discovered_at: started_at,
+        cleanup: match request.keep_syncs {
+            // A partial file has no history of its own.
+            _ if beside => Cleanup::Keep(1),
+            _ if request.skip_cleanup => Cleanup::Skip,
+            Some(keep) => Cleanup::Keep(keep),
+            None => Cleanup::Keep(SealPlan::KEEP_SYNCS),
+        },
+        limits: request.limits.clone(),
+        ..SealPlan::new(path, run)
+    }
+}
+
+fn sealing_event(event: SealEvent) -> Event {
+    let (step, done, total) = match event {
+        SealEvent::Sorting {
+            done_bytes,
+            total_bytes,
+        } => ("sort", done_bytes, Some(total_bytes)),
+        SealEvent::Expanding { expandable } => ("expand", 0, Some(expandable)),
+        SealEvent::Writing {
+            done_rows,
+            total_rows,
+            ..
+        } => ("write", done_rows, Some(total_rows)),
+        SealEvent::Compressing {
+            done_bytes,
+            total_bytes,
+        } => ("compress", done_bytes, Some(total_bytes)),
+        _ => ("index", 0, None),
+    };
+    Event::Sealing { step, done, total }
+}
+
+fn report(
+    sync_id: String,
+    sealed: Sealed,
+    completeness: Completeness,
+    progress: &Progress,
+    target: &Target,
+) -> Report {
+    let mut warnings = sealed.warnings;
+    warnings.extend(progress.unknown_children.iter().map(|child| {
+        format!("resources name the child type `{child}`, which is not among the connector's types")
+    }));
+    if let Some(folder) = sealed.leftover {
+        warnings.push(format!(
+            "the working folder {} could not be removed",
+            folder.display()
+        ));
+    }
+    Report {
+        sync_id,
+        path: sealed.path,
+        stats: sealed.stats,
+        previous: target.previous.as_ref().map(|p| p.stats.clone()),
+        completeness,
+        skipped: progress.skipped(),
+        unreadable: progress.unreadable(),
+        vanished: progress.vanished(),
+        dropped: progress.dropped,
+        warnings,
+        resumed: false,
+        duplicates: sealed.duplicates_resolved,
+        traffic: None,
+    }
+}
+
+/// The content of the provenance asset. Nothing in it varies with the run,
+/// with timing or with how the requests were planned.
+#[derive(Serialize)]
+struct ProvenanceText<'a> {
+    tool: &'a str,
+    version: &'a str,
+    sync_type: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resource_types: Vec<&'a str>,
+    completeness: Completeness,
+    unreadable_lists: u64,
+    vanished_lists: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<SkippedText>,
+    #[serde(skip_serializing_if = "Dropped::is_empty")]
+    dropped: Dropped,
+}
+
+#[derive(Serialize)]
+struct SkippedText {
+    what: String,
+    resource_type: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    resource: String,
+    why: SkipKind,
+}
+
+fn provenance_asset(
+    provenance: &Provenance,
+    request: &SyncRequest,
+    completeness: Completeness,
+    progress: &Progress,
+) -> NewAsset {
+    let mut resource_types: Vec<&str> = request
+        .resource_type_filter
+        .iter()
+        .map(String::as_str)
+        .collect();
+    resource_types.sort_unstable();
+    resource_types.dedup();
+    let skipped = progress.skipped().into_iter().map(|skipped| SkippedText {
+        what: skipped.what,
+        resource_type: skipped.resource_type,
+        resource: skipped.resource,
+        why: skipped.kind,
+    });
+    let text = ProvenanceText {
+        tool: &provenance.tool,
+        version: &provenance.version,
+        sync_type: sync_type(request).as_str(),
+        resource_types,
+        completeness,
+        unreadable_lists: progress.unreadable(),
+        vanished_lists: progress.vanished(),
+        skipped: skipped.collect(),
+        dropped: progress.dropped,
+    };
+    NewAsset {
+        id: PROVENANCE_ASSET.to_owned(),
+        content_type: "application/json".to_owned(),
+        data: crate::records::to_text(&text).into_bytes(),
+    }
+}

@@ -1,0 +1,170 @@
+//! The file to be written, looked at before anything is asked for: whether
+//! it can be written at all, what it holds, and who else is at work on it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use baton_c1z::{
+    C1zFile, Detected, Filter, Format, ReadOptions, Stats, SyncType, Table, View, WorkDir, detect,
+};
+use baton_proto::c1::connector::v2::{self, resource_type::Trait};
+use prost::Message;
+
+use crate::error::{Error, Result};
+use crate::request::SyncRequest;
+use crate::types::TypeFacts;
+
+/// What the last finished sync in the target was.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Previous {
+    pub(crate) stats: Stats,
+    /// Its types.
+    pub(crate) types: BTreeMap<String, TypeFacts>,
+}
+
+impl Previous {
+    /// How many resources of types with a trait it had, types outside
+    /// `wanted` left out.
+    pub(crate) fn count(&self, of: Trait, wanted: impl Fn(&str) -> bool) -> u64 {
+        let counts = self.stats.resources_by_type.iter();
+        counts
+            .filter(|(id, _)| wanted(id) && self.types.get(*id).is_some_and(|f| f.has(of)))
+            .map(|(_, count)| u64::try_from(*count).unwrap_or(0))
+            .sum()
+    }
+}
+
+/// A target that can be written, and is ours until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) dir: WorkDir,
+    pub(crate) previous: Option<Previous>,
+}
+
+impl Target {
+    /// Looks, locks and opens. Blocks.
+    pub(crate) fn check(request: &SyncRequest, now: SystemTime) -> Result<Self> {
+        let path = &request.target;
+        let detected = detect(path)?;
+        if detected == Detected::V3 || request.format == Some(Format::V3) {
+            return Err(Error::V3Target { path: path.clone() });
+        }
+        let dir = WorkDir::locate(path, request.temp_dir.as_deref(), now)?;
+        let checked = if request.temp_dir.is_some() {
+            // Without one, making the working folder has shown the same.
+            check_folder(dir.target())
+        } else {
+            Ok(())
+        };
+        let previous = checked.and_then(|()| match detected {
+            Detected::V1 => read_previous(request),
+            _ => Ok(None),
+        });
+        match previous {
+            Ok(previous) => Ok(Self { dir, previous }),
+            Err(error) => {
+                discard_if_new(&dir);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Removes the working folder unless an earlier run has left work in it.
+pub(crate) fn discard_if_new(dir: &WorkDir) {
+    if !dir.has_work() {
+        // What cannot be removed is an empty folder that the next run uses.
+        let _ = dir.remove();
+    }
+}
+
+fn check_folder(target: &Path) -> Result<()> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .map_err(|source| Error::Folder {
+            path: folder.to_owned(),
+            source,
+        })
+}
+
+fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
+    let options = ReadOptions {
+        limits: request.limits.clone(),
+        temp_dir: request.temp_dir.clone(),
+    };
+    let file = C1zFile::open(&request.target, &options)?;
+    let kinds = [SyncType::Full, SyncType::ResourcesOnly];
+    let Some(run) = file.latest_finished(Some(&kinds))? else {
+        return Ok(None);
+    };
+    let snapshot = file.view(View::Sync(&run.id))?;
+    let mut types = BTreeMap::new();
+    snapshot.scan(Table::ResourceTypes, &Filter::default(), &mut |row| {
+        // A type that cannot be decoded has no traits that we know of.
+        if let Ok(kind) = v2::ResourceType::decode(row.data) {
+            types.insert(row.id.to_owned(), TypeFacts::of(&kind));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let stats = match run.stats {
+        Some(stats) => stats,
+        None => snapshot.stats()?,
+    };
+    Ok(Some(Previous { stats, types }))
+}
+
+/// Where a partial result goes: `sync.c1z` becomes `sync.partial.c1z`.
+pub(crate) fn partial_path(target: &Path) -> PathBuf {
+    let mut name = target.file_stem().unwrap_or_default().to_owned();
+    name.push(".partial");
+    if let Some(extension) = target.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    target.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_file_lies_beside_the_target() {
+        for (target, partial) in [
+            ("/a/sync.c1z", "/a/sync.partial.c1z"),
+            ("sync", "sync.partial"),
+            ("/a.b/x.y.c1z", "/a.b/x.y.partial.c1z"),
+            (".c1z", ".c1z.partial"),
+        ] {
+            assert_eq!(partial_path(Path::new(target)), Path::new(partial));
+        }
+    }
+
+    #[test]
+    fn only_wanted_types_with_the_trait_are_counted() {
+        let user = TypeFacts {
+            traits: vec![Trait::User as i32],
+            ..TypeFacts::default()
+        };
+        let previous = Previous {
+            stats: Stats {
+                resources_by_type: [("user", 3), ("guest", 2), ("team", 7)]
+                    .map(|(id, n)| (id.to_owned(), n))
+                    .into(),
+                ..Stats::default()
+            },
+            types: [
+                ("user".to_owned(), user.clone()),
+                ("guest".to_owned(), user),
+                ("team".to_owned(), TypeFacts::default()),
+            ]
+            .into(),
+        };
+        assert_eq!(previous.count(Trait::User, |_| true), 5);
+        assert_eq!(previous.count(Trait::User, |id| id == "user"), 3);
+        assert_eq!(previous.count(Trait::Group, |_| true), 0);
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine against a scripted connector, read back through the file.
+
+mod bad_data;
+mod failures;
+mod lists;
+mod outcomes;
+mod resume;
+mod sandbox;
+mod schedule;
+mod vanished;
+mod world;

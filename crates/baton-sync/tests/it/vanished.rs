@@ -1,0 +1,129 @@
+//! Objects that are deleted while the sync runs: told apart from other 404s
+//! by the application's own error code, through the real HTTP client.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use baton_c1z::Table;
+use baton_connector::Error as Refusal;
+use baton_connector::http::{
+    ApiError, BodyStream, ErrorAnswer, HttpClient, HttpParts, HttpSettings, ReadApiError, Request,
+    Transport, TransportError, whole_body,
+};
+use baton_proto::Code;
+use baton_sync::{Completeness, Error, SkipKind};
+use bytes::Bytes;
+
+use crate::sandbox::{Sandbox, ids};
+use crate::world::{Twist, World, group};
+
+#[derive(Debug)]
+struct NotFound;
+
+#[async_trait]
+impl Transport for NotFound {
+    async fn send(
+        &self,
+        _: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
+        let answer = http::Response::builder().status(404);
+        Ok(answer.body(whole_body("gone")).expect("valid"))
+    }
+}
+
+#[derive(Debug)]
+struct Gone;
+
+impl ReadApiError for Gone {
+    fn read(&self, _: &ErrorAnswer<'_>) -> ApiError {
+        ApiError {
+            code: Some("GROUP-404".to_owned()),
+            vanished: true,
+            ..ApiError::default()
+        }
+    }
+}
+
+/// The error of a request for something that the application says is gone.
+async fn gone() -> Refusal {
+    let mut parts = HttpParts::new(Arc::new(NotFound), 7);
+    parts.api_errors = Arc::new(Gone);
+    let client = HttpClient::new(parts, HttpSettings::default()).expect("valid settings");
+    let base = url::Url::parse("https://api.example.test").expect("a URL");
+    let request = Request::get(&base, "/groups/{group}", &["g"]).expect("valid");
+    let error = client
+        .json::<serde_json::Value>(&request)
+        .await
+        .expect_err("404");
+    assert!(error.is_vanished());
+    error
+}
+
+/// A world where these lists are gone.
+fn without(world: World, lists: Vec<String>) -> World {
+    let runtime = tokio::runtime::Handle::current();
+    world.hooked(move |list, token, _| {
+        let last = token == "p2" || !list.ends_with("g3");
+        let hit = last && lists.iter().any(|gone| gone == list);
+        hit.then(|| {
+            let error = std::thread::scope(|scope| {
+                let error = scope.spawn(|| runtime.block_on(gone()));
+                error.join().expect("no panic")
+            });
+            Twist::Fail(error)
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_gone_is_left_out_whole_and_the_result_is_complete() {
+    let sandbox = Sandbox::new();
+    let lists = vec!["grants group:g3".to_owned()];
+    let report = sandbox.sync(without(World::small(), lists)).await;
+    assert_eq!(report.completeness, Completeness::Complete);
+    assert_eq!((report.vanished, report.unreadable), (1, 0));
+    assert_eq!(report.skipped[0].kind, SkipKind::Vanished);
+    let grants = ids(&sandbox.target(), Table::Grants);
+    assert!(
+        !grants.iter().any(|id| id.starts_with("group:g3:")),
+        "{grants:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_list_cannot_be_gone() {
+    let sandbox = Sandbox::new();
+    let lists = vec!["resources group".to_owned()];
+    let error = sandbox.fail(without(World::small(), lists)).await;
+    assert_eq!(error.code(), Code::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_too_much_is_gone_the_sync_fails_and_its_work_is_not_kept() {
+    for (gone, of, fails) in [(10, 20, false), (11, 20, true), (11, 300, false)] {
+        let mut world = World::small();
+        let mut lists = Vec::new();
+        for n in 100..100 + of {
+            world.add("group", group(&format!("g{n}")));
+            if n < 100 + gone {
+                lists.push(format!("grants group:g{n}"));
+            }
+        }
+        let sandbox = Sandbox::new();
+        let world = Arc::new(without(world, lists));
+        let result = sandbox.run(&world, sandbox.request()).await;
+        assert_eq!(result.is_err(), fails, "{gone} of {of}");
+        if let Err(error) = result {
+            assert!(
+                matches!(error, Error::TooManyWarnings { warnings: 11, .. }),
+                "{error}"
+            );
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("too many warnings, exiting sync")
+            );
+            assert!(sandbox.files().is_empty());
+        }
+    }
+}

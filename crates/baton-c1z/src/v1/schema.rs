@@ -24,6 +24,16 @@ pub(super) struct IndexDef {
     pub sql: &'static str,
 }
 
+/// Indexes of `v1_grants` that hold few rows and are therefore kept up from
+/// the start: built later, each would read the whole table once more.
+pub(super) const KEPT_UP: &[&str] = &[
+    "idx_grants_sync_expansion_v1",
+    "idx_grants_sync_needs_expansion_v1",
+];
+
+/// Tables whose other indexes are built when all rows are there.
+pub(super) const BULK_TABLES: &[&str] = &["v1_resources", "v1_entitlements", "v1_grants"];
+
 /// The name of the table that stores rows of `table`.
 pub(super) fn table_name(table: Table) -> &'static str {
     match table {

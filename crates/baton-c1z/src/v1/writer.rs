@@ -2,9 +2,9 @@
 //!
 //! Always a new database: the syncs that stay are copied from a private copy
 //! of the old one, so what cleanup removes leaves no free pages behind and
-//! nothing needs a vacuum. Large indexes are built behind the rows, by
-//! SQLite's sorter, which takes a third of the time of keeping them up to
-//! date and bounded memory. The target is only touched by the final rename.
+//! nothing needs a vacuum. Indexes in whose order rows do not come are built
+//! behind them, by SQLite's sorter, in bounded memory. The target is only
+//! touched by the final rename.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cleanup::Cleanup;
 use super::counts::Counts;
-use super::schema::{IndexDef, TABLES, table_name};
+use super::schema::{BULK_TABLES, IndexDef, KEPT_UP, TABLES, table_name};
 use super::{db, migrate, runs, time, unpack};
 use crate::Limits;
 use crate::envelope::{self, Detected, detect};
@@ -27,8 +27,6 @@ use crate::scratch::Scratch;
 
 /// Content type of an asset that states none.
 const UNKNOWN_CONTENT_TYPE: &str = "unknown";
-/// Tables whose indexes are built behind the rows.
-const BULK_TABLES: [&str; 3] = ["v1_resources", "v1_entitlements", "v1_grants"];
 /// Low pages set aside for each schema entry that is written late; see [`Reserve`].
 const RESERVED_PAGES: i64 = 4;
 const PAGE_BYTES: i64 = 4096;
@@ -354,16 +352,21 @@ fn create(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut late: Vec<&IndexDef> = Vec::new();
     for table in TABLES {
         conn.execute(table.sql, [])?;
-        if BULK_TABLES.contains(&table.name) {
-            late.extend(table.indexes);
-        } else {
-            for index in table.indexes {
+        for index in table.indexes {
+            if is_late(table.name, index.name) {
+                late.push(index);
+            } else {
                 conn.execute(index.sql, [])?;
             }
         }
     }
     Reserve::make(conn, late.len())?;
     Ok(late.iter().map(|index| index.sql.to_owned()).collect())
+}
+
+/// Whether an index is built behind the rows.
+fn is_late(table: &str, index: &str) -> bool {
+    BULK_TABLES.contains(&table) && !KEPT_UP.contains(&index)
 }
 
 /// The file that is about to be replaced.
@@ -419,8 +422,8 @@ impl Old {
             conn.execute(sql, [])?;
         }
         let mut late = Vec::new();
-        for (_, table, sql) in &indexes {
-            if BULK_TABLES.contains(&table.as_str()) {
+        for (name, table, sql) in &indexes {
+            if is_late(table, name) {
                 late.push(sql.clone());
             } else {
                 conn.execute(sql, [])?;

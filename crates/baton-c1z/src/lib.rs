@@ -10,7 +10,6 @@
 
 #![warn(missing_docs)]
 
-#[allow(dead_code)] // Called by the seal.
 mod columns;
 mod cursor;
 mod envelope;

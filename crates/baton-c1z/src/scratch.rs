@@ -53,6 +53,14 @@ impl Scratch {
             .map_err(|e| Error::io("create", &self.file, e))
     }
 
+    /// The file's size.
+    pub fn file_bytes(&self) -> Result<u64> {
+        self.file
+            .metadata()
+            .map(|m| m.len())
+            .map_err(|e| Error::io("look at", &self.file, e))
+    }
+
     /// The file's path.
     pub fn file_path(&self) -> &Path {
         &self.file

@@ -2,6 +2,8 @@
 //! do no more than be wrong, and the translation of what SQLite reports.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
@@ -19,6 +21,14 @@ const MAX_SQL_BYTES: i32 = 64 << 10;
 const READ_CACHE_KIB: i64 = 4 << 10;
 /// Page cache of a writer, in KiB; also the memory of one index sort.
 const WRITE_CACHE_KIB: i64 = 64 << 10;
+
+/// Steps of SQLite's machine between two looks at the budget.
+const STEPS_PER_CALL: i32 = 1000;
+/// Steps that a statement may take per byte of the database. A scan takes
+/// about one: rows have a dozen columns and hundreds of bytes.
+const STEPS_PER_BYTE: u64 = 64;
+/// Steps that a statement may take in any case.
+const MIN_STEPS: u64 = 1_000_000;
 
 /// Everything but what a URI path may hold as it is.
 const URI_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -42,9 +52,43 @@ pub(super) fn immutable_uri(path: &Path) -> String {
     )
 }
 
-/// Opens a private copy for reading only.
-pub(super) fn open_read(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(
+/// Bounds what one statement may do, by the size of the database it reads.
+///
+/// Pages that refer to each other in a circle make a statement without end
+/// out of a small file, if none of its rows is ever handed out.
+pub(super) struct Budget {
+    left: Arc<AtomicU64>,
+    full: u64,
+}
+
+impl Budget {
+    /// Bounds the statements of `conn` by `bytes` of content.
+    pub fn set(conn: &mut Connection, bytes: u64) -> rusqlite::Result<Self> {
+        let full = bytes
+            .saturating_mul(STEPS_PER_BYTE)
+            .saturating_add(MIN_STEPS)
+            / u64::from(STEPS_PER_CALL.unsigned_abs());
+        let left = Arc::new(AtomicU64::new(full));
+        let counter = Arc::clone(&left);
+        let is_spent = move || counter.fetch_sub(1, Ordering::Relaxed) <= 1;
+        conn.progress_handler(STEPS_PER_CALL, Some(is_spent))?;
+        Ok(Self { left, full })
+    }
+
+    /// To be called before each statement.
+    pub fn refill(&self) {
+        self.left.store(self.full, Ordering::Relaxed);
+    }
+
+    /// Lifts the bound that was set on `conn`.
+    pub fn lift(conn: &mut Connection) -> rusqlite::Result<()> {
+        conn.progress_handler(0, None::<fn() -> bool>)
+    }
+}
+
+/// Opens a private copy for reading only, of which `bytes` are content.
+pub(super) fn open_read(path: &Path, bytes: u64) -> rusqlite::Result<(Connection, Budget)> {
+    let mut conn = Connection::open_with_flags(
         immutable_uri(path),
         OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_URI
@@ -53,7 +97,8 @@ pub(super) fn open_read(path: &Path) -> rusqlite::Result<Connection> {
     harden(&conn)?;
     conn.pragma_update(None, "query_only", true)?;
     conn.pragma_update(None, "cache_size", -READ_CACHE_KIB)?;
-    Ok(conn)
+    let budget = Budget::set(&mut conn, bytes)?;
+    Ok((conn, budget))
 }
 
 /// Opens a private copy for changes. There is no journal: whoever fails
@@ -104,12 +149,17 @@ pub(super) fn read_error(
     path: &Path,
     doing: &'static str,
 ) -> impl FnOnce(rusqlite::Error) -> Error {
-    move |source| match system_error(&source) {
-        Some(kind) => Error::io(doing, path, kind.into()),
-        None => Error::Database {
+    move |source| match (system_error(&source), source.sqlite_error_code()) {
+        (Some(kind), _) => Error::io(doing, path, kind.into()),
+        (None, code) => Error::Database {
             path: path.to_owned(),
             doing,
-            source: source.into(),
+            source: match code {
+                Some(ErrorCode::OperationInterrupted) => {
+                    "it takes more steps than a database of its size can need".into()
+                }
+                _ => source.into(),
+            },
         },
     }
 }

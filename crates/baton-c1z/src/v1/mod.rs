@@ -3,11 +3,10 @@
 //! SQLite types stay in here. A file is never changed in place: readers work
 //! on a private copy, a writer builds a new database and swaps it in whole.
 
-#![allow(dead_code, unused_imports)]
-
 mod cleanup;
 mod counts;
 mod db;
+mod layout;
 mod migrate;
 mod peek;
 mod query;
@@ -20,7 +19,7 @@ mod writer;
 pub(crate) use cleanup::Cleanup;
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
-pub(crate) use writer::{Phase, WriteOptions, Writer, Written};
+pub(crate) use writer::{Phase, WriteOptions, Writer};
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -42,7 +42,8 @@ pub(crate) fn runs_in_prefix(path: &Path, options: &ReadOptions) -> Result<Optio
     leave_write_ahead_mode(scratch.file_path())?;
     // What is wrong here may be right in the whole file, so nothing that the
     // database says is an error yet.
-    let found = db::open_read(scratch.file_path()).and_then(|conn| runs::read(&conn));
+    let found = db::open_read(scratch.file_path(), len as u64)
+        .and_then(|(conn, _budget)| runs::read(&conn));
     Ok(found.ok().filter(|runs| runs.iter().all(is_reached)))
 }
 

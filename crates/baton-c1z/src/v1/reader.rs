@@ -12,6 +12,7 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::counts::Counts;
+use super::db::Budget;
 use super::query::{Condition, Value, columns};
 use super::schema::table_name;
 use super::{db, migrate, runs, unpack};
@@ -30,6 +31,7 @@ pub(crate) struct Reader {
     path: PathBuf,
     /// Before the copy, so that it is closed before the file is removed.
     conn: Connection,
+    budget: Budget,
     _copy: Option<Scratch>,
 }
 
@@ -37,10 +39,12 @@ impl Reader {
     /// Unpacks and opens the v1 file `path`.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
         let (copy, identity) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
-        let conn = open_migrated(copy.file_path()).map_err(db::read_error(path, "open it"))?;
+        let (conn, budget) = open_migrated(copy.file_path(), copy.file_bytes()?)
+            .map_err(db::read_error(path, "open it"))?;
         let this = Self {
             path: path.to_owned(),
             conn,
+            budget,
             _copy: Some(copy),
         };
         Ok((this, identity))
@@ -49,13 +53,16 @@ impl Reader {
     /// The store of a file that is missing or empty.
     pub fn empty(path: &Path) -> Result<Self> {
         let open = || {
-            let conn = db::open_memory()?;
+            let mut conn = db::open_memory()?;
             migrate::run(&conn)?;
-            Ok(conn)
+            let budget = Budget::set(&mut conn, 0)?;
+            Ok((conn, budget))
         };
+        let (conn, budget) = open().map_err(db::read_error(path, "open it"))?;
         Ok(Self {
             path: path.to_owned(),
-            conn: open().map_err(db::read_error(path, "open it"))?,
+            conn,
+            budget,
             _copy: None,
         })
     }
@@ -73,6 +80,7 @@ impl Reader {
         visit: &mut dyn FnMut(i64, &Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let doing = reading(table);
+        self.budget.refill();
         let mut rows = statement
             .query(rusqlite::params_from_iter(values))
             .map_err(self.failed(doing))?;
@@ -128,6 +136,7 @@ impl Reader {
             Table::ResourceTypes => "external_id",
             _ => "resource_type_id",
         };
+        self.budget.refill();
         // By row: an index would have to look up each row's sync.
         let mut statement = self.conn.prepare(&format!(
             "select {column} from {} not indexed where ?1 is null or sync_id = ?1",
@@ -156,6 +165,7 @@ impl Store for Reader {
     }
 
     fn runs(&self) -> Result<Vec<SyncRun>> {
+        self.budget.refill();
         runs::read(&self.conn).map_err(self.failed("read its sync runs"))
     }
 
@@ -249,6 +259,7 @@ impl Store for Reader {
 
     fn count(&self, query: &Query<'_>) -> Result<u64> {
         let condition = Condition::new(query)?;
+        self.budget.refill();
         self.conn
             .query_row(
                 &format!("select count(*){}", condition.sql),
@@ -265,6 +276,7 @@ impl Store for Reader {
             for table in Table::ALL {
                 self.count_into(&mut counts, table, sync_id)?;
             }
+            self.budget.refill();
             let assets = self.conn.query_row(
                 "select count(*) from v1_assets where ?1 is null or sync_id = ?1",
                 [sync_id],
@@ -277,6 +289,7 @@ impl Store for Reader {
     }
 
     fn asset(&self, sync_id: Option<&str>, id: &str) -> Result<Option<Asset>> {
+        self.budget.refill();
         self.conn
             .query_row(
                 "select content_type, data from v1_assets
@@ -295,16 +308,17 @@ impl Store for Reader {
 }
 
 /// Opens the copy read-only; migrates it first if it is of an older writer.
-fn open_migrated(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = db::open_read(path)?;
+fn open_migrated(path: &Path, bytes: u64) -> rusqlite::Result<(Connection, Budget)> {
+    let (conn, budget) = db::open_read(path, bytes)?;
     if !migrate::is_needed(&conn)? {
-        return Ok(conn);
+        return Ok((conn, budget));
     }
     drop(conn);
-    let writable = db::open_write(path)?;
+    let mut writable = db::open_write(path)?;
+    Budget::set(&mut writable, bytes)?;
     migrate::run(&writable)?;
     drop(writable);
-    db::open_read(path)
+    db::open_read(path, bytes)
 }
 
 fn reading(table: Table) -> &'static str {

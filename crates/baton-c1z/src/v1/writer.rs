@@ -15,10 +15,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cleanup::Cleanup;
 use super::counts::Counts;
-use super::schema::{BULK_TABLES, IndexDef, KEPT_UP, TABLES, table_name};
-use super::{db, migrate, runs, time, unpack};
+use super::layout::{Old, Reserve, create};
+use super::schema::table_name;
+use super::{db, time};
 use crate::Limits;
-use crate::envelope::{self, Detected, detect};
+use crate::envelope;
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, Stats, SyncRun};
@@ -27,9 +28,6 @@ use crate::scratch::Scratch;
 
 /// Content type of an asset that states none.
 const UNKNOWN_CONTENT_TYPE: &str = "unknown";
-/// Low pages set aside for each schema entry that is written late; see [`Reserve`].
-const RESERVED_PAGES: i64 = 4;
-const PAGE_BYTES: i64 = 4096;
 /// Bytes between two reports while compressing.
 const TOLD_BYTES: u64 = 16 << 20;
 
@@ -119,13 +117,14 @@ impl Writer {
         let scratch = Scratch::new(options.temp_dir.as_deref())?;
         drop(scratch.create_file()?);
         let target = options.target.as_path();
-        let conn = db::open_write(scratch.file_path())
+        let mut conn = db::open_write(scratch.file_path())
             .map_err(db::write_error(target, "create a file"))?;
         let late_indexes = match &old {
-            Some(old) => old.copy_into(&conn),
-            None => create(&conn),
-        }
-        .map_err(db::write_error(target, "create tables"))?;
+            Some(old) => old
+                .copy_into(&mut conn)
+                .map_err(db::read_error(target, "copy its syncs"))?,
+            None => create(&conn).map_err(db::write_error(target, "create tables"))?,
+        };
         Ok(Self {
             conn,
             scratch,
@@ -133,7 +132,7 @@ impl Writer {
             times,
             discovered_at,
             late_indexes,
-            removed_syncs: old.map(|old| old.doomed).unwrap_or_default(),
+            removed_syncs: old.map(Old::into_doomed).unwrap_or_default(),
             counts: Counts::default(),
             joined_id: String::new(),
             options,
@@ -342,173 +341,6 @@ fn insert_sql(table: Table) -> &'static str {
                 needs_expansion, data, sync_id, discovered_at)
              values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         }
-    }
-}
-
-/// Begins the transaction and makes the tables of a new file; gives the
-/// statements of the indexes that are to follow the rows.
-fn create(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    conn.execute_batch("begin")?;
-    let mut late: Vec<&IndexDef> = Vec::new();
-    for table in TABLES {
-        conn.execute(table.sql, [])?;
-        for index in table.indexes {
-            if is_late(table.name, index.name) {
-                late.push(index);
-            } else {
-                conn.execute(index.sql, [])?;
-            }
-        }
-    }
-    Reserve::make(conn, late.len())?;
-    Ok(late.iter().map(|index| index.sql.to_owned()).collect())
-}
-
-/// Whether an index is built behind the rows.
-fn is_late(table: &str, index: &str) -> bool {
-    BULK_TABLES.contains(&table) && !KEPT_UP.contains(&index)
-}
-
-/// The file that is about to be replaced.
-struct Old {
-    copy: Scratch,
-    doomed: Vec<String>,
-}
-
-impl Old {
-    /// Unpacks and migrates the target. `None` if there is none, or it is empty.
-    fn open(options: &WriteOptions, new: &SyncRun) -> Result<Option<Self>> {
-        let path = options.target.as_path();
-        match detect(path)? {
-            Detected::Missing | Detected::Empty => return Ok(None),
-            Detected::V3 => {
-                return Err(Error::V3Unsupported {
-                    path: path.to_owned(),
-                });
-            }
-            Detected::V1 => {}
-        }
-        let (copy, _) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
-        let conn = db::open_write(copy.file_path()).map_err(db::read_error(path, "open it"))?;
-        migrate::run(&conn).map_err(db::read_error(path, "migrate it"))?;
-        let runs = runs::read(&conn).map_err(db::read_error(path, "read its sync runs"))?;
-        conn.close()
-            .map_err(|(_, e)| db::read_error(path, "close it")(e))?;
-        if runs.iter().any(|run| run.id == new.id) {
-            return Err(Error::DuplicateSync {
-                path: path.to_owned(),
-                id: new.id.clone(),
-            });
-        }
-        let doomed = options
-            .cleanup
-            .map(|cleanup| cleanup.doomed(&runs, new))
-            .unwrap_or_default();
-        Ok(Some(Self { copy, doomed }))
-    }
-
-    /// Begins the transaction, makes the old file's own tables, so that
-    /// columns and tables that are unknown here survive, and copies all rows
-    /// but those of doomed syncs. Gives the statements of all late indexes.
-    fn copy_into(&self, conn: &Connection) -> rusqlite::Result<Vec<String>> {
-        conn.execute(
-            "attach ? as old",
-            [db::immutable_uri(self.copy.file_path())],
-        )?;
-        conn.execute_batch("begin")?;
-        let tables = stored_sql(conn, "table")?;
-        let indexes = stored_sql(conn, "index")?;
-        for (_, _, sql) in &tables {
-            conn.execute(sql, [])?;
-        }
-        let mut late = Vec::new();
-        for (name, table, sql) in &indexes {
-            if is_late(table, name) {
-                late.push(sql.clone());
-            } else {
-                conn.execute(sql, [])?;
-            }
-        }
-        for table in TABLES {
-            for index in table.indexes {
-                if !indexes.iter().any(|(name, ..)| name == index.name) {
-                    late.push(index.sql.to_owned());
-                }
-            }
-        }
-        Reserve::make(conn, late.len())?;
-        // The runs first: they are then in the first pages, where a reader
-        // finds them without unpacking the rest.
-        let (first, rest): (Vec<_>, Vec<_>) =
-            tables.iter().partition(|(name, ..)| name == "v1_sync_runs");
-        for (name, ..) in first.into_iter().chain(rest) {
-            self.copy_rows(conn, name)?;
-        }
-        Ok(late)
-    }
-
-    fn copy_rows(&self, conn: &Connection, table: &str) -> rusqlite::Result<()> {
-        let table_name = quoted(table);
-        let sql = format!("insert into main.{table_name} select * from old.{table_name}");
-        let ours = TABLES.iter().any(|t| t.name == table);
-        // Without a condition SQLite copies page by page.
-        if !ours || self.doomed.is_empty() {
-            return conn.execute(&sql, []).map(|_| ());
-        }
-        let marks = vec!["?"; self.doomed.len()].join(",");
-        conn.execute(
-            &format!("{sql} where sync_id not in ({marks})"),
-            rusqlite::params_from_iter(&self.doomed),
-        )
-        .map(|_| ())
-    }
-}
-
-/// Name, table and statement of the old file's plain tables or indexes.
-/// Views, triggers and virtual tables have no place in the format.
-fn stored_sql(conn: &Connection, kind: &str) -> rusqlite::Result<Vec<(String, String, String)>> {
-    conn.prepare(
-        "select name, tbl_name, sql from old.sqlite_master
-         where type = ? and sql is not null and name not like 'sqlite\\_%' escape '\\'
-           and tbl_name in (select name from pragma_table_list where schema = 'old' and type = 'table')
-         order by rowid",
-    )?
-    .query_map([kind], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-    .collect()
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Keeps the schema and the runs in the first pages of the file.
-///
-/// Readers that want only the runs decompress no more than the beginning.
-/// But an index is a schema entry that is written when the rows are already
-/// there, and where the schema then needs a page more, it would lie behind
-/// all rows. So low pages are filled at first, and freed a few at a time
-/// right before each late entry: SQLite takes free pages before new ones.
-struct Reserve;
-
-impl Reserve {
-    fn make(conn: &Connection, late_entries: usize) -> rusqlite::Result<()> {
-        conn.execute("create table reserve (pages blob)", [])?;
-        let mut add = conn.prepare("insert into reserve values (zeroblob(?))")?;
-        // One part more than there are indexes: for the run itself.
-        for _ in 0..=late_entries {
-            add.execute([RESERVED_PAGES * PAGE_BYTES])?;
-        }
-        Ok(())
-    }
-
-    fn release(conn: &Connection) -> rusqlite::Result<()> {
-        conn.prepare_cached("delete from reserve where rowid = (select max(rowid) from reserve)")?
-            .execute([])?;
-        Ok(())
-    }
-
-    fn drop(conn: &Connection) -> rusqlite::Result<()> {
-        conn.execute("drop table reserve", []).map(|_| ())
     }
 }
 

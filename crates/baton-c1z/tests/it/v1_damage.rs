@@ -174,6 +174,77 @@ fn overwritten_pages_never_panic_or_hang() {
     }
 }
 
+/// Sixteen levels of interior pages, each of whose 400 children is the same
+/// page of the next level: a table of few kilobytes with 400^16 rows.
+fn with_endless_grants() -> Vec<u8> {
+    let mut db = database(&fixture("v1-small.c1z"));
+    let grants: i64 = {
+        let folder = Folder::new();
+        let path = folder.file("a.db", &db);
+        rusqlite::Connection::open(path)
+            .and_then(|c| {
+                let sql = "select rootpage from sqlite_master where name = 'v1_grants'";
+                c.query_row(sql, [], |row| row.get(0))
+            })
+            .expect("root")
+    };
+    let page = 4096;
+    let root = usize::try_from(grants - 1).expect("page") * page;
+    let leaf = db[root..root + page].to_vec();
+    let first_new = db.len() / page + 1;
+    let levels = 16;
+    for level in 0..levels {
+        let child = u32::try_from(first_new + level + 1)
+            .expect("page")
+            .to_be_bytes();
+        let mut interior = vec![0; page];
+        interior[0] = 5;
+        interior[3..5].copy_from_slice(&400_u16.to_be_bytes());
+        interior[8..12].copy_from_slice(&child);
+        for cell in 0..400 {
+            let at = page - (cell + 1) * 5;
+            interior[at..at + 4].copy_from_slice(&child);
+            interior[at + 4] = 1;
+            interior[12 + cell * 2..14 + cell * 2]
+                .copy_from_slice(&u16::try_from(at).expect("in page").to_be_bytes());
+        }
+        interior[5..7].copy_from_slice(&u16::try_from(page - 2000).expect("in page").to_be_bytes());
+        db.extend_from_slice(&interior);
+    }
+    db.extend_from_slice(&leaf);
+    let top = db[(first_new - 1) * page..first_new * page].to_vec();
+    db[root..root + page].copy_from_slice(&top);
+    let pages = u32::try_from(db.len() / page).expect("few").to_be_bytes();
+    db[28..32].copy_from_slice(&pages);
+    db
+}
+
+#[test]
+fn pages_that_multiply_without_end_are_given_up() {
+    let folder = Folder::new();
+    let path = folder.c1z("endless.c1z", &with_endless_grants());
+    let file = open(&path).expect("its runs are fine");
+    let all = file.view(View::AllRows).expect("view");
+    let one = file.view(View::Default { now: now() }).expect("view");
+    let some = Filter {
+        resource_type_id: Some("nope"),
+        ..Filter::default()
+    };
+    let goes_on = |_: &baton_c1z::Row<'_>| Ok(ControlFlow::Continue(()));
+    for error in [
+        all.scan(Table::Grants, &Filter::default(), &mut goes_on.clone())
+            .expect_err("repeats"),
+        all.scan(Table::Grants, &some, &mut goes_on.clone())
+            .expect_err("endless"),
+        one.count(Table::Grants, &some)
+            .map(|_| ())
+            .expect_err("endless"),
+        all.recount().map(|_| ()).expect_err("endless"),
+    ] {
+        assert!(matches!(error, Error::Database { .. }), "{error:?}");
+    }
+}
+
 #[test]
 fn a_database_that_is_none_is_an_error() {
     let folder = Folder::new();

@@ -12,7 +12,7 @@ use super::*;
 use crate::row::{Filter, OwnedRow};
 use crate::run::SyncType;
 use crate::store::{Query, Store};
-use crate::v1::Reader;
+use crate::v1::{Reader, unpack};
 use crate::{ReadOptions, columns};
 
 /// A folder with a target, and the decompressed copies made from it.
@@ -145,6 +145,31 @@ fn a_v3_target_is_refused_before_anything_is_written() {
     let refused = bench.writer("s", None).map(|_| ()).expect_err("v3");
     assert!(matches!(refused, Error::V3Unsupported { .. }));
     assert!(refused.hint().is_some());
+    assert_eq!(bench.names(), ["sync.c1z"]);
+}
+
+#[test]
+fn a_target_with_a_damaged_database_is_an_error_and_stays() {
+    let bench = Bench::with_fixture("v1-small.c1z");
+    let root: usize = bench
+        .database()
+        .query_row(
+            "select rootpage from sqlite_master where name = 'v1_grants'",
+            [],
+            |row| row.get::<_, u32>(0),
+        )
+        .expect("root") as usize;
+    let database = bench.folder.path().join("copy.db");
+    let mut bytes = fs::read(&database).expect("read");
+    bytes[(root - 1) * 4096..root * 4096].fill(0xff);
+    fs::write(&database, bytes).expect("write");
+    save_database(&database, &bench.options(None), &mut |_| {}).expect("saved");
+    fs::remove_file(&database).expect("removed");
+    let before = fs::read(bench.target()).expect("read");
+
+    let error = bench.writer("s", None).map(|_| ()).expect_err("damaged");
+    assert!(matches!(error, Error::Database { .. }), "{error:?}");
+    assert_eq!(fs::read(bench.target()).expect("read"), before);
     assert_eq!(bench.names(), ["sync.c1z"]);
 }
 

@@ -1,0 +1,202 @@
+//! What a new database is made of before rows come: the tables, those of the
+//! old file if there is one, and the order of things on its pages.
+
+use rusqlite::Connection;
+
+use super::db::Budget;
+use super::schema::{BULK_TABLES, IndexDef, KEPT_UP, TABLES};
+use super::writer::WriteOptions;
+use super::{db, migrate, runs, unpack};
+use crate::envelope::{Detected, detect};
+use crate::error::{Error, Result};
+use crate::run::SyncRun;
+use crate::scratch::Scratch;
+
+/// Low pages set aside for each schema entry that is written late; see [`Reserve`].
+const RESERVED_PAGES: i64 = 4;
+const PAGE_BYTES: i64 = 4096;
+
+/// Begins the transaction and makes the tables of a new file; gives the
+/// statements of the indexes that are to follow the rows.
+pub(super) fn create(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.execute_batch("begin")?;
+    let mut late: Vec<&IndexDef> = Vec::new();
+    for table in TABLES {
+        conn.execute(table.sql, [])?;
+        for index in table.indexes {
+            if is_late(table.name, index.name) {
+                late.push(index);
+            } else {
+                conn.execute(index.sql, [])?;
+            }
+        }
+    }
+    Reserve::make(conn, late.len())?;
+    Ok(late.iter().map(|index| index.sql.to_owned()).collect())
+}
+
+/// Whether an index is built behind the rows.
+fn is_late(table: &str, index: &str) -> bool {
+    BULK_TABLES.contains(&table) && !KEPT_UP.contains(&index)
+}
+
+/// The file that is about to be replaced.
+pub(super) struct Old {
+    copy: Scratch,
+    /// Size of the copy.
+    bytes: u64,
+    doomed: Vec<String>,
+}
+
+impl Old {
+    /// Ids of the syncs that are not copied.
+    pub fn into_doomed(self) -> Vec<String> {
+        self.doomed
+    }
+
+    /// Unpacks and migrates the target. `None` if there is none, or it is empty.
+    pub fn open(options: &WriteOptions, new: &SyncRun) -> Result<Option<Self>> {
+        let path = options.target.as_path();
+        match detect(path)? {
+            Detected::Missing | Detected::Empty => return Ok(None),
+            Detected::V3 => {
+                return Err(Error::V3Unsupported {
+                    path: path.to_owned(),
+                });
+            }
+            Detected::V1 => {}
+        }
+        let (copy, _) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
+        let bytes = copy.file_bytes()?;
+        let read_runs = || {
+            let mut conn = db::open_write(copy.file_path())?;
+            let budget = Budget::set(&mut conn, bytes)?;
+            migrate::run(&conn)?;
+            budget.refill();
+            runs::read(&conn)
+        };
+        let runs = read_runs().map_err(db::read_error(path, "read its sync runs"))?;
+        if runs.iter().any(|run| run.id == new.id) {
+            return Err(Error::DuplicateSync {
+                path: path.to_owned(),
+                id: new.id.clone(),
+            });
+        }
+        let doomed = options
+            .cleanup
+            .map(|cleanup| cleanup.doomed(&runs, new))
+            .unwrap_or_default();
+        Ok(Some(Self {
+            copy,
+            bytes,
+            doomed,
+        }))
+    }
+
+    /// Begins the transaction, makes the old file's own tables, so that
+    /// columns and tables that are unknown here survive, and copies all rows
+    /// but those of doomed syncs. Gives the statements of all late indexes.
+    pub fn copy_into(&self, conn: &mut Connection) -> rusqlite::Result<Vec<String>> {
+        let budget = Budget::set(conn, self.bytes)?;
+        conn.execute(
+            "attach ? as old",
+            [db::immutable_uri(self.copy.file_path())],
+        )?;
+        conn.execute_batch("begin")?;
+        let tables = stored_sql(conn, "table")?;
+        let indexes = stored_sql(conn, "index")?;
+        for (_, _, sql) in &tables {
+            conn.execute(sql, [])?;
+        }
+        let mut late = Vec::new();
+        for (name, table, sql) in &indexes {
+            if is_late(table, name) {
+                late.push(sql.clone());
+            } else {
+                conn.execute(sql, [])?;
+            }
+        }
+        for table in TABLES {
+            for index in table.indexes {
+                if !indexes.iter().any(|(name, ..)| name == index.name) {
+                    late.push(index.sql.to_owned());
+                }
+            }
+        }
+        Reserve::make(conn, late.len())?;
+        // The runs first: they are then in the first pages, where a reader
+        // finds them without unpacking the rest.
+        let (first, rest): (Vec<_>, Vec<_>) =
+            tables.iter().partition(|(name, ..)| name == "v1_sync_runs");
+        for (name, ..) in first.into_iter().chain(rest) {
+            budget.refill();
+            self.copy_rows(conn, name)?;
+        }
+        Budget::lift(conn)?;
+        Ok(late)
+    }
+
+    fn copy_rows(&self, conn: &Connection, table: &str) -> rusqlite::Result<()> {
+        let table_name = quoted(table);
+        let sql = format!("insert into main.{table_name} select * from old.{table_name}");
+        let ours = TABLES.iter().any(|t| t.name == table);
+        // Without a condition SQLite copies page by page.
+        if !ours || self.doomed.is_empty() {
+            return conn.execute(&sql, []).map(|_| ());
+        }
+        let marks = vec!["?"; self.doomed.len()].join(",");
+        conn.execute(
+            &format!("{sql} where sync_id not in ({marks})"),
+            rusqlite::params_from_iter(&self.doomed),
+        )
+        .map(|_| ())
+    }
+}
+
+/// Name, table and statement of the old file's plain tables or indexes.
+/// Views, triggers and virtual tables have no place in the format.
+fn stored_sql(conn: &Connection, kind: &str) -> rusqlite::Result<Vec<(String, String, String)>> {
+    conn.prepare(
+        "select name, tbl_name, sql from old.sqlite_master
+         where type = ? and sql is not null and name not like 'sqlite\\_%' escape '\\'
+           and tbl_name in (select name from pragma_table_list where schema = 'old' and type = 'table')
+         order by rowid",
+    )?
+    .query_map([kind], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    .collect()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Keeps the schema and the runs in the first pages of the file.
+///
+/// Readers that want only the runs decompress no more than the beginning.
+/// But an index is a schema entry that is written when the rows are already
+/// there, and where the schema then needs a page more, it would lie behind
+/// all rows. So low pages are filled at first, and freed a few at a time
+/// right before each late entry: SQLite takes free pages before new ones.
+pub(super) struct Reserve;
+
+impl Reserve {
+    pub fn make(conn: &Connection, late_entries: usize) -> rusqlite::Result<()> {
+        conn.execute("create table reserve (pages blob)", [])?;
+        let mut add = conn.prepare("insert into reserve values (zeroblob(?))")?;
+        // One part more than there are indexes: for the run itself.
+        for _ in 0..=late_entries {
+            add.execute([RESERVED_PAGES * PAGE_BYTES])?;
+        }
+        Ok(())
+    }
+
+    pub fn release(conn: &Connection) -> rusqlite::Result<()> {
+        conn.prepare_cached("delete from reserve where rowid = (select max(rowid) from reserve)")?
+            .execute([])?;
+        Ok(())
+    }
+
+    pub fn drop(conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute("drop table reserve", []).map(|_| ())
+    }
+}

@@ -235,6 +235,10 @@ fn warnings(
             ids.join(", ")
         ));
     }
+    let unnamed = plan.cycles().count().saturating_sub(MAX_CYCLES);
+    if unnamed > 0 {
+        warnings.push(format!("{unnamed} more cycles are expanded as one each"));
+    }
     warnings
 }
 

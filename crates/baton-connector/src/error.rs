@@ -85,6 +85,18 @@ pub enum Error {
         /// Pages read till then.
         pages: u64,
     },
+    /// A server's cursor is longer than
+    /// [`MAX_CURSOR_BYTES`](crate::paging::MAX_CURSOR_BYTES).
+    #[error(
+        "{list}: the next page's cursor has {bytes} bytes, more than {}",
+        crate::paging::MAX_CURSOR_BYTES
+    )]
+    CursorTooLong {
+        /// The list.
+        list: String,
+        /// Its length.
+        bytes: usize,
+    },
     /// A page token that this connector did not make, or not for this list.
     #[error("{list}: page token corrupt: {reason}")]
     TokenCorrupt {
@@ -196,9 +208,10 @@ impl Error {
             | Self::Registration { .. }
             | Self::Build { .. }
             | Self::Setting { .. } => Code::InvalidArgument,
-            Self::TokenUnchanged { .. } | Self::PagingLoop { .. } | Self::Annotation { .. } => {
-                Code::Internal
-            }
+            Self::TokenUnchanged { .. }
+            | Self::PagingLoop { .. }
+            | Self::CursorTooLong { .. }
+            | Self::Annotation { .. } => Code::Internal,
         }
     }
 

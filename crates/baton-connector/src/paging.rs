@@ -18,6 +18,10 @@ use crate::error::{Error, Result};
 /// Longest part of a token that an error shows.
 const SHOWN_TOKEN_CHARS: usize = 40;
 
+/// Longest cursor that is taken from a server, in bytes: it must fit into the
+/// next request's URL or header with room to spare.
+pub const MAX_CURSOR_BYTES: usize = 64 * 1024;
+
 /// Marks tokens of this form; another form gets another mark.
 const TOKEN_VERSION: &str = "b1";
 
@@ -112,6 +116,7 @@ where
 {
     let position = Position::read(list, token)?;
     let chunk = fetch(position.clone()).await?;
+    check_length(list, chunk.next.as_ref())?;
     let next = match chunk.next {
         None => PageToken::last(),
         Some(next) if next == position && next.cursor.is_some() => {
@@ -123,6 +128,17 @@ where
         Some(next) => next.token(list),
     };
     Ok(Page::new(chunk.items, next))
+}
+
+fn check_length(list: &str, next: Option<&Position>) -> Result<()> {
+    let bytes = next.map_or(0, |next| next.cursor.as_ref().map_or(0, String::len));
+    if bytes > MAX_CURSOR_BYTES {
+        return Err(Error::CursorTooLong {
+            list: list.to_owned(),
+            bytes,
+        });
+    }
+    Ok(())
 }
 
 /// All chunks of a list, in order, with loop detection. `id_of` tells the
@@ -148,6 +164,7 @@ where
                     return Ok(None);
                 };
                 let chunk = fetch(position.clone()).await?;
+                check_length(&list, chunk.next.as_ref())?;
                 let token = |at: &Position| match at.cursor {
                     None if at.step == 0 => PageToken::last(),
                     _ => at.token(&list),

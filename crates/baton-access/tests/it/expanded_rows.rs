@@ -55,14 +55,15 @@ fn small() -> (Vec<Entitlement>, Vec<Grant>) {
     (entitlements, grants)
 }
 
+/// The error of expansion inside of a storage error, which has its code.
 fn cause(error: &baton_c1z::Error) -> &Error {
-    match error {
-        baton_c1z::Error::Caller(failure) => failure
-            .cause()
-            .downcast_ref()
-            .expect("an error of expansion"),
-        other => panic!("unexpected {other:?}"),
-    }
+    let baton_c1z::Error::Caller(failure) = error else {
+        panic!("unexpected {error:?}");
+    };
+    let cause: Option<&Error> = failure.cause().downcast_ref();
+    let cause = cause.expect("an error of expansion");
+    assert_eq!(cause.code(), error.code());
+    cause
 }
 
 #[test]

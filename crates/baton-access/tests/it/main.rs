@@ -5,3 +5,4 @@ mod model;
 mod naive;
 mod properties;
 mod recorded_cases;
+mod stored_file;

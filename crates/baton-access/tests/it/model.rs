@@ -142,6 +142,15 @@ impl File {
         file
     }
 
+    pub fn from_rows(entitlements: Vec<OwnedRow>, grants: Vec<OwnedRow>) -> Self {
+        let mut file = Self {
+            entitlements,
+            grants,
+        };
+        file.sort();
+        file
+    }
+
     fn push(&mut self, on: &Entitlement, grant: &Grant) {
         let mut annotations = Vec::new();
         if grant.immutable {

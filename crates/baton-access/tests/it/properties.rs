@@ -158,7 +158,7 @@ fn unrelated(entitlements: &mut Vec<Entitlement>, grants: &mut Vec<Grant>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
     fn expansion_equals_the_naive_one_and_is_idempotent(

@@ -280,6 +280,16 @@ mod tests {
         assert_eq!(read.refusal_wait(), Some(Duration::from_secs(30)));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_header_value_is_survived(text in "[ -~\u{e9}]{0,40}", digits in "[0-9]{0,25}[-:.TZ ]?") {
+            for value in [text, digits] {
+                read(&[("Date", &value), ("Retry-After", &value), ("RateLimit-Remaining", &value)]);
+                reset(&value);
+            }
+        }
+    }
+
     #[test]
     fn without_a_date_the_local_clock_counts() {
         let mut headers = HeaderMap::new();

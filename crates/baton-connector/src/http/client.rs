@@ -211,7 +211,7 @@ impl Inner {
         let policy = &self.settings.retry;
         let next = policy.next(standing, failure, &announced, self.parts.random.as_ref());
         let now = Instant::now();
-        if next == Next::GiveUp && matches!(failure, Failure::Status(400..=499)) {
+        if next == Next::GiveUp && matches!(failure, Failure::Status(300..=499 | 501)) {
             // The endpoint works; it just does not give us this.
             self.health.answered(&story.key);
             return Err(Error::Request(error));

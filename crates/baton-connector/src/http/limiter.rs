@@ -84,7 +84,8 @@ impl Limiter {
     /// Learns from the headers of an answer. Call it after
     /// [`Limiter::finished`] of the same request.
     pub fn learn(&self, key: &BucketKey, now: Instant, announced: &Announced) {
-        let (Some(remaining), Some(reset)) = (announced.remaining, announced.reset.ahead()) else {
+        let reset = announced.reset.ahead().or(announced.retry_after.ahead());
+        let (Some(remaining), Some(reset)) = (announced.remaining, reset) else {
             return;
         };
         if reset.is_zero() {

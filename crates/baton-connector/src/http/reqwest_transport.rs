@@ -61,7 +61,8 @@ pub struct TransportSettings {
     /// Which proxies to use.
     pub proxies: Proxies,
     /// Certificates (PEM) to trust besides the platform's: the content of the
-    /// file that `SSL_CERT_FILE` names.
+    /// file that `SSL_CERT_FILE` names. (Where the platform's own store is a
+    /// set of files, that variable also replaces the store, as in Go.)
     pub extra_roots_pem: Option<Vec<u8>>,
 }
 

@@ -150,6 +150,16 @@ fn the_guard_compares_sets_of_ids_per_token() {
     assert_eq!(guard.pages(), 6);
 }
 
+#[tokio::test]
+async fn an_absurd_cursor_is_refused() {
+    let fetch = async |_: Position| Ok(Chunk::new(vec![1], Some("x".repeat(100_000))));
+    let error = page("l", "", fetch).await.expect_err("too long");
+    assert!(error.to_string().contains("100000 bytes"), "{error}");
+    let stream = chunks("l", fetch, id);
+    pin_mut!(stream);
+    assert!(stream.next().await.unwrap().is_err());
+}
+
 #[test]
 fn long_tokens_are_shortened_in_errors() {
     let long = "x".repeat(10_000);

@@ -336,7 +336,9 @@ async fn perform(
             crate::preflight::check_values(&session.config)?;
             let built = (app.connect)(&session.config, &session.surroundings)?;
             let metadata = built.connector.metadata().await?;
-            let capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
+            let mut capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
+            // Readers expect the key, also where there is nothing to say.
+            capabilities.credential_details.get_or_insert_default();
             print(stdout, capabilities_json(&capabilities)?.as_bytes())?;
             Ok(ExitStatus::Success)
         }

@@ -72,7 +72,7 @@ impl Connector for Toy {
                     ..v2::ResourceTypeCapability::default()
                 }],
                 connector_capabilities: vec![v2::Capability::Sync.into()],
-                credential_details: Some(v2::CredentialDetails::default()),
+                credential_details: None,
             }),
             ..v2::ConnectorMetadata::default()
         })

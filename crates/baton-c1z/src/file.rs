@@ -165,7 +165,8 @@ pub(crate) fn latest_finished<'a>(
 
 /// The unfinished run that began last, unless that is too long ago.
 fn latest_unfinished(runs: &[SyncRun], now: SystemTime) -> Option<&SyncRun> {
-    let horizon = prost_types::Timestamp::from(now - MAX_UNFINISHED_AGE);
+    let horizon = now.checked_sub(MAX_UNFINISHED_AGE)?;
+    let horizon = prost_types::Timestamp::from(horizon);
     runs.iter()
         .filter(|run| !run.is_finished())
         .filter(|run| order(run.started_at.as_ref()) >= order(Some(&horizon)))

@@ -9,4 +9,5 @@ mod log_support;
 mod support;
 mod v1_damage;
 mod v1_migration;
+mod v1_peek;
 mod v1_reading;

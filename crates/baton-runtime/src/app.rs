@@ -73,7 +73,7 @@ impl ExtraCommand {
     }
 }
 
-/// A connector program: [`crate::run`] runs it.
+/// A connector program: [`crate::main`] runs it.
 pub struct App {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,

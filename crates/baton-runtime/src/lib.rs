@@ -14,24 +14,25 @@
 //! #     unimplemented!()
 //! # }
 //!
-//! let app = App::new(
-//!     "baton-example",
-//!     env!("CARGO_PKG_VERSION"),
-//!     Box::new(|config, _| {
-//!         let token = config.secret("api-token").cloned().unwrap_or_default();
-//!         let site = config.string("site");
-//!         Ok(Built {
-//!             connector: connect(site, &token),
-//!             content_facts: BTreeMap::from([("site".to_owned(), site.to_owned())]),
-//!         })
-//!     }),
-//! )
-//! .fields([
-//!     Field::string("api-token", "Token for the API.").required(true).secret(),
-//!     Field::string("site", "Site to read.").default_string("example"),
-//! ]);
-//! # let world: baton_runtime::World = unimplemented!();
-//! let status = baton_runtime::run(&app, world);
+//! fn main() -> std::process::ExitCode {
+//!     let app = App::new(
+//!         "baton-example",
+//!         env!("CARGO_PKG_VERSION"),
+//!         Box::new(|config, _| {
+//!             let token = config.secret("api-token").cloned().unwrap_or_default();
+//!             let site = config.string("site");
+//!             Ok(Built {
+//!                 connector: connect(site, &token),
+//!                 content_facts: BTreeMap::from([("site".to_owned(), site.to_owned())]),
+//!             })
+//!         }),
+//!     )
+//!     .fields([
+//!         Field::string("api-token", "Token for the API.").required(true).secret(),
+//!         Field::string("site", "Site to read.").default_string("example"),
+//!     ]);
+//!     baton_runtime::main(&app)
+//! }
 //! ```
 
 #![warn(missing_docs)]
@@ -83,7 +84,7 @@ pub use field::{Export, Field};
 pub use reference::{common_flags_markdown, flags_markdown};
 pub use relation::{Relation, Violation};
 pub use rules::{IntRules, ListRules, StringRules};
-pub use run::run;
+pub use run::{main, run};
 pub use schema::Presentation;
 pub use session::{Session, Synced};
 pub use signals::{Signal, Signals};

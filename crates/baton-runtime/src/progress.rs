@@ -40,7 +40,8 @@ pub(crate) struct State {
     /// Lists to ask for in the phase, and how many are done.
     lists: Option<u64>,
     lists_done: u64,
-    sealing: Option<String>,
+    /// The step of sealing, and how much of it is done, in percent.
+    sealing: Option<(&'static str, Option<u64>)>,
     skipped: u64,
     resumed_pages: u64,
 }
@@ -119,12 +120,11 @@ impl Observer for Progress {
                 page(&mut state, *phase, type_id, *rows, *last, now);
             }
             Event::PhaseFinished { phase, rows } => phase_finished(&state, *phase, *rows),
-            Event::Sealing { step, .. } => {
-                let step: &str = step;
-                if state.sealing.as_deref() != Some(step) {
-                    sealing_step(step);
-                    state.sealing = Some(step.to_owned());
+            Event::Sealing { step, done, total } => {
+                if state.sealing.is_none_or(|(known, _)| known != *step) {
+                    sealing_step(step, *total);
                 }
+                state.sealing = Some((step, percent(*done, *total)));
             }
             Event::ListSkipped(skip) => {
                 state.skipped += 1;
@@ -176,9 +176,15 @@ fn phase_started(phase: Phase) {
     }
 }
 
-fn sealing_step(step: &str) {
+/// Part of a whole, in percent; `None` where there is no whole.
+fn percent(done: u64, total: Option<u64>) -> Option<u64> {
+    let total = total.filter(|total| *total > 0)?;
+    Some(done.min(total).saturating_mul(100) / total)
+}
+
+fn sealing_step(step: &str, total: Option<u64>) {
     match step {
-        "expand" => told!("Expanding grants"),
+        "expand" => told!(actions_remaining = total, "Expanding grants"),
         step => told!(step, "Writing sync file..."),
     }
 }
@@ -201,9 +207,7 @@ fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, n
         return;
     }
     let (resource_type_id, count, synced) = (type_id, by_type.rows, by_type.lists_done);
-    let percent_complete = total
-        .filter(|total| *total > 0)
-        .map(|total| state.lists_done * 100 / total);
+    let percent_complete = percent(state.lists_done, total);
     match phase {
         Phase::Resources => told!(resource_type_id, count, "Syncing resources"),
         Phase::Entitlements | Phase::StaticEntitlements => {
@@ -291,7 +295,8 @@ pub(crate) fn lines(
         None => "starting".to_owned(),
         Some(Phase::Validate) => "checking the connection".to_owned(),
         Some(Phase::Seal) => match &state.sealing {
-            Some(step) => format!("writing the file: {step}"),
+            Some((step, Some(percent))) => format!("writing the file: {step}, {percent} %"),
+            Some((step, None)) => format!("writing the file: {step}"),
             None => "writing the file".to_owned(),
         },
         Some(phase) => {
@@ -430,6 +435,19 @@ mod tests {
         assert_eq!(
             first(&[phase(Phase::Seal)]),
             "writing the file (1 min 15 s)"
+        );
+        let step = |done, total| Event::Sealing {
+            step: "compress",
+            done,
+            total,
+        };
+        assert_eq!(
+            first(&[phase(Phase::Seal), step(45, Some(100))]),
+            "writing the file: compress, 45 % (1 min 15 s)"
+        );
+        assert_eq!(
+            first(&[phase(Phase::Seal), step(0, Some(0))]),
+            "writing the file: compress (1 min 15 s)"
         );
     }
 

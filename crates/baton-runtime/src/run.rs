@@ -33,6 +33,17 @@ use crate::{completion, help, report, schema};
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
 
+/// Runs the program in this process and gives the exit code to return from `main`.
+pub fn main(app: &App) -> std::process::ExitCode {
+    match World::of_process() {
+        Ok(world) => run(app, world).into(),
+        Err(error) => {
+            let stderr = Stderr::new(Box::new(std::io::stderr()), false, false);
+            fail(&stderr, &error).into()
+        }
+    }
+}
+
 /// Runs the program in the given surroundings.
 pub fn run(app: &App, mut world: World) -> ExitStatus {
     let stderr = world.stderr.clone();

@@ -5,14 +5,16 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::{Read, Write};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use baton_connector::{Clock, Connector, Random};
+use baton_connector::{Clock, Connector, Random, SplitMix, SystemClock};
 use baton_sync::{Host, Report, SyncRequest};
 
+use crate::error::{Error, Result};
 use crate::signals::Signals;
 use crate::sources::Environment;
 use crate::terminal::Stderr;
@@ -50,6 +52,40 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// What runs a sync.
     pub engine: Engine,
+}
+
+impl World {
+    /// The process that this program runs in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CurrentFolder`] when there is no current folder.
+    pub fn of_process() -> Result<Self> {
+        let cwd = std::env::current_dir().map_err(|source| Error::CurrentFolder { source })?;
+        let env: Environment = std::env::vars_os().collect();
+        let stderr = std::io::stderr();
+        let is_terminal = stderr.is_terminal();
+        let no_colour = env
+            .get(&OsString::from("NO_COLOR"))
+            .is_some_and(|value| !value.is_empty());
+        Ok(Self {
+            args: std::env::args_os().skip(1).collect(),
+            env,
+            cwd,
+            stdin: Box::new(std::io::stdin()),
+            stdout: Box::new(std::io::stdout()),
+            stderr: Stderr::new(Box::new(stderr), is_terminal, !no_colour),
+            signals: Signals::OfProcess,
+            clock: Arc::new(SystemClock),
+            // The hasher's keys come from the system's random source.
+            random: Arc::new(SplitMix::seeded(
+                RandomState::new().hash_one(std::process::id()),
+            )),
+            engine: Arc::new(|connector, request, host| {
+                Box::pin(baton_sync::run(connector, request, host))
+            }),
+        })
+    }
 }
 
 impl std::fmt::Debug for World {

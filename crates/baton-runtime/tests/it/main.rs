@@ -12,3 +12,4 @@ mod signals;
 mod sources;
 mod stage;
 mod sync;
+mod whole;

@@ -18,12 +18,15 @@ use tempfile::TempDir;
 /// 2026-01-02T03:04:05.678Z.
 pub const NOW_MS: u64 = 1_767_323_045_678;
 
+/// Stands still during a run; each run of a stage is an hour after the one before.
 #[derive(Debug)]
-struct FixedClock;
+struct FixedClock {
+    run: u64,
+}
 
 impl Clock for FixedClock {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(NOW_MS)
+        UNIX_EPOCH + Duration::from_millis(NOW_MS) + Duration::from_secs(3600 * self.run)
     }
 }
 
@@ -211,6 +214,8 @@ pub struct Stage {
     pub engine: Engine,
     pub signals: Option<Signals>,
     pub commands: Vec<baton_runtime::ExtraCommand>,
+    /// Runs before this one.
+    runs: u64,
 }
 
 impl Stage {
@@ -224,6 +229,7 @@ impl Stage {
             engine: crate::sync::complete_engine(),
             signals: None,
             commands: Vec::new(),
+            runs: 0,
         }
     }
 
@@ -307,11 +313,12 @@ impl Stage {
                 let (_, receiver) = tokio::sync::mpsc::channel(1);
                 Signals::Given(receiver)
             }),
-            clock: Arc::new(FixedClock),
-            random: Arc::new(SplitMix::seeded(7)),
+            clock: Arc::new(FixedClock { run: self.runs }),
+            random: Arc::new(SplitMix::seeded(self.runs)),
             engine: Arc::clone(&self.engine),
         };
         let status = baton_runtime::run(&app, world);
+        self.runs += 1;
         let config = seen.lock().unwrap().take();
         Outcome {
             status,

@@ -137,30 +137,37 @@ impl Observer for Progress {
                     "list skipped"
                 );
             }
-            Event::ListRestarted { what, reason } => {
-                tracing::warn!(what, reason, "list starts again");
-            }
-            Event::Damaged { reason } => {
-                tracing::warn!(
-                    reason,
-                    "the end of the earlier work is damaged, resuming before it"
-                );
-            }
-            Event::SetAside { reason } => {
-                tracing::warn!(reason, "earlier unfinished work is set aside");
-            }
-            Event::InvalidData(dropped) => {
-                tracing::warn!(
-                    invalid = dropped.invalid(),
-                    entitlements_of_unknown_type = dropped.entitlements_of_unknown_type,
-                    grants_of_unknown_type = dropped.grants_of_unknown_type,
-                    "records left out"
-                );
-            }
-            Event::Warning { message } => tracing::warn!("{message}"),
-            // New kinds of events have no line until they get one here.
-            _ => {}
+            other => warned(other),
         }
+    }
+}
+
+/// Events that are nothing but a line.
+fn warned(event: &Event) {
+    match event {
+        Event::ListRestarted { what, reason } => {
+            tracing::warn!(what, reason, "list starts again");
+        }
+        Event::Damaged { reason } => {
+            tracing::warn!(
+                reason,
+                "the end of the earlier work is damaged, resuming before it"
+            );
+        }
+        Event::SetAside { reason } => {
+            tracing::warn!(reason, "earlier unfinished work is set aside");
+        }
+        Event::InvalidData(dropped) => {
+            tracing::warn!(
+                invalid = dropped.invalid(),
+                entitlements_of_unknown_type = dropped.entitlements_of_unknown_type,
+                grants_of_unknown_type = dropped.grants_of_unknown_type,
+                "records left out"
+            );
+        }
+        Event::Warning { message } => tracing::warn!("{message}"),
+        // New kinds of events have no line until they get one here.
+        _ => {}
     }
 }
 

@@ -15,7 +15,7 @@ use tracing::Dispatch;
 use crate::app::{App, Surroundings};
 use crate::args::{self, CommandLine, Invoked};
 use crate::config::{self, Config, Origin};
-use crate::config_file;
+use crate::config_file::{self, ConfigFile};
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::{DefaultLogFormat, name};
@@ -231,16 +231,7 @@ fn prepare(
     )?;
     let dispatch = logging.with_display(world.stderr.is_terminal()).dispatch();
     if let Some(file) = &file {
-        tracing::dispatcher::with_default(&dispatch, || {
-            tracing::debug!(path = %file.path.display(), "config file read");
-            if !file.unknown.is_empty() {
-                tracing::warn!(
-                    path = %file.path.display(),
-                    keys = file.unknown.join(", "),
-                    "keys of the config file that name no flag are ignored"
-                );
-            }
-        });
+        tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
     }
     let asked_for_json = config.get(name::LOG_FORMAT).is_some_and(|setting| {
         setting.origin != Origin::Default && config.string(name::LOG_FORMAT) == "json"
@@ -252,6 +243,28 @@ fn prepare(
         dispatch,
         summary_in_log: asked_for_json,
     })
+}
+
+fn note_config_file(file: &ConfigFile) {
+    tracing::debug!(path = %file.path.display(), "config file read");
+    if !file.unknown.is_empty() {
+        tracing::warn!(
+            path = %file.path.display(),
+            keys = file.unknown.join(", "),
+            "keys of the config file that name no flag are ignored"
+        );
+    }
+}
+
+/// The runtime whose threads all log where this run logs.
+fn async_runtime(dispatch: Dispatch) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        // Dropping the guard would undo the setting; the thread keeps it to its end.
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+        .build()
+        .map_err(|source| Error::Runtime { source })
 }
 
 impl Work {
@@ -292,15 +305,9 @@ impl Work {
             brief: false,
         };
         let _log = tracing::dispatcher::set_default(&dispatch);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKER_THREADS)
-            .enable_all()
-            // Each thread of the runtime logs where this run logs; the guard would undo that.
-            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
-            .build();
-        let runtime = match runtime {
+        let runtime = match async_runtime(dispatch) {
             Ok(runtime) => runtime,
-            Err(source) => return fail(&stderr, &Error::Runtime { source }),
+            Err(error) => return fail(&stderr, &error),
         };
         let cancel = session.cancel.clone();
         let ended = runtime.block_on(async {

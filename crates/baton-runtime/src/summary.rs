@@ -48,6 +48,7 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Strin
         requests(&mut text, traffic);
     }
     missing(&mut text, report);
+    noticed(&mut text, report);
     text.push('\n');
     text.push_str(&verdict(report, circumstances));
     text
@@ -235,6 +236,10 @@ fn missing(text: &mut String, report: &Report) {
             let _ = writeln!(text, "  hint: {hint}");
         }
     }
+}
+
+/// What the connector delivered and the file does not hold, and what else was noticed.
+fn noticed(text: &mut String, report: &Report) {
     if report.vanished > 0 {
         let _ = writeln!(
             text,

@@ -133,6 +133,8 @@ impl Old {
             self.copy_rows(conn, name)?;
         }
         Budget::lift(conn)?;
+        // So that the copy can be removed now, also where open files cannot.
+        conn.execute_batch("commit; detach old; begin")?;
         Ok(late)
     }
 

@@ -281,6 +281,11 @@ fn earlier_syncs_stay_byte_by_byte_and_old_ones_go() {
     let mut writer = bench
         .writer("zz-new", Some(Cleanup { keep_full: 2 }))
         .expect("begins");
+    assert_eq!(
+        bench.names().len(),
+        3,
+        "the target, `copy.db`, the new database"
+    );
     writer.put(Table::Grants, &grant("g", None)).expect("fits");
     let written = writer.finish(&mut |_| ()).expect("written");
 

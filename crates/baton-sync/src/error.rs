@@ -138,7 +138,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The run was cancelled. It goes on where it stopped when started again.
-    #[error("interrupted during {phase}; the next run goes on from there")]
+    #[error("interrupted during {phase}")]
     Interrupted {
         /// The phase that was running.
         phase: crate::event::Phase,
@@ -158,7 +158,7 @@ impl Error {
     /// The gRPC code of the failure; the program's exit status follows from it.
     pub fn code(&self) -> Code {
         match self {
-            Self::Store(source) => store_code(source),
+            Self::Store(source) => source.code(),
             Self::Validation(source) | Self::Connector { source, .. } => source.code(),
             Self::V3Target { .. } | Self::Folder { .. } | Self::Empty { .. } => {
                 Code::FailedPrecondition
@@ -214,7 +214,9 @@ impl Error {
             | Self::EndlessList { .. } => {
                 Some("this is a fault of the connector: report it to its maintainers".to_owned())
             }
-            Self::Interrupted { .. } | Self::Crashed { .. } => None,
+            Self::Interrupted { phase } => (*phase != crate::event::Phase::Validate)
+                .then(|| "the same command goes on from there".to_owned()),
+            Self::Crashed { .. } => None,
         }
     }
 
@@ -231,18 +233,5 @@ impl Error {
             Self::Store(baton_c1z::Error::Caller(_)) => self.code() == Code::FailedPrecondition,
             _ => false,
         }
-    }
-}
-
-fn store_code(error: &baton_c1z::Error) -> Code {
-    use baton_c1z::Error as E;
-    match error {
-        E::NotC1z { .. } | E::Argument { .. } => Code::InvalidArgument,
-        E::V3Unsupported { .. } => Code::Unimplemented,
-        E::Compressed { .. } | E::Database { .. } | E::Row { .. } => Code::DataLoss,
-        E::TooLarge { .. } | E::WindowTooLarge { .. } => Code::ResourceExhausted,
-        E::DuplicateSync { .. } => Code::AlreadyExists,
-        E::NoSuchSync { .. } => Code::NotFound,
-        _ => Code::Internal,
     }
 }

@@ -81,7 +81,7 @@ pub enum Event {
         type_id: String,
         /// Rows stored from it.
         rows: u64,
-        /// It was the last page of its list.
+        /// It was the last page of a list of the connector.
         last: bool,
     },
     /// A list ended without being completed; see [`Skipped::kind`].

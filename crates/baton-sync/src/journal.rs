@@ -18,7 +18,7 @@ use crate::list::OpenList;
 use crate::records::{self, Note, Skip};
 
 /// Bytes after which the log is forced to the device.
-const SYNC_BYTES: u64 = 8 << 20;
+const SYNC_BYTES: u64 = 64 << 20;
 /// Time after which the log is forced to the device.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 

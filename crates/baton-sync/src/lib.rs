@@ -7,6 +7,50 @@
 //! stopped, and the finished file does not depend on timing, on the number
 //! of workers or on interruptions. The engine knows nothing of flags, of
 //! printing and of HTTP; retries are the connector's business.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use async_trait::async_trait;
+//! use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
+//! use baton_connector::{ConnectorBuilder, Page, ResourceSyncer, SplitMix, SystemClock};
+//! use baton_proto::c1::connector::v2;
+//! use baton_sync::{Host, Silent, SyncRequest};
+//!
+//! struct Rooms;
+//!
+//! #[async_trait]
+//! impl ResourceSyncer for Rooms {
+//!     fn resource_type(&self) -> v2::ResourceType {
+//!         ResourceTypeBuilder::named("Room").build().expect("it has a name")
+//!     }
+//!
+//!     async fn list(
+//!         &self,
+//!         _parent: Option<&v2::ResourceId>,
+//!         _token: &str,
+//!     ) -> baton_connector::Result<Page<v2::Resource>> {
+//!         let room = ResourceBuilder::new("room", "r1").display_name("Library");
+//!         Ok(Page::last(vec![room.build()?]))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let connector = ConnectorBuilder::new().syncer(Arc::new(Rooms)).build()?;
+//! let folder = tempfile::tempdir()?;
+//! let host = Host {
+//!     clock: Arc::new(SystemClock),
+//!     random: Arc::new(SplitMix::seeded(7)),
+//!     cancel: Default::default(),
+//!     observer: Arc::new(Silent),
+//! };
+//! let request = SyncRequest::new(folder.path().join("sync.c1z"));
+//! let report = baton_sync::run(Arc::new(connector), request, host).await?;
+//! assert_eq!(report.stats.resources, 1);
+//! # Ok(())
+//! # }
+//! ```
 
 #![warn(missing_docs)]
 

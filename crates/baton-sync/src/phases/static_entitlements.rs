@@ -10,7 +10,7 @@ use super::ListPhase;
 use crate::check::{Checked, StoredRow};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::event::Phase;
+use crate::event::{Event, Phase};
 use crate::journal::Arrived;
 use crate::list::OpenList;
 use crate::progress::template_rows;
@@ -41,7 +41,7 @@ impl ListPhase for StaticEntitlements {
 
     async fn next(&mut self, cx: &mut Context) -> Result<Option<OpenList>> {
         while let Some(list) = cx.progress.plan.open_next() {
-            // A run that was interrupted while making rows left their list.
+            // An interrupted run may have planned the lists of rows too.
             if list.resource_type.is_empty() {
                 return Ok(Some(cx.progress.open(list)));
             }
@@ -128,6 +128,12 @@ async fn make_rows(
             return Ok(());
         };
         cx.progress.page_stored(&read, page, &refs)?;
+        cx.tell(&Event::Page {
+            phase: Phase::StaticEntitlements,
+            type_id: type_id.to_owned(),
+            rows: refs.len() as u64,
+            last: false,
+        });
         if next.is_empty() {
             return Ok(());
         }

@@ -313,3 +313,22 @@ async fn a_resource_of_a_type_outside_the_sync_abandons_its_list_and_is_said() {
     assert_eq!(users, ["user:u1", "user:u2", "user:u3", "user:u4"]);
     assert!(!world.calls().contains(&"resources user @p6".to_owned()));
 }
+
+#[tokio::test]
+async fn grants_that_expand_what_is_not_theirs_end_the_sync_and_its_work_is_not_kept() {
+    let mut world = World::small();
+    let odd = GrantBuilder::new(role("r:1"), "assigned", resource_id("group", "g2")).annotation(
+        &v2::GrantExpandable {
+            entitlement_ids: vec!["group:g1:member".to_owned()],
+            ..v2::GrantExpandable::default()
+        },
+    );
+    let grants = world.grants.entry("role:r:1".to_owned()).or_default();
+    grants.push(odd.build().expect("valid"));
+    let sandbox = Sandbox::new();
+    let error = sandbox.fail(world).await;
+    assert_eq!(error.code(), Code::FailedPrecondition, "{error:?}");
+    let message = "source entitlement resource id did not match grant principal id";
+    assert!(error.to_string().ends_with(message), "{error}");
+    assert!(sandbox.files().is_empty(), "{:?}", sandbox.files());
+}

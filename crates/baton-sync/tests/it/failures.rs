@@ -375,3 +375,31 @@ async fn cancelling_before_the_first_request_leaves_nothing() {
     ));
     assert!(sandbox.files().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_holds_up_neither_a_cancelled_nor_a_failed_run_for_long() {
+    for fails in [false, true] {
+        let sandbox = Sandbox::new();
+        let cancel = sandbox.cancel.clone();
+        let world = World::small().hooked(move |list, _, _| match list {
+            "grants group:g1" => Some(Twist::Hang),
+            "grants group:g2" if fails => {
+                Some(Twist::Fail(Refusal::stated(Code::Unauthenticated, "no")))
+            }
+            "grants group:g2" => {
+                cancel.cancel();
+                None
+            }
+            _ => None,
+        });
+        let start = tokio::time::Instant::now();
+        let error = sandbox.fail(world).await;
+        let code = if fails {
+            Code::Unauthenticated
+        } else {
+            Code::Canceled
+        };
+        assert_eq!(error.code(), code);
+        assert!(start.elapsed() <= std::time::Duration::from_secs(10));
+    }
+}

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_connector::Error as Refusal;
+use baton_connector::resource::ResourceBuilder;
 use baton_proto::Code;
-use baton_sync::{Event, SyncRequest, Workers};
+use baton_proto::c1::connector::v2;
+use baton_sync::{Event, Host, Observer, Phase, SyncRequest, Workers};
+use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::{Sandbox, rows};
-use crate::world::{Twist, World};
+use crate::world::{Twist, World, kind};
 
 /// An organization with everything that resuming has to remember: dropped
 /// records, a refused object, templates.
 fn eventful() -> World {
     let mut world = World::small();
-    world.add("user", baton_proto::c1::connector::v2::Resource::default());
+    world.add("user", v2::Resource::default());
     world
 }
 
@@ -254,4 +257,66 @@ async fn a_damaged_end_of_the_work_is_cut_off_and_that_is_said() {
             .iter()
             .any(|event| matches!(event, Event::Damaged { .. }))
     );
+}
+
+/// Cancels at the first rows that the engine makes of templates.
+struct StopAtRows(CancellationToken);
+
+impl Observer for StopAtRows {
+    fn event(&self, event: &Event) {
+        let made = matches!(
+            event,
+            Event::Page {
+                phase: Phase::StaticEntitlements,
+                rows: 1..,
+                ..
+            }
+        );
+        if made {
+            self.0.cancel();
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_of_templates_are_made_once_however_often_that_is_interrupted() {
+    let world = || {
+        let mut world = World::empty();
+        world.page_size = 5000;
+        world.types = vec![kind("room", None)];
+        for n in 0..3000 {
+            let room = ResourceBuilder::new("room", format!("{n:04}"));
+            world.add("room", room.build().expect("valid"));
+        }
+        let template = v2::Entitlement {
+            slug: "guest".to_owned(),
+            ..v2::Entitlement::default()
+        };
+        world.templates.insert("room".to_owned(), vec![template]);
+        Arc::new(world)
+    };
+    let undisturbed = Sandbox::new();
+    undisturbed
+        .run(&world(), undisturbed.request())
+        .await
+        .expect("complete");
+    let sandbox = Sandbox::new();
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        let cancel = CancellationToken::new();
+        let host = Host {
+            cancel: cancel.clone(),
+            observer: Arc::new(StopAtRows(cancel)),
+            ..sandbox.host()
+        };
+        if baton_sync::run(world(), sandbox.request(), host)
+            .await
+            .is_ok()
+        {
+            break;
+        }
+    }
+    assert_eq!(runs, 4);
+    assert_eq!(rows(&sandbox.target()), rows(&undisturbed.target()));
 }

@@ -21,6 +21,8 @@ pub enum Twist {
     Next(&'static str),
     /// The page as it is, with annotations on the response.
     Annotate(Any),
+    /// No answer, ever.
+    Hang,
 }
 
 type Hook = Box<dyn Fn(&str, &str, usize) -> Option<Twist> + Send + Sync>;
@@ -213,6 +215,7 @@ impl World {
             Some(Twist::Fail(error)) => return Err(error),
             Some(Twist::Next(token)) => page.next = token.into(),
             Some(Twist::Annotate(annotation)) => page.annotations.push(annotation),
+            Some(Twist::Hang) => std::future::pending().await,
         }
         Ok(page)
     }

@@ -1,1 +1,88 @@
-//! The Atlassian organization connector.
+//! The connector of Atlassian organizations: users, groups, workspaces, the
+//! organization and its API tokens, with every role and membership between
+//! them, over the admin APIs.
+//!
+//! [`connector`] puts it together from settings and the parts that a host
+//! provides (network, clock, randomness); it reads no environment.
+#![warn(missing_docs)]
+
+mod api;
+mod mapping;
+mod roles;
+mod settings;
+mod syncers;
+mod validate;
+
+use std::sync::Arc;
+
+use baton_connector::http::{Credential, HttpClient, HttpParts, HttpSettings};
+use baton_connector::{BuiltConnector, ConnectorBuilder, Result, Validator};
+use baton_proto::c1::connector::v2;
+use prost_types::Any;
+
+use api::{Api, Refusals};
+use mapping::Fidelity;
+pub use settings::{ADMIN_BASE_URL, Settings, SettingsError};
+use syncers::{ApiTokens, Groups, Organizations, Shared, Users, Workspaces};
+
+/// The connector's name in metadata.
+pub const DISPLAY_NAME: &str = "Atlassian Core";
+
+const DESCRIPTION: &str =
+    "Syncs users, groups, workspaces, roles and API tokens of an Atlassian organization";
+
+/// Puts the connector together. No request is sent.
+///
+/// The reader of error bodies in `parts` is replaced by the connector's own.
+pub fn connector(
+    settings: &Settings,
+    parts: HttpParts,
+    http: HttpSettings,
+) -> Result<BuiltConnector> {
+    let parts = HttpParts {
+        api_errors: Arc::new(Refusals),
+        ..parts
+    };
+    let client = HttpClient::new(parts, http)?;
+    let key = Credential::bearer("access token", &settings.access_token)?;
+    let api = Arc::new(Api::new(
+        client.clone(),
+        settings.base_url.clone(),
+        settings.organization_id.clone(),
+        key,
+        settings.go_compatible,
+    ));
+    let shared = Shared {
+        api: Arc::clone(&api),
+        fidelity: if settings.go_compatible {
+            Fidelity::GoCompatible
+        } else {
+            Fidelity::Full
+        },
+        synthesize: settings.synthesize_entitlements && !settings.go_compatible,
+    };
+    ConnectorBuilder::new()
+        .metadata(v2::ConnectorMetadata {
+            display_name: DISPLAY_NAME.to_owned(),
+            description: DESCRIPTION.to_owned(),
+            ..v2::ConnectorMetadata::default()
+        })
+        .upstream(Arc::new(client))
+        .validate_with(Arc::new(Check(api)))
+        .syncer(Arc::new(Users(shared.clone())))
+        .syncer(Arc::new(Workspaces(shared.clone())))
+        .syncer(Arc::new(Groups(shared.clone())))
+        .syncer(Arc::new(Organizations(shared.clone())))
+        .syncer(Arc::new(ApiTokens(shared)))
+        .build()
+}
+
+/// The check before a sync.
+struct Check(Arc<Api>);
+
+#[async_trait::async_trait]
+impl Validator for Check {
+    async fn validate(&self) -> Result<Vec<Any>> {
+        validate::validate(&self.0).await.map(|()| Vec::new())
+    }
+}

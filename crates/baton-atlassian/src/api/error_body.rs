@@ -1,0 +1,149 @@
+//! What the API says when it refuses. Seven forms of error bodies are in use;
+//! this reads all of them into one code and one message, and tells the
+//! answers of the API itself from those of a gateway in front of it.
+
+use serde_json::Value;
+
+/// The part of an error body that decisions and messages need.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct ErrorBody {
+    /// The stable code (`ADMIN-404-8`), or the lifecycle key; empty when the
+    /// body came from a gateway or has none.
+    pub code: String,
+    /// The API's own words; empty when the body has none.
+    pub message: String,
+}
+
+impl ErrorBody {
+    /// Reads a body of any form. A body that is no JSON gives the default.
+    pub fn parse(body: &[u8]) -> Self {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+            return Self::default();
+        };
+        if let Some(first) = value.get("errors").and_then(|e| e.get(0)) {
+            return Self::of_entry(first);
+        }
+        if value.get("code").is_some_and(Value::is_string) {
+            return Self::of_entry(&value);
+        }
+        if let Some(key) = value.get("key").and_then(Value::as_str) {
+            return Self {
+                code: key.to_owned(),
+                message: lifecycle_message(&value),
+            };
+        }
+        Self {
+            code: String::new(),
+            message: text(&value, "message")
+                .or_else(|| text(&value, "detail"))
+                .or_else(|| text(&value, "error"))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn of_entry(entry: &Value) -> Self {
+        Self {
+            code: text(entry, "code").unwrap_or_default(),
+            message: text(entry, "detail")
+                .or_else(|| text(entry, "message"))
+                .or_else(|| text(entry, "title"))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Whether a 404 with this body says that the object asked for is gone.
+    /// A gateway's 404 carries no code of the API, and also means a wrong
+    /// organization; `ADMIN-404-2` and `ADMIN-UAM-404-2` say that outright.
+    pub fn means_gone(&self) -> bool {
+        let Some((_, number)) = self.code.split_once("404-") else {
+            return false;
+        };
+        self.code.starts_with("ADMIN-") && number != "2"
+    }
+}
+
+fn lifecycle_message(value: &Value) -> String {
+    text(value, "errorDetail")
+        .or_else(|| match value.get("context") {
+            Some(Value::String(words)) => Some(words.clone()),
+            Some(context) => text(context, "message"),
+            None => None,
+        })
+        .unwrap_or_default()
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    value
+        .get(key)
+        .and_then(Value::as_str)
+        .filter(|words| !words.is_empty())
+        .map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> ErrorBody {
+        ErrorBody::parse(body.as_bytes())
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_gives_nothing() {
+        assert_eq!(read("<html>"), ErrorBody::default());
+    }
+
+    #[test]
+    fn a_list_gives_its_first_entry_whatever_the_type_of_its_status() {
+        let body =
+            read(r#"{"errors":[{"status":404,"code":"ADMIN-404-10","detail":"no such group"}]}"#);
+        assert_eq!(body.code, "ADMIN-404-10");
+        assert_eq!(body.message, "no such group");
+        assert!(body.means_gone());
+    }
+
+    #[test]
+    fn a_single_entry_is_read_like_one_of_a_list() {
+        let body = read(
+            r#"{"id":"1","status":"400","code":"ADMIN-400-1","title":"Bad","detail":"cursor"}"#,
+        );
+        assert_eq!(body.code, "ADMIN-400-1");
+        assert!(!body.means_gone());
+    }
+
+    #[test]
+    fn a_proxy_answers_with_a_number_as_code_which_is_no_code_of_the_api() {
+        let body = read(r#"{"code":401,"message":"Unauthorized"}"#);
+        assert_eq!(body.code, "");
+        assert_eq!(body.message, "Unauthorized");
+    }
+
+    #[test]
+    fn a_gateways_404_does_not_mean_gone() {
+        let body = read(
+            r#"{"timestamp":"t","path":"/p","status":404,"error":"Not Found","message":"TCS validation failed"}"#,
+        );
+        assert_eq!(body.message, "TCS validation failed");
+        assert!(!body.means_gone());
+    }
+
+    #[test]
+    fn an_unknown_organization_does_not_mean_gone() {
+        assert!(!read(r#"{"errors":[{"code":"ADMIN-404-2","detail":"x"}]}"#).means_gone());
+        assert!(!read(r#"{"errors":[{"code":"ADMIN-UAM-404-2","detail":"x"}]}"#).means_gone());
+        assert!(read(r#"{"errors":[{"code":"ADMIN-UAM-404-3","detail":"x"}]}"#).means_gone());
+    }
+
+    #[test]
+    fn lifecycle_bodies_give_their_key_and_words() {
+        let plain = read(r#"{"key":"accountNotFound","errorDetail":"gone"}"#);
+        assert_eq!(
+            (plain.code.as_str(), plain.message.as_str()),
+            ("accountNotFound", "gone")
+        );
+        let nested = read(r#"{"key":"conflict.lifecycleErrors","context":{"message":"busy"}}"#);
+        assert_eq!(nested.message, "busy");
+        let words = read(r#"{"key":"forbidden","context":"not yours"}"#);
+        assert_eq!(words.message, "not yours");
+    }
+}

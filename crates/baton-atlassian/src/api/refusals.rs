@@ -1,0 +1,95 @@
+//! What an answer that is no success means, and what the user can do.
+
+use baton_connector::http::{ApiError, ErrorAnswer, ReadApiError};
+
+use super::endpoints::scope;
+use super::error_body::ErrorBody;
+
+/// Reads the error bodies of the Atlassian APIs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusals;
+
+impl ReadApiError for Refusals {
+    fn read(&self, answer: &ErrorAnswer<'_>) -> ApiError {
+        let body = ErrorBody::parse(answer.body);
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        ApiError {
+            code: some(&body.code),
+            message: some(&body.message),
+            vanished: body.means_gone(),
+            hint: hint(answer, &body),
+            ..ApiError::default()
+        }
+    }
+}
+
+fn hint(answer: &ErrorAnswer<'_>, body: &ErrorBody) -> Option<String> {
+    let needed = scope(answer.endpoint);
+    match answer.status {
+        401 => Some(format!(
+            "the API key is wrong or expired, or it is a key with scopes that lacks `{needed}`: \
+             create one without scopes as an organization admin, and give it with --access-token"
+        )),
+        403 => Some(format!(
+            "the API key may not read this: use a key without scopes, or one with `{needed}`, \
+             made by an organization admin"
+        )),
+        404 if !body.means_gone() => Some(
+            "check --organization-id (the id in https://admin.atlassian.com/o/<id>/) and that \
+             the API key belongs to that organization"
+                .to_owned(),
+        ),
+        429 => Some(
+            "the API's rate limit was hit for too long: run again later; finished pages are kept"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::endpoints::GROUPS_SEARCH;
+    use baton_connector::http::Method;
+
+    fn read(status: u16, body: &str) -> ApiError {
+        Refusals.read(&ErrorAnswer {
+            endpoint: GROUPS_SEARCH,
+            method: &Method::POST,
+            status,
+            content_type: Some("application/json"),
+            body: body.as_bytes(),
+        })
+    }
+
+    #[test]
+    fn a_refusal_names_the_scope_of_its_endpoint() {
+        let refusal = read(
+            403,
+            r#"{"errors":[{"code":"ADMIN-UAM-403-1","detail":"no"}]}"#,
+        );
+        assert!(
+            refusal
+                .hint
+                .is_some_and(|hint| hint.contains("read:groups:admin"))
+        );
+        assert_eq!(refusal.code.as_deref(), Some("ADMIN-UAM-403-1"));
+    }
+
+    #[test]
+    fn a_gateways_404_points_to_the_organization_and_is_nothing_gone() {
+        let refusal = read(404, r#"{"status":404,"message":"TCS validation failed"}"#);
+        assert!(!refusal.vanished);
+        assert!(
+            refusal
+                .hint
+                .is_some_and(|hint| hint.contains("--organization-id"))
+        );
+        let gone = read(
+            404,
+            r#"{"errors":[{"code":"ADMIN-404-10","detail":"gone"}]}"#,
+        );
+        assert!(gone.vanished && gone.hint.is_none());
+    }
+}

@@ -1,0 +1,143 @@
+//! The connector's settings, checked.
+
+use std::collections::BTreeMap;
+
+use baton_connector::Secret;
+use url::Url;
+
+/// Where Atlassian serves the admin APIs.
+pub const ADMIN_BASE_URL: &str = "https://api.atlassian.com/admin";
+
+/// Settings as they were given, and checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The organization API key.
+    pub access_token: Secret,
+    /// The one organization to sync.
+    pub organization_id: String,
+    /// Base URL of the admin APIs.
+    pub base_url: Url,
+    /// Token of the identity provider's directory, for creating accounts.
+    pub scim_token: Secret,
+    /// Base URL of that directory.
+    pub scim_base_url: Option<Url>,
+    /// Ask and write only what the Go connector asks and writes.
+    pub go_compatible: bool,
+    /// Make entitlements for roles outside the fixed lists.
+    pub synthesize_entitlements: bool,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The organization's id cannot be one.
+    #[error("invalid organization-id `{given}`: it is the plain id, without `/` or blanks")]
+    OrganizationId {
+        /// What was given.
+        given: String,
+    },
+    /// A URL that is none, or not one of a web server.
+    #[error("invalid {setting}: expected an http or https URL with a host")]
+    Url {
+        /// The flag. Its value is not shown: it may hold credentials.
+        setting: &'static str,
+    },
+}
+
+impl Settings {
+    /// Checks what was given.
+    pub fn new(
+        access_token: Secret,
+        organization_id: &str,
+        base_url: &str,
+    ) -> Result<Self, SettingsError> {
+        let id = organization_id.trim();
+        if id.is_empty() || id.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) {
+            return Err(SettingsError::OrganizationId {
+                given: id.to_owned(),
+            });
+        }
+        let base = if base_url.is_empty() {
+            ADMIN_BASE_URL
+        } else {
+            base_url
+        };
+        Ok(Self {
+            access_token,
+            organization_id: id.to_owned(),
+            base_url: web_url("base-url", base)?,
+            scim_token: Secret::default(),
+            scim_base_url: None,
+            go_compatible: false,
+            synthesize_entitlements: false,
+        })
+    }
+
+    /// Adds the directory of the identity provider. Empty texts mean none.
+    pub fn with_scim(mut self, token: Secret, base_url: &str) -> Result<Self, SettingsError> {
+        self.scim_token = token;
+        if !base_url.is_empty() {
+            let plain = base_url.strip_suffix('/').unwrap_or(base_url);
+            self.scim_base_url = Some(web_url("scim-base-url", plain)?);
+        }
+        Ok(self)
+    }
+
+    /// What decides the content of a sync besides the data upstream.
+    pub fn content_facts(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("base-url".to_owned(), self.base_url.to_string()),
+            ("organization-id".to_owned(), self.organization_id.clone()),
+            ("go-compatible".to_owned(), self.go_compatible.to_string()),
+            (
+                "synthesize-entitlements".to_owned(),
+                self.synthesize_entitlements.to_string(),
+            ),
+        ])
+    }
+}
+
+fn web_url(setting: &'static str, text: &str) -> Result<Url, SettingsError> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or(SettingsError::Url { setting })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn settings(id: &str, base: &str) -> Result<Settings, SettingsError> {
+        Settings::new(Secret::new("s3cr3t"), id, base)
+    }
+
+    #[test]
+    fn a_pasted_address_is_no_organization_id() {
+        assert!(settings("https://admin.atlassian.com/o/abc/", "").is_err());
+        assert!(settings("  ", "").is_err());
+        assert_eq!(settings(" abc ", "").unwrap().organization_id, "abc");
+    }
+
+    #[test]
+    fn a_base_url_must_be_one_of_a_web_server() {
+        for bad in ["nope", "ftp://x", "file:///etc/passwd", "http://"] {
+            assert!(settings("o", bad).is_err(), "{bad}");
+        }
+        assert_eq!(settings("o", "").unwrap().base_url.as_str(), ADMIN_BASE_URL);
+    }
+
+    #[test]
+    fn settings_do_not_show_their_secrets() {
+        let shown = format!(
+            "{:?}",
+            settings("o", "")
+                .unwrap()
+                .with_scim(Secret::new("hush"), "")
+                .unwrap()
+        );
+        assert!(!shown.contains("s3cr3t") && !shown.contains("hush"));
+    }
+}

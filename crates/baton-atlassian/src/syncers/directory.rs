@@ -1,0 +1,59 @@
+//! People and their secrets.
+
+use async_trait::async_trait;
+use baton_connector::{Page, ResourceSyncer, Result};
+use baton_proto::c1::connector::v2;
+
+use super::{Shared, id_of, resources};
+use crate::mapping;
+
+/// Users of all directories, and managed accounts that are in none.
+#[derive(Debug)]
+pub(crate) struct Users(pub Shared);
+
+#[async_trait]
+impl ResourceSyncer for Users {
+    fn resource_type(&self) -> v2::ResourceType {
+        mapping::user_type()
+    }
+
+    async fn list(
+        &self,
+        _parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>> {
+        let page = self.0.api.users(token).await?;
+        Ok(resources(&page, |user| {
+            mapping::user(user, self.0.fidelity)
+        }))
+    }
+
+    /// The effective roles of one user, on workspaces and the organization.
+    async fn grants(&self, user: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
+        let page = self.0.api.user_roles(id_of(user), token).await?;
+        let grants = mapping::user_role_grants(user, &page.items, self.0.roles())?;
+        self.0.role_page(grants, page.next)
+    }
+}
+
+/// API tokens of the organization's accounts.
+#[derive(Debug)]
+pub(crate) struct ApiTokens(pub Shared);
+
+#[async_trait]
+impl ResourceSyncer for ApiTokens {
+    fn resource_type(&self) -> v2::ResourceType {
+        mapping::api_token_type()
+    }
+
+    async fn list(
+        &self,
+        _parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>> {
+        let page = self.0.api.api_tokens(token).await?;
+        Ok(resources(&page, |secret| {
+            mapping::api_token(secret, self.0.fidelity)
+        }))
+    }
+}

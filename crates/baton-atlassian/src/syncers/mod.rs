@@ -1,0 +1,62 @@
+//! One syncer per resource type. A syncer has no memory: where a list goes on
+//! is in its page token.
+
+mod directory;
+mod groups;
+mod products;
+
+pub(crate) use directory::{ApiTokens, Users};
+pub(crate) use groups::Groups;
+pub(crate) use products::{Organizations, Workspaces};
+
+use std::sync::Arc;
+
+use baton_connector::{Page, Result};
+use baton_proto::any;
+use baton_proto::c1::connector::v2;
+
+use crate::api::{Api, ListPage};
+use crate::mapping::{Fidelity, RoleContext, missing_entitlements};
+
+/// What every syncer shares.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub api: Arc<Api>,
+    pub fidelity: Fidelity,
+    /// Entitlements are made for roles outside the fixed lists.
+    pub synthesize: bool,
+}
+
+impl Shared {
+    fn roles(&self) -> RoleContext<'_> {
+        RoleContext {
+            organization_id: self.api.organization_id(),
+            fidelity: self.fidelity,
+        }
+    }
+
+    /// A page of role grants. Entitlements that are made for them travel as
+    /// annotations of the page, since a list of grants has no place for them.
+    fn role_page(&self, grants: Vec<v2::Grant>, next: String) -> Result<Page<v2::Grant>> {
+        let made = if self.synthesize {
+            missing_entitlements(&grants)?
+        } else {
+            Vec::new()
+        };
+        let mut page = Page::new(grants, next);
+        for entitlement in &made {
+            any::append(&mut page.annotations, entitlement);
+        }
+        Ok(page)
+    }
+}
+
+/// A page of resources from a page of the API's objects.
+fn resources<T>(page: &ListPage<T>, map: impl Fn(&T) -> v2::Resource) -> Page<v2::Resource> {
+    Page::new(page.items.iter().map(map).collect(), page.next.clone())
+}
+
+/// The id of a resource that the engine hands back.
+fn id_of(resource: &v2::Resource) -> &str {
+    resource.id.as_ref().map_or("", |id| id.resource.as_str())
+}

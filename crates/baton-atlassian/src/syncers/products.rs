@@ -1,0 +1,69 @@
+//! The organization and its workspaces. Their grants are found by asking
+//! about users and groups.
+
+use async_trait::async_trait;
+use baton_connector::{Page, ResourceSyncer, Result};
+use baton_proto::c1::connector::v2;
+
+use super::{Shared, resources};
+use crate::mapping;
+
+/// Workspaces: the organization's product sites.
+#[derive(Debug)]
+pub(crate) struct Workspaces(pub Shared);
+
+#[async_trait]
+impl ResourceSyncer for Workspaces {
+    fn resource_type(&self) -> v2::ResourceType {
+        mapping::workspace_type()
+    }
+
+    async fn list(
+        &self,
+        _parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>> {
+        let page = self.0.api.workspaces(token).await?;
+        Ok(resources(&page, |workspace| {
+            mapping::workspace(workspace, self.0.fidelity)
+        }))
+    }
+
+    async fn entitlements(
+        &self,
+        workspace: &v2::Resource,
+        _token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        Ok(Page::last(mapping::workspace_entitlements(workspace)?))
+    }
+}
+
+/// The one organization.
+#[derive(Debug)]
+pub(crate) struct Organizations(pub Shared);
+
+#[async_trait]
+impl ResourceSyncer for Organizations {
+    fn resource_type(&self) -> v2::ResourceType {
+        mapping::organization_type()
+    }
+
+    async fn list(
+        &self,
+        _parent: Option<&v2::ResourceId>,
+        _token: &str,
+    ) -> Result<Page<v2::Resource>> {
+        let organization = self.0.api.organization().await?;
+        Ok(Page::last(vec![mapping::organization(&organization)]))
+    }
+
+    async fn entitlements(
+        &self,
+        organization: &v2::Resource,
+        _token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        Ok(Page::last(mapping::organization_entitlements(
+            organization,
+        )?))
+    }
+}

@@ -7,7 +7,9 @@
 #![warn(missing_docs)]
 
 mod api;
+mod demo;
 mod mapping;
+mod program;
 mod roles;
 mod settings;
 mod syncers;
@@ -22,6 +24,7 @@ use prost_types::Any;
 
 use api::{Api, Refusals};
 use mapping::Fidelity;
+pub use program::app;
 pub use settings::{ADMIN_BASE_URL, Settings, SettingsError};
 use syncers::{ApiTokens, Groups, Organizations, Shared, Users, Workspaces};
 

@@ -82,3 +82,4 @@ pub use event::{Event, Observer, Phase, Silent};
 pub use report::{Completeness, Dropped, Report, SkipKind, Skipped};
 pub use request::{Host, Provenance, SyncRequest, Workers};
 pub use run::run;
+pub use seal::PROVENANCE_ASSET;

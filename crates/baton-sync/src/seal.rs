@@ -22,7 +22,8 @@ use crate::target::{self, Previous, Target};
 /// What a sealed sync of ours holds as its token: there is nothing to resume.
 const TOKEN: &str = r#"{"version":1}"#;
 /// Id of the asset that says where a file comes from.
-const PROVENANCE_ASSET: &str = "baton.provenance.v1";
+/// Id of the asset that says who wrote a file, and how complete it is.
+pub const PROVENANCE_ASSET: &str = "baton.provenance.v1";
 
 pub(crate) fn sync_type(request: &SyncRequest) -> SyncType {
     if request.skip_entitlements_and_grants {

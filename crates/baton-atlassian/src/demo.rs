@@ -1,0 +1,134 @@
+//! `demo`: the whole path on a made-up organization. The simulator listens on
+//! a loopback port, and the sync goes through the ordinary code over HTTP.
+
+use std::path::Path;
+
+use atlassian_sim::{Config as SimConfig, OrganizationSpec, RateLimits, Simulator};
+use baton_connector::Error;
+use baton_connector::Secret;
+use baton_connector::http::{Proxies, TransportSettings};
+use baton_proto::Code;
+use baton_runtime::{ExitStatus, ExtraCommand, Field, Origin, Result, Session};
+use tokio::net::TcpListener;
+
+use crate::Settings;
+use crate::program::{NAME, build};
+
+/// Users of the demo organization; with its seed, this fixes all of it.
+const USERS: u32 = 500;
+const GROUPS: u32 = 40;
+const SEED: u64 = 20_261_123;
+
+/// The subcommand.
+pub(crate) fn command() -> ExtraCommand {
+    ExtraCommand::new(
+        "demo",
+        "Sync a made-up organization of 500 users, to see what this does",
+        Box::new(|session| Box::pin(run(session))),
+    )
+    .field(
+        Field::string("file", "Path of the sync file")
+            .short('f')
+            .default_string("demo.c1z"),
+    )
+}
+
+/// What the file names as its writer.
+fn tool() -> String {
+    format!("{NAME} demo")
+}
+
+async fn run(session: Session) -> Result<ExitStatus> {
+    let session = session.as_tool(tool()).brief();
+    let shown = session.config().string("file").to_owned();
+    let target = session.cwd().join(&shown);
+    session.preflight(&target)?;
+    refuse_foreign(&session, &target, &shown)?;
+
+    let config = SimConfig {
+        organization: OrganizationSpec {
+            users: USERS,
+            groups: GROUPS,
+            seed: SEED,
+            ..OrganizationSpec::default()
+        },
+        limits: RateLimits::off(),
+        ..SimConfig::default()
+    };
+    let simulator = Simulator::new(config).map_err(|e| failed("make the organization", &e))?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .map_err(|e| failed("listen on a loopback port", &e))?;
+    let server = simulator
+        .serve(listener)
+        .map_err(|e| failed("serve the organization", &e))?;
+    let base = Simulator::base_url(server.address());
+    session.say(&format!(
+        "a made-up Atlassian organization of {USERS} users is served at {base}"
+    ));
+
+    let mut settings = Settings::new(
+        Secret::new(simulator.access_token()),
+        simulator.organization_id(),
+        &base,
+    )
+    .map_err(|e| failed("use the organization", &e))?;
+    settings.go_compatible = session.config().go_compatible();
+    settings.synthesize_entitlements = session.config().synthesize_entitlements();
+    let transport = TransportSettings {
+        // The organization is on this machine: no proxy can reach it.
+        proxies: Proxies::None,
+        ..TransportSettings::default()
+    };
+    let mut built = build(
+        &settings,
+        session.config(),
+        session.surroundings(),
+        &transport,
+    )?;
+    // The port changes from run to run, the organization does not.
+    built.content_facts.insert("base-url".to_owned(), tool());
+    let outcome = session.sync(built, &target).await;
+    // The answers are all there: what a failing server shutdown would lose is nothing.
+    let _ = server.shutdown().await;
+    let synced = outcome?;
+
+    let stats = &synced.report.stats;
+    let requests = synced.report.traffic.as_ref();
+    session.say(&format!(
+        "{} resources, {} entitlements and {} grants, found with {} requests",
+        stats.resources,
+        stats.entitlements,
+        stats.grants,
+        requests.map_or(0, |traffic| traffic.total().requests)
+    ));
+    session.say("");
+    session.say("next, look at it:");
+    for command in [
+        "stats",
+        "resources -t group",
+        "grants",
+        "access -t user -r <id>",
+    ] {
+        session.say(&format!("  baton {command} -f {shown}"));
+    }
+    Ok(synced.status)
+}
+
+/// An existing file is replaced only if a demo wrote it.
+fn refuse_foreign(session: &Session, target: &Path, shown: &str) -> Result<()> {
+    match session.origin(target)? {
+        Origin::Nothing => Ok(()),
+        Origin::Tool(name) if name == tool() => Ok(()),
+        _ => Err(Error::stated(
+            Code::FailedPrecondition,
+            format!("{shown} was not written by a demo, so it is not replaced"),
+        )
+        .with_hint("pass --file with another path")
+        .into()),
+    }
+}
+
+fn failed(what: &str, cause: &dyn std::fmt::Display) -> Error {
+    Error::stated(Code::Internal, format!("cannot {what}: {cause}"))
+}

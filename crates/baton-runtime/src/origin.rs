@@ -1,0 +1,47 @@
+//! Who wrote a sync file, as far as the file says.
+
+use std::path::Path;
+
+use baton_c1z::{C1zFile, Detected, ReadOptions, View, detect};
+use baton_sync::PROVENANCE_ASSET;
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::session::Session;
+
+/// The part of the provenance asset that is read here.
+#[derive(Deserialize)]
+struct Provenance {
+    tool: String,
+}
+
+/// What a path holds, by who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Nothing: no file, or an empty one.
+    Nothing,
+    /// A sync file that names the tool that wrote its newest sync.
+    Tool(String),
+    /// A sync file that names no tool.
+    Unnamed,
+}
+
+impl Session {
+    /// Who wrote the newest sync in `path`. A file that is no sync file, or
+    /// that cannot be read, is an error.
+    pub fn origin(&self, path: &Path) -> Result<Origin> {
+        if matches!(detect(path)?, Detected::Missing | Detected::Empty) {
+            return Ok(Origin::Nothing);
+        }
+        let options = ReadOptions {
+            limits: self.storage.limits.clone(),
+            ..ReadOptions::default()
+        };
+        let file = C1zFile::open(path, &options)?;
+        let now = self.surroundings.clock.now();
+        let asset = file.view(View::Default { now })?.asset(PROVENANCE_ASSET)?;
+        let named = asset.and_then(|asset| serde_json::from_slice::<Provenance>(&asset.data).ok());
+        Ok(named.map_or(Origin::Unnamed, |provenance| Origin::Tool(provenance.tool)))
+    }
+}

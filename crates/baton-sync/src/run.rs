@@ -42,6 +42,11 @@ pub async fn run(
     host: Host,
 ) -> Result<Report> {
     let target = check_target(&request, &host).await?;
+    for folder in &target.orphans {
+        host.observer.event(&Event::Warning {
+            message: format!("removed the abandoned working folder {}", folder.display()),
+        });
+    }
     let opened = match validate(connector.as_ref(), &host).await {
         Ok(()) => open(&connector, &request, &host, &target).await,
         Err(error) => Err(error),
@@ -70,6 +75,7 @@ pub async fn run(
             // The first error is the one to be told. What is not forced to
             // the device now still survives the end of this process.
             let _ = cx.journal.sync().await;
+            drop(cx);
             Err(error)
         }
     };

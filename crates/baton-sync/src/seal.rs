@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{
-    Cleanup, Format, NewAsset, NewRun, NoExpansion, SealEvent, SealPlan, Sealed, SyncType,
+    Cleanup, Format, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed, SyncType,
 };
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
@@ -114,23 +114,15 @@ pub(crate) async fn seal(
         temp_dir: Some(target.dir.path().to_owned()),
         ..ExpandOptions::default()
     };
-    let with_grants = !request.skip_entitlements_and_grants;
-    let has_groups = progress.has_groups;
+    let grants = (!request.skip_entitlements_and_grants).then_some(Grants {
+        expansion,
+        has_groups: progress.has_groups,
+    });
     let teller = Arc::clone(&observer);
     let sealing = spawn_blocking(move || {
-        let mut tell = |event| teller.event(&sealing_event(event));
-        if !with_grants {
-            return log
-                .seal(plan, &mut NoExpansion, &mut tell)
-                .map_err(Error::from);
-        }
-        let mut expander = CheckGroups {
-            inner: GraphExpander::new(expansion),
-            any: has_groups,
-            verdict: None,
-        };
-        let sealed = log.seal(plan, &mut expander, &mut tell);
-        sealed.map_err(|error| expander.verdict.take().unwrap_or(Error::Store(error)))
+        write(log, plan, grants, |event| {
+            teller.event(&sealing_event(event));
+        })
     });
     let sealed = sealing.await.map_err(|source| Error::Crashed {
         doing: "sealing".to_owned(),
@@ -151,6 +143,31 @@ pub(crate) async fn seal(
         rows: u64::try_from(rows).unwrap_or(0),
     });
     Ok(report)
+}
+
+/// What is to be done with grants before they are written.
+struct Grants {
+    expansion: ExpandOptions,
+    has_groups: bool,
+}
+
+/// Blocks. Without `grants` there are none to expand.
+fn write(
+    log: PageLog,
+    plan: SealPlan,
+    grants: Option<Grants>,
+    mut tell: impl FnMut(SealEvent),
+) -> Result<Sealed> {
+    let Some(grants) = grants else {
+        return Ok(log.seal(plan, &mut NoExpansion, &mut tell)?);
+    };
+    let mut expander = CheckGroups {
+        inner: GraphExpander::new(grants.expansion),
+        any: grants.has_groups,
+        verdict: None,
+    };
+    let sealed = log.seal(plan, &mut expander, &mut tell);
+    sealed.map_err(|error| expander.verdict.take().unwrap_or(Error::Store(error)))
 }
 
 fn plan(

@@ -41,6 +41,8 @@ impl Previous {
 pub(crate) struct Target {
     pub(crate) dir: WorkDir,
     pub(crate) previous: Option<Previous>,
+    /// Working folders of others, long abandoned, that have been removed.
+    pub(crate) orphans: Vec<PathBuf>,
 }
 
 impl Target {
@@ -63,7 +65,15 @@ impl Target {
             _ => Ok(None),
         });
         match previous {
-            Ok(previous) => Ok(Self { dir, previous }),
+            Ok(previous) => Ok(Self {
+                orphans: dir
+                    .path()
+                    .parent()
+                    .map(|folder| WorkDir::remove_orphans(folder, now))
+                    .unwrap_or_default(),
+                dir,
+                previous,
+            }),
             Err(error) => {
                 discard_if_new(&dir);
                 Err(error)

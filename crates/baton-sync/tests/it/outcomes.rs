@@ -1,11 +1,12 @@
 //! What happens to the target: replaced as a whole, or untouched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_c1z::{Format, View};
 use baton_connector::Error as Refusal;
 use baton_proto::Code;
-use baton_sync::{Completeness, Error, Provenance, SyncRequest};
+use baton_sync::{Completeness, Error, Event, Provenance, SyncRequest};
 
 use crate::sandbox::{Sandbox, ids, open};
 use crate::world::{Twist, World};
@@ -211,7 +212,7 @@ async fn a_second_run_on_the_same_target_is_refused() {
     let (one, two) = (Arc::new(World::small().slow(1)), Arc::new(World::small()));
     let first = sandbox.run(&one, sandbox.request());
     let second = async {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         sandbox.run(&two, sandbox.request()).await
     };
     let (first, second) = tokio::join!(first, second);
@@ -275,4 +276,24 @@ async fn working_files_can_lie_elsewhere() {
         0
     );
     assert!(!ids(&sandbox.target(), baton_c1z::Table::Grants).is_empty());
+}
+
+#[tokio::test]
+async fn long_abandoned_working_folders_of_others_are_removed_and_that_is_said() {
+    let sandbox = Sandbox::new();
+    let year = Duration::from_hours(365 * 24);
+    for (name, age) in [("old", year), ("new", Duration::ZERO)] {
+        let folder = sandbox.folder().join(format!(".{name}.c1z.baton-work"));
+        std::fs::create_dir(&folder).expect("writable");
+        let file = std::fs::File::create(folder.join("lock")).expect("writable");
+        file.set_modified(sandbox.host().clock.now() - age)
+            .expect("settable");
+    }
+    sandbox.sync(World::small()).await;
+    assert_eq!(sandbox.files(), [".new.c1z.baton-work", "sync.c1z"]);
+    let said = sandbox.events().into_iter().any(|event| match event {
+        Event::Warning { message } => message.contains(".old.c1z.baton-work"),
+        _ => false,
+    });
+    assert!(said);
 }

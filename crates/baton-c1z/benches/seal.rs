@@ -50,24 +50,24 @@ fn id_of(kind: &str, number: usize) -> String {
     format!("{kind}-{scattered:016x}-{number:08}")
 }
 
-fn resource_id(kind: &str, id: &str) -> Option<v2::ResourceId> {
-    Some(v2::ResourceId {
+fn resource_id(kind: &str, id: &str) -> v2::ResourceId {
+    v2::ResourceId {
         resource_type: kind.into(),
         resource: id.into(),
         ..Default::default()
-    })
+    }
 }
 
-fn profile(fields: &[(&str, String)]) -> Option<prost_types::Struct> {
+fn profile(fields: &[(&str, String)]) -> prost_types::Struct {
     let text = |value: &String| prost_types::Value {
         kind: Some(Kind::StringValue(value.clone())),
     };
-    Some(prost_types::Struct {
+    prost_types::Struct {
         fields: fields
             .iter()
             .map(|(name, value)| ((*name).to_owned(), text(value)))
             .collect(),
-    })
+    }
 }
 
 // Connectors still write the trait's own profile.
@@ -82,7 +82,7 @@ fn user(number: usize) -> v2::Resource {
             is_primary: true,
         }],
         login: mail.clone(),
-        profile: profile(&[
+        profile: Some(profile(&[
             ("account_id", id.clone()),
             ("department", long("department of interesting things")),
             ("email", mail),
@@ -91,11 +91,11 @@ fn user(number: usize) -> v2::Resource {
             ("manager", long("the manager of this person is person")),
             ("nickname", format!("nick{number}")),
             ("organization", long("organizational unit")),
-        ]),
+        ])),
         ..Default::default()
     };
     v2::Resource {
-        id: resource_id("user", &id),
+        id: Some(resource_id("user", &id)),
         display_name: format!("Firstname Lastname {number}"),
         annotations: vec![any::pack(&user_trait)],
         ..Default::default()
@@ -106,17 +106,17 @@ fn user(number: usize) -> v2::Resource {
 fn group(number: usize) -> v2::Resource {
     let id = id_of("group", number);
     let group_trait = v2::GroupTrait {
-        profile: profile(&[
+        profile: Some(profile(&[
             (
                 "description",
                 format!("everybody who works on project {number}"),
             ),
             ("group_id", id.clone()),
-        ]),
+        ])),
         ..Default::default()
     };
     v2::Resource {
-        id: resource_id("group", &id),
+        id: Some(resource_id("group", &id)),
         display_name: format!("Project {number}"),
         annotations: vec![any::pack(&group_trait)],
         ..Default::default()
@@ -249,8 +249,44 @@ fn append_all(log: PageLog, members: usize, shuffled: bool) -> Appender {
     appender
 }
 
-/// Seconds per step, peak memory, and sizes in bytes: rows, log, file.
-fn run_once(folder: &Path, members: usize, shuffled: bool) -> ([f64; 7], u64, [u64; 3]) {
+/// Seconds that passed, and seconds of processor time, of all threads.
+#[derive(Debug, Clone, Copy, Default)]
+struct Clock {
+    wall: f64,
+    cpu: f64,
+}
+
+impl Clock {
+    fn now(begun: Instant) -> Self {
+        // User and system time, in hundredths of a second on Linux.
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        Self {
+            wall: begun.elapsed().as_secs_f64(),
+            cpu: ticks
+                .filter_map(|ticks| ticks.parse::<f64>().ok())
+                .sum::<f64>()
+                / 100.0,
+        }
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            wall: self.wall - earlier.wall,
+            cpu: self.cpu - earlier.cpu,
+        }
+    }
+}
+
+/// Time per step, peak memory, and sizes in bytes: rows, log, file.
+struct Measured {
+    steps: [Clock; STEPS.len()],
+    peak: u64,
+    sizes: [u64; 3],
+}
+
+fn run_once(folder: &Path, members: usize, shuffled: bool) -> Measured {
     let target = folder.join("sync.c1z");
     let now: SystemTime = UNIX_EPOCH + Duration::from_hours(490_896);
     let dir = WorkDir::locate(&target, None, now).unwrap();
@@ -268,6 +304,7 @@ fn run_once(folder: &Path, members: usize, shuffled: bool) -> ([f64; 7], u64, [u
     };
     forget_peak();
     let begun = Instant::now();
+    let start = Clock::now(begun);
     let mut marks = [None; 3];
     let sealed = appender
         .log
@@ -281,33 +318,40 @@ fn run_once(folder: &Path, members: usize, shuffled: bool) -> ([f64; 7], u64, [u
                     SealEvent::Compressing { .. } => 2,
                     _ => return,
                 };
-                marks[step].get_or_insert_with(|| begun.elapsed());
+                marks[step].get_or_insert_with(|| Clock::now(begun));
             },
         )
         .unwrap();
-    let sealing = begun.elapsed();
+    let end = Clock::now(begun);
     let peak = peak_bytes();
     assert_eq!(
         usize::try_from(sealed.stats.grants).unwrap(),
         members * GROUPS
     );
-    let [sorted, written, indexed] = marks.map(|mark| mark.unwrap_or(sealing));
+    let [sorted, written, indexed] = marks.map(|mark| mark.unwrap_or(end));
     let file_bytes = std::fs::metadata(&target).unwrap().len();
     std::fs::remove_file(&target).unwrap();
-    let seconds = [
-        appender.spent,
-        sorted,
-        written - sorted,
-        indexed - written,
-        sealing - indexed,
-        sealing,
-        appender.spent + sealing,
-    ];
-    (
-        seconds.map(|step| step.as_secs_f64()),
+    let append = Clock {
+        wall: appender.spent.as_secs_f64(),
+        cpu: 0.0,
+    };
+    let seal = end.since(start);
+    Measured {
+        steps: [
+            append,
+            sorted.since(start),
+            written.since(sorted),
+            indexed.since(written),
+            end.since(indexed),
+            seal,
+            Clock {
+                wall: append.wall + seal.wall,
+                cpu: 0.0,
+            },
+        ],
         peak,
-        [appender.row_bytes, log_bytes, file_bytes],
-    )
+        sizes: [appender.row_bytes, log_bytes, file_bytes],
+    }
 }
 
 /// Starts counting the peak of resident memory anew, where that is possible.
@@ -323,29 +367,37 @@ fn peak_bytes() -> u64 {
     kib.unwrap_or(0) << 10
 }
 
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse().ok());
-    let runs: usize = numbers.next().unwrap_or(3);
+    let runs: usize = numbers.next().unwrap_or(3).max(1);
     let members: usize = numbers.next().unwrap_or(1_000);
     let folder = tempfile::tempdir().unwrap();
     println!(
-        "{USERS} users, {GROUPS} groups, {} grants",
+        "{USERS} users, {GROUPS} groups, {} grants; median of {runs}, seconds (of which processor time)",
         members * GROUPS
     );
     for (name, shuffled) in [("shuffled", true), ("in order", false)] {
-        let mut all: Vec<_> = (0..runs)
+        let all: Vec<_> = (0..runs)
             .map(|_| run_once(folder.path(), members, shuffled))
             .collect();
-        let mut line = format!("{name:>8}:");
+        print!("{name}:");
         for (at, step) in STEPS.iter().enumerate() {
-            all.sort_by(|a, b| a.0[at].total_cmp(&b.0[at]));
-            line += &format!("  {step} {:.2} s", all[runs / 2].0[at]);
+            let of = |part: fn(&Clock) -> f64| {
+                median(all.iter().map(|run| part(&run.steps[at])).collect())
+            };
+            print!(
+                "  {step} {:.2} ({:.2})",
+                of(|clock| clock.wall),
+                of(|clock| clock.cpu)
+            );
         }
-        let peak = all.iter().map(|run| run.1).max().unwrap_or(0);
-        let [rows, log, file] = all[0].2.map(|bytes| bytes >> 20);
-        println!(
-            "{line}  peak {} MiB  rows {rows} MiB, log {log} MiB, file {file} MiB",
-            peak >> 20
-        );
+        let peak = all.iter().map(|run| run.peak >> 20).max().unwrap_or(0);
+        let [rows, log, file] = all[0].sizes.map(|bytes| bytes >> 20);
+        println!("  peak {peak} MiB; rows {rows} MiB, log {log} MiB, file {file} MiB");
     }
 }

@@ -49,10 +49,10 @@ pub(super) fn collect(
         id: String::new(),
     };
     let total_bytes = log.size_bytes();
-    let mut reported = 0;
+    let mut report_at = 0;
     log.scan_pages(&mut |offset, page| {
-        if offset - reported >= REPORT_BYTES {
-            reported = offset;
+        if offset >= report_at {
+            report_at = offset + REPORT_BYTES;
             progress(SealEvent::Sorting {
                 done_bytes: offset,
                 total_bytes,

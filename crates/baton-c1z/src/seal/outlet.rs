@@ -28,6 +28,9 @@ impl PageLog {
     /// are not. Mandatory ids that a row lacks are stored as empty strings
     /// (c1z specification §1.4).
     ///
+    /// If the target already holds a sync of this id, it is replaced: an
+    /// earlier seal of this log was stopped after its last step but one.
+    ///
     /// # Errors
     /// Whatever fails, the target is what it was, and opening the log again
     /// resumes it: [`Error::Io`] for files, [`Error::V3Unsupported`] if the
@@ -50,6 +53,7 @@ impl PageLog {
         let options = v1::WriteOptions {
             target: plan.target,
             temp_dir: Some(scratch),
+            replace_same_sync: true,
             limits: plan.limits,
             compression_level: plan.compression_level,
             discovered_at: plan.discovered_at,

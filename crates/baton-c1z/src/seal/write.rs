@@ -188,7 +188,7 @@ impl<'a> Writing<'a> {
 
     fn count(&mut self, table: Table) {
         self.done_rows += 1;
-        if self.done_rows.is_multiple_of(REPORT_ROWS) {
+        if self.done_rows % REPORT_ROWS == 1 {
             (self.progress)(SealEvent::Writing {
                 table,
                 done_rows: self.done_rows,

@@ -45,13 +45,16 @@ pub(super) struct Old {
     copy: Scratch,
     /// Size of the copy.
     bytes: u64,
+    /// Ids of the syncs that are not copied.
     doomed: Vec<String>,
+    /// Those among them that cleanup removes.
+    cleaned_up: Vec<String>,
 }
 
 impl Old {
-    /// Ids of the syncs that are not copied.
-    pub fn into_doomed(self) -> Vec<String> {
-        self.doomed
+    /// Ids of the syncs that cleanup removes.
+    pub fn into_cleaned_up(self) -> Vec<String> {
+        self.cleaned_up
     }
 
     /// Unpacks and migrates the target. `None` if there is none, or it is empty.
@@ -76,20 +79,26 @@ impl Old {
             runs::read(&conn)
         };
         let runs = read_runs().map_err(db::read_error(path, "read its sync runs"))?;
-        if runs.iter().any(|run| run.id == new.id) {
+        let (same, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.id == new.id);
+        if !same.is_empty() && !options.replace_same_sync {
             return Err(Error::DuplicateSync {
                 path: path.to_owned(),
                 id: new.id.clone(),
             });
         }
-        let doomed = options
+        let cleaned_up = options
             .cleanup
-            .map(|cleanup| cleanup.doomed(&runs, new))
+            .map(|cleanup| cleanup.doomed(&others, new))
             .unwrap_or_default();
         Ok(Some(Self {
             copy,
             bytes,
-            doomed,
+            doomed: same
+                .into_iter()
+                .map(|run| run.id)
+                .chain(cleaned_up.iter().cloned())
+                .collect(),
+            cleaned_up,
         }))
     }
 

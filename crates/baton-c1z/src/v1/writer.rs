@@ -47,6 +47,9 @@ pub(crate) struct WriteOptions {
     pub discovered_at: SystemTime,
     /// Which old syncs go; `None`: all stay.
     pub cleanup: Option<Cleanup>,
+    /// A sync that has the new one's id is replaced, not an error: whoever
+    /// was stopped between saving and tidying up saves again.
+    pub replace_same_sync: bool,
 }
 
 /// What [`Writer::finish`] is busy with.
@@ -99,7 +102,7 @@ impl Writer {
     ///
     /// # Errors
     /// The old file's own errors; [`Error::DuplicateSync`] if it already
-    /// holds the run's id.
+    /// holds the run's id and is not to be replaced.
     pub fn begin(options: WriteOptions, run: &NewRun) -> Result<Self> {
         let times = Times {
             started_at: time_text("start of the sync", run.started_at)?,
@@ -132,7 +135,7 @@ impl Writer {
             times,
             discovered_at,
             late_indexes,
-            removed_syncs: old.map(Old::into_doomed).unwrap_or_default(),
+            removed_syncs: old.map(Old::into_cleaned_up).unwrap_or_default(),
             counts: Counts::default(),
             joined_id: String::new(),
             options,

@@ -48,6 +48,7 @@ impl Bench {
             compression_level: 1,
             discovered_at: UNIX_EPOCH + Duration::new(1_800_000_000, 250_000_000),
             cleanup,
+            replace_same_sync: false,
         }
     }
 

@@ -1,0 +1,494 @@
+//! A log sealed into a v1 file: what is in it, and what a failure leaves.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use baton_c1z::{
+    C1zFile, Cleanup, DataFile, DropReason, Error, Expander, Expansion, Files, Filter, Format,
+    GrantChange, ListId, NewAsset, NewRun, NoExpansion, Open, OwnedRow, PageHeader, PageLog,
+    PageRow, ReadOptions, Resumed, SealEvent, SealPlan, Sealed, SortedRows, SyncType, SystemFiles,
+    Table, View, WorkDir,
+};
+use baton_proto::c1::connector::v2;
+use baton_proto::{any, encode};
+
+use crate::log_support::{events, fingerprint, locate, now, open};
+use crate::support::fixture;
+
+const ID: &str = "3MVxu1fAkCi8scufhFJpQZ00000";
+
+fn resource(type_id: &str, id: &str) -> v2::Resource {
+    v2::Resource {
+        id: Some(v2::ResourceId {
+            resource_type: type_id.into(),
+            resource: id.into(),
+            ..Default::default()
+        }),
+        display_name: format!("{type_id} {id}"),
+        // Long enough that all rows do not fit in the smallest budget.
+        description: "long ".repeat(800),
+        ..Default::default()
+    }
+}
+
+fn member_of(group: &str) -> v2::Entitlement {
+    v2::Entitlement {
+        resource: Some(resource("group", group)),
+        id: format!("group:{group}:member"),
+        ..Default::default()
+    }
+}
+
+fn grant(group: &str, user: &str) -> v2::Grant {
+    v2::Grant {
+        id: format!("group:{group}:member:user:{user}"),
+        entitlement: Some(member_of(group)),
+        principal: Some(resource("user", user)),
+        ..Default::default()
+    }
+}
+
+/// Group `inner` as a member of `outer`, whose members inherit.
+fn nested(outer: &str, inner: &str) -> v2::Grant {
+    let expandable = v2::GrantExpandable {
+        entitlement_ids: vec![format!("group:{inner}:member")],
+        ..Default::default()
+    };
+    v2::Grant {
+        id: format!("group:{outer}:member:group:{inner}"),
+        entitlement: Some(member_of(outer)),
+        principal: Some(resource("group", inner)),
+        annotations: vec![any::pack(&expandable)],
+        ..Default::default()
+    }
+}
+
+fn page(log: &mut PageLog, list: &ListId, number: u32, rows: &[PageRow<'_>]) {
+    let header = PageHeader {
+        list,
+        generation: 0,
+        page: number,
+        request_token: "",
+        next_token: "",
+    };
+    log.append_page(&header, rows).unwrap();
+}
+
+/// Two types, four users, three groups, six grants; the lists in the order
+/// that `order` gives.
+fn append(log: &mut PageLog, order: &[usize]) {
+    for part in order {
+        match part {
+            0 => {
+                let types = ["user", "group"].map(|id| {
+                    encode::to_vec(&v2::ResourceType {
+                        id: id.into(),
+                        ..Default::default()
+                    })
+                });
+                let rows = types.each_ref().map(|row| PageRow::ResourceType(row));
+                page(log, &ListId::resource_types(), 0, &rows);
+            }
+            1 => {
+                let users = ["4", "2", "3", "1"].map(|id| encode::to_vec(&resource("user", id)));
+                let rows = users.each_ref().map(|row| PageRow::Resource(row));
+                let list = ListId::resources("user", None);
+                page(log, &list, 1, &rows[2..]);
+                page(log, &list, 0, &rows[..2]);
+            }
+            2 => {
+                let groups = ["b", "a", "c"].map(|id| encode::to_vec(&resource("group", id)));
+                let rows = groups.each_ref().map(|row| PageRow::Resource(row));
+                page(log, &ListId::resources("group", None), 0, &rows);
+            }
+            part => {
+                let group = ["a", "b", "c"][part - 3];
+                let entitlement = encode::to_vec(&member_of(group));
+                let list = ListId::entitlements("group", group);
+                page(log, &list, 0, &[PageRow::Entitlement(&entitlement)]);
+                let mut grants = vec![grant(group, "3"), grant(group, "1")];
+                if group == "a" {
+                    grants.push(nested("a", "b"));
+                }
+                let rows: Vec<_> = grants.iter().map(encode::to_vec).collect();
+                let rows: Vec<_> = rows.iter().map(|row| PageRow::Grant(row)).collect();
+                page(log, &ListId::grants("group", group), 0, &rows);
+            }
+        }
+    }
+}
+
+fn run(id: &str) -> NewRun {
+    NewRun {
+        id: id.into(),
+        sync_type: SyncType::Full,
+        started_at: now(),
+        ended_at: now() + Duration::from_mins(1),
+        parent_sync_id: String::new(),
+        token: r#"{"version":1}"#.into(),
+        supports_diff: true,
+    }
+}
+
+fn plan(target: &Path) -> SealPlan {
+    SealPlan::new(target.to_owned(), run(ID))
+}
+
+fn seal(log: PageLog, plan: SealPlan) -> Result<Sealed, Error> {
+    log.seal(plan, &mut NoExpansion, &mut |_| {})
+}
+
+struct Target {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn target() -> Target {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sync.c1z");
+    Target { folder, path }
+}
+
+impl Target {
+    fn log(&self) -> PageLog {
+        let (mut log, _) = open(&locate(&self.path));
+        append(&mut log, &[0, 1, 2, 3, 4, 5]);
+        log
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn open(&self) -> C1zFile {
+        C1zFile::open(&self.path, &ReadOptions::default()).unwrap()
+    }
+
+    fn rows(&self, table: Table) -> Vec<OwnedRow> {
+        let file = self.open();
+        let mut rows = Vec::new();
+        file.view(View::Sync(ID))
+            .unwrap()
+            .scan(table, &Filter::default(), &mut |row| {
+                rows.push(row.to_owned());
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        rows
+    }
+
+    fn ids(&self, table: Table) -> Vec<String> {
+        self.rows(table).into_iter().map(|row| row.id).collect()
+    }
+}
+
+#[test]
+fn rows_come_out_in_canonical_order_and_nothing_else_is_left() {
+    let target = target();
+    let sealed = seal(target.log(), plan(&target.path)).unwrap();
+    assert_eq!(target.names(), ["sync.c1z"]);
+    assert_eq!(target.ids(Table::ResourceTypes), ["group", "user"]);
+    assert_eq!(
+        target.ids(Table::Resources),
+        [
+            "group:a", "group:b", "group:c", "user:1", "user:2", "user:3", "user:4"
+        ]
+    );
+    assert_eq!(
+        target.ids(Table::Grants)[..3],
+        [
+            "group:a:member:group:b",
+            "group:a:member:user:1",
+            "group:a:member:user:3"
+        ]
+    );
+    assert_eq!(sealed.stats.resources_by_type["user"], 4);
+    assert_eq!(sealed.stats.grants, 7);
+    assert_eq!(sealed.leftover, None);
+    let runs = target.open().sync_runs().unwrap();
+    assert_eq!(runs[0].stats.as_ref(), Some(&sealed.stats));
+    assert_eq!(runs[0].sync_token, r#"{"version":1}"#);
+    let first = &target.rows(Table::Grants)[0];
+    assert!(first.expansion.is_some());
+}
+
+#[test]
+fn the_file_does_not_depend_on_the_order_in_which_pages_arrived() {
+    let mut files = Vec::new();
+    for order in [[0, 1, 2, 3, 4, 5], [5, 3, 1, 4, 0, 2], [2, 4, 5, 0, 3, 1]] {
+        let target = target();
+        let (mut log, _) = open(&locate(&target.path));
+        append(&mut log, &order);
+        seal(log, plan(&target.path)).unwrap();
+        files.push(std::fs::read(&target.path).unwrap());
+    }
+    // Not compared by `assert_eq`: nobody wants to see them.
+    assert!(files[0] == files[1]);
+    assert!(files[0] == files[2]);
+}
+
+#[test]
+fn sealing_over_an_existing_file_keeps_its_syncs_unless_cleaned_up() {
+    let target = target();
+    std::fs::copy(fixture("v1-small.c1z"), &target.path).unwrap();
+    let before = target.open().sync_runs().unwrap();
+    seal(target.log(), plan(&target.path)).unwrap();
+    let after = target.open().sync_runs().unwrap();
+    assert_eq!(after.len(), before.len() + 1);
+    assert_eq!(after[..before.len()], before[..]);
+    let mut again = plan(&target.path);
+    again.run.id = "3MVxu1fAkCi8scufhFJpQZ00001".into();
+    again.run.started_at += Duration::from_hours(1);
+    again.run.ended_at += Duration::from_hours(2);
+    again.cleanup = Cleanup::Keep(1);
+    let sealed = seal(target.log(), again).unwrap();
+    assert!(sealed.removed_syncs.contains(&ID.to_owned()));
+    assert_eq!(target.open().sync_runs().unwrap().len(), 1);
+}
+
+#[test]
+fn a_seal_that_was_stopped_before_tidying_up_can_be_repeated() {
+    let target = target();
+    let log = target.log();
+    let saved = std::fs::read(log.path()).unwrap();
+    let (dir, path) = (log.work_dir().path().to_owned(), log.path().to_owned());
+    seal(log, plan(&target.path)).unwrap();
+    let first = Table::ALL.map(|table| target.rows(table));
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(path, saved).unwrap();
+    let (log, resumed) = open(&locate(&target.path));
+    assert!(matches!(resumed, Resumed::Continued { .. }));
+    let sealed = seal(log, plan(&target.path)).unwrap();
+    assert_eq!(sealed.removed_syncs, Vec::<String>::new());
+    assert_eq!(target.open().sync_runs().unwrap().len(), 1);
+    assert!(Table::ALL.map(|table| target.rows(table)) == first);
+}
+
+#[test]
+fn assets_and_counts_are_in_the_file() {
+    let target = target();
+    let mut plan = plan(&target.path);
+    plan.assets = vec![NewAsset {
+        id: "note".into(),
+        content_type: "text/plain".into(),
+        data: b"hello".to_vec(),
+    }];
+    let mut steps = Vec::new();
+    let sealed = target
+        .log()
+        .seal(plan, &mut NoExpansion, &mut |event| {
+            steps.push(match event {
+                SealEvent::Sorting { .. } => "sort",
+                SealEvent::Expanding { .. } => "expand",
+                SealEvent::Writing { .. } => "write",
+                SealEvent::Indexing => "index",
+                SealEvent::Compressing { .. } => "compress",
+                _ => "other",
+            });
+        })
+        .unwrap();
+    assert_eq!(sealed.stats.assets, 1);
+    assert_eq!(steps, ["sort", "expand", "write", "index", "compress"]);
+}
+
+#[test]
+fn a_v3_target_is_refused_and_the_log_stays() {
+    let target = target();
+    let mut v3 = plan(&target.path);
+    v3.format = Format::V3;
+    let error = seal(target.log(), v3).unwrap_err();
+    assert!(matches!(error, Error::V3Unsupported { .. }));
+    std::fs::copy(fixture("v3-small.c1z"), &target.path).unwrap();
+    let before = std::fs::read(&target.path).unwrap();
+    let (log, resumed) = open(&locate(&target.path));
+    assert!(matches!(resumed, Resumed::Continued { .. }));
+    let error = seal(log, plan(&target.path)).unwrap_err();
+    assert!(matches!(error, Error::V3Unsupported { .. }));
+    assert!(std::fs::read(&target.path).unwrap() == before);
+    let (log, _) = open(&locate(&target.path));
+    assert!(!events(&log).is_empty());
+}
+
+/// Derives one grant, and changes another.
+struct Derive;
+
+impl Expander for Derive {
+    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
+        let mut members = Vec::new();
+        rows.scan_entitlement("group:b:member", &mut |row| {
+            members.push(row.principal_id.to_owned());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        assert_eq!(members, ["1", "3"]);
+        let mut changed = grant("a", "1");
+        changed.sources = Some(v2::GrantSources::default());
+        let mut derived = grant("a", "2");
+        derived.annotations = vec![any::pack(&v2::GrantImmutable::default())];
+        let changes = [
+            GrantChange::Replace {
+                data: encode::to_vec(&changed),
+            },
+            GrantChange::Insert {
+                data: encode::to_vec(&derived),
+            },
+        ];
+        Ok(Expansion::new(changes.into_iter().map(Ok)))
+    }
+}
+
+#[test]
+fn expanded_grants_are_in_the_file_at_their_place() {
+    let target = target();
+    let log = target.log();
+    let sealed = log
+        .seal(plan(&target.path), &mut Derive, &mut |_| {})
+        .unwrap();
+    assert_eq!((sealed.grants_inserted, sealed.grants_replaced), (1, 1));
+    assert_eq!(sealed.stats.grants, 8);
+    assert_eq!(
+        target.ids(Table::Grants)[..4],
+        [
+            "group:a:member:group:b",
+            "group:a:member:user:1",
+            "group:a:member:user:2",
+            "group:a:member:user:3"
+        ]
+    );
+}
+
+#[test]
+fn dropped_lists_are_counted_and_not_in_the_file() {
+    let target = target();
+    let mut log = target.log();
+    let list = ListId::grants("group", "a");
+    log.drop_list(&list, DropReason::Forbidden, "403").unwrap();
+    let sealed = seal(log, plan(&target.path)).unwrap();
+    assert_eq!(sealed.dropped_lists, 1);
+    assert_eq!(sealed.stats.grants, 4);
+}
+
+/// A file layer in which the n-th call that changes something fails.
+#[derive(Debug)]
+struct Failing {
+    left: Arc<AtomicI64>,
+}
+
+impl Failing {
+    fn tick(left: &AtomicI64) -> std::io::Result<()> {
+        match left.fetch_sub(1, Ordering::Relaxed) {
+            0 => Err(std::io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FailingFile(Box<dyn DataFile>, Arc<AtomicI64>);
+
+impl Files for Failing {
+    fn open(&self, path: &Path, how: Open) -> std::io::Result<Box<dyn DataFile>> {
+        Failing::tick(&self.left)?;
+        let file = SystemFiles.open(path, how)?;
+        Ok(Box::new(FailingFile(file, Arc::clone(&self.left))))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        Failing::tick(&self.left)?;
+        SystemFiles.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+        Failing::tick(&self.left)?;
+        SystemFiles.remove_file(path)
+    }
+    fn create_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        Failing::tick(&self.left)?;
+        SystemFiles.create_dir_all(path)
+    }
+    fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        Failing::tick(&self.left)?;
+        SystemFiles.remove_dir_all(path)
+    }
+}
+
+impl DataFile for FailingFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        Failing::tick(&self.1)?;
+        self.0.read_at(buf, offset)
+    }
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        Failing::tick(&self.1)?;
+        self.0.write_all_at(bytes, offset)
+    }
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        Failing::tick(&self.1)?;
+        self.0.set_len(len)
+    }
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.len()
+    }
+    fn sync(&self) -> std::io::Result<()> {
+        Failing::tick(&self.1)?;
+        self.0.sync()
+    }
+}
+
+#[test]
+fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resumes() {
+    let target = target();
+    let whole = {
+        let log = target.log();
+        let saved = events(&log);
+        seal(log, plan(&target.path)).unwrap();
+        saved
+    };
+    let expected = std::fs::read(&target.path).unwrap();
+    let failed = Cell::new(0);
+    for at in 0..60 {
+        std::fs::write(&target.path, b"").unwrap();
+        let left = Arc::new(AtomicI64::new(i64::MAX));
+        let files = Failing {
+            left: Arc::clone(&left),
+        };
+        let dir = WorkDir::locate_on(Arc::new(files), &target.path, None, now()).unwrap();
+        let (mut log, _) = PageLog::open(&dir, &fingerprint(), now(), false).unwrap();
+        if events(&log).is_empty() {
+            append(&mut log, &[0, 1, 2, 3, 4, 5]);
+        }
+        drop(dir);
+        left.store(at, Ordering::Relaxed);
+        let mut small = plan(&target.path);
+        small.memory_budget_bytes = 0;
+        let sealed = log.seal(small, &mut Derive, &mut |_| {});
+        match sealed {
+            // Tidying up may fail; the file is whole then.
+            Ok(sealed) => assert_eq!(sealed.stats.grants, 8),
+            Err(error) => {
+                failed.set(failed.get() + 1);
+                assert_eq!(
+                    error.code(),
+                    baton_proto::Code::ResourceExhausted,
+                    "{error}"
+                );
+                assert!(std::fs::read(&target.path).unwrap().is_empty(), "call {at}");
+                let (log, _) = open(&locate(&target.path));
+                assert!(events(&log) == whole, "call {at}");
+            }
+        }
+    }
+    assert!(failed.get() > 10);
+    let (mut log, _) = open(&locate(&target.path));
+    if events(&log).is_empty() {
+        append(&mut log, &[0, 1, 2, 3, 4, 5]);
+    }
+    std::fs::write(&target.path, b"").unwrap();
+    seal(log, plan(&target.path)).unwrap();
+    assert!(std::fs::read(&target.path).unwrap() == expected);
+}

@@ -321,7 +321,28 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
         }
         checked.rows.push(StoredRow::Grant(encode::to_vec(&grant)));
     }
+    brought_entitlements(&page.annotations, rules, &mut checked)?;
     Ok(checked)
+}
+
+/// Stores the entitlements that a page of grants brings along, as annotations
+/// of the page: those of roles that no list of entitlements can know. They
+/// are checked like listed ones.
+fn brought_entitlements(annotations: &[Any], rules: &Rules, checked: &mut Checked) -> Result<()> {
+    let brought = annotations.iter().filter(|a| any::is::<v2::Entitlement>(a));
+    let brought: Vec<v2::Entitlement> = brought
+        .map(|a| any::unpack(a).map_err(|e| unreadable("a page of grants".to_owned(), e)))
+        .collect::<Result<_>>()?;
+    if brought.is_empty() {
+        return Ok(());
+    }
+    let listed = entitlements(Page::last(brought), rules)?;
+    checked.rows.extend(listed.rows);
+    checked.facts.grouped |= listed.facts.grouped;
+    let dropped = &mut checked.facts.dropped;
+    dropped.invalid_entitlements += listed.facts.dropped.invalid_entitlements;
+    dropped.entitlements_of_unknown_type += listed.facts.dropped.entitlements_of_unknown_type;
+    Ok(())
 }
 
 /// Stores the resource that a grant brings along (`InsertResourceGrants`),

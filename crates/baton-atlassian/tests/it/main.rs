@@ -3,3 +3,4 @@
 
 mod recording;
 mod replay;
+mod simulated;

@@ -15,9 +15,12 @@ use crate::error::CliError;
 use crate::json::{self, Shapes};
 
 /// Bytes of JSON kept per kind of object before its cache starts anew.
-const BUDGET_BYTES: usize = 12 << 20;
-/// What an entry costs besides its JSON: key, name, table slot.
+const BUDGET_BYTES: usize = 32 << 20;
+/// What an entry costs besides its texts: keys, counters, table slot.
 const ENTRY_OVERHEAD_BYTES: usize = 200;
+
+/// Field number of an entitlement's `slug`.
+const SLUG: u32 = 8;
 
 /// Field number of `display_name` in types (2), resources and entitlements (3).
 const TYPE_NAME: u32 = 2;
@@ -30,8 +33,8 @@ pub(crate) struct Found {
     pub json: Vec<u8>,
     /// Type and id of the parent (resources only).
     pub parent: Option<(String, String)>,
-    /// The stored (or stand-in) message.
-    pub data: Vec<u8>,
+    /// The slug (entitlements only).
+    pub slug: String,
 }
 
 /// How much of a referred object a command wants.
@@ -41,7 +44,32 @@ pub(crate) enum Want {
     Json,
 }
 
-type Cache<K> = (HashMap<K, Rc<Found>>, usize);
+/// Objects by type and id (types and entitlements: by id, below no type).
+#[derive(Default)]
+struct Cache {
+    by_type: HashMap<Box<str>, HashMap<Box<str>, Rc<Found>>>,
+    bytes: usize,
+}
+
+impl Cache {
+    fn get(&self, type_id: &str, id: &str) -> Option<&Rc<Found>> {
+        self.by_type.get(type_id)?.get(id)
+    }
+
+    fn keep(&mut self, type_id: &str, id: &str, found: &Rc<Found>) {
+        let cost = found.json.len() + found.name.len() + 2 * id.len() + ENTRY_OVERHEAD_BYTES;
+        if self.bytes + cost > BUDGET_BYTES {
+            self.by_type.clear();
+            self.bytes = 0;
+        }
+        self.bytes += cost;
+        let of_type = match self.by_type.get_mut(type_id) {
+            Some(of_type) => of_type,
+            None => self.by_type.entry(type_id.into()).or_default(),
+        };
+        of_type.insert(id.into(), Rc::clone(found));
+    }
+}
 
 /// All look-ups of one command.
 pub(crate) struct Lookups<'s> {
@@ -49,12 +77,9 @@ pub(crate) struct Lookups<'s> {
     err: &'s mut dyn Write,
     shapes: Shapes,
     want: Want,
-    types: Cache<String>,
-    resources: Cache<(String, String)>,
-    entitlements: Cache<String>,
-    /// The resource asked for last: rows of one resource stand together.
-    last_resource: Option<((String, String), Rc<Found>)>,
-    last_entitlement: Option<(String, Rc<Found>)>,
+    types: Cache,
+    resources: Cache,
+    entitlements: Cache,
     /// Missing objects were already named, in an earlier pass over the rows.
     silent: bool,
 }
@@ -74,8 +99,6 @@ impl<'s> Lookups<'s> {
             types: Cache::default(),
             resources: Cache::default(),
             entitlements: Cache::default(),
-            last_resource: None,
-            last_entitlement: None,
             silent: false,
         }
     }
@@ -91,7 +114,7 @@ impl<'s> Lookups<'s> {
                 what: "resource type id must be set".to_owned(),
             });
         }
-        if let Some(found) = self.types.0.get(id) {
+        if let Some(found) = self.types.get("", id) {
             return Ok(Rc::clone(found));
         }
         let data = match self.snapshot.get(Table::ResourceTypes, id)? {
@@ -102,21 +125,13 @@ impl<'s> Lookups<'s> {
                 ..v2::ResourceType::default()
             }),
         };
-        let found = self.found(data, TYPE_NAME, self.shapes.resource_type, None, id)?;
-        keep(&mut self.types, id.to_owned(), &found);
+        let found = self.found(&data, TYPE_NAME, self.shapes.resource_type, None, id)?;
+        self.types.keep("", id, &found);
         Ok(found)
     }
 
     pub fn resource(&mut self, type_id: &str, id: &str) -> Result<Rc<Found>, CliError> {
-        if let Some((key, found)) = &self.last_resource
-            && key.0 == type_id
-            && key.1 == id
-        {
-            return Ok(Rc::clone(found));
-        }
-        let key = (type_id.to_owned(), id.to_owned());
-        if let Some(found) = self.resources.0.get(&key) {
-            self.last_resource = Some((key, Rc::clone(found)));
+        if let Some(found) = self.resources.get(type_id, id) {
             return Ok(Rc::clone(found));
         }
         let (data, parent) = match self.snapshot.get_resource(type_id, id)? {
@@ -134,9 +149,8 @@ impl<'s> Lookups<'s> {
                 (encode::to_vec(&stand_in), None)
             }
         };
-        let found = self.found(data, NAME, self.shapes.resource, parent, id)?;
-        keep(&mut self.resources, key.clone(), &found);
-        self.last_resource = Some((key, Rc::clone(&found)));
+        let found = self.found(&data, NAME, self.shapes.resource, parent, id)?;
+        self.resources.keep(type_id, id, &found);
         Ok(found)
     }
 
@@ -146,13 +160,7 @@ impl<'s> Lookups<'s> {
                 what: "entitlement id must be set".to_owned(),
             });
         }
-        if let Some((key, found)) = &self.last_entitlement
-            && key == id
-        {
-            return Ok(Rc::clone(found));
-        }
-        if let Some(found) = self.entitlements.0.get(id) {
-            self.last_entitlement = Some((id.to_owned(), Rc::clone(found)));
+        if let Some(found) = self.entitlements.get("", id) {
             return Ok(Rc::clone(found));
         }
         let data = match self.snapshot.get(Table::Entitlements, id)? {
@@ -163,9 +171,8 @@ impl<'s> Lookups<'s> {
                 ..v2::Entitlement::default()
             }),
         };
-        let found = self.found(data, NAME, self.shapes.entitlement, None, id)?;
-        keep(&mut self.entitlements, id.to_owned(), &found);
-        self.last_entitlement = Some((id.to_owned(), Rc::clone(&found)));
+        let found = self.found(&data, NAME, self.shapes.entitlement, None, id)?;
+        self.entitlements.keep("", id, &found);
         Ok(found)
     }
 
@@ -183,22 +190,27 @@ impl<'s> Lookups<'s> {
 
     fn found(
         &self,
-        data: Vec<u8>,
+        data: &[u8],
         name_field: u32,
         shape: MessageId,
         parent: Option<(String, String)>,
         id: &str,
     ) -> Result<Rc<Found>, CliError> {
-        let name = name_of(&data, name_field, id)?.to_owned();
+        let name = name_of(data, name_field, id)?.to_owned();
+        let slug = if shape == self.shapes.entitlement {
+            name_of(data, SLUG, id)?.to_owned()
+        } else {
+            String::new()
+        };
         let mut json = Vec::new();
         if self.want == Want::Json {
-            json::append(&mut json, shape, &data, || format!("`{id}`"))?;
+            json::append(&mut json, shape, data, || format!("`{id}`"))?;
         }
         Ok(Rc::new(Found {
             name,
             json,
             parent,
-            data,
+            slug,
         }))
     }
 }
@@ -209,14 +221,4 @@ pub(crate) fn name_of<'a>(data: &'a [u8], field: u32, id: &str) -> Result<&'a st
         what: format!("`{id}`"),
         source,
     })
-}
-
-fn keep<K: std::hash::Hash + Eq>(cache: &mut Cache<K>, key: K, found: &Rc<Found>) {
-    let cost = found.json.len() + found.data.len() + found.name.len() + ENTRY_OVERHEAD_BYTES;
-    if cache.1 + cost > BUDGET_BYTES {
-        cache.0.clear();
-        cache.1 = 0;
-    }
-    cache.1 += cost;
-    cache.0.insert(key, Rc::clone(found));
 }

@@ -183,7 +183,7 @@ impl Api {
                 Ok(request.maybe_query(name, size.map(|n| n.to_string()).as_deref()))
             };
             let answer = if cursor.is_some() {
-                self.list(&request(Some(size))?).await?
+                self.list(&request(self.later(size))?).await?
             } else {
                 self.sized(size, request).await?
             };
@@ -238,7 +238,7 @@ impl Api {
             Ok(request.maybe_query("limit", limit.map(|n| n.to_string()).as_deref()))
         };
         let answer = if cursor.is_some() {
-            self.list(&request(Some(DIRECTORY_PAGE))?).await?
+            self.list(&request(self.later(DIRECTORY_PAGE))?).await?
         } else {
             self.sized(DIRECTORY_PAGE, request).await?
         };
@@ -287,9 +287,9 @@ impl Api {
     ) -> Result<Chunk<T>> {
         let answer = match &at.cursor {
             Some(cursor) => {
+                // The page size lives in the cursor.
                 let mut body = query.body();
                 body["cursor"] = json!(cursor);
-                body["limit"] = json!(size);
                 self.list(&self.post(query.search(), &body)?).await?
             }
             None => {
@@ -319,11 +319,17 @@ impl Api {
             Ok(request.maybe_query("limit", limit.map(|n| n.to_string()).as_deref()))
         };
         let answer = if cursor.is_some() {
-            self.list(&request(Some(size))?).await?
+            self.list(&request(self.later(size))?).await?
         } else {
             self.sized(size, request).await?
         };
         Ok(chunk(OLDER, answer))
+    }
+
+    /// The size that later pages ask for: none, since it lives in the cursor;
+    /// the Go connector repeats it.
+    fn later(&self, size: u32) -> Option<u32> {
+        self.go_compatible.then_some(size)
     }
 
     /// The first page of a list at the size wanted; where that size is refused

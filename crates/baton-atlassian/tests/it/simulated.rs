@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use atlassian_sim::{
@@ -22,6 +23,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+/// Every run gets ids of its own, also within one second.
+static SEED: AtomicU64 = AtomicU64::new(1);
 
 /// The simulator's router as a network.
 struct InProcess(Simulator);
@@ -100,7 +104,7 @@ async fn sync_as(
     });
     let host = Host {
         clock: Arc::new(SystemClock),
-        random: Arc::new(SplitMix::seeded(3)),
+        random: Arc::new(SplitMix::seeded(SEED.fetch_add(1, Ordering::Relaxed))),
         cancel: CancellationToken::new(),
         observer: Arc::new(Silent),
     };

@@ -11,9 +11,7 @@ use super::lists::each;
 use crate::args::Output;
 use crate::error::CliError;
 use crate::json::{Fields, ListWriter};
-use crate::lookups::{Found, name_of};
-
-const ENTITLEMENT_SLUG: u32 = 8;
+use crate::lookups::Found;
 
 /// A resource and what the principal holds on it, in grant order.
 struct Group {
@@ -135,12 +133,11 @@ fn tree(
             } else {
                 "├──"
             };
-            let slug = name_of(&entitlement.data, ENTITLEMENT_SLUG, &entitlement.name)?;
             // A stand-in has no slug: its name says what is missing.
-            let label = if slug.is_empty() {
+            let label = if entitlement.slug.is_empty() {
                 &entitlement.name
             } else {
-                slug
+                &entitlement.slug
             };
             writeln!(out, "{dim}{stem}{corner}{plain}{label}")?;
         }

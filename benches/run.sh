@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Measures whole programs and prints the median of five runs each: seconds and
+# peak memory. Needs GNU time (Debian's package `time`). The benches inside
+# crates run with `cargo bench -p baton-c1z`, `-p baton-proto`,
+# `-p baton-access` and `-p baton-sync`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target="${CARGO_TARGET_DIR:-$PWD/target}"
+cargo build --release --locked -p baton-atlassian -p baton-cli -p atlassian-sim
+bin="$target/release"
+work=$(mktemp -d)
+simulator=
+trap '[ -z "$simulator" ] || kill "$simulator"; rm -rf "$work"' EXIT
+
+# median LABEL COMMAND...: five runs after a warm-up, data thrown away.
+median() {
+  local label=$1
+  shift
+  "$@" >/dev/null 2>&1
+  for _ in 1 2 3 4 5; do
+    /usr/bin/time -f '%e %M' -o "$work/time" "$@" >/dev/null 2>&1
+    tail -n 1 "$work/time"
+  done | sort -n | sed -n 3p | awk -v label="$label" '{ printf "%-48s %7.2f s  %6.1f MB\n", label, $1, $2 / 1024 }'
+}
+
+# serve ARGUMENTS...: a simulator; leaves the command that syncs from it in $sync.
+serve() {
+  "$bin/atlassian-sim" --seed 7 --port 0 --rate-limit off "$@" >"$work/sim" 2>&1 &
+  simulator=$!
+  until grep -q '^baton-atlassian' "$work/sim"; do sleep 0.1; done
+  sync=$(grep -m 1 '^baton-atlassian' "$work/sim")
+}
+
+serve --users 2000 --groups 100 --latency 40ms
+median "sync of 2,000 users, 100 groups, 40 ms latency" sh -c "rm -f $work/s.c1z; exec $bin/$sync -f $work/s.c1z"
+kill "$simulator"
+
+serve --users 15000 --groups 300
+"$bin/"${sync} -f "$work/big.c1z" >/dev/null 2>&1
+kill "$simulator"
+simulator=
+rows=$("$bin/baton" grants -o json -f "$work/big.c1z" 2>/dev/null | grep -o '"grant":' | wc -l)
+size=$("$bin/baton" grants -o json -f "$work/big.c1z" 2>/dev/null | wc -c)
+echo "a file of $rows grants ($((size / 1000000)) MB as JSON):"
+median "baton grants -o json" "$bin/baton" grants -o json -f "$work/big.c1z"
+median "baton grants" "$bin/baton" grants -f "$work/big.c1z"
+median "baton stats" "$bin/baton" stats -f "$work/big.c1z"

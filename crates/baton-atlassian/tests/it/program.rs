@@ -1,0 +1,152 @@
+//! The program as a user starts it: exit codes, what is said, what is left.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use baton_c1z::{C1zFile, ReadOptions};
+
+/// Runs the program in a folder, with no environment but what is given.
+fn program(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_baton-atlassian"))
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .envs(env.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn what_must_be_set_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(folder.path(), &[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let first = "error: required flag(s) \"access-token\", \"organization-id\" not set";
+    assert!(said(&output).starts_with(first), "{}", said(&output));
+    assert_eq!(entries(folder.path()), 0);
+}
+
+#[test]
+fn environment_names_of_older_documentation_count_as_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = [("BATON_API_TOKEN", "s3cr3t"), ("BATON_ORG", "o")];
+    // Nothing listens on port 1: the flags are there, the server is not.
+    let args = ["--base-url", "http://127.0.0.1:1/admin"];
+    let output = program(folder.path(), &args, &env);
+    assert_eq!(output.status.code(), Some(14), "{}", said(&output));
+    assert!(
+        said(&output).contains("connection refused"),
+        "{}",
+        said(&output)
+    );
+    assert!(!said(&output).contains("s3cr3t"));
+    assert_eq!(entries(folder.path()), 0);
+}
+
+#[test]
+fn values_that_cannot_be_used_end_like_wrong_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let pasted = "https://admin.atlassian.com/o/abc/";
+    for (args, words) in [
+        (["--organization-id", pasted], "invalid organization-id"),
+        (["--base-url", "nope"], "invalid base-url"),
+        (["--access-token", "@nothing-here"], "access-token"),
+        (["--file", "missing/folder/x.c1z"], "does not exist"),
+        (["--storage-engine", "pebble"], "pebble"),
+        (
+            ["--workers", "many"],
+            "invalid argument \"many\" for \"--workers\" flag",
+        ),
+    ] {
+        let env = [("BATON_ACCESS_TOKEN", "t"), ("BATON_ORGANIZATION_ID", "o")];
+        let output = program(folder.path(), &args, &env);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
+        assert!(said(&output).contains(words), "{args:?}: {}", said(&output));
+        assert_eq!(entries(folder.path()), 0);
+    }
+}
+
+#[test]
+fn a_target_that_is_no_sync_file_is_refused_before_any_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("notes.txt");
+    std::fs::write(&target, "not a sync file").unwrap();
+    let env = [("BATON_ACCESS_TOKEN", "t"), ("BATON_ORGANIZATION_ID", "o")];
+    let args = [
+        "--file",
+        "notes.txt",
+        "--base-url",
+        "http://127.0.0.1:1/admin",
+    ];
+    let output = program(folder.path(), &args, &env);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(
+        said(&output).contains("not a c1z file"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(std::fs::read(&target).unwrap(), b"not a sync file");
+}
+
+#[test]
+fn the_demo_leaves_a_file_and_replaces_only_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(folder.path(), &["demo"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(output.stdout.is_empty(), "results go to the file");
+    assert!(
+        said(&output).contains("baton grants -f demo.c1z"),
+        "{}",
+        said(&output)
+    );
+    let demo = folder.path().join("demo.c1z");
+    let runs = C1zFile::open(&demo, &ReadOptions::default()).unwrap();
+    let stats = runs.latest_finished(None).unwrap().unwrap().stats.unwrap();
+    assert_eq!(stats.resources_by_type.get("user"), Some(&500));
+    assert!(stats.grants > 1000);
+    drop(runs);
+
+    assert_eq!(
+        program(folder.path(), &["demo"], &[]).status.code(),
+        Some(0)
+    );
+    let plain = program(
+        folder.path(),
+        &["demo", "--go-compatible", "-f", "plain.c1z"],
+        &[],
+    );
+    assert_eq!(plain.status.code(), Some(0), "{}", said(&plain));
+    // A file of the Go connector's form names no writer: it is not a demo's.
+    let refused = program(folder.path(), &["demo", "-f", "plain.c1z"], &[]);
+    assert_eq!(refused.status.code(), Some(9), "{}", said(&refused));
+    assert!(said(&refused).contains("was not written by a demo"));
+}
+
+#[test]
+fn capabilities_are_told_without_credentials_of_worth() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = [
+        ("BATON_ACCESS_TOKEN", "any"),
+        ("BATON_ORGANIZATION_ID", "any"),
+    ];
+    let output = program(folder.path(), &["capabilities"], &env);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let types = told["resourceTypeCapabilities"].as_array().unwrap();
+    let golden = crate::recording::golden("capabilities.json");
+    let expected = golden["resourceTypeCapabilities"].as_array().unwrap();
+    assert_eq!(types.len(), expected.len());
+    for (ours, theirs) in types.iter().zip(expected) {
+        assert_eq!(ours["resourceType"], theirs["resourceType"]);
+        // Provisioning comes later: only what is there is announced.
+        assert_eq!(ours["capabilities"], serde_json::json!(["CAPABILITY_SYNC"]));
+    }
+}

@@ -32,6 +32,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|cause| Failure::Listen { address, cause })?;
     let simulator = Simulator::new(args.config())?;
     let server = simulator.serve(listener)?;
+    // Before the line that says all is ready: whoever reads it may interrupt at once.
+    let interrupted = interruption().map_err(Failure::Signal)?;
     // Nobody has to read it: a closed pipe does not end the server.
     let _ = writeln!(
         io::stdout(),
@@ -39,10 +41,31 @@ async fn run(args: Args) -> Result<(), Failure> {
         args::sync_command(&simulator, server.address())
     );
     let _ = io::stdout().flush();
-    tokio::signal::ctrl_c().await.map_err(Failure::Signal)?;
+    interrupted.await.map_err(Failure::Signal)?;
     // Connections that a client keeps open must not hold up the end.
     let _ = tokio::time::timeout(args::SHUTDOWN_LIMIT, server.shutdown()).await;
     Ok(())
+}
+
+/// Ctrl-C from now on, where the platform can listen before it waits.
+#[cfg(unix)]
+fn interruption() -> io::Result<impl Future<Output = io::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    })
+}
+
+/// Ctrl-C from the first poll on.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "the other platforms can fail")]
+fn interruption() -> io::Result<impl Future<Output = io::Result<()>>> {
+    Ok(tokio::signal::ctrl_c())
 }
 
 /// Why the program cannot run.

@@ -291,6 +291,7 @@ impl Error {
             }
             Self::Busy { .. } => Some("wait for it, or pass --file with another path"),
             Self::LogDamaged { .. } => Some("run again: what is intact is kept"),
+            Self::Io { source, .. } => io_hint(source.kind()),
             _ => None,
         }
     }
@@ -304,6 +305,18 @@ fn holder_text(holder: Option<Holder>) -> String {
     match jiff::Timestamp::try_from(holder.since) {
         Ok(since) => format!("process {} (started {since})", holder.pid),
         Err(_) => format!("process {}", holder.pid),
+    }
+}
+
+fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+            "free some space on that disk, or use a folder on another one",
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("check who may use that file and its folder")
+        }
+        _ => None,
     }
 }
 

@@ -324,7 +324,12 @@ impl Work {
             Ok(Ended::Done(Err(error), Some(signal)))
                 if error.code() == baton_proto::Code::Canceled =>
             {
-                stderr.line(&error.to_string());
+                let mut line = error.to_string();
+                for hint in error.hints() {
+                    line.push_str("; ");
+                    line.push_str(&hint);
+                }
+                stderr.line(&line);
                 signal.status()
             }
             Ok(Ended::Abandoned(signal)) => {

@@ -3,6 +3,7 @@
 //! SQLite types stay in here. A file is never changed in place: readers work
 //! on a private copy, a writer builds a new database and swaps it in whole.
 
+mod batch;
 mod cleanup;
 mod counts;
 mod db;

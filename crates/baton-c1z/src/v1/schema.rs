@@ -24,11 +24,16 @@ pub(super) struct IndexDef {
     pub sql: &'static str,
 }
 
-/// Indexes of `v1_grants` that hold few rows and are therefore kept up from
-/// the start: built later, each would read the whole table once more.
+/// Indexes of `v1_grants` that are kept up from the start, because they hold
+/// few rows or because rows come about in their order and are appended: built
+/// later, each would read the whole table once more.
 pub(super) const KEPT_UP: &[&str] = &[
     "idx_grants_sync_expansion_v1",
     "idx_grants_sync_needs_expansion_v1",
+    "idx_grants_resource_type_id_resource_id_v1",
+    "idx_grants_entitlement_id_principal_id_v1",
+    "idx_grants_entitlement_sync_grant_v1",
+    "idx_grants_external_sync_v1",
 ];
 
 /// Tables whose other indexes are built when all rows are there.

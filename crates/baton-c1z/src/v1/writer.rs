@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::batch::Batch;
 use super::cleanup::Cleanup;
 use super::counts::Counts;
 use super::layout::{Old, Reserve, create};
@@ -88,8 +89,7 @@ pub(crate) struct Writer {
     late_indexes: Vec<String>,
     removed_syncs: Vec<String>,
     counts: Counts,
-    /// `<type>:<id>` of the resource at hand.
-    joined_id: String,
+    batch: Batch,
 }
 
 struct Times {
@@ -137,7 +137,7 @@ impl Writer {
             late_indexes,
             removed_syncs: old.map(Old::into_cleaned_up).unwrap_or_default(),
             counts: Counts::default(),
-            joined_id: String::new(),
+            batch: Batch::default(),
             options,
         })
     }
@@ -147,53 +147,9 @@ impl Writer {
     /// be in `expansion`. A resource's `id` is not looked at.
     pub fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         self.counts.add(table, row.resource_type_id);
-        self.insert(table, row)
-            .map_err(db::write_error(&self.options.target, "add a row"))
-    }
-
-    fn insert(&mut self, table: Table, row: &Row<'_>) -> rusqlite::Result<()> {
-        let (sync_id, at) = (self.run.id.as_str(), self.discovered_at.as_str());
-        let mut statement = self.conn.prepare_cached(insert_sql(table))?;
-        match table {
-            Table::ResourceTypes => statement.execute(params![row.id, row.data, sync_id, at])?,
-            Table::Resources => {
-                self.joined_id.clear();
-                self.joined_id.push_str(row.resource_type_id);
-                self.joined_id.push(':');
-                self.joined_id.push_str(row.resource_id);
-                statement.execute(params![
-                    row.resource_type_id,
-                    self.joined_id,
-                    row.parent.map(|(parent_type, _)| parent_type),
-                    row.parent.map(|(_, parent_id)| parent_id),
-                    row.data,
-                    sync_id,
-                    at
-                ])?
-            }
-            Table::Entitlements => statement.execute(params![
-                row.resource_type_id,
-                row.resource_id,
-                row.id,
-                row.data,
-                sync_id,
-                at
-            ])?,
-            Table::Grants => statement.execute(params![
-                row.resource_type_id,
-                row.resource_id,
-                row.entitlement_id,
-                row.principal_type_id,
-                row.principal_id,
-                row.id,
-                row.expansion,
-                row.expansion.is_some(),
-                row.data,
-                sync_id,
-                at
-            ])?,
-        };
-        Ok(())
+        let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
+        self.batch
+            .put(&self.conn, shared, table, row, &self.options.target)
     }
 
     /// Adds an asset, unless it is empty.
@@ -228,6 +184,8 @@ impl Writer {
     /// [`Error::DuplicateId`] if two rows had one id; the target is then, and
     /// on any other failure, what it was.
     pub fn finish(mut self, progress: &mut dyn FnMut(Phase)) -> Result<Written> {
+        let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
+        self.batch.write(&self.conn, shared, &self.options.target)?;
         progress(Phase::Indexing);
         let stats = std::mem::take(&mut self.counts).into_stats();
         self.complete(&stats)?;
@@ -319,31 +277,6 @@ fn sync_run(run: &NewRun, times: &Times) -> SyncRun {
         sync_token: run.token.clone(),
         supports_diff: run.supports_diff,
         ..SyncRun::default()
-    }
-}
-
-fn insert_sql(table: Table) -> &'static str {
-    match table {
-        Table::ResourceTypes => {
-            "insert into v1_resource_types (external_id, data, sync_id, discovered_at)
-             values (?, ?, ?, ?)"
-        }
-        Table::Resources => {
-            "insert into v1_resources (resource_type_id, external_id, parent_resource_type_id,
-                parent_resource_id, data, sync_id, discovered_at)
-             values (?, ?, ?, ?, ?, ?, ?)"
-        }
-        Table::Entitlements => {
-            "insert into v1_entitlements (resource_type_id, resource_id, external_id, data,
-                sync_id, discovered_at)
-             values (?, ?, ?, ?, ?, ?)"
-        }
-        Table::Grants => {
-            "insert into v1_grants (resource_type_id, resource_id, entitlement_id,
-                principal_resource_type_id, principal_resource_id, external_id, expansion,
-                needs_expansion, data, sync_id, discovered_at)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        }
     }
 }
 

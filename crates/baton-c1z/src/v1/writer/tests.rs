@@ -115,18 +115,24 @@ fn ids(conn: &Connection) -> Vec<String> {
 fn two_rows_with_one_id_are_refused_and_the_old_file_stays() {
     let bench = Bench::with_fixture("v1-small.c1z");
     let before = fs::read(bench.target()).expect("read");
-    let mut writer = bench.writer("s", None).expect("begins");
-    for _ in 0..2 {
-        writer
-            .put(Table::Grants, &grant("same", None))
-            .expect("fits");
+    // Beside each other, in one batch, and batches apart.
+    for others in [0, 5, 100] {
+        let mut writer = bench.writer("s", None).expect("begins");
+        let between = (0..others).map(|n| format!("other {n}"));
+        let ids = ["same".to_owned()].into_iter().chain(between);
+        let outcome = ids
+            .chain(["same".to_owned()])
+            .try_for_each(|id| writer.put(Table::Grants, &grant(&id, None)))
+            .and_then(|()| writer.finish(&mut |_| ()));
+        match outcome {
+            Err(Error::DuplicateId { table, id }) => {
+                assert_eq!((table, &*id), (Table::Grants, "same"));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(fs::read(bench.target()).expect("read"), before);
+        assert_eq!(bench.names(), ["sync.c1z"]);
     }
-    match writer.finish(&mut |_| ()) {
-        Err(Error::DuplicateId { table, id }) => assert_eq!((table, &*id), (Table::Grants, "same")),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(fs::read(bench.target()).expect("read"), before);
-    assert_eq!(bench.names(), ["sync.c1z"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod columns;
+mod counts;
 mod cursor;
 mod envelope;
 mod error;
@@ -25,7 +26,10 @@ mod scratch;
 mod seal;
 mod sort;
 mod store;
+#[allow(dead_code)] // Decoding is the v3 reader's.
+mod tuple;
 mod v1;
+mod v3;
 mod workdir;
 
 pub use cursor::Cursor;

@@ -1,11 +1,11 @@
 //! Canonical keys: bytes whose order is the order of rows in a file.
 //!
-//! A key is the table's number, the parts of the v3 key tuple escaped as the
-//! c1z specification (§2.3) says, and for grants the external id, all joined
-//! by `00`. Escaped parts contain no `00` and every table has a fixed number
-//! of parts, so comparing bytes compares tuples.
+//! A key is the table's number, the parts of the v3 key tuple (c1z
+//! specification §2.3), and for grants the external id. Every table has a
+//! fixed number of parts, so comparing bytes compares tuples.
 
 use crate::row::{Row, Table};
+use crate::tuple::{push, push_entitlement};
 
 /// The first byte of the keys of a table: its place in a file.
 pub(crate) fn table_byte(table: Table) -> u8 {
@@ -66,35 +66,6 @@ fn without_parts(key: &[u8], parts: usize) -> &[u8] {
         key = key.get(..end).unwrap_or_default();
     }
     key
-}
-
-/// Resource type, resource id, flag and tail: the tail is the rest of the id
-/// behind the resource's own prefix, or with flag 0 the whole id.
-fn push_entitlement(out: &mut Vec<u8>, (type_id, id): (&str, &str), entitlement: &str) {
-    push(out, type_id);
-    push(out, id);
-    let tail = entitlement
-        .strip_prefix(type_id)
-        .and_then(|rest| rest.strip_prefix(':'))
-        .and_then(|rest| rest.strip_prefix(id))
-        .and_then(|rest| rest.strip_prefix(':'));
-    let (flag, rest) = tail.map_or(("0", entitlement), |tail| ("1", tail));
-    push(out, flag);
-    push(out, rest);
-}
-
-/// Appends a separator and an escaped part.
-fn push(out: &mut Vec<u8>, part: &str) {
-    out.push(0);
-    let mut rest = part.as_bytes();
-    while let Some(at) = rest.iter().position(|b| *b <= 1) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        // `00` becomes `01 01`, `01` becomes `01 02`.
-        out.extend_from_slice(&[1, special[0] + 1]);
-        rest = &special[1..];
-    }
-    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod collect;
 mod conflict;
 mod expand;
 mod grants;
-mod key;
+pub(crate) mod key;
 mod outlet;
 mod plan;
 mod sink;

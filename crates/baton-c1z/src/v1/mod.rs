@@ -5,7 +5,6 @@
 
 mod batch;
 mod cleanup;
-mod counts;
 mod db;
 mod layout;
 mod migrate;

@@ -11,12 +11,12 @@ use std::str;
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-use super::counts::Counts;
 use super::db::Budget;
 use super::query::{Condition, Value, columns};
 use super::schema::table_name;
 use super::{db, migrate, runs, unpack};
 use crate::columns::{is_whole_grant, rebuild_slim_grant};
+use crate::counts::Counts;
 use crate::envelope::Identity;
 use crate::error::{Error, Result};
 use crate::row::{OwnedRow, Row, Table};

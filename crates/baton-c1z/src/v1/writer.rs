@@ -15,11 +15,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::Batch;
 use super::cleanup::Cleanup;
-use super::counts::Counts;
 use super::layout::{Old, Reserve, create};
 use super::schema::table_name;
 use super::{db, time};
 use crate::Limits;
+use crate::counts::Counts;
 use crate::envelope;
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};

@@ -8,7 +8,7 @@ use crate::run::Stats;
 /// Counts rows as they come. Types arrive in runs, so the last counter is
 /// kept at hand.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     stats: Stats,
     types: Vec<String>,
     resources: BTreeMap<String, i64>,

@@ -1,0 +1,261 @@
+//! The keys of format v3: which rows are where (c1z specification §2.3).
+//!
+//! Every key is `03`, the number of its family, and for most families `00`
+//! and a tuple. Prefixes end in a separator, so that one id never finds
+//! another that begins with it.
+
+use crate::row::{Row, Table};
+use crate::seal::key::table_byte;
+use crate::tuple::{self, SEPARATOR, push, push_entitlement};
+
+/// First byte of every key.
+const ROOT: u8 = 3;
+const ASSET: u8 = 5;
+const SYNC_RUN: u8 = 6;
+const INDEX: u8 = 7;
+const BY_PARENT: u8 = 1;
+const BY_PRINCIPAL: u8 = 4;
+const NEEDS_EXPANSION: u8 = 5;
+
+/// The key of the one sync run; nothing follows it.
+pub(crate) const RUN: &[u8] = &[ROOT, SYNC_RUN];
+/// Key of the layout's number, a big-endian u32 that must be [`LAYOUT`].
+pub(crate) const KEYSPACE_VERSION: &[u8] = b"\x03\xffkeyspace_version";
+/// Key of the number of the form of entitlement ids in keys of grants, a
+/// big-endian u32 that must be [`LAYOUT`].
+pub(crate) const ENTITLEMENT_ID_FORMAT: &[u8] = b"\x03\xffgrant_entitlement_id_format";
+/// The layout that this module describes.
+pub(crate) const LAYOUT: u32 = 2;
+/// Key of the stored counts.
+pub(crate) const STATS: &[u8] = b"\x03\xffstats\0";
+/// Key that is there while the index by principal is not complete.
+pub(crate) const INDEXES_PENDING: &[u8] = b"\x03\xffdeferred_grant_idx_pending";
+/// What the keys of all assets begin with.
+pub(crate) const ASSETS: &[u8] = &[ROOT, ASSET, SEPARATOR];
+
+/// What the keys of all rows of a table begin with.
+pub(crate) fn table(table: Table) -> [u8; 3] {
+    [ROOT, table_byte(table), SEPARATOR]
+}
+
+/// Replaces `out` by the key of a row.
+pub(crate) fn row(of: Table, row: &Row<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(&[ROOT, table_byte(of)]);
+    match of {
+        Table::ResourceTypes => push(out, row.id),
+        Table::Resources => {
+            push(out, row.resource_type_id);
+            push(out, row.resource_id);
+        }
+        Table::Entitlements => {
+            push_entitlement(out, (row.resource_type_id, row.resource_id), row.id);
+        }
+        Table::Grants => {
+            let resource = (row.resource_type_id, row.resource_id);
+            push_entitlement(out, resource, row.entitlement_id);
+            push(out, row.principal_type_id);
+            push(out, row.principal_id);
+        }
+    }
+}
+
+/// What the keys of a table's rows begin with whose first parts are these.
+/// With all parts of a key given, it is the key and a separator more.
+pub(crate) fn table_prefix(of: Table, parts: &[&str]) -> Vec<u8> {
+    let mut out = vec![ROOT, table_byte(of)];
+    push_all(&mut out, parts);
+    out
+}
+
+/// The key of an asset.
+pub(crate) fn asset(id: &str) -> Vec<u8> {
+    let mut out = vec![ROOT, ASSET];
+    push(&mut out, id);
+    out
+}
+
+/// What the keys of the index of resources by parent begin with.
+pub(crate) fn by_parent_prefix(parts: &[&str]) -> Vec<u8> {
+    let mut out = vec![ROOT, INDEX, BY_PARENT];
+    push_all(&mut out, parts);
+    out
+}
+
+/// What the keys of the index of grants by principal begin with.
+pub(crate) fn by_principal_prefix(parts: &[&str]) -> Vec<u8> {
+    let mut out = vec![ROOT, INDEX, BY_PRINCIPAL];
+    push_all(&mut out, parts);
+    out
+}
+
+/// Appends parts and a last separator.
+fn push_all(out: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
+        push(out, part);
+    }
+    out.push(SEPARATOR);
+}
+
+/// Replaces `out` by the key, in the index of resources by parent, of the
+/// resource with the key `resource`.
+pub(crate) fn by_parent(parent: (&str, &str), resource: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(&by_parent_prefix(&[parent.0, parent.1]));
+    out.extend_from_slice(tuple_of(resource));
+}
+
+/// Replaces `out` by the key, in the index of grants by principal, of the
+/// grant with the key `grant`. `None` if that is no key of a grant.
+pub(crate) fn by_principal(grant: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let (entitlement, principal) = tuple::split_behind(tuple_of(grant), ENTITLEMENT_PARTS)?;
+    out.clear();
+    out.extend_from_slice(&[ROOT, INDEX, BY_PRINCIPAL, SEPARATOR]);
+    out.extend_from_slice(principal);
+    out.push(SEPARATOR);
+    out.extend_from_slice(entitlement);
+    Some(())
+}
+
+/// Replaces `out` by the key, in the index of grants to be expanded, of the
+/// grant with the key `grant`.
+pub(crate) fn needs_expansion(grant: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(&[ROOT, INDEX, NEEDS_EXPANSION, SEPARATOR]);
+    out.extend_from_slice(tuple_of(grant));
+}
+
+/// Replaces `out` by the key of the grant that `key` of the index by
+/// principal names. `None` if it is no such key.
+pub(crate) fn grant_of_principal(key: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let tuple = key.strip_prefix(&[ROOT, INDEX, BY_PRINCIPAL, SEPARATOR])?;
+    let (principal, entitlement) = tuple::split_behind(tuple, PRINCIPAL_PARTS)?;
+    out.clear();
+    out.extend_from_slice(&table(Table::Grants));
+    out.extend_from_slice(entitlement);
+    out.push(SEPARATOR);
+    out.extend_from_slice(principal);
+    Some(())
+}
+
+/// Replaces `out` by the key of the resource that `key` of the index by
+/// parent names. `None` if it is no such key.
+pub(crate) fn resource_of_parent(key: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let tuple = key.strip_prefix(&[ROOT, INDEX, BY_PARENT, SEPARATOR])?;
+    let (_, resource) = tuple::split_behind(tuple, PARENT_PARTS)?;
+    out.clear();
+    out.extend_from_slice(&table(Table::Resources));
+    out.extend_from_slice(resource);
+    Some(())
+}
+
+/// Parts of a tuple that are an entitlement: resource type, resource, flag, tail.
+pub(crate) const ENTITLEMENT_PARTS: usize = 4;
+const PRINCIPAL_PARTS: usize = 2;
+const PARENT_PARTS: usize = 2;
+
+/// The tuple of a table's key.
+pub(crate) fn tuple_of(key: &[u8]) -> &[u8] {
+    key.get(table(Table::Grants).len()..).unwrap_or_default()
+}
+
+/// The first key behind all keys that begin with `prefix`, which ends in a
+/// separator.
+pub(crate) fn behind(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    if let Some(last) = end.last_mut() {
+        *last = SEPARATOR + 1;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::key as sealed_key;
+
+    fn grant() -> Row<'static> {
+        Row {
+            id: "g",
+            resource_type_id: "t",
+            resource_id: "\0r",
+            entitlement_id: "t:\0r:m",
+            principal_type_id: "u",
+            principal_id: "1:\x01",
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn keys_of_other_families_are_none_of_an_index() {
+        let mut out = Vec::new();
+        for key in [
+            &b""[..],
+            b"\x03",
+            b"\x03\x07\x04\0u\x001",
+            b"\x03\x04\0a\0b\x001\0c",
+        ] {
+            assert_eq!(grant_of_principal(key, &mut out), None);
+            assert_eq!(resource_of_parent(key, &mut out), None);
+        }
+        assert_eq!(by_principal(b"\x03\x04\0t\0r\x001\0m", &mut out), None);
+    }
+
+    #[test]
+    fn a_key_is_that_of_sealing_behind_one_byte() {
+        for table in Table::ALL {
+            let (mut ours, mut sealed) = (Vec::new(), Vec::new());
+            row(table, &grant(), &mut ours);
+            sealed_key::build(table, &grant(), &mut sealed);
+            assert_eq!(ours[0], ROOT);
+            assert_eq!(&ours[1..], sealed_key::tuple_of(table, &sealed));
+        }
+    }
+
+    #[test]
+    fn indexes_name_the_rows_that_they_were_made_of() {
+        let (mut key, mut index, mut back) = (Vec::new(), Vec::new(), Vec::new());
+        row(Table::Grants, &grant(), &mut key);
+        assert_eq!(key, b"\x03\x04\0t\0\x01\x01r\x001\0m\0u\x001:\x01\x02");
+        by_principal(&key, &mut index).expect("a grant");
+        assert_eq!(
+            index,
+            b"\x03\x07\x04\0u\x001:\x01\x02\0t\0\x01\x01r\x001\0m"
+        );
+        grant_of_principal(&index, &mut back).expect("of the index");
+        assert_eq!(back, key);
+        needs_expansion(&key, &mut index);
+        assert_eq!(
+            index,
+            b"\x03\x07\x05\0t\0\x01\x01r\x001\0m\0u\x001:\x01\x02"
+        );
+
+        row(Table::Resources, &grant(), &mut key);
+        by_parent(("p", ""), &key, &mut index);
+        assert_eq!(index, b"\x03\x07\x01\0p\0\0t\0\x01\x01r");
+        resource_of_parent(&index, &mut back).expect("of the index");
+        assert_eq!(back, key);
+    }
+
+    #[test]
+    fn a_prefix_finds_its_own_keys_and_no_longer_ids() {
+        let prefix = table_prefix(Table::Resources, &["ab"]);
+        let end = behind(&prefix);
+        let key = |type_id, id| {
+            let mut key = Vec::new();
+            let row_of = Row {
+                resource_type_id: type_id,
+                resource_id: id,
+                ..Row::default()
+            };
+            row(Table::Resources, &row_of, &mut key);
+            key
+        };
+        for id in ["", "\0", "x", "\u{10ffff}"] {
+            assert!((&prefix..&end).contains(&&key("ab", id)), "{id:?}");
+        }
+        for other in ["a", "abc", "ab\0", "ab\x01", ""] {
+            assert!(!(&prefix..&end).contains(&&key(other, "x")), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Storage format v3: a Pebble directory inside an envelope.
+//!
+//! What Pebble stores in its files is `baton-pebble`'s; what the keys and
+//! values mean is here. A file is never changed, locked or unpacked by
+//! reading it.
+
+#[allow(dead_code)] // Filled in by the reader and the writer of this format.
+pub(crate) mod keys;

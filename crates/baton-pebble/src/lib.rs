@@ -19,6 +19,7 @@
 pub mod crc;
 mod error;
 mod source;
+pub mod write;
 
 pub use error::{Error, Fault, Result};
 pub use source::{FileBytes, FolderSource, MemorySource, Source};

@@ -103,6 +103,26 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A new file was to be made where there is one already.
+    #[error("output path ({}) must not exist", path.display())]
+    Exists {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file holds no finished sync of the type full.
+    #[error("no finished full sync found in {}", path.display())]
+    NoFullSync {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The sync has not ended, so there is nothing complete to copy.
+    #[error("sync {id} of {} is not ended", path.display())]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// The sync's id.
+        id: String,
+    },
     /// The file holds no such sync.
     #[error("{} holds no sync `{id}`", path.display())]
     NoSuchSync {
@@ -253,7 +273,7 @@ impl Error {
             | Self::Cursor { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
-            Self::DuplicateId { .. } => Code::FailedPrecondition,
+            Self::DuplicateId { .. } | Self::Unfinished { .. } => Code::FailedPrecondition,
             Self::V3Unsupported { .. } => Code::Unimplemented,
             Self::Compressed { .. }
             | Self::Database { .. }
@@ -264,8 +284,8 @@ impl Error {
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
                 Code::ResourceExhausted
             }
-            Self::NoSuchSync { .. } => Code::NotFound,
-            Self::DuplicateSync { .. } => Code::AlreadyExists,
+            Self::NoSuchSync { .. } | Self::NoFullSync { .. } => Code::NotFound,
+            Self::Exists { .. } | Self::DuplicateSync { .. } => Code::AlreadyExists,
             Self::Io { source, .. } => io_code(source.kind()),
             Self::Caller(failure) => failure.code,
         }
@@ -288,6 +308,10 @@ impl Error {
             }
             Self::WindowTooLarge { .. } => {
                 Some("if the file is trusted, raise BATON_DECODER_MAX_MEMORY_MB")
+            }
+            Self::Exists { .. } => Some("remove it, or name another path"),
+            Self::NoSuchSync { .. } | Self::NoFullSync { .. } | Self::Unfinished { .. } => {
+                Some("`baton syncs` lists the syncs of a file; --sync-id chooses a finished one")
             }
             Self::Busy { .. } => Some("wait for it, or pass --file with another path"),
             Self::LogDamaged { .. } => Some("run again: what is intact is kept"),

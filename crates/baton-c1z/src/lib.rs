@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod files;
 mod log;
+mod maintain;
 mod peek;
 mod row;
 mod run;
@@ -41,6 +42,7 @@ pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
     MAX_TOKEN_BYTES, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
 };
+pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalculate_stats};
 pub use peek::{Peek, peek};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};

@@ -11,6 +11,7 @@ mod migrate;
 mod peek;
 mod query;
 mod reader;
+mod rewrite;
 mod runs;
 mod schema;
 mod time;
@@ -19,6 +20,7 @@ mod writer;
 pub(crate) use cleanup::Cleanup;
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
+pub(crate) use rewrite::{clone_sync, restat};
 pub(crate) use writer::{Phase, WriteOptions, Writer};
 
 use std::fs::{File, OpenOptions};

@@ -32,7 +32,7 @@ pub(crate) struct Reader {
     /// Before the copy, so that it is closed before the file is removed.
     conn: Connection,
     budget: Budget,
-    _copy: Option<Scratch>,
+    copy: Option<Scratch>,
 }
 
 impl Reader {
@@ -45,7 +45,7 @@ impl Reader {
             path: path.to_owned(),
             conn,
             budget,
-            _copy: Some(copy),
+            copy: Some(copy),
         };
         Ok((this, identity))
     }
@@ -63,8 +63,14 @@ impl Reader {
             path: path.to_owned(),
             conn,
             budget,
-            _copy: None,
+            copy: None,
         })
+    }
+
+    /// Ends reading and hands on the private copy, of current schema. `None`
+    /// for an empty store.
+    pub fn into_copy(self) -> Option<Scratch> {
+        self.copy
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {

@@ -198,7 +198,12 @@ impl Writer {
         } = self;
         conn.close()
             .map_err(|(_, e)| db::write_error(&options.target, "close the file")(e))?;
-        let path = save_database(scratch.file_path(), &options, progress)?;
+        let path = save_database(
+            scratch.file_path(),
+            &options.target,
+            options.compression_level,
+            progress,
+        )?;
         Ok(Written {
             path,
             stats,
@@ -280,9 +285,11 @@ fn sync_run(run: &NewRun, times: &Times) -> SyncRun {
     }
 }
 
-fn save_database(
+/// Compresses a database into the place of `target`.
+pub(super) fn save_database(
     database: &Path,
-    options: &WriteOptions,
+    target: &Path,
+    compression_level: i32,
     progress: &mut dyn FnMut(Phase),
 ) -> Result<PathBuf> {
     let content = File::open(database).map_err(|e| Error::io("open", database, e))?;
@@ -298,8 +305,8 @@ fn save_database(
         progress,
     };
     content.tell();
-    save::replace(&options.target, |out| {
-        envelope::encode(&mut content, size, options.compression_level, out)
+    save::replace(target, |out| {
+        envelope::encode(&mut content, size, compression_level, out)
     })
 }
 

@@ -6,6 +6,7 @@
 mod log_damage;
 mod log_rows;
 mod log_support;
+mod maintain;
 mod seal_v1;
 mod support;
 mod v1_damage;

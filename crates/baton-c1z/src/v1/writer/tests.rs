@@ -170,7 +170,7 @@ fn a_target_with_a_damaged_database_is_an_error_and_stays() {
     let mut bytes = fs::read(&database).expect("read");
     bytes[(root - 1) * 4096..root * 4096].fill(0xff);
     fs::write(&database, bytes).expect("write");
-    save_database(&database, &bench.options(None), &mut |_| {}).expect("saved");
+    save_database(&database, &bench.target(), 1, &mut |_| {}).expect("saved");
     fs::remove_file(&database).expect("removed");
     let before = fs::read(bench.target()).expect("read");
 
@@ -329,7 +329,13 @@ fn columns_and_tables_of_later_writers_survive() {
     let path = bench.target();
     let mut options = bench.options(None);
     options.target = path;
-    save_database(&database, &options, &mut |_| {}).expect("saved");
+    save_database(
+        &database,
+        &options.target,
+        options.compression_level,
+        &mut |_| {},
+    )
+    .expect("saved");
 
     let writer = bench.writer("s", None).expect("begins");
     writer.finish(&mut |_| ()).expect("written");

@@ -1,0 +1,208 @@
+//! Operations on whole files: a copy of one sync, counts stored anew, the
+//! bare database. Sources are only read; what is written appears whole or
+//! not at all.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::envelope::{Content, Detected, detect};
+use crate::error::{Error, Result};
+use crate::file::latest_finished;
+use crate::run::{Stats, SyncRun, SyncType};
+use crate::store::Store;
+use crate::{Limits, ReadOptions, SealPlan, save, v1};
+
+/// Bytes copied at a time.
+const COPIED_BYTES: usize = 256 << 10;
+
+/// How files are read and written here.
+#[derive(Debug, Clone)]
+pub struct RewriteOptions {
+    /// Bounds on decompressing the source.
+    pub limits: Limits,
+    /// Folder for private copies; `None`: the system's.
+    pub temp_dir: Option<PathBuf>,
+    /// zstd level of what is written.
+    pub compression_level: i32,
+}
+
+impl Default for RewriteOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            temp_dir: None,
+            compression_level: SealPlan::COMPRESSION_LEVEL,
+        }
+    }
+}
+
+impl RewriteOptions {
+    fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            limits: self.limits.clone(),
+            temp_dir: self.temp_dir.clone(),
+        }
+    }
+}
+
+/// The counts that [`recalculate_stats`] has just found.
+#[derive(Debug, Clone, Copy)]
+pub struct NewStats<'a> {
+    /// The sync, with its old counts.
+    pub run: &'a SyncRun,
+    /// Its new counts.
+    pub stats: &'a Stats,
+}
+
+/// What [`dump`] has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dumped {
+    /// One file: a SQLite database.
+    Database,
+    /// A folder: a Pebble database.
+    Folder,
+}
+
+/// Refuses a path where there is something, a dangling link included.
+pub(crate) fn must_not_exist(path: &Path) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(Error::Exists {
+            path: path.to_owned(),
+        }),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::io("look at", path, e)),
+    }
+}
+
+/// The run to copy: the one asked for, which must have ended, else the newest
+/// finished full one.
+fn chosen(path: &Path, runs: &[SyncRun], id: Option<&str>) -> Result<SyncRun> {
+    let Some(id) = id else {
+        return latest_finished(runs, Some(&[SyncType::Full]))
+            .cloned()
+            .ok_or_else(|| Error::NoFullSync {
+                path: path.to_owned(),
+            });
+    };
+    match runs.iter().find(|run| run.id == id) {
+        None => Err(Error::NoSuchSync {
+            path: path.to_owned(),
+            id: id.to_owned(),
+        }),
+        Some(run) if !run.is_finished() => Err(Error::Unfinished {
+            path: path.to_owned(),
+            id: id.to_owned(),
+        }),
+        Some(run) => Ok(run.clone()),
+    }
+}
+
+/// Copies one sync into the new file `target` of the same format: by default
+/// the newest finished full one (c1z specification §3.3). Gives its run.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::NoSuchSync`], [`Error::NoFullSync`],
+/// [`Error::Unfinished`], and those of reading and writing. There is then no
+/// target.
+pub fn clone_sync(
+    source: &Path,
+    sync_id: Option<&str>,
+    target: &Path,
+    options: &RewriteOptions,
+) -> Result<SyncRun> {
+    must_not_exist(target)?;
+    match detect(source)? {
+        Detected::Missing | Detected::Empty => Err(Error::NoFullSync {
+            path: source.to_owned(),
+        }),
+        Detected::V1 => {
+            let (reader, _) = v1::Reader::open(source, &options.read_options())?;
+            let run = chosen(source, &reader.runs()?, sync_id)?;
+            v1::clone_sync(reader, &run.id, source, target, options)?;
+            Ok(run)
+        }
+        Detected::V3 => Err(Error::V3Unsupported {
+            path: source.to_owned(),
+        }),
+    }
+}
+
+/// Counts the rows of a sync, or of every finished one, and stores the counts
+/// in the file, which is replaced as a whole. `tell` is called per sync.
+/// Gives the number of syncs; with none, the file is left alone.
+///
+/// # Errors
+/// [`Error::NoSuchSync`], and those of reading and writing. The file is then
+/// what it was.
+pub fn recalculate_stats(
+    path: &Path,
+    sync_id: Option<&str>,
+    options: &RewriteOptions,
+    tell: &mut dyn FnMut(&NewStats<'_>),
+) -> Result<usize> {
+    let wanted = |runs: Vec<SyncRun>| -> Result<Vec<SyncRun>> {
+        match sync_id {
+            None => Ok(runs.into_iter().filter(SyncRun::is_finished).collect()),
+            Some(id) => runs
+                .into_iter()
+                .find(|run| run.id == id)
+                .map(|run| vec![run])
+                .ok_or_else(|| Error::NoSuchSync {
+                    path: path.to_owned(),
+                    id: id.to_owned(),
+                }),
+        }
+    };
+    match detect(path)? {
+        Detected::Missing | Detected::Empty => Ok(wanted(Vec::new())?.len()),
+        Detected::V1 => {
+            let (reader, _) = v1::Reader::open(path, &options.read_options())?;
+            let runs = wanted(reader.runs()?)?;
+            if !runs.is_empty() {
+                v1::restat(reader, &runs, path, options, tell)?;
+            }
+            Ok(runs.len())
+        }
+        Detected::V3 => Err(Error::V3Unsupported {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Writes the bare database of `path` to `out`: for v1 a file, in place of
+/// any that is there; for v3 a folder, which must be empty or not exist.
+///
+/// # Errors
+/// [`Error::NotC1z`] also for a missing or empty file; those of reading and
+/// writing.
+pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped> {
+    match detect(path)? {
+        Detected::Missing | Detected::Empty => Err(Error::NotC1z {
+            path: path.to_owned(),
+        }),
+        Detected::V1 => {
+            let mut content = Content::open(path, &options.limits)?;
+            let mut buf = vec![0; COPIED_BYTES];
+            let mut unreadable = None;
+            let saved = save::replace(out, |file| {
+                loop {
+                    match content.read(&mut buf) {
+                        Ok(0) => return Ok(()),
+                        Ok(n) => file.write_all(&buf[..n])?,
+                        Err(e) => {
+                            unreadable = Some(e);
+                            return Err(ErrorKind::InvalidData.into());
+                        }
+                    }
+                }
+            });
+            match unreadable {
+                Some(e) => Err(e),
+                None => saved.map(|_| Dumped::Database),
+            }
+        }
+        Detected::V3 => Err(Error::V3Unsupported {
+            path: path.to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,141 @@
+//! New files out of old ones: a single sync copied, counts stored anew.
+//!
+//! As everywhere the source stays as it is until a complete new database
+//! takes its place, or lies beside it under another name.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::db;
+use super::db::Budget;
+use super::layout::{Reserve, create};
+use super::reader::Reader;
+use super::schema::{BULK_TABLES, TABLES};
+use super::writer::save_database;
+use crate::error::Result;
+use crate::maintain::{NewStats, RewriteOptions};
+use crate::run::SyncRun;
+use crate::scratch::Scratch;
+use crate::store::Store;
+
+/// Copies the sync `id` of `source` with all that belongs to it, the run
+/// itself verbatim, into the new file `target` (c1z specification §3.3).
+pub(crate) fn clone_sync(
+    source: Reader,
+    id: &str,
+    source_path: &Path,
+    target: &Path,
+    options: &RewriteOptions,
+) -> Result<()> {
+    let old = source.into_copy();
+    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    drop(scratch.create_file()?);
+    let mut conn =
+        db::open_write(scratch.file_path()).map_err(db::write_error(target, "create a file"))?;
+    if let Some(old) = &old {
+        let bytes = old.file_bytes()?;
+        copy_sync(&mut conn, old, bytes, id)
+            .map_err(db::read_error(source_path, "copy its sync"))?;
+    }
+    conn.close()
+        .map_err(|(_, e)| db::write_error(target, "close the file")(e))?;
+    save_database(
+        scratch.file_path(),
+        target,
+        options.compression_level,
+        &mut |_| (),
+    )?;
+    Ok(())
+}
+
+fn copy_sync(conn: &mut Connection, old: &Scratch, bytes: u64, id: &str) -> rusqlite::Result<()> {
+    let budget = Budget::set(conn, bytes)?;
+    conn.execute("attach ? as old", [db::immutable_uri(old.file_path())])?;
+    let late = create(conn)?;
+    // The run first, so that it is found in the first pages; the large
+    // tables last, as a sync writes them.
+    let (rows, rest): (Vec<_>, Vec<_>) = TABLES
+        .iter()
+        .partition(|table| BULK_TABLES.contains(&table.name));
+    let (run, others): (Vec<_>, Vec<_>) = rest
+        .into_iter()
+        .partition(|table| table.name == "v1_sync_runs");
+    for table in run.into_iter().chain(rows).chain(others) {
+        let columns = copied_columns(conn, table.name)?.join(", ");
+        budget.refill();
+        conn.execute(
+            &format!(
+                "insert into main.{name} ({columns}) select {columns} from old.{name}
+                 where sync_id = ? order by id",
+                name = table.name
+            ),
+            [id],
+        )?;
+    }
+    for sql in &late {
+        Reserve::release(conn)?;
+        budget.refill();
+        conn.execute(sql, [])?;
+    }
+    Reserve::drop(conn)?;
+    Budget::lift(conn)?;
+    conn.execute_batch("commit; detach old")
+}
+
+/// The columns of a table of the current schema, without the row's number:
+/// a copy numbers its rows anew.
+fn copied_columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    conn.prepare("select name from main.pragma_table_info(?) where name <> 'id'")?
+        .query_map([table], |row| row.get(0))?
+        .collect()
+}
+
+/// Counts the rows of `runs` and stores the counts in place of the old ones.
+pub(crate) fn restat(
+    source: Reader,
+    runs: &[SyncRun],
+    path: &Path,
+    options: &RewriteOptions,
+    tell: &mut dyn FnMut(&NewStats<'_>),
+) -> Result<()> {
+    let mut counted = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut stats = source.compute_stats(Some(&run.id))?;
+        if let Some(old) = &run.stats {
+            // These are about how the sync went, which rows do not tell.
+            stats.step_durations_ms.clone_from(&old.step_durations_ms);
+            stats
+                .connector_call_stats
+                .clone_from(&old.connector_call_stats);
+            stats
+                .session_store_stats
+                .clone_from(&old.session_store_stats);
+        }
+        tell(&NewStats { run, stats: &stats });
+        counted.push((run.id.as_str(), stats.to_text()));
+    }
+    let Some(copy) = source.into_copy() else {
+        return Ok(());
+    };
+    let store = || {
+        let conn = db::open_write(copy.file_path())?;
+        conn.execute_batch("begin")?;
+        for (id, text) in &counted {
+            conn.execute(
+                "update v1_sync_runs set stats = ?2 where sync_id = ?1",
+                params![id, text],
+            )?;
+        }
+        conn.execute_batch("commit")?;
+        conn.close().map_err(|(_, e)| e)
+    };
+    store().map_err(db::write_error(path, "store the counts"))?;
+    save_database(
+        copy.file_path(),
+        path,
+        options.compression_level,
+        &mut |_| (),
+    )?;
+    Ok(())
+}

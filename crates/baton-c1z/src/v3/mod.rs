@@ -4,5 +4,9 @@
 //! values mean is here. A file is never changed, locked or unpacked by
 //! reading it.
 
+#[allow(dead_code)]
+mod fields;
 #[allow(dead_code)] // Filled in by the reader and the writer of this format.
 pub(crate) mod keys;
+#[allow(dead_code)]
+mod records;

@@ -14,7 +14,8 @@ use zstd::stream::write::Encoder;
 use crate::Limits;
 use crate::error::{Error, Result};
 
-const MAGIC_LEN: usize = 5;
+/// Bytes of the magic of every format.
+pub(crate) const MAGIC_LEN: usize = 5;
 const MAGIC_V1: [u8; MAGIC_LEN] = *b"C1ZF\0";
 const MAGIC_V3: [u8; MAGIC_LEN] = *b"C1Z3\0";
 
@@ -79,7 +80,7 @@ pub(crate) struct Identity {
     pub crc: u32,
 }
 
-/// The decoded content of a v1 file, as a stream that keeps the limits.
+/// Compressed content of a file, as a stream that keeps the limits.
 pub(crate) struct Content<'a> {
     path: &'a Path,
     decoder: Decoder<'static, BufReader<Tally<File>>>,
@@ -105,10 +106,20 @@ impl<'a> Content<'a> {
                 });
             }
         }
+        Self::behind(path, MAGIC_LEN as u64, limits)
+    }
+
+    /// The compressed content that begins at `start` and goes on to the end.
+    pub fn behind(path: &'a Path, start: u64, limits: &Limits) -> Result<Self> {
+        let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let seek = |file: &mut File| {
+            file.seek(SeekFrom::Start(start))
+                .map_err(|e| Error::io("read", path, e))
+        };
+        seek(&mut file)?;
         let header = FrameHeader::read(&mut file).map_err(|e| compressed(path, e))?;
         header.check(path, limits)?;
-        file.seek(SeekFrom::Start(MAGIC_LEN as u64))
-            .map_err(|e| Error::io("read", path, e))?;
+        seek(&mut file)?;
         let input = BufReader::with_capacity(READ_BYTES, Tally::new(file));
         let decoder = Decoder::with_buffer(input)
             .and_then(|mut decoder| {
@@ -161,7 +172,12 @@ impl<'a> Content<'a> {
             out.write_all(&buf[..n])
                 .map_err(|e| Error::io("write", out_path, e))?;
         }
-        Ok(self.decoder.get_ref().get_ref().identity())
+        Ok(self.identity())
+    }
+
+    /// Length and checksum of what was read of the file.
+    pub fn identity(&self) -> Identity {
+        self.decoder.get_ref().get_ref().identity()
     }
 }
 
@@ -207,7 +223,7 @@ impl<R: Read> Read for Tally<R> {
 
 /// The part of a zstd frame header that decides how much it may cost.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct FrameHeader {
+pub(crate) struct FrameHeader {
     content_size: Option<u64>,
     window: Option<u64>,
 }
@@ -215,7 +231,7 @@ struct FrameHeader {
 impl FrameHeader {
     /// Reads the header at the current position. A frame that is none of
     /// zstd's is left to the decoder to judge (it may be a skippable one).
-    fn read(input: &mut impl Read) -> io::Result<Self> {
+    pub fn read(input: &mut impl Read) -> io::Result<Self> {
         let mut bytes = Vec::with_capacity(MAX_FRAME_HEADER_LEN);
         input
             .take(MAX_FRAME_HEADER_LEN as u64)
@@ -263,7 +279,13 @@ impl FrameHeader {
         })
     }
 
-    fn check(&self, path: &Path, limits: &Limits) -> Result<()> {
+    /// The size that the frame declares for its content.
+    pub fn content_size(&self) -> Option<u64> {
+        self.content_size
+    }
+
+    /// Refuses a frame that would pass the limits.
+    pub fn check(&self, path: &Path, limits: &Limits) -> Result<()> {
         if limits.fail_fast_on_content_size
             && self
                 .content_size

@@ -3,6 +3,7 @@
 //! An error names the file or row that it is about; types of the database
 //! and the compressor stay inside, as sources.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,34 @@ pub enum Error {
         /// What the decoder said.
         #[source]
         source: io::Error,
+    },
+    /// What surrounds the content of a v3 file is damaged.
+    #[error("{} is damaged: {what}", path.display())]
+    Envelope {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: Cow<'static, str>,
+    },
+    /// The file uses something that is not supported here.
+    #[error("{} cannot be read: {what} is not supported", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: Cow<'static, str>,
+    },
+    /// The envelope of a v3 file is intact, the tables in it are not, or are
+    /// not supported.
+    #[error("the tables in {} cannot be read", path.display())]
+    Tables {
+        /// The c1z file.
+        path: PathBuf,
+        /// Damaged, not supported, or beyond a limit.
+        code: Code,
+        /// What their reader said.
+        #[source]
+        source: Cause,
     },
     /// The content would exceed [`crate::Limits::max_decoded_bytes`].
     #[error("{} decompresses to more than the limit of {limit} bytes", path.display())]
@@ -274,8 +303,10 @@ impl Error {
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
             Self::DuplicateId { .. } | Self::Unfinished { .. } => Code::FailedPrecondition,
-            Self::V3Unsupported { .. } => Code::Unimplemented,
+            Self::V3Unsupported { .. } | Self::Unsupported { .. } => Code::Unimplemented,
+            Self::Tables { code, .. } => *code,
             Self::Compressed { .. }
+            | Self::Envelope { .. }
             | Self::Database { .. }
             | Self::Row { .. }
             | Self::PageRow { .. }
@@ -300,9 +331,20 @@ impl Error {
             Self::V3Unsupported { .. } => Some(
                 "sync into a new file with --storage-engine sqlite, or read this one with the tool that wrote it",
             ),
-            Self::Compressed { .. } | Self::Database { .. } => {
+            Self::Compressed { .. }
+            | Self::Envelope { .. }
+            | Self::Database { .. }
+            | Self::Tables {
+                code: Code::DataLoss,
+                ..
+            } => {
                 Some("the file may be cut off or half copied: copy it again, or run the sync again")
             }
+            Self::Unsupported { .. }
+            | Self::Tables {
+                code: Code::Unimplemented,
+                ..
+            } => Some("convert the file with the tool that wrote it, or run the sync again"),
             Self::TooLarge { .. } => {
                 Some("if the file is trusted, raise BATON_DECODER_MAX_DECODED_SIZE_MB")
             }

@@ -94,6 +94,9 @@ pub struct Capabilities {
 pub struct Limits {
     /// Bytes that a file may decompress to.
     pub max_decoded_bytes: u64,
+    /// Format v3 only: bytes that each byte of the file may decompress to,
+    /// where that allows more than [`Limits::max_decoded_bytes`]. 0: never more.
+    pub decoded_bytes_per_byte: u64,
     /// Largest zstd window, in bytes, that a frame may ask for; rounded down
     /// to a power of two.
     pub max_window_bytes: u64,
@@ -104,14 +107,26 @@ pub struct Limits {
 impl Limits {
     /// Default of [`Limits::max_decoded_bytes`]: 10 GiB.
     pub const MAX_DECODED_BYTES: u64 = 10 << 30;
+    /// Default of [`Limits::decoded_bytes_per_byte`]: 100.
+    pub const DECODED_BYTES_PER_BYTE: u64 = 100;
     /// Default of [`Limits::max_window_bytes`]: 128 MiB.
     pub const MAX_WINDOW_BYTES: u64 = 128 << 20;
+}
+
+impl Limits {
+    /// Sets the bound on decoded bytes, whatever the format and the size of
+    /// the file.
+    pub fn cap_decoded_bytes(&mut self, bytes: u64) {
+        self.max_decoded_bytes = bytes;
+        self.decoded_bytes_per_byte = 0;
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_decoded_bytes: Self::MAX_DECODED_BYTES,
+            decoded_bytes_per_byte: Self::DECODED_BYTES_PER_BYTE,
             max_window_bytes: Self::MAX_WINDOW_BYTES,
             fail_fast_on_content_size: true,
         }
@@ -119,10 +134,28 @@ impl Default for Limits {
 }
 
 /// How to open a file for reading.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ReadOptions {
     /// Bounds on decompression.
     pub limits: Limits,
-    /// Folder for the private decompressed copy; `None`: the system's.
+    /// Folder for private decompressed copies; `None`: the system's.
     pub temp_dir: Option<PathBuf>,
+    /// Format v3 only: a part of the file that decompresses to more bytes
+    /// than this goes to a private file, all else stays in memory.
+    pub memory_budget_bytes: u64,
+}
+
+impl ReadOptions {
+    /// Default of [`ReadOptions::memory_budget_bytes`]: 64 MiB.
+    pub const MEMORY_BUDGET_BYTES: u64 = 64 << 20;
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            temp_dir: None,
+            memory_budget_bytes: Self::MEMORY_BUDGET_BYTES,
+        }
+    }
 }

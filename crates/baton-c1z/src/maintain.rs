@@ -41,6 +41,7 @@ impl RewriteOptions {
         ReadOptions {
             limits: self.limits.clone(),
             temp_dir: self.temp_dir.clone(),
+            ..ReadOptions::default()
         }
     }
 }

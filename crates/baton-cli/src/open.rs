@@ -11,35 +11,32 @@ const MEBIBYTE: u64 = 1 << 20;
 
 /// How files are read here.
 pub(crate) fn read_options(surroundings: &Surroundings) -> Result<ReadOptions, CliError> {
-    let defaults = Limits::default();
-    let limits = Limits {
-        max_decoded_bytes: mebibytes(
-            "BATON_DECODER_MAX_DECODED_SIZE_MB",
-            surroundings.max_decoded_mb.as_deref(),
-            defaults.max_decoded_bytes,
-        )?,
-        max_window_bytes: mebibytes(
-            "BATON_DECODER_MAX_MEMORY_MB",
-            surroundings.max_window_mb.as_deref(),
-            defaults.max_window_bytes,
-        )?,
-        ..defaults
-    };
+    let mut limits = Limits::default();
+    let cap = surroundings.max_decoded_mb.as_deref();
+    if let Some(bytes) = mebibytes("BATON_DECODER_MAX_DECODED_SIZE_MB", cap)? {
+        limits.cap_decoded_bytes(bytes);
+    }
+    let cap = surroundings.max_window_mb.as_deref();
+    if let Some(bytes) = mebibytes("BATON_DECODER_MAX_MEMORY_MB", cap)? {
+        limits.max_window_bytes = bytes;
+    }
     Ok(ReadOptions {
         limits,
         temp_dir: surroundings.temp_dir.clone(),
+        ..ReadOptions::default()
     })
 }
 
-fn mebibytes(name: &str, value: Option<&str>, default: u64) -> Result<u64, CliError> {
-    match value.filter(|text| !text.is_empty()) {
-        None => Ok(default),
-        Some(text) => match text.parse::<u64>() {
-            Ok(number) if number > 0 => Ok(number.saturating_mul(MEBIBYTE)),
-            _ => Err(CliError::usage(format!(
-                "invalid {name} `{text}`: expected a number of MiB above 0"
-            ))),
-        },
+/// The bytes that a setting in MiB stands for; `None` if it is not set.
+fn mebibytes(name: &str, value: Option<&str>) -> Result<Option<u64>, CliError> {
+    let Some(text) = value.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.parse::<u64>() {
+        Ok(number) if number > 0 => Ok(Some(number.saturating_mul(MEBIBYTE))),
+        _ => Err(CliError::usage(format!(
+            "invalid {name} `{text}`: expected a number of MiB above 0"
+        ))),
     }
 }
 

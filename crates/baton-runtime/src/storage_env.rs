@@ -26,7 +26,9 @@ impl StorageEnv {
     pub(crate) fn read(env: &Environment) -> Result<Self> {
         let mut settings = Self::default();
         if let Some(mb) = positive(env, "BATON_DECODER_MAX_DECODED_SIZE_MB")? {
-            settings.limits.max_decoded_bytes = mb.saturating_mul(BYTES_PER_MB);
+            settings
+                .limits
+                .cap_decoded_bytes(mb.saturating_mul(BYTES_PER_MB));
         }
         if let Some(mb) = positive(env, "BATON_DECODER_MAX_MEMORY_MB")? {
             settings.limits.max_window_bytes = mb.saturating_mul(BYTES_PER_MB);

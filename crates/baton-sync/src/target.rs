@@ -104,6 +104,7 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
     let options = ReadOptions {
         limits: request.limits.clone(),
         temp_dir: request.temp_dir.clone(),
+        ..ReadOptions::default()
     };
     let file = C1zFile::open(&request.target, &options)?;
     let kinds = [SyncType::Full, SyncType::ResourcesOnly];

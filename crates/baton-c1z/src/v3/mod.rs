@@ -5,6 +5,12 @@
 //! reading it.
 
 #[allow(dead_code)]
+mod content;
+#[allow(dead_code)]
+mod directory;
+#[allow(dead_code)]
+mod envelope;
+#[allow(dead_code)]
 mod fields;
 #[allow(dead_code)] // Filled in by the reader and the writer of this format.
 pub(crate) mod keys;

@@ -1,0 +1,157 @@
+//! The manifest: which engine, which payload, which syncs.
+//!
+//! Only the fields that decide something are read; the bulk of a manifest
+//! are descriptors of the records, for tools without a schema of their own.
+
+use std::path::Path;
+
+use baton_proto::c1::c1z::v3::SyncRunSummary;
+use baton_proto::wire::{self, Value};
+use prost::Message;
+
+use super::{damaged, unsupported};
+use crate::error::Result;
+
+/// Longest manifest.
+pub(super) const MAX_BYTES: usize = 16 << 20;
+/// Most syncs that a manifest may sum up. There is one.
+const MAX_RUNS: usize = 1000;
+/// The engine whose keys are read here.
+const ENGINE: &str = "pebble3";
+/// Names of earlier layouts of the same engine.
+const EARLIER_ENGINES: [&str; 2] = ["pebble", "pebble2"];
+
+mod field {
+    pub const ENGINE: u32 = 1;
+    pub const ENCODING: u32 = 4;
+    pub const RUNS: u32 = 40;
+}
+
+/// How the directory is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// A compressed tar archive.
+    TarZstd,
+    /// A tar archive.
+    Tar,
+    /// A compressed frame per file, and an index.
+    IndexedZstd,
+}
+
+/// What the manifest says.
+#[derive(Debug, PartialEq)]
+pub(super) struct Manifest {
+    pub encoding: Encoding,
+    pub runs: Vec<SyncRunSummary>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest's bytes.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let malformed = |_| damaged(path, "its manifest is no protobuf message");
+        let mut engine = "";
+        let mut encoding = 0;
+        let mut runs = Vec::new();
+        for field in wire::fields(bytes) {
+            let field = field.map_err(malformed)?;
+            match (field.number, field.value) {
+                (field::ENGINE, Value::Bytes(name)) => {
+                    engine = wire::text(name).map_err(malformed)?;
+                }
+                (field::ENCODING, Value::Varint(number)) => encoding = number,
+                (field::RUNS, Value::Bytes(run)) if runs.len() < MAX_RUNS => {
+                    let run = SyncRunSummary::decode(run)
+                        .map_err(|_| damaged(path, "the syncs in its manifest are malformed"))?;
+                    runs.push(run);
+                }
+                _ => {}
+            }
+        }
+        check_engine(path, engine)?;
+        let encoding = match encoding {
+            1 => Encoding::TarZstd,
+            2 => Encoding::Tar,
+            5 => Encoding::IndexedZstd,
+            0 => return Err(damaged(path, "its manifest names no payload encoding")),
+            other => return Err(unsupported(path, format!("payload encoding {other}"))),
+        };
+        Ok(Self { encoding, runs })
+    }
+}
+
+fn check_engine(path: &Path, engine: &str) -> Result<()> {
+    if engine == ENGINE {
+        return Ok(());
+    }
+    if engine.is_empty() {
+        return Err(damaged(path, "its manifest names no storage engine"));
+    }
+    // Shown to people: a damaged name must not fill the screen.
+    let shown: String = engine.chars().take(40).collect();
+    Err(unsupported(
+        path,
+        if EARLIER_ENGINES.contains(&engine) {
+            format!("the storage engine `{shown}`, an earlier layout of `{ENGINE}`,")
+        } else {
+            format!("the storage engine `{shown}`")
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn manifest(engine: &str, encoding: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        wire::put_str(&mut bytes, field::ENGINE, engine);
+        wire::put_varint(&mut bytes, field::ENCODING, encoding);
+        bytes
+    }
+
+    fn error(bytes: &[u8]) -> Error {
+        Manifest::parse(Path::new("x.c1z"), bytes).expect_err("refused")
+    }
+
+    #[test]
+    fn other_engines_and_encodings_are_refused_by_name() {
+        for engine in ["pebble", "pebble2", "pebble4", "rocks"] {
+            let error = error(&manifest(engine, 5));
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+            assert!(
+                error.to_string().contains(&format!("`{engine}`")),
+                "{error}"
+            );
+        }
+        for encoding in [3, 4, 6, u64::MAX] {
+            let error = error(&manifest(ENGINE, encoding));
+            assert!(matches!(error, Error::Unsupported { .. }));
+            assert!(error.to_string().contains(&encoding.to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_said_must_be_said() {
+        for bytes in [
+            &[][..],
+            &manifest("", 5),
+            &manifest(ENGINE, 0),
+            &[0x0a, 0x50],
+        ] {
+            assert!(matches!(error(bytes), Error::Envelope { .. }));
+        }
+        let mut with_run = manifest(ENGINE, 2);
+        wire::put_bytes(&mut with_run, field::RUNS, &[0x0a, 0x7f]);
+        assert!(matches!(error(&with_run), Error::Envelope { .. }));
+    }
+
+    #[test]
+    fn fields_of_later_writers_are_passed_over() {
+        let mut bytes = manifest(ENGINE, 2);
+        wire::put_bytes(&mut bytes, 10, b"\xff\xff");
+        wire::put_varint(&mut bytes, 900, 1);
+        let parsed = Manifest::parse(Path::new("x.c1z"), &bytes).expect("valid");
+        assert_eq!(parsed.encoding, Encoding::Tar);
+    }
+}

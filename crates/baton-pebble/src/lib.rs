@@ -16,10 +16,22 @@
     allow(clippy::unwrap_used, reason = "a failed assumption fails its test")
 )]
 
+pub mod batch;
 pub mod crc;
+mod db;
 mod error;
+mod key;
+pub mod log;
+pub mod manifest;
 mod source;
+pub mod table;
+mod wire;
 pub mod write;
 
+pub use db::{
+    Db, FORMAT_VERSIONS, Iter, MAX_LOG_BYTES, MAX_LOG_ENTRIES, MAX_MANIFEST_BYTES, MAX_RUNS,
+    TableInfo,
+};
 pub use error::{Error, Fault, Result};
+pub use key::{InternalKey, Kind, TRAILER_BYTES};
 pub use source::{FileBytes, FolderSource, MemorySource, Source};

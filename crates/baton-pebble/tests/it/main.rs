@@ -1,0 +1,6 @@
+//! Whole directories, as Pebble itself wrote them.
+#![allow(clippy::unwrap_used, reason = "a failed assumption fails its test")]
+
+mod fixtures;
+mod hostile;
+mod reading;

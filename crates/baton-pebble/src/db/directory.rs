@@ -33,11 +33,6 @@ pub(super) struct Directory {
     split_logs: Vec<(u64, String)>,
 }
 
-/// The file of a table.
-pub(super) fn table_name(number: u64) -> String {
-    format!("{number:06}.sst")
-}
-
 /// Reads a whole file of at most `limit` bytes.
 pub(super) fn read(source: &dyn Source, name: &str, limit: u64) -> Result<Bytes> {
     let file = source.open(name).map_err(Error::io(name))?;

@@ -23,6 +23,7 @@ use crate::key::Kind;
 use crate::manifest::live_version;
 use crate::source::Source;
 use crate::table::{Table, TableIter};
+use crate::write;
 use cache::Caches;
 use directory::Directory;
 use memory::{LogState, Memory};
@@ -151,7 +152,7 @@ impl Db {
         if let Some(open) = self.caches.table(number) {
             return Ok(open);
         }
-        let name = directory::table_name(number);
+        let name = write::table_name(number);
         let file = self.source.open(&name).map_err(Error::io(&name))?;
         if Some(file.len()) != self.source.size(&name) {
             return Err(Fault::damaged("its size has changed").of_file(&name));

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 
-use super::directory::table_name;
 use super::{covering, successor};
 use crate::error::{Fault, Result};
 use crate::key;
 use crate::manifest::{NewTable, Version};
 use crate::source::Source;
 use crate::table::{Span, Table, clip};
+use crate::write::table_name;
 
 /// Most sequences of tables without overlaps: a read looks at one table of
 /// each.

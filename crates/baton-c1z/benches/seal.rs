@@ -1,7 +1,7 @@
 //! From page log to finished file: 50,000 users, 1,000 groups, 1,000,000
 //! grants with whole embedded messages, as the Go tools write them.
 //!
-//! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group]`
+//! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group] [v1|v3]`
 //! prints, for lists that arrive in random and in canonical order, the
 //! median seconds of each step, the peak of resident memory, and the sizes.
 
@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{
-    Fingerprint, ListId, NewRun, NoExpansion, PageHeader, PageLog, PageRow, SealEvent, SealPlan,
-    SyncType, WorkDir,
+    Fingerprint, Format, ListId, NewRun, NoExpansion, PageHeader, PageLog, PageRow, SealEvent,
+    SealPlan, SyncType, WorkDir,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -287,7 +287,13 @@ struct Measured {
     sizes: [u64; 3],
 }
 
-fn run_once(folder: &Path, members: usize, shuffled: bool, sync_id: &str) -> Measured {
+fn run_once(
+    folder: &Path,
+    format: Format,
+    members: usize,
+    shuffled: bool,
+    sync_id: &str,
+) -> Measured {
     let target = folder.join(TARGET);
     let now: SystemTime = UNIX_EPOCH + Duration::from_hours(490_896);
     let dir = WorkDir::locate(&target, None, now).unwrap();
@@ -310,7 +316,10 @@ fn run_once(folder: &Path, members: usize, shuffled: bool, sync_id: &str) -> Mea
     let sealed = appender
         .log
         .seal(
-            SealPlan::new(target.clone(), run),
+            SealPlan {
+                format,
+                ..SealPlan::new(target.clone(), run)
+            },
             &mut NoExpansion,
             &mut |event| {
                 let step = match event {
@@ -372,8 +381,14 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// Whether an argument chooses cases by their name.
+fn name_part(arg: &str) -> bool {
+    arg.starts_with('v')
+}
+
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse().ok());
+    let only = std::env::args().skip(1).find(|arg| name_part(arg));
     let runs: usize = numbers.next().unwrap_or(3).max(1);
     let members: usize = numbers.next().unwrap_or(1_000);
     let folder = tempfile::tempdir().unwrap();
@@ -381,17 +396,22 @@ fn main() {
         "{USERS} users, {GROUPS} groups, {} grants; median of {runs}, seconds (of which processor time)",
         members * GROUPS
     );
-    for (name, shuffled, syncs) in [
-        ("shuffled", true, 1),
-        ("in order", false, 1),
-        ("beside an earlier sync", false, 2),
+    for (name, format, shuffled, syncs) in [
+        ("v3, shuffled", Format::V3, true, 1),
+        ("v3, in order", Format::V3, false, 1),
+        ("v1, shuffled", Format::V1, true, 1),
+        ("v1, in order", Format::V1, false, 1),
+        ("v1, beside an earlier sync", Format::V1, false, 2),
     ] {
+        if only.as_deref().is_some_and(|only| !name.contains(only)) {
+            continue;
+        }
         let all: Vec<_> = (0..runs)
             .map(|_| {
                 // Only the last one counts.
                 let ids = &["2zqMwKx4k0Gf5sYQJ7mZ0p1a2b3", "2zqMwKx4k0Gf5sYQJ7mZ0p1a2b4"];
                 let sealed = ids[..syncs].iter().fold(None, |_, id| {
-                    Some(run_once(folder.path(), members, shuffled, id))
+                    Some(run_once(folder.path(), format, members, shuffled, id))
                 });
                 std::fs::remove_file(folder.path().join(TARGET)).unwrap();
                 sealed.unwrap()

@@ -120,6 +120,25 @@ pub enum Error {
         /// Their id.
         id: String,
     },
+    /// Format v3 cannot hold a row that lacks a part of its identity.
+    #[error("row `{id}` of {} lacks an id that format v3 needs: of itself, its resource, entitlement or principal", table.name())]
+    Unstorable {
+        /// The row's table.
+        table: Table,
+        /// The row's external id.
+        id: String,
+    },
+    /// A row to be written is no message of its table.
+    #[error("row `{id}` of {} cannot be written: it is malformed", table.name())]
+    Malformed {
+        /// The row's table.
+        table: Table,
+        /// The row's external id.
+        id: String,
+        /// What is wrong.
+        #[source]
+        source: baton_proto::Error,
+    },
     /// A stored row does not have the form it should.
     #[error("{}: row `{id}` of {} is malformed: {reason}", path.display(), table.name())]
     Row {
@@ -302,13 +321,16 @@ impl Error {
             | Self::Cursor { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
-            Self::DuplicateId { .. } | Self::Unfinished { .. } => Code::FailedPrecondition,
+            Self::DuplicateId { .. } | Self::Unstorable { .. } | Self::Unfinished { .. } => {
+                Code::FailedPrecondition
+            }
             Self::V3Unsupported { .. } | Self::Unsupported { .. } => Code::Unimplemented,
             Self::Tables { code, .. } => *code,
             Self::Compressed { .. }
             | Self::Envelope { .. }
             | Self::Database { .. }
             | Self::Row { .. }
+            | Self::Malformed { .. }
             | Self::PageRow { .. }
             | Self::LogDamaged { .. } => Code::DataLoss,
             Self::Busy { .. } => Code::Aborted,

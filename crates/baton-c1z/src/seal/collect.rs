@@ -12,9 +12,11 @@ use crate::error::{Error, Result};
 use crate::log::{LoggedPage, PageLog};
 use crate::row::{Row, Table};
 use crate::sort::{Entry, Place, Sorted, Sorter};
+use crate::v3;
 
 use super::key;
 use super::plan::SealEvent;
+use super::winners::Identity;
 
 /// How many bytes of the log lie between two reports of progress.
 const REPORT_BYTES: u64 = 8 << 20;
@@ -24,7 +26,7 @@ pub(super) struct Collected {
     /// Keys and rows.
     pub rows: Sorted,
     /// For rows whose external id is not their key: hash of the id, then
-    /// hash of the key.
+    /// hash of the key. Empty where ids identify nothing.
     pub ids: Sorted,
     /// Grants with an expansion, before repeated ids are resolved.
     pub expandable: u64,
@@ -37,16 +39,19 @@ const IDS_SHARE: usize = 2;
 /// Reads and sorts the log.
 pub(super) fn collect(
     log: &PageLog,
+    identity: Identity,
     place: &Place,
     progress: &mut dyn FnMut(SealEvent),
 ) -> Result<Collected> {
     let mut collector = Collector {
         log,
+        identity,
         rows: Sorter::new(share(place, "rows", ROWS_SHARE)),
         ids: Sorter::new(share(place, "ids", IDS_SHARE)),
         expandable: 0,
         key: Vec::new(),
         id: String::new(),
+        stub: Vec::new(),
     };
     let total_bytes = log.size_bytes();
     let mut report_at = 0;
@@ -80,11 +85,13 @@ pub(super) fn share(place: &Place, name: &'static str, sixteenths: usize) -> Pla
 
 struct Collector<'a> {
     log: &'a PageLog,
+    identity: Identity,
     rows: Sorter,
     ids: Sorter,
     expandable: u64,
     key: Vec<u8>,
     id: String,
+    stub: Vec<u8>,
 }
 
 impl Collector<'_> {
@@ -104,14 +111,25 @@ impl Collector<'_> {
             }
             // Rows are within their record, whose size is limited.
             let row = u32::try_from(at.offset() - page).unwrap_or(u32::MAX);
-            let id_hashes = id_hashes(table, &columns, &self.key, &mut self.id);
-            if let Some(hashes) = id_hashes {
-                self.ids.push(Entry {
-                    key: &hashes,
-                    page,
-                    row,
-                    data: &[],
-                })?;
+            let mut data = data;
+            match self.identity {
+                Identity::ExternalId => {
+                    if let Some(hashes) = id_hashes(table, &columns, &self.key, &mut self.id) {
+                        self.ids.push(Entry {
+                            key: &hashes,
+                            page,
+                            row,
+                            data: &[],
+                        })?;
+                    }
+                }
+                // Only ids of what a grant embeds are kept in the end, so
+                // nothing else is moved through the sort.
+                Identity::Tuple if table == Table::Grants => {
+                    v3::grant_stub(&columns, &mut self.stub).map_err(bad)?;
+                    data = &self.stub;
+                }
+                Identity::Tuple => {}
             }
             self.rows.push(Entry {
                 key: &self.key,

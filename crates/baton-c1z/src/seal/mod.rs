@@ -46,6 +46,16 @@ struct Sources<'a> {
 }
 
 impl PageLog {
+    /// Where a seal sorts.
+    fn place(&self, plan: &Pouring) -> Place {
+        Place {
+            files: Arc::clone(self.work_dir().files()),
+            dir: self.work_dir().scratch_path(),
+            name: "",
+            budget_bytes: plan.memory_budget_bytes,
+        }
+    }
+
     /// Sorts, resolves, expands and hands everything to the outlet's sink.
     /// The caller makes the scratch folder, and removes the working folder.
     fn pour(
@@ -56,17 +66,12 @@ impl PageLog {
         progress: &mut dyn FnMut(SealEvent),
     ) -> Result<Sealed> {
         let identity = outlet.identity;
-        let place = Place {
-            files: Arc::clone(self.work_dir().files()),
-            dir: self.work_dir().scratch_path(),
-            name: "",
-            budget_bytes: plan.memory_budget_bytes,
-        };
+        let place = self.place(plan);
         let Collected {
             rows,
             ids,
             expandable,
-        } = collect::collect(self, &place, progress)?;
+        } = collect::collect(self, identity, &place, progress)?;
         let losers = match identity {
             Identity::ExternalId => conflict::losers(self, &ids, &place)?,
             Identity::Tuple => None,

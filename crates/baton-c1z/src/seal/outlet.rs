@@ -1,10 +1,16 @@
 //! Which writer a seal goes to, and the life of the working folder around it.
 
-use crate::error::{Error, Result};
+use std::path::PathBuf;
+
+use crate::envelope::{Detected, detect};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 use crate::log::PageLog;
 use crate::row::{Row, Table};
-use crate::run::NewAsset;
-use crate::{Format, v1};
+use crate::run::{NewAsset, NewRun, SyncRun};
+use crate::sort::Place;
+use crate::{Format, v1, v3};
 
 use super::expand::Expander;
 use super::plan::{Cleanup, SealEvent, SealPlan, Sealed};
@@ -25,49 +31,39 @@ impl PageLog {
     ///
     /// Of rows with the same id the last in canonical list and page order
     /// is in the file. Rows of dropped lists and of superseded generations
-    /// are not. Mandatory ids that a row lacks are stored as empty strings
-    /// (c1z specification §1.4).
+    /// are not. Mandatory ids that a row lacks are stored as empty strings in
+    /// format v1 (c1z specification §1.4), and an error in v3.
     ///
-    /// If the target already holds a sync of this id, it is replaced: an
-    /// earlier seal of this log was stopped after its last step but one.
+    /// An existing target keeps its format. If it already holds a sync of
+    /// this id, that is replaced: an earlier seal of this log was stopped
+    /// after its last step but one. In format v3 there is room for one sync
+    /// only, so any other one is replaced too, and named in
+    /// [`Sealed::removed_syncs`].
     ///
     /// # Errors
     /// Whatever fails, the target is what it was, and opening the log again
-    /// resumes it: [`Error::Io`] for files, [`Error::V3Unsupported`] if the
-    /// target is or would be of format v3, the expander's own errors.
+    /// resumes it: [`Error::Io`] for files, the expander's own errors, and for
+    /// format v3 [`Error::Argument`] if the sync's id is no KSUID and
+    /// [`Error::Unstorable`] if a row lacks a part of its identity.
     pub fn seal(
         self,
         plan: SealPlan,
         expander: &mut dyn Expander,
         progress: &mut dyn FnMut(SealEvent),
     ) -> Result<Sealed> {
-        if plan.format == Format::V3 {
-            return Err(Error::V3Unsupported { path: plan.target });
-        }
         let scratch = self.work_dir().scratch()?;
         let pouring = Pouring {
             memory_budget_bytes: plan.memory_budget_bytes,
-            assets: plan.assets,
+            assets: plan.assets.clone(),
         };
-        let run = plan.run;
-        let options = v1::WriteOptions {
-            target: plan.target,
-            temp_dir: Some(scratch),
-            replace_same_sync: true,
-            limits: plan.limits,
-            compression_level: plan.compression_level,
-            discovered_at: plan.discovered_at,
-            cleanup: match plan.cleanup {
-                Cleanup::Skip => None,
-                Cleanup::Keep(keep_full) => Some(v1::Cleanup { keep_full }),
-            },
+        let format = match detect(&plan.target)? {
+            Detected::Missing | Detected::Empty => plan.format,
+            Detected::V1 => Format::V1,
+            Detected::V3 => Format::V3,
         };
-        let outlet = Outlet {
-            identity: Identity::ExternalId,
-            open: Box::new(move || {
-                let writer = v1::Writer::begin(options, &run)?;
-                Ok(Box::new(V1Sink { writer }) as Box<dyn Sink>)
-            }),
+        let outlet = match format {
+            Format::V1 => v1_outlet(plan, scratch),
+            Format::V3 => v3_outlet(plan, self.place(&pouring))?,
         };
         let mut sealed = self.pour(outlet, &pouring, expander, progress)?;
         let dir = self.work_dir().clone();
@@ -77,6 +73,67 @@ impl PageLog {
             sealed.leftover = Some(dir.path().to_owned());
         }
         Ok(sealed)
+    }
+}
+
+fn v1_outlet<'a>(plan: SealPlan, scratch: PathBuf) -> Outlet<'a> {
+    let run = plan.run;
+    let options = v1::WriteOptions {
+        target: plan.target,
+        temp_dir: Some(scratch),
+        replace_same_sync: true,
+        limits: plan.limits,
+        compression_level: plan.compression_level,
+        discovered_at: plan.discovered_at,
+        cleanup: match plan.cleanup {
+            Cleanup::Skip => None,
+            Cleanup::Keep(keep_full) => Some(v1::Cleanup { keep_full }),
+        },
+    };
+    Outlet {
+        identity: Identity::ExternalId,
+        open: Box::new(move || {
+            let writer = v1::Writer::begin(options, &run)?;
+            Ok(Box::new(V1Sink { writer }) as Box<dyn Sink>)
+        }),
+    }
+}
+
+/// Format v3 holds one sync: the one that was there is replaced.
+fn v3_outlet<'a>(plan: SealPlan, place: Place) -> Result<Outlet<'a>> {
+    v3::check_sync_id(&plan.run.id)?;
+    let old = v3::Old::read(&plan.target)?;
+    let removed_syncs = old.sync_ids.into_iter().filter(|id| *id != plan.run.id);
+    let removed_syncs = removed_syncs.collect();
+    let options = v3::WriteOptions {
+        target: plan.target,
+        place,
+        encoding: old.encoding,
+        compression_level: plan.compression_level,
+        written_at: plan.discovered_at.into(),
+    };
+    let run = new_run(plan.run);
+    Ok(Outlet {
+        identity: Identity::Tuple,
+        open: Box::new(move || {
+            Ok(Box::new(V3Sink {
+                writer: v3::Writer::begin(options, run)?,
+                removed_syncs,
+            }) as Box<dyn Sink>)
+        }),
+    })
+}
+
+fn new_run(run: NewRun) -> SyncRun {
+    SyncRun {
+        id: run.id,
+        sync_type: run.sync_type.as_str().to_owned(),
+        started_at: Some(run.started_at.into()),
+        ended_at: Some(run.ended_at.into()),
+        parent_sync_id: run.parent_sync_id,
+        sync_token: run.token,
+        supports_diff: run.supports_diff,
+        ..SyncRun::default()
     }
 }
 
@@ -116,6 +173,41 @@ impl Sink for V1Sink {
             path: written.path,
             stats: written.stats,
             removed_syncs: written.removed_syncs,
+        })
+    }
+}
+
+struct V3Sink {
+    writer: v3::Writer,
+    removed_syncs: Vec<String>,
+}
+
+impl Sink for V3Sink {
+    fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
+        self.writer.put(table, row)
+    }
+
+    fn put_asset(&mut self, asset: &NewAsset) -> Result<()> {
+        self.writer.put_asset(asset)
+    }
+
+    fn finish(self: Box<Self>, progress: &mut dyn FnMut(SealEvent)) -> Result<Finished> {
+        let written = self.writer.finish(&mut |phase| {
+            progress(match phase {
+                v3::Phase::Indexing => SealEvent::Indexing,
+                v3::Phase::Saving {
+                    done_bytes,
+                    total_bytes,
+                } => SealEvent::Compressing {
+                    done_bytes,
+                    total_bytes,
+                },
+            });
+        })?;
+        Ok(Finished {
+            path: written.path,
+            stats: written.stats,
+            removed_syncs: self.removed_syncs,
         })
     }
 }

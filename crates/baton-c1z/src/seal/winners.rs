@@ -23,11 +23,7 @@ pub(crate) enum Identity {
     /// The external id, within its table: format v1.
     ExternalId,
     /// The key tuple: format v3, where an entitlement and a principal have
-    /// one grant. Used by the sealer of that format.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "format v3 is sealed by this rule")
-    )]
+    /// one grant.
     Tuple,
 }
 

@@ -8,11 +8,16 @@
 mod content;
 #[allow(dead_code)]
 mod directory;
+mod encode;
 #[allow(dead_code)]
 mod envelope;
 #[allow(dead_code)]
 mod fields;
 #[allow(dead_code)] // Filled in by the reader and the writer of this format.
-pub(crate) mod keys;
+mod keys;
 #[allow(dead_code)]
 mod records;
+mod write;
+
+pub(crate) use encode::grant_stub;
+pub(crate) use write::{Old, Phase, WriteOptions, Writer, check_sync_id};

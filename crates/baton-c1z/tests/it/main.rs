@@ -8,6 +8,7 @@ mod log_rows;
 mod log_support;
 mod maintain;
 mod seal_v1;
+mod seal_v3;
 mod support;
 mod v1_damage;
 mod v1_migration;

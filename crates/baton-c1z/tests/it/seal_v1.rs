@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use baton_c1z::{
-    C1zFile, Cleanup, DataFile, DropReason, Error, Expander, Expansion, Files, Filter, Format,
-    GrantChange, ListId, NewAsset, NewRun, NoExpansion, Open, OwnedRow, PageHeader, PageLog,
-    PageRow, ReadOptions, Resumed, SealEvent, SealPlan, Sealed, SortedRows, SyncType, SystemFiles,
-    Table, View, WorkDir,
+    C1zFile, Cleanup, DataFile, DropReason, Error, Expander, Expansion, Files, Filter, GrantChange,
+    ListId, NewAsset, NewRun, NoExpansion, Open, OwnedRow, PageHeader, PageLog, PageRow,
+    ReadOptions, Resumed, SealEvent, SealPlan, Sealed, SortedRows, SyncType, SystemFiles, Table,
+    View, WorkDir,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -19,9 +19,9 @@ use baton_proto::{any, encode};
 use crate::log_support::{events, fingerprint, locate, now, open};
 use crate::support::fixture;
 
-const ID: &str = "3MVxu1fAkCi8scufhFJpQZ00000";
+pub const ID: &str = "3MVxu1fAkCi8scufhFJpQZ00000";
 
-fn resource(type_id: &str, id: &str) -> v2::Resource {
+pub fn resource(type_id: &str, id: &str) -> v2::Resource {
     v2::Resource {
         id: Some(v2::ResourceId {
             resource_type: type_id.into(),
@@ -35,7 +35,7 @@ fn resource(type_id: &str, id: &str) -> v2::Resource {
     }
 }
 
-fn member_of(group: &str) -> v2::Entitlement {
+pub fn member_of(group: &str) -> v2::Entitlement {
     v2::Entitlement {
         resource: Some(resource("group", group)),
         id: format!("group:{group}:member"),
@@ -43,7 +43,7 @@ fn member_of(group: &str) -> v2::Entitlement {
     }
 }
 
-fn grant(group: &str, user: &str) -> v2::Grant {
+pub fn grant(group: &str, user: &str) -> v2::Grant {
     v2::Grant {
         id: format!("group:{group}:member:user:{user}"),
         entitlement: Some(member_of(group)),
@@ -53,7 +53,7 @@ fn grant(group: &str, user: &str) -> v2::Grant {
 }
 
 /// Group `inner` as a member of `outer`, whose members inherit.
-fn nested(outer: &str, inner: &str) -> v2::Grant {
+pub fn nested(outer: &str, inner: &str) -> v2::Grant {
     let expandable = v2::GrantExpandable {
         entitlement_ids: vec![format!("group:{inner}:member")],
         ..Default::default()
@@ -67,7 +67,7 @@ fn nested(outer: &str, inner: &str) -> v2::Grant {
     }
 }
 
-fn page(log: &mut PageLog, list: &ListId, number: u32, rows: &[PageRow<'_>]) {
+pub fn page(log: &mut PageLog, list: &ListId, number: u32, rows: &[PageRow<'_>]) {
     let header = PageHeader {
         list,
         generation: 0,
@@ -80,7 +80,7 @@ fn page(log: &mut PageLog, list: &ListId, number: u32, rows: &[PageRow<'_>]) {
 
 /// Two types, four users, three groups, six grants; the lists in the order
 /// that `order` gives.
-fn append(log: &mut PageLog, order: &[usize]) {
+pub fn append(log: &mut PageLog, order: &[usize]) {
     for part in order {
         match part {
             0 => {
@@ -122,7 +122,7 @@ fn append(log: &mut PageLog, order: &[usize]) {
     }
 }
 
-fn run(id: &str) -> NewRun {
+pub fn run(id: &str) -> NewRun {
     NewRun {
         id: id.into(),
         sync_type: SyncType::Full,
@@ -134,33 +134,33 @@ fn run(id: &str) -> NewRun {
     }
 }
 
-fn plan(target: &Path) -> SealPlan {
+pub fn plan(target: &Path) -> SealPlan {
     SealPlan::new(target.to_owned(), run(ID))
 }
 
-fn seal(log: PageLog, plan: SealPlan) -> Result<Sealed, Error> {
+pub fn seal(log: PageLog, plan: SealPlan) -> Result<Sealed, Error> {
     log.seal(plan, &mut NoExpansion, &mut |_| {})
 }
 
-struct Target {
-    folder: tempfile::TempDir,
-    path: PathBuf,
+pub struct Target {
+    pub folder: tempfile::TempDir,
+    pub path: PathBuf,
 }
 
-fn target() -> Target {
+pub fn target() -> Target {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sync.c1z");
     Target { folder, path }
 }
 
 impl Target {
-    fn log(&self) -> PageLog {
+    pub fn log(&self) -> PageLog {
         let (mut log, _) = open(&locate(&self.path));
         append(&mut log, &[0, 1, 2, 3, 4, 5]);
         log
     }
 
-    fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -298,24 +298,6 @@ fn assets_and_counts_are_in_the_file() {
         .unwrap();
     assert_eq!(sealed.stats.assets, 1);
     assert_eq!(steps, ["sort", "expand", "write", "index", "compress"]);
-}
-
-#[test]
-fn a_v3_target_is_refused_and_the_log_stays() {
-    let target = target();
-    let mut v3 = plan(&target.path);
-    v3.format = Format::V3;
-    let error = seal(target.log(), v3).unwrap_err();
-    assert!(matches!(error, Error::V3Unsupported { .. }));
-    std::fs::copy(fixture("v3-small.c1z"), &target.path).unwrap();
-    let before = std::fs::read(&target.path).unwrap();
-    let (log, resumed) = open(&locate(&target.path));
-    assert!(matches!(resumed, Resumed::Continued { .. }));
-    let error = seal(log, plan(&target.path)).unwrap_err();
-    assert!(matches!(error, Error::V3Unsupported { .. }));
-    assert!(std::fs::read(&target.path).unwrap() == before);
-    let (log, _) = open(&locate(&target.path));
-    assert!(!events(&log).is_empty());
 }
 
 /// Derives one grant, and changes another.

@@ -172,7 +172,8 @@ pub(super) fn entitlement(resource: (&str, &str), id: &str, name: &str) -> TestR
     TestRow(Table::Entitlements, encode::to_vec(&message))
 }
 
-/// A grant; `note` varies its bytes without changing what it is.
+/// A grant; `note` varies its bytes without changing what it is: once in what
+/// it embeds, once in what every format keeps.
 pub(super) fn grant_message(
     resource: (&str, &str),
     entitlement: &str,
@@ -180,10 +181,13 @@ pub(super) fn grant_message(
     id: &str,
     note: &str,
 ) -> v2::Grant {
+    let link = v2::ExternalLink { url: note.into() };
+    let annotations = Some(any::pack(&link)).filter(|_| !note.is_empty());
     v2::Grant {
         entitlement: Some(entitlement_message(resource, entitlement, note)),
         principal: Some(resource_message(principal)),
         id: id.into(),
+        annotations: annotations.into_iter().collect(),
         ..Default::default()
     }
 }

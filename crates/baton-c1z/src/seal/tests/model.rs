@@ -6,6 +6,7 @@ use super::*;
 use crate::columns;
 use crate::log::DropReason;
 use crate::seal::collect::external_id;
+use crate::v3;
 
 const IDS: [&str; 6] = ["", "a", "b", "a:b", "b:c", "c\0\u{1}"];
 
@@ -134,6 +135,11 @@ fn model(pages: &[Piece], dropped: &[ListId], identity: Identity) -> Vec<(Table,
         let bytes = split.as_ref().map_or(data, |split| &split.data);
         let mut row = columns::read(*table, bytes).expect("valid");
         row.expansion = split.as_ref().and_then(|split| split.expansion.as_deref());
+        let mut stub = Vec::new();
+        if (*table, identity) == (Table::Grants, Identity::Tuple) {
+            v3::grant_stub(&row, &mut stub).expect("valid");
+            row.data = &stub;
+        }
         let mut id = String::new();
         external_id(*table, &row, &mut id);
         row.id = &id;

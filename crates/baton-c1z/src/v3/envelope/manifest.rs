@@ -29,13 +29,24 @@ mod field {
 
 /// How the directory is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     /// A compressed tar archive.
     TarZstd,
     /// A tar archive.
     Tar,
     /// A compressed frame per file, and an index.
     IndexedZstd,
+}
+
+impl Encoding {
+    /// The number in a manifest.
+    pub fn number(self) -> u64 {
+        match self {
+            Self::TarZstd => 1,
+            Self::Tar => 2,
+            Self::IndexedZstd => 5,
+        }
+    }
 }
 
 /// What the manifest says.

@@ -23,7 +23,8 @@ use super::directory::{Directory, Place, Storage};
 use crate::envelope::{Content, Identity, MAGIC_LEN};
 use crate::error::{Error, Result};
 use crate::{Limits, ReadOptions};
-use manifest::{Encoding, Manifest};
+pub(super) use manifest::Encoding;
+use manifest::Manifest;
 
 /// Longest name of a file in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 4096;
@@ -89,6 +90,16 @@ impl Envelope {
             directory: Directory::new(path, storage, places, limits, options),
         })
     }
+}
+
+/// How the file's directory is packed, and the syncs as the manifest sums
+/// them up. Nothing else is looked at.
+pub(super) fn read_summary(path: &Path) -> Result<(Encoding, Vec<SyncRunSummary>)> {
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let disk = DiskFile::new(file).map_err(|e| Error::io("read", path, e))?;
+    let (bytes, _) = read_manifest(path, &disk)?;
+    let manifest = Manifest::parse(path, &bytes)?;
+    Ok((manifest.encoding, manifest.runs))
 }
 
 /// The caller's limits for a file of this size: what may be decoded grows

@@ -1,0 +1,243 @@
+//! Writing a file of format v3: rows in the order of their keys become
+//! tables, tables become a payload, and the payload an envelope.
+//!
+//! Everything is built beside the target, which the last step replaces as a
+//! whole. Memory is bounded by the sorters' budget and a few tables.
+
+mod envelope;
+mod old;
+mod payload;
+mod run;
+mod spool;
+mod tables;
+mod tar;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use baton_proto::c1::storage::v3;
+use baton_proto::encode;
+use prost_types::Timestamp;
+
+pub(crate) use old::Old;
+
+use super::envelope::Encoding;
+use super::{encode as records, keys};
+use crate::counts::Counts;
+use crate::error::{Error, Result};
+use crate::row::{Row, Table};
+use crate::run::{NewAsset, Stats, SyncRun};
+use crate::sort::Place;
+use payload::Payload;
+use spool::Spools;
+use tables::Tables;
+
+/// Content type of an asset that states none.
+const UNKNOWN_CONTENT_TYPE: &str = "unknown";
+
+/// Where and how a file is written.
+pub(crate) struct WriteOptions {
+    /// The file to create or replace.
+    pub target: PathBuf,
+    /// A folder for scratch files, and the memory for sorting.
+    pub place: Place,
+    /// How the directory is packed.
+    pub encoding: Encoding,
+    /// zstd level, 1 being the fastest.
+    pub compression_level: i32,
+    /// Recorded with the counts, and as the time of discovery of rows and
+    /// assets that have none of their own.
+    pub written_at: Timestamp,
+}
+
+/// What [`Writer::finish`] is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Writing the stored indexes.
+    Indexing,
+    /// Putting the file together.
+    Saving {
+        /// Bytes of the payload copied so far.
+        done_bytes: u64,
+        /// Its size.
+        total_bytes: u64,
+    },
+}
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The file, symbolic links resolved.
+    pub path: PathBuf,
+    /// Counts of the sync.
+    pub stats: Stats,
+}
+
+/// One sync on its way into a file of format v3.
+pub(crate) struct Writer {
+    options: WriteOptions,
+    run: SyncRun,
+    discovered_at: Vec<u8>,
+    tables: Tables,
+    spools: Spools,
+    counts: Counts,
+    key: Vec<u8>,
+    record: Vec<u8>,
+}
+
+/// Whether format v3 can hold a sync of this id: it must be a KSUID.
+pub(crate) fn check_sync_id(id: &str) -> Result<()> {
+    match svix_ksuid::Ksuid::from_str(id) {
+        // Twenty-seven digits can say more than fits: those come out changed.
+        Ok(parsed) if parsed.to_string() == id => Ok(()),
+        _ => Err(Error::Argument {
+            what: "sync id",
+            reason: "format v3 only holds syncs whose id is a KSUID",
+        }),
+    }
+}
+
+/// Whether format v3 can hold a row: the parts of its key must not be empty
+/// (c1z specification §2.3).
+pub(crate) fn is_storable(table: Table, row: &Row<'_>) -> bool {
+    let resource = [row.resource_type_id, row.resource_id];
+    let filled = |parts: &[&str]| parts.iter().all(|part| !part.is_empty());
+    match table {
+        Table::ResourceTypes => filled(&[row.id]),
+        Table::Resources => filled(&resource),
+        Table::Entitlements => filled(&resource) && filled(&[row.id]),
+        Table::Grants => {
+            filled(&resource)
+                && filled(&[row.entitlement_id, row.principal_type_id, row.principal_id])
+        }
+    }
+}
+
+impl Writer {
+    /// Begins a file beside the target.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the run's id is no KSUID.
+    pub fn begin(options: WriteOptions, run: SyncRun) -> Result<Self> {
+        check_sync_id(&run.id)?;
+        let payload = Payload::begin(
+            &options.place.files,
+            &options.place.dir,
+            options.encoding,
+            options.compression_level,
+        )?;
+        Ok(Self {
+            discovered_at: records::timestamp(&options.written_at),
+            tables: Tables::new(payload),
+            spools: Spools::new(options.place.clone()),
+            counts: Counts::default(),
+            key: Vec::new(),
+            record: Vec::new(),
+            run,
+            options,
+        })
+    }
+
+    /// Adds one row. Rows come in the order of their keys, each key once;
+    /// `GrantExpandable` must already be in `expansion`.
+    ///
+    /// # Errors
+    /// [`Error::Unstorable`] for a row that lacks a part of its key,
+    /// [`Error::DuplicateId`] for one whose key is not greater than the last.
+    pub fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
+        if !is_storable(table, row) {
+            return Err(Error::Unstorable {
+                table,
+                id: row.id.to_owned(),
+            });
+        }
+        keys::row(table, row, &mut self.key);
+        self.record.clear();
+        records::record(table, row, &self.discovered_at, &mut self.record).map_err(|source| {
+            Error::Malformed {
+                table,
+                id: row.id.to_owned(),
+                source,
+            }
+        })?;
+        self.counts.add(table, row.resource_type_id);
+        if !self.tables.add(&self.key, &self.record)? {
+            return Err(Error::DuplicateId {
+                table,
+                id: row.id.to_owned(),
+            });
+        }
+        match (table, row.parent) {
+            (Table::Resources, Some(parent)) if !parent.1.is_empty() => {
+                self.spools.parent(parent, &self.key)
+            }
+            (Table::Grants, _) => self.spools.grant(&self.key, row.expansion.is_some()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds an asset, unless it is empty. Assets come in any order.
+    pub fn put_asset(&mut self, asset: &NewAsset) -> Result<()> {
+        if asset.data.is_empty() {
+            return Ok(());
+        }
+        let content_type = match asset.content_type.as_str() {
+            "" => UNKNOWN_CONTENT_TYPE,
+            stated => stated,
+        };
+        let record = v3::AssetRecord {
+            sync_id: self.run.id.clone(),
+            external_id: asset.id.clone(),
+            content_type: content_type.to_owned(),
+            data: asset.data.clone(),
+            discovered_at: Some(self.options.written_at),
+        };
+        self.counts.add_assets(1);
+        self.spools
+            .asset(&keys::asset(&asset.id), &encode::to_vec(&record))
+    }
+
+    /// Completes the file and puts it in its place.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if two assets have one id. The target is then, and
+    /// on any other failure, what it was.
+    pub fn finish(self, progress: &mut dyn FnMut(Phase)) -> Result<Written> {
+        progress(Phase::Indexing);
+        let Self {
+            options,
+            run,
+            mut tables,
+            spools,
+            counts,
+            ..
+        } = self;
+        let (unique, indexes) = spools.put_assets(&mut tables)?;
+        if !unique {
+            return Err(Error::Argument {
+                what: "list of assets",
+                reason: "two of them have the same id",
+            });
+        }
+        tables.add(keys::RUN, &encode::to_vec(&run::record(&run)))?;
+        indexes.put(&mut tables)?;
+        let stats = counts.into_stats();
+        let stored_stats = run::stats_record(&run, &stats, options.written_at);
+        tables.add(keys::ENTITLEMENT_ID_FORMAT, &keys::LAYOUT.to_be_bytes())?;
+        tables.add(keys::KEYSPACE_VERSION, &keys::LAYOUT.to_be_bytes())?;
+        tables.add(keys::STATS, &encode::to_vec(&stored_stats))?;
+        let stored = tables.finish()?;
+        let summary = run::summary(&run, stored_stats);
+        let manifest = envelope::manifest(options.encoding, Some(&summary));
+        let total_bytes = stored.bytes;
+        let path = envelope::assemble(&options.target, &manifest, &stored, &mut |done_bytes| {
+            progress(Phase::Saving {
+                done_bytes,
+                total_bytes,
+            });
+        })?;
+        // The folder goes in any case; what lies in it meanwhile is small.
+        let _ = options.place.files.remove_file(&stored.path);
+        Ok(Written { path, stats })
+    }
+}

@@ -1,0 +1,34 @@
+//! What is known of the file that is about to be replaced.
+
+use std::path::Path;
+
+use crate::envelope::{Detected, detect};
+use crate::error::Result;
+use crate::v3::envelope::{Encoding, read_summary};
+
+/// The target as it was.
+pub(crate) struct Old {
+    /// How its directory is packed: it stays so. New files have an index.
+    pub encoding: Encoding,
+    /// The syncs in it; there is at most one.
+    pub sync_ids: Vec<String>,
+}
+
+impl Old {
+    /// Reads what the target says of itself. A missing or empty one is fine.
+    pub fn read(target: &Path) -> Result<Self> {
+        match detect(target)? {
+            Detected::V3 => {
+                let (encoding, runs) = read_summary(target)?;
+                Ok(Self {
+                    encoding,
+                    sync_ids: runs.into_iter().map(|run| run.sync_id).collect(),
+                })
+            }
+            _ => Ok(Self {
+                encoding: Encoding::IndexedZstd,
+                sync_ids: Vec::new(),
+            }),
+        }
+    }
+}

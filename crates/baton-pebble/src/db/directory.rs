@@ -35,6 +35,9 @@ pub(super) struct Directory {
 
 /// Reads a whole file of at most `limit` bytes.
 pub(super) fn read(source: &dyn Source, name: &str, limit: u64) -> Result<Bytes> {
+    if source.size(name).is_none() {
+        return Err(Fault::damaged("it is named, but missing").of_file(name));
+    }
     let file = source.open(name).map_err(Error::io(name))?;
     let too_large = || {
         let what = "its size in bytes";

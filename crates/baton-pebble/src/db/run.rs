@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::tables::RunTable;
 use super::{Db, cover::Cover, shows};
 use crate::error::{Fault, Result};
-use crate::table::TableIter;
+use crate::table::{Span, TableIter};
 
 /// Sequence number of a table that is not open yet: before all its entries.
 pub(super) const NOT_OPEN: u64 = u64::MAX;
@@ -20,6 +20,8 @@ pub(super) struct RunIter<'a> {
     at: usize,
     /// `None`: the table is not open yet.
     open: Option<TableIter>,
+    /// Tombstones of the open table, within its bounds.
+    spans: Arc<[Span]>,
     /// Rows from this key on are not asked for.
     end: Option<Bytes>,
 }
@@ -32,6 +34,7 @@ impl<'a> RunIter<'a> {
             tables,
             at: tables.len(),
             open: None,
+            spans: Arc::default(),
             end,
         }
     }
@@ -76,9 +79,10 @@ impl<'a> RunIter<'a> {
             // Rows of a physical table end by themselves.
             let own = table.info.is_virtual.then_some(&table.end);
             let asked = self.end.as_ref().filter(|end| **end < table.end);
+            self.spans = table.spans(&file).into();
             TableIter::new(file, asked.or(own).cloned())?
         };
-        cover.add(Arc::from(table.spans(iter.table())));
+        cover.add(Arc::clone(&self.spans));
         Ok(self.open.insert(iter))
     }
 

@@ -13,7 +13,7 @@ use crate::write::table_name;
 
 /// Most sequences of tables without overlaps: a read looks at one table of
 /// each.
-pub const MAX_RUNS: usize = 2_000;
+pub const MAX_RUNS: usize = 1_000;
 
 /// A live table, for diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::block::{BLOCK_TRAILER, Handle, MAX_BLOCK_BYTES, decode_block};
 use super::footer::{Footer, MAX_FOOTER_BYTES};
 use super::index::IndexCursor;
+use super::iter::TableIter;
 use super::pairs::{Layout, pairs};
 use super::points::PointFormat;
 use super::spans::{Span, column_spans, fragment, row_spans};
@@ -112,6 +113,22 @@ impl Table {
     /// Its range tombstones, in order and without overlaps.
     pub fn spans(&self) -> &[Span] {
         &self.spans
+    }
+
+    /// Calls `each` with user key, trailer (sequence number and kind) and value
+    /// of every stored entry, in order, hidden ones too. Returns their number.
+    ///
+    /// # Errors
+    /// Damage, wherever in the file it is.
+    pub fn visit(self: &Arc<Self>, mut each: impl FnMut(&[u8], u64, &[u8])) -> Result<u64> {
+        let mut iter = TableIter::new(Arc::clone(self), None)?;
+        let mut count = 0;
+        while iter.advance()? {
+            iter.fetch_value()?;
+            each(iter.key(), iter.trailer(), iter.value());
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// A fault found in one of its blocks.

@@ -243,13 +243,18 @@ mod tests {
 
     #[test]
     fn keys_that_share_all_their_bytes_do_not_fill_memory() {
-        let long = vec![7; 1 << 20];
-        let keys: Vec<_> = (0u64..100)
-            .map(|n| [&long[..], &((200 - n) << 8 | TOMBSTONE).to_le_bytes()].concat())
-            .collect();
-        let entries: Vec<_> = keys.iter().map(|k| (&k[..], &b"z"[..])).collect();
-        let block = rows::block(&entries, usize::MAX);
-        assert!(block.len() < 2 << 20);
+        // One key of 1 MiB and its trailer; then the same key with others.
+        let mut block = vec![0, 0x88, 0x80, 0x40, 1];
+        block.resize(block.len() + (1 << 20), 7);
+        block.extend((200 << 8 | TOMBSTONE).to_le_bytes());
+        block.push(b'z');
+        for n in 0..100 {
+            block.extend([0x80, 0x80, 0x40, 8, 1]);
+            block.extend((n << 8 | TOMBSTONE).to_le_bytes());
+            block.push(b'z');
+        }
+        block.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+        let block = Bytes::from(block);
         assert!(matches!(row_spans(&block), Err(Fault::Limit { .. })));
     }
 

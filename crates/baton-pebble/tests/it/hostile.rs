@@ -33,8 +33,10 @@ fn read(source: MemorySource) -> Result<Rows, Error> {
     rows(&Db::open(Arc::new(source))?)
 }
 
-/// All entries of a table, with their trailers.
-fn entries(content: Bytes) -> Result<Vec<(Vec<u8>, u64, Vec<u8>)>, Error> {
+/// Key, trailer and value.
+type Entry = (Vec<u8>, u64, Vec<u8>);
+
+fn entries(content: Bytes) -> Result<Vec<Entry>, Error> {
     let table = Arc::new(Table::open(Arc::new(content), "it")?);
     let mut all = Vec::new();
     table.visit(|key, trailer, value| all.push((key.to_vec(), trailer, value.to_vec())))?;

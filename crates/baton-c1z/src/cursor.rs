@@ -17,8 +17,9 @@ use crate::store::Query;
 
 const VERSION: u8 = 1;
 const BINDING_LEN: usize = 8;
-/// Longest cursor text that is looked at. Positions are at most keys.
-const MAX_TEXT_LEN: usize = 16 << 10;
+/// Longest cursor text that is looked at. Positions are at most keys, which
+/// hold ids of any length.
+const MAX_TEXT_LEN: usize = 1 << 20;
 
 /// The place behind a page. Its text form is safe in URLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +135,7 @@ mod tests {
             "AgAAAAAAAAAAAA",
             "=",
             "ü",
-            &"A".repeat(20_000),
+            &"A".repeat(MAX_TEXT_LEN + 1),
         ] {
             assert!(
                 matches!(text.parse::<Cursor>(), Err(Error::Cursor { .. })),

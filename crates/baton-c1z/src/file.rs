@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::store::{Asset, Key, Query, Store};
-use crate::{Capabilities, Format, ReadOptions, v1};
+use crate::{Capabilities, Format, ReadOptions, v1, v3};
 
 /// Unfinished syncs older than this are not shown by default.
 const MAX_UNFINISHED_AGE: Duration = Duration::from_hours(7 * 24);
@@ -58,7 +58,8 @@ pub enum View<'a> {
     Sync(&'a str),
     /// Those of the newest finished sync of any type; if there is none, of
     /// the newest unfinished one that began at most 7 days before `now`; if
-    /// there is none either, those of all syncs.
+    /// there is none either, those of all syncs in format v1, and no rows in
+    /// format v3 (c1z specification §4, trap 32).
     Default {
         /// The present time.
         now: SystemTime,
@@ -81,24 +82,29 @@ impl C1zFile {
     /// use [`detect`] to tell.
     ///
     /// # Errors
-    /// [`Error::NotC1z`], [`Error::V3Unsupported`], [`Error::Compressed`],
-    /// [`Error::TooLarge`], [`Error::WindowTooLarge`] or [`Error::Database`]
-    /// by the file's content; [`Error::Io`] by the system.
+    /// By the file's content [`Error::NotC1z`], [`Error::Compressed`],
+    /// [`Error::TooLarge`] and [`Error::WindowTooLarge`]; of format v1
+    /// [`Error::Database`], of format v3 [`Error::Envelope`],
+    /// [`Error::Unsupported`] and [`Error::Tables`]. [`Error::Io`] by the system.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let (store, identity) = match detect(path)? {
-            Detected::Missing | Detected::Empty => (v1::Reader::empty(path)?, Identity::default()),
-            Detected::V1 => v1::Reader::open(path, options)?,
+        let (store, identity): (Box<dyn Store>, _) = match detect(path)? {
+            Detected::Missing | Detected::Empty => {
+                (Box::new(v1::Reader::empty(path)?), Identity::default())
+            }
+            Detected::V1 => {
+                let (reader, identity) = v1::Reader::open(path, options)?;
+                (Box::new(reader), identity)
+            }
             Detected::V3 => {
-                return Err(Error::V3Unsupported {
-                    path: path.to_owned(),
-                });
+                let (reader, identity) = v3::Reader::open(path, options)?;
+                (Box::new(reader), identity)
             }
         };
         Ok(Self {
             path: path.to_owned(),
             identity,
             runs: store.runs()?,
-            store: Box::new(store),
+            store,
         })
     }
 
@@ -128,8 +134,8 @@ impl C1zFile {
     /// # Errors
     /// [`Error::NoSuchSync`] if the file lacks the sync asked for.
     pub fn view(&self, view: View<'_>) -> Result<Snapshot<'_>> {
-        let sync = match view {
-            View::AllRows => None,
+        let rows = match view {
+            View::AllRows => Rows::All,
             View::Sync(id) => match self.runs.iter().find(|run| run.id == id) {
                 None => {
                     return Err(Error::NoSuchSync {
@@ -137,13 +143,19 @@ impl C1zFile {
                         id: id.to_owned(),
                     });
                 }
-                found => found,
+                Some(run) => Rows::Of(run),
             },
             View::Default { now } => {
-                latest_finished(&self.runs, None).or_else(|| latest_unfinished(&self.runs, now))
+                let run = latest_finished(&self.runs, None)
+                    .or_else(|| latest_unfinished(&self.runs, now));
+                match run {
+                    Some(run) => Rows::Of(run),
+                    None if self.capabilities().many_syncs => Rows::All,
+                    None => Rows::None,
+                }
             }
         };
-        Ok(Snapshot { file: self, sync })
+        Ok(Snapshot { file: self, rows })
     }
 }
 
@@ -181,13 +193,27 @@ fn order(time: Option<&prost_types::Timestamp>) -> Option<(i64, i32)> {
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot<'a> {
     file: &'a C1zFile,
-    sync: Option<&'a SyncRun>,
+    rows: Rows<'a>,
 }
 
+/// What a snapshot shows.
+#[derive(Debug, Clone, Copy)]
+enum Rows<'a> {
+    Of(&'a SyncRun),
+    All,
+    None,
+}
+
+/// No sync has this id.
+const NO_SYNC: &str = "";
+
 impl<'a> Snapshot<'a> {
-    /// The sync; `None` if rows of all syncs are shown.
+    /// The sync; `None` if rows of all syncs or no rows are shown.
     pub fn sync(&self) -> Option<&'a SyncRun> {
-        self.sync
+        match self.rows {
+            Rows::Of(run) => Some(run),
+            Rows::All | Rows::None => None,
+        }
     }
 
     /// The file that the rows are in.
@@ -233,6 +259,10 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The row with this external id.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateId`] in format v3, where ids are no keys, if several
+    /// rows turn out to have it.
     pub fn get(&self, table: Table, external_id: &str) -> Result<Option<OwnedRow>> {
         self.get_by(table, Key::Id(external_id))
     }
@@ -254,7 +284,7 @@ impl<'a> Snapshot<'a> {
     /// The counts stored with the sync; without usable ones, the rows are
     /// counted.
     pub fn stats(&self) -> Result<Stats> {
-        match self.sync.and_then(|run| run.stats.as_ref()) {
+        match self.sync().and_then(|run| run.stats.as_ref()) {
             Some(stats) => Ok(stats.clone()),
             None => self.recount(),
         }
@@ -271,7 +301,11 @@ impl<'a> Snapshot<'a> {
     }
 
     fn sync_id(&self) -> Option<&'a str> {
-        self.sync.map(|run| run.id.as_str())
+        match self.rows {
+            Rows::Of(run) => Some(run.id.as_str()),
+            Rows::All => None,
+            Rows::None => Some(NO_SYNC),
+        }
     }
 
     fn query<'q>(&self, table: Table, filter: &'q Filter<'q>) -> Query<'q>

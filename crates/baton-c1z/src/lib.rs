@@ -27,7 +27,6 @@ mod scratch;
 mod seal;
 mod sort;
 mod store;
-#[allow(dead_code)] // Decoding is the v3 reader's.
 mod tuple;
 mod v1;
 mod v3;

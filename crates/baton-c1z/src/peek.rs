@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::envelope::{Detected, detect};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file::{C1zFile, latest_finished};
 use crate::run::{SyncRun, SyncType};
 use crate::{Format, ReadOptions, v1};
@@ -33,20 +33,14 @@ impl Peek {
 /// # Errors
 /// As [`C1zFile::open`].
 pub fn peek(path: &Path, options: &ReadOptions) -> Result<Peek> {
-    let runs = match detect(path)? {
-        Detected::Missing | Detected::Empty => Vec::new(),
-        Detected::V3 => {
-            return Err(Error::V3Unsupported {
-                path: path.to_owned(),
-            });
-        }
+    let (format, runs) = match detect(path)? {
+        Detected::Missing | Detected::Empty => (Format::V1, Vec::new()),
+        // Opening reads no rows.
+        Detected::V3 => (Format::V3, C1zFile::open(path, options)?.sync_runs()?),
         Detected::V1 => match v1::runs_in_prefix(path, options)? {
-            Some(runs) => runs,
-            None => C1zFile::open(path, options)?.sync_runs()?,
+            Some(runs) => (Format::V1, runs),
+            None => (Format::V1, C1zFile::open(path, options)?.sync_runs()?),
         },
     };
-    Ok(Peek {
-        format: Format::V1,
-        runs,
-    })
+    Ok(Peek { format, runs })
 }

@@ -6,20 +6,54 @@
 
 use std::ops::ControlFlow;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
 use crate::{Capabilities, Format};
 
+/// Types of principals that one filter may list.
+const MAX_PRINCIPAL_TYPES: usize = 1000;
+
 /// Called with each row of a scan; says whether to go on.
 pub(crate) type Visit<'v> = dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
-/// Which rows: those of one sync, or of all syncs mixed.
+/// Which rows: those of one sync, or of all syncs mixed. A file has no rows of
+/// a sync that it does not hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Query<'a> {
     pub sync_id: Option<&'a str>,
     pub table: Table,
     pub filter: &'a Filter<'a>,
+}
+
+impl Query<'_> {
+    /// Refuses what the table cannot be filtered by.
+    pub fn check_filter(&self) -> Result<()> {
+    let (table, filter) = (self.table, self.filter);
+    let grants = table == Table::Grants;
+    for (set, known, field) in [
+        (
+            filter.resource.is_some(),
+            table != Table::ResourceTypes,
+            "resource",
+        ),
+        (filter.parent.is_some(), table == Table::Resources, "parent"),
+        (filter.entitlement_id.is_some(), grants, "entitlement"),
+        (filter.principal.is_some(), grants, "principal"),
+        (!filter.principal_types.is_empty(), grants, "principal type"),
+    ] {
+        if set && !known {
+            return Err(Error::Filter { table, field });
+        }
+    }
+    if filter.principal_types.len() > MAX_PRINCIPAL_TYPES {
+        return Err(Error::Argument {
+            what: "list of principal types",
+            reason: "it has more than 1000 entries",
+        });
+    }
+    Ok(())
+}
 }
 
 /// How a single row is found.

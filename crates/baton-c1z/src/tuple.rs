@@ -10,14 +10,21 @@ use std::borrow::Cow;
 pub(crate) const SEPARATOR: u8 = 0;
 /// Flag of an entitlement whose id begins with its resource: the tail is the
 /// rest of the id.
-const FLAG_REST: &[u8] = b"1";
+pub(crate) const FLAG_REST: &[u8] = b"1";
 /// Flag of any other entitlement: the tail is its whole id.
-const FLAG_WHOLE: &[u8] = b"0";
+pub(crate) const FLAG_WHOLE: &[u8] = b"0";
 
 /// Appends a separator and an escaped part.
 pub(crate) fn push(out: &mut Vec<u8>, part: &str) {
     out.push(SEPARATOR);
     escape(out, part.as_bytes());
+}
+
+/// The escaped form of a part.
+pub(crate) fn escaped(part: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(part.len());
+    escape(&mut out, part.as_bytes());
+    out
 }
 
 /// Appends the escaped form of a part.

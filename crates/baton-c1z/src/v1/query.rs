@@ -10,9 +10,6 @@ use crate::error::{Error, Result};
 use crate::row::Table;
 use crate::store::Query;
 
-/// Types of principals that one filter may list.
-const MAX_PRINCIPAL_TYPES: usize = 1000;
-
 /// A `where` clause with the values of its parameters.
 pub(super) struct Condition<'a> {
     /// From `from` on, without order.
@@ -49,7 +46,7 @@ impl<'a> Condition<'a> {
             sql: format!(" from {} where 1", table_name(query.table)),
             values: Vec::new(),
         };
-        check(query)?;
+        query.check_filter()?;
         let by_entitlement = this.filter(query);
         if let Some(sync_id) = query.sync_id {
             // Together with the entitlement it is the front of an index.
@@ -133,34 +130,6 @@ impl<'a> Condition<'a> {
         self.sql.push_str(" = ?");
         self.values.push(Value::Text(value));
     }
-}
-
-/// Refuses what the table cannot be filtered by.
-fn check(query: &Query<'_>) -> Result<()> {
-    let (table, filter) = (query.table, query.filter);
-    let grants = table == Table::Grants;
-    for (set, known, field) in [
-        (
-            filter.resource.is_some(),
-            table != Table::ResourceTypes,
-            "resource",
-        ),
-        (filter.parent.is_some(), table == Table::Resources, "parent"),
-        (filter.entitlement_id.is_some(), grants, "entitlement"),
-        (filter.principal.is_some(), grants, "principal"),
-        (!filter.principal_types.is_empty(), grants, "principal type"),
-    ] {
-        if set && !known {
-            return Err(Error::Filter { table, field });
-        }
-    }
-    if filter.principal_types.len() > MAX_PRINCIPAL_TYPES {
-        return Err(Error::Argument {
-            what: "list of principal types",
-            reason: "it has more than 1000 entries",
-        });
-    }
-    Ok(())
 }
 
 /// The columns of a table in the one order that the reader expects.

@@ -68,6 +68,16 @@ pub(crate) fn table_prefix(of: Table, parts: &[&str]) -> Vec<u8> {
     out
 }
 
+/// The key of a grant, from what the keys of all grants of its entitlement
+/// begin with, last separator included.
+pub(crate) fn grant(entitlement_prefix: &[u8], principal: (&str, &str)) -> Vec<u8> {
+    let mut out = entitlement_prefix.to_vec();
+    out.pop();
+    push(&mut out, principal.0);
+    push(&mut out, principal.1);
+    out
+}
+
 /// The key of an asset.
 pub(crate) fn asset(id: &str) -> Vec<u8> {
     let mut out = vec![ROOT, ASSET];

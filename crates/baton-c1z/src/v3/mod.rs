@@ -4,20 +4,19 @@
 //! values mean is here. A file is never changed, locked or unpacked by
 //! reading it.
 
-#[allow(dead_code)]
 mod content;
-#[allow(dead_code)]
 mod directory;
 mod encode;
-#[allow(dead_code)]
 mod envelope;
-#[allow(dead_code)]
 mod fields;
-#[allow(dead_code)] // Filled in by the reader and the writer of this format.
+mod find;
 mod keys;
-#[allow(dead_code)]
+mod plan;
+mod reader;
 mod records;
+mod runs;
 mod write;
 
 pub(crate) use encode::grant_stub;
+pub(crate) use reader::Reader;
 pub(crate) use write::{Old, Phase, WriteOptions, Writer, check_sync_id};

@@ -205,7 +205,7 @@ pub(super) fn damaged(path: &Path, what: impl Into<Cow<'static, str>>) -> Error 
     }
 }
 
-fn unsupported(path: &Path, what: impl Into<Cow<'static, str>>) -> Error {
+pub(super) fn unsupported(path: &Path, what: impl Into<Cow<'static, str>>) -> Error {
     Error::Unsupported {
         path: path.to_owned(),
         what: what.into(),

@@ -1,0 +1,388 @@
+//! Reads rows, indexes and the run of an open v3 file.
+//!
+//! Nothing of the tables is read before it is asked for: opening decodes the
+//! list of tables and the few bytes of the run. Rows come in key order; the
+//! position of a page is the key of its last row.
+
+use std::io;
+use std::ops::{Bound, ControlFlow};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use baton_pebble::Db;
+use baton_proto::Code;
+use baton_proto::c1::storage::v3 as storage;
+use bytes::Bytes;
+use prost::Message;
+
+use super::envelope::{Envelope, damaged, unsupported};
+use super::find::{Finder, Learnt};
+use super::keys;
+use super::plan::{Access, Plan};
+use super::records::{self, Buffers};
+use super::runs;
+use crate::counts::Counts;
+use crate::envelope::Identity;
+use crate::error::{Error, Result};
+use crate::row::{OwnedRow, Row, Table};
+use crate::run::{Stats, SyncRun};
+use crate::store::{Asset, Key, Query, Store, StorePage, Visit};
+use crate::{Capabilities, Format, ReadOptions, tuple};
+
+/// An open v3 file.
+pub(crate) struct Reader {
+    path: PathBuf,
+    db: Db,
+    run: Option<SyncRun>,
+    learnt: Learnt,
+}
+
+impl Reader {
+    /// Opens the v3 file `path`.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
+        let envelope = Envelope::open(path, options)?;
+        let identity = envelope.identity;
+        let db = Db::open(Arc::new(envelope.directory)).map_err(|e| tables_error(path, e))?;
+        let mut this = Self {
+            path: path.to_owned(),
+            db,
+            run: None,
+            learnt: Learnt::default(),
+        };
+        this.check_layout()?;
+        this.run = this.read_run()?;
+        if let Some(run) = &mut this.run {
+            // The manifest answers without another look at the tables, but
+            // only a checksum tells that it says what its writer did.
+            run.stats = if envelope.is_manifest_checked {
+                runs::stats_of_summary(envelope.runs, &run.id)
+            } else {
+                None
+            };
+            if run.stats.is_none() {
+                let id = run.id.clone();
+                let stats = this.read_stats(&id)?;
+                if let Some(run) = &mut this.run {
+                    run.stats = stats;
+                }
+            }
+        }
+        Ok((this, identity))
+    }
+
+    /// Refuses keys of another layout, and indexes that are not complete.
+    fn check_layout(&self) -> Result<()> {
+        for key in [keys::KEYSPACE_VERSION, keys::ENTITLEMENT_ID_FORMAT] {
+            let Some(value) = self.value(key)? else {
+                return Err(unsupported(&self.path, "a directory without a key layout"));
+            };
+            let layout = <[u8; 4]>::try_from(&value[..])
+                .map_err(|_| damaged(&self.path, "the number of its key layout is malformed"))?;
+            let layout = u32::from_be_bytes(layout);
+            if layout != keys::LAYOUT {
+                return Err(unsupported(&self.path, format!("key layout {layout}")));
+            }
+        }
+        match self.value(keys::INDEXES_PENDING)? {
+            None => Ok(()),
+            Some(_) => Err(unsupported(&self.path, "a file whose indexes are not complete")),
+        }
+    }
+
+    fn read_run(&self) -> Result<Option<SyncRun>> {
+        let Some(value) = self.value(keys::RUN)? else {
+            return Ok(None);
+        };
+        storage::SyncRunRecord::decode(value)
+            .map(|record| Some(runs::run(record)))
+            .map_err(|_| damaged(&self.path, "its sync run is malformed"))
+    }
+
+    fn read_stats(&self, id: &str) -> Result<Option<Stats>> {
+        // A cache: what cannot be read is counted.
+        Ok(self.value(keys::STATS)?.and_then(|value| {
+            let record = storage::SyncStatsRecord::decode(value).ok()?;
+            runs::stats(record, id)
+        }))
+    }
+
+    fn value(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.db.get(key).map_err(|e| tables_error(&self.path, e))
+    }
+
+    /// Whether rows of the sync `id` are those of this file; all are if no
+    /// sync is named.
+    fn holds(&self, id: Option<&str>) -> bool {
+        id.is_none_or(|id| self.run.as_ref().is_some_and(|run| run.id == id))
+    }
+
+    fn finder(&self) -> Finder<'_> {
+        Finder {
+            path: &self.path,
+            db: &self.db,
+            learnt: &self.learnt,
+        }
+    }
+
+    fn plan<'q>(&self, query: &Query<'q>) -> Result<Plan<'q>> {
+        Plan::new(query, &self.finder())
+    }
+
+    /// Visits the keys of a plan's rows in order; with their values, unless
+    /// these lie elsewhere.
+    fn walk(&self, plan: &Plan<'_>, visit: &mut Walk<'_>) -> Result<()> {
+        let mut row_key = Vec::new();
+        for range in &plan.ranges {
+            let (lower, upper) = range.bounds();
+            let mut keys = self
+                .db
+                .range(lower, upper)
+                .map_err(|e| tables_error(&self.path, e))?;
+            while let Some((key, value)) =
+                keys.next().map_err(|e| tables_error(&self.path, e))?
+            {
+                let (key, value) = match plan.access {
+                    Access::Rows => (key, Some(value)),
+                    Access::ByParent(_) => {
+                        keys::resource_of_parent(key, &mut row_key)
+                            .ok_or_else(|| self.malformed_key())?;
+                        (row_key.as_slice(), None)
+                    }
+                    Access::ByPrincipal => {
+                        keys::grant_of_principal(key, &mut row_key)
+                            .ok_or_else(|| self.malformed_key())?;
+                        (row_key.as_slice(), None)
+                    }
+                };
+                if plan.wants(key) && visit(key, value)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits the rows of a plan with their keys.
+    fn visit(
+        &self,
+        plan: &Plan<'_>,
+        visit: &mut dyn FnMut(&[u8], &Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut buffers = Buffers::default();
+        self.walk(plan, &mut |key, value| {
+            let fetched;
+            let value = match value {
+                Some(value) => value,
+                None => {
+                    fetched = self.value(key)?.ok_or_else(|| {
+                        damaged(&self.path, "an index names a row that is not there")
+                    })?;
+                    &fetched
+                }
+            };
+            visit(key, &self.row(plan.table, key, value, &mut buffers)?)
+        })
+    }
+
+    fn row<'r>(
+        &self,
+        table: Table,
+        key: &[u8],
+        value: &'r [u8],
+        buffers: &'r mut Buffers,
+    ) -> Result<Row<'r>> {
+        records::read(table, value, buffers).map_err(|_| Error::Row {
+            path: self.path.clone(),
+            table,
+            id: shown(key),
+            reason: "its content is no protobuf message",
+        })
+    }
+
+    fn malformed_key(&self) -> Error {
+        damaged(&self.path, "a key in its tables is malformed")
+    }
+
+    /// Visits the first parts of the keys of a table's rows.
+    fn count_into(&self, counts: &mut Counts, table: Table) -> Result<()> {
+        let prefix = keys::table(table);
+        let end = keys::behind(&prefix);
+        let mut rows = self
+            .db
+            .range(Bound::Included(&prefix), Bound::Excluded(&end))
+            .map_err(|e| tables_error(&self.path, e))?;
+        while let Some((key, _)) = rows.next().map_err(|e| tables_error(&self.path, e))? {
+            let first = tuple::parts(keys::tuple_of(key)).next().unwrap_or_default();
+            let type_id = tuple::unescape(first).ok_or_else(|| self.malformed_key())?;
+            counts.add(table, &type_id);
+        }
+        Ok(())
+    }
+
+    fn count_assets(&self) -> Result<i64> {
+        let end = keys::behind(keys::ASSETS);
+        let mut rows = self
+            .db
+            .range(Bound::Included(keys::ASSETS), Bound::Excluded(&end))
+            .map_err(|e| tables_error(&self.path, e))?;
+        let mut n = 0;
+        while rows.next().map_err(|e| tables_error(&self.path, e))?.is_some() {
+            n += 1;
+        }
+        Ok(n)
+    }
+}
+
+/// Called with the key of a row and, if it is at hand, its value.
+type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
+
+/// A key's parts, for people.
+fn shown(key: &[u8]) -> String {
+    let parts = tuple::parts(keys::tuple_of(key));
+    let texts: Vec<_> = parts.map(String::from_utf8_lossy).collect();
+    texts.join(" ")
+}
+
+impl Store for Reader {
+    fn format(&self) -> Format {
+        Format::V3
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            many_syncs: false,
+            embedded_objects: false,
+            duplicate_pairs: false,
+            lookup_by_bare_id: false,
+        }
+    }
+
+    fn runs(&self) -> Result<Vec<SyncRun>> {
+        Ok(self.run.iter().cloned().collect())
+    }
+
+    fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()> {
+        let plan = self.plan(query)?;
+        if !self.holds(query.sync_id) {
+            return Ok(());
+        }
+        self.visit(&plan, &mut |_, row| visit(row))
+    }
+
+    fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage> {
+        let mut plan = self.plan(query)?;
+        let mut page = StorePage::default();
+        if let Some(after) = after {
+            plan = plan.behind(after)?;
+        }
+        if !self.holds(query.sync_id) {
+            return Ok(page);
+        }
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let mut last = Vec::new();
+        self.visit(&plan, &mut |key, row| {
+            if page.rows.len() == size {
+                page.next_after = Some(std::mem::take(&mut last));
+                return Ok(ControlFlow::Break(()));
+            }
+            last.clear();
+            last.extend_from_slice(key);
+            page.rows.push(row.to_owned());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(page)
+    }
+
+    fn get(&self, sync_id: Option<&str>, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>> {
+        if !self.holds(sync_id) {
+            return Ok(None);
+        }
+        let exactly = |parts: &[&str]| {
+            let mut key = keys::table_prefix(table, parts);
+            key.pop();
+            Some(key)
+        };
+        let found = match (table, key) {
+            (Table::ResourceTypes, Key::Id(id)) => exactly(&[id]),
+            (Table::Resources, Key::Id(id)) => self.finder().resource(id)?,
+            (Table::Entitlements, Key::Id(id)) => self.finder().entitlement(id)?,
+            (Table::Grants, Key::Id(id)) => self.finder().grant(id)?,
+            (_, Key::Resource(type_id, id)) => exactly(&[type_id, id]),
+        };
+        let Some(key) = found else {
+            return Ok(None);
+        };
+        let Some(value) = self.value(&key)? else {
+            return Ok(None);
+        };
+        let mut buffers = Buffers::default();
+        Ok(Some(self.row(table, &key, &value, &mut buffers)?.to_owned()))
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        let plan = self.plan(query)?;
+        let mut n = 0;
+        if self.holds(query.sync_id) {
+            self.walk(&plan, &mut |_, _| {
+                n += 1;
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(n)
+    }
+
+    fn compute_stats(&self, sync_id: Option<&str>) -> Result<Stats> {
+        let mut counts = Counts::default();
+        if self.holds(sync_id) {
+            for table in Table::ALL {
+                self.count_into(&mut counts, table)?;
+            }
+            counts.add_assets(self.count_assets()?);
+        }
+        Ok(counts.into_stats())
+    }
+
+    fn asset(&self, sync_id: Option<&str>, id: &str) -> Result<Option<Asset>> {
+        if !self.holds(sync_id) {
+            return Ok(None);
+        }
+        let Some(value) = self.value(&keys::asset(id))? else {
+            return Ok(None);
+        };
+        let record = storage::AssetRecord::decode(value)
+            .map_err(|_| damaged(&self.path, format!("its asset `{id}` is malformed")))?;
+        Ok(Some(Asset {
+            content_type: record.content_type,
+            data: record.data,
+        }))
+    }
+}
+
+/// What the reader of tables said, in our words.
+pub(super) fn tables_error(path: &Path, error: baton_pebble::Error) -> Error {
+    let code = match error {
+        baton_pebble::Error::Io { file, source } => return source_error(path, &file, source),
+        baton_pebble::Error::Unsupported { .. } => Code::Unimplemented,
+        baton_pebble::Error::Limit { .. } => Code::ResourceExhausted,
+        _ => Code::DataLoss,
+    };
+    Error::Tables {
+        path: path.to_owned(),
+        code,
+        source: error.into(),
+    }
+}
+
+/// Our own error on its way through the reader of tables, or the system's.
+fn source_error(path: &Path, file: &str, source: io::Error) -> Error {
+    match source.downcast::<Error>() {
+        Ok(ours) => ours,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            damaged(path, format!("it has no file `{file}`"))
+        }
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            damaged(path, format!("the file `{file}` in it is cut off"))
+        }
+        Err(e) => Error::io("read", path, e),
+    }
+}

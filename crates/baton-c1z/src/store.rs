@@ -29,31 +29,31 @@ pub(crate) struct Query<'a> {
 impl Query<'_> {
     /// Refuses what the table cannot be filtered by.
     pub fn check_filter(&self) -> Result<()> {
-    let (table, filter) = (self.table, self.filter);
-    let grants = table == Table::Grants;
-    for (set, known, field) in [
-        (
-            filter.resource.is_some(),
-            table != Table::ResourceTypes,
-            "resource",
-        ),
-        (filter.parent.is_some(), table == Table::Resources, "parent"),
-        (filter.entitlement_id.is_some(), grants, "entitlement"),
-        (filter.principal.is_some(), grants, "principal"),
-        (!filter.principal_types.is_empty(), grants, "principal type"),
-    ] {
-        if set && !known {
-            return Err(Error::Filter { table, field });
+        let (table, filter) = (self.table, self.filter);
+        let grants = table == Table::Grants;
+        for (set, known, field) in [
+            (
+                filter.resource.is_some(),
+                table != Table::ResourceTypes,
+                "resource",
+            ),
+            (filter.parent.is_some(), table == Table::Resources, "parent"),
+            (filter.entitlement_id.is_some(), grants, "entitlement"),
+            (filter.principal.is_some(), grants, "principal"),
+            (!filter.principal_types.is_empty(), grants, "principal type"),
+        ] {
+            if set && !known {
+                return Err(Error::Filter { table, field });
+            }
         }
+        if filter.principal_types.len() > MAX_PRINCIPAL_TYPES {
+            return Err(Error::Argument {
+                what: "list of principal types",
+                reason: "it has more than 1000 entries",
+            });
+        }
+        Ok(())
     }
-    if filter.principal_types.len() > MAX_PRINCIPAL_TYPES {
-        return Err(Error::Argument {
-            what: "list of principal types",
-            reason: "it has more than 1000 entries",
-        });
-    }
-    Ok(())
-}
 }
 
 /// How a single row is found.

@@ -208,7 +208,7 @@ impl Records {
                     Step::Invalid
                 };
             }
-            return chunk_at(&self.data, self.at)
+            return chunk_at(&self.data, self.at, self.number)
                 .filter(|chunk| self.number.is_some() || chunk.number.is_none())
                 .map_or(Step::Invalid, Step::Chunk);
         }
@@ -264,12 +264,25 @@ impl<'a> Header<'a> {
     fn is_intact(&self) -> bool {
         crc::masked(self.covered) == self.crc
     }
+
+    /// Whether this is the mark that a closed log ends with: a chunk of
+    /// nothing, with the next log's number and without a checksum.
+    fn is_end_mark(&self, number: Option<u32>) -> bool {
+        let next = number.map(|number| number.wrapping_add(1));
+        self.crc == 0
+            && self.start == self.end
+            && self.position == Position::Full
+            && self.number.is_some()
+            && self.number == next
+    }
 }
 
-/// The chunk that starts at `at`, if there is one with a valid checksum.
-fn chunk_at(data: &[u8], at: usize) -> Option<Chunk> {
+/// The chunk that starts at `at` in a log with this number, if there is one
+/// with a valid checksum.
+fn chunk_at(data: &[u8], at: usize, number: Option<u32>) -> Option<Chunk> {
     let header = Header::at(data, at)?;
-    header.is_intact().then_some(Chunk {
+    let is_chunk = header.is_intact() || header.is_end_mark(number);
+    is_chunk.then_some(Chunk {
         position: header.position,
         number: header.number,
         start: header.start,
@@ -480,5 +493,17 @@ mod tests {
             let manifest = read(Records::of_manifest(bytes));
             assert_eq!(manifest.is_ok(), matches!(kind, Kind::Legacy));
         }
+    }
+
+    #[test]
+    fn the_mark_of_a_closed_log_has_no_checksum() {
+        let mut mark = [0, 0, 0, 0, 0, 0, 5, 8, 0, 0, 0];
+        let mut records = Records::of_log(Bytes::copy_from_slice(&mark), LOG);
+        assert_eq!(records.next(), Ok(None));
+        assert_eq!(records.tail(), Some(Tail::Clean));
+        // Of another log it is none.
+        mark[7] = 9;
+        let mut records = Records::of_log(Bytes::copy_from_slice(&mark), LOG);
+        assert!(records.next().is_err());
     }
 }

@@ -6,7 +6,7 @@
 //! that order by itself, and hides the other columns behind a unary plus.
 
 use super::schema::table_name;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::row::Table;
 use crate::store::Query;
 

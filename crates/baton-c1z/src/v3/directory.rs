@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::{Limits, ReadOptions};
 
 /// The part of the memory budget that decoded files nobody reads may take.
-const KEPT_SHARE: u64 = 2;
+const KEPT_SHARE: u64 = 4;
 /// Compressed bytes read at a time where a file is not read at once.
 const READ_BYTES: usize = 128 << 10;
 
@@ -409,7 +409,7 @@ mod tests {
         for name in ["a", "b", "c", "d"] {
             made = made.frame(name, &[1; 100], |_| {});
         }
-        let directory = made.directory(&options(400));
+        let directory = made.directory(&options(800));
         for name in ["a", "b", "c"] {
             directory.open(name).expect("intact");
         }

@@ -12,8 +12,8 @@ use baton_pebble::{Db, Iter};
 use baton_proto::wire;
 use xxhash_rust::xxh64::xxh64;
 
-use super::keys::{self, ENTITLEMENT_PARTS};
 use super::envelope::damaged;
+use super::keys::{self, ENTITLEMENT_PARTS};
 use super::reader::tables_error;
 use crate::error::{Error, Result};
 use crate::row::Table;
@@ -59,7 +59,7 @@ impl Finder<'_> {
         |e| tables_error(self.path, e)
     }
 
-    fn iter(&self, prefix: &[u8]) -> Result<Iter<'_>> {
+    fn rows(&self, prefix: &[u8]) -> Result<Iter<'_>> {
         use std::ops::Bound::{Excluded, Included};
         let end = keys::behind(prefix);
         self.db
@@ -90,7 +90,7 @@ impl Finder<'_> {
     /// with; several if the id has several meanings.
     pub fn granted(&self, id: &str) -> Result<Vec<Vec<u8>>> {
         let mut found = self.entitlement_prefixes(Table::Grants, id)?;
-        let mut rows = self.iter(&keys::table(Table::Grants))?;
+        let mut rows = self.rows(&keys::table(Table::Grants))?;
         let mut failure = None;
         found.retain(|prefix| {
             exists(&mut rows, prefix).unwrap_or_else(|e| {
@@ -113,7 +113,7 @@ impl Finder<'_> {
         let wanted = escaped(id);
         let mut found = Vec::new();
         let table = keys::table(Table::Grants);
-        let mut rows = self.iter(&table)?;
+        let mut rows = self.rows(&table)?;
         // From the first grant of an entitlement to the first of the next.
         while let Some((key, _)) = rows.next().map_err(self.failed())? {
             let Some((entitlement, _)) =
@@ -123,8 +123,8 @@ impl Finder<'_> {
             };
             let mut prefix = [&table, entitlement].concat();
             prefix.push(SEPARATOR);
-            let mut parts = tuple::parts(entitlement);
-            if (parts.nth(2), parts.next()) == (Some(tuple::FLAG_WHOLE), Some(&wanted)) {
+            let parts: Vec<&[u8]> = tuple::parts(entitlement).collect();
+            if parts.ends_with(&[tuple::FLAG_WHOLE, &wanted]) {
                 found.push(prefix.clone());
             }
             rows.seek(&keys::behind(&prefix)).map_err(self.failed())?;
@@ -169,7 +169,7 @@ impl Finder<'_> {
 
     fn grants_by_scan(&self, id: &str) -> Result<Vec<Vec<u8>>> {
         let mut found = Vec::new();
-        let mut rows = self.iter(&keys::table(Table::Grants))?;
+        let mut rows = self.rows(&keys::table(Table::Grants))?;
         while let Some((key, row)) = rows.next().map_err(self.failed())? {
             if self.is_grant_id(key, row, id)? {
                 found.push(key.to_vec());
@@ -227,7 +227,7 @@ impl Finder<'_> {
             return Ok(known);
         }
         let index = keys::by_principal_prefix(&[]);
-        let mut rows = self.iter(&index)?;
+        let mut rows = self.rows(&index)?;
         let mut types = Some(Vec::new());
         while let (Some((key, _)), Some(known)) =
             (rows.next().map_err(self.failed())?, types.as_mut())
@@ -271,7 +271,7 @@ impl Finder<'_> {
             return self.split_by_scan(table, id);
         }
         let mut found = Vec::new();
-        let mut rows = self.iter(&keys::table(table))?;
+        let mut rows = self.rows(&keys::table(table))?;
         for (n, first) in colons.iter().enumerate() {
             let type_id = id.get(..*first).unwrap_or_default();
             let of_type = keys::table_prefix(table, &[type_id]);
@@ -294,7 +294,7 @@ impl Finder<'_> {
     fn split_by_scan(&self, table: Table, id: &str) -> Result<Vec<Vec<u8>>> {
         let mut found = Vec::new();
         let begin = keys::table(table);
-        let mut rows = self.iter(&begin)?;
+        let mut rows = self.rows(&begin)?;
         while let Some((key, _)) = rows.next().map_err(self.failed())? {
             let parts: Vec<&[u8]> = tuple::parts(keys::tuple_of(key))
                 .take(ENTITLEMENT_PARTS)
@@ -320,7 +320,10 @@ impl Finder<'_> {
         }
         let mut known = Some(WholeIds::new());
         self.whole_ids_by_scan(|resource, tail| {
-            if known.as_mut().is_some_and(|known| !known.add(resource, tail)) {
+            if known
+                .as_mut()
+                .is_some_and(|known| !known.add(resource, tail))
+            {
                 known = None;
             }
         })?;
@@ -333,7 +336,7 @@ impl Finder<'_> {
     /// Visits resource (type, separator, id) and id of all entitlements whose
     /// keys hold their whole ids, escaped.
     fn whole_ids_by_scan(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<()> {
-        let mut rows = self.iter(&keys::table(Table::Entitlements))?;
+        let mut rows = self.rows(&keys::table(Table::Entitlements))?;
         while let Some((key, _)) = rows.next().map_err(self.failed())? {
             let (resource, rest) = tuple::split_behind(keys::tuple_of(key), 2)
                 .ok_or_else(|| malformed_key(self.path))?;

@@ -15,6 +15,7 @@ const SYNC_RUN: u8 = 6;
 const INDEX: u8 = 7;
 const BY_PARENT: u8 = 1;
 const BY_PRINCIPAL: u8 = 4;
+#[allow(dead_code)] // The writer's.
 const NEEDS_EXPANSION: u8 = 5;
 
 /// The key of the one sync run; nothing follows it.
@@ -38,6 +39,7 @@ pub(crate) fn table(table: Table) -> [u8; 3] {
     [ROOT, table_byte(table), SEPARATOR]
 }
 
+#[allow(dead_code)] // The writer's.
 /// Replaces `out` by the key of a row.
 pub(crate) fn row(of: Table, row: &Row<'_>, out: &mut Vec<u8>) {
     out.clear();
@@ -127,6 +129,7 @@ pub(crate) fn by_principal(grant: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+#[allow(dead_code)] // The writer's.
 /// Replaces `out` by the key, in the index of grants to be expanded, of the
 /// grant with the key `grant`.
 pub(crate) fn needs_expansion(grant: &[u8], out: &mut Vec<u8>) {

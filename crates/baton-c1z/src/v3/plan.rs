@@ -81,7 +81,11 @@ impl<'a> Plan<'a> {
             table: query.table,
             access: Access::Rows,
             ranges: Vec::new(),
-            principal_types: filter.principal_types.iter().map(|t| tuple::escaped(t)).collect(),
+            principal_types: filter
+                .principal_types
+                .iter()
+                .map(|t| tuple::escaped(t))
+                .collect(),
         };
         // The type that the row's resource must have, or a contradiction.
         let wanted_type = match (filter.resource_type_id, resource) {

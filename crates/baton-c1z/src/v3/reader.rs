@@ -85,7 +85,10 @@ impl Reader {
         }
         match self.value(keys::INDEXES_PENDING)? {
             None => Ok(()),
-            Some(_) => Err(unsupported(&self.path, "a file whose indexes are not complete")),
+            Some(_) => Err(unsupported(
+                &self.path,
+                "a file whose indexes are not complete",
+            )),
         }
     }
 
@@ -138,9 +141,7 @@ impl Reader {
                 .db
                 .range(lower, upper)
                 .map_err(|e| tables_error(&self.path, e))?;
-            while let Some((key, value)) =
-                keys.next().map_err(|e| tables_error(&self.path, e))?
-            {
+            while let Some((key, value)) = keys.next().map_err(|e| tables_error(&self.path, e))? {
                 let (key, value) = match plan.access {
                     Access::Rows => (key, Some(value)),
                     Access::ByParent(_) => {
@@ -163,11 +164,7 @@ impl Reader {
     }
 
     /// Visits the rows of a plan with their keys.
-    fn visit(
-        &self,
-        plan: &Plan<'_>,
-        visit: &mut dyn FnMut(&[u8], &Row<'_>) -> Result<ControlFlow<()>>,
-    ) -> Result<()> {
+    fn visit(&self, plan: &Plan<'_>, visit: &mut VisitKeyed<'_>) -> Result<()> {
         let mut buffers = Buffers::default();
         self.walk(plan, &mut |key, value| {
             let fetched;
@@ -226,12 +223,19 @@ impl Reader {
             .range(Bound::Included(keys::ASSETS), Bound::Excluded(&end))
             .map_err(|e| tables_error(&self.path, e))?;
         let mut n = 0;
-        while rows.next().map_err(|e| tables_error(&self.path, e))?.is_some() {
+        while rows
+            .next()
+            .map_err(|e| tables_error(&self.path, e))?
+            .is_some()
+        {
             n += 1;
         }
         Ok(n)
     }
 }
+
+/// Called with a row and its key.
+type VisitKeyed<'v> = dyn FnMut(&[u8], &Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
 /// Called with the key of a row and, if it is at hand, its value.
 type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
@@ -316,7 +320,9 @@ impl Store for Reader {
             return Ok(None);
         };
         let mut buffers = Buffers::default();
-        Ok(Some(self.row(table, &key, &value, &mut buffers)?.to_owned()))
+        Ok(Some(
+            self.row(table, &key, &value, &mut buffers)?.to_owned(),
+        ))
     }
 
     fn count(&self, query: &Query<'_>) -> Result<u64> {

@@ -14,3 +14,4 @@ mod v1_damage;
 mod v1_migration;
 mod v1_peek;
 mod v1_reading;
+mod v3_reading;

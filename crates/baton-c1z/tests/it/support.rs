@@ -30,6 +30,7 @@ pub const V3: &[&str] = &[
     "v3-handmade-wal.c1z",
     "v3-virtual-tables.c1z",
     "v3-compacted-fold.c1z",
+    "atlassian-org/sync-v3.c1z",
 ];
 
 /// The five syncs of `v1-multi-sync.c1z` in storage order.

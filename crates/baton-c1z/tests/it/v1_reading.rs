@@ -10,7 +10,7 @@ use baton_c1z::{
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
-use crate::support::{Folder, MULTI, V1, V3, fixture, now, open, open_fixture};
+use crate::support::{Folder, MULTI, V1, fixture, now, open, open_fixture};
 
 fn view<'a>(file: &'a C1zFile, view: View<'_>) -> Snapshot<'a> {
     file.view(view).expect("view")
@@ -40,28 +40,6 @@ fn ids(snapshot: &Snapshot<'_>, table: Table, filter: &Filter<'_>) -> Vec<String
 
 fn counts(snapshot: &Snapshot<'_>) -> [u64; 4] {
     Table::ALL.map(|t| snapshot.count(t, &Filter::default()).expect("count"))
-}
-
-#[test]
-fn v3_files_are_refused_with_what_to_do() {
-    for name in V3 {
-        let path = fixture(name);
-        for error in [
-            open(&path).map(|_| ()).expect_err(name),
-            peek(&path, &ReadOptions::default())
-                .map(|_| ())
-                .expect_err(name),
-        ] {
-            assert!(matches!(error, Error::V3Unsupported { .. }), "{name}");
-            assert!(
-                error
-                    .hint()
-                    .expect("hint")
-                    .contains("--storage-engine sqlite")
-            );
-            assert_eq!(error.code(), baton_proto::Code::Unimplemented);
-        }
-    }
 }
 
 #[test]

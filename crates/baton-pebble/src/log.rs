@@ -18,6 +18,8 @@ pub(crate) const BLOCK_BYTES: usize = 32 << 10;
 pub(crate) const LEGACY_HEADER: usize = 7;
 const RECYCLABLE_HEADER: usize = 11;
 const SYNC_HEADER: usize = 19;
+/// Type of a whole record with the log's number.
+const FULL_RECYCLABLE: u8 = 5;
 /// Most bytes whose checksum is computed in search of chunks after damage.
 const MAX_SEARCH_BYTES: usize = 64 << 20;
 
@@ -65,6 +67,8 @@ enum Step {
     Chunk(Chunk),
     /// Zeros or nothing up to the end.
     End,
+    /// What a writer puts behind the last record when it closes a log.
+    Mark,
     /// Neither a chunk nor the end.
     Invalid,
 }
@@ -113,8 +117,8 @@ impl Records {
         loop {
             let chunk = match self.step() {
                 Step::Chunk(chunk) => chunk,
-                Step::End if parts.is_none() => return Ok(self.end(Tail::Clean)),
-                Step::End | Step::Invalid => return self.torn(),
+                Step::End | Step::Mark if parts.is_none() => return Ok(self.end(Tail::Clean)),
+                Step::End | Step::Mark | Step::Invalid => return self.torn(),
             };
             if let (Some(theirs), Some(ours)) = (chunk.number, self.number) {
                 if theirs != ours {
@@ -182,6 +186,17 @@ impl Records {
         false
     }
 
+    /// Whether a closed log's end is at the start of `block`: the header of
+    /// an empty chunk of the next log, without its checksum.
+    fn is_mark(&self, block: &[u8]) -> bool {
+        let (Some(ours), Some(header)) = (self.number, block.first_chunk::<RECYCLABLE_HEADER>())
+        else {
+            return false;
+        };
+        let [a, b, c, d] = ours.wrapping_add(1).to_le_bytes();
+        *header == [0, 0, 0, 0, 0, 0, FULL_RECYCLABLE, a, b, c, d]
+    }
+
     /// What is at the current place, after padding.
     fn step(&mut self) -> Step {
         loop {
@@ -208,7 +223,10 @@ impl Records {
                     Step::Invalid
                 };
             }
-            return chunk_at(&self.data, self.at, self.number)
+            if self.is_mark(block) {
+                return Step::Mark;
+            }
+            return chunk_at(&self.data, self.at)
                 .filter(|chunk| self.number.is_some() || chunk.number.is_none())
                 .map_or(Step::Invalid, Step::Chunk);
         }
@@ -264,25 +282,12 @@ impl<'a> Header<'a> {
     fn is_intact(&self) -> bool {
         crc::masked(self.covered) == self.crc
     }
-
-    /// Whether this is the mark that a closed log ends with: a chunk of
-    /// nothing, with the next log's number and without a checksum.
-    fn is_end_mark(&self, number: Option<u32>) -> bool {
-        let next = number.map(|number| number.wrapping_add(1));
-        self.crc == 0
-            && self.start == self.end
-            && self.position == Position::Full
-            && self.number.is_some()
-            && self.number == next
-    }
 }
 
-/// The chunk that starts at `at` in a log with this number, if there is one
-/// with a valid checksum.
-fn chunk_at(data: &[u8], at: usize, number: Option<u32>) -> Option<Chunk> {
+/// The chunk that starts at `at`, if there is one with a valid checksum.
+fn chunk_at(data: &[u8], at: usize) -> Option<Chunk> {
     let header = Header::at(data, at)?;
-    let is_chunk = header.is_intact() || header.is_end_mark(number);
-    is_chunk.then_some(Chunk {
+    header.is_intact().then_some(Chunk {
         position: header.position,
         number: header.number,
         start: header.start,
@@ -456,13 +461,19 @@ mod tests {
 
     #[test]
     fn the_mark_of_the_end_is_a_clean_end() {
-        let (mut bytes, _) = three(Kind::Sync);
-        let mut mark = Writer::default();
-        mark.chunk(Kind::Recyclable, 0, 8, b"");
-        bytes.extend(mark.0);
-        bytes.extend(b"anything");
-        let (records, tail) = read(Records::of_log(bytes.into(), LOG)).unwrap();
-        assert_eq!((records.len(), tail), (3, Tail::Clean));
+        let mut with_sum = Writer::default();
+        with_sum.chunk(Kind::Recyclable, 0, 8, b"");
+        let mark = [0, 0, 0, 0, 0, 0, 5, 8, 0, 0, 0];
+        for mark in [&mark[..], &with_sum.0] {
+            let (whole, _) = three(Kind::Sync);
+            for (records, before) in [(3, whole), (0, Vec::new())] {
+                let bytes = [&before, mark, b"anything"].concat();
+                let (read, tail) = read(Records::of_log(bytes.into(), LOG)).unwrap();
+                assert_eq!((read.len(), tail), (records, Tail::Clean));
+            }
+        }
+        let other = read(Records::of_log(mark.to_vec().into(), 9));
+        assert!(other.is_err());
     }
 
     #[test]

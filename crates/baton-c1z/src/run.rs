@@ -84,6 +84,14 @@ pub struct SyncRun {
 }
 
 impl SyncRun {
+    /// Whether `id` has the form of a sync's id, a KSUID: 27 digits of base 62
+    /// that stand for at most 20 bytes. Format v3 holds no other ids.
+    pub fn is_valid_id(id: &str) -> bool {
+        // The digits sort as their values do.
+        const LARGEST: &str = "aWgEPTl1tmebfsQzFP4bxwgy80V";
+        id.len() == LARGEST.len() && id.bytes().all(|b| b.is_ascii_alphanumeric()) && id <= LARGEST
+    }
+
     /// The type, if it is one of the known ones.
     pub fn kind(&self) -> Option<SyncType> {
         SyncType::from_word(&self.sync_type)
@@ -246,6 +254,28 @@ mod tests {
     fn unknown_stats_fields_are_ignored() {
         let stats = Stats::from_text(r#"{"resource_types":1,"later":[1]}"#).expect("valid");
         assert_eq!(stats.resource_types, 1);
+    }
+
+    #[test]
+    fn ids_of_syncs_are_27_digits_and_not_too_large() {
+        for id in [
+            "",
+            "nope",
+            "3MVxu086Rkx6hm6BDngv7sfZbF",
+            "3MVxu086Rkx6hm6BDngv7sfZbFss",
+            "3MVxu086Rkx6hm6BDngv7sfZbF-",
+            "aWgEPTl1tmebfsQzFP4bxwgy80W",
+            "zzzzzzzzzzzzzzzzzzzzzzzzzzz",
+        ] {
+            assert!(!SyncRun::is_valid_id(id), "{id}");
+        }
+        for id in [
+            "000000000000000000000000000",
+            "3MVxu086Rkx6hm6BDngv7sfZbFs",
+            "aWgEPTl1tmebfsQzFP4bxwgy80V",
+        ] {
+            assert!(SyncRun::is_valid_id(id), "{id}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use baton_c1z::{C1zFile, Detected, Limits, ReadOptions, Snapshot, View, detect};
+use baton_c1z::{C1zFile, Detected, Limits, ReadOptions, Snapshot, SyncRun, View, detect};
 
 use crate::Surroundings;
 use crate::error::CliError;
@@ -69,6 +69,18 @@ pub(crate) fn view<'f>(
         None => Ok(file.view(View::Default {
             now: surroundings.now,
         })?),
+        // A file that holds one sync shows it whatever is asked for, as in the
+        // Go tool, as long as it could be the id of a sync.
+        Some(id) if !file.capabilities().many_syncs => {
+            if !SyncRun::is_valid_id(id) {
+                return Err(CliError::usage(format!("`{id}` is not the id of a sync")));
+            }
+            let view = match file.sync_runs()?.first() {
+                Some(run) => file.view(View::Sync(&run.id))?,
+                None => file.view(View::AllRows)?,
+            };
+            Ok(view)
+        }
         Some(id) => {
             if !file.sync_runs()?.iter().any(|run| run.id == id) {
                 return Err(CliError::NoSuchSync {

@@ -13,6 +13,7 @@ const ROOT: u8 = 3;
 const ASSET: u8 = 5;
 const SYNC_RUN: u8 = 6;
 const INDEX: u8 = 7;
+const SESSION: u8 = 9;
 const BY_PARENT: u8 = 1;
 const BY_PRINCIPAL: u8 = 4;
 #[allow(dead_code)] // The writer's.
@@ -33,6 +34,9 @@ pub(crate) const STATS: &[u8] = b"\x03\xffstats\0";
 pub(crate) const INDEXES_PENDING: &[u8] = b"\x03\xffdeferred_grant_idx_pending";
 /// What the keys of all assets begin with.
 pub(crate) const ASSETS: &[u8] = &[ROOT, ASSET, SEPARATOR];
+
+/// What the keys of all sessions begin with.
+pub(crate) const SESSIONS: &[u8] = &[ROOT, SESSION, SEPARATOR];
 
 /// What the keys of all rows of a table begin with.
 pub(crate) fn table(table: Table) -> [u8; 3] {

@@ -15,6 +15,8 @@ mod plan;
 mod reader;
 mod records;
 mod runs;
+#[allow(dead_code)] // Conversion's.
+mod whole;
 mod write;
 
 pub(crate) use encode::grant_stub;

@@ -115,11 +115,11 @@ impl Reader {
 
     /// Whether rows of the sync `id` are those of this file; all are if no
     /// sync is named.
-    fn holds(&self, id: Option<&str>) -> bool {
-        id.is_none_or(|id| self.run.as_ref().is_some_and(|run| run.id == id))
+    pub(super) fn holds(&self, id: Option<&str>) -> bool {
+        id.is_none_or(|id| self.is_run(id))
     }
 
-    fn finder(&self) -> Finder<'_> {
+    pub(super) fn finder(&self) -> Finder<'_> {
         Finder {
             path: &self.path,
             db: &self.db,
@@ -163,8 +163,21 @@ impl Reader {
         Ok(())
     }
 
-    /// Visits the rows of a plan with their keys.
-    fn visit(&self, plan: &Plan<'_>, visit: &mut VisitKeyed<'_>) -> Result<()> {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Whether the file's own sync is `id`.
+    pub(super) fn is_run(&self, id: &str) -> bool {
+        self.run.as_ref().is_some_and(|run| run.id == id)
+    }
+
+    /// Visits the rows of a plan with their keys and records.
+    pub(super) fn visit_records(&self, plan: &Plan<'_>, visit: &mut VisitRecord<'_>) -> Result<()> {
         let mut buffers = Buffers::default();
         self.walk(plan, &mut |key, value| {
             let fetched;
@@ -177,7 +190,8 @@ impl Reader {
                     &fetched
                 }
             };
-            visit(key, &self.row(plan.table, key, value, &mut buffers)?)
+            let row = self.row(plan.table, key, value, &mut buffers)?;
+            visit(key, value, &row)
         })
     }
 
@@ -234,8 +248,8 @@ impl Reader {
     }
 }
 
-/// Called with a row and its key.
-type VisitKeyed<'v> = dyn FnMut(&[u8], &Row<'_>) -> Result<ControlFlow<()>> + 'v;
+/// Called with a key, its record, and the row that it stands for.
+type VisitRecord<'v> = dyn FnMut(&[u8], &[u8], &Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
 /// Called with the key of a row and, if it is at hand, its value.
 type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
@@ -270,7 +284,7 @@ impl Store for Reader {
         if !self.holds(query.sync_id) {
             return Ok(());
         }
-        self.visit(&plan, &mut |_, row| visit(row))
+        self.visit_records(&plan, &mut |_, _, row| visit(row))
     }
 
     fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage> {
@@ -284,7 +298,7 @@ impl Store for Reader {
         }
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let mut last = Vec::new();
-        self.visit(&plan, &mut |key, row| {
+        self.visit_records(&plan, &mut |key, _, row| {
             if page.rows.len() == size {
                 page.next_after = Some(std::mem::take(&mut last));
                 return Ok(ControlFlow::Break(()));

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use baton_c1z::{Row, Table as Rows};
+use baton_c1z::{Format, Row, Table as Rows};
+use baton_proto::c1::connector::v2;
+use baton_proto::wire;
+use prost::Name;
 
 use super::lists::{RESOURCE_COLUMNS, each, named, resource_cells, resource_context, show};
 use super::{Listing, grant_rows};
@@ -13,6 +16,8 @@ use crate::table::Table;
 
 pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
     let shape = listing.shapes.grant;
+    // The Go tool's listings show what a grant expands to only on this format.
+    let shows_expansion = listing.snapshot.file().format() == Format::V3;
     show(
         listing,
         (Rows::Grants, &grant_rows(filter)),
@@ -40,7 +45,12 @@ pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<
             ]))
         },
         |row, lookups, item| {
-            item.message("grant", shape, row.data, || named("grant", row.id))?;
+            let expanded = match row.expansion.filter(|_| shows_expansion) {
+                Some(expansion) => Some(with_expansion(row, expansion)?),
+                None => None,
+            };
+            let data = expanded.as_deref().unwrap_or(row.data);
+            item.message("grant", shape, data, || named("grant", row.id))?;
             let entitlement = lookups.entitlement(row.entitlement_id)?;
             item.json("entitlement", &entitlement.json);
             let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
@@ -53,6 +63,18 @@ pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<
         },
         |_| true,
     )
+}
+
+/// A grant with its expansion at the end of its annotations.
+fn with_expansion(row: &Row<'_>, expansion: &[u8]) -> Result<Vec<u8>, CliError> {
+    const ANNOTATIONS: u32 = 4;
+    let name = v2::GrantExpandable::full_name();
+    wire::append_annotation(row.data, ANNOTATIONS, &name, expansion).map_err(|source| {
+        CliError::Render {
+            what: named("grant", row.id),
+            source,
+        }
+    })
 }
 
 /// Principals seen so far. Grows with principals, not with grants.

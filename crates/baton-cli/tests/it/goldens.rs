@@ -1,5 +1,5 @@
-//! Every recorded case of the Go tool for the commands that exist, on v1
-//! files. Where we differ on purpose, the case is listed in
+//! Every recorded case of the Go tool for the commands that exist, on files
+//! of both formats. Where we differ on purpose, the case is listed in
 //! `docs/compatibility.md`; a listed case that agrees fails the test, so that
 //! the list stays true.
 

@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("atlassian-sim", &[]),
     ("baton-cli", &["baton-c1z", "baton-access", "baton-proto"]),
+    ("fuzz-targets", &["baton-pebble", "baton-c1z"]),
     ("tidy", &[]),
 ];
 

@@ -48,39 +48,54 @@ pub(crate) fn read(table: Table, data: &[u8]) -> Result<Row<'_>> {
                 .transpose()?;
         }
         Table::Entitlements => {
-            row.id = wire::last_str(data, field::ENTITLEMENT_ID)?;
-            (row.resource_type_id, row.resource_id) =
-                resource_id(part(data, field::ENTITLEMENT_RESOURCE)?)?;
+            let [resource, id] = [field::ENTITLEMENT_RESOURCE, field::ENTITLEMENT_ID];
+            let [resource, id] = parts(data, [resource, id])?;
+            row.id = wire::text(id)?;
+            (row.resource_type_id, row.resource_id) = resource_id(resource)?;
         }
         Table::Grants => {
-            let entitlement = part(data, field::GRANT_ENTITLEMENT)?;
-            row.id = wire::last_str(data, field::GRANT_ID)?;
-            row.entitlement_id = wire::last_str(entitlement, field::ENTITLEMENT_ID)?;
-            (row.resource_type_id, row.resource_id) =
-                resource_id(part(entitlement, field::ENTITLEMENT_RESOURCE)?)?;
-            (row.principal_type_id, row.principal_id) =
-                resource_id(part(data, field::GRANT_PRINCIPAL)?)?;
+            let numbers = [
+                field::GRANT_ENTITLEMENT,
+                field::GRANT_PRINCIPAL,
+                field::GRANT_ID,
+            ];
+            let [entitlement, principal, id] = parts(data, numbers)?;
+            row.id = wire::text(id)?;
+            let [resource, id] = [field::ENTITLEMENT_RESOURCE, field::ENTITLEMENT_ID];
+            let [resource, id] = parts(entitlement, [resource, id])?;
+            row.entitlement_id = wire::text(id)?;
+            (row.resource_type_id, row.resource_id) = resource_id(resource)?;
+            (row.principal_type_id, row.principal_id) = resource_id(principal)?;
         }
     }
     Ok(row)
 }
 
-/// The message in field `number`; no bytes when it is absent.
-fn part(data: &[u8], number: u32) -> Result<&[u8]> {
-    Ok(wire::last_bytes(data, number)?.unwrap_or_default())
+/// The last occurrences of some length-delimited fields, read in one pass; no
+/// bytes where there is none.
+fn parts<const N: usize>(data: &[u8], numbers: [u32; N]) -> Result<[&[u8]; N]> {
+    let mut parts: [&[u8]; N] = [&[]; N];
+    for field in wire::fields(data) {
+        let field = field?;
+        if let Some(at) = numbers.iter().position(|number| *number == field.number)
+            && let Value::Bytes(value) = field.value
+        {
+            parts[at] = value;
+        }
+    }
+    Ok(parts)
 }
 
 /// Type and id of a `Resource` message.
 fn resource_id(resource: &[u8]) -> Result<(&str, &str)> {
-    id_parts(part(resource, field::RESOURCE_ID)?)
+    let [id] = parts(resource, [field::RESOURCE_ID])?;
+    id_parts(id)
 }
 
 /// The two parts of a `ResourceId` message.
 fn id_parts(id: &[u8]) -> Result<(&str, &str)> {
-    Ok((
-        wire::last_str(id, field::ID_TYPE)?,
-        wire::last_str(id, field::ID_RESOURCE)?,
-    ))
+    let [type_id, id] = parts(id, [field::ID_TYPE, field::ID_RESOURCE])?;
+    Ok((wire::text(type_id)?, wire::text(id)?))
 }
 
 /// A grant without its `GrantExpandable` annotation.

@@ -11,6 +11,7 @@ mod open;
 mod rows;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -150,6 +151,8 @@ pub struct PageLog {
     /// Offset behind the last whole record.
     end: u64,
     created: SystemTime,
+    /// Ends of records, some megabytes apart.
+    milestones: Vec<u64>,
     /// Lists that were restarted or dropped; all others are in generation 0
     /// and count.
     special: HashMap<ListId, ListState>,
@@ -303,13 +306,18 @@ impl PageLog {
             return Err(Error::io("write", &self.path, e));
         }
         self.end += record.len() as u64;
+        rows::note_milestone(&mut self.milestones, self.start, self.end);
         self.record = record;
         Ok(())
     }
 
     fn records(&self) -> Records<'_> {
+        self.records_in(self.start..self.end)
+    }
+
+    fn records_in(&self, part: Range<u64>) -> Records<'_> {
         Records {
-            reader: Forward::new(self.file.as_ref(), self.start, self.end, READ_BYTES),
+            reader: Forward::new(self.file.as_ref(), part.start, part.end, READ_BYTES),
             path: &self.path,
         }
     }

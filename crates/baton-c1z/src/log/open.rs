@@ -9,6 +9,7 @@ use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::codec::{self, HEADER_FRAME_BYTES, HeaderFrame, Malformed};
+use super::rows::note_milestone;
 use super::{
     Fingerprint, ListId, ListState, LogEvent, PageLog, decode, note_dropped, note_generation,
 };
@@ -126,6 +127,7 @@ impl PageLog {
             start,
             end: start,
             created,
+            milestones: Vec::new(),
             special: HashMap::new(),
             record: Vec::new(),
         }
@@ -158,6 +160,7 @@ impl PageLog {
         let mut count = 0;
         let mut good = self.start;
         let mut special = HashMap::new();
+        let mut milestones = Vec::new();
         let mut list = ListId::default();
         let mut records = self.records();
         loop {
@@ -171,9 +174,11 @@ impl PageLog {
             };
             note(&mut special, &event);
             good = record.end();
+            note_milestone(&mut milestones, self.start, good);
             count += 1;
         }
         self.special = special;
+        self.milestones = milestones;
         let damage = (good < self.end).then(|| Damage {
             offset: good,
             lost_bytes: self.end - good,

@@ -1,11 +1,15 @@
 //! What a seal asks of a log: pages that count, and rows by their place.
 
+use std::ops::Range;
+
 use super::codec::{self, Cursor, FRAME_BYTES, Malformed};
 use super::{ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, PageLog, RowRef, decode};
 use crate::error::{Error, Result};
 use crate::files::Forward;
 use crate::row::Table;
 
+/// Parts of a log are at least this large, but for the last.
+const PART_BYTES: u64 = 4 << 20;
 /// Nearly all page headers fit in this many bytes.
 const HEADER_READ_BYTES: usize = 512;
 
@@ -16,14 +20,35 @@ impl RowRef {
     }
 }
 
+/// Notes that a record ends at `end`, if it is far enough from the last note.
+pub(super) fn note_milestone(milestones: &mut Vec<u64>, start: u64, end: u64) {
+    let last = milestones.last().copied().unwrap_or(start);
+    if end - last >= PART_BYTES {
+        milestones.push(end);
+    }
+}
+
 impl PageLog {
-    /// Visits all pages in the order of the log, each with the offset of its
-    /// record, whether they count or not.
+    /// Pieces of the log, each some megabytes of whole records.
+    pub(crate) fn parts(&self) -> Vec<Range<u64>> {
+        let ends = self.milestones.iter().copied();
+        let mut start = self.start;
+        let parts = ends.chain([self.end]).map(|end| {
+            let part = start..end;
+            start = end;
+            part
+        });
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+
+    /// Visits the pages in a part in the order of the log, each with the
+    /// offset of its record, whether they count or not.
     pub(crate) fn scan_pages(
         &self,
+        part: Range<u64>,
         visit: &mut dyn FnMut(u64, LoggedPage<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut records = self.records();
+        let mut records = self.records_in(part);
         let mut list = ListId::default();
         while let Some(record) = records.next()? {
             let offset = record.offset;

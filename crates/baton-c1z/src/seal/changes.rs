@@ -13,8 +13,8 @@ use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 use super::collect::share;
 use super::conflict::Inserts;
 use super::expand::{Expansion, GrantChange};
-use super::key;
-use super::winners::{Identity, Losers};
+use super::key::{self, Identity};
+use super::winners::Losers;
 
 /// Share of the memory budget, in sixteenths.
 const SHARE: usize = 2;
@@ -56,7 +56,7 @@ impl Changes {
                 GrantChange::Replace { data } => (REPLACE, data),
             };
             let row = columns::read(Table::Grants, &data).map_err(Error::Derived)?;
-            key::build(Table::Grants, &row, &mut key);
+            key::build(identity, Table::Grants, &row, &mut key);
             if kind == INSERT {
                 inserts.push(&row, &key)?;
             }

@@ -16,7 +16,7 @@ use crate::row::{Row, Table};
 use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 
 use super::collect::{external_id, id_hashes, share};
-use super::key;
+use super::key::{self, Identity};
 use super::winners::Judge;
 
 /// So many keys with one id are compared at a time.
@@ -116,7 +116,7 @@ fn identify(log: &PageLog, at: (u64, u32)) -> Result<(String, Vec<u8>)> {
     let mut id = String::new();
     external_id(table, &row, &mut id);
     let mut key = Vec::new();
-    key::build(table, &row, &mut key);
+    key::build(Identity::ExternalId, table, &row, &mut key);
     Ok((id, key))
 }
 

@@ -11,10 +11,12 @@ use crate::error::{Error, Result};
 use crate::log::PageLog;
 use crate::row::{Row, Table};
 use crate::sort::{Entry, Place, RunFile, RunReader, create_run};
+use crate::v3;
 
+use super::Sources;
 use super::collect::{external_id, hash};
 use super::expand::SortedRows;
-use super::{Sources, key};
+use super::key::{self, Identity};
 
 /// Grants of one entitlement: hash of its id, offset and length in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,12 +42,13 @@ impl GrantTable {
         let mut groups: Vec<Group> = Vec::new();
         let mut group_key = Vec::new();
         let mut expandable = 0;
-        let mut reader = RowReader::new(sources.log);
+        let mut reader = RowReader::new(sources.log, sources.identity);
         while let Some(entry) = winners.next()? {
             let start = out.offset();
-            if group_key != key::entitlement_of(entry.key) {
+            let entitlement = key::entitlement_of(sources.identity, entry.key);
+            if group_key != entitlement {
                 group_key.clear();
-                group_key.extend_from_slice(key::entitlement_of(entry.key));
+                group_key.extend_from_slice(entitlement);
                 if let Some(last) = groups.last_mut() {
                     last.end = start;
                 }
@@ -84,14 +87,18 @@ impl GrantTable {
 /// Turns entries into rows: columns read, expansion split off.
 pub(super) struct RowReader<'a> {
     log: &'a PageLog,
+    identity: Identity,
     id: String,
+    buffers: v3::RecordBuffers,
 }
 
 impl<'a> RowReader<'a> {
-    pub(super) fn new(log: &'a PageLog) -> Self {
+    pub(super) fn new(log: &'a PageLog, identity: Identity) -> Self {
         Self {
             log,
+            identity,
             id: String::new(),
+            buffers: v3::RecordBuffers::default(),
         }
     }
 
@@ -117,6 +124,9 @@ impl<'a> RowReader<'a> {
         data: &[u8],
         then: impl FnOnce(&Row<'_>) -> R,
     ) -> baton_proto::Result<R> {
+        if self.identity == Identity::Tuple {
+            return v3::read_record(table, data, &mut self.buffers).map(|row| then(&row));
+        }
         let split = match table {
             Table::Grants => columns::split_expandable(data)?,
             _ => None,
@@ -141,7 +151,7 @@ impl View<'_> {
         mut run: RunReader<'_>,
         visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
-        let mut rows = RowReader::new(self.sources.log);
+        let mut rows = RowReader::new(self.sources.log, self.sources.identity);
         while run.advance()? {
             let Some(entry) = run.entry() else { break };
             if rows.with(&entry, &mut *visit)??.is_break() {
@@ -162,7 +172,7 @@ impl SortedRows for View<'_> {
         if let Some(grants) = self.sources.grants.filter(|_| table == Table::Grants) {
             return self.scan_run(grants.run.read_from(from), visit).map(|_| ());
         }
-        let mut rows = RowReader::new(self.sources.log);
+        let mut rows = RowReader::new(self.sources.log, self.sources.identity);
         let mut winners = self.sources.winners(table)?;
         while let Some(entry) = winners.next()? {
             if entry.key.first() != Some(&from) || rows.with(&entry, &mut *visit)??.is_break() {

@@ -1,8 +1,9 @@
 //! Canonical keys: bytes whose order is the order of rows in a file.
 //!
-//! A key is the table's number, the parts of the v3 key tuple (c1z
-//! specification §2.3), and for grants the external id. Every table has a
-//! fixed number of parts, so comparing bytes compares tuples.
+//! A key is the table's number and the parts of the v3 key tuple (c1z
+//! specification §2.3), and for a grant its external id where grants are told
+//! apart by that. Every table has a fixed number of parts, so comparing bytes
+//! compares tuples.
 
 use crate::row::{Row, Table};
 use crate::tuple::{push, push_entitlement};
@@ -23,8 +24,18 @@ pub(crate) fn table_of(key: &[u8]) -> Option<Table> {
     Table::ALL.into_iter().find(|t| table_byte(*t) == *first)
 }
 
+/// What makes two rows the same row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// The external id, within its table: format v1.
+    ExternalId,
+    /// The key tuple: format v3, where an entitlement and a principal have
+    /// one grant.
+    Tuple,
+}
+
 /// Replaces `out` by the key of a row.
-pub(crate) fn build(table: Table, row: &Row<'_>, out: &mut Vec<u8>) {
+pub(crate) fn build(identity: Identity, table: Table, row: &Row<'_>, out: &mut Vec<u8>) {
     out.clear();
     out.push(table_byte(table));
     let resource = (row.resource_type_id, row.resource_id);
@@ -39,24 +50,21 @@ pub(crate) fn build(table: Table, row: &Row<'_>, out: &mut Vec<u8>) {
             push_entitlement(out, resource, row.entitlement_id);
             push(out, row.principal_type_id);
             push(out, row.principal_id);
-            push(out, row.id);
+            if identity == Identity::ExternalId {
+                push(out, row.id);
+            }
         }
     }
 }
 
 /// The part of a grant's key that all grants of its entitlement share.
-pub(crate) fn entitlement_of(grant_key: &[u8]) -> &[u8] {
-    // Behind it are principal type, principal id and external id.
-    without_parts(grant_key, 3)
-}
-
-/// The part of a key that is the v3 key tuple: for grants without the
-/// external id.
-pub(crate) fn tuple_of(table: Table, key: &[u8]) -> &[u8] {
-    match table {
-        Table::Grants => without_parts(key, 1),
-        _ => key,
-    }
+pub(crate) fn entitlement_of(identity: Identity, grant_key: &[u8]) -> &[u8] {
+    // Behind it are principal type and principal id, and the external id.
+    let parts = match identity {
+        Identity::ExternalId => 3,
+        Identity::Tuple => 2,
+    };
+    without_parts(grant_key, parts)
 }
 
 fn without_parts(key: &[u8], parts: usize) -> &[u8] {
@@ -88,7 +96,7 @@ mod tests {
             principal_id: principal.1,
             ..Row::default()
         };
-        build(Table::Grants, &row, &mut key);
+        build(Identity::ExternalId, Table::Grants, &row, &mut key);
         key
     }
 
@@ -131,7 +139,9 @@ mod tests {
     #[test]
     fn a_grants_key_begins_with_that_of_its_entitlement() {
         let key = grant(("t", "r"), "t:r:m", ("u", "1"), "g");
-        assert_eq!(entitlement_of(&key), b"\x04\0t\0r\x001\0m");
-        assert_eq!(tuple_of(Table::Grants, &key), b"\x04\0t\0r\x001\0m\0u\x001");
+        let entitlement = b"\x04\0t\0r\x001\0m";
+        assert_eq!(entitlement_of(Identity::ExternalId, &key), entitlement);
+        let tuple = key.strip_suffix(b"\0g").expect("the id is last");
+        assert_eq!(entitlement_of(Identity::Tuple, tuple), entitlement);
     }
 }

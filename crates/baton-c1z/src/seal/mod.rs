@@ -31,8 +31,8 @@ use crate::sort::{Place, Sorted};
 use changes::Changes;
 use collect::Collected;
 use grants::{GrantTable, View};
+use key::Identity;
 use outlet::{Outlet, Pouring};
-use winners::Identity;
 use write::Writing;
 
 /// The sorted rows, and what else is known of them.
@@ -65,13 +65,13 @@ impl PageLog {
         expander: &mut dyn Expander,
         progress: &mut dyn FnMut(SealEvent),
     ) -> Result<Sealed> {
-        let identity = outlet.identity;
+        let identity = outlet.form.identity();
         let place = self.place(plan);
         let Collected {
             rows,
             ids,
             expandable,
-        } = collect::collect(self, identity, &place, progress)?;
+        } = collect::collect(self, &outlet.form, &place, progress)?;
         let losers = match identity {
             Identity::ExternalId => conflict::losers(self, &ids, &place)?,
             Identity::Tuple => None,

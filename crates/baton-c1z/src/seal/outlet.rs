@@ -12,15 +12,15 @@ use crate::run::{NewAsset, NewRun, SyncRun};
 use crate::sort::Place;
 use crate::{Format, v1, v3};
 
+use super::collect::Form;
 use super::expand::Expander;
 use super::plan::{Cleanup, SealEvent, SealPlan, Sealed};
 use super::sink::{Finished, Sink};
-use super::winners::Identity;
 
-/// How a format is written: the rule of identity, which decides what is
-/// sorted out, and the writer, which is only begun when the rows are ready.
+/// How a format is written: what its rows are sorted as, and the writer,
+/// which is only begun when the rows are ready.
 pub(crate) struct Outlet<'a> {
-    pub identity: Identity,
+    pub form: Form,
     pub open: Box<dyn FnOnce() -> Result<Box<dyn Sink + 'a>> + 'a>,
 }
 
@@ -91,7 +91,7 @@ fn v1_outlet<'a>(plan: SealPlan, scratch: PathBuf) -> Outlet<'a> {
         },
     };
     Outlet {
-        identity: Identity::ExternalId,
+        form: Form::Messages,
         open: Box::new(move || {
             let writer = v1::Writer::begin(options, &run)?;
             Ok(Box::new(V1Sink { writer }) as Box<dyn Sink>)
@@ -112,9 +112,12 @@ fn v3_outlet<'a>(plan: SealPlan, place: Place) -> Result<Outlet<'a>> {
         compression_level: plan.compression_level,
         written_at: plan.discovered_at.into(),
     };
+    let form = Form::Records {
+        discovered_at: v3::timestamp(&options.written_at),
+    };
     let run = new_run(plan.run);
     Ok(Outlet {
-        identity: Identity::Tuple,
+        form,
         open: Box::new(move || {
             Ok(Box::new(V3Sink {
                 writer: v3::Writer::begin(options, run)?,
@@ -185,6 +188,10 @@ struct V3Sink {
 impl Sink for V3Sink {
     fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         self.writer.put(table, row)
+    }
+
+    fn put_record(&mut self, table: Table, tuple: &[u8], record: &[u8]) -> Result<()> {
+        self.writer.put_record(table, tuple, record)
     }
 
     fn put_asset(&mut self, asset: &NewAsset) -> Result<()> {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, Stats};
+use crate::v3;
 
 use super::plan::SealEvent;
 
@@ -13,6 +14,13 @@ use super::plan::SealEvent;
 pub(crate) trait Sink {
     /// Takes the next row in canonical order, each identity once.
     fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()>;
+    /// As [`Sink::put`], for rows that were sorted as records of format v3:
+    /// the key tuple behind the table's number, and the record.
+    fn put_record(&mut self, table: Table, _tuple: &[u8], record: &[u8]) -> Result<()> {
+        let mut buffers = v3::RecordBuffers::default();
+        let row = v3::read_record(table, record, &mut buffers).map_err(Error::Derived)?;
+        self.put(table, &row)
+    }
     /// Takes an asset.
     fn put_asset(&mut self, asset: &NewAsset) -> Result<()>;
     /// Completes the file and puts it in its place.

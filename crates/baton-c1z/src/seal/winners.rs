@@ -12,20 +12,8 @@ use crate::error::Result;
 use crate::log::{ListId, PageLog};
 use crate::sort::{Entry, Merge, Sorted};
 
-use super::key;
-
 /// So many page headers are remembered; then all are forgotten.
 const MAX_HEADERS: usize = 1024;
-
-/// What makes two rows the same row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// The external id, within its table: format v1.
-    ExternalId,
-    /// The key tuple: format v3, where an entitlement and a principal have
-    /// one grant.
-    Tuple,
-}
 
 /// Decides which of two rows is later in canonical list and page order.
 pub(super) struct Judge<'a> {
@@ -92,7 +80,6 @@ pub(super) struct Winners<'a> {
     merge: Merge<'a>,
     losers: Option<Losers<'a>>,
     judge: Judge<'a>,
-    identity: Identity,
     held: Option<Held>,
     out: Held,
     dropped: u64,
@@ -104,14 +91,12 @@ impl<'a> Winners<'a> {
         log: &'a PageLog,
         rows: &'a Sorted,
         losers: Option<&'a Sorted>,
-        identity: Identity,
         from: u8,
     ) -> Result<Self> {
         Ok(Self {
             merge: rows.merge(from),
             losers: losers.map(|l| Losers::new(l, from)).transpose()?,
             judge: Judge::new(log),
-            identity,
             held: None,
             out: Held::default(),
             dropped: 0,
@@ -143,7 +128,7 @@ impl<'a> Winners<'a> {
                 held.set(&entry);
                 continue;
             };
-            if same(self.identity, &held.key, entry.key) {
+            if held.key == entry.key {
                 self.dropped += 1;
                 let at = (entry.page, entry.row);
                 if self.judge.compare(held.at, at)? == Ordering::Less {
@@ -155,13 +140,6 @@ impl<'a> Winners<'a> {
             held.set(&entry);
             return Ok(Some(self.out.entry()));
         }
-    }
-}
-
-fn same(identity: Identity, a: &[u8], b: &[u8]) -> bool {
-    match (identity, key::table_of(a)) {
-        (Identity::Tuple, Some(table)) => key::tuple_of(table, a) == key::tuple_of(table, b),
-        _ => a == b,
     }
 }
 

@@ -8,12 +8,13 @@ use crate::row::Table;
 use crate::run::NewAsset;
 use crate::sort::Entry;
 
+use super::Sources;
 use super::changes::{Change, ChangeReader, Changes};
 use super::grants::{GrantTable, RowReader};
+use super::key::{self, Identity};
 use super::plan::SealEvent;
 use super::sink::{Finished, Sink};
-use super::winners::{Identity, Winners};
-use super::{Sources, key};
+use super::winners::Winners;
 
 /// Rows between two reports of progress.
 const REPORT_ROWS: u64 = 16 << 10;
@@ -49,7 +50,7 @@ impl<'a> Writing<'a> {
             sources,
             sink,
             progress,
-            rows: RowReader::new(sources.log),
+            rows: RowReader::new(sources.log, sources.identity),
             done_rows: 0,
             duplicates: 0,
             inserted: 0,
@@ -112,10 +113,7 @@ impl<'a> Writing<'a> {
             let entry = run.entry();
             let mut put = false;
             while let Some(change) = changes.current() {
-                let order = entry.map_or(Ordering::Less, |entry| {
-                    self.identity_of(change.key)
-                        .cmp(self.identity_of(entry.key))
-                });
+                let order = entry.map_or(Ordering::Less, |entry| change.key.cmp(entry.key));
                 match (order, &entry) {
                     (Ordering::Equal, Some(entry)) if !put => {
                         self.replace(entry, &change)?;
@@ -139,17 +137,13 @@ impl<'a> Writing<'a> {
         }
     }
 
-    fn identity_of<'k>(&self, key: &'k [u8]) -> &'k [u8] {
-        match self.sources.identity {
-            Identity::ExternalId => key,
-            Identity::Tuple => key::tuple_of(Table::Grants, key),
-        }
-    }
-
     fn put(&mut self, entry: &Entry<'_>) -> Result<()> {
         let table = key::table_of(entry.key).unwrap_or(Table::Grants);
         let sink = &mut self.sink;
-        self.rows.with(entry, |row| sink.put(table, row))??;
+        match self.sources.identity {
+            Identity::ExternalId => self.rows.with(entry, |row| sink.put(table, row))??,
+            Identity::Tuple => sink.put_record(table, entry.key, entry.data)?,
+        }
         self.count(table);
         Ok(())
     }
@@ -201,12 +195,6 @@ impl<'a> Writing<'a> {
 impl<'a> Sources<'a> {
     /// The rows from `table` on.
     pub(super) fn winners(&self, table: Table) -> Result<Winners<'a>> {
-        Winners::new(
-            self.log,
-            self.rows,
-            self.losers,
-            self.identity,
-            key::table_byte(table),
-        )
+        Winners::new(self.log, self.rows, self.losers, key::table_byte(table))
     }
 }

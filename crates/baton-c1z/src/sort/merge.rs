@@ -53,14 +53,14 @@ pub(crate) struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(chunk: Option<&'a Chunk>, runs: &'a [RunFile], from: u8) -> Self {
-        let memory = chunk.map(|chunk| Source::Memory {
+    pub(super) fn new(chunks: &'a [Chunk], runs: &'a [RunFile], from: u8) -> Self {
+        let memory = chunks.iter().map(|chunk| Source::Memory {
             chunk,
             next: chunk.position(from),
         });
         let files = runs.iter().map(|run| Source::File(run.read_from(from)));
         Self {
-            heap: memory.into_iter().chain(files).collect(),
+            heap: memory.chain(files).collect(),
             begun: false,
         }
     }

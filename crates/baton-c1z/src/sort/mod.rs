@@ -97,7 +97,7 @@ impl Sorter {
         if self.runs.is_empty() {
             self.chunk.sort();
             return Ok(Sorted {
-                chunk: Some(self.chunk),
+                chunks: vec![self.chunk],
                 runs: Vec::new(),
                 count: self.count,
             });
@@ -117,7 +117,7 @@ impl Sorter {
             self.runs.push(merged);
         }
         Ok(Sorted {
-            chunk: None,
+            chunks: Vec::new(),
             runs: self.runs,
             count: self.count,
         })
@@ -125,7 +125,7 @@ impl Sorter {
 
     fn merge_to_one(&mut self, runs: &[RunFile]) -> Result<RunFile> {
         let mut out = self.next_run()?;
-        let mut merge = Merge::new(None, runs, 0);
+        let mut merge = Merge::new(&[], runs, 0);
         while let Some(entry) = merge.next()? {
             out.push(&entry)?;
         }
@@ -163,7 +163,7 @@ impl Sorter {
 /// Sorted entries; see [`Sorter`].
 #[derive(Debug)]
 pub(crate) struct Sorted {
-    chunk: Option<Chunk>,
+    chunks: Vec<Chunk>,
     runs: Vec<RunFile>,
     count: u64,
 }
@@ -177,7 +177,15 @@ impl Sorted {
     /// The entries in order, from the first whose key begins with a byte
     /// that is not smaller than `from`.
     pub(crate) fn merge(&self, from: u8) -> Merge<'_> {
-        Merge::new(self.chunk.as_ref(), &self.runs, from)
+        Merge::new(&self.chunks, &self.runs, from)
+    }
+
+    /// These entries and those.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.chunks.extend(other.chunks);
+        self.runs.extend(other.runs);
+        self.count += other.count;
+        self
     }
 
     /// Removes the files.

@@ -13,7 +13,7 @@ use baton_proto::c1::connector::v2;
 use baton_proto::wire::{self, Value};
 use prost_types::Timestamp;
 
-use super::fields::{Record, id_len, message_len, put_header, put_stub, text_field_len};
+use super::fields::{Record, put_header, text_field_len};
 use crate::row::{Row, Table};
 
 type Result<T> = baton_proto::Result<T>;
@@ -45,31 +45,20 @@ pub(crate) fn timestamp(at: &Timestamp) -> Vec<u8> {
     out
 }
 
-/// Replaces `out` by the grant's message without what its record would not
-/// keep of the objects that it embeds: ids stay, also of the principal's
-/// parent. `row` was read from the message.
-pub(crate) fn grant_stub(row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
-    out.clear();
-    let message = Record::read(row.data)?;
-    if message.has(1) {
-        let resource = (row.resource_type_id, row.resource_id);
-        let len = message_len(message_len(id_len(resource))) + text_field_len(row.entitlement_id);
-        put_header(out, 1, len);
-        put_stub(out, 1, resource, None);
-        wire::put_str(out, 2, row.entitlement_id);
-    }
-    if message.has(2) {
-        let parent = wire::last_bytes(message.bytes(2), 2)?;
-        let parent = match parent {
-            Some(parent) => Some((wire::last_str(parent, 1)?, wire::last_str(parent, 2)?)),
-            None => None,
-        };
-        let principal = (row.principal_type_id, row.principal_id);
-        put_stub(out, 2, principal, parent);
-    }
-    wire::put_str(out, 3, row.id);
-    message.copy_list(4, out, 4)?;
-    message.copy_list(5, out, 5)
+/// The parent in the record of a resource.
+pub(super) fn parent(record: &[u8]) -> Result<Option<(&str, &str)>> {
+    let Some(parent) = wire::last_bytes(record, 6)? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        wire::last_str(parent, 1)?,
+        wire::last_str(parent, 2)?,
+    )))
+}
+
+/// Whether the record of a grant says that it is to be expanded.
+pub(super) fn needs_expansion(record: &[u8]) -> Result<bool> {
+    Ok(wire::last_varint(record, 7)? != 0)
 }
 
 fn resource_type(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -464,36 +453,6 @@ mod tests {
                 parent_resource_id: "acme".into(),
             })
         );
-    }
-
-    #[test]
-    fn a_stub_of_a_grant_gives_the_same_record() {
-        let mut message = grant_message();
-        message.annotations = vec![
-            any::pack(&v2::GrantImmutable::default()),
-            any::pack(&v2::GrantExpandable {
-                entitlement_ids: vec!["a".into()],
-                ..Default::default()
-            }),
-        ];
-        message.sources = Some(v2::GrantSources {
-            sources: [("s".to_owned(), v2::grant_sources::GrantSource::default())].into(),
-        });
-        let whole = encode::to_vec(&message);
-        let mut stub = Vec::new();
-        let row = columns::read(Table::Grants, &whole).expect("valid");
-        grant_stub(&row, &mut stub).expect("valid");
-        assert!(stub.len() < whole.len() - 600);
-        assert_eq!(
-            record_of::<v3::GrantRecord>(Table::Grants, &stub),
-            record_of::<v3::GrantRecord>(Table::Grants, &whole),
-        );
-        let again = columns::read(Table::Grants, &stub).expect("valid");
-        assert_eq!(Row { data: &[], ..again }, Row { data: &[], ..row });
-        // What is missing stays missing.
-        let row = columns::read(Table::Grants, b"\x1a\x01g").expect("valid");
-        grant_stub(&row, &mut stub).expect("valid");
-        assert_eq!(stub, b"\x1a\x01g");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod runs;
 mod whole;
 mod write;
 
-pub(crate) use encode::grant_stub;
+pub(crate) use encode::{record as write_record, timestamp};
 pub(crate) use reader::Reader;
+pub(crate) use records::{Buffers as RecordBuffers, read as read_record};
 pub(crate) use write::{Old, Phase, WriteOptions, Writer, check_sync_id};

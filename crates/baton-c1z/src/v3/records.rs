@@ -99,7 +99,7 @@ const DIRECT_SOURCE: [u8; 2] = [0x08, 1];
 
 /// Buffers that rows are built in, kept from row to row.
 #[derive(Debug, Default)]
-pub(super) struct Buffers {
+pub(crate) struct Buffers {
     id: String,
     data: Vec<u8>,
     /// A nested message of unknown length.
@@ -109,7 +109,7 @@ pub(super) struct Buffers {
 }
 
 /// The row that the record `value` of `table` stands for.
-pub(super) fn read<'a>(table: Table, value: &'a [u8], into: &'a mut Buffers) -> Result<Row<'a>> {
+pub(crate) fn read<'a>(table: Table, value: &'a [u8], into: &'a mut Buffers) -> Result<Row<'a>> {
     into.data.clear();
     into.id.clear();
     into.expansion = None;

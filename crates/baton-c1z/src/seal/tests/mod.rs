@@ -13,11 +13,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
 
+use super::collect::Form;
 use super::expand::Expander;
+use super::key::Identity;
 use super::outlet::{Outlet, Pouring};
 use super::plan::{SealEvent, Sealed};
 use super::sink::{Finished, Sink};
-use super::winners::Identity;
 use crate::error::Result;
 use crate::log::{Fingerprint, ListId, PageHeader, PageLog, PageRow};
 use crate::row::{OwnedRow, Row, Table};
@@ -76,7 +77,12 @@ impl Bench {
         let taken = Rc::clone(&rows);
         self.log.work_dir().scratch()?;
         let outlet = Outlet {
-            identity,
+            form: match identity {
+                Identity::ExternalId => Form::Messages,
+                Identity::Tuple => Form::Records {
+                    discovered_at: Vec::new(),
+                },
+            },
             open: Box::new(move || Ok(Box::new(MemorySink { rows: taken }) as Box<dyn Sink>)),
         };
         let plan = Pouring {

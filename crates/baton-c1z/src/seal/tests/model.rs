@@ -135,10 +135,11 @@ fn model(pages: &[Piece], dropped: &[ListId], identity: Identity) -> Vec<(Table,
         let bytes = split.as_ref().map_or(data, |split| &split.data);
         let mut row = columns::read(*table, bytes).expect("valid");
         row.expansion = split.as_ref().and_then(|split| split.expansion.as_deref());
-        let mut stub = Vec::new();
-        if (*table, identity) == (Table::Grants, Identity::Tuple) {
-            v3::grant_stub(&row, &mut stub).expect("valid");
-            row.data = &stub;
+        let (mut record, mut buffers) = (Vec::new(), v3::RecordBuffers::default());
+        if identity == Identity::Tuple {
+            // What the other format keeps of it.
+            v3::write_record(*table, &row, &[], &mut record).expect("valid");
+            row = v3::read_record(*table, &record, &mut buffers).expect("valid");
         }
         let mut id = String::new();
         external_id(*table, &row, &mut id);

@@ -22,12 +22,14 @@ use prost_types::Timestamp;
 pub(crate) use old::Old;
 
 use super::envelope::Encoding;
+use super::records::Buffers;
 use super::{encode as records, keys};
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, Stats, SyncRun};
 use crate::sort::Place;
+use crate::tuple;
 use payload::Payload;
 use spool::Spools;
 use tables::Tables;
@@ -85,6 +87,12 @@ pub(crate) struct Writer {
     record: Vec<u8>,
 }
 
+/// The id of a record's row, for messages.
+fn id_of(table: Table, record: &[u8]) -> String {
+    let mut buffers = Buffers::default();
+    super::records::read(table, record, &mut buffers).map_or(String::new(), |row| row.id.to_owned())
+}
+
 /// Whether format v3 can hold a sync of this id: it must be a KSUID.
 pub(crate) fn check_sync_id(id: &str) -> Result<()> {
     match svix_ksuid::Ksuid::from_str(id) {
@@ -97,21 +105,26 @@ pub(crate) fn check_sync_id(id: &str) -> Result<()> {
     }
 }
 
-/// Whether format v3 can hold a row: the parts of its key must not be empty
-/// (c1z specification §2.3).
-pub(crate) fn is_storable(table: Table, row: &Row<'_>) -> bool {
-    let resource = [row.resource_type_id, row.resource_id];
-    let filled = |parts: &[&str]| parts.iter().all(|part| !part.is_empty());
-    match table {
-        Table::ResourceTypes => filled(&[row.id]),
-        Table::Resources => filled(&resource),
-        Table::Entitlements => filled(&resource) && filled(&[row.id]),
-        Table::Grants => {
-            filled(&resource)
-                && filled(&[row.entitlement_id, row.principal_type_id, row.principal_id])
+/// Whether format v3 can hold a row with this key: no part of its identity may
+/// be empty (c1z specification §2.3).
+fn is_storable(tuple: &[u8]) -> bool {
+    let mut parts = tuple::parts(tuple).enumerate();
+    // The tail of an entitlement's id may be: then the id is its resource's,
+    // with a colon.
+    let mut flag: &[u8] = &[];
+    parts.all(|(at, part)| match at {
+        FLAG_PART => {
+            flag = part;
+            true
         }
-    }
+        TAIL_PART => !part.is_empty() || flag == tuple::FLAG_REST,
+        _ => !part.is_empty(),
+    })
 }
+
+/// Positions in the tuple of an entitlement or grant.
+const FLAG_PART: usize = 2;
+const TAIL_PART: usize = 3;
 
 impl Writer {
     /// Begins a file beside the target.
@@ -142,37 +155,62 @@ impl Writer {
     /// `GrantExpandable` must already be in `expansion`.
     ///
     /// # Errors
-    /// [`Error::Unstorable`] for a row that lacks a part of its key,
+    /// [`Error::Unstorable`] for a row that lacks a part of its identity,
     /// [`Error::DuplicateId`] for one whose key is not greater than the last.
     pub fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
-        if !is_storable(table, row) {
-            return Err(Error::Unstorable {
-                table,
-                id: row.id.to_owned(),
-            });
-        }
         keys::row(table, row, &mut self.key);
-        self.record.clear();
-        records::record(table, row, &self.discovered_at, &mut self.record).map_err(|source| {
+        let mut record = std::mem::take(&mut self.record);
+        record.clear();
+        records::record(table, row, &self.discovered_at, &mut record).map_err(|source| {
             Error::Malformed {
                 table,
                 id: row.id.to_owned(),
                 source,
             }
         })?;
-        self.counts.add(table, row.resource_type_id);
-        if !self.tables.add(&self.key, &self.record)? {
-            return Err(Error::DuplicateId {
+        let put = self.add(table, &record);
+        self.record = record;
+        put
+    }
+
+    /// As [`Writer::put`], for a record whose key while sealing is `sealed`.
+    pub fn put_record(&mut self, table: Table, sealed: &[u8], record: &[u8]) -> Result<()> {
+        keys::of_sealed(sealed, &mut self.key);
+        self.add(table, record)
+    }
+
+    /// Adds the record whose key is in `self.key`.
+    fn add(&mut self, table: Table, record: &[u8]) -> Result<()> {
+        let tuple = keys::tuple_of(&self.key);
+        if !is_storable(tuple) {
+            return Err(Error::Unstorable {
                 table,
-                id: row.id.to_owned(),
+                id: id_of(table, record),
             });
         }
-        match (table, row.parent) {
-            (Table::Resources, Some(parent)) if !parent.1.is_empty() => {
-                self.spools.parent(parent, &self.key)
+        let type_id = tuple::parts(tuple).next().and_then(tuple::unescape);
+        self.counts.add(table, &type_id.unwrap_or_default());
+        if !self.tables.add(&self.key, record)? {
+            return Err(Error::DuplicateId {
+                table,
+                id: id_of(table, record),
+            });
+        }
+        let malformed = |source| Error::Malformed {
+            table,
+            id: id_of(table, record),
+            source,
+        };
+        match table {
+            Table::ResourceTypes | Table::Entitlements => Ok(()),
+            Table::Resources => match records::parent(record).map_err(malformed)? {
+                Some(parent) => self.spools.parent(parent, &self.key),
+                None => Ok(()),
+            },
+            Table::Grants => {
+                let needs_expansion = records::needs_expansion(record).map_err(malformed)?;
+                self.spools.grant(&self.key, needs_expansion)
             }
-            (Table::Grants, _) => self.spools.grant(&self.key, row.expansion.is_some()),
-            _ => Ok(()),
         }
     }
 

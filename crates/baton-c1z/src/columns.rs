@@ -75,10 +75,10 @@ pub(crate) fn read(table: Table, data: &[u8]) -> Result<Row<'_>> {
 /// bytes where there is none.
 fn parts<const N: usize>(data: &[u8], numbers: [u32; N]) -> Result<[&[u8]; N]> {
     let mut parts: [&[u8]; N] = [&[]; N];
-    for field in wire::fields(data) {
-        let field = field?;
-        if let Some(at) = numbers.iter().position(|number| *number == field.number)
-            && let Value::Bytes(value) = field.value
+    for field in wire::values(data) {
+        let (found, value) = field?;
+        if let Some(at) = numbers.iter().position(|number| *number == found)
+            && let Value::Bytes(value) = value
         {
             parts[at] = value;
         }

@@ -85,6 +85,19 @@ pub fn fields(bytes: &[u8]) -> Fields<'_> {
     Fields { bytes, at: 0 }
 }
 
+/// Numbers and values of the fields of a message, without their raw bytes: what
+/// hot loops need. Ends after the first error.
+pub fn values(bytes: &[u8]) -> impl Iterator<Item = Result<(u32, Value<'_>)>> {
+    let mut fields = fields(bytes);
+    std::iter::from_fn(move || match fields.step() {
+        Ok(field) => field.map(Ok),
+        Err(error) => {
+            fields.at = fields.bytes.len();
+            Some(Err(error))
+        }
+    })
+}
+
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>>;
 
@@ -263,10 +276,10 @@ pub fn packed_varints(bytes: &[u8]) -> impl Iterator<Item = Result<u64>> + '_ {
 /// for strings and bytes. `None` when there is none.
 pub fn last_bytes(bytes: &[u8], number: u32) -> Result<Option<&[u8]>> {
     let mut last = None;
-    for field in fields(bytes) {
-        let field = field?;
-        if field.number == number
-            && let Value::Bytes(value) = field.value
+    for field in values(bytes) {
+        let (found, value) = field?;
+        if found == number
+            && let Value::Bytes(value) = value
         {
             last = Some(value);
         }
@@ -282,10 +295,10 @@ pub fn last_str(bytes: &[u8], number: u32) -> Result<&str> {
 /// The last occurrence of a varint field; 0 when there is none.
 pub fn last_varint(bytes: &[u8], number: u32) -> Result<u64> {
     let mut last = 0;
-    for field in fields(bytes) {
-        let field = field?;
-        if field.number == number
-            && let Value::Varint(value) = field.value
+    for field in values(bytes) {
+        let (found, value) = field?;
+        if found == number
+            && let Value::Varint(value) = value
         {
             last = value;
         }
@@ -452,10 +465,10 @@ pub fn split_annotation(
 
 /// Whether a list of `Any`s has an entry of one of these types.
 pub fn has_annotation(bytes: &[u8], annotations_field: u32, type_names: &[&str]) -> Result<bool> {
-    for field in fields(bytes) {
-        let field = field?;
-        if field.number == annotations_field
-            && let Value::Bytes(entry) = field.value
+    for field in values(bytes) {
+        let (number, value) = field?;
+        if number == annotations_field
+            && let Value::Bytes(entry) = value
             && type_names.contains(&AnyRef::read(entry)?.type_name())
         {
             return Ok(true);

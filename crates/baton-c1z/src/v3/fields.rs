@@ -30,14 +30,14 @@ impl<'a> Record<'a> {
             numbers: [0; Self::FIELDS],
             seen: 0,
         };
-        for field in wire::fields(bytes) {
-            let field = field?;
-            let at = field.number as usize;
-            match field.value {
+        for field in wire::values(bytes) {
+            let (number, value) = field?;
+            let at = number as usize;
+            match value {
                 Value::Bytes(value) => {
                     if let Some(slot) = this.fields.get_mut(at) {
                         *slot = value;
-                        this.seen |= 1 << field.number;
+                        this.seen |= 1 << number;
                     }
                 }
                 Value::Varint(value) => {

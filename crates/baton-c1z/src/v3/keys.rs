@@ -130,13 +130,25 @@ pub(crate) fn by_parent(parent: (&str, &str), resource: &[u8], out: &mut Vec<u8>
 /// Replaces `out` by the key, in the index of grants by principal, of the
 /// grant with the key `grant`. `None` if that is no key of a grant.
 pub(crate) fn by_principal(grant: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let (entitlement, principal) = tuple::split_behind(tuple_of(grant), ENTITLEMENT_PARTS)?;
+    let (entitlement, principal) = halves_of_grant(grant)?;
+    by_principal_of(entitlement, principal, out);
+    Some(())
+}
+
+/// The entitlement and the principal in the key of a grant, as tuples. `None`
+/// if it is no such key.
+pub(crate) fn halves_of_grant(grant: &[u8]) -> Option<(&[u8], &[u8])> {
+    tuple::split_behind(tuple_of(grant), ENTITLEMENT_PARTS)
+}
+
+/// Replaces `out` by the key, in the index of grants by principal, of the
+/// grant with these tuples.
+pub(crate) fn by_principal_of(entitlement: &[u8], principal: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&[ROOT, INDEX, BY_PRINCIPAL, SEPARATOR]);
     out.extend_from_slice(principal);
     out.push(SEPARATOR);
     out.extend_from_slice(entitlement);
-    Some(())
 }
 
 /// Replaces `out` by the key, in the index of grants to be expanded, of the

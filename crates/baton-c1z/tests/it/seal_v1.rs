@@ -169,11 +169,11 @@ impl Target {
         names
     }
 
-    fn open(&self) -> C1zFile {
+    pub fn open(&self) -> C1zFile {
         C1zFile::open(&self.path, &ReadOptions::default()).unwrap()
     }
 
-    fn rows(&self, table: Table) -> Vec<OwnedRow> {
+    pub fn rows(&self, table: Table) -> Vec<OwnedRow> {
         let file = self.open();
         let mut rows = Vec::new();
         file.view(View::Sync(ID))
@@ -186,7 +186,7 @@ impl Target {
         rows
     }
 
-    fn ids(&self, table: Table) -> Vec<String> {
+    pub fn ids(&self, table: Table) -> Vec<String> {
         self.rows(table).into_iter().map(|row| row.id).collect()
     }
 }
@@ -301,7 +301,7 @@ fn assets_and_counts_are_in_the_file() {
 }
 
 /// Derives one grant, and changes another.
-struct Derive;
+pub struct Derive;
 
 impl Expander for Derive {
     fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
@@ -422,13 +422,14 @@ impl DataFile for FailingFile {
     }
 }
 
-#[test]
-fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resumes() {
+/// Seals, with the n-th call of the file layer failing for every n: the target
+/// stays, and the next run resumes.
+pub fn fail_at_every_call(plan: impl Fn(&Target) -> SealPlan) {
     let target = target();
     let whole = {
         let log = target.log();
         let saved = events(&log);
-        seal(log, plan(&target.path)).unwrap();
+        seal(log, plan(&target)).unwrap();
         saved
     };
     let expected = std::fs::read(&target.path).unwrap();
@@ -446,7 +447,7 @@ fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resu
         }
         drop(dir);
         left.store(at, Ordering::Relaxed);
-        let mut small = plan(&target.path);
+        let mut small = plan(&target);
         small.memory_budget_bytes = 0;
         let sealed = log.seal(small, &mut Derive, &mut |_| {});
         match sealed {
@@ -471,6 +472,11 @@ fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resu
         append(&mut log, &[0, 1, 2, 3, 4, 5]);
     }
     std::fs::write(&target.path, b"").unwrap();
-    seal(log, plan(&target.path)).unwrap();
+    seal(log, plan(&target)).unwrap();
     assert!(std::fs::read(&target.path).unwrap() == expected);
+}
+
+#[test]
+fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resumes() {
+    fail_at_every_call(|target| plan(&target.path));
 }

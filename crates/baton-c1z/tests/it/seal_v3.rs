@@ -1,9 +1,12 @@
 //! A log sealed into a file of format v3: the same guarantees as for v1.
 
-use baton_c1z::{Error, Format, NewAsset, Resumed, SealPlan};
+use baton_c1z::{
+    C1zFile, Error, Filter, Format, NewAsset, OwnedRow, ReadOptions, Resumed, SealEvent, SealPlan,
+    Table, View,
+};
 
 use crate::log_support::{events, locate, open};
-use crate::seal_v1::{ID, Target, append, plan, seal, target};
+use crate::seal_v1::{Derive, ID, Target, append, fail_at_every_call, plan, seal, target};
 use crate::support::fixture;
 
 fn v3_plan(target: &Target) -> SealPlan {
@@ -88,4 +91,105 @@ fn an_existing_file_keeps_its_format_whatever_the_plan_says() {
     let again = seal(target.log(), plan(&target.path)).unwrap();
     assert_eq!(again.removed_syncs, Vec::<String>::new());
     assert!(std::fs::read(&target.path).unwrap() == v3);
+}
+
+/// A row without what only one of the formats keeps.
+fn core(row: OwnedRow) -> OwnedRow {
+    OwnedRow {
+        data: Vec::new(),
+        ..row
+    }
+}
+
+#[test]
+fn both_formats_hold_the_same_rows_also_the_expanded_ones() {
+    let (v1, v3) = (target(), target());
+    let [in_v1, in_v3] = [(&v1, plan(&v1.path)), (&v3, v3_plan(&v3))]
+        .map(|(target, plan)| target.log().seal(plan, &mut Derive, &mut |_| {}).unwrap());
+    assert_eq!((in_v3.grants_inserted, in_v3.grants_replaced), (1, 1));
+    assert_eq!(in_v3.expandable_grants, 1);
+    assert_eq!(in_v3.stats, in_v1.stats);
+    assert_eq!(v3.open().format(), Format::V3);
+    for table in Table::ALL {
+        let [ours, theirs] = [&v3, &v1].map(|target| target.rows(table).into_iter().map(core));
+        assert!(ours.eq(theirs), "{}", table.name());
+    }
+    let runs = [&v1, &v3].map(|target| target.open().sync_runs().unwrap());
+    assert_eq!(runs[0], runs[1]);
+    let derived = v3.rows(Table::Grants).swap_remove(2);
+    assert_eq!(derived.id, "group:a:member:user:2");
+    let derived =
+        <baton_proto::c1::connector::v2::Grant as prost::Message>::decode(derived.data.as_slice())
+            .unwrap();
+    assert_eq!(derived.annotations.len(), 1);
+}
+
+#[test]
+fn stored_indexes_find_the_grants() {
+    let target = target();
+    seal(target.log(), v3_plan(&target)).unwrap();
+    let file = C1zFile::open(&target.path, &ReadOptions::default()).unwrap();
+    let view = file.view(View::Sync(ID)).unwrap();
+    for row in target.rows(Table::Grants) {
+        let filter = Filter {
+            principal: Some((&row.principal_type_id, &row.principal_id)),
+            entitlement_id: Some(&row.entitlement_id),
+            ..Filter::default()
+        };
+        assert_eq!(view.count(Table::Grants, &filter).unwrap(), 1);
+    }
+}
+
+#[test]
+fn assets_are_in_the_file_and_the_steps_are_told() {
+    let target = target();
+    let mut plan = v3_plan(&target);
+    plan.assets = ["b", "a", "empty"]
+        .map(|id| NewAsset {
+            id: id.into(),
+            content_type: String::new(),
+            data: if id == "empty" { Vec::new() } else { id.into() },
+        })
+        .to_vec();
+    let mut steps = Vec::new();
+    let mut progress = |event| {
+        let step = match event {
+            SealEvent::Sorting { .. } => "sort",
+            SealEvent::Expanding { .. } => "expand",
+            SealEvent::Writing { .. } => "write",
+            SealEvent::Indexing => "index",
+            SealEvent::Compressing { .. } => "compress",
+            _ => "other",
+        };
+        if steps.last() != Some(&step) {
+            steps.push(step);
+        }
+    };
+    let sealed = target.log().seal(plan, &mut Derive, &mut progress).unwrap();
+    assert_eq!(steps, ["sort", "expand", "write", "index", "compress"]);
+    assert_eq!(sealed.stats.assets, 2);
+    let file = target.open();
+    let asset = file.view(View::Sync(ID)).unwrap().asset("a").unwrap();
+    let asset = asset.unwrap();
+    assert_eq!(
+        (asset.content_type.as_str(), &asset.data[..]),
+        ("unknown", &b"a"[..])
+    );
+}
+
+#[test]
+fn a_packing_that_was_chosen_once_stays() {
+    for name in ["v3-small-tar.c1z", "v3-small-tarzstd.c1z"] {
+        let target = target();
+        std::fs::copy(fixture(name), &target.path).unwrap();
+        seal(target.log(), v3_plan(&target)).unwrap();
+        assert_eq!(target.rows(Table::Grants).len(), 7, "{name}");
+        let bytes = std::fs::read(&target.path).unwrap();
+        assert!(!bytes.ends_with(b"C1ZIDX1\0"), "{name}");
+    }
+}
+
+#[test]
+fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resumes() {
+    fail_at_every_call(v3_plan);
 }

@@ -279,3 +279,6 @@ impl Writer {
         Ok(Written { path, stats })
     }
 }
+
+#[cfg(test)]
+mod tests;

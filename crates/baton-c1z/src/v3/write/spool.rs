@@ -11,11 +11,15 @@ const BY_PARENT_SHARE: usize = 1;
 const BY_PRINCIPAL_SHARE: usize = 4;
 const ASSETS_SHARE: usize = 1;
 
+/// Bytes of entitlements' tuples that are kept in memory.
+const NAMED_BYTES: usize = 8 << 20;
+
 /// The three stored indexes, and the assets.
 pub(super) struct Spools {
     place: Place,
     by_parent: Sorter,
     by_principal: Sorter,
+    entitlements: Entitlements,
     /// In order already: that of the grants.
     needs_expansion: Option<RunWriter>,
     assets: Sorter,
@@ -36,6 +40,7 @@ impl Spools {
             by_principal: sorter("by-principal", BY_PRINCIPAL_SHARE),
             assets: sorter("assets", ASSETS_SHARE),
             needs_expansion: None,
+            entitlements: Entitlements::default(),
             place,
             key: Vec::new(),
         }
@@ -49,8 +54,14 @@ impl Spools {
 
     /// Notes the grant with this key. Grants come in order.
     pub fn grant(&mut self, grant: &[u8], needs_expansion: bool) -> Result<()> {
-        if keys::by_principal(grant, &mut self.key).is_some() {
-            self.by_principal.push(keyed(&self.key, &[]))?;
+        if let Some((entitlement, principal)) = keys::halves_of_grant(grant) {
+            let (page, data) = self.entitlements.number(entitlement);
+            self.by_principal.push(Entry {
+                key: principal,
+                page,
+                row: 0,
+                data,
+            })?;
         }
         if needs_expansion {
             keys::needs_expansion(grant, &mut self.key);
@@ -75,17 +86,66 @@ impl Spools {
     /// assets have one key.
     pub fn put_assets(self, tables: &mut Tables) -> Result<(bool, Indexes)> {
         let mut unique = true;
-        drain(self.assets, &self.place, |key, record| {
-            unique &= tables.add(key, record)?;
+        drain(self.assets, &self.place, |entry| {
+            unique &= tables.add(entry.key, entry.data)?;
             Ok(())
         })?;
         let indexes = Indexes {
             by_parent: self.by_parent,
             by_principal: self.by_principal,
+            entitlements: self.entitlements,
             needs_expansion: self.needs_expansion,
             place: self.place,
         };
         Ok((unique, indexes))
+    }
+}
+
+/// Entitlements by number, ascending as their tuples do: grants come in that
+/// order. So a number sorts as the tuple would, in far fewer bytes. What does
+/// not fit in memory travels with each row.
+#[derive(Default)]
+struct Entitlements {
+    bytes: Vec<u8>,
+    /// Where each of the first ones ends in `bytes`.
+    ends: Vec<usize>,
+    /// How many there are.
+    count: u64,
+    last: Vec<u8>,
+}
+
+impl Entitlements {
+    /// The number of an entitlement that is the last one or a greater one, and
+    /// what must be stored with the row.
+    fn number(&mut self, tuple: &[u8]) -> (u64, &[u8]) {
+        if self.count == 0 || self.last != tuple {
+            self.last.clear();
+            self.last.extend_from_slice(tuple);
+            if self.bytes.len() < NAMED_BYTES {
+                self.bytes.extend_from_slice(tuple);
+                self.ends.push(self.bytes.len());
+            }
+            self.count += 1;
+        }
+        if self.count > self.ends.len() as u64 {
+            return (self.count, &self.last);
+        }
+        (self.count, &[])
+    }
+
+    /// The tuple of a row's entitlement.
+    fn tuple<'a>(&'a self, entry: &Entry<'a>) -> &'a [u8] {
+        let at = usize::try_from(entry.page)
+            .ok()
+            .and_then(|n| n.checked_sub(1));
+        let Some((at, end)) = at.and_then(|at| Some((at, *self.ends.get(at)?))) else {
+            return entry.data;
+        };
+        let start = match at.checked_sub(1) {
+            Some(before) => self.ends.get(before).copied().unwrap_or(end),
+            None => 0,
+        };
+        self.bytes.get(start..end).unwrap_or_default()
     }
 }
 
@@ -94,17 +154,22 @@ pub(super) struct Indexes {
     place: Place,
     by_parent: Sorter,
     by_principal: Sorter,
+    entitlements: Entitlements,
     needs_expansion: Option<RunWriter>,
 }
 
 impl Indexes {
     /// Hands out all rows in the order of their keys.
     pub fn put(self, tables: &mut Tables) -> Result<()> {
-        for sorter in [self.by_parent, self.by_principal] {
-            drain(sorter, &self.place, |key, _| {
-                tables.add(key, &[]).map(|_| ())
-            })?;
-        }
+        drain(self.by_parent, &self.place, |entry| {
+            tables.add(entry.key, &[]).map(|_| ())
+        })?;
+        let mut key = Vec::new();
+        drain(self.by_principal, &self.place, |entry| {
+            let entitlement = self.entitlements.tuple(&entry);
+            keys::by_principal_of(entitlement, entry.key, &mut key);
+            tables.add(&key, &[]).map(|_| ())
+        })?;
         if let Some(run) = self.needs_expansion {
             let run = run.finish()?;
             let mut reader = run.read_from(0);
@@ -122,12 +187,12 @@ impl Indexes {
 fn drain(
     sorter: Sorter,
     place: &Place,
-    mut take: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    mut take: impl FnMut(Entry<'_>) -> Result<()>,
 ) -> Result<()> {
     let sorted = sorter.finish()?;
     let mut merge = sorted.merge(0);
     while let Some(entry) = merge.next()? {
-        take(entry.key, entry.data)?;
+        take(entry)?;
     }
     drop(merge);
     sorted.remove(place.files.as_ref())
@@ -139,5 +204,38 @@ fn keyed<'a>(key: &'a [u8], data: &'a [u8]) -> Entry<'a> {
         page: 0,
         row: 0,
         data,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entitlements_are_found_by_number_whether_they_fit_in_memory_or_not() {
+        let mut entitlements = Entitlements::default();
+        let tuple = |n: usize| [n.to_be_bytes().to_vec(), vec![7; NAMED_BYTES / 4]].concat();
+        for n in 0..8 {
+            for _ in 0..2 {
+                let (page, data) = entitlements.number(&tuple(n));
+                let data = data.to_vec();
+                assert_eq!(page, n as u64 + 1);
+                assert_eq!(data.is_empty(), n < 4, "{n}");
+                let entry = Entry {
+                    key: &[],
+                    page,
+                    row: 0,
+                    data: &data,
+                };
+                assert!(entitlements.tuple(&entry) == tuple(n), "{n}");
+            }
+        }
+        let first = Entry {
+            key: &[],
+            page: 1,
+            row: 0,
+            data: &[],
+        };
+        assert!(entitlements.tuple(&first) == tuple(0));
     }
 }

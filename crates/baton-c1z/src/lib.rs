@@ -49,6 +49,8 @@ pub use seal::{
     Cleanup, Expander, Expansion, GrantChange, NoExpansion, SealEvent, SealPlan, Sealed, SortedRows,
 };
 pub use store::Asset;
+#[doc(hidden)]
+pub use v3::fuzzing;
 pub use workdir::{Holder, MAX_WORK_AGE, WorkDir};
 
 use std::path::PathBuf;

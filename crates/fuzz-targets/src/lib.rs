@@ -11,10 +11,12 @@
 #![warn(missing_docs)]
 
 pub mod archive;
+mod c1z;
 mod mutate;
 mod pebble;
 mod repair;
 
+pub use c1z::{LOG_FINGERPRINT, LOG_TIME};
 pub use mutate::{Mutator, Random};
 
 /// One decoder under test.
@@ -48,6 +50,14 @@ pub const TARGETS: &[Target] = &[
     target("columnar_block", pebble::columnar_block, 2),
     target("table", pebble::table, 5),
     target("directory", pebble::directory, 20),
+    target("envelope_v1", c1z::envelope, 40),
+    target("envelope_v3", c1z::envelope, 40),
+    target("index", c1z::index, 20),
+    target("database_v1", c1z::database_v1, 40),
+    target("record", c1z::record, 1),
+    target("page_log", c1z::page_log, 20),
+    target("cursor", c1z::cursor, 1),
+    target("stats", c1z::stats, 1),
 ];
 
 /// Runs the target called `name` on `data`.

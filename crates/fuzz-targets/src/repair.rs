@@ -12,6 +12,8 @@ const LOG_BLOCK: usize = 32 << 10;
 const CHUNK_HEADER: usize = 7;
 /// Compression and checksum behind a block's data.
 const BLOCK_TRAILER: usize = 5;
+/// Fixed part of a page log's header, which ends with length and checksum.
+const PAGE_LOG_HEADER: usize = 20;
 /// Most blocks of a table that are repaired.
 const MAX_BLOCKS: usize = 256;
 
@@ -118,6 +120,42 @@ fn repaired(
     let (covered, sum) = stored.split_last_chunk_mut::<4>()?;
     *sum = block_sum(checksum, covered);
     decode_block(&Bytes::copy_from_slice(stored), checksum).ok()
+}
+
+/// Repairs the header and the records of a page log.
+pub fn page_log(data: &mut [u8]) {
+    let Some((header, rest)) = data.split_at_mut_checked(PAGE_LOG_HEADER) else {
+        return;
+    };
+    let mut rest = rest;
+    let [.., l0, l1, l2, l3, s0, s1, s2, s3] = header else {
+        return;
+    };
+    let mut sum = [s0, s1, s2, s3];
+    let mut len = u32::from_le_bytes([*l0, *l1, *l2, *l3]);
+    let mut kind = 0;
+    loop {
+        let Some((payload, after)) = usize::try_from(len)
+            .ok()
+            .and_then(|len| std::mem::take(&mut rest).split_at_mut_checked(len))
+        else {
+            return;
+        };
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&u64::from(len).to_le_bytes());
+        crc.update(&[kind]);
+        crc.update(payload);
+        for (to, from) in sum.iter_mut().zip(crc.finalize().to_le_bytes()) {
+            **to = from;
+        }
+        let [l0, l1, l2, l3, s0, s1, s2, s3, its_kind, after @ ..] = after else {
+            return;
+        };
+        sum = [s0, s1, s2, s3];
+        len = u32::from_le_bytes([*l0, *l1, *l2, *l3]);
+        kind = *its_kind;
+        rest = after;
+    }
 }
 
 /// The checksum behind a block.

@@ -10,6 +10,7 @@ mod encode;
 mod envelope;
 mod fields;
 mod find;
+pub mod fuzzing;
 mod keys;
 mod plan;
 mod reader;

@@ -156,7 +156,12 @@ impl TableIter {
         }
         // All keys of the block are before the target.
         self.points = None;
-        self.advance_block()
+        let found = self.advance_block()?;
+        if found && self.key() < target {
+            // The index named another block than the one for the target.
+            return Err(self.unordered());
+        }
+        Ok(found)
     }
 
     /// Goes to the next entry of the index.

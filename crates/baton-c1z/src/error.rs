@@ -151,6 +151,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A file was to be converted into the format that it has.
+    #[error("{} is of format {} already", path.display(), format.name())]
+    SameFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: crate::Format,
+    },
     /// A new file was to be made where there is one already.
     #[error("output path ({}) must not exist", path.display())]
     Exists {
@@ -319,6 +327,7 @@ impl Error {
             Self::NotC1z { .. }
             | Self::Filter { .. }
             | Self::Cursor { .. }
+            | Self::SameFormat { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
             Self::DuplicateId { .. } | Self::Unstorable { .. } | Self::Unfinished { .. } => {

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod columns;
+mod convert;
 mod counts;
 mod cursor;
 mod envelope;
@@ -32,6 +33,7 @@ mod v1;
 mod v3;
 mod workdir;
 
+pub use convert::{Converted, Tally, to_v1, to_v3};
 pub use cursor::Cursor;
 pub use envelope::{Detected, detect};
 pub use error::{CallerFailure, Error, Result};
@@ -65,6 +67,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format's own name: `v1` or `v3`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V3 => "v3",
+        }
+    }
+
     /// The name of the engine behind the format: `sqlite` or `pebble`.
     pub fn engine_name(self) -> &'static str {
         match self {

@@ -4,13 +4,20 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use baton_proto::c1::c1z::v3::SyncRunSummary;
 
 use crate::envelope::{Content, Detected, detect};
 use crate::error::{Error, Result};
 use crate::file::latest_finished;
+use crate::files::SystemFiles;
 use crate::run::{Stats, SyncRun, SyncType};
+use crate::scratch::Scratch;
+use crate::sort::Place;
 use crate::store::Store;
-use crate::{Limits, ReadOptions, SealPlan, save, v1};
+use crate::{Limits, ReadOptions, SealPlan, save, v1, v3};
 
 /// Bytes copied at a time.
 const COPIED_BYTES: usize = 256 << 10;
@@ -24,6 +31,10 @@ pub struct RewriteOptions {
     pub temp_dir: Option<PathBuf>,
     /// zstd level of what is written.
     pub compression_level: i32,
+    /// The present time, recorded with counts in format v3.
+    pub now: SystemTime,
+    /// Bytes of memory for sorting; what does not fit goes to the folder.
+    pub memory_budget_bytes: usize,
 }
 
 impl Default for RewriteOptions {
@@ -32,12 +43,24 @@ impl Default for RewriteOptions {
             limits: Limits::default(),
             temp_dir: None,
             compression_level: SealPlan::COMPRESSION_LEVEL,
+            now: SystemTime::UNIX_EPOCH,
+            memory_budget_bytes: SealPlan::MEMORY_BUDGET_BYTES,
         }
     }
 }
 
 impl RewriteOptions {
-    fn read_options(&self) -> ReadOptions {
+    /// Where to sort, beside another sorter.
+    pub(crate) fn place(&self, scratch: &Scratch, name: &'static str) -> Place {
+        Place {
+            files: Arc::new(SystemFiles),
+            dir: scratch.folder_path().to_owned(),
+            name,
+            budget_bytes: self.memory_budget_bytes / 2,
+        }
+    }
+
+    pub(crate) fn read_options(&self) -> ReadOptions {
         ReadOptions {
             limits: self.limits.clone(),
             temp_dir: self.temp_dir.clone(),
@@ -122,10 +145,37 @@ pub fn clone_sync(
             v1::clone_sync(reader, &run.id, source, target, options)?;
             Ok(run)
         }
-        Detected::V3 => Err(Error::V3Unsupported {
-            path: source.to_owned(),
-        }),
+        Detected::V3 => {
+            let (reader, _) = v3::Reader::open(source, &options.read_options())?;
+            let run = chosen(source, &reader.runs()?, sync_id)?;
+            rewrite_v3(&reader, source, target, options, |summary| v3::Rewrite {
+                stats: None,
+                without_state: true,
+                summary,
+            })?;
+            Ok(run)
+        }
     }
+}
+
+fn rewrite_v3<'a>(
+    reader: &v3::Reader,
+    source: &Path,
+    target: &Path,
+    options: &RewriteOptions,
+    how: impl FnOnce(Option<SyncRunSummary>) -> v3::Rewrite<'a>,
+) -> Result<()> {
+    let (encoding, mut summaries) = v3::read_summary(source)?;
+    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    let write = v3::WriteOptions {
+        target: target.to_owned(),
+        place: options.place(&scratch, "v3"),
+        encoding,
+        compression_level: options.compression_level,
+        written_at: options.now.into(),
+    };
+    v3::rewrite(reader, &write, how(summaries.pop()))?;
+    Ok(())
 }
 
 /// Counts the rows of a sync, or of every finished one, and stores the counts
@@ -164,9 +214,21 @@ pub fn recalculate_stats(
             }
             Ok(runs.len())
         }
-        Detected::V3 => Err(Error::V3Unsupported {
-            path: path.to_owned(),
-        }),
+        Detected::V3 => {
+            let (reader, _) = v3::Reader::open(path, &options.read_options())?;
+            let runs = wanted(reader.runs()?)?;
+            if let [run] = runs.as_slice() {
+                let mut stats = reader.compute_stats(None)?;
+                stats.keep_history_of(run);
+                tell(&NewStats { run, stats: &stats });
+                rewrite_v3(&reader, path, path, options, |_| v3::Rewrite {
+                    stats: Some((run, &stats)),
+                    without_state: false,
+                    summary: None,
+                })?;
+            }
+            Ok(runs.len())
+        }
     }
 }
 
@@ -202,8 +264,9 @@ pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped>
                 None => saved.map(|_| Dumped::Database),
             }
         }
-        Detected::V3 => Err(Error::V3Unsupported {
-            path: path.to_owned(),
-        }),
+        Detected::V3 => {
+            v3::unpack(path, out, &options.read_options())?;
+            Ok(Dumped::Folder)
+        }
     }
 }

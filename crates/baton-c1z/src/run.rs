@@ -187,6 +187,18 @@ impl Stats {
         (stats.resource_types > 0).then_some(stats)
     }
 
+    /// Takes over from the run's old counts what rows do not tell: how the
+    /// sync went.
+    pub(crate) fn keep_history_of(&mut self, run: &SyncRun) {
+        if let Some(old) = &run.stats {
+            self.step_durations_ms.clone_from(&old.step_durations_ms);
+            self.connector_call_stats
+                .clone_from(&old.connector_call_stats);
+            self.session_store_stats
+                .clone_from(&old.session_store_stats);
+        }
+    }
+
     /// The text to store.
     pub fn to_text(&self) -> String {
         // Serializing string-keyed maps of integers into memory cannot fail.

@@ -14,8 +14,8 @@ const FILE_NAME: &str = "db";
 /// A private folder with the path of one file in it.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    /// Held because dropping it removes the folder.
-    _folder: TempDir,
+    /// Dropping it removes the folder.
+    folder: TempDir,
     file: PathBuf,
 }
 
@@ -36,10 +36,12 @@ impl Scratch {
             Error::io("create a folder in", &parent, e)
         })?;
         let file = folder.path().join(FILE_NAME);
-        Ok(Self {
-            _folder: folder,
-            file,
-        })
+        Ok(Self { folder, file })
+    }
+
+    /// The folder's path.
+    pub fn folder_path(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Creates the file, empty.

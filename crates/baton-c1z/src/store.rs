@@ -6,6 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use prost_types::Timestamp;
+
 use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
@@ -16,6 +18,9 @@ const MAX_PRINCIPAL_TYPES: usize = 1000;
 
 /// Called with each row of a scan; says whether to go on.
 pub(crate) type Visit<'v> = dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>> + 'v;
+
+/// Called with each row of a dated scan, and when it was written.
+pub(crate) type VisitDated<'v> = dyn FnMut(&Row<'_>, Option<Timestamp>) -> Result<()> + 'v;
 
 /// Which rows: those of one sync, or of all syncs mixed. A file has no rows of
 /// a sync that it does not hold.
@@ -82,6 +87,11 @@ pub struct Asset {
     pub data: Vec<u8>,
 }
 
+/// Called with each asset's id, the asset, and when it was written.
+pub(crate) type VisitAsset<'v> = dyn FnMut(&str, Asset, Option<Timestamp>) -> Result<()> + 'v;
+/// Called with each key and its value.
+pub(crate) type VisitSession<'v> = dyn FnMut(&str, &[u8]) -> Result<()> + 'v;
+
 /// An open file of some format.
 pub(crate) trait Store: Send {
     fn format(&self) -> Format;
@@ -90,6 +100,14 @@ pub(crate) trait Store: Send {
     fn runs(&self) -> Result<Vec<SyncRun>>;
     /// Visits rows in storage order, in constant memory.
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()>;
+    /// As [`Store::scan`] of a whole table, with the time at which each row
+    /// was written, if that is known.
+    fn scan_dated(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        visit: &mut VisitDated<'_>,
+    ) -> Result<()>;
     /// At most `size` rows behind the position `after`.
     fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage>;
     fn get(&self, sync_id: Option<&str>, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>>;
@@ -97,4 +115,9 @@ pub(crate) trait Store: Send {
     /// Counts rows, whatever counts are stored.
     fn compute_stats(&self, sync_id: Option<&str>) -> Result<Stats>;
     fn asset(&self, sync_id: Option<&str>, id: &str) -> Result<Option<Asset>>;
+    /// Visits all assets, by id or in storage order, with the time at which
+    /// each was written.
+    fn assets(&self, sync_id: Option<&str>, visit: &mut VisitAsset<'_>) -> Result<()>;
+    /// Visits what connectors stored for the sync: keys and values.
+    fn sessions(&self, sync_id: Option<&str>, visit: &mut VisitSession<'_>) -> Result<()>;
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
@@ -24,13 +24,34 @@ pub(crate) enum Output {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     ResourceTypes,
-    Resources { type_id: Option<String> },
-    Entitlements { type_id: Option<String> },
+    Resources {
+        type_id: Option<String>,
+    },
+    Entitlements {
+        type_id: Option<String>,
+    },
     Grants(GrantFilter),
     Principals(GrantFilter),
-    Access { type_id: String, id: String },
+    Access {
+        type_id: String,
+        id: String,
+    },
     Syncs,
     Stats,
+    RecalculateStats,
+    ExportC1z {
+        out: PathBuf,
+    },
+    ToPebble {
+        out: PathBuf,
+        temp_dir: Option<PathBuf>,
+    },
+    ToSqlite {
+        out: PathBuf,
+    },
+    DumpDb {
+        out: PathBuf,
+    },
 }
 
 /// Which grants a command looks at.
@@ -77,11 +98,15 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, CliError> {
             None => Parsed::Print(sub_help(&mut command, name)),
         });
     }
+    let (action, sub) = match sub.subcommand() {
+        Some((_, sub)) => (Action::ExportC1z { out: out(sub)? }, sub),
+        None if name == "export" => return Ok(Parsed::Print(sub_help(&mut command, name))),
+        None => (action(name, sub)?, sub),
+    };
     let mut notices = Vec::new();
     if let Some(extra) = sub.get_many::<String>("extra") {
         notices.extend(extra.map(|word| format!("ignored argument `{word}`")));
     }
-    let action = action(name, sub)?;
     Ok(Parsed::Command(Box::new(Invocation {
         action,
         file: sub
@@ -124,8 +149,40 @@ fn action(name: &str, sub: &ArgMatches) -> Result<Action, CliError> {
             Action::Access { type_id, id }
         }
         "syncs" => Action::Syncs,
+        "recalculate-stats" => Action::RecalculateStats,
+        "to-pebble" => to_pebble(sub)?,
+        "to-sqlite" => Action::ToSqlite { out: out(sub)? },
+        "dump-db" => Action::DumpDb { out: out(sub)? },
         _ => Action::Stats,
     })
+}
+
+fn to_pebble(sub: &ArgMatches) -> Result<Action, CliError> {
+    // Rows are sorted, not fetched in batches, but a batch of none was always
+    // a mistake.
+    if sub
+        .get_one::<i64>("batch-size")
+        .is_some_and(|size| *size <= 0)
+    {
+        return Err(CliError::usage("batch-size must be greater than zero"));
+    }
+    Ok(Action::ToPebble {
+        out: out(sub)?,
+        temp_dir: sub
+            .get_one::<PathBuf>("tmp-dir")
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .cloned(),
+    })
+}
+
+fn out(sub: &ArgMatches) -> Result<PathBuf, CliError> {
+    match sub.get_one::<PathBuf>("out") {
+        Some(path) if !path.as_os_str().is_empty() => Ok(path.clone()),
+        _ => Err(CliError::Usage {
+            message: "an output path is required".to_owned(),
+            hint: Some("name it with --out".to_owned()),
+        }),
+    }
 }
 
 fn text(sub: &ArgMatches, name: &str) -> Option<String> {
@@ -264,6 +321,65 @@ pub(crate) fn command() -> Command {
         .subcommand(leaf("syncs", "list the syncs in the file"))
         .subcommand(leaf("stats", "count what the newest finished sync holds"))
         .subcommand(
+            Command::new("export")
+                .about("write what a file holds in another form")
+                .subcommand(
+                    leaf("c1z", "copy one sync into a new file of the same format")
+                        .arg(out_flag("./latest.c1z", "the file to make; it must not exist"))
+                        .arg(chosen_sync("copy this sync (default: the newest finished full one)")),
+                ),
+        )
+        .subcommand(
+            leaf(
+                "recalculate-stats",
+                "count rows again and store the counts in the file",
+            )
+            .arg(chosen_sync("only this sync (default: every finished one)")),
+        )
+        .subcommand(
+            leaf("to-pebble", "convert one sync of a v1 file into a new v3 file")
+                .arg(out_flag(
+                    "./sync.pebble.c1z",
+                    "the file to make; it must not exist",
+                ))
+                .arg(chosen_sync("convert this sync (default: the newest finished full one)"))
+                .arg(
+                    Arg::new("batch-size")
+                        .long("batch-size")
+                        .value_name("rows")
+                        .default_value("10000")
+                        .allow_negative_numbers(true)
+                        .value_parser(value_parser!(i64))
+                        .hide(true)
+                        .help("accepted for the scripts that have it; any number above 0"),
+                )
+                .arg(
+                    Arg::new("tmp-dir")
+                        .long("tmp-dir")
+                        .value_name("folder")
+                        .value_parser(OsStringValueParser::new().map(PathBuf::from))
+                        .help("where temporary files go (default: BATON_TMPDIR, else the system's folder)"),
+                ),
+        )
+        .subcommand(
+            leaf(
+                "to-sqlite",
+                "convert a v3 file into a new v1 file, ids joined back to whole objects",
+            )
+            .arg(out_flag(
+                "./sync.sqlite.c1z",
+                "the file to make; it must not exist",
+            )),
+        )
+        .subcommand(
+            leaf(
+                "dump-db",
+                "unpack the database (v1: one SQLite file, v3: a Pebble folder)",
+            )
+            .hide(true)
+            .arg(out_flag("./sync.db", "the file or folder to write")),
+        )
+        .subcommand(
             Command::new("completion")
                 .about("print a completion script for a shell")
                 .arg(Arg::new("shell").value_parser(value_parser!(Shell))),
@@ -285,6 +401,20 @@ fn sync_id() -> Arg {
         .long("sync-id")
         .value_name("id")
         .help("look at this sync (default: the newest finished one)")
+}
+
+fn chosen_sync(help: &'static str) -> Arg {
+    sync_id().help(help)
+}
+
+fn out_flag(default: &'static str, help: &'static str) -> Arg {
+    Arg::new("out")
+        .long("out")
+        .value_name("path")
+        .default_value(default)
+        // An empty path has its own refusal.
+        .value_parser(OsStringValueParser::new().map(PathBuf::from))
+        .help(help)
 }
 
 fn resource_type(help: &'static str) -> Arg {

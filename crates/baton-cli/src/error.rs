@@ -56,6 +56,7 @@ impl CliError {
     /// The exit status: a code as its number, everything else 2.
     pub fn exit_status(&self) -> u8 {
         match self {
+            Self::File(baton_c1z::Error::Unfinished { .. }) => Code::FailedPrecondition.as_u8(),
             // Opening and decoding failures carry no code in the Go tools.
             Self::File(error) if error.code() != Code::NotFound => EXIT_UNKNOWN,
             _ => match self.code() {

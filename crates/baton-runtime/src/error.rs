@@ -136,12 +136,6 @@ pub enum Error {
         /// What the Go program would do.
         mode: &'static str,
     },
-    /// A storage engine that cannot be written.
-    #[error("storage engine `{engine}` is not supported by this version")]
-    StorageEngine {
-        /// The engine asked for.
-        engine: String,
-    },
     /// A secret that is in a file or on standard input cannot be read.
     #[error("cannot read the value of {flag} from {from}")]
     SecretUnreadable {
@@ -304,9 +298,6 @@ impl Error {
             Self::InvalidSetting { origin, .. } => vec![format!("the value comes from {origin}")],
             Self::UnsupportedMode { setting, .. } => {
                 vec![format!("unset `{setting}` to run a one-shot sync")]
-            }
-            Self::StorageEngine { .. } => {
-                vec!["leave out --storage-engine, or pass --storage-engine sqlite".to_owned()]
             }
             Self::SecretUnreadable { flag, .. } => vec![format!(
                 "{flag} takes the value itself, @path to read it from a file, or - for standard input"

@@ -106,7 +106,7 @@ fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
         .export(Export::None),
         Field::string(
             name::STORAGE_ENGINE,
-            "Storage engine of the sync file: sqlite",
+            "Storage engine of a new sync file: sqlite (format v1, the default) or pebble (format v3)",
         )
         .string_rules(StringRules {
             one_of: &["", "sqlite", "pebble"],

@@ -2,14 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use baton_c1z::Detected;
+use baton_c1z::Format;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::flags::{MAX_HTTP_TIMEOUT_SECONDS, name};
-
-/// The one storage engine that can be written.
-const SQLITE: &str = "sqlite";
 
 /// Checks of values that the rules let through, since a zero value skips them.
 pub(crate) fn check_values(config: &Config) -> Result<()> {
@@ -22,13 +19,15 @@ pub(crate) fn check_values(config: &Config) -> Result<()> {
             )],
         });
     }
-    let engine = config.string(name::STORAGE_ENGINE);
-    if !engine.is_empty() && engine != SQLITE {
-        return Err(Error::StorageEngine {
-            engine: engine.to_owned(),
-        });
-    }
     Ok(())
+}
+
+/// The format that the storage engine stands for, if one is named.
+pub(crate) fn format(config: &Config) -> Option<Format> {
+    let engine = config.string(name::STORAGE_ENGINE);
+    [Format::V1, Format::V3]
+        .into_iter()
+        .find(|format| format.engine_name() == engine)
 }
 
 /// The folder for working files, if one is configured; it must exist.
@@ -69,15 +68,7 @@ pub(crate) fn check_target(target: &Path) -> Result<()> {
             path: target.to_path_buf(),
         });
     }
-    match baton_c1z::detect(target)? {
-        Detected::V3 => {
-            return Err(baton_sync::Error::V3Target {
-                path: target.to_path_buf(),
-            }
-            .into());
-        }
-        Detected::Missing | Detected::Empty | Detected::V1 => {}
-    }
+    baton_c1z::detect(target)?;
     // Permission bits do not tell about read-only mounts and full quotas; a nameless file does.
     tempfile::tempfile_in(folder)
         .map(drop)
@@ -109,9 +100,6 @@ mod tests {
             check_target(&path("text.c1z")),
             Err(Error::Store(_))
         ));
-        std::fs::write(path("v3.c1z"), b"C1Z3\0rest").unwrap();
-        assert!(matches!(check_target(&path("v3.c1z")), Err(Error::Sync(_))));
-        assert_eq!(std::fs::read(path("v3.c1z")).unwrap(), b"C1Z3\0rest");
     }
 
     #[test]

@@ -177,6 +177,7 @@ impl Session {
         }
         let mut request = SyncRequest::new(target);
         request.temp_dir = self.temp_dir()?;
+        request.format = preflight::format(config);
         request.workers = workers(config.int(name::WORKERS));
         request.skip_entitlements_and_grants = config.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS);
         request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();

@@ -18,12 +18,6 @@ pub enum Error {
     /// The file, or the working folder beside it, cannot be used.
     #[error(transparent)]
     Store(#[from] baton_c1z::Error),
-    /// The format that was asked for, or that the target has, cannot be written.
-    #[error("cannot sync into {}: files of format v3 (pebble) cannot be written yet", path.display())]
-    V3Target {
-        /// The target.
-        path: PathBuf,
-    },
     /// The folder of the target cannot be written to.
     #[error("cannot write to the folder {}", path.display())]
     Folder {
@@ -160,9 +154,7 @@ impl Error {
         match self {
             Self::Store(source) => source.code(),
             Self::Validation(source) | Self::Connector { source, .. } => source.code(),
-            Self::V3Target { .. } | Self::Folder { .. } | Self::Empty { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::Folder { .. } | Self::Empty { .. } => Code::FailedPrecondition,
             Self::UnknownFilterType { .. } | Self::SeveralExclusionGroups { .. } => {
                 Code::InvalidArgument
             }
@@ -186,9 +178,6 @@ impl Error {
             Self::Store(source) => source.hint().map(ToOwned::to_owned),
             Self::Validation(source) | Self::Connector { source, .. } => {
                 source.hint().map(ToOwned::to_owned)
-            }
-            Self::V3Target { .. } => {
-                Some("pass another file, or --storage-engine sqlite for a new one".to_owned())
             }
             Self::Folder { .. } => {
                 Some("make the folder writable, or pass --file with another path".to_owned())

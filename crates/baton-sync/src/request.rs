@@ -58,7 +58,9 @@ pub struct SyncRequest {
     pub target: PathBuf,
     /// Folder for working files; `None`: beside the target.
     pub temp_dir: Option<PathBuf>,
-    /// Format of the file; `None`: that of the existing target, v1 for a new one.
+    /// Format of the file; `None`: that of the existing target, v1 for a new
+    /// one. An existing v1 file becomes v3 where that is asked for, and then
+    /// holds the new sync only; an existing v3 file stays v3.
     pub format: Option<Format>,
     /// Requests in flight.
     pub workers: Workers,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{
-    Cleanup, Format, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed, SyncType,
+    Cleanup, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed, SyncType,
 };
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
@@ -185,7 +185,7 @@ fn plan(
     };
     let started_at = run.started_at;
     SealPlan {
-        format: request.format.unwrap_or(Format::V1),
+        format: target.format,
         // Never newer than the data: who merges files takes the newer row.
         discovered_at: started_at,
         cleanup: match request.keep_syncs {
@@ -229,6 +229,7 @@ fn report(
     target: &Target,
 ) -> Report {
     let mut warnings = sealed.warnings;
+    warnings.extend(target.warning.clone());
     warnings.extend(progress.unknown_children.iter().map(|child| {
         format!("resources name the child type `{child}`, which is not among the connector's types")
     }));

@@ -41,6 +41,10 @@ impl Previous {
 pub(crate) struct Target {
     pub(crate) dir: WorkDir,
     pub(crate) previous: Option<Previous>,
+    /// The format to write.
+    pub(crate) format: Format,
+    /// What the user should know about that.
+    pub(crate) warning: Option<String>,
     /// Working folders of others, long abandoned, that have been removed.
     pub(crate) orphans: Vec<PathBuf>,
 }
@@ -50,9 +54,6 @@ impl Target {
     pub(crate) fn check(request: &SyncRequest, now: SystemTime) -> Result<Self> {
         let path = &request.target;
         let detected = detect(path)?;
-        if detected == Detected::V3 || request.format == Some(Format::V3) {
-            return Err(Error::V3Target { path: path.clone() });
-        }
         let dir = WorkDir::locate(path, request.temp_dir.as_deref(), now)?;
         let checked = if request.temp_dir.is_some() {
             // Without one, making the working folder has shown the same.
@@ -61,11 +62,14 @@ impl Target {
             Ok(())
         };
         let previous = checked.and_then(|()| match detected {
-            Detected::V1 => read_previous(request),
-            _ => Ok(None),
+            Detected::V1 | Detected::V3 => read_previous(request),
+            Detected::Missing | Detected::Empty => Ok(None),
         });
+        let (format, warning) = format_of(detected, request.format);
         match previous {
             Ok(previous) => Ok(Self {
+                format,
+                warning,
                 orphans: dir
                     .path()
                     .parent()
@@ -79,6 +83,32 @@ impl Target {
                 Err(error)
             }
         }
+    }
+}
+
+/// The format to write, and what is odd about it (c1z specification §0): a
+/// file keeps its own, unless a v1 file is asked to become v3.
+fn format_of(found: Detected, asked: Option<Format>) -> (Format, Option<String>) {
+    match (found, asked) {
+        (Detected::Missing | Detected::Empty, asked) => (asked.unwrap_or(Format::V1), None),
+        (Detected::V1, Some(Format::V3)) => (
+            Format::V3,
+            Some(
+                "the file was converted to format v3, as the storage engine pebble was asked for; \
+                 it holds this sync only, and the earlier ones are gone"
+                    .to_owned(),
+            ),
+        ),
+        (Detected::V1, _) => (Format::V1, None),
+        (Detected::V3, Some(Format::V1)) => (
+            Format::V3,
+            Some(
+                "the file is of format v3 and stays so, though the storage engine sqlite was \
+                 asked for"
+                    .to_owned(),
+            ),
+        ),
+        (Detected::V3, _) => (Format::V3, None),
     }
 }
 
@@ -141,6 +171,27 @@ pub(crate) fn partial_path(target: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_keeps_its_format_unless_v3_is_asked_for() {
+        let format = |found, asked| {
+            let (format, warning) = format_of(found, asked);
+            (format, warning.is_some())
+        };
+        let (v1, v3) = (Some(Format::V1), Some(Format::V3));
+        for (found, asked, expected) in [
+            (Detected::Missing, None, (Format::V1, false)),
+            (Detected::Missing, v3, (Format::V3, false)),
+            (Detected::Empty, v1, (Format::V1, false)),
+            (Detected::V1, None, (Format::V1, false)),
+            (Detected::V1, v3, (Format::V3, true)),
+            (Detected::V3, None, (Format::V3, false)),
+            (Detected::V3, v1, (Format::V3, true)),
+            (Detected::V3, v3, (Format::V3, false)),
+        ] {
+            assert_eq!(format(found, asked), expected, "{found:?} {asked:?}");
+        }
+    }
 
     #[test]
     fn a_partial_file_lies_beside_the_target() {

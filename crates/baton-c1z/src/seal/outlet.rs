@@ -34,7 +34,7 @@ impl PageLog {
     /// are not. Mandatory ids that a row lacks are stored as empty strings in
     /// format v1 (c1z specification §1.4), and an error in v3.
     ///
-    /// An existing target keeps its format. If it already holds a sync of
+    /// A v3 target stays v3; a v1 target becomes what the plan says. If it already holds a sync of
     /// this id, that is replaced: an earlier seal of this log was stopped
     /// after its last step but one. In format v3 there is room for one sync
     /// only, so any other one is replaced too, and named in
@@ -57,8 +57,7 @@ impl PageLog {
             assets: plan.assets.clone(),
         };
         let format = match detect(&plan.target)? {
-            Detected::Missing | Detected::Empty => plan.format,
-            Detected::V1 => Format::V1,
+            Detected::Missing | Detected::Empty | Detected::V1 => plan.format,
             Detected::V3 => Format::V3,
         };
         let outlet = match format {
@@ -102,7 +101,7 @@ fn v1_outlet<'a>(plan: SealPlan, scratch: PathBuf) -> Outlet<'a> {
 /// Format v3 holds one sync: the one that was there is replaced.
 fn v3_outlet<'a>(plan: SealPlan, place: Place) -> Result<Outlet<'a>> {
     v3::check_sync_id(&plan.run.id)?;
-    let old = v3::Old::read(&plan.target)?;
+    let old = v3::Old::read(&plan.target, &plan.limits)?;
     let removed_syncs = old.sync_ids.into_iter().filter(|id| *id != plan.run.id);
     let removed_syncs = removed_syncs.collect();
     let options = v3::WriteOptions {

@@ -22,7 +22,8 @@ pub enum Cleanup {
 pub struct SealPlan {
     /// The file to write, or to add to.
     pub target: PathBuf,
-    /// The format of a new file. An existing one keeps its own.
+    /// The format of a new file, and of a v1 file, whose syncs are all lost if
+    /// this is v3. An existing v3 file stays v3.
     pub format: Format,
     /// The sync to write.
     pub run: NewRun,

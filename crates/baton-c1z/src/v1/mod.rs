@@ -20,7 +20,7 @@ mod writer;
 pub(crate) use cleanup::Cleanup;
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
-pub(crate) use rewrite::{clone_sync, restat};
+pub(crate) use rewrite::{clone_sync, restat, write_empty};
 pub(crate) use writer::{Phase, WriteOptions, Writer};
 
 use std::fs::{File, OpenOptions};

@@ -14,16 +14,24 @@ use rusqlite::{Connection, OptionalExtension, Statement};
 use super::db::Budget;
 use super::query::{Condition, Value, columns};
 use super::schema::table_name;
-use super::{db, migrate, runs, unpack};
+use super::{db, migrate, runs, time, unpack};
 use crate::columns::{is_whole_grant, rebuild_slim_grant};
 use crate::counts::Counts;
 use crate::envelope::Identity;
 use crate::error::{Error, Result};
-use crate::row::{OwnedRow, Row, Table};
+use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
 use crate::scratch::Scratch;
-use crate::store::{Asset, Key, Query, Store, StorePage, Visit};
+use crate::store::{
+    Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
+};
 use crate::{Capabilities, Format, ReadOptions};
+
+/// Where a dated scan has the time, behind the columns of a row.
+const DATE_COLUMN: usize = 11;
+
+/// Called with a row's number, the row, and all that was selected.
+type VisitStored<'v> = dyn FnMut(i64, &Row<'_>, &rusqlite::Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
 /// An open v1 file.
 pub(crate) struct Reader {
@@ -83,7 +91,7 @@ impl Reader {
         table: Table,
         statement: &mut Statement<'_>,
         values: &[Value<'_>],
-        visit: &mut dyn FnMut(i64, &Row<'_>) -> Result<ControlFlow<()>>,
+        visit: &mut VisitStored<'_>,
     ) -> Result<()> {
         let doing = reading(table);
         self.budget.refill();
@@ -106,7 +114,7 @@ impl Reader {
             if let Some(rebuilt) = &rebuilt {
                 stored.data = rebuilt;
             }
-            if visit(id, &stored)?.is_break() {
+            if visit(id, &stored, row)?.is_break() {
                 break;
             }
         }
@@ -190,7 +198,45 @@ impl Store for Reader {
             query.table,
             &mut statement,
             &condition.values,
-            &mut |_, row| visit(row),
+            &mut |_, row, _| visit(row),
+        )
+    }
+
+    fn scan_dated(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        visit: &mut VisitDated<'_>,
+    ) -> Result<()> {
+        let filter = Filter::default();
+        let condition = Condition::new(&Query {
+            sync_id,
+            table,
+            filter: &filter,
+        })?;
+        let sql = format!(
+            "select {}, discovered_at{} order by id",
+            columns(table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare(&sql)
+            .map_err(self.failed(reading(table)))?;
+        // Neighbours are often of one time, and texts are slow to read.
+        let mut last = (String::new(), None);
+        self.visit(
+            table,
+            &mut statement,
+            &condition.values,
+            &mut |_, row, stored| {
+                let at = text(stored, DATE_COLUMN).map_err(self.failed(reading(table)))?;
+                if last.0 != at {
+                    last = (at.to_owned(), time::from_text(at));
+                }
+                visit(row, last.1)?;
+                Ok(ControlFlow::Continue(()))
+            },
         )
     }
 
@@ -221,7 +267,7 @@ impl Store for Reader {
             query.table,
             &mut statement,
             &condition.values,
-            &mut |id, row| {
+            &mut |id, row, _| {
                 if page.rows.len() == size {
                     page.next_after = Some(last.to_be_bytes().to_vec());
                     return Ok(ControlFlow::Break(()));
@@ -256,10 +302,15 @@ impl Store for Reader {
             .prepare_cached(&sql)
             .map_err(self.failed(reading(table)))?;
         let mut found = None;
-        self.visit(table, &mut statement, &condition.values, &mut |_, row| {
-            found = Some(row.to_owned());
-            Ok(ControlFlow::Break(()))
-        })?;
+        self.visit(
+            table,
+            &mut statement,
+            &condition.values,
+            &mut |_, row, _| {
+                found = Some(row.to_owned());
+                Ok(ControlFlow::Break(()))
+            },
+        )?;
         Ok(found)
     }
 
@@ -310,6 +361,50 @@ impl Store for Reader {
             )
             .optional()
             .map_err(self.failed("read its assets"))
+    }
+
+    fn assets(&self, sync_id: Option<&str>, visit: &mut VisitAsset<'_>) -> Result<()> {
+        let doing = "read its assets";
+        let mut statement = self
+            .conn
+            .prepare(
+                "select external_id, content_type, data, discovered_at from v1_assets
+                 where ?1 is null or sync_id = ?1 order by id",
+            )
+            .map_err(self.failed(doing))?;
+        self.budget.refill();
+        let mut rows = statement.query([sync_id]).map_err(self.failed(doing))?;
+        while let Some(row) = rows.next().map_err(self.failed(doing))? {
+            let read = || {
+                let asset = Asset {
+                    content_type: text(row, 1)?.to_owned(),
+                    data: bytes(row, 2)?.unwrap_or_default().to_vec(),
+                };
+                Ok((text(row, 0)?, asset, time::from_text(text(row, 3)?)))
+            };
+            let (id, asset, at) = read().map_err(self.failed(doing))?;
+            visit(id, asset, at)?;
+        }
+        Ok(())
+    }
+
+    fn sessions(&self, sync_id: Option<&str>, visit: &mut VisitSession<'_>) -> Result<()> {
+        let doing = "read its sessions";
+        let mut statement = self
+            .conn
+            .prepare(
+                "select key, value from v1_connector_sessions
+                 where ?1 is null or sync_id = ?1 order by key",
+            )
+            .map_err(self.failed(doing))?;
+        self.budget.refill();
+        let mut rows = statement.query([sync_id]).map_err(self.failed(doing))?;
+        while let Some(row) = rows.next().map_err(self.failed(doing))? {
+            let read = || Ok((text(row, 0)?, bytes(row, 1)?.unwrap_or_default()));
+            let (key, value) = read().map_err(self.failed(doing))?;
+            visit(key, value)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! As everywhere the source stays as it is until a complete new database
 //! takes its place, or lies beside it under another name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
@@ -47,6 +47,28 @@ pub(crate) fn clone_sync(
         &mut |_| (),
     )?;
     Ok(())
+}
+
+/// Makes a v1 file without syncs.
+pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<PathBuf> {
+    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    drop(scratch.create_file()?);
+    let make = || {
+        let conn = db::open_write(scratch.file_path())?;
+        for sql in create(&conn)? {
+            conn.execute(&sql, [])?;
+        }
+        Reserve::drop(&conn)?;
+        conn.execute_batch("commit")?;
+        conn.close().map_err(|(_, e)| e)
+    };
+    make().map_err(db::write_error(target, "create tables"))?;
+    save_database(
+        scratch.file_path(),
+        target,
+        options.compression_level,
+        &mut |_| (),
+    )
 }
 
 fn copy_sync(conn: &mut Connection, old: &Scratch, bytes: u64, id: &str) -> rusqlite::Result<()> {
@@ -102,16 +124,7 @@ pub(crate) fn restat(
     let mut counted = Vec::with_capacity(runs.len());
     for run in runs {
         let mut stats = source.compute_stats(Some(&run.id))?;
-        if let Some(old) = &run.stats {
-            // These are about how the sync went, which rows do not tell.
-            stats.step_durations_ms.clone_from(&old.step_durations_ms);
-            stats
-                .connector_call_stats
-                .clone_from(&old.connector_call_stats);
-            stats
-                .session_store_stats
-                .clone_from(&old.session_store_stats);
-        }
+        stats.keep_history_of(run);
         tell(&NewStats { run, stats: &stats });
         counted.push((run.id.as_str(), stats.to_text()));
     }

@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use prost_types::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::Batch;
@@ -86,6 +87,8 @@ pub(crate) struct Writer {
     run: SyncRun,
     times: Times,
     discovered_at: String,
+    /// What `discovered_at` says, once it was set.
+    dated: Option<Timestamp>,
     late_indexes: Vec<String>,
     removed_syncs: Vec<String>,
     counts: Counts,
@@ -94,7 +97,7 @@ pub(crate) struct Writer {
 
 struct Times {
     started_at: String,
-    ended_at: String,
+    ended_at: Option<String>,
 }
 
 impl Writer {
@@ -104,9 +107,18 @@ impl Writer {
     /// The old file's own errors; [`Error::DuplicateSync`] if it already
     /// holds the run's id and is not to be replaced.
     pub fn begin(options: WriteOptions, run: &NewRun) -> Result<Self> {
+        Self::begin_as(options, sync_run(run))
+    }
+
+    /// As [`Writer::begin`], for a run that is written as it is, but for its
+    /// counts: with what format v3 recorded of it, and perhaps unfinished.
+    pub fn begin_as(options: WriteOptions, run: SyncRun) -> Result<Self> {
         let times = Times {
-            started_at: time_text("start of the sync", run.started_at)?,
-            ended_at: time_text("end of the sync", run.ended_at)?,
+            started_at: stored_time("start of the sync", run.started_at.unwrap_or_default())?,
+            ended_at: run
+                .ended_at
+                .map(|at| stored_time("end of the sync", at))
+                .transpose()?,
         };
         let discovered_at = time_text("time of discovery", options.discovered_at)?;
         if run.id.is_empty() {
@@ -115,8 +127,7 @@ impl Writer {
                 reason: "it is empty",
             });
         }
-        let new_run = sync_run(run, &times);
-        let old = Old::open(&options, &new_run)?;
+        let old = Old::open(&options, &run)?;
         let scratch = Scratch::new(options.temp_dir.as_deref())?;
         drop(scratch.create_file()?);
         let target = options.target.as_path();
@@ -131,15 +142,34 @@ impl Writer {
         Ok(Self {
             conn,
             scratch,
-            run: new_run,
+            run,
             times,
             discovered_at,
+            dated: None,
             late_indexes,
             removed_syncs: old.map(Old::into_cleaned_up).unwrap_or_default(),
             counts: Counts::default(),
             batch: Batch::default(),
             options,
         })
+    }
+
+    /// Sets when the rows from here on were written.
+    pub fn set_discovered_at(&mut self, at: Timestamp) -> Result<()> {
+        if self.dated == Some(at) {
+            return Ok(());
+        }
+        let text = stored_time("time of discovery", at)?;
+        // The rows of a batch share their time.
+        self.flush()?;
+        self.discovered_at = text;
+        self.dated = Some(at);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
+        self.batch.write(&self.conn, shared, &self.options.target)
     }
 
     /// Adds one row. Rows come table by table in [`Table::ALL`]'s order, each
@@ -178,14 +208,24 @@ impl Writer {
         Ok(())
     }
 
+    /// Adds what a connector stored under `key` for the sync.
+    pub fn put_session(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.conn
+            .execute(
+                "insert into v1_connector_sessions (sync_id, key, value) values (?, ?, ?)",
+                params![self.run.id, key, value],
+            )
+            .map(|_| ())
+            .map_err(db::write_error(&self.options.target, "add a session"))
+    }
+
     /// Completes the database, compresses it and replaces the target.
     ///
     /// # Errors
     /// [`Error::DuplicateId`] if two rows had one id; the target is then, and
     /// on any other failure, what it was.
     pub fn finish(mut self, progress: &mut dyn FnMut(Phase)) -> Result<Written> {
-        let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
-        self.batch.write(&self.conn, shared, &self.options.target)?;
+        self.flush()?;
         progress(Phase::Indexing);
         let stats = std::mem::take(&mut self.counts).into_stats();
         self.complete(&stats)?;
@@ -229,8 +269,9 @@ impl Writer {
         Reserve::release(&self.conn)?;
         self.conn.execute(
             "insert into v1_sync_runs (sync_id, started_at, ended_at, sync_token, sync_type,
-                parent_sync_id, linked_sync_id, supports_diff, grants_backfilled, stats)
-             values (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+                parent_sync_id, linked_sync_id, supports_diff, grants_backfilled, stats,
+                ingest_invariant_generation, ingest_invariant_coverage, ingest_invariant_mode)
+             values (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
             params![
                 self.run.id,
                 self.times.started_at,
@@ -240,7 +281,10 @@ impl Writer {
                 self.run.parent_sync_id,
                 self.run.linked_sync_id,
                 self.run.supports_diff,
-                stats.to_text()
+                stats.to_text(),
+                self.run.ingest_invariant[0],
+                self.run.ingest_invariant[1],
+                self.run.ingest_invariant[2],
             ],
         )?;
         Reserve::drop(&self.conn)?;
@@ -272,12 +316,22 @@ fn time_text(what: &'static str, at: SystemTime) -> Result<String> {
     })
 }
 
-fn sync_run(run: &NewRun, times: &Times) -> SyncRun {
+fn stored_time(what: &'static str, at: Timestamp) -> Result<String> {
+    SystemTime::try_from(at)
+        .ok()
+        .and_then(time::to_text)
+        .ok_or(Error::Argument {
+            what,
+            reason: "it is outside the years that can be stored",
+        })
+}
+
+fn sync_run(run: &NewRun) -> SyncRun {
     SyncRun {
         id: run.id.clone(),
         sync_type: run.sync_type.as_str().to_owned(),
-        started_at: time::from_text(&times.started_at),
-        ended_at: time::from_text(&times.ended_at),
+        started_at: Some(run.started_at.into()),
+        ended_at: Some(run.ended_at.into()),
         parent_sync_id: run.parent_sync_id.clone(),
         sync_token: run.token.clone(),
         supports_diff: run.supports_diff,

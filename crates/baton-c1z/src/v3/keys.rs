@@ -13,6 +13,7 @@ const ROOT: u8 = 3;
 const ASSET: u8 = 5;
 const SYNC_RUN: u8 = 6;
 const INDEX: u8 = 7;
+const COUNTER: u8 = 8;
 const SESSION: u8 = 9;
 const BY_PARENT: u8 = 1;
 const BY_PRINCIPAL: u8 = 4;
@@ -34,8 +35,11 @@ pub(crate) const INDEXES_PENDING: &[u8] = b"\x03\xffdeferred_grant_idx_pending";
 /// What the keys of all assets begin with.
 pub(crate) const ASSETS: &[u8] = &[ROOT, ASSET, SEPARATOR];
 
-/// What the keys of all sessions begin with.
+/// What the keys of everything that connectors stored begin with.
 pub(crate) const SESSIONS: &[u8] = &[ROOT, SESSION, SEPARATOR];
+/// What the keys of counters and caches begin with, which are of no use in
+/// another file.
+pub(crate) const COUNTERS: &[u8] = &[ROOT, COUNTER];
 
 /// What the keys of all rows of a table begin with.
 pub(crate) fn table(table: Table) -> [u8; 3] {
@@ -94,6 +98,14 @@ pub(crate) fn grant(entitlement_prefix: &[u8], principal: (&str, &str)) -> Vec<u
 pub(crate) fn asset(id: &str) -> Vec<u8> {
     let mut out = vec![ROOT, ASSET];
     push(&mut out, id);
+    out
+}
+
+/// The key of what a connector stored under `key` for a sync.
+pub(crate) fn session(sync_id: &str, key: &str) -> Vec<u8> {
+    let mut out = vec![ROOT, SESSION];
+    push(&mut out, sync_id);
+    push(&mut out, key);
     out
 }
 

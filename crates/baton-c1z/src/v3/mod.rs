@@ -16,11 +16,16 @@ mod plan;
 mod reader;
 mod records;
 mod runs;
-#[allow(dead_code)] // Conversion's.
+mod unpacked;
 mod whole;
 mod write;
 
 pub(crate) use encode::{record as write_record, timestamp};
+pub(crate) use envelope::{Encoding, read_summary};
 pub(crate) use reader::Reader;
 pub(crate) use records::{Buffers as RecordBuffers, read as read_record};
-pub(crate) use write::{Old, Phase, WriteOptions, Writer, check_sync_id};
+pub(crate) use unpacked::unpack;
+pub(crate) use whole::discovered_at;
+pub(crate) use write::{
+    Old, Phase, Rewrite, WriteOptions, Writer, check_sync_id, is_storable, rewrite, write_empty,
+};

@@ -26,7 +26,9 @@ use crate::envelope::Identity;
 use crate::error::{Error, Result};
 use crate::row::{OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
-use crate::store::{Asset, Key, Query, Store, StorePage, Visit};
+use crate::store::{
+    Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
+};
 use crate::{Capabilities, Format, ReadOptions, tuple};
 
 /// An open v3 file.
@@ -117,6 +119,18 @@ impl Reader {
     /// sync is named.
     pub(super) fn holds(&self, id: Option<&str>) -> bool {
         id.is_none_or(|id| self.is_run(id))
+    }
+
+    /// Visits all keys that there are, with their values.
+    pub fn visit_all(&self, visit: &mut VisitRaw<'_>) -> Result<()> {
+        let mut rows = self
+            .db
+            .range(Bound::Unbounded, Bound::Unbounded)
+            .map_err(|e| tables_error(&self.path, e))?;
+        while let Some((key, value)) = rows.next().map_err(|e| tables_error(&self.path, e))? {
+            visit(key, value)?;
+        }
+        Ok(())
     }
 
     pub(super) fn finder(&self) -> Finder<'_> {
@@ -251,6 +265,9 @@ impl Reader {
 /// Called with a key, its record, and the row that it stands for.
 type VisitRecord<'v> = dyn FnMut(&[u8], &[u8], &Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
+/// Called with a key and its value.
+type VisitRaw<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;
+
 /// Called with the key of a row and, if it is at hand, its value.
 type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
 
@@ -285,6 +302,15 @@ impl Store for Reader {
             return Ok(());
         }
         self.visit_records(&plan, &mut |_, _, row| visit(row))
+    }
+
+    fn scan_dated(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        visit: &mut VisitDated<'_>,
+    ) -> Result<()> {
+        self.scan_dated(sync_id, table, visit)
     }
 
     fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage> {
@@ -375,6 +401,14 @@ impl Store for Reader {
             content_type: record.content_type,
             data: record.data,
         }))
+    }
+
+    fn assets(&self, sync_id: Option<&str>, visit: &mut VisitAsset<'_>) -> Result<()> {
+        self.assets(sync_id, visit)
+    }
+
+    fn sessions(&self, sync_id: Option<&str>, visit: &mut VisitSession<'_>) -> Result<()> {
+        self.sessions(sync_id, visit)
     }
 }
 

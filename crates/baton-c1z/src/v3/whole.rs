@@ -14,10 +14,7 @@ use super::plan::Plan;
 use super::reader::{Reader, tables_error};
 use crate::error::Result;
 use crate::row::{Filter, Row, Table};
-use crate::store::{Asset, Query};
-
-/// Called with each asset's id, the asset, and when it was written.
-pub(crate) type VisitAsset<'v> = dyn FnMut(&str, Asset, Option<Timestamp>) -> Result<()> + 'v;
+use crate::store::{Asset, Query, VisitAsset};
 
 /// Field number of the time in records of a table.
 fn time_field(table: Table) -> u32 {
@@ -26,6 +23,12 @@ fn time_field(table: Table) -> u32 {
         Table::Resources | Table::Entitlements => 8,
         Table::Grants => 5,
     }
+}
+
+/// When a record was written, if it says so.
+pub(crate) fn discovered_at(table: Table, record: &[u8]) -> Option<Timestamp> {
+    let bytes = wire::last_bytes(record, time_field(table)).ok()??;
+    Timestamp::decode(bytes).ok()
 }
 
 impl Reader {
@@ -48,11 +51,7 @@ impl Reader {
         };
         let plan = Plan::new(&query, &self.finder())?;
         self.visit_records(&plan, &mut |_, record, row| {
-            let time = wire::last_bytes(record, time_field(table))
-                .ok()
-                .flatten()
-                .and_then(|bytes| Timestamp::decode(bytes).ok());
-            visit(row, time)?;
+            visit(row, discovered_at(table, record))?;
             Ok(ControlFlow::Continue(()))
         })
     }

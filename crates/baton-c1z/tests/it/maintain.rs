@@ -9,7 +9,7 @@ use baton_c1z::{
 };
 use baton_proto::Code;
 
-use crate::support::{Folder, MULTI, V1, fixture, open};
+use crate::support::{Folder, MULTI, V1, V3, fixture, open};
 
 fn options(folder: &Folder) -> RewriteOptions {
     RewriteOptions {
@@ -212,4 +212,65 @@ fn a_dump_is_the_database_and_replaces_what_is_there() {
     assert!(matches!(error, Error::Compressed { .. }), "{error}");
     assert_eq!(fs::read(&out).unwrap(), before);
     assert!(dump(&folder.path().join("missing"), &out, &options(&folder)).is_err());
+}
+
+/// Names and contents of the files in a folder.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_dump_of_v3_is_the_folder_whatever_the_payload() {
+    let folder = Folder::new();
+    let dumped = |name: &str| {
+        let out = folder.path().join(name.replace('/', "-"));
+        let made = dump(&fixture(name), &out, &options(&folder)).unwrap();
+        assert_eq!(made, Dumped::Folder);
+        contents(&out)
+    };
+    for name in V3 {
+        let files = dumped(name);
+        let markers = files.iter().filter(|(name, _)| name.starts_with("marker."));
+        assert!(markers.count() > 0, "{name}");
+        let tables = files.iter().filter(|(file, _)| {
+            Path::new(file)
+                .extension()
+                .is_some_and(|e| e == "sst" || e == "log")
+        });
+        assert!(
+            tables.map(|(_, bytes)| bytes.len()).sum::<usize>() > 1000,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_with_something_in_it_is_not_dumped_into() {
+    let folder = Folder::new();
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let source = fixture("v3-small.c1z");
+    dump(&source, &out, &options(&folder)).unwrap();
+    let before = contents(&out);
+    for taken in [&out, &folder.file("file", b"content")] {
+        let error = dump(&source, taken, &options(&folder)).unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+    }
+    assert!(contents(&out) == before);
+    // A damaged file leaves no folder behind.
+    let mut bytes = fs::read(&source).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = folder.file("damaged.c1z", &bytes);
+    assert!(dump(&damaged, &folder.path().join("new"), &options(&folder)).is_err());
+    assert_eq!(names(&folder), ["damaged.c1z", "file", "out"]);
 }

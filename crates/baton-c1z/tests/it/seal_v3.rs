@@ -77,12 +77,16 @@ fn the_file_does_not_depend_on_the_order_in_which_pages_arrived() {
 }
 
 #[test]
-fn an_existing_file_keeps_its_format_whatever_the_plan_says() {
+fn a_v3_file_stays_v3_and_a_v1_file_becomes_what_the_plan_says() {
     let target = target();
     std::fs::copy(fixture("v1-small.c1z"), &target.path).unwrap();
-    seal(target.log(), v3_plan(&target)).unwrap();
+    seal(target.log(), plan(&target.path)).unwrap();
     let v1 = std::fs::read(&target.path).unwrap();
     assert!(v1.starts_with(b"C1ZF\0"));
+    let sealed = seal(target.log(), v3_plan(&target)).unwrap();
+    // Of a v1 file all other syncs go: there is room for one.
+    assert_eq!(sealed.removed_syncs, ["3MVxu1fAkCi8scufhFJpQZ20696"]);
+    assert!(std::fs::read(&target.path).unwrap().starts_with(b"C1Z3\0"));
     std::fs::copy(fixture("v3-small.c1z"), &target.path).unwrap();
     let sealed = seal(target.log(), plan(&target.path)).unwrap();
     assert_eq!(sealed.removed_syncs, ["3MVxu086Rkx6hm6BDngv7sfZbFs"]);

@@ -1,6 +1,7 @@
 //! The commands. Each reads one view of one file and writes rows as they come.
 
 mod access;
+mod files;
 mod grants;
 mod lists;
 mod runs;
@@ -33,9 +34,26 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
-    match invocation.action {
+    match &invocation.action {
         Action::Syncs => return runs::syncs(invocation, surroundings, out),
         Action::Stats => return runs::stats(invocation, surroundings, out),
+        Action::RecalculateStats => return files::recalculate(invocation, surroundings, out),
+        Action::ExportC1z { out: target } => {
+            return files::export(invocation, target, surroundings);
+        }
+        Action::ToPebble {
+            out: target,
+            temp_dir,
+        } => {
+            let temp_dir = temp_dir.as_deref();
+            return files::to_pebble(invocation, target, temp_dir, surroundings, out, err);
+        }
+        Action::ToSqlite { out: target } => {
+            return files::to_sqlite(invocation, target, surroundings, out);
+        }
+        Action::DumpDb { out: target } => {
+            return files::dump(invocation, target, surroundings, out);
+        }
         _ => {}
     }
     let file = open::open(&invocation.file, surroundings)?;
@@ -61,7 +79,8 @@ pub(crate) fn run(
         Action::Grants(filter) => grants::grants(&mut listing, filter),
         Action::Principals(filter) => grants::principals(&mut listing, filter),
         Action::Access { type_id, id } => access::access(&mut listing, type_id, id),
-        Action::Syncs | Action::Stats => Ok(()),
+        // Answered above, without a view of a sync.
+        _ => Ok(()),
     }
 }
 

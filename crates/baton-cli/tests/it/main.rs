@@ -4,3 +4,4 @@
 mod goldens;
 mod program;
 mod refusals;
+mod steps;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use baton_c1z::Stats;
+use baton_c1z::{Format, Stats};
 use baton_proto::Code;
 use baton_runtime::{Engine, ExitStatus, ExtraCommand, Field, Signals};
 use baton_sync::{
@@ -193,6 +193,20 @@ fn someone_who_asks_for_json_gets_nothing_else() {
     let outcome = Stage::ready().run(&["--log-format", "json"]);
     for line in outcome.stderr.lines() {
         assert!(line.starts_with('{'), "{line}");
+    }
+}
+
+#[test]
+fn the_storage_engine_is_the_format_of_the_request() {
+    for (args, format) in [
+        (&[][..], None),
+        (&["--storage-engine", ""], None),
+        (&["--storage-engine", "sqlite"], Some(Format::V1)),
+        (&["--storage-engine", "pebble"], Some(Format::V3)),
+    ] {
+        let (engine, seen) = recording_engine();
+        Stage::ready().engine(engine).run(args);
+        assert_eq!(seen.lock().unwrap().take().unwrap().format, format);
     }
 }
 

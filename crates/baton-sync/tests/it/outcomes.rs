@@ -1,12 +1,13 @@
 //! What happens to the target: replaced as a whole, or untouched.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_c1z::{Format, View};
+use baton_c1z::{C1zFile, Filter, Format, ReadOptions, Table, View};
 use baton_connector::Error as Refusal;
 use baton_proto::Code;
-use baton_sync::{Completeness, Error, Event, Provenance, SyncRequest};
+use baton_sync::{Completeness, Event, Provenance, SyncRequest};
 
 use crate::sandbox::{Sandbox, ids, open};
 use crate::world::{Twist, World};
@@ -170,7 +171,7 @@ async fn what_cannot_be_written_is_refused_before_the_first_request() {
     let sandbox = Sandbox::new();
     let world = Arc::new(World::small());
     for (content, code) in [
-        (&b"C1Z3\0 and more"[..], Code::FailedPrecondition),
+        (&b"C1Z3\0 and more"[..], Code::DataLoss),
         (b"not a c1z file", Code::InvalidArgument),
         (b"C1Z", Code::InvalidArgument),
         (b"C1ZF\0 cut off", Code::DataLoss),
@@ -185,16 +186,65 @@ async fn what_cannot_be_written_is_refused_before_the_first_request() {
         assert_eq!(sandbox.files(), ["sync.c1z"]);
     }
     std::fs::remove_file(sandbox.target()).expect("there");
-    let request = SyncRequest {
-        format: Some(Format::V3),
-        ..sandbox.request()
-    };
-    let error = sandbox.run(&world, request).await.expect_err("refused");
-    assert!(matches!(error, Error::V3Target { .. }));
     let request = SyncRequest::new(sandbox.folder().join("missing/sync.c1z"));
     let error = sandbox.run(&world, request).await.expect_err("refused");
     assert!(error.to_string().contains("missing"), "{error}");
     assert!(world.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_sync_in_format_v3_has_the_rows_of_one_in_v1() {
+    let v1 = Sandbox::new();
+    v1.sync(World::small()).await;
+    let v3 = Sandbox::new();
+    let request = || SyncRequest {
+        format: Some(Format::V3),
+        ..v3.request()
+    };
+    let report = v3
+        .run(&Arc::new(World::small()), request())
+        .await
+        .expect("complete");
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let held = |path: &std::path::Path| {
+        let file = C1zFile::open(path, &ReadOptions::default()).expect("opens");
+        let run = file.latest_finished(None).expect("runs").expect("one");
+        let view = file.view(View::Sync(&run.id)).expect("there");
+        let mut ids = Vec::new();
+        for table in Table::ALL {
+            view.scan(table, &Filter::default(), &mut |row| {
+                ids.push((table, row.id.to_owned(), row.expansion.is_some()));
+                Ok(ControlFlow::Continue(()))
+            })
+            .expect("rows");
+        }
+        (file.format(), ids)
+    };
+    let (format, rows) = held(&v1.target());
+    assert_eq!(format, Format::V1);
+    assert_eq!(held(&v3.target()), (Format::V3, rows.clone()));
+    // The next sync finds what the last one held, and takes its place.
+    let again = v3
+        .run(&Arc::new(World::small()), v3.request())
+        .await
+        .expect("complete");
+    assert_eq!(again.previous.as_ref(), Some(&report.stats));
+    assert_eq!(held(&v3.target()), (Format::V3, rows.clone()));
+    // A v1 file is only converted when that is asked for, and not silently.
+    let request = SyncRequest {
+        format: Some(Format::V3),
+        ..v1.request()
+    };
+    let report = v1
+        .run(&Arc::new(World::small()), request)
+        .await
+        .expect("complete");
+    assert!(
+        report.warnings.iter().any(|w| w.contains("earlier ones")),
+        "{:?}",
+        report.warnings
+    );
+    assert_eq!(held(&v1.target()), (Format::V3, rows));
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@ use super::directory::{Directory, Place, Storage};
 use crate::envelope::{Content, Identity, MAGIC_LEN};
 use crate::error::{Error, Result};
 use crate::{Limits, ReadOptions};
-pub(super) use manifest::Encoding;
+
+pub(crate) use manifest::Encoding;
 use manifest::Manifest;
 
 /// Longest name of a file in bytes.
@@ -94,7 +95,7 @@ impl Envelope {
 
 /// How the file's directory is packed, and the syncs as the manifest sums
 /// them up. Nothing else is looked at.
-pub(super) fn read_summary(path: &Path) -> Result<(Encoding, Vec<SyncRunSummary>)> {
+pub(crate) fn read_summary(path: &Path) -> Result<(Encoding, Vec<SyncRunSummary>)> {
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     let disk = DiskFile::new(file).map_err(|e| Error::io("read", path, e))?;
     let (bytes, _) = read_manifest(path, &disk)?;

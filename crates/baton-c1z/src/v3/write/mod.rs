@@ -7,6 +7,7 @@
 mod envelope;
 mod old;
 mod payload;
+mod rewrite;
 mod run;
 mod spool;
 mod tables;
@@ -20,6 +21,7 @@ use baton_proto::encode;
 use prost_types::Timestamp;
 
 pub(crate) use old::Old;
+pub(crate) use rewrite::{Rewrite, rewrite};
 
 use super::envelope::Encoding;
 use super::records::Buffers;
@@ -79,6 +81,7 @@ pub(crate) struct Written {
 pub(crate) struct Writer {
     options: WriteOptions,
     run: SyncRun,
+    dated: Timestamp,
     discovered_at: Vec<u8>,
     tables: Tables,
     spools: Spools,
@@ -107,7 +110,7 @@ pub(crate) fn check_sync_id(id: &str) -> Result<()> {
 
 /// Whether format v3 can hold a row with this key: no part of its identity may
 /// be empty (c1z specification §2.3).
-fn is_storable(tuple: &[u8]) -> bool {
+pub(crate) fn is_storable(tuple: &[u8]) -> bool {
     let mut parts = tuple::parts(tuple).enumerate();
     // The tail of an entitlement's id may be: then the id is its resource's,
     // with a colon.
@@ -126,6 +129,35 @@ fn is_storable(tuple: &[u8]) -> bool {
 const FLAG_PART: usize = 2;
 const TAIL_PART: usize = 3;
 
+/// Adds what tells readers the layout of the keys.
+fn stamp(tables: &mut Tables) -> Result<()> {
+    for key in [keys::ENTITLEMENT_ID_FORMAT, keys::KEYSPACE_VERSION] {
+        tables.add(key, &keys::LAYOUT.to_be_bytes())?;
+    }
+    Ok(())
+}
+
+/// Makes a file without a sync.
+pub(crate) fn write_empty(options: &WriteOptions) -> Result<PathBuf> {
+    let mut tables = begin(options)?;
+    stamp(&mut tables)?;
+    let stored = tables.finish()?;
+    let manifest = envelope::manifest(options.encoding, None);
+    let path = envelope::assemble(&options.target, &manifest, &stored, &mut |_| ())?;
+    let _ = options.place.files.remove_file(&stored.path);
+    Ok(path)
+}
+
+fn begin(options: &WriteOptions) -> Result<Tables> {
+    let payload = Payload::begin(
+        &options.place.files,
+        &options.place.dir,
+        options.encoding,
+        options.compression_level,
+    )?;
+    Ok(Tables::new(payload))
+}
+
 impl Writer {
     /// Begins a file beside the target.
     ///
@@ -133,15 +165,11 @@ impl Writer {
     /// [`Error::Argument`] if the run's id is no KSUID.
     pub fn begin(options: WriteOptions, run: SyncRun) -> Result<Self> {
         check_sync_id(&run.id)?;
-        let payload = Payload::begin(
-            &options.place.files,
-            &options.place.dir,
-            options.encoding,
-            options.compression_level,
-        )?;
+        let tables = begin(&options)?;
         Ok(Self {
+            dated: options.written_at,
             discovered_at: records::timestamp(&options.written_at),
-            tables: Tables::new(payload),
+            tables,
             spools: Spools::new(options.place.clone()),
             counts: Counts::default(),
             key: Vec::new(),
@@ -149,6 +177,14 @@ impl Writer {
             run,
             options,
         })
+    }
+
+    /// Sets when the rows and assets from here on were found.
+    pub fn set_discovered_at(&mut self, at: Timestamp) {
+        if self.dated != at {
+            self.dated = at;
+            self.discovered_at = records::timestamp(&at);
+        }
     }
 
     /// Adds one row. Rows come in the order of their keys, each key once;
@@ -228,11 +264,22 @@ impl Writer {
             external_id: asset.id.clone(),
             content_type: content_type.to_owned(),
             data: asset.data.clone(),
-            discovered_at: Some(self.options.written_at),
+            discovered_at: Some(self.dated),
         };
         self.counts.add_assets(1);
         self.spools
             .asset(&keys::asset(&asset.id), &encode::to_vec(&record))
+    }
+
+    /// Adds what a connector stored under `key` for the sync.
+    pub fn put_session(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        let record = v3::SessionRecord {
+            sync_id: self.run.id.clone(),
+            key: key.to_owned(),
+            value: value.to_vec(),
+        };
+        self.spools
+            .session(&keys::session(&self.run.id, key), &encode::to_vec(&record))
     }
 
     /// Completes the file and puts it in its place.
@@ -261,8 +308,7 @@ impl Writer {
         indexes.put(&mut tables)?;
         let stats = counts.into_stats();
         let stored_stats = run::stats_record(&run, &stats, options.written_at);
-        tables.add(keys::ENTITLEMENT_ID_FORMAT, &keys::LAYOUT.to_be_bytes())?;
-        tables.add(keys::KEYSPACE_VERSION, &keys::LAYOUT.to_be_bytes())?;
+        stamp(&mut tables)?;
         tables.add(keys::STATS, &encode::to_vec(&stored_stats))?;
         let stored = tables.finish()?;
         let summary = run::summary(&run, stored_stats);

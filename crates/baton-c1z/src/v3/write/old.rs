@@ -4,31 +4,42 @@ use std::path::Path;
 
 use crate::envelope::{Detected, detect};
 use crate::error::Result;
+use crate::peek::peek;
 use crate::v3::envelope::{Encoding, read_summary};
+use crate::{Limits, ReadOptions};
 
 /// The target as it was.
 pub(crate) struct Old {
     /// How its directory is packed: it stays so. New files have an index.
     pub encoding: Encoding,
-    /// The syncs in it; there is at most one.
+    /// The syncs in it; format v3 has at most one.
     pub sync_ids: Vec<String>,
 }
 
 impl Old {
     /// Reads what the target says of itself. A missing or empty one is fine.
-    pub fn read(target: &Path) -> Result<Self> {
-        match detect(target)? {
+    pub fn read(target: &Path, limits: &Limits) -> Result<Self> {
+        let sync_ids = match detect(target)? {
             Detected::V3 => {
                 let (encoding, runs) = read_summary(target)?;
-                Ok(Self {
+                return Ok(Self {
                     encoding,
                     sync_ids: runs.into_iter().map(|run| run.sync_id).collect(),
-                })
+                });
             }
-            _ => Ok(Self {
-                encoding: Encoding::IndexedZstd,
-                sync_ids: Vec::new(),
-            }),
-        }
+            Detected::V1 => {
+                let options = ReadOptions {
+                    limits: limits.clone(),
+                    ..ReadOptions::default()
+                };
+                let runs = peek(target, &options)?.runs;
+                runs.into_iter().map(|run| run.id).collect()
+            }
+            Detected::Missing | Detected::Empty => Vec::new(),
+        };
+        Ok(Self {
+            encoding: Encoding::IndexedZstd,
+            sync_ids,
+        })
     }
 }

@@ -10,11 +10,12 @@ use crate::v3::keys;
 const BY_PARENT_SHARE: usize = 1;
 const BY_PRINCIPAL_SHARE: usize = 4;
 const ASSETS_SHARE: usize = 1;
+const SESSIONS_SHARE: usize = 1;
 
 /// Bytes of entitlements' tuples that are kept in memory.
 const NAMED_BYTES: usize = 8 << 20;
 
-/// The three stored indexes, and the assets.
+/// The three stored indexes, the assets, and what connectors stored.
 pub(super) struct Spools {
     place: Place,
     by_parent: Sorter,
@@ -23,6 +24,7 @@ pub(super) struct Spools {
     /// In order already: that of the grants.
     needs_expansion: Option<RunWriter>,
     assets: Sorter,
+    sessions: Sorter,
     key: Vec<u8>,
 }
 
@@ -39,6 +41,7 @@ impl Spools {
             by_parent: sorter("by-parent", BY_PARENT_SHARE),
             by_principal: sorter("by-principal", BY_PRINCIPAL_SHARE),
             assets: sorter("assets", ASSETS_SHARE),
+            sessions: sorter("sessions", SESSIONS_SHARE),
             needs_expansion: None,
             entitlements: Entitlements::default(),
             place,
@@ -82,6 +85,11 @@ impl Spools {
         self.assets.push(keyed(key, record))
     }
 
+    /// Keeps the record of what a connector stored.
+    pub fn session(&mut self, key: &[u8], record: &[u8]) -> Result<()> {
+        self.sessions.push(keyed(key, record))
+    }
+
     /// Hands out the assets, then the rest as [`Indexes`]. `false` if two
     /// assets have one key.
     pub fn put_assets(self, tables: &mut Tables) -> Result<(bool, Indexes)> {
@@ -95,6 +103,7 @@ impl Spools {
             by_principal: self.by_principal,
             entitlements: self.entitlements,
             needs_expansion: self.needs_expansion,
+            sessions: self.sessions,
             place: self.place,
         };
         Ok((unique, indexes))
@@ -149,13 +158,14 @@ impl Entitlements {
     }
 }
 
-/// The rows of the stored indexes.
+/// The rows of the stored indexes, and what connectors stored.
 pub(super) struct Indexes {
     place: Place,
     by_parent: Sorter,
     by_principal: Sorter,
     entitlements: Entitlements,
     needs_expansion: Option<RunWriter>,
+    sessions: Sorter,
 }
 
 impl Indexes {
@@ -180,7 +190,9 @@ impl Indexes {
             }
             run.remove(self.place.files.as_ref())?;
         }
-        Ok(())
+        drain(self.sessions, &self.place, |entry| {
+            tables.add(entry.key, entry.data).map(|_| ())
+        })
     }
 }
 

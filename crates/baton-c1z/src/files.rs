@@ -150,7 +150,9 @@ pub(crate) struct Forward<'a> {
     file: &'a dyn DataFile,
     /// Offset in the file of `buf[0]`.
     base: u64,
+    /// As large as was ever needed; the bytes before `filled` are the file's.
     buf: Vec<u8>,
+    filled: usize,
     pos: usize,
     /// Bytes at and after this offset are not read.
     end: u64,
@@ -164,6 +166,7 @@ impl<'a> Forward<'a> {
             file,
             base: start,
             buf: Vec::new(),
+            filled: 0,
             pos: 0,
             end,
             chunk: chunk.max(1),
@@ -186,7 +189,7 @@ impl<'a> Forward<'a> {
         if (n as u64) > self.remaining() {
             return Ok(None);
         }
-        if self.buf.len() - self.pos < n {
+        if self.filled - self.pos < n {
             self.fill(n)?;
         }
         Ok(self.buf.get(self.pos..self.pos + n))
@@ -207,15 +210,21 @@ impl<'a> Forward<'a> {
     }
 
     fn fill(&mut self, need: usize) -> io::Result<()> {
-        self.buf.drain(..self.pos);
+        self.buf.copy_within(self.pos..self.filled, 0);
         self.base += self.pos as u64;
+        self.filled -= self.pos;
         self.pos = 0;
-        let have = self.buf.len();
-        let after = self.base + have as u64;
+        let after = self.base + self.filled as u64;
         let room = self.end.saturating_sub(after);
-        let want = (need - have).max(self.chunk);
+        let want = (need - self.filled).max(self.chunk);
         let n = usize::try_from(room.min(want as u64)).unwrap_or(want);
-        self.buf.resize(have + n, 0);
-        self.file.read_exact_at(&mut self.buf[have..], after)
+        let filled = self.filled + n;
+        if self.buf.len() < filled {
+            self.buf.resize(filled, 0);
+        }
+        self.file
+            .read_exact_at(&mut self.buf[self.filled..filled], after)?;
+        self.filled = filled;
+        Ok(())
     }
 }

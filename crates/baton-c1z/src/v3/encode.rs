@@ -3,9 +3,7 @@
 //! Works on the wire format: fields come out in number order, map entries
 //! sorted by key and whole, as Go's deterministic encoder writes them, and
 //! annotations are copied as they are, so that unknown ones survive. What a
-//! record has no field for is left out; embedded objects shrink to ids. Of
-//! the two field numbers in a copying call the first is that of
-//! `c1.connector.v2`, the second that of `c1.storage.v3`.
+//! record has no field for is left out; embedded objects shrink to ids.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +12,7 @@ use baton_proto::wire::{self, Value};
 use prost_types::Timestamp;
 
 use super::fields::{Record, put_header, text_field_len};
+use super::records::field;
 use crate::row::{Row, Table};
 
 type Result<T> = baton_proto::Result<T>;
@@ -47,29 +46,29 @@ pub(crate) fn timestamp(at: &Timestamp) -> Vec<u8> {
 
 /// The parent in the record of a resource.
 pub(super) fn parent(record: &[u8]) -> Result<Option<(&str, &str)>> {
-    let Some(parent) = wire::last_bytes(record, 6)? else {
+    let Some(parent) = wire::last_bytes(record, field::RESOURCE_PARENT)? else {
         return Ok(None);
     };
     Ok(Some((
-        wire::last_str(parent, 1)?,
-        wire::last_str(parent, 2)?,
+        wire::last_str(parent, field::REF_TYPE)?,
+        wire::last_str(parent, field::REF_ID)?,
     )))
 }
 
 /// Whether the record of a grant says that it is to be expanded.
 pub(super) fn needs_expansion(record: &[u8]) -> Result<bool> {
-    Ok(wire::last_varint(record, 7)? != 0)
+    Ok(wire::last_varint(record, field::GRANT_NEEDS_EXPANSION)? != 0)
 }
 
 fn resource_type(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, 2, row.id);
-    message.copy_text(2, out, 3)?;
+    wire::put_str(out, field::ANY_ID, row.id);
+    message.copy_text(field::TO_TYPE_NAME, out, field::TYPE_NAME)?;
     for field in wire::fields(row.data) {
         let field = field?;
         match (field.number, field.value) {
-            (3, Value::Varint(value)) => put_trait(value, out),
-            (3, Value::Bytes(packed)) => {
+            (field::TO_TYPE_TRAITS, Value::Varint(value)) => put_trait(value, out),
+            (field::TO_TYPE_TRAITS, Value::Bytes(packed)) => {
                 for value in wire::packed_varints(packed) {
                     put_trait(value?, out);
                 }
@@ -77,94 +76,131 @@ fn resource_type(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Resu
             _ => {}
         }
     }
-    message.copy_list(4, out, 5)?;
-    wire::put_bytes(out, 6, discovered_at);
-    message.copy_text(5, out, 7)?;
-    if message.number(6) != 0 {
-        wire::put_varint(out, 8, 1);
+    message.copy_list(field::TO_TYPE_ANNOTATIONS, out, field::TYPE_ANNOTATIONS)?;
+    wire::put_bytes(out, field::TYPE_DISCOVERED, discovered_at);
+    message.copy_text(field::TO_TYPE_DESCRIPTION, out, field::TYPE_DESCRIPTION)?;
+    if message.number(field::TO_TYPE_EXTERNAL) != 0 {
+        wire::put_varint(out, field::TYPE_EXTERNAL, 1);
     }
     Ok(())
 }
 
 fn put_trait(value: u64, out: &mut Vec<u8>) {
     match v2::resource_type::Trait::try_from(enum_number(value)) {
-        Ok(known) => put_name(out, 4, known.as_str_name(), "TRAIT_"),
+        Ok(known) => put_name(out, field::TYPE_TRAITS, known.as_str_name(), "TRAIT_"),
         // A value from a later version, as Go prints it.
-        Err(_) => wire::put_bytes(out, 4, enum_number(value).to_string().as_bytes()),
+        Err(_) => wire::put_bytes(
+            out,
+            field::TYPE_TRAITS,
+            enum_number(value).to_string().as_bytes(),
+        ),
     }
 }
 
 fn resource(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, 2, row.resource_type_id);
-    wire::put_str(out, 3, row.resource_id);
-    message.copy_text(3, out, 4)?;
-    message.copy_text(5, out, 5)?;
+    wire::put_str(out, field::RESOURCE_TYPE, row.resource_type_id);
+    wire::put_str(out, field::RESOURCE_ID, row.resource_id);
+    message.copy_text(field::TO_RESOURCE_NAME, out, field::RESOURCE_NAME)?;
+    message.copy_text(
+        field::TO_RESOURCE_DESCRIPTION,
+        out,
+        field::RESOURCE_DESCRIPTION,
+    )?;
     if let Some((parent_type, parent)) = row.parent.filter(|(_, id)| !id.is_empty()) {
-        put_texts(out, 6, &[parent_type, parent]);
+        put_texts(out, field::RESOURCE_PARENT, &[parent_type, parent]);
     }
-    message.copy_list(4, out, 7)?;
-    wire::put_bytes(out, 8, discovered_at);
-    message.copy_message(9, out, 9);
-    if message.has(11) {
-        let parts = Record::read(message.bytes(11))?;
-        let mut status = Vec::with_capacity(message.bytes(11).len());
-        if parts.number(1) != 0 {
-            wire::put_varint(&mut status, 1, parts.number(1));
+    message.copy_list(
+        field::TO_RESOURCE_ANNOTATIONS,
+        out,
+        field::RESOURCE_ANNOTATIONS,
+    )?;
+    wire::put_bytes(out, field::RESOURCE_DISCOVERED, discovered_at);
+    message.copy_message(field::TO_RESOURCE_PROFILE, out, field::RESOURCE_PROFILE);
+    if message.has(field::TO_RESOURCE_STATUS) {
+        let stated = message.bytes(field::TO_RESOURCE_STATUS);
+        let parts = Record::read(stated)?;
+        let mut status = Vec::with_capacity(stated.len());
+        if parts.number(field::STATUS) != 0 {
+            wire::put_varint(&mut status, field::STATUS, parts.number(field::STATUS));
         }
-        parts.copy_text(2, &mut status, 2)?;
-        wire::put_bytes(out, 10, &status);
+        parts.copy_text(field::STATUS_DETAILS, &mut status, field::STATUS_DETAILS)?;
+        wire::put_bytes(out, field::RESOURCE_STATUS, &status);
     }
-    message.copy_message(12, out, 11);
-    Record::read(message.bytes(10))?.copy_text(1, out, 13)
+    message.copy_message(field::TO_RESOURCE_CREATED, out, field::RESOURCE_CREATED);
+    let icon = Record::read(message.bytes(field::TO_RESOURCE_ICON))?;
+    icon.copy_text(field::TO_ICON_ID, out, field::RESOURCE_ICON)
 }
 
 fn entitlement(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, 2, row.id);
-    put_texts(out, 3, &[row.resource_type_id, row.resource_id]);
-    message.copy_text(3, out, 4)?;
-    message.copy_text(4, out, 5)?;
-    let purpose = enum_number(message.number(7));
+    wire::put_str(out, field::ANY_ID, row.id);
+    let resource = [row.resource_type_id, row.resource_id];
+    put_texts(out, field::ENTITLEMENT_RESOURCE, &resource);
+    message.copy_text(field::TO_ENTITLEMENT_NAME, out, field::ENTITLEMENT_NAME)?;
+    message.copy_text(
+        field::TO_ENTITLEMENT_DESCRIPTION,
+        out,
+        field::ENTITLEMENT_DESCRIPTION,
+    )?;
+    let purpose = enum_number(message.number(field::TO_ENTITLEMENT_PURPOSE));
     match v2::entitlement::PurposeValue::try_from(purpose) {
         Ok(v2::entitlement::PurposeValue::Unspecified) => {}
-        Ok(known) => put_name(out, 6, known.as_str_name(), "PURPOSE_VALUE_"),
-        Err(_) => wire::put_bytes(out, 6, purpose.to_string().as_bytes()),
+        Ok(known) => put_name(
+            out,
+            field::ENTITLEMENT_PURPOSE,
+            known.as_str_name(),
+            "PURPOSE_VALUE_",
+        ),
+        Err(_) => wire::put_bytes(
+            out,
+            field::ENTITLEMENT_PURPOSE,
+            purpose.to_string().as_bytes(),
+        ),
     }
-    message.copy_list(6, out, 7)?;
-    wire::put_bytes(out, 8, discovered_at);
-    message.copy_text(8, out, 9)?;
-    message.each(5, |grantable_to| {
-        wire::put_bytes(out, 10, wire::last_str(grantable_to, 1)?.as_bytes());
+    message.copy_list(
+        field::TO_ENTITLEMENT_ANNOTATIONS,
+        out,
+        field::ENTITLEMENT_ANNOTATIONS,
+    )?;
+    wire::put_bytes(out, field::ENTITLEMENT_DISCOVERED, discovered_at);
+    message.copy_text(field::TO_ENTITLEMENT_SLUG, out, field::ENTITLEMENT_SLUG)?;
+    message.each(field::TO_ENTITLEMENT_GRANTABLE, |grantable_to| {
+        let id = wire::last_str(grantable_to, field::TO_TYPE_ID)?;
+        wire::put_bytes(out, field::ENTITLEMENT_GRANTABLE, id.as_bytes());
         Ok(())
     })
 }
 
 fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, 2, row.id);
+    wire::put_str(out, field::ANY_ID, row.id);
     put_texts(
         out,
-        3,
+        field::GRANT_ENTITLEMENT,
         &[row.resource_type_id, row.resource_id, row.entitlement_id],
     );
-    let parent = wire::last_bytes(message.bytes(2), 2)?.unwrap_or_default();
+    let parent = wire::last_bytes(
+        message.bytes(field::TO_GRANT_PRINCIPAL),
+        field::TO_RESOURCE_PARENT,
+    )?
+    .unwrap_or_default();
     put_texts(
         out,
-        4,
+        field::GRANT_PRINCIPAL,
         &[
             row.principal_type_id,
             row.principal_id,
-            wire::last_str(parent, 1)?,
-            wire::last_str(parent, 2)?,
+            wire::last_str(parent, field::REF_TYPE)?,
+            wire::last_str(parent, field::REF_ID)?,
         ],
     );
-    wire::put_bytes(out, 5, discovered_at);
+    wire::put_bytes(out, field::GRANT_DISCOVERED, discovered_at);
     if let Some(expansion) = row.expansion {
         put_expansion(expansion, out)?;
     }
-    message.copy_list(4, out, 8)?;
-    if message.has(5) {
+    message.copy_list(field::TO_GRANT_ANNOTATIONS, out, field::GRANT_ANNOTATIONS)?;
+    if message.has(field::TO_GRANT_SOURCES) {
         put_sources(&message, out)?;
     }
     Ok(())
@@ -174,35 +210,43 @@ fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
 fn put_expansion(expansion: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let expandable = Record::read(expansion)?;
     let mut record = Vec::with_capacity(expansion.len());
-    expandable.copy_list(1, &mut record, 1)?;
-    if expandable.number(2) != 0 {
-        wire::put_varint(&mut record, 2, 1);
+    expandable.copy_list(field::EXPANDABLE_IDS, &mut record, field::EXPANDABLE_IDS)?;
+    if expandable.number(field::EXPANDABLE_SHALLOW) != 0 {
+        wire::put_varint(&mut record, field::EXPANDABLE_SHALLOW, 1);
     }
-    expandable.copy_list(3, &mut record, 3)?;
-    wire::put_bytes(out, 6, &record);
-    wire::put_varint(out, 7, 1);
+    expandable.copy_list(
+        field::EXPANDABLE_TYPES,
+        &mut record,
+        field::EXPANDABLE_TYPES,
+    )?;
+    wire::put_bytes(out, field::GRANT_EXPANSION, &record);
+    wire::put_varint(out, field::GRANT_NEEDS_EXPANSION, 1);
     Ok(())
 }
 
 /// The sources of a grant: a message around a map of messages becomes a map.
 fn put_sources(grant: &Record<'_>, out: &mut Vec<u8>) -> Result<()> {
     let mut sources = BTreeMap::new();
-    grant.each(5, |list| {
-        Record::read(list)?.each(1, |entry| {
+    grant.each(field::TO_GRANT_SOURCES, |list| {
+        Record::read(list)?.each(field::TO_SOURCES, |entry| {
             let parts = Record::read(entry)?;
-            let is_direct = wire::last_varint(parts.bytes(2), 1)? != 0;
-            sources.insert(parts.text(1)?, is_direct);
+            let is_direct =
+                wire::last_varint(parts.bytes(field::ENTRY_VALUE), field::TO_SOURCE_IS_DIRECT)?
+                    != 0;
+            sources.insert(parts.text(field::ENTRY_KEY)?, is_direct);
             Ok(())
         })
     })?;
-    let mut entry = Vec::new();
+    let (mut entry, mut source) = (Vec::new(), Vec::new());
     for (entitlement_id, is_direct) in sources {
         entry.clear();
-        wire::put_bytes(&mut entry, 1, entitlement_id.as_bytes());
-        // Field 4, a boolean.
-        let source: &[u8] = if is_direct { &[0x20, 1] } else { &[] };
-        wire::put_bytes(&mut entry, 2, source);
-        wire::put_bytes(out, 9, &entry);
+        wire::put_bytes(&mut entry, field::ENTRY_KEY, entitlement_id.as_bytes());
+        source.clear();
+        if is_direct {
+            wire::put_varint(&mut source, field::SOURCE_IS_DIRECT, 1);
+        }
+        wire::put_bytes(&mut entry, field::ENTRY_VALUE, &source);
+        wire::put_bytes(out, field::GRANT_SOURCES, &entry);
     }
     Ok(())
 }

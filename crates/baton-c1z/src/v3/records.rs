@@ -17,12 +17,13 @@ use crate::row::{Row, Table};
 type Result<T> = baton_proto::Result<T>;
 
 /// Field numbers of `c1.storage.v3` and, behind `TO`, of `c1.connector.v2`.
-mod field {
+pub(super) mod field {
     pub const ANY_ID: u32 = 2;
 
     pub const TYPE_NAME: u32 = 3;
     pub const TYPE_TRAITS: u32 = 4;
     pub const TYPE_ANNOTATIONS: u32 = 5;
+    pub const TYPE_DISCOVERED: u32 = 6;
     pub const TYPE_DESCRIPTION: u32 = 7;
     pub const TYPE_EXTERNAL: u32 = 8;
     pub const TO_TYPE_ID: u32 = 1;
@@ -38,6 +39,7 @@ mod field {
     pub const RESOURCE_DESCRIPTION: u32 = 5;
     pub const RESOURCE_PARENT: u32 = 6;
     pub const RESOURCE_ANNOTATIONS: u32 = 7;
+    pub const RESOURCE_DISCOVERED: u32 = 8;
     pub const RESOURCE_PROFILE: u32 = 9;
     pub const RESOURCE_STATUS: u32 = 10;
     pub const RESOURCE_CREATED: u32 = 11;
@@ -58,6 +60,7 @@ mod field {
     pub const ENTITLEMENT_DESCRIPTION: u32 = 5;
     pub const ENTITLEMENT_PURPOSE: u32 = 6;
     pub const ENTITLEMENT_ANNOTATIONS: u32 = 7;
+    pub const ENTITLEMENT_DISCOVERED: u32 = 8;
     pub const ENTITLEMENT_SLUG: u32 = 9;
     pub const ENTITLEMENT_GRANTABLE: u32 = 10;
     pub const TO_ENTITLEMENT_RESOURCE: u32 = 1;
@@ -71,7 +74,9 @@ mod field {
 
     pub const GRANT_ENTITLEMENT: u32 = 3;
     pub const GRANT_PRINCIPAL: u32 = 4;
+    pub const GRANT_DISCOVERED: u32 = 5;
     pub const GRANT_EXPANSION: u32 = 6;
+    pub const GRANT_NEEDS_EXPANSION: u32 = 7;
     pub const GRANT_ANNOTATIONS: u32 = 8;
     pub const GRANT_SOURCES: u32 = 9;
     pub const TO_GRANT_ENTITLEMENT: u32 = 1;
@@ -88,7 +93,17 @@ mod field {
     pub const REF_PARENT_TYPE: u32 = 3;
     pub const REF_PARENT_ID: u32 = 4;
 
+    /// What a grant expands to, in both packages.
+    pub const EXPANDABLE_IDS: u32 = 1;
+    pub const EXPANDABLE_SHALLOW: u32 = 2;
+    pub const EXPANDABLE_TYPES: u32 = 3;
+
+    /// A resource's status, in both packages.
+    pub const STATUS: u32 = 1;
+    pub const STATUS_DETAILS: u32 = 2;
+
     pub const SOURCE_IS_DIRECT: u32 = 4;
+    pub const TO_SOURCE_IS_DIRECT: u32 = 1;
     pub const TO_SOURCES: u32 = 1;
     pub const ENTRY_KEY: u32 = 1;
     pub const ENTRY_VALUE: u32 = 2;

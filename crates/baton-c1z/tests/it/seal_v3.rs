@@ -1,12 +1,15 @@
 //! A log sealed into a file of format v3: the same guarantees as for v1.
 
 use baton_c1z::{
-    C1zFile, Error, Filter, Format, NewAsset, OwnedRow, ReadOptions, Resumed, SealEvent, SealPlan,
-    Table, View,
+    C1zFile, Error, Filter, Format, ListId, NewAsset, OwnedRow, PageRow, ReadOptions, Resumed,
+    SealEvent, SealPlan, Table, View,
 };
+use baton_proto::encode;
 
 use crate::log_support::{events, locate, open};
-use crate::seal_v1::{Derive, ID, Target, append, fail_at_every_call, plan, seal, target};
+use crate::seal_v1::{
+    Derive, ID, Target, append, fail_at_every_call, page, plan, resource, seal, target,
+};
 use crate::support::fixture;
 
 fn v3_plan(target: &Target) -> SealPlan {
@@ -196,4 +199,49 @@ fn a_packing_that_was_chosen_once_stays() {
 #[test]
 fn whichever_call_of_the_file_layer_fails_the_target_stays_and_the_next_run_resumes() {
     fail_at_every_call(v3_plan);
+}
+
+/// Users of 4 KB each, in pages of 100, the pages in the order that is given.
+fn append_users(log: &mut baton_c1z::PageLog, pages: impl Iterator<Item = u32>) {
+    for number in pages {
+        let users: Vec<_> = (0..100)
+            .map(|n| {
+                encode::to_vec(&resource(
+                    "user",
+                    &format!("{:05}", (number * 7919 + n * 31) % 3_000),
+                ))
+            })
+            .collect();
+        let rows: Vec<_> = users.iter().map(|row| PageRow::Resource(row)).collect();
+        page(log, &ListId::resources("user", None), number, &rows);
+    }
+}
+
+#[test]
+fn a_log_that_several_threads_read_gives_the_same_file_whatever_the_order_of_pages() {
+    for format in [Format::V1, Format::V3] {
+        let mut files = Vec::new();
+        for step in [1, 7, 29] {
+            let target = target();
+            let mut log = target.log();
+            append_users(&mut log, (0..40).map(|n| n * step % 40));
+            // Three parts, the last one incomplete.
+            assert!(log.size_bytes() > 12 << 20);
+            if step == 7 {
+                // Opened again, it is cut into the same parts.
+                drop(log);
+                log = open(&locate(&target.path)).0;
+            }
+            let mut plan = SealPlan {
+                format,
+                ..plan(&target.path)
+            };
+            plan.memory_budget_bytes = 4 << 20;
+            let sealed = seal(log, plan).unwrap();
+            assert!(sealed.duplicates_resolved > 1_000);
+            files.push(std::fs::read(&target.path).unwrap());
+        }
+        assert!(files[0] == files[1], "{format:?}");
+        assert!(files[0] == files[2], "{format:?}");
+    }
 }

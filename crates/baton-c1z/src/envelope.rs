@@ -96,7 +96,7 @@ impl<'a> Content<'a> {
         match read_magic(path, &mut file)? {
             Detected::V1 => {}
             Detected::V3 => {
-                return Err(Error::V3Unsupported {
+                return Err(Error::FormatChanged {
                     path: path.to_owned(),
                 });
             }

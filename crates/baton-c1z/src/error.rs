@@ -29,9 +29,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The file is of format v3, which is not read or written yet.
-    #[error("{} is a c1z of format v3 (pebble), which cannot be read or written yet", path.display())]
-    V3Unsupported {
+    /// The file was of format v1 when it was looked at, and is of v3 now.
+    #[error("{} became a file of another format while it was being opened", path.display())]
+    FormatChanged {
         /// The file.
         path: PathBuf,
     },
@@ -333,7 +333,7 @@ impl Error {
             Self::DuplicateId { .. } | Self::Unstorable { .. } | Self::Unfinished { .. } => {
                 Code::FailedPrecondition
             }
-            Self::V3Unsupported { .. } | Self::Unsupported { .. } => Code::Unimplemented,
+            Self::Unsupported { .. } => Code::Unimplemented,
             Self::Tables { code, .. } => *code,
             Self::Compressed { .. }
             | Self::Envelope { .. }
@@ -342,7 +342,7 @@ impl Error {
             | Self::Malformed { .. }
             | Self::PageRow { .. }
             | Self::LogDamaged { .. } => Code::DataLoss,
-            Self::Busy { .. } => Code::Aborted,
+            Self::Busy { .. } | Self::FormatChanged { .. } => Code::Aborted,
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
                 Code::ResourceExhausted
             }
@@ -359,9 +359,7 @@ impl Error {
             Self::NotC1z { .. } => {
                 Some("pass a file that a connector wrote, usually named sync.c1z")
             }
-            Self::V3Unsupported { .. } => Some(
-                "sync into a new file with --storage-engine sqlite, or read this one with the tool that wrote it",
-            ),
+            Self::FormatChanged { .. } => Some("run again"),
             Self::Compressed { .. }
             | Self::Envelope { .. }
             | Self::Database { .. }

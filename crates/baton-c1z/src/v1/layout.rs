@@ -63,7 +63,7 @@ impl Old {
         match detect(path)? {
             Detected::Missing | Detected::Empty => return Ok(None),
             Detected::V3 => {
-                return Err(Error::V3Unsupported {
+                return Err(Error::FormatChanged {
                     path: path.to_owned(),
                 });
             }

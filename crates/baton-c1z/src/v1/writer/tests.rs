@@ -150,7 +150,7 @@ fn a_sync_id_that_the_target_has_is_refused() {
 fn a_v3_target_is_refused_before_anything_is_written() {
     let bench = Bench::with_fixture("v3-small.c1z");
     let refused = bench.writer("s", None).map(|_| ()).expect_err("v3");
-    assert!(matches!(refused, Error::V3Unsupported { .. }));
+    assert!(matches!(refused, Error::FormatChanged { .. }));
     assert!(refused.hint().is_some());
     assert_eq!(bench.names(), ["sync.c1z"]);
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::{
-    C1zFile, Cursor, Filter, Fingerprint, Limits, LogEvent, OwnedRow, PageLog, ReadOptions,
+    C1zFile, Cursor, Filter, Fingerprint, Format, Limits, LogEvent, OwnedRow, PageLog, ReadOptions,
     Resumed, Snapshot, Stats, Table, View, WorkDir, fuzzing, peek,
 };
 use xxhash_rust::xxh64::xxh64;
@@ -101,8 +101,14 @@ fn read_view(view: &Snapshot<'_>) {
                 ControlFlow::Break(())
             })
         });
-        if scanned.is_ok() {
-            assert_pages(view, table, &kept);
+        let paged = page_through(view, table, kept.len());
+        // A database with rows out of order finds others by number than it
+        // lists, and no checksum tells.
+        if view.file().format() == Format::V3
+            && scanned.is_ok()
+            && let Some(paged) = paged
+        {
+            assert!(paged == kept, "pages and scan differ");
         }
         for row in &kept {
             let _ = view.get(table, &row.id);
@@ -121,26 +127,24 @@ fn read_view(view: &Snapshot<'_>) {
     }
 }
 
-/// Pages hold the rows of a scan, in its order.
-fn assert_pages(view: &Snapshot<'_>, table: Table, kept: &[OwnedRow]) {
+/// The first rows, page by page; `None` if that fails.
+fn page_through(view: &Snapshot<'_>, table: Table, most: usize) -> Option<Vec<OwnedRow>> {
     let mut paged = Vec::new();
     let mut cursor: Option<Cursor> = None;
-    while paged.len() < kept.len() {
-        let Ok(page) = view.page(table, &Filter::default(), 2, cursor.as_ref()) else {
-            return;
-        };
+    while paged.len() < most {
+        let filter = Filter::default();
+        let page = view.page(table, &filter, 2, cursor.as_ref()).ok()?;
         assert!(page.rows.len() <= 2, "a page is too large");
         paged.extend(page.rows);
-        match page.next {
-            Some(next) => {
-                assert_eq!(Cursor::from_str(&next.to_string()).ok(), Some(next.clone()));
-                cursor = Some(next);
-            }
-            None => break,
-        }
+        let Some(next) = page.next else {
+            break;
+        };
+        assert_eq!(Cursor::from_str(&next.to_string()).ok(), Some(next.clone()));
+        assert!(!paged.is_empty(), "a page without rows goes on");
+        cursor = Some(next);
     }
-    paged.truncate(kept.len());
-    assert!(paged == kept, "pages and scan differ");
+    paged.truncate(most);
+    Some(paged)
 }
 
 /// Input: the length of the index (4 bytes, least significant first), then a
@@ -196,16 +200,16 @@ fn v1_database() -> Vec<u8> {
 /// Input: a record of format v3, read as one of each table.
 pub fn record(data: &[u8]) {
     for table in Table::ALL {
-        let Ok(row) = fuzzing::read_record(table, data) else {
+        let rewrite = |record: &[u8]| {
+            fuzzing::read_record(table, record)
+                .and_then(|row| fuzzing::write_record(table, &row.as_row()))
+        };
+        // The first time drops what is not known, which may leave an empty
+        // message; the second time drops that.
+        let Ok(settled) = rewrite(data).and_then(|once| rewrite(&once)) else {
             continue;
         };
-        let Ok(written) = fuzzing::write_record(table, &row.as_row()) else {
-            continue;
-        };
-        // What was written once stays the same.
-        let again = fuzzing::read_record(table, &written)
-            .and_then(|row| fuzzing::write_record(table, &row.as_row()));
-        assert_eq!(again.ok(), Some(written), "{table:?}");
+        assert_eq!(rewrite(&settled).ok(), Some(settled), "{table:?}");
     }
 }
 

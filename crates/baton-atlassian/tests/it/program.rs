@@ -60,7 +60,7 @@ fn values_that_cannot_be_used_end_like_wrong_flags() {
         (["--base-url", "nope"], "invalid base-url"),
         (["--access-token", "@nothing-here"], "access-token"),
         (["--file", "missing/folder/x.c1z"], "does not exist"),
-        (["--storage-engine", "pebble"], "pebble"),
+        (["--storage-engine", "pebble2"], "pebble2"),
         (
             ["--workers", "many"],
             "invalid argument \"many\" for \"--workers\" flag",

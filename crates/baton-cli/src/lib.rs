@@ -4,6 +4,7 @@
 //! no environment and no clock. Data goes to `out`, all else to `err`.
 #![warn(missing_docs)]
 
+mod ahead;
 mod args;
 mod commands;
 mod error;

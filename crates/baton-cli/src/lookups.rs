@@ -1,21 +1,26 @@
-//! Objects that rows refer to. Each is fetched once and kept, name and JSON,
+//! Objects that rows refer to. Each is fetched once and kept, name or JSON,
 //! as long as the cache's budget lasts; a missing one gets a stand-in with an
 //! id and a telling name, and a line on stderr.
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use baton_c1z::{Snapshot, Table};
+use baton_c1z::{Filter, Snapshot, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::json::MessageId;
 use baton_proto::{encode, wire};
 
+use crate::ahead::{Ahead, Reader};
 use crate::error::CliError;
 use crate::json::{self, Shapes};
 
-/// Bytes of JSON kept per kind of object before its cache starts anew.
-const BUDGET_BYTES: usize = 32 << 20;
+/// Bytes kept per kind of object before its cache starts anew.
+const BUDGET_BYTES: usize = 8 << 20;
+/// Resources that are fetched one by one before all are read ahead: a command
+/// that looks at a few rows should not read a large file.
+const MISSES_BEFORE_AHEAD: u32 = 500;
 /// What an entry costs besides its texts: keys, counters, table slot.
 const ENTRY_OVERHEAD_BYTES: usize = 200;
 
@@ -26,15 +31,15 @@ const SLUG: u32 = 8;
 const TYPE_NAME: u32 = 2;
 const NAME: u32 = 3;
 
-/// An object that a row refers to.
+/// An object that a row refers to. There may be many at a time.
 #[derive(Debug)]
 pub(crate) struct Found {
-    pub name: String,
-    pub json: Vec<u8>,
+    pub name: Box<str>,
+    pub json: Box<[u8]>,
     /// Type and id of the parent (resources only).
-    pub parent: Option<(String, String)>,
+    pub parent: Option<Box<(String, String)>>,
     /// The slug (entitlements only).
-    pub slug: String,
+    pub slug: Box<str>,
 }
 
 /// How much of a referred object a command wants.
@@ -56,6 +61,7 @@ impl Cache {
         self.by_type.get(type_id)?.get(id)
     }
 
+    /// Keeps an object, instead of all others if there is no room for it.
     fn keep(&mut self, type_id: &str, id: &str, found: &Rc<Found>) {
         let cost = found.json.len() + found.name.len() + 2 * id.len() + ENTRY_OVERHEAD_BYTES;
         if self.bytes + cost > BUDGET_BYTES {
@@ -79,6 +85,11 @@ pub(crate) struct Lookups<'s> {
     want: Want,
     types: Cache,
     resources: Cache,
+    /// Resources that had to be fetched from the file.
+    misses: u32,
+    ahead: Option<Ahead>,
+    /// All resources were read ahead: what is not among them is missing.
+    ahead_is_complete: bool,
     entitlements: Cache,
     /// Missing objects were already named, in an earlier pass over the rows.
     silent: bool,
@@ -98,6 +109,9 @@ impl<'s> Lookups<'s> {
             want,
             types: Cache::default(),
             resources: Cache::default(),
+            misses: 0,
+            ahead: None,
+            ahead_is_complete: false,
             entitlements: Cache::default(),
             silent: false,
         }
@@ -125,7 +139,7 @@ impl<'s> Lookups<'s> {
                 ..v2::ResourceType::default()
             }),
         };
-        let found = self.found(&data, TYPE_NAME, self.shapes.resource_type, None, id)?;
+        let found = self.found(&data, (self.shapes.resource_type, TYPE_NAME), id)?;
         self.types.keep("", id, &found);
         Ok(found)
     }
@@ -134,7 +148,38 @@ impl<'s> Lookups<'s> {
         if let Some(found) = self.resources.get(type_id, id) {
             return Ok(Rc::clone(found));
         }
-        let (data, parent) = match self.snapshot.get_resource(type_id, id)? {
+        self.misses = self.misses.saturating_add(1);
+        if self.misses == MISSES_BEFORE_AHEAD {
+            self.read_ahead()?;
+        }
+        let found = match self.read_before(type_id, id) {
+            Some(found) => found,
+            None => self.fetched_resource(type_id, id)?,
+        };
+        let found = Rc::new(found);
+        self.resources.keep(type_id, id, &found);
+        Ok(found)
+    }
+
+    /// A resource that was read ahead. Reading ahead only saves time: if what
+    /// was put aside cannot be read, the file itself is asked again.
+    fn read_before(&mut self, type_id: &str, id: &str) -> Option<Found> {
+        let found = self.ahead.as_mut()?.get(type_id, id);
+        if let Ok(found) = found {
+            return found;
+        }
+        self.ahead = None;
+        self.ahead_is_complete = false;
+        None
+    }
+
+    fn fetched_resource(&mut self, type_id: &str, id: &str) -> Result<Found, CliError> {
+        let row = if self.ahead_is_complete {
+            None
+        } else {
+            self.snapshot.get_resource(type_id, id)?
+        };
+        let (data, parent) = match row {
             Some(row) => (row.data, row.parent),
             None => {
                 let stand_in = v2::Resource {
@@ -149,9 +194,34 @@ impl<'s> Lookups<'s> {
                 (encode::to_vec(&stand_in), None)
             }
         };
-        let found = self.found(&data, NAME, self.shapes.resource, parent, id)?;
-        self.resources.keep(type_id, id, &found);
-        Ok(found)
+        let kind = (self.shapes.resource, NAME);
+        read(self.want, self.shapes, kind, &data, parent, id)
+    }
+
+    fn read_ahead(&mut self) -> Result<(), CliError> {
+        let mut reader = Reader::new();
+        let mut is_complete = true;
+        let (shapes, want) = (self.shapes, self.want);
+        self.snapshot
+            .scan(Table::Resources, &Filter::default(), &mut |row| {
+                let (type_id, id) = (row.resource_type_id, row.resource_id);
+                let parent = row.parent.map(|(t, i)| (t.to_owned(), i.to_owned()));
+                let kind = (shapes.resource, NAME);
+                let taken = match read(want, shapes, kind, row.data, parent, row.id) {
+                    Ok(found) => reader.take(type_id, id, &found),
+                    // Said when somebody asks for it.
+                    Err(_) => Ok(false),
+                };
+                // A full disk costs time, not the result.
+                is_complete &= matches!(taken, Ok(true));
+                Ok(match taken {
+                    Ok(_) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                })
+            })?;
+        self.ahead = Some(reader.finish());
+        self.ahead_is_complete = is_complete;
+        Ok(())
     }
 
     pub fn entitlement(&mut self, id: &str) -> Result<Rc<Found>, CliError> {
@@ -171,7 +241,7 @@ impl<'s> Lookups<'s> {
                 ..v2::Entitlement::default()
             }),
         };
-        let found = self.found(&data, NAME, self.shapes.entitlement, None, id)?;
+        let found = self.found(&data, (self.shapes.entitlement, NAME), id)?;
         self.entitlements.keep("", id, &found);
         Ok(found)
     }
@@ -188,31 +258,40 @@ impl<'s> Lookups<'s> {
         Ok(format!("MISSING {kind} ({id})"))
     }
 
-    fn found(
-        &self,
-        data: &[u8],
-        name_field: u32,
-        shape: MessageId,
-        parent: Option<(String, String)>,
-        id: &str,
-    ) -> Result<Rc<Found>, CliError> {
-        let name = name_of(data, name_field, id)?.to_owned();
-        let slug = if shape == self.shapes.entitlement {
-            name_of(data, SLUG, id)?.to_owned()
-        } else {
-            String::new()
-        };
-        let mut json = Vec::new();
-        if self.want == Want::Json {
-            json::append(&mut json, shape, data, || format!("`{id}`"))?;
-        }
-        Ok(Rc::new(Found {
-            name,
-            json,
-            parent,
-            slug,
-        }))
+    fn found(&self, data: &[u8], kind: (MessageId, u32), id: &str) -> Result<Rc<Found>, CliError> {
+        read(self.want, self.shapes, kind, data, None, id).map(Rc::new)
     }
+}
+
+/// What a command wants of an object.
+fn read(
+    want: Want,
+    shapes: Shapes,
+    (shape, name_field): (MessageId, u32),
+    data: &[u8],
+    parent: Option<(String, String)>,
+    id: &str,
+) -> Result<Found, CliError> {
+    let mut found = Found {
+        name: Box::default(),
+        json: Box::default(),
+        parent: parent.map(Box::new),
+        slug: Box::default(),
+    };
+    match want {
+        Want::Json => {
+            let mut json = Vec::new();
+            json::append(&mut json, shape, data, || format!("`{id}`"))?;
+            found.json = json.into();
+        }
+        Want::Names => {
+            found.name = name_of(data, name_field, id)?.into();
+            if shape == shapes.entitlement {
+                found.slug = name_of(data, SLUG, id)?.into();
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A text field of a stored message.

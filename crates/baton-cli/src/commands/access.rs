@@ -72,11 +72,8 @@ fn json(listing: &mut Listing<'_>, principal: &Found, groups: &[Group]) -> Resul
             list.item(|item| {
                 item.json("resource", &group.resource.json);
                 item.json("resourceType", &group.resource_type.json);
-                let parts: Vec<&[u8]> = group
-                    .entitlements
-                    .iter()
-                    .map(|e| e.json.as_slice())
-                    .collect();
+                let parts: Vec<&[u8]> =
+                    group.entitlements.iter().map(|e| e.json.as_ref()).collect();
                 item.json(
                     "entitlements",
                     &[b"[", parts.join(&b',').as_slice(), b"]"].concat(),

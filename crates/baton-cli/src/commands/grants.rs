@@ -32,16 +32,19 @@ pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<
         |row, lookups| {
             Ok(Some([
                 row.id.to_owned(),
-                lookups.resource_type(row.resource_type_id)?.name.clone(),
+                lookups
+                    .resource_type(row.resource_type_id)?
+                    .name
+                    .to_string(),
                 lookups
                     .resource(row.resource_type_id, row.resource_id)?
                     .name
-                    .clone(),
-                lookups.entitlement(row.entitlement_id)?.name.clone(),
+                    .to_string(),
+                lookups.entitlement(row.entitlement_id)?.name.to_string(),
                 lookups
                     .resource(row.principal_type_id, row.principal_id)?
                     .name
-                    .clone(),
+                    .to_string(),
             ]))
         },
         |row, lookups, item| {
@@ -108,7 +111,10 @@ pub(super) fn principals(listing: &mut Listing<'_>, filter: &GrantFilter) -> Res
             let found = lookups.resource(row.principal_type_id, row.principal_id)?;
             list.item(|item| {
                 item.json("resource", &found.json);
-                let parent = found.parent.as_ref().map(|(t, i)| (t.as_str(), i.as_str()));
+                let parent = found
+                    .parent
+                    .as_deref()
+                    .map(|(t, i)| (t.as_str(), i.as_str()));
                 resource_context(lookups, item, row.principal_type_id, parent)
             })
         })?;
@@ -121,9 +127,12 @@ pub(super) fn principals(listing: &mut Listing<'_>, filter: &GrantFilter) -> Res
                 return Ok(());
             }
             let found = lookups.resource(row.principal_type_id, row.principal_id)?;
-            let parent = found.parent.as_ref().map(|(t, i)| (t.as_str(), i.as_str()));
+            let parent = found
+                .parent
+                .as_deref()
+                .map(|(t, i)| (t.as_str(), i.as_str()));
             let id = (row.principal_type_id, row.principal_id);
-            visit(resource_cells(lookups, id, found.name.clone(), parent)?)
+            visit(resource_cells(lookups, id, found.name.to_string(), parent)?)
         })?;
         lookups.silent();
         Ok::<(), CliError>(())

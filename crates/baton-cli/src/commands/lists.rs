@@ -150,11 +150,14 @@ pub(super) fn entitlements(
             Ok(Some([
                 row.id.to_owned(),
                 name_of(row.data, ENTITLEMENT_NAME, row.id)?.to_owned(),
-                lookups.resource_type(row.resource_type_id)?.name.clone(),
+                lookups
+                    .resource_type(row.resource_type_id)?
+                    .name
+                    .to_string(),
                 lookups
                     .resource(row.resource_type_id, row.resource_id)?
                     .name
-                    .clone(),
+                    .to_string(),
                 name_of(row.data, ENTITLEMENT_SLUG, row.id)?.to_owned(),
             ]))
         },
@@ -179,7 +182,7 @@ pub(super) fn resource_cells(
     name: String,
     parent: Option<(&str, &str)>,
 ) -> Result<[String; 4], CliError> {
-    let type_name = lookups.resource_type(type_id)?.name.clone();
+    let type_name = lookups.resource_type(type_id)?.name.to_string();
     let parent = match parent {
         Some((parent_type, parent_id)) => {
             let parent = lookups.resource(parent_type, parent_id)?;

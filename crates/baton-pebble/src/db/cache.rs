@@ -100,10 +100,19 @@ impl BlockCache for FileBlocks<'_> {
         if let Some(block) = lock(self.blocks).get(key) {
             return Ok(block);
         }
-        let block = load()?;
+        let block = alone(load()?);
         lock(self.blocks).put(key, &block);
         Ok(block)
     }
+}
+
+/// The block in memory of its own: kept as a part of a file's memory it would
+/// keep all of that file.
+fn alone(block: Bytes) -> Bytes {
+    if block.is_unique() {
+        return block;
+    }
+    Bytes::copy_from_slice(&block)
 }
 
 impl Blocks {
@@ -146,6 +155,17 @@ mod tests {
         }
         assert!(blocks.get((1, 1)).is_none());
         assert!(blocks.get((1, 999)).is_some());
+    }
+
+    #[test]
+    fn a_kept_block_does_not_keep_its_file() {
+        let file = Bytes::from(vec![7; 1 << 20]);
+        let caches = Caches::default();
+        let handle = Handle { offset: 5, len: 10 };
+        let load = || Ok(file.slice(5..15));
+        let block = caches.of_file(1).block(handle, &load).expect("loads");
+        assert_eq!(&block[..], &[7; 10]);
+        assert!(file.is_unique());
     }
 
     #[test]

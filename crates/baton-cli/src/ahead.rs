@@ -1,0 +1,203 @@
+//! Resources read ahead, in the order of the file. Fetching each from where
+//! it lies would decode every part of a large file again and again. Small ones
+//! stay in memory, many of them go to a private temporary file; in memory is
+//! then only where each lies.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use tempfile::SpooledTempFile;
+
+use crate::lookups::Found;
+
+/// Bytes of resources that are kept in memory.
+const MEMORY_BYTES: usize = 24 << 20;
+/// Most resources that are kept; each takes 16 bytes of memory.
+const MAX_RESOURCES: usize = 4 << 20;
+/// Bits of a place that hold the length; the others hold the offset.
+const LENGTH_BITS: u32 = 24;
+const MAX_OFFSET: u64 = 1 << (u64::BITS - LENGTH_BITS);
+
+/// Takes resources in.
+pub(crate) struct Reader {
+    /// Hash of type and id, and the place of the entry.
+    index: Vec<(u64, u64)>,
+    content: SpooledTempFile,
+    len: u64,
+    entry: Vec<u8>,
+}
+
+/// Resources that were taken in.
+pub(crate) struct Ahead {
+    index: Vec<(u64, u64)>,
+    content: SpooledTempFile,
+    /// The entry read last.
+    entry: Vec<u8>,
+}
+
+fn hash_of(type_id: &str, id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (type_id, id).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Reader {
+    pub fn new() -> Self {
+        Self {
+            index: Vec::new(),
+            content: SpooledTempFile::new(MEMORY_BYTES),
+            len: 0,
+            entry: Vec::new(),
+        }
+    }
+
+    /// Takes one resource in. False if there is no room for it.
+    pub fn take(&mut self, type_id: &str, id: &str, found: &Found) -> io::Result<bool> {
+        let (parent_type, parent_id) = found
+            .parent
+            .as_deref()
+            .map_or(("", ""), |(type_id, id)| (type_id, id));
+        self.entry.clear();
+        self.entry.push(u8::from(found.parent.is_some()));
+        for part in [
+            type_id.as_bytes(),
+            id.as_bytes(),
+            parent_type.as_bytes(),
+            parent_id.as_bytes(),
+            found.name.as_bytes(),
+            &found.json,
+        ] {
+            let Ok(len) = u32::try_from(part.len()) else {
+                return Ok(false);
+            };
+            self.entry.extend_from_slice(&len.to_le_bytes());
+            self.entry.extend_from_slice(part);
+        }
+        let len = self.entry.len() as u64;
+        let is_full = self.index.len() == MAX_RESOURCES || self.len >= MAX_OFFSET;
+        if is_full || len >> LENGTH_BITS != 0 {
+            return Ok(false);
+        }
+        self.content.write_all(&self.entry)?;
+        let place = self.len << LENGTH_BITS | len;
+        self.index.push((hash_of(type_id, id), place));
+        self.len += len;
+        Ok(true)
+    }
+
+    /// All that was taken in. Where two have the same type and id, the first
+    /// one counts.
+    pub fn finish(mut self) -> Ahead {
+        self.index.sort_unstable();
+        Ahead {
+            index: self.index,
+            content: self.content,
+            entry: self.entry,
+        }
+    }
+}
+
+impl Ahead {
+    /// The resource, if it was taken in.
+    pub fn get(&mut self, type_id: &str, id: &str) -> io::Result<Option<Found>> {
+        let hash = hash_of(type_id, id);
+        let first = self.index.partition_point(|(other, _)| *other < hash);
+        for at in first..self.index.len() {
+            let Some((_, place)) = self.index.get(at).filter(|(other, _)| *other == hash) else {
+                break;
+            };
+            let len = place & ((1 << LENGTH_BITS) - 1);
+            self.content.seek(SeekFrom::Start(place >> LENGTH_BITS))?;
+            self.entry.clear();
+            (&mut self.content).take(len).read_to_end(&mut self.entry)?;
+            let Some((found_type, found_id, found)) = parse(&self.entry) else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+            if (found_type, found_id) == (type_id, id) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Type, id and the rest of an entry.
+fn parse(entry: &[u8]) -> Option<(&str, &str, Found)> {
+    fn part<'e>(entry: &mut &'e [u8]) -> Option<&'e [u8]> {
+        let (len, rest) = entry.split_first_chunk()?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+        let (part, rest) = rest.split_at_checked(len)?;
+        *entry = rest;
+        Some(part)
+    }
+    fn text<'e>(entry: &mut &'e [u8]) -> Option<&'e str> {
+        str::from_utf8(part(entry)?).ok()
+    }
+    let (has_parent, mut rest) = entry.split_first()?;
+    let type_id = text(&mut rest)?;
+    let id = text(&mut rest)?;
+    let parent = (text(&mut rest)?, text(&mut rest)?);
+    let found = Found {
+        parent: (*has_parent == 1).then(|| Box::new((parent.0.to_owned(), parent.1.to_owned()))),
+        name: text(&mut rest)?.into(),
+        json: part(&mut rest)?.into(),
+        slug: Box::default(),
+    };
+    Some((type_id, id, found))
+}
+
+#[cfg(test)]
+// In tests a failed expectation is the finding.
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, json: &[u8], parent: Option<(&str, &str)>) -> Found {
+        Found {
+            name: name.into(),
+            json: json.into(),
+            parent: parent.map(|(t, i)| Box::new((t.to_owned(), i.to_owned()))),
+            slug: Box::default(),
+        }
+    }
+
+    #[test]
+    fn what_was_taken_in_comes_out_from_memory_and_from_disk() {
+        let mut reader = Reader::new();
+        let json = vec![b'x'; 1 << 10];
+        let count = MEMORY_BYTES / json.len() + 10;
+        for n in 0..count {
+            let parent = (n % 2 == 0).then_some(("org", "acme"));
+            let found = found(&format!("name {n}"), &json, parent);
+            assert!(reader.take("user", &n.to_string(), &found).unwrap());
+        }
+        assert!(reader.content.is_rolled());
+        let mut ahead = reader.finish();
+        for n in [0, 1, count / 2, count - 1] {
+            let found = ahead.get("user", &n.to_string()).unwrap().unwrap();
+            assert_eq!(&*found.name, format!("name {n}"));
+            assert_eq!(&*found.json, json);
+            assert_eq!(found.parent.is_some(), n % 2 == 0);
+        }
+        assert!(ahead.get("user", &count.to_string()).unwrap().is_none());
+        assert!(ahead.get("group", "0").unwrap().is_none());
+    }
+
+    #[test]
+    fn of_two_with_the_same_id_the_first_counts() {
+        let mut reader = Reader::new();
+        for name in ["first", "second"] {
+            assert!(reader.take("user", "a", &found(name, b"{}", None)).unwrap());
+        }
+        let mut ahead = reader.finish();
+        assert_eq!(&*ahead.get("user", "a").unwrap().unwrap().name, "first");
+    }
+
+    #[test]
+    fn one_that_is_too_large_is_left_out() {
+        let mut reader = Reader::new();
+        let huge = found("n", &vec![0; 1 << LENGTH_BITS], None);
+        assert!(!reader.take("user", "a", &huge).unwrap());
+        assert!(reader.finish().get("user", "a").unwrap().is_none());
+    }
+}

@@ -1,14 +1,16 @@
 //! From page log to finished file: 50,000 users, 1,000 groups, 1,000,000
 //! grants with whole embedded messages, as the Go tools write them.
 //!
-//! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group] [v1|v3]`
-//! prints, for lists that arrive in random and in canonical order, the
-//! median seconds of each step, the peak of resident memory, and the sizes.
+//! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group] [v1|v3]
+//! [keep=FOLDER]` prints, for lists that arrive in random and in canonical
+//! order, the median seconds of each step, the peak of resident memory, and
+//! the sizes. `keep` leaves the last file of each format in a folder, for
+//! measuring the programs on.
 
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{
@@ -389,6 +391,9 @@ fn name_part(arg: &str) -> bool {
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse().ok());
     let only = std::env::args().skip(1).find(|arg| name_part(arg));
+    let keep = std::env::args()
+        .skip(1)
+        .find_map(|arg| Some(PathBuf::from(arg.strip_prefix("keep=")?)));
     let runs: usize = numbers.next().unwrap_or(3).max(1);
     let members: usize = numbers.next().unwrap_or(1_000);
     let folder = tempfile::tempdir().unwrap();
@@ -413,7 +418,16 @@ fn main() {
                 let sealed = ids[..syncs].iter().fold(None, |_, id| {
                     Some(run_once(folder.path(), format, members, shuffled, id))
                 });
-                std::fs::remove_file(folder.path().join(TARGET)).unwrap();
+                let target = folder.path().join(TARGET);
+                if let Some(keep) = keep.as_ref().filter(|_| syncs == 1) {
+                    let name = if format == Format::V3 {
+                        "v3.c1z"
+                    } else {
+                        "v1.c1z"
+                    };
+                    std::fs::copy(&target, keep.join(name)).unwrap();
+                }
+                std::fs::remove_file(target).unwrap();
                 sealed.unwrap()
             })
             .collect();

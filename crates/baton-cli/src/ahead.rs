@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::rc::Rc;
 
 use tempfile::SpooledTempFile;
 
@@ -14,6 +15,9 @@ use crate::lookups::Found;
 const MEMORY_BYTES: usize = 24 << 20;
 /// Most resources that are kept; each takes 16 bytes of memory.
 const MAX_RESOURCES: usize = 4 << 20;
+/// How many of those read last are at hand. What many rows share, as the
+/// resource of a list of its grants, is so read once.
+const RECENT: usize = 256;
 /// Bits of a place that hold the length; the others hold the offset.
 const LENGTH_BITS: u32 = 24;
 const MAX_OFFSET: u64 = 1 << (u64::BITS - LENGTH_BITS);
@@ -33,6 +37,14 @@ pub(crate) struct Ahead {
     content: SpooledTempFile,
     /// The entry read last.
     entry: Vec<u8>,
+    /// Some of those read last, each where its hash says.
+    recent: Vec<Option<Recent>>,
+}
+
+struct Recent {
+    type_id: Box<str>,
+    id: Box<str>,
+    found: Rc<Found>,
 }
 
 fn hash_of(type_id: &str, id: &str) -> u64 {
@@ -93,14 +105,33 @@ impl Reader {
             index: self.index,
             content: self.content,
             entry: self.entry,
+            recent: std::iter::repeat_with(|| None).take(RECENT).collect(),
         }
     }
 }
 
 impl Ahead {
     /// The resource, if it was taken in.
-    pub fn get(&mut self, type_id: &str, id: &str) -> io::Result<Option<Found>> {
+    pub fn get(&mut self, type_id: &str, id: &str) -> io::Result<Option<Rc<Found>>> {
         let hash = hash_of(type_id, id);
+        let slot = usize::try_from(hash % RECENT as u64).unwrap_or_default();
+        if let Some(Some(recent)) = self.recent.get(slot)
+            && (&*recent.type_id, &*recent.id) == (type_id, id)
+        {
+            return Ok(Some(Rc::clone(&recent.found)));
+        }
+        let found = self.read(hash, type_id, id)?.map(Rc::new);
+        if let (Some(found), Some(slot)) = (&found, self.recent.get_mut(slot)) {
+            *slot = Some(Recent {
+                type_id: type_id.into(),
+                id: id.into(),
+                found: Rc::clone(found),
+            });
+        }
+        Ok(found)
+    }
+
+    fn read(&mut self, hash: u64, type_id: &str, id: &str) -> io::Result<Option<Found>> {
         let first = self.index.partition_point(|(other, _)| *other < hash);
         for at in first..self.index.len() {
             let Some((_, place)) = self.index.get(at).filter(|(other, _)| *other == hash) else {
@@ -108,8 +139,9 @@ impl Ahead {
             };
             let len = place & ((1 << LENGTH_BITS) - 1);
             self.content.seek(SeekFrom::Start(place >> LENGTH_BITS))?;
-            self.entry.clear();
-            (&mut self.content).take(len).read_to_end(&mut self.entry)?;
+            self.entry
+                .resize(usize::try_from(len).unwrap_or_default(), 0);
+            self.content.read_exact(&mut self.entry)?;
             let Some((found_type, found_id, found)) = parse(&self.entry) else {
                 return Err(io::ErrorKind::InvalidData.into());
             };

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use baton_c1z::{Filter, Snapshot, Table};
+use baton_c1z::{Filter, Format, Snapshot, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::json::MessageId;
 use baton_proto::{encode, wire};
@@ -18,9 +18,13 @@ use crate::json::{self, Shapes};
 
 /// Bytes kept per kind of object before its cache starts anew.
 const BUDGET_BYTES: usize = 8 << 20;
-/// Resources that are fetched one by one before all are read ahead: a command
-/// that looks at a few rows should not read a large file.
-const MISSES_BEFORE_AHEAD: u32 = 500;
+/// Resources that are fetched one by one before all are read ahead, at least:
+/// a command that looks at a few rows should not read a large file.
+const MISSES_BEFORE_AHEAD: u64 = 50;
+/// How many resources are read in order in the time of fetching one, at most:
+/// in format v3 fetching one may decode a table of 8 MiB.
+const READ_PER_FETCH_V1: u64 = 8;
+const READ_PER_FETCH_V3: u64 = 2_000;
 /// What an entry costs besides its texts: keys, counters, table slot.
 const ENTRY_OVERHEAD_BYTES: usize = 200;
 
@@ -86,7 +90,9 @@ pub(crate) struct Lookups<'s> {
     types: Cache,
     resources: Cache,
     /// Resources that had to be fetched from the file.
-    misses: u32,
+    misses: u64,
+    /// How many it takes until all are read ahead.
+    patience: u64,
     ahead: Option<Ahead>,
     /// All resources were read ahead: what is not among them is missing.
     ahead_is_complete: bool,
@@ -110,6 +116,7 @@ impl<'s> Lookups<'s> {
             types: Cache::default(),
             resources: Cache::default(),
             misses: 0,
+            patience: patience(snapshot),
             ahead: None,
             ahead_is_complete: false,
             entitlements: Cache::default(),
@@ -148,22 +155,21 @@ impl<'s> Lookups<'s> {
         if let Some(found) = self.resources.get(type_id, id) {
             return Ok(Rc::clone(found));
         }
-        self.misses = self.misses.saturating_add(1);
-        if self.misses == MISSES_BEFORE_AHEAD {
+        self.misses += 1;
+        if self.misses == self.patience {
             self.read_ahead()?;
         }
-        let found = match self.read_before(type_id, id) {
-            Some(found) => found,
-            None => self.fetched_resource(type_id, id)?,
-        };
-        let found = Rc::new(found);
+        if let Some(found) = self.read_before(type_id, id) {
+            return Ok(found);
+        }
+        let found = Rc::new(self.fetched_resource(type_id, id)?);
         self.resources.keep(type_id, id, &found);
         Ok(found)
     }
 
     /// A resource that was read ahead. Reading ahead only saves time: if what
     /// was put aside cannot be read, the file itself is asked again.
-    fn read_before(&mut self, type_id: &str, id: &str) -> Option<Found> {
+    fn read_before(&mut self, type_id: &str, id: &str) -> Option<Rc<Found>> {
         let found = self.ahead.as_mut()?.get(type_id, id);
         if let Ok(found) = found {
             return found;
@@ -261,6 +267,18 @@ impl<'s> Lookups<'s> {
     fn found(&self, data: &[u8], kind: (MessageId, u32), id: &str) -> Result<Rc<Found>, CliError> {
         read(self.want, self.shapes, kind, data, None, id).map(Rc::new)
     }
+}
+
+/// Reading ahead begins when the resources that were fetched one by one have
+/// taken as long as it takes.
+fn patience(snapshot: &Snapshot<'_>) -> u64 {
+    let stats = snapshot.sync().and_then(|run| run.stats.as_ref());
+    let resources = stats.map_or(0, |stats| u64::try_from(stats.resources).unwrap_or(0));
+    let read_per_fetch = match snapshot.file().format() {
+        Format::V3 => READ_PER_FETCH_V3,
+        Format::V1 => READ_PER_FETCH_V1,
+    };
+    MISSES_BEFORE_AHEAD.max(resources / read_per_fetch)
 }
 
 /// What a command wants of an object.

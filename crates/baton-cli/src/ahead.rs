@@ -1,19 +1,20 @@
 //! Resources read ahead, in the order of the file. Fetching each from where
-//! it lies would decode every part of a large file again and again. Small ones
-//! stay in memory, many of them go to a private temporary file; in memory is
+//! it lies would decode every part of a large file again and again. The first
+//! stay in memory, the others go to a private temporary file; in memory is
 //! then only where each lies.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::rc::Rc;
-
-use tempfile::SpooledTempFile;
 
 use crate::lookups::Found;
 
 /// Bytes of resources that are kept in memory.
-const MEMORY_BYTES: usize = 24 << 20;
-/// Most resources that are kept; each takes 16 bytes of memory.
+const MEMORY_BYTES: usize = 32 << 20;
+/// Bytes that are gathered before they are written to the temporary file.
+const WRITE_BYTES: usize = 256 << 10;
+/// Most resources that are kept; each takes about 20 bytes of memory.
 const MAX_RESOURCES: usize = 4 << 20;
 /// How many of those read last are at hand. What many rows share, as the
 /// resource of a list of its grants, is so read once.
@@ -26,16 +27,23 @@ const MAX_OFFSET: u64 = 1 << (u64::BITS - LENGTH_BITS);
 pub(crate) struct Reader {
     /// Hash of type and id, and the place of the entry.
     index: Vec<(u64, u64)>,
-    content: SpooledTempFile,
+    memory: Vec<u8>,
+    disk: Option<BufWriter<File>>,
+    /// Bytes in memory and on disk.
     len: u64,
     entry: Vec<u8>,
 }
 
 /// Resources that were taken in.
 pub(crate) struct Ahead {
+    /// In the order of the hashes.
     index: Vec<(u64, u64)>,
-    content: SpooledTempFile,
-    /// The entry read last.
+    /// Where in the index hashes begin whose first bits are those of the
+    /// position.
+    starts: Vec<u32>,
+    memory: Vec<u8>,
+    disk: Option<File>,
+    /// The entry read from disk last.
     entry: Vec<u8>,
     /// Some of those read last, each where its hash says.
     recent: Vec<Option<Recent>>,
@@ -57,7 +65,8 @@ impl Reader {
     pub fn new() -> Self {
         Self {
             index: Vec::new(),
-            content: SpooledTempFile::new(MEMORY_BYTES),
+            memory: Vec::new(),
+            disk: None,
             len: 0,
             entry: Vec::new(),
         }
@@ -90,24 +99,70 @@ impl Reader {
         if is_full || len >> LENGTH_BITS != 0 {
             return Ok(false);
         }
-        self.content.write_all(&self.entry)?;
+        self.put_entry()?;
         let place = self.len << LENGTH_BITS | len;
         self.index.push((hash_of(type_id, id), place));
         self.len += len;
         Ok(true)
     }
 
+    fn put_entry(&mut self) -> io::Result<()> {
+        if let Some(disk) = &mut self.disk {
+            return disk.write_all(&self.entry);
+        }
+        if self.memory.len() + self.entry.len() <= MEMORY_BYTES {
+            self.memory.extend_from_slice(&self.entry);
+            return Ok(());
+        }
+        let mut disk = BufWriter::with_capacity(WRITE_BYTES, tempfile::tempfile()?);
+        disk.write_all(&self.entry)?;
+        self.disk = Some(disk);
+        Ok(())
+    }
+
     /// All that was taken in. Where two have the same type and id, the first
     /// one counts.
-    pub fn finish(mut self) -> Ahead {
+    pub fn finish(mut self) -> io::Result<Ahead> {
         self.index.sort_unstable();
-        Ahead {
+        let disk = match self.disk {
+            Some(disk) => Some(disk.into_inner().map_err(io::IntoInnerError::into_error)?),
+            None => None,
+        };
+        Ok(Ahead {
+            starts: starts(&self.index),
             index: self.index,
-            content: self.content,
+            memory: self.memory,
+            disk,
             entry: self.entry,
             recent: std::iter::repeat_with(|| None).take(RECENT).collect(),
+        })
+    }
+}
+
+/// For each value of the first bits of a hash, and one more, how many hashes
+/// are less. There are about as many values as hashes.
+fn starts(index: &[(u64, u64)]) -> Vec<u32> {
+    let bits = first_bits(index.len());
+    let mut starts = vec![0_u32; (1 << bits) + 1];
+    for (hash, _) in index {
+        if let Some(count) = starts.get_mut(first_of(*hash, bits) + 1) {
+            *count += 1;
         }
     }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    starts
+}
+
+fn first_bits(len: usize) -> u32 {
+    len.max(2).ilog2()
+}
+
+fn first_of(hash: u64, bits: u32) -> usize {
+    usize::try_from(hash >> (u64::BITS - bits)).unwrap_or_default()
 }
 
 impl Ahead {
@@ -132,17 +187,21 @@ impl Ahead {
     }
 
     fn read(&mut self, hash: u64, type_id: &str, id: &str) -> io::Result<Option<Found>> {
-        let first = self.index.partition_point(|(other, _)| *other < hash);
-        for at in first..self.index.len() {
+        let first = first_of(hash, first_bits(self.index.len()));
+        let start = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
+        for at in start(first)..start(first + 1) {
             let Some((_, place)) = self.index.get(at).filter(|(other, _)| *other == hash) else {
-                break;
+                continue;
             };
-            let len = place & ((1 << LENGTH_BITS) - 1);
-            self.content.seek(SeekFrom::Start(place >> LENGTH_BITS))?;
-            self.entry
-                .resize(usize::try_from(len).unwrap_or_default(), 0);
-            self.content.read_exact(&mut self.entry)?;
-            let Some((found_type, found_id, found)) = parse(&self.entry) else {
+            let (offset, len) = (place >> LENGTH_BITS, place & ((1 << LENGTH_BITS) - 1));
+            let entry = entry_at(
+                &self.memory,
+                self.disk.as_ref(),
+                offset,
+                len,
+                &mut self.entry,
+            )?;
+            let Some((found_type, found_id, found)) = parse(entry) else {
                 return Err(io::ErrorKind::InvalidData.into());
             };
             if (found_type, found_id) == (type_id, id) {
@@ -151,6 +210,38 @@ impl Ahead {
         }
         Ok(None)
     }
+}
+
+/// The entry at an offset, from memory or read into `buf`.
+fn entry_at<'e>(
+    memory: &'e [u8],
+    disk: Option<&File>,
+    offset: u64,
+    len: u64,
+    buf: &'e mut Vec<u8>,
+) -> io::Result<&'e [u8]> {
+    let size = usize::try_from(len).unwrap_or_default();
+    let Some(offset_on_disk) = offset.checked_sub(memory.len() as u64) else {
+        let start = usize::try_from(offset).unwrap_or_default();
+        let entry = memory.get(start..).and_then(|entry| entry.get(..size));
+        return entry.ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
+    };
+    let disk = disk.ok_or(io::ErrorKind::UnexpectedEof)?;
+    buf.resize(size, 0);
+    read_at(disk, offset_on_disk, buf)?;
+    Ok(buf)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
+}
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buf)
 }
 
 /// Type, id and the rest of an entry.
@@ -203,8 +294,8 @@ mod tests {
             let found = found(&format!("name {n}"), &json, parent);
             assert!(reader.take("user", &n.to_string(), &found).unwrap());
         }
-        assert!(reader.content.is_rolled());
-        let mut ahead = reader.finish();
+        let mut ahead = reader.finish().unwrap();
+        assert!(ahead.disk.is_some());
         for n in [0, 1, count / 2, count - 1] {
             let found = ahead.get("user", &n.to_string()).unwrap().unwrap();
             assert_eq!(&*found.name, format!("name {n}"));
@@ -221,7 +312,7 @@ mod tests {
         for name in ["first", "second"] {
             assert!(reader.take("user", "a", &found(name, b"{}", None)).unwrap());
         }
-        let mut ahead = reader.finish();
+        let mut ahead = reader.finish().unwrap();
         assert_eq!(&*ahead.get("user", "a").unwrap().unwrap().name, "first");
     }
 
@@ -230,6 +321,6 @@ mod tests {
         let mut reader = Reader::new();
         let huge = found("n", &vec![0; 1 << LENGTH_BITS], None);
         assert!(!reader.take("user", "a", &huge).unwrap());
-        assert!(reader.finish().get("user", "a").unwrap().is_none());
+        assert!(reader.finish().unwrap().get("user", "a").unwrap().is_none());
     }
 }

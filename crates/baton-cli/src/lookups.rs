@@ -58,11 +58,18 @@ pub(crate) enum Want {
 struct Cache {
     by_type: HashMap<Box<str>, HashMap<Box<str>, Rc<Found>>>,
     bytes: usize,
+    /// The one that was asked for last: rows come grouped.
+    last: Option<(Box<str>, Box<str>, Rc<Found>)>,
 }
 
 impl Cache {
-    fn get(&self, type_id: &str, id: &str) -> Option<&Rc<Found>> {
-        self.by_type.get(type_id)?.get(id)
+    fn get(&mut self, type_id: &str, id: &str) -> Option<&Rc<Found>> {
+        let is_last = |last: &(Box<str>, Box<str>, _)| (&*last.0, &*last.1) == (type_id, id);
+        if !self.last.as_ref().is_some_and(is_last) {
+            let found = Rc::clone(self.by_type.get(type_id)?.get(id)?);
+            self.last = Some((type_id.into(), id.into(), found));
+        }
+        self.last.as_ref().map(|(_, _, found)| found)
     }
 
     /// Keeps an object, instead of all others if there is no room for it.
@@ -225,8 +232,10 @@ impl<'s> Lookups<'s> {
                     Err(_) => ControlFlow::Break(()),
                 })
             })?;
-        self.ahead = Some(reader.finish());
-        self.ahead_is_complete = is_complete;
+        if let Ok(ahead) = reader.finish() {
+            self.ahead = Some(ahead);
+            self.ahead_is_complete = is_complete;
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! Grants of one principal and one entitlement then are neighbours, and
 //! become one.
 
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
 use super::Converted;
@@ -64,14 +65,40 @@ impl Pouring<'_> {
         Ok(())
     }
 
-    /// The records of a table, and how many rows there were.
+    /// The records of a table, and how many rows there were. One thread reads
+    /// and makes records, another one sorts them.
     fn sort(&self, table: Table, done: &mut Converted) -> Result<(Sorted, u64)> {
-        let mut sorter = Sorter::new(self.options.place(self.scratch, table.name()));
+        let place = self.options.place(self.scratch, table.name());
+        let (rows, dropped, sorted) = std::thread::scope(|scope| {
+            let (full, batches) = sync_channel::<Batch>(BATCHES);
+            let sorting = scope.spawn(move || {
+                let mut sorter = Sorter::new(place);
+                for batch in batches {
+                    batch.pour(&mut sorter)?;
+                }
+                sorter.finish()
+            });
+            let read = self.read(table, &full);
+            drop(full);
+            let sorted = match sorting.join() {
+                Ok(sorted) => sorted?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            read.map(|(rows, dropped)| (rows, dropped, sorted))
+        })?;
+        done.dropped_rows += dropped;
+        Ok((sorted, rows))
+    }
+
+    /// Sends the records of a table. Gives the number of rows, and of those
+    /// that cannot be stored.
+    fn read(&self, table: Table, full: &SyncSender<Batch>) -> Result<(u64, u64)> {
         let (mut sort_key, mut record) = (Vec::new(), Vec::new());
         let (mut rows, mut dropped) = (0, 0);
         let undated = self.run.started_at.unwrap_or_default();
         let mut dated = None;
         let mut time = Vec::new();
+        let mut batch = Batch::default();
         let sync_id = Some(self.run.id.as_str());
         self.store.scan_dated(sync_id, table, &mut |row, at| {
             rows += 1;
@@ -86,15 +113,53 @@ impl Pouring<'_> {
                 time = v3::timestamp(&at);
             }
             to_record(table, row, &time, &mut record)?;
-            sorter.push(Entry {
-                key: &sort_key,
-                page: rows,
-                row: 0,
-                data: &record,
-            })
+            batch.push(rows, &sort_key, &record);
+            if batch.bytes.len() >= BATCH_BYTES {
+                // If nobody takes it, sorting has failed, and says why.
+                let _ = full.send(std::mem::take(&mut batch));
+            }
+            Ok(())
         })?;
-        done.dropped_rows += dropped;
-        Ok((sorter.finish()?, rows))
+        let _ = full.send(batch);
+        Ok((rows, dropped))
+    }
+}
+
+/// Bytes of records that are handed over at a time, and how many times that
+/// waits to be sorted.
+const BATCH_BYTES: usize = 512 << 10;
+const BATCHES: usize = 4;
+
+/// Records on their way to the sorter.
+#[derive(Default)]
+struct Batch {
+    /// Number of the row, and lengths of its key and record.
+    rows: Vec<(u64, usize, usize)>,
+    /// Keys and records.
+    bytes: Vec<u8>,
+}
+
+impl Batch {
+    fn push(&mut self, number: u64, key: &[u8], record: &[u8]) {
+        self.rows.push((number, key.len(), record.len()));
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(record);
+    }
+
+    fn pour(&self, sorter: &mut Sorter) -> Result<()> {
+        let mut rest = &self.bytes[..];
+        for (number, key_len, record_len) in &self.rows {
+            let (key, behind) = rest.split_at(*key_len);
+            let (data, behind) = behind.split_at(*record_len);
+            rest = behind;
+            sorter.push(Entry {
+                key,
+                page: *number,
+                row: 0,
+                data,
+            })?;
+        }
+        Ok(())
     }
 }
 

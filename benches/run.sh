@@ -45,3 +45,14 @@ echo "a file of $rows grants ($((size / 1000000)) MB as JSON):"
 median "baton grants -o json" "$bin/baton" grants -o json -f "$work/big.c1z"
 median "baton grants" "$bin/baton" grants -f "$work/big.c1z"
 median "baton stats" "$bin/baton" stats -f "$work/big.c1z"
+
+echo "files of 1,000,000 grants and 50,000 users:"
+mkdir "$work/million"
+cargo bench -q --locked -p baton-c1z --bench seal -- 1 1000 order keep="$work/million"
+cargo bench -q --locked -p baton-c1z --bench read -- "$work/million/v3.c1z"
+for format in v3 v1; do
+  median "baton grants -o json, $format" "$bin/baton" grants -o json -f "$work/million/$format.c1z"
+  median "baton stats, $format" "$bin/baton" stats -f "$work/million/$format.c1z"
+done
+median "baton to-pebble" sh -c "rm -f $work/to.c1z; exec $bin/baton to-pebble -f $work/million/v1.c1z --out $work/to.c1z"
+median "baton to-sqlite" sh -c "rm -f $work/to.c1z; exec $bin/baton to-sqlite -f $work/million/v3.c1z --out $work/to.c1z"

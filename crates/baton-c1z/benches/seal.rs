@@ -1,8 +1,8 @@
 //! From page log to finished file: 50,000 users, 1,000 groups, 1,000,000
 //! grants with whole embedded messages, as the Go tools write them.
 //!
-//! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group] [v1|v3]
-//! [keep=FOLDER]` prints, for lists that arrive in random and in canonical
+//! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group]
+//! [part of a name] [keep=FOLDER]` prints, for lists that arrive in random and in canonical
 //! order, the median seconds of each step, the peak of resident memory, and
 //! the sizes. `keep` leaves the last file of each format in a folder, for
 //! measuring the programs on.
@@ -385,7 +385,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Whether an argument chooses cases by their name.
 fn name_part(arg: &str) -> bool {
-    arg.starts_with('v')
+    !arg.starts_with('-') && !arg.starts_with("keep=") && arg.parse::<usize>().is_err()
 }
 
 fn main() {

@@ -28,6 +28,9 @@ const READ_BYTES: usize = 128 << 10;
 /// Decoded bytes handed on at a time, and how many times that at once.
 const DECODED_BYTES: usize = 256 << 10;
 const BUFFERS: usize = 4;
+/// Content above this size is compressed by so many threads.
+const THREADED_BYTES: u64 = 64 << 20;
+const COMPRESS_THREADS: u32 = 2;
 /// Window of what we write: 8 MiB. Every reader accepts it, and larger
 /// content therefore never becomes a single segment.
 const WRITE_WINDOW_LOG: u32 = 23;
@@ -354,6 +357,10 @@ pub(crate) fn encode(
     encoder.include_checksum(true)?;
     encoder.include_contentsize(true)?;
     encoder.set_pledged_src_size(Some(size))?;
+    if size > THREADED_BYTES {
+        // What comes out depends on the number of threads, not on their speed.
+        encoder.multithread(COMPRESS_THREADS)?;
+    }
     let mut buf = vec![0; DECODED_BYTES];
     loop {
         match content.read(&mut buf) {

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use baton_proto::wire;
@@ -16,7 +17,10 @@ use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::seal::key::{self, Identity};
 use crate::store::{Key, Query, Store};
 
-/// Bytes of objects that are remembered; then all are forgotten.
+/// Bytes of resources that are read ahead, in the order of the file: fetching
+/// one from where it lies decodes a table of 8 MiB.
+const AHEAD_BYTES: usize = 96 << 20;
+/// Bytes of other objects that are remembered; then all are forgotten.
 const REMEMBERED_BYTES: usize = 32 << 20;
 /// What an entry costs besides its bytes.
 const ENTRY_BYTES: usize = 128;
@@ -37,10 +41,59 @@ type Object = Option<Arc<[u8]>>;
 /// Joins rows of one file, which come in canonical order.
 pub(super) struct Joiner<'s> {
     store: &'s dyn Store,
+    ahead: Option<Ahead>,
     resources: HashMap<(String, String), Object>,
     types: HashMap<String, Object>,
     bytes: usize,
     entitlements: Entitlements<'s>,
+}
+
+/// The first resources of the file, by type and id.
+struct Ahead {
+    by_type: HashMap<String, HashMap<String, Arc<[u8]>>>,
+    /// There are no others.
+    is_complete: bool,
+}
+
+impl Ahead {
+    fn read(store: &dyn Store) -> Result<Self> {
+        let mut ahead = Self {
+            by_type: HashMap::new(),
+            is_complete: true,
+        };
+        let query = Query {
+            sync_id: None,
+            table: Table::Resources,
+            filter: &Filter::default(),
+        };
+        let mut bytes = 0;
+        store.scan(&query, &mut |row| {
+            bytes += ENTRY_BYTES + row.data.len() + row.resource_id.len();
+            if bytes > AHEAD_BYTES {
+                ahead.is_complete = false;
+                return Ok(ControlFlow::Break(()));
+            }
+            let by_id = match ahead.by_type.get_mut(row.resource_type_id) {
+                Some(by_id) => by_id,
+                None => ahead
+                    .by_type
+                    .entry(row.resource_type_id.to_owned())
+                    .or_default(),
+            };
+            by_id.insert(row.resource_id.to_owned(), row.data.into());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(ahead)
+    }
+
+    /// The resource, or that there is none; `None` if that is not known here.
+    fn get(&self, type_id: &str, id: &str) -> Option<Object> {
+        let found = self.by_type.get(type_id).and_then(|by_id| by_id.get(id));
+        match found {
+            Some(bytes) => Some(Some(Arc::clone(bytes))),
+            None => self.is_complete.then_some(None),
+        }
+    }
 }
 
 /// The entitlements of the file, joined, in step with the grants.
@@ -57,6 +110,7 @@ impl<'s> Joiner<'s> {
     pub fn new(store: &'s dyn Store) -> Self {
         Self {
             store,
+            ahead: None,
             resources: HashMap::new(),
             types: HashMap::new(),
             bytes: 0,
@@ -157,6 +211,13 @@ impl<'s> Joiner<'s> {
     }
 
     fn resource(&mut self, type_id: &str, id: &str) -> Result<Object> {
+        let ahead = match &mut self.ahead {
+            Some(ahead) => ahead,
+            none => none.insert(Ahead::read(self.store)?),
+        };
+        if let Some(known) = ahead.get(type_id, id) {
+            return Ok(known);
+        }
         self.make_room();
         let Entry::Vacant(entry) = self.resources.entry((type_id.to_owned(), id.to_owned())) else {
             return Ok(self

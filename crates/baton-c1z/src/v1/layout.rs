@@ -16,15 +16,26 @@ use crate::scratch::Scratch;
 const RESERVED_PAGES: i64 = 4;
 const PAGE_BYTES: i64 = 4096;
 
+/// How grants are going to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grants {
+    /// By statements.
+    AsRows,
+    /// By [`super::bulk`].
+    AsPages,
+}
+
 /// Begins the transaction and makes the tables of a new file; gives the
-/// statements of the indexes that are to follow the rows.
-pub(super) fn create(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+/// statements of the indexes that are to follow the rows. None of these are
+/// the grants' if their pages are to be written at once.
+pub(super) fn create(conn: &Connection, grants: Grants) -> rusqlite::Result<Vec<String>> {
     conn.execute_batch("begin")?;
     let mut late: Vec<&IndexDef> = Vec::new();
     for table in TABLES {
         conn.execute(table.sql, [])?;
         for index in table.indexes {
-            if is_late(table.name, index.name) {
+            let by_pages = grants == Grants::AsPages && table.name == "v1_grants";
+            if is_late(table.name, index.name) && !by_pages {
                 late.push(index);
             } else {
                 conn.execute(index.sql, [])?;

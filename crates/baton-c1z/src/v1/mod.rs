@@ -4,6 +4,7 @@
 //! on a private copy, a writer builds a new database and swaps it in whole.
 
 mod batch;
+mod bulk;
 mod cleanup;
 mod db;
 mod layout;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::db;
 use super::db::Budget;
-use super::layout::{Reserve, create};
+use super::layout::{Grants, Reserve, create};
 use super::reader::Reader;
 use super::schema::{BULK_TABLES, TABLES};
 use super::writer::save_database;
@@ -55,7 +55,7 @@ pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<Pat
     drop(scratch.create_file()?);
     let make = || {
         let conn = db::open_write(scratch.file_path())?;
-        for sql in create(&conn)? {
+        for sql in create(&conn, Grants::AsRows)? {
             conn.execute(&sql, [])?;
         }
         Reserve::drop(&conn)?;
@@ -74,7 +74,7 @@ pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<Pat
 fn copy_sync(conn: &mut Connection, old: &Scratch, bytes: u64, id: &str) -> rusqlite::Result<()> {
     let budget = Budget::set(conn, bytes)?;
     conn.execute("attach ? as old", [db::immutable_uri(old.file_path())])?;
-    let late = create(conn)?;
+    let late = create(conn, Grants::AsRows)?;
     // The run first, so that it is found in the first pages; the large
     // tables last, as a sync writes them.
     let (rows, rest): (Vec<_>, Vec<_>) = TABLES

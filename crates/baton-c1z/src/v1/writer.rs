@@ -3,7 +3,8 @@
 //! Always a new database: the syncs that stay are copied from a private copy
 //! of the old one, so what cleanup removes leaves no free pages behind and
 //! nothing needs a vacuum. Indexes in whose order rows do not come are built
-//! behind them, by SQLite's sorter, in bounded memory. The target is only
+//! behind them, by SQLite's sorter, in bounded memory; where no older grants
+//! stay, those of the new sync are written as pages. The target is only
 //! touched by the final rename.
 
 use std::fs::File;
@@ -15,8 +16,9 @@ use prost_types::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::Batch;
+use super::bulk::{Bulk, Roots};
 use super::cleanup::Cleanup;
-use super::layout::{Old, Reserve, create};
+use super::layout::{Grants, Old, Reserve, create};
 use super::schema::table_name;
 use super::{db, time};
 use crate::Limits;
@@ -81,7 +83,7 @@ pub(crate) struct Written {
 
 /// One new sync on its way into a v1 file.
 pub(crate) struct Writer {
-    conn: Connection,
+    door: Door,
     scratch: Scratch,
     options: WriteOptions,
     run: SyncRun,
@@ -93,6 +95,16 @@ pub(crate) struct Writer {
     removed_syncs: Vec<String>,
     counts: Counts,
     batch: Batch,
+}
+
+/// How the new database is being written. Only one has it open at a time.
+enum Door {
+    /// By statements. They may have been found to be the only way.
+    Rows { conn: Connection, to_stay: bool },
+    /// As pages: the grants.
+    Pages(Box<Bulk>),
+    /// Not any more, after an error.
+    Closed,
 }
 
 struct Times {
@@ -137,10 +149,15 @@ impl Writer {
             Some(old) => old
                 .copy_into(&mut conn)
                 .map_err(db::read_error(target, "copy its syncs"))?,
-            None => create(&conn).map_err(db::write_error(target, "create tables"))?,
+            None => {
+                create(&conn, Grants::AsPages).map_err(db::write_error(target, "create tables"))?
+            }
         };
         Ok(Self {
-            conn,
+            door: Door::Rows {
+                conn,
+                to_stay: false,
+            },
             scratch,
             run,
             times,
@@ -169,7 +186,11 @@ impl Writer {
 
     fn flush(&mut self) -> Result<()> {
         let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
-        self.batch.write(&self.conn, shared, &self.options.target)
+        let Door::Rows { conn, .. } = &self.door else {
+            // Pages have no batch before them.
+            return Ok(());
+        };
+        self.batch.write(conn, shared, &self.options.target)
     }
 
     /// Adds one row. Rows come table by table in [`Table::ALL`]'s order, each
@@ -177,9 +198,78 @@ impl Writer {
     /// be in `expansion`. A resource's `id` is not looked at.
     pub fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         self.counts.add(table, row.resource_type_id);
+        if table == Table::Grants {
+            self.try_pages()?;
+            if let Door::Pages(bulk) = &mut self.door {
+                return bulk.put(row, &self.run.id, &self.discovered_at);
+            }
+        }
+        self.by_rows()?;
         let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
+        let Door::Rows { conn, .. } = &self.door else {
+            return self.conn().map(|_| ());
+        };
         self.batch
-            .put(&self.conn, shared, table, row, &self.options.target)
+            .put(conn, shared, table, row, &self.options.target)
+    }
+
+    /// Turns from rows to pages, if the database is fit for it.
+    fn try_pages(&mut self) -> Result<()> {
+        if !matches!(self.door, Door::Rows { to_stay: false, .. }) {
+            return Ok(());
+        }
+        self.flush()?;
+        let Door::Rows { conn, .. } = std::mem::replace(&mut self.door, Door::Closed) else {
+            return Ok(());
+        };
+        let target = self.options.target.as_path();
+        let failed = |e| db::write_error(target, "turn to grants")(e);
+        // What cleanup would free is only known behind the commit.
+        let roots = conn
+            .execute_batch("commit")
+            .and_then(|()| Roots::find(&conn))
+            .map_err(failed)?;
+        let Some(roots) = roots else {
+            conn.execute_batch("begin").map_err(failed)?;
+            self.door = Door::Rows {
+                conn,
+                to_stay: true,
+            };
+            return Ok(());
+        };
+        conn.close().map_err(|(_, e)| failed(e))?;
+        let bulk = Bulk::begin(self.scratch.file_path(), &roots, self.scratch.folder_path())?;
+        self.door = Door::Pages(Box::new(bulk));
+        Ok(())
+    }
+
+    /// Completes what was written as pages; statements may follow.
+    fn by_rows(&mut self) -> Result<()> {
+        if matches!(self.door, Door::Pages(_))
+            && let Door::Pages(bulk) = std::mem::replace(&mut self.door, Door::Closed)
+        {
+            bulk.finish()?;
+            let target = self.options.target.as_path();
+            let conn = db::open_write(self.scratch.file_path())
+                .and_then(|conn| conn.execute_batch("begin").map(|()| conn))
+                .map_err(db::write_error(target, "go on behind the grants"))?;
+            self.door = Door::Rows {
+                conn,
+                to_stay: true,
+            };
+        }
+        Ok(())
+    }
+
+    /// The database as long as statements are run on it.
+    fn conn(&self) -> Result<&Connection> {
+        match &self.door {
+            Door::Rows { conn, .. } => Ok(conn),
+            Door::Pages(_) | Door::Closed => Err(Error::Argument {
+                what: "writer",
+                reason: "it has failed before",
+            }),
+        }
     }
 
     /// Adds an asset, unless it is empty.
@@ -191,7 +281,8 @@ impl Writer {
             "" => UNKNOWN_CONTENT_TYPE,
             stated => stated,
         };
-        self.conn
+        self.by_rows()?;
+        self.conn()?
             .execute(
                 "insert into v1_assets (external_id, content_type, data, sync_id, discovered_at)
                  values (?, ?, ?, ?, ?)",
@@ -210,7 +301,8 @@ impl Writer {
 
     /// Adds what a connector stored under `key` for the sync.
     pub fn put_session(&mut self, key: &str, value: &[u8]) -> Result<()> {
-        self.conn
+        self.by_rows()?;
+        self.conn()?
             .execute(
                 "insert into v1_connector_sessions (sync_id, key, value) values (?, ?, ?)",
                 params![self.run.id, key, value],
@@ -227,17 +319,20 @@ impl Writer {
     pub fn finish(mut self, progress: &mut dyn FnMut(Phase)) -> Result<Written> {
         self.flush()?;
         progress(Phase::Indexing);
+        self.by_rows()?;
         let stats = std::mem::take(&mut self.counts).into_stats();
         self.complete(&stats)?;
         let Self {
-            conn,
+            door,
             scratch,
             options,
             removed_syncs,
             ..
         } = self;
-        conn.close()
-            .map_err(|(_, e)| db::write_error(&options.target, "close the file")(e))?;
+        if let Door::Rows { conn, .. } = door {
+            conn.close()
+                .map_err(|(_, e)| db::write_error(&options.target, "close the file")(e))?;
+        }
         let path = save_database(
             scratch.file_path(),
             &options.target,
@@ -253,21 +348,22 @@ impl Writer {
 
     fn complete(&self, stats: &Stats) -> Result<()> {
         let target = self.options.target.as_path();
+        let conn = self.conn()?;
         for sql in &self.late_indexes {
-            let made = Reserve::release(&self.conn).and_then(|()| self.conn.execute(sql, []));
+            let made = Reserve::release(conn).and_then(|()| conn.execute(sql, []));
             if let Err(e) = made {
                 return Err(self
-                    .duplicate_id()
+                    .duplicate_id(conn)
                     .unwrap_or_else(|| db::write_error(target, "build an index")(e)));
             }
         }
-        self.insert_run(stats)
+        self.insert_run(conn, stats)
             .map_err(db::write_error(target, "complete the sync"))
     }
 
-    fn insert_run(&self, stats: &Stats) -> rusqlite::Result<()> {
-        Reserve::release(&self.conn)?;
-        self.conn.execute(
+    fn insert_run(&self, conn: &Connection, stats: &Stats) -> rusqlite::Result<()> {
+        Reserve::release(conn)?;
+        conn.execute(
             "insert into v1_sync_runs (sync_id, started_at, ended_at, sync_token, sync_type,
                 parent_sync_id, linked_sync_id, supports_diff, grants_backfilled, stats,
                 ingest_invariant_generation, ingest_invariant_coverage, ingest_invariant_mode)
@@ -287,21 +383,20 @@ impl Writer {
                 self.run.ingest_invariant[2],
             ],
         )?;
-        Reserve::drop(&self.conn)?;
-        self.conn.execute_batch("commit")
+        Reserve::drop(conn)?;
+        conn.execute_batch("commit")
     }
 
     /// The first id that two rows of the new sync share, after an index that
     /// should be unique could not be built.
-    fn duplicate_id(&self) -> Option<Error> {
+    fn duplicate_id(&self, conn: &Connection) -> Option<Error> {
         Table::ALL.into_iter().find_map(|table| {
             let sql = format!(
                 "select external_id from {} where sync_id = ? group by external_id
                  having count(*) > 1 limit 1",
                 table_name(table)
             );
-            let id = self
-                .conn
+            let id = conn
                 .query_row(&sql, [&self.run.id], |row| row.get(0))
                 .optional();
             id.ok().flatten().map(|id| Error::DuplicateId { table, id })

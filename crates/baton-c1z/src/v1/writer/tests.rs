@@ -396,7 +396,8 @@ fn schema_and_runs_lie_in_the_first_pages() {
     let free: i64 = conn
         .query_row("pragma freelist_count", [], |row| row.get(0))
         .expect("pragma");
-    assert!(free < 16, "{free} free pages");
+    // What is set aside for tables that stayed empty here.
+    assert!(free < 24, "{free} free pages");
 }
 
 /// Names and statements of all tables and indexes, without comments and

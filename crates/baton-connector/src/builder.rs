@@ -14,6 +14,7 @@ use crate::connector::{CallContext, Connector, Page};
 use crate::error::{Error, Result};
 use crate::http::InFlight;
 use crate::paging::shorten;
+use crate::session::Session;
 use crate::syncer::{ResourceSyncer, SyncerCapabilities};
 use crate::traffic::TrafficSnapshot;
 
@@ -81,6 +82,7 @@ pub struct ConnectorBuilder {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
+    session: Option<Session>,
     syncers: Vec<Arc<dyn ResourceSyncer>>,
 }
 
@@ -105,6 +107,12 @@ impl ConnectorBuilder {
     /// Where traffic numbers come from and the in-flight cap goes to.
     pub fn upstream(mut self, upstream: Arc<dyn Upstream>) -> Self {
         self.upstream = Some(upstream);
+        self
+    }
+
+    /// The session that the syncers share; each sync lends it a store.
+    pub fn session(mut self, session: Session) -> Self {
+        self.session = Some(session);
         self
     }
 
@@ -141,6 +149,7 @@ impl ConnectorBuilder {
             metadata,
             validator: self.validator,
             upstream: self.upstream,
+            session: self.session,
             types,
         })
     }
@@ -219,6 +228,7 @@ pub struct BuiltConnector {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
+    session: Option<Session>,
     types: BTreeMap<String, Registered>,
 }
 
@@ -390,5 +400,9 @@ impl Connector for BuiltConnector {
         if let Some(upstream) = &self.upstream {
             upstream.limit_in_flight(limit);
         }
+    }
+
+    fn session(&self) -> Option<Session> {
+        self.session.clone()
     }
 }

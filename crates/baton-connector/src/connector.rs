@@ -10,6 +10,7 @@ use prost_types::Any;
 
 use crate::error::Result;
 use crate::http::InFlight;
+use crate::session::Session;
 use crate::traffic::TrafficSnapshot;
 
 /// What every call of one sync has in common.
@@ -173,5 +174,11 @@ pub trait Connector: Send + Sync {
     /// Caps the requests in flight. Connectors without requests ignore it.
     fn limit_in_flight(&self, limit: InFlight) {
         let _ = limit;
+    }
+
+    /// Where the connector wants the session store of each sync; `None` when
+    /// it keeps nothing between calls.
+    fn session(&self) -> Option<Session> {
+        None
     }
 }

@@ -19,6 +19,7 @@ pub mod http;
 pub mod paging;
 pub mod resource;
 mod secret;
+pub mod session;
 mod syncer;
 mod traffic;
 

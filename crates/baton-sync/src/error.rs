@@ -137,6 +137,13 @@ pub enum Error {
         /// The phase that was running.
         phase: crate::event::Phase,
     },
+    /// The run took as long as it may. It goes on where it stopped when
+    /// started again.
+    #[error("sync exited without finishing: it may run for {limit:?} at a time")]
+    OutOfTime {
+        /// The limit.
+        limit: std::time::Duration,
+    },
     /// A call ended in a panic, or its task was torn down.
     #[error("{doing} ended abnormally")]
     Crashed {
@@ -169,6 +176,7 @@ impl Error {
             Self::TooManyWarnings { .. } => Code::Aborted,
             Self::Journal { .. } => Code::DataLoss,
             Self::Interrupted { .. } => Code::Canceled,
+            Self::OutOfTime { .. } => Code::DeadlineExceeded,
         }
     }
 
@@ -205,6 +213,7 @@ impl Error {
             }
             Self::Interrupted { phase } => (*phase != crate::event::Phase::Validate)
                 .then(|| "the same command goes on from there".to_owned()),
+            Self::OutOfTime { .. } => Some("the same request goes on from there".to_owned()),
             Self::Crashed { .. } => None,
         }
     }

@@ -6,6 +6,7 @@
 //! loss of power the log is forced to the device every so often and at the
 //! end of each phase; less often would lose more pages, never the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_c1z::{ListId, PageHeader, PageLog, PageRow, RowRef};
@@ -16,6 +17,7 @@ use crate::check::{Checked, StoredRow};
 use crate::error::{Error, Result};
 use crate::list::OpenList;
 use crate::records::{self, Note, Skip};
+use crate::sessions::Sessions;
 
 /// Bytes after which the log is forced to the device.
 const SYNC_BYTES: u64 = 64 << 20;
@@ -34,17 +36,26 @@ pub(crate) struct Arrived {
 pub(crate) struct Journal {
     /// Absent only while a blocking task has it, and after one panicked.
     log: Option<PageLog>,
+    /// What the connector keeps; its changes precede the pages that were
+    /// made with them.
+    sessions: Arc<Sessions>,
     unsynced_bytes: u64,
     synced_at: Instant,
 }
 
 impl Journal {
-    pub(crate) fn new(log: PageLog) -> Self {
+    pub(crate) fn new(log: PageLog, sessions: Arc<Sessions>) -> Self {
         Self {
             log: Some(log),
+            sessions,
             unsynced_bytes: 0,
             synced_at: Instant::now(),
         }
+    }
+
+    /// What the connector keeps.
+    pub(crate) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions)
     }
 
     /// The log itself, to be sealed.
@@ -76,9 +87,13 @@ impl Journal {
         &mut self,
         pages: Vec<Arrived>,
     ) -> Result<Vec<(Arrived, Vec<RowRef>)>> {
+        let changes = self.sessions.take_changes();
         let (stored, bytes) = self
             .with(move |log| {
                 let before = log.size_bytes();
+                for change in changes {
+                    log.mark(records::SESSION, &change)?;
+                }
                 let mut stored = Vec::with_capacity(pages.len());
                 for arrived in pages {
                     let refs = append_page(log, &arrived)?;

@@ -73,6 +73,7 @@ mod report;
 mod request;
 mod run;
 mod seal;
+mod sessions;
 mod target;
 mod template;
 mod types;

@@ -19,6 +19,7 @@ use crate::list::{self, OpenList, Position};
 use crate::plan::Plan;
 use crate::records::{self, Abandoned, Note, PageFacts, Run, Skip};
 use crate::report::{Dropped, Report, SkipKind, Skipped};
+use crate::sessions::Values;
 use crate::types::{TypeFacts, TypeTable};
 
 /// Warnings up to here never end a sync (sync-runtime.md §2.2).
@@ -70,6 +71,8 @@ pub(crate) struct Progress {
     pub(crate) has_groups: bool,
     /// Types of resources that grants brought along.
     pub(crate) inserted: BTreeSet<String>,
+    /// What the connector keeps for itself. Filled by a replay only.
+    pub(crate) session_values: Values,
     /// Pages stored.
     pub(crate) pages: u64,
     phases: BTreeSet<Phase>,
@@ -451,6 +454,7 @@ impl Replay {
                 })?;
                 self.progress.phase_done(phase);
             }
+            records::SESSION => self.progress.session_values.replay(payload)?,
             records::NOTE => self.note = Some(Note::decode(payload)?),
             records::ABANDONED => {
                 let abandoned: Abandoned = records::from_bytes(payload, "abandoned list")?;

@@ -23,6 +23,8 @@ pub(crate) const RUN: &str = "run";
 pub(crate) const PHASE: &str = "phase";
 /// Kind of the mark that tells about the page right behind it.
 pub(crate) const NOTE: &str = "note";
+/// Kind of the mark that holds a change of session values.
+pub(crate) const SESSION: &str = "session";
 /// Kind of the mark that ends a list without dropping its rows.
 pub(crate) const ABANDONED: &str = "abandoned";
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_c1z::{Format, Limits};
 use baton_connector::{Clock, Random};
@@ -85,6 +86,10 @@ pub struct SyncRequest {
     pub keep_syncs: Option<u32>,
     /// Keep every earlier sync of the target.
     pub skip_cleanup: bool,
+    /// How long the run may take, counted from its begin; then it ends with
+    /// [`Error::OutOfTime`](crate::Error::OutOfTime) and the next one goes on. Once sealing has begun, the
+    /// run ends normally. `None`: as long as it needs.
+    pub max_duration: Option<Duration>,
     /// Bounds on reading the existing target.
     pub limits: Limits,
 }
@@ -106,6 +111,7 @@ impl SyncRequest {
             content_facts: BTreeMap::new(),
             keep_syncs: None,
             skip_cleanup: false,
+            max_duration: None,
             limits: Limits::default(),
         }
     }

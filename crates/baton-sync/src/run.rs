@@ -2,13 +2,15 @@
 //! first request; the target changes only in the last step, if at all.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
 use baton_connector::{CallContext, Connector, Random};
 use svix_ksuid::{Ksuid, KsuidLike};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::ask::Source;
 use crate::check::Rules;
@@ -23,6 +25,7 @@ use crate::records;
 use crate::report::Report;
 use crate::request::{Host, SyncRequest, Workers};
 use crate::seal;
+use crate::sessions::Sessions;
 use crate::target::{self, Target};
 
 /// Syncs everything that `connector` has into the file that `request` names.
@@ -37,6 +40,64 @@ use crate::target::{self, Target};
 /// # Errors
 /// See [`Error`]. After any error the target is what it was before.
 pub async fn run(
+    connector: Arc<dyn Connector>,
+    request: SyncRequest,
+    host: Host,
+) -> Result<Report> {
+    let Some(limit) = request.max_duration else {
+        return run_unlimited(connector, request, host).await;
+    };
+    let limited = RunLimit::start(limit, &host.cancel);
+    let host = Host {
+        cancel: limited.cancel.clone(),
+        ..host
+    };
+    let result = run_unlimited(connector, request, host).await;
+    // Whatever went wrong meanwhile: the time was up.
+    match result {
+        Err(_) if limited.is_over() => Err(Error::OutOfTime { limit }),
+        result => result,
+    }
+}
+
+/// Cancels a run when its time is up.
+struct RunLimit {
+    ends: Instant,
+    /// Cancelled by this, or with the run as a whole.
+    cancel: CancellationToken,
+    whole: CancellationToken,
+    timer: JoinHandle<()>,
+}
+
+impl RunLimit {
+    fn start(limit: Duration, whole: &CancellationToken) -> Self {
+        let ends = Instant::now() + limit;
+        let cancel = whole.child_token();
+        let token = cancel.clone();
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep_until(ends).await;
+            token.cancel();
+        });
+        Self {
+            ends,
+            cancel,
+            whole: whole.clone(),
+            timer,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        !self.whole.is_cancelled() && Instant::now() >= self.ends
+    }
+}
+
+impl Drop for RunLimit {
+    fn drop(&mut self) {
+        self.timer.abort();
+    }
+}
+
+async fn run_unlimited(
     connector: Arc<dyn Connector>,
     request: SyncRequest,
     host: Host,
@@ -63,6 +124,9 @@ pub async fn run(
         Workers::Sequential => InFlight::Sequential,
         Workers::AtMost(n) => InFlight::AtMost(n),
     });
+    let _loan = connector
+        .session()
+        .map(|session| session.lend(cx.journal.sessions()));
     let source = Arc::clone(&cx.source);
     let collected = match collect(&mut cx, &request).await {
         Ok(()) => seal::check_not_empty(&cx, &request, &target),
@@ -145,7 +209,8 @@ async fn open(
         doing: "opening the page log".to_owned(),
         source,
     })??;
-    let mut journal = Journal::new(log);
+    let kept = std::mem::take(&mut progress.session_values);
+    let mut journal = Journal::new(log, Arc::new(Sessions::new(kept)));
     tell_how_opened(&resumed, host);
     let sync_id = if let Some(id) = progress.sync_id.take() {
         id
@@ -274,8 +339,6 @@ async fn clean_up(source: &Source, host: &Host, report: &mut Report) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use baton_connector::SplitMix;
 
     use super::*;

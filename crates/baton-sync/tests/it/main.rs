@@ -7,5 +7,6 @@ mod outcomes;
 mod resume;
 mod sandbox;
 mod schedule;
+mod sessions;
 mod vanished;
 mod world;

@@ -36,6 +36,7 @@
 #![warn(missing_docs)]
 
 pub mod any;
+pub mod bid;
 mod code;
 pub mod encode;
 mod error;

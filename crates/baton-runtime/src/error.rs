@@ -178,6 +178,15 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// What `--sync-resources` names is no id of a resource.
+    #[error(transparent)]
+    BatonId {
+        /// What is wrong, and where.
+        source: baton_proto::bid::ParseBidError,
+    },
+    /// `--skip-grants` outside a targeted sync.
+    #[error("skip-grants can only be set within a targeted sync")]
+    SkipGrantsAlone,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout {
@@ -305,6 +314,15 @@ impl Error {
             Self::TempDirMissing { .. } => {
                 vec!["create the folder, or leave out --c1z-temp-dir".to_owned()]
             }
+            Self::BatonId { .. } => vec![
+                "a resource is bid:r:<type>/<id>, or bid:r:<parent type>/<parent id>/<type>/<id>; \
+                 a backslash stands before `\\`, `/` and `:` inside a part"
+                    .to_owned(),
+            ],
+            Self::SkipGrantsAlone => vec![
+                "name the resources with --sync-resources, or pass --skip-entitlements-and-grants"
+                    .to_owned(),
+            ],
             Self::OutputFolderMissing { .. } | Self::OutputIsFolder { .. } => {
                 vec!["pass another path with --file, or create the folder".to_owned()]
             }

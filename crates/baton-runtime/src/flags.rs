@@ -24,6 +24,9 @@ pub(crate) mod name {
     pub const WORKERS: &str = "workers";
     pub const STORAGE_ENGINE: &str = "storage-engine";
     pub const SKIP_ENTITLEMENTS_AND_GRANTS: &str = "skip-entitlements-and-grants";
+    pub const SKIP_GRANTS: &str = "skip-grants";
+    pub const SKIP_FULL_SYNC: &str = "skip-full-sync";
+    pub const SYNC_RESOURCES: &str = "sync-resources";
     pub const SYNC_RESOURCE_TYPES: &str = "sync-resource-types";
     pub const GO_COMPATIBLE: &str = "go-compatible";
     pub const SYNTHESIZE_ENTITLEMENTS: &str = "synthesize-entitlements";
@@ -116,6 +119,22 @@ fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
         Field::bool(
             name::SKIP_ENTITLEMENTS_AND_GRANTS,
             "Sync resources only, without entitlements and grants",
+        )
+        .export(Export::None),
+        Field::bool(
+            name::SKIP_GRANTS,
+            "Leave out grants; only together with --sync-resources",
+        )
+        .hidden()
+        .export(Export::None),
+        Field::bool(
+            name::SKIP_FULL_SYNC,
+            "Do no full syncs as a service; without meaning for a single run",
+        )
+        .export(Export::None),
+        Field::list(
+            name::SYNC_RESOURCES,
+            "Baton ids of the resources to sync, such as bid:r:user/123; all when empty",
         )
         .export(Export::None),
         Field::list(

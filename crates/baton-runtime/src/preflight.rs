@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use baton_c1z::Format;
+use baton_proto::bid::ResourceBid;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -20,6 +21,19 @@ pub(crate) fn check_values(config: &Config) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// The resources of a targeted sync; none: everything.
+pub(crate) fn targets(config: &Config) -> Result<Vec<ResourceBid>> {
+    let bids = config.list(name::SYNC_RESOURCES).iter();
+    let targets = bids
+        .map(|bid| bid.parse())
+        .collect::<std::result::Result<Vec<ResourceBid>, _>>()
+        .map_err(|source| Error::BatonId { source })?;
+    if config.bool(name::SKIP_GRANTS) && targets.is_empty() {
+        return Err(Error::SkipGrantsAlone);
+    }
+    Ok(targets)
 }
 
 /// The format that the storage engine stands for, if one is named.

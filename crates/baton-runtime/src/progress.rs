@@ -179,6 +179,7 @@ fn phase_started(phase: Phase) {
         Phase::StaticEntitlements => told!("Syncing static entitlements..."),
         Phase::Entitlements => told!("Syncing entitlements..."),
         Phase::Grants => told!("Syncing grants..."),
+        Phase::RelatedResources => told!("Syncing related resources..."),
         Phase::Seal => told!("sync data collection complete"),
     }
 }
@@ -216,7 +217,9 @@ fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, n
     let (resource_type_id, count, synced) = (type_id, by_type.rows, by_type.lists_done);
     let percent_complete = percent(state.lists_done, total);
     match phase {
-        Phase::Resources => told!(resource_type_id, count, "Syncing resources"),
+        Phase::Resources | Phase::RelatedResources => {
+            told!(resource_type_id, count, "Syncing resources");
+        }
         Phase::Entitlements | Phase::StaticEntitlements => {
             told!(
                 resource_type_id,
@@ -247,7 +250,7 @@ fn phase_finished(state: &State, phase: Phase, rows: u64) {
     };
     match phase {
         Phase::ResourceTypes => told!(count = rows, "Synced resource types"),
-        Phase::Resources => each(&|resource_type_id, count| {
+        Phase::Resources | Phase::RelatedResources => each(&|resource_type_id, count| {
             told!(resource_type_id, count, "Synced resources");
         }),
         Phase::Entitlements => each(&|resource_type_id, count| {

@@ -98,6 +98,7 @@ impl Session {
     /// that is no sync file, a missing temp folder. No request is sent.
     pub fn preflight(&self, target: &Path) -> Result<()> {
         preflight::check_values(&self.config)?;
+        preflight::targets(&self.config)?;
         self.temp_dir()?;
         preflight::check_target(target)
     }
@@ -114,6 +115,9 @@ impl Session {
     /// What [`Session::preflight`] refuses, and whatever ends the engine.
     pub async fn sync(&self, built: Built, target: &Path) -> Result<Synced> {
         self.preflight(target)?;
+        if self.config.bool(name::SKIP_FULL_SYNC) {
+            tracing::warn!("--skip-full-sync concerns services only: this run syncs");
+        }
         let started = Instant::now();
         let request = self.request(&built, target)?;
         let progress = Arc::new(Progress::new(started));
@@ -180,6 +184,8 @@ impl Session {
         request.format = preflight::format(config);
         request.workers = workers(config.int(name::WORKERS));
         request.skip_entitlements_and_grants = config.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS);
+        request.skip_grants = config.bool(name::SKIP_GRANTS);
+        request.targets = preflight::targets(config)?;
         request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();
         request.allow_partial = config.bool(name::ALLOW_PARTIAL);
         request.allow_empty = config.bool(name::ALLOW_EMPTY);

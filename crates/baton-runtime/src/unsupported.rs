@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::sources::{Environment, variable};
 
 /// Flag name, and the mode that a non-empty value chooses (connector CLI specification, §5.1).
-const MODES: [(&str, &str); 15] = [
+const MODES: [(&str, &str); 14] = [
     ("client-id", "service mode"),
     ("grant-entitlement", "granting"),
     ("revoke-grant", "revoking"),
@@ -24,7 +24,6 @@ const MODES: [(&str, &str); 15] = [
     ("get-ticket", "ticketing"),
     ("diff-syncs", "diffing syncs"),
     ("compact-syncs", "compacting syncs"),
-    ("sync-resources", "a targeted sync"),
 ];
 
 /// Fails on the first mode that environment or file would choose.

@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use baton_c1z::Op;
-use baton_connector::{CallContext, Connector};
+use baton_connector::{CallContext, Connector, Page};
+use baton_proto::Code;
+use baton_proto::c1::connector::v2;
 
 use crate::check::{self, Checked, Rules};
 use crate::error::Error;
 use crate::list::OpenList;
+use crate::phases;
 
 /// What every call of a run needs.
 pub(crate) struct Source {
@@ -49,6 +52,7 @@ pub(crate) async fn page(
         (Op::ResourceTypes, _) => {
             check::resource_types(connector.list_resource_types(call, token).await?, rules)?
         }
+        (Op::Resources, _) if phases::is_single(&list.id) => single(source, rules, list).await?,
         (Op::Resources, _) => {
             let parent = list.parent();
             let page = connector
@@ -76,4 +80,28 @@ pub(crate) async fn page(
         }
     };
     Ok(checked)
+}
+
+/// Asks for one resource by its id. One that does not exist, or of a type
+/// that is not asked for by id, makes an empty page.
+async fn single(source: &Source, rules: &Rules, list: &OpenList) -> Result<Checked, AskError> {
+    let id = v2::ResourceId {
+        resource_type: list.id.resource_type.clone(),
+        resource: list.id.resource_id.clone(),
+        ..v2::ResourceId::default()
+    };
+    let parent = list.parent();
+    let answer = source
+        .connector
+        .get_resource(&source.call, &id, parent.as_ref())
+        .await;
+    let resource = match answer {
+        Ok(Some(resource)) => resource,
+        Ok(None) => return Ok(Checked::absent("it does not exist".to_owned())),
+        Err(error) if matches!(error.code(), Code::NotFound | Code::Unimplemented) => {
+            return Ok(Checked::absent(error.to_string()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(check::single(Page::last(vec![resource]), rules)?)
 }

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use baton_c1z::PageRow;
 use baton_connector::Page;
+use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
 use prost_types::Any;
 
 use crate::cursor::ItemSet;
 use crate::error::{Error, Result};
-use crate::records::PageFacts;
+use crate::records::{PageFacts, Related};
 use crate::report::Dropped;
 use crate::types::{Skips, TypeFacts, TypeTable};
 
@@ -118,6 +119,13 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The page of a resource that does not exist.
+    pub(crate) fn absent(reason: String) -> Self {
+        let mut checked = Self::default();
+        checked.facts.absent = Some(reason);
+        checked
+    }
+
     fn of<T: Identity>(page: &Page<T>) -> Self {
         let mut items = ItemSet::default();
         for item in &page.items {
@@ -140,11 +148,19 @@ pub(crate) struct Rules {
     pub(crate) types: TypeTable,
     /// Entitlements and grants are part of the sync.
     pub(crate) with_grants: bool,
+    /// Of a targeted sync: the resources that it is about. Records about
+    /// types that are not stored are kept then.
+    pub(crate) targets: Option<BTreeSet<TypedId>>,
 }
 
 impl Rules {
     fn wants(&self, type_id: &str) -> bool {
         self.filter.is_empty() || self.filter.contains(type_id)
+    }
+
+    /// Whether records about resources of this type belong to the sync.
+    fn knows(&self, type_id: &str) -> bool {
+        self.targets.is_some() || self.types.knows(type_id)
     }
 }
 
@@ -230,6 +246,30 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
     Ok(checked)
 }
 
+/// A resource that was asked for by its id: its traits are not checked.
+pub(crate) fn single(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
+    let mut checked = Checked::of(&page);
+    for resource in page.items {
+        refuse_baton_id(&resource)?;
+        if !has_whole_id(&resource) {
+            checked.facts.dropped.invalid_resources += 1;
+            continue;
+        }
+        let facts = ResourceFacts::of(&resource)?;
+        if rules.types.get(&facts.type_id).is_none() {
+            return Ok(Checked::absent(format!(
+                "there is no resource type `{}` in the sync",
+                facts.type_id
+            )));
+        }
+        checked
+            .rows
+            .push(StoredRow::Resource(encode::to_vec(&resource)));
+        checked.resources.push(facts);
+    }
+    Ok(checked)
+}
+
 /// Templates are not checked (§3.1); they become rows later.
 pub(crate) fn static_entitlements(page: &Page<v2::Entitlement>) -> Result<Checked> {
     refuse_spawned(&page.annotations, "the list of static entitlements")?;
@@ -270,7 +310,7 @@ pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result
             continue;
         }
         checked.facts.grouped |= is_grouped(&entitlement)?;
-        if !rules.types.knows(type_of(entitlement.resource.as_ref())) {
+        if !rules.knows(type_of(entitlement.resource.as_ref())) {
             checked.facts.dropped.entitlements_of_unknown_type += 1;
             continue;
         }
@@ -310,11 +350,14 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
         }
         let resource = grant.entitlement.as_ref().and_then(|e| e.resource.as_ref());
         let matched = is_external_match(&grant.annotations);
-        if !rules.types.knows(type_of(resource))
-            || !(matched || rules.types.knows(type_of(grant.principal.as_ref())))
+        if !rules.knows(type_of(resource))
+            || !(matched || rules.knows(type_of(grant.principal.as_ref())))
         {
             checked.facts.dropped.grants_of_unknown_type += 1;
             continue;
+        }
+        if rules.targets.is_some() && !inserts {
+            checked.facts.related.extend(resource.and_then(related));
         }
         if !matched {
             narrow_expansion(&mut grant, rules, &mut checked.facts.dropped)?;
@@ -323,6 +366,17 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
     }
     brought_entitlements(&page.annotations, rules, &mut checked)?;
     Ok(checked)
+}
+
+/// The resource by its id, if it has one.
+fn related(resource: &v2::Resource) -> Option<Related> {
+    let whole = |id: &v2::ResourceId| {
+        let names = (id.resource_type.clone(), id.resource.clone());
+        (!names.0.is_empty() && !names.1.is_empty()).then_some(names)
+    };
+    let (resource_type, id) = whole(resource.id.as_ref()?)?;
+    let parent = resource.parent_resource_id.as_ref().and_then(whole);
+    Some((resource_type, id, parent))
 }
 
 /// Stores the entitlements that a page of grants brings along, as annotations
@@ -358,7 +412,7 @@ fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) 
         return Ok(false);
     };
     refuse_baton_id(resource)?;
-    if !rules.types.knows(type_of(Some(resource))) {
+    if !rules.knows(type_of(Some(resource))) {
         checked.facts.dropped.grant_resources_of_unknown_type += 1;
         return Ok(true);
     }
@@ -395,9 +449,7 @@ fn narrow_expansion(grant: &mut v2::Grant, rules: &Rules, dropped: &mut Dropped)
         return Ok(());
     };
     let before = expandable.resource_type_ids.len();
-    expandable
-        .resource_type_ids
-        .retain(|id| rules.types.knows(id));
+    expandable.resource_type_ids.retain(|id| rules.knows(id));
     let removed = before - expandable.resource_type_ids.len();
     if removed == 0 {
         return Ok(());

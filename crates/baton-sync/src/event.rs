@@ -20,6 +20,8 @@ pub enum Phase {
     Entitlements,
     /// Grants, resource by resource.
     Grants,
+    /// Resources that the grants of a targeted sync are on.
+    RelatedResources,
     /// The pages become the file.
     Seal,
 }
@@ -34,6 +36,7 @@ impl Phase {
             Self::StaticEntitlements => "static-entitlements",
             Self::Entitlements => "entitlements",
             Self::Grants => "grants",
+            Self::RelatedResources => "related-resources",
             Self::Seal => "seal",
         }
     }

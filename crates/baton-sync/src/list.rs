@@ -6,6 +6,7 @@ use baton_proto::c1::connector::v2;
 
 use crate::cursor::LoopGuard;
 use crate::event::Phase;
+use crate::phases;
 
 /// One list between its first and its last page. Exactly one page of it is
 /// asked for at a time.
@@ -53,7 +54,7 @@ impl OpenList {
     pub(crate) fn is_about_one_object(&self) -> bool {
         match self.id.op {
             Op::Entitlements | Op::Grants => true,
-            Op::Resources => !self.id.parent_type.is_empty(),
+            Op::Resources => !self.id.parent_type.is_empty() || phases::is_single(&self.id),
             Op::ResourceTypes | Op::StaticEntitlements => false,
         }
     }
@@ -88,6 +89,7 @@ pub(crate) fn name(list: &ListId) -> String {
     } = list;
     match list.op {
         Op::ResourceTypes => "resource types".to_owned(),
+        Op::Resources if phases::is_single(list) => format!("{resource_type} `{resource_id}`"),
         Op::Resources if parent_type.is_empty() => format!("resources of type `{type_id}`"),
         Op::Resources => format!("resources of type `{type_id}` under {parent_type} `{parent_id}`"),
         Op::StaticEntitlements => format!("static entitlements of type `{type_id}`"),
@@ -118,7 +120,7 @@ pub(crate) fn counted_type(list: &ListId) -> &str {
 /// there is none.
 pub(crate) fn object(list: &ListId) -> String {
     let (kind, id) = match list.op {
-        Op::Resources => (&list.parent_type, &list.parent_id),
+        Op::Resources if !phases::is_single(list) => (&list.parent_type, &list.parent_id),
         _ => (&list.resource_type, &list.resource_id),
     };
     if kind.is_empty() {

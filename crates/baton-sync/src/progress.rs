@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_c1z::{ListId, LogEvent, LoggedPage, Op, PageLog, RowRef};
+use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
@@ -16,8 +17,9 @@ use crate::error::{Error, Result};
 use crate::event::Phase;
 use crate::index::{Done, Origin, ResourceIndex};
 use crate::list::{self, OpenList, Position};
+use crate::phases::is_single;
 use crate::plan::Plan;
-use crate::records::{self, Abandoned, Note, PageFacts, Run, Skip};
+use crate::records::{self, Abandoned, Note, PageFacts, Related, Run, Skip};
 use crate::report::{Dropped, Report, SkipKind, Skipped};
 use crate::sessions::Values;
 use crate::types::{TypeFacts, TypeTable};
@@ -71,6 +73,10 @@ pub(crate) struct Progress {
     pub(crate) has_groups: bool,
     /// Types of resources that grants brought along.
     pub(crate) inserted: BTreeSet<String>,
+    /// Resources that grants are on, of a targeted sync.
+    pub(crate) related: BTreeSet<ResourceBid>,
+    /// Resources that were asked for by id and do not exist, and why.
+    pub(crate) absent: BTreeMap<ListId, String>,
     /// What the connector keeps for itself. Filled by a replay only.
     pub(crate) session_values: Values,
     /// Pages stored.
@@ -92,6 +98,19 @@ pub(crate) fn template_rows(type_id: &str) -> ListId {
     ListId {
         resource_type: type_id.to_owned(),
         ..ListId::static_entitlements(type_id)
+    }
+}
+
+fn bid((resource_type, resource, parent): Related) -> ResourceBid {
+    ResourceBid {
+        id: TypedId {
+            resource_type,
+            resource,
+        },
+        parent: parent.map(|(resource_type, resource)| TypedId {
+            resource_type,
+            resource,
+        }),
     }
 }
 
@@ -170,6 +189,10 @@ impl Progress {
         self.dropped.add(facts.dropped);
         self.has_groups |= facts.grouped;
         self.inserted.extend(facts.inserted.iter().cloned());
+        self.related.extend(facts.related.iter().cloned().map(bid));
+        if let Some(reason) = &facts.absent {
+            self.absent.insert(list.clone(), reason.clone());
+        }
         if place.next.is_empty() {
             self.begun.remove(list);
             self.end(list);
@@ -336,7 +359,10 @@ impl Progress {
             let more: Vec<(u32, ListId)> = self
                 .plan
                 .counting()
-                .filter(|(number, list)| counts(*number) && !list.parent_type.is_empty())
+                .filter(|(number, list)| {
+                    // The parent of a resource that was asked for by id is not listed.
+                    counts(*number) && !list.parent_type.is_empty() && !is_single(list)
+                })
                 .filter(|(_, list)| {
                     let kind = self.types.number(&list.parent_type);
                     !kind.is_some_and(|kind| self.index.is_listed(kind, &list.parent_id, counts))

@@ -57,7 +57,17 @@ pub(crate) struct PageFacts {
     /// Types of resources that grants brought along.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) inserted: BTreeSet<String>,
+    /// The resource that was asked for by its id does not exist: what the
+    /// connector said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) absent: Option<String>,
+    /// Resources that grants are on, as far as a targeted sync wants them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) related: BTreeSet<Related>,
 }
+
+/// A resource by its id: type, id, and the same of its parent.
+pub(crate) type Related = (String, String, Option<(String, String)>);
 
 impl PageFacts {
     pub(crate) fn is_empty(&self) -> bool {
@@ -195,6 +205,7 @@ pub(crate) fn phase_named(name: &[u8]) -> Option<Phase> {
         Phase::StaticEntitlements,
         Phase::Entitlements,
         Phase::Grants,
+        Phase::RelatedResources,
     ]
     .into_iter()
     .find(|phase| phase.name().as_bytes() == name)
@@ -227,6 +238,8 @@ mod tests {
                 },
                 grouped: true,
                 inserted: ["site".to_owned()].into(),
+                absent: Some("gone".to_owned()),
+                related: [("a".to_owned(), "b".to_owned(), None)].into(),
             },
             templates: vec![vec![], vec![0x0a, 0x00], vec![b'\n']],
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use baton_c1z::{Format, Limits};
 use baton_connector::{Clock, Random};
+use baton_proto::bid::ResourceBid;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::Observer;
@@ -67,6 +68,15 @@ pub struct SyncRequest {
     pub workers: Workers,
     /// List types and resources only (sync type `resources_only`).
     pub skip_entitlements_and_grants: bool,
+    /// List no grants, but entitlements.
+    pub skip_grants: bool,
+    /// The resources that a targeted sync is about (sync type `partial`):
+    /// they, their entitlements and grants, and the resources that those
+    /// grants are on. Children are listed, but not their entitlements and
+    /// grants. Empty: everything.
+    pub targets: Vec<ResourceBid>,
+    /// Ask for nothing: check the connector, and end a full sync without rows.
+    pub skip_full_sync: bool,
     /// Resource types to sync; empty: all.
     pub resource_type_filter: Vec<String>,
     /// Write a partial result to the target too, not beside it.
@@ -103,6 +113,9 @@ impl SyncRequest {
             format: None,
             workers: Workers::Auto,
             skip_entitlements_and_grants: false,
+            skip_grants: false,
+            targets: Vec::new(),
+            skip_full_sync: false,
             resource_type_filter: Vec::new(),
             allow_partial: false,
             allow_empty: false,

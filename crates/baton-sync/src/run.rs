@@ -19,7 +19,9 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::index::Done;
 use crate::journal::Journal;
-use crate::phases::{self, ResourceLists, ResourceTypes, Resources, StaticEntitlements};
+use crate::phases::{
+    self, Related, ResourceLists, ResourceTypes, Resources, StaticEntitlements, Targets,
+};
 use crate::progress::Progress;
 use crate::records;
 use crate::report::Report;
@@ -233,6 +235,7 @@ async fn open(
     let rules = Rules {
         filter: request.resource_type_filter.iter().cloned().collect(),
         with_grants: !request.skip_entitlements_and_grants,
+        targets: (!request.targets.is_empty()).then(|| phases::target_ids(&request.targets)),
         ..Rules::default()
     };
     let cx = Context {
@@ -264,9 +267,19 @@ async fn fingerprint(connector: &dyn Connector, request: &SyncRequest) -> Result
         ("sync type", seal::sync_type(request).as_str().to_owned()),
     ];
     let own = own.map(|(key, value)| (key.to_owned(), value));
+    let targets = phases::chosen(&request.targets, &[]);
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let chosen = [
+        ("resources", !targets.is_empty(), records::to_text(&targets)),
+        ("skipped grants", request.skip_grants, true.to_string()),
+        ("skipped sync", request.skip_full_sync, true.to_string()),
+    ];
+    let chosen = chosen.into_iter().filter(|(_, chosen, _)| *chosen);
+    let own = own.into_iter();
+    let own = own.chain(chosen.map(|(key, _, value)| (key.to_owned(), value)));
     let facts = request.content_facts.iter();
     let facts = facts.map(|(key, value)| (format!("fact: {key}"), value.clone()));
-    Ok(Fingerprint(own.into_iter().chain(facts).collect()))
+    Ok(Fingerprint(own.chain(facts).collect()))
 }
 
 fn tell_how_opened(resumed: &Resumed, host: &Host) {
@@ -312,15 +325,41 @@ fn new_sync_id(now: SystemTime, random: &dyn Random) -> String {
 
 /// All phases that ask the connector, in order.
 async fn collect(cx: &mut Context, request: &SyncRequest) -> Result<()> {
-    phases::run(cx, &mut ResourceTypes).await?;
+    if !request.skip_full_sync {
+        phases::run(cx, &mut ResourceTypes).await?;
+        if request.targets.is_empty() {
+            everything(cx, request).await?;
+        } else {
+            targeted(cx, request).await?;
+        }
+    }
+    if cx.cancel.is_cancelled() {
+        return Err(Error::Interrupted { phase: Phase::Seal });
+    }
+    Ok(())
+}
+
+async fn everything(cx: &mut Context, request: &SyncRequest) -> Result<()> {
     phases::run(cx, &mut Resources).await?;
     if !request.skip_entitlements_and_grants {
         phases::run(cx, &mut StaticEntitlements).await?;
         phases::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
-        phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+        if !request.skip_grants {
+            phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+        }
     }
-    if cx.cancel.is_cancelled() {
-        return Err(Error::Interrupted { phase: Phase::Seal });
+    Ok(())
+}
+
+async fn targeted(cx: &mut Context, request: &SyncRequest) -> Result<()> {
+    let chosen = phases::chosen(&request.targets, &request.resource_type_filter);
+    phases::run(cx, &mut Targets { chosen }).await?;
+    if !request.skip_entitlements_and_grants {
+        phases::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
+        if !request.skip_grants {
+            phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+            phases::run(cx, &mut Related::default()).await?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{
-    Cleanup, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed, SyncType,
+    Cleanup, Expander, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed,
+    SyncType,
 };
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
@@ -14,6 +15,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::groups::CheckGroups;
+use crate::list;
+use crate::phases;
 use crate::progress::Progress;
 use crate::report::{Completeness, Dropped, Report, SkipKind};
 use crate::request::{Host, Provenance, SyncRequest};
@@ -26,7 +29,9 @@ const TOKEN: &str = r#"{"version":1}"#;
 pub const PROVENANCE_ASSET: &str = "baton.provenance.v1";
 
 pub(crate) fn sync_type(request: &SyncRequest) -> SyncType {
-    if request.skip_entitlements_and_grants {
+    if !request.targets.is_empty() {
+        SyncType::Partial
+    } else if request.skip_entitlements_and_grants && !request.skip_full_sync {
         SyncType::ResourcesOnly
     } else {
         SyncType::Full
@@ -36,7 +41,8 @@ pub(crate) fn sync_type(request: &SyncRequest) -> SyncType {
 /// Refuses a sync without users or groups where the last one had some: more
 /// often a fault upstream than the truth.
 pub(crate) fn check_not_empty(cx: &Context, request: &SyncRequest, target: &Target) -> Result<()> {
-    let Some(previous) = target.previous.as_ref().filter(|_| !request.allow_empty) else {
+    let looks = !request.allow_empty && !request.skip_full_sync && request.targets.is_empty();
+    let Some(previous) = target.previous.as_ref().filter(|_| looks) else {
         return Ok(());
     };
     for (of, what) in [(Trait::User, "users"), (Trait::Group, "groups")] {
@@ -96,10 +102,9 @@ pub(crate) async fn seal(
         sync_type: sync_type(request),
         started_at: log.created(),
         ended_at: host.clock.now(),
-        parent_sync_id: String::new(),
+        parent_sync_id: parent(request, target),
         token: TOKEN.to_owned(),
-        // Set by the expansion step, which a sync without grants has not.
-        supports_diff: !request.skip_entitlements_and_grants,
+        supports_diff: expands(request),
     };
     let mut plan = plan(request, target, run, completeness);
     if let Some(provenance) = &request.provenance {
@@ -114,10 +119,10 @@ pub(crate) async fn seal(
         temp_dir: Some(target.dir.path().to_owned()),
         ..ExpandOptions::default()
     };
-    let grants = (!request.skip_entitlements_and_grants).then_some(Grants {
-        expansion,
+    let grants = Grants {
+        expansion: expands(request).then_some(expansion),
         has_groups: progress.has_groups,
-    });
+    };
     let teller = Arc::clone(&observer);
     let sealing = spawn_blocking(move || {
         write(log, plan, grants, |event| {
@@ -128,7 +133,7 @@ pub(crate) async fn seal(
         doing: "sealing".to_owned(),
         source,
     })??;
-    let report = report(sync_id, sealed, completeness, &progress, target);
+    let report = report(sync_id, sealed, completeness, &progress, request, target);
     for message in &report.warnings {
         observer.event(&Event::Warning {
             message: message.clone(),
@@ -145,25 +150,53 @@ pub(crate) async fn seal(
     Ok(report)
 }
 
+/// Whether the sync has the step that expands grants, and with it the mark
+/// that it can be compared.
+fn expands(request: &SyncRequest) -> bool {
+    !request.skip_entitlements_and_grants && !request.skip_full_sync && request.targets.is_empty()
+}
+
+/// The sync that a targeted one adds to: the newest finished full one.
+fn parent(request: &SyncRequest, target: &Target) -> String {
+    if request.targets.is_empty() {
+        return String::new();
+    }
+    let previous = target.previous.as_ref();
+    previous
+        .and_then(|previous| previous.latest_full.clone())
+        .unwrap_or_default()
+}
+
 /// What is to be done with grants before they are written.
 struct Grants {
-    expansion: ExpandOptions,
+    expansion: Option<ExpandOptions>,
     has_groups: bool,
 }
 
-/// Blocks. Without `grants` there are none to expand.
+/// Blocks.
 fn write(
     log: PageLog,
     plan: SealPlan,
-    grants: Option<Grants>,
+    grants: Grants,
+    tell: impl FnMut(SealEvent),
+) -> Result<Sealed> {
+    let any = grants.has_groups;
+    match grants.expansion {
+        Some(options) => write_with(log, plan, GraphExpander::new(options), any, tell),
+        None => write_with(log, plan, NoExpansion, any, tell),
+    }
+}
+
+fn write_with(
+    log: PageLog,
+    plan: SealPlan,
+    inner: impl Expander,
+    any: bool,
     mut tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
-    let Some(grants) = grants else {
-        return Ok(log.seal(plan, &mut NoExpansion, &mut tell)?);
-    };
     let mut expander = CheckGroups {
-        inner: GraphExpander::new(grants.expansion),
-        any: grants.has_groups,
+        inner,
+        any,
         verdict: None,
     };
     let sealed = log.seal(plan, &mut expander, &mut tell);
@@ -226,10 +259,16 @@ fn report(
     sealed: Sealed,
     completeness: Completeness,
     progress: &Progress,
+    request: &SyncRequest,
     target: &Target,
 ) -> Report {
     let mut warnings = sealed.warnings;
     warnings.extend(target.warning.clone());
+    let named = phases::chosen(&request.targets, &request.resource_type_filter);
+    warnings.extend(named.iter().map(phases::single).filter_map(|list| {
+        let reason = progress.absent.get(&list)?;
+        Some(format!("{} is left out: {reason}", list::name(&list)))
+    }));
     warnings.extend(progress.unknown_children.iter().map(|child| {
         format!("resources name the child type `{child}`, which is not among the connector's types")
     }));
@@ -243,7 +282,12 @@ fn report(
         sync_id,
         path: sealed.path,
         stats: sealed.stats,
-        previous: target.previous.as_ref().map(|p| p.stats.clone()),
+        // A part is not compared with the whole.
+        previous: target
+            .previous
+            .as_ref()
+            .filter(|_| request.targets.is_empty())
+            .map(|p| p.stats.clone()),
         completeness,
         skipped: progress.skipped(),
         unreadable: progress.unreadable(),

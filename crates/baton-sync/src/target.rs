@@ -22,6 +22,8 @@ pub(crate) struct Previous {
     pub(crate) stats: Stats,
     /// Its types.
     pub(crate) types: BTreeMap<String, TypeFacts>,
+    /// Id of the newest finished full sync.
+    pub(crate) latest_full: Option<String>,
 }
 
 impl Previous {
@@ -65,7 +67,14 @@ impl Target {
             Detected::V1 | Detected::V3 => read_previous(request),
             Detected::Missing | Detected::Empty => Ok(None),
         });
-        let (format, warning) = format_of(detected, request.format);
+        let (format, mut warning) = format_of(detected, request.format);
+        if detected == Detected::V3 && format == Format::V3 && !request.targets.is_empty() {
+            warning = Some(
+                "the file is of format v3, which holds one sync: the one that it held is replaced \
+                 by this partial one"
+                    .to_owned(),
+            );
+        }
         match previous {
             Ok(previous) => Ok(Self {
                 format,
@@ -154,7 +163,12 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
         Some(stats) => stats,
         None => snapshot.stats()?,
     };
-    Ok(Some(Previous { stats, types }))
+    let latest_full = file.latest_finished(Some(&[SyncType::Full]))?;
+    Ok(Some(Previous {
+        stats,
+        types,
+        latest_full: latest_full.map(|run| run.id),
+    }))
 }
 
 /// Where a partial result goes: `sync.c1z` becomes `sync.partial.c1z`.
@@ -224,6 +238,7 @@ mod tests {
                 ("team".to_owned(), TypeFacts::default()),
             ]
             .into(),
+            latest_full: None,
         };
         assert_eq!(previous.count(Trait::User, |_| true), 5);
         assert_eq!(previous.count(Trait::User, |id| id == "user"), 3);

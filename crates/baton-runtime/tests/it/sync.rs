@@ -253,6 +253,48 @@ fn flags_become_the_request() {
 }
 
 #[test]
+fn named_resources_make_a_targeted_sync() {
+    let (engine, seen) = recording_engine();
+    Stage::ready().engine(engine).run(&[
+        "--sync-resources",
+        "bid:r:user/1,bid:r:org/o\\:1/site/s",
+        "--skip-grants",
+    ]);
+    let request = seen.lock().unwrap().take().unwrap();
+    let named: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
+    assert_eq!(named, ["bid:r:user/1", "bid:r:org/o\\:1/site/s"]);
+    assert!(request.skip_grants && !request.skip_full_sync);
+}
+
+#[test]
+fn a_targeted_sync_that_makes_no_sense_is_refused_before_the_connector_is_made() {
+    for (flags, line) in [
+        (
+            &["--sync-resources", "junk"][..],
+            "error parsing baton id 'junk' at location 0",
+        ),
+        (
+            &["--skip-grants"],
+            "skip-grants can only be set within a targeted sync",
+        ),
+    ] {
+        let (engine, seen) = recording_engine();
+        let run = Stage::ready().engine(engine).run(flags);
+        assert_eq!(run.status, ExitStatus::Failed(Code::Unknown));
+        assert!(run.stderr.contains(line), "{}", run.stderr);
+        assert!(seen.lock().unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_single_run_says_that_it_syncs_although_services_are_to_skip_it() {
+    let (engine, seen) = recording_engine();
+    let run = Stage::ready().engine(engine).run(&["--skip-full-sync"]);
+    assert!(run.stderr.contains("this run syncs"), "{}", run.stderr);
+    assert!(!seen.lock().unwrap().take().unwrap().skip_full_sync);
+}
+
+#[test]
 fn defaults_are_auto_workers_and_a_file_in_the_current_folder() {
     let (engine, seen) = recording_engine();
     let mut stage = Stage::ready().engine(engine);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use baton_c1z::ListId;
+use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
@@ -43,7 +44,17 @@ impl ResourceLists {
             let kind = index.kind(*slot).and_then(|kind| types.numbered(kind));
             let of_type = kind.map(|(_, facts)| facts.skips).unwrap_or_default();
             let own = index.skips(*slot);
-            !index.is_done(*slot, self.what)
+            let targeted = cx.rules.targets.as_ref().is_none_or(|targets| {
+                kind.is_some_and(|(kind, facts)| {
+                    let id = TypedId {
+                        resource_type: kind.to_owned(),
+                        resource: index.id(*slot).to_owned(),
+                    };
+                    !facts.type_scoped && targets.contains(&id)
+                })
+            });
+            targeted
+                && !index.is_done(*slot, self.what)
                 && match self.what {
                     Done::Entitlements => own.wants_entitlements(of_type),
                     Done::Grants => own.wants_grants(of_type),

@@ -5,11 +5,13 @@ mod entitlements;
 mod resource_types;
 mod resources;
 mod static_entitlements;
+mod targets;
 
 pub(crate) use entitlements::ResourceLists;
 pub(crate) use resource_types::ResourceTypes;
 pub(crate) use resources::Resources;
 pub(crate) use static_entitlements::StaticEntitlements;
+pub(crate) use targets::{Related, Targets, chosen, ids as target_ids, is_single, single};
 
 use async_trait::async_trait;
 
@@ -18,6 +20,8 @@ use crate::drive;
 use crate::error::Result;
 use crate::event::{Event, Phase};
 use crate::list::OpenList;
+use crate::records::Skip;
+use crate::report::SkipKind;
 
 /// A phase. Its planning begins when the phase before is done.
 #[async_trait]
@@ -47,4 +51,22 @@ pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<(
     drive::read_all(cx, phase).await?;
     phase.finish(cx).await?;
     cx.end_phase(name).await
+}
+
+/// At the end of the resources: drops lists under parents that turned out
+/// not to be there.
+async fn drop_orphans(cx: &mut Context) -> Result<()> {
+    if cx.progress.is_done(Phase::Resources) {
+        return Ok(());
+    }
+    for list in cx.progress.orphans() {
+        let skip = Skip {
+            kind: SkipKind::Vanished,
+            reason: "its parent is not listed any more".to_owned(),
+            hint: None,
+        };
+        cx.journal.drop_list(list.clone(), &skip).await?;
+        cx.progress.list_dropped(&list, skip);
+    }
+    Ok(())
 }

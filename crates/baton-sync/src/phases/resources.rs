@@ -9,8 +9,6 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::event::Phase;
 use crate::list::OpenList;
-use crate::records::Skip;
-use crate::report::SkipKind;
 
 /// Lists the resources.
 #[derive(Debug)]
@@ -35,20 +33,7 @@ impl ListPhase for Resources {
         Ok(list.map(|list| cx.progress.open(list)))
     }
 
-    /// Drops lists under parents that turned out not to be there.
     async fn finish(&mut self, cx: &mut Context) -> Result<()> {
-        if cx.progress.is_done(Phase::Resources) {
-            return Ok(());
-        }
-        for list in cx.progress.orphans() {
-            let skip = Skip {
-                kind: SkipKind::Vanished,
-                reason: "its parent is not listed any more".to_owned(),
-                hint: None,
-            };
-            cx.journal.drop_list(list.clone(), &skip).await?;
-            cx.progress.list_dropped(&list, skip);
-        }
-        Ok(())
+        super::drop_orphans(cx).await
     }
 }

@@ -8,5 +8,6 @@ mod resume;
 mod sandbox;
 mod schedule;
 mod sessions;
+mod targeted;
 mod vanished;
 mod world;

@@ -311,10 +311,18 @@ impl Connector for World {
     async fn get_resource(
         &self,
         _: &CallContext,
-        _: &v2::ResourceId,
-        _: Option<&v2::ResourceId>,
+        id: &v2::ResourceId,
+        parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
-        Ok(None)
+        let wanted = format!("{}:{}", id.resource_type, id.resource);
+        let name = match parent {
+            None => format!("get {wanted}"),
+            Some(id) => format!("get {wanted}<{}:{}", id.resource_type, id.resource),
+        };
+        let all: Vec<v2::Resource> = self.resources.values().flatten().cloned().collect();
+        let found: Vec<_> = all.into_iter().filter(|r| key(r) == wanted).collect();
+        let page = self.answer(name, Some(&found), "").await?;
+        Ok(page.items.into_iter().next())
     }
 
     async fn cleanup(&self, _: &CallContext) -> Result<()> {

@@ -1,11 +1,14 @@
-//! The file layer under the page log and the sort: few calls, all positional.
+//! The file layer under a sync: few calls, all positional.
 //!
-//! Everything that this crate writes while a sync runs goes through
-//! [`Files`], so that a test can make any single call fail. Locks are not
-//! part of it: they are always those of the operating system.
+//! What a sync writes to be there after a crash goes through [`Files`]: the
+//! page log, the sort, the working folder, and the file that replaces the
+//! target; so a test can make any single call fail. Not part of it are locks,
+//! which are always the operating system's, and what SQLite writes by itself:
+//! the database of a v1 file until it is whole. No crash leaves anything
+//! there that is read again.
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::path::Path;
 
@@ -14,6 +17,8 @@ use std::path::Path;
 pub enum Open {
     /// For reading and writing; an existing file is emptied.
     Create,
+    /// For reading and writing; the file must not exist.
+    CreateNew,
     /// For reading and writing; the file must exist.
     Modify,
 }
@@ -31,6 +36,11 @@ pub trait Files: Debug + Send + Sync {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder with all that is in it.
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Gives a file the permissions of another.
+    fn set_permissions(&self, path: &Path, permissions: Permissions) -> io::Result<()>;
+    /// Returns when what was created, renamed and removed in a folder is on
+    /// the device. Where the system has no such notion, that is at once.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
 }
 
 /// An open file. Positions are given with each call: no hidden cursor.
@@ -80,6 +90,7 @@ impl Files for SystemFiles {
         options.read(true).write(true);
         match how {
             Open::Create => options.create(true).truncate(true),
+            Open::CreateNew => options.create_new(true),
             Open::Modify => &mut options,
         };
         #[cfg(unix)]
@@ -101,6 +112,31 @@ impl Files for SystemFiles {
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_dir_all(path)
+    }
+
+    fn set_permissions(&self, path: &Path, permissions: Permissions) -> io::Result<()> {
+        std::fs::set_permissions(path, permissions)
+    }
+
+    #[cfg(unix)]
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        match File::open(path)?.sync_all() {
+            // Some file systems have nothing to make durable here.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+                ) =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -14,10 +14,11 @@ use crate::error::{Error, Result};
 use crate::file::latest_finished;
 use crate::files::SystemFiles;
 use crate::run::{Stats, SyncRun, SyncType};
+use crate::save::{self, Saver};
 use crate::scratch::Scratch;
 use crate::sort::Place;
 use crate::store::Store;
-use crate::{Limits, ReadOptions, SealPlan, save, v1, v3};
+use crate::{Limits, ReadOptions, SealPlan, v1, v3};
 
 /// Bytes copied at a time.
 const COPIED_BYTES: usize = 256 << 10;
@@ -169,6 +170,7 @@ fn rewrite_v3<'a>(
     let scratch = Scratch::new(options.temp_dir.as_deref())?;
     let write = v3::WriteOptions {
         target: target.to_owned(),
+        saver: Saver::shared(),
         place: options.place(&scratch, "v3"),
         encoding,
         compression_level: options.compression_level,
@@ -247,7 +249,7 @@ pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped>
             let mut content = Content::open(path, &options.limits)?;
             let mut buf = vec![0; COPIED_BYTES];
             let mut unreadable = None;
-            let saved = save::replace(out, |file| {
+            let saved = save::replace(&Saver::shared(), out, |file| {
                 loop {
                     match content.read(&mut buf) {
                         Ok(0) => return Ok(()),

@@ -1,20 +1,62 @@
 //! Replacing a file as a whole: the old content stays until the new one is
 //! complete and on the device, and whoever looks sees one or the other.
 
-use std::fs::{self, File};
-use std::io;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::files::{DataFile, Files, Open, SystemFiles};
+
+/// Names that are tried for the new file before it is given up.
+const NAME_TRIES: u32 = 64;
+
+/// What the new file is called until it is in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// By a fixed name: whoever holds the lock of the target is the only one
+    /// to use it, and so clears away what an interrupted earlier try left.
+    Locked,
+    /// By a name that no other process uses.
+    Shared,
+}
+
+/// How files are replaced.
+#[derive(Debug, Clone)]
+pub(crate) struct Saver {
+    files: Arc<dyn Files>,
+    naming: Naming,
+}
+
+impl Saver {
+    /// For whoever holds the lock of the target's working folder.
+    pub(crate) fn locked(files: Arc<dyn Files>) -> Self {
+        let naming = Naming::Locked;
+        Self { files, naming }
+    }
+
+    /// For everybody else: the operating system's files.
+    pub(crate) fn shared() -> Self {
+        Self {
+            files: Arc::new(SystemFiles),
+            naming: Naming::Shared,
+        }
+    }
+}
 
 /// Lets `write` fill a new file beside `target`, then puts it in its place.
 ///
 /// The new file has the mode of the one it replaces, else it is private to
 /// its owner. A symbolic link keeps pointing to the replaced file. On any
-/// failure the target is untouched and nothing is left behind.
+/// failure the target is untouched and nothing is left behind, with one
+/// exception: if the folder cannot be made durable after the rename, that is
+/// an error though the new content is in place and whole.
 pub(crate) fn replace(
+    saver: &Saver,
     target: &Path,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
+    write: impl FnOnce(&mut NewFile) -> io::Result<()>,
 ) -> Result<PathBuf> {
     let (target, mode) = match fs::canonicalize(target) {
         Ok(real) => {
@@ -35,59 +77,99 @@ pub(crate) fn replace(
             ));
         }
     };
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let mut temp = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".tmp")
-        .tempfile_in(folder)
+    let files = saver.files.as_ref();
+    let (temp, file) = create(files, saver.naming, folder, &target)
         .map_err(|e| Error::io("create a file in", folder, e))?;
-    write(temp.as_file_mut())
-        .and_then(|()| keep_mode(temp.as_file(), mode))
-        .and_then(|()| temp.as_file().sync_all())
-        .map_err(|e| Error::io("write the new content of", &target, e))?;
-    // Closed before the rename: some systems refuse to rename open files.
-    temp.into_temp_path()
-        .persist(&target)
-        .map_err(|e| Error::io("replace", &target, e.error))?;
-    sync_folder(folder).map_err(|e| Error::io("make the rename durable in", folder, e))?;
+    let put = fill(files, &temp, file, mode, write)
+        .map_err(|e| Error::io("write the new content of", &target, e))
+        .and_then(|()| {
+            files
+                .rename(&temp, &target)
+                .map_err(|e| Error::io("replace", &target, e))
+        });
+    if let Err(error) = put {
+        // The error is told; a rest is cleared away by the next try.
+        let _ = files.remove_file(&temp);
+        return Err(error);
+    }
+    files
+        .sync_dir(folder)
+        .map_err(|e| Error::io("make the rename durable in", folder, e))?;
     Ok(target)
 }
 
-#[cfg(unix)]
-fn keep_mode(file: &File, mode: Option<fs::Permissions>) -> io::Result<()> {
-    mode.map_or(Ok(()), |mode| file.set_permissions(mode))
-}
-
-#[cfg(not(unix))]
-fn keep_mode(_: &File, _: Option<fs::Permissions>) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        // Some file systems have nothing to make durable here.
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
+/// Makes the new file, empty. Never follows a link that lies in its place.
+fn create(
+    files: &dyn Files,
+    naming: Naming,
+    folder: &Path,
+    target: &Path,
+) -> io::Result<(PathBuf, Box<dyn DataFile>)> {
+    let named = |middle: &str| {
+        let mut name = OsString::from(".");
+        name.push(target.file_name().unwrap_or_default());
+        name.push(middle);
+        name.push(".tmp");
+        folder.join(name)
+    };
+    if naming == Naming::Locked {
+        let path = named(".new");
+        match files.remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
         }
-        other => other,
+        let file = files.open(&path, Open::CreateNew)?;
+        return Ok((path, file));
+    }
+    let process = std::process::id();
+    let mut tries = 0;
+    loop {
+        let path = named(&format!(".{process}-{tries}"));
+        match files.open(&path, Open::CreateNew) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries < NAME_TRIES => tries += 1,
+            opened => return opened.map(|file| (path, file)),
+        }
     }
 }
 
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+/// Writes the content. The file is closed when this returns: some systems
+/// refuse to rename open files.
+fn fill(
+    files: &dyn Files,
+    path: &Path,
+    file: Box<dyn DataFile>,
+    mode: Option<fs::Permissions>,
+    write: impl FnOnce(&mut NewFile) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = NewFile { file, end: 0 };
+    write(&mut file)?;
+    if let Some(mode) = mode.filter(|_| cfg!(unix)) {
+        files.set_permissions(path, mode)?;
+    }
+    file.file.sync()
+}
+
+/// A file that is written from its beginning to its end.
+pub(crate) struct NewFile {
+    file: Box<dyn DataFile>,
+    end: u64,
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all_at(bytes, self.end)?;
+        self.end += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(folder)
@@ -103,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let target = folder.path().join("a.c1z");
         fs::write(&target, "old").expect("write");
-        let failed = replace(&target, |f| {
+        let failed = replace(&Saver::shared(), &target, |f| {
             f.write_all(b"half")?;
             Err(io::ErrorKind::StorageFull.into())
         });
@@ -113,10 +195,28 @@ mod tests {
     }
 
     #[test]
+    fn what_an_interrupted_try_left_is_cleared_away_by_the_next_under_the_lock() {
+        let folder = tempfile::tempdir().expect("folder");
+        let target = folder.path().join("a.c1z");
+        let rest = folder.path().join(".a.c1z.new.tmp");
+        fs::write(&rest, "half").expect("write");
+        let saver = Saver::locked(Arc::new(SystemFiles));
+        replace(&saver, &target, |f| f.write_all(b"new")).expect("saved");
+        assert_eq!(fs::read(&target).expect("read"), b"new");
+        assert_eq!(names(folder.path()), ["a.c1z"]);
+        // Nobody else's file is taken for one's own.
+        let other = format!(".a.c1z.{}-0.tmp", std::process::id());
+        fs::write(folder.path().join(&other), "theirs").expect("write");
+        replace(&Saver::shared(), &target, |f| f.write_all(b"newer")).expect("saved");
+        assert_eq!(fs::read(&target).expect("read"), b"newer");
+        assert_eq!(names(folder.path()), [other, "a.c1z".to_owned()]);
+    }
+
+    #[test]
     fn a_folder_that_does_not_exist_is_named() {
         let folder = tempfile::tempdir().expect("folder");
         let missing = folder.path().join("no/a.c1z");
-        let error = replace(&missing, |_| Ok(())).expect_err("no folder");
+        let error = replace(&Saver::shared(), &missing, |_| Ok(())).expect_err("no folder");
         assert!(error.to_string().contains("no"), "{error}");
         assert_eq!(error.code(), baton_proto::Code::NotFound);
     }
@@ -126,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let target = folder.path().join("a.c1z");
         fs::create_dir(&target).expect("folder");
-        assert!(replace(&target, |_| Ok(())).is_err());
+        assert!(replace(&Saver::shared(), &target, |_| Ok(())).is_err());
         assert_eq!(names(folder.path()), ["a.c1z"]);
     }
 
@@ -137,10 +237,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let target = folder.path().join("a.c1z");
         let mode = || fs::metadata(&target).expect("exists").permissions().mode() & 0o777;
-        replace(&target, |f| f.write_all(b"1")).expect("saved");
+        replace(&Saver::shared(), &target, |f| f.write_all(b"1")).expect("saved");
         assert_eq!(mode(), 0o600);
         fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("chmod");
-        replace(&target, |f| f.write_all(b"2")).expect("saved");
+        replace(&Saver::shared(), &target, |f| f.write_all(b"2")).expect("saved");
         assert_eq!(mode(), 0o644);
         assert_eq!(fs::read(&target).expect("read"), b"2");
     }
@@ -153,7 +253,7 @@ mod tests {
         let link = folder.path().join("link.c1z");
         fs::write(&real, "old").expect("write");
         std::os::unix::fs::symlink(&real, &link).expect("link");
-        replace(&link, |f| f.write_all(b"new")).expect("saved");
+        replace(&Saver::shared(), &link, |f| f.write_all(b"new")).expect("saved");
         assert_eq!(fs::read(&real).expect("read"), b"new");
         assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
     }

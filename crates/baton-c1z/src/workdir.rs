@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::{Files, SystemFiles};
+use crate::files::{Files, Open, SystemFiles};
 
 /// Work older than this is not resumed, but set aside (c1z specification
 /// §1.5: unfinished runs count for 7 days).
@@ -122,13 +122,13 @@ impl WorkDir {
     /// Removes working folders in `folder` that nobody holds and nobody has
     /// touched for longer than [`MAX_WORK_AGE`], and returns them. One that
     /// cannot be looked at or removed is left alone.
-    pub fn remove_orphans(folder: &Path, now: SystemTime) -> Vec<PathBuf> {
+    pub fn remove_orphans(files: &dyn Files, folder: &Path, now: SystemTime) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(folder) else {
             return Vec::new();
         };
         entries
             .filter_map(|entry| entry.ok().map(|e| e.path()))
-            .filter(|path| is_work_folder(path) && remove_orphan(path, now).unwrap_or(false))
+            .filter(|path| is_work_folder(path) && remove_orphan(files, path, now).unwrap_or(false))
             .collect()
     }
 
@@ -175,7 +175,11 @@ impl WorkDir {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
         let path = self.inner.path.join(HOLDER);
-        std::fs::write(&path, format!("{} {since}\n", std::process::id()))
+        let text = format!("{} {since}\n", std::process::id());
+        self.inner
+            .files
+            .open(&path, Open::Create)
+            .and_then(|file| file.write_all_at(text.as_bytes(), 0))
             .map_err(|e| Error::io("write", &path, e))
     }
 }
@@ -304,7 +308,7 @@ fn read_holder(folder: &Path) -> Option<Holder> {
     })
 }
 
-fn remove_orphan(folder: &Path, now: SystemTime) -> io::Result<bool> {
+fn remove_orphan(files: &dyn Files, folder: &Path, now: SystemTime) -> io::Result<bool> {
     let touched = [LOG, LOCK]
         .iter()
         .filter_map(|name| folder.join(name).metadata().ok()?.modified().ok())
@@ -320,6 +324,6 @@ fn remove_orphan(folder: &Path, now: SystemTime) -> io::Result<bool> {
     if lock.try_lock().is_err() || !still_there(&lock, &path) {
         return Ok(false);
     }
-    std::fs::remove_dir_all(folder)?;
+    files.remove_dir_all(folder)?;
     Ok(true)
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_c1z::{ListId, PageHeader, PageLog, PageRow, RowRef};
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use crate::blocking::Blocking;
 use crate::check::{Checked, StoredRow};
 use crate::error::{Error, Result};
 use crate::list::OpenList;
@@ -36,6 +36,7 @@ pub(crate) struct Arrived {
 pub(crate) struct Journal {
     /// Absent only while a blocking task has it, and after one panicked.
     log: Option<PageLog>,
+    blocking: Blocking,
     /// What the connector keeps; its changes precede the pages that were
     /// made with them.
     sessions: Arc<Sessions>,
@@ -44,9 +45,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(log: PageLog, sessions: Arc<Sessions>) -> Self {
+    pub(crate) fn new(log: PageLog, sessions: Arc<Sessions>, blocking: Blocking) -> Self {
         Self {
             log: Some(log),
+            blocking,
             sessions,
             unsynced_bytes: 0,
             synced_at: Instant::now(),
@@ -69,14 +71,12 @@ impl Journal {
         work: impl FnOnce(&mut PageLog) -> Result<R> + Send + 'static,
     ) -> Result<R> {
         let mut log = self.log.take().ok_or(Error::Journal { what: "the log" })?;
-        let task = spawn_blocking(move || {
+        let doing = "the work on the page log";
+        let work = move || {
             let result = work(&mut log);
             (log, result)
-        });
-        let (log, result) = task.await.map_err(|source| Error::Crashed {
-            doing: "the work on the page log".to_owned(),
-            source,
-        })?;
+        };
+        let (log, result) = self.blocking.run(doing, work).await?;
         self.log = Some(log);
         result
     }

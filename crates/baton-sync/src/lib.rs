@@ -55,6 +55,7 @@
 #![warn(missing_docs)]
 
 mod ask;
+mod blocking;
 mod check;
 mod context;
 mod cursor;
@@ -78,6 +79,7 @@ mod target;
 mod template;
 mod types;
 
+pub use blocking::Blocking;
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use report::{Completeness, Dropped, Report, SkipKind, Skipped};

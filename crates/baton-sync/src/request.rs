@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_c1z::{Format, Limits};
+use baton_c1z::{Files, Format, Limits, SystemFiles};
 use baton_connector::{Clock, Random};
 use baton_proto::bid::ResourceBid;
 use tokio_util::sync::CancellationToken;
 
+use crate::blocking::Blocking;
 use crate::event::Observer;
 
 /// How many requests to the connector may be in flight.
@@ -102,6 +103,10 @@ pub struct SyncRequest {
     pub max_duration: Option<Duration>,
     /// Bounds on reading the existing target.
     pub limits: Limits,
+    /// The file layer under the working folder and the target.
+    pub files: Arc<dyn Files>,
+    /// Where work with files runs.
+    pub blocking: Blocking,
 }
 
 impl SyncRequest {
@@ -126,6 +131,8 @@ impl SyncRequest {
             skip_cleanup: false,
             max_duration: None,
             limits: Limits::default(),
+            files: Arc::new(SystemFiles),
+            blocking: Blocking::default(),
         }
     }
 }

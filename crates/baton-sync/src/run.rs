@@ -8,7 +8,7 @@ use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
 use baton_connector::{CallContext, Connector, Random};
 use svix_ksuid::{Ksuid, KsuidLike};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -165,12 +165,11 @@ async fn run_unlimited(
 
 async fn check_target(request: &SyncRequest, host: &Host) -> Result<Target> {
     let (request, now) = (request.clone(), host.clock.now());
-    spawn_blocking(move || Target::check(&request, now))
-        .await
-        .map_err(|source| Error::Crashed {
-            doing: "the check of the target".to_owned(),
-            source,
-        })?
+    let doing = "the check of the target";
+    let blocking = request.blocking;
+    blocking
+        .run(doing, move || Target::check(&request, now))
+        .await?
 }
 
 async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
@@ -199,7 +198,8 @@ async fn open(
 ) -> Result<(Context, bool)> {
     let fingerprint = fingerprint(connector.as_ref(), request).await?;
     let (dir, now, fresh) = (target.dir.clone(), host.clock.now(), request.fresh);
-    let opened = spawn_blocking(move || {
+    let doing = "opening the page log";
+    let opened = request.blocking.run(doing, move || {
         let (log, resumed) = PageLog::open(&dir, &fingerprint, now, fresh)?;
         let progress = match resumed {
             Resumed::Continued { .. } => Progress::replay(&log)?,
@@ -207,12 +207,9 @@ async fn open(
         };
         Ok::<_, Error>((log, resumed, progress))
     });
-    let (log, resumed, mut progress) = opened.await.map_err(|source| Error::Crashed {
-        doing: "opening the page log".to_owned(),
-        source,
-    })??;
+    let (log, resumed, mut progress) = opened.await??;
     let kept = std::mem::take(&mut progress.session_values);
-    let mut journal = Journal::new(log, Arc::new(Sessions::new(kept)));
+    let mut journal = Journal::new(log, Arc::new(Sessions::new(kept)), request.blocking);
     tell_how_opened(&resumed, host);
     let sync_id = if let Some(id) = progress.sync_id.take() {
         id

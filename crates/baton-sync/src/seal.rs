@@ -9,7 +9,6 @@ use baton_c1z::{
 };
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -124,15 +123,12 @@ pub(crate) async fn seal(
         has_groups: progress.has_groups,
     };
     let teller = Arc::clone(&observer);
-    let sealing = spawn_blocking(move || {
+    let sealing = request.blocking.run("sealing", move || {
         write(log, plan, grants, |event| {
             teller.event(&sealing_event(event));
         })
     });
-    let sealed = sealing.await.map_err(|source| Error::Crashed {
-        doing: "sealing".to_owned(),
-        source,
-    })??;
+    let sealed = sealing.await??;
     let report = report(sync_id, sealed, completeness, &progress, request, target);
     for message in &report.warnings {
         observer.event(&Event::Warning {

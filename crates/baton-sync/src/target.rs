@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use baton_c1z::{
@@ -55,18 +56,28 @@ impl Target {
     /// Looks, locks and opens. Blocks.
     pub(crate) fn check(request: &SyncRequest, now: SystemTime) -> Result<Self> {
         let path = &request.target;
-        let detected = detect(path)?;
-        let dir = WorkDir::locate(path, request.temp_dir.as_deref(), now)?;
-        let checked = if request.temp_dir.is_some() {
+        // What is no sync file is left alone before anything is made beside it.
+        detect(path)?;
+        let files = Arc::clone(&request.files);
+        let dir = WorkDir::locate_on(files, path, request.temp_dir.as_deref(), now)?;
+        let looked = Self::look(request, dir.clone(), now);
+        if looked.is_err() {
+            discard_if_new(&dir);
+        }
+        looked
+    }
+
+    /// Looks at a target that is locked, so that it stays as it is.
+    fn look(request: &SyncRequest, dir: WorkDir, now: SystemTime) -> Result<Self> {
+        let detected = detect(&request.target)?;
+        if request.temp_dir.is_some() {
             // Without one, making the working folder has shown the same.
-            check_folder(dir.target())
-        } else {
-            Ok(())
+            check_folder(dir.target())?;
+        }
+        let previous = match detected {
+            Detected::V1 | Detected::V3 => read_previous(request)?,
+            Detected::Missing | Detected::Empty => None,
         };
-        let previous = checked.and_then(|()| match detected {
-            Detected::V1 | Detected::V3 => read_previous(request),
-            Detected::Missing | Detected::Empty => Ok(None),
-        });
         let (format, mut warning) = format_of(detected, request.format);
         if detected == Detected::V3 && format == Format::V3 && !request.targets.is_empty() {
             warning = Some(
@@ -75,23 +86,18 @@ impl Target {
                     .to_owned(),
             );
         }
-        match previous {
-            Ok(previous) => Ok(Self {
-                format,
-                warning,
-                orphans: dir
-                    .path()
-                    .parent()
-                    .map(|folder| WorkDir::remove_orphans(folder, now))
-                    .unwrap_or_default(),
-                dir,
-                previous,
-            }),
-            Err(error) => {
-                discard_if_new(&dir);
-                Err(error)
-            }
-        }
+        let files = request.files.as_ref();
+        Ok(Self {
+            format,
+            warning,
+            orphans: dir
+                .path()
+                .parent()
+                .map(|folder| WorkDir::remove_orphans(files, folder, now))
+                .unwrap_or_default(),
+            dir,
+            previous,
+        })
     }
 }
 

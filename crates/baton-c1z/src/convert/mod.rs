@@ -21,6 +21,7 @@ use crate::maintain::{RewriteOptions, must_not_exist};
 use crate::row::Table;
 use crate::run::SyncType;
 use crate::run::{NewAsset, SyncRun};
+use crate::save::Saver;
 use crate::scratch::Scratch;
 use crate::store::Store;
 use crate::{Format, v1, v3};
@@ -134,6 +135,7 @@ pub fn to_v3(
 fn write_options(target: &Path, scratch: &Scratch, options: &RewriteOptions) -> v3::WriteOptions {
     v3::WriteOptions {
         target: target.to_owned(),
+        saver: Saver::shared(),
         place: options.place(scratch, "v3"),
         encoding: v3::Encoding::IndexedZstd,
         compression_level: options.compression_level,
@@ -199,6 +201,7 @@ fn pour_into_v1(
     let started = Instant::now();
     let write = v1::WriteOptions {
         target: target.to_owned(),
+        saver: Saver::shared(),
         temp_dir: options.temp_dir.clone(),
         limits: options.limits.clone(),
         compression_level: options.compression_level,

@@ -1,6 +1,7 @@
 //! Which writer a seal goes to, and the life of the working folder around it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::envelope::{Detected, detect};
 #[cfg(doc)]
@@ -9,6 +10,7 @@ use crate::error::Result;
 use crate::log::PageLog;
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, SyncRun};
+use crate::save::Saver;
 use crate::sort::Place;
 use crate::{Format, v1, v3};
 
@@ -42,7 +44,8 @@ impl PageLog {
     ///
     /// # Errors
     /// Whatever fails, the target is what it was, and opening the log again
-    /// resumes it: [`Error::Io`] for files, the expander's own errors, and for
+    /// resumes it. (If only the durability of the last rename is in doubt,
+    /// that is an error too, though the new file is in place, and whole.) These are [`Error::Io`] for files, the expander's own errors, and for
     /// format v3 [`Error::Argument`] if the sync's id is no KSUID and
     /// [`Error::Unstorable`] if a row lacks a part of its identity.
     pub fn seal(
@@ -61,7 +64,11 @@ impl PageLog {
             Detected::V3 => Format::V3,
         };
         let outlet = match format {
-            Format::V1 => v1_outlet(plan, scratch),
+            Format::V1 => v1_outlet(
+                plan,
+                Saver::locked(Arc::clone(self.work_dir().files())),
+                scratch,
+            ),
             Format::V3 => v3_outlet(plan, self.place(&pouring))?,
         };
         let mut sealed = self.pour(outlet, &pouring, expander, progress)?;
@@ -75,10 +82,11 @@ impl PageLog {
     }
 }
 
-fn v1_outlet<'a>(plan: SealPlan, scratch: PathBuf) -> Outlet<'a> {
+fn v1_outlet<'a>(plan: SealPlan, saver: Saver, scratch: PathBuf) -> Outlet<'a> {
     let run = plan.run;
     let options = v1::WriteOptions {
         target: plan.target,
+        saver,
         temp_dir: Some(scratch),
         replace_same_sync: true,
         limits: plan.limits,
@@ -106,6 +114,7 @@ fn v3_outlet<'a>(plan: SealPlan, place: Place) -> Result<Outlet<'a>> {
     let removed_syncs = removed_syncs.collect();
     let options = v3::WriteOptions {
         target: plan.target,
+        saver: Saver::locked(Arc::clone(&place.files)),
         place,
         encoding: old.encoding,
         compression_level: plan.compression_level,

@@ -16,6 +16,7 @@ use super::writer::save_database;
 use crate::error::Result;
 use crate::maintain::{NewStats, RewriteOptions};
 use crate::run::SyncRun;
+use crate::save::Saver;
 use crate::scratch::Scratch;
 use crate::store::Store;
 
@@ -43,6 +44,7 @@ pub(crate) fn clone_sync(
     save_database(
         scratch.file_path(),
         target,
+        &Saver::shared(),
         options.compression_level,
         &mut |_| (),
     )?;
@@ -66,6 +68,7 @@ pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<Pat
     save_database(
         scratch.file_path(),
         target,
+        &Saver::shared(),
         options.compression_level,
         &mut |_| (),
     )
@@ -147,6 +150,7 @@ pub(crate) fn restat(
     save_database(
         copy.file_path(),
         path,
+        &Saver::shared(),
         options.compression_level,
         &mut |_| (),
     )?;

@@ -27,7 +27,7 @@ use crate::envelope;
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, Stats, SyncRun};
-use crate::save;
+use crate::save::{self, Saver};
 use crate::scratch::Scratch;
 
 /// Content type of an asset that states none.
@@ -41,6 +41,8 @@ pub(crate) struct WriteOptions {
     /// The file to create or replace. Its finished and unfinished syncs stay,
     /// but for what `cleanup` removes.
     pub target: PathBuf,
+    /// How it is put in its place.
+    pub saver: Saver,
     /// Folder for private copies; `None`: the system's.
     pub temp_dir: Option<PathBuf>,
     /// Bounds on the target's old content.
@@ -336,6 +338,7 @@ impl Writer {
         let path = save_database(
             scratch.file_path(),
             &options.target,
+            &options.saver,
             options.compression_level,
             progress,
         )?;
@@ -438,6 +441,7 @@ fn sync_run(run: &NewRun) -> SyncRun {
 pub(super) fn save_database(
     database: &Path,
     target: &Path,
+    saver: &Saver,
     compression_level: i32,
     progress: &mut dyn FnMut(Phase),
 ) -> Result<PathBuf> {
@@ -454,7 +458,7 @@ pub(super) fn save_database(
         progress,
     };
     content.tell();
-    save::replace(target, |out| {
+    save::replace(saver, target, |out| {
         envelope::encode(&mut content, size, compression_level, out)
     })
 }

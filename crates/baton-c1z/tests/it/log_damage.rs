@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use baton_c1z::{DropReason, Fingerprint, ListId, PageLog, Resumed, SetAside, WorkDir};
+use baton_c1z::{
+    DropReason, Fingerprint, ListId, PageLog, Resumed, SetAside, SystemFiles, WorkDir,
+};
 
 use crate::log_support::{Seen, append_grants, events, fingerprint, locate, now, open};
 
@@ -239,8 +241,11 @@ fn only_old_folders_that_nobody_holds_are_orphans() {
     // The lock files are as old as the machine's clock says, so the future
     // stands in for the passing of time.
     let soon = std::time::SystemTime::now();
-    assert!(WorkDir::remove_orphans(folder.path(), soon).is_empty());
+    assert!(WorkDir::remove_orphans(&SystemFiles, folder.path(), soon).is_empty());
     let later = soon + baton_c1z::MAX_WORK_AGE * 2;
-    assert_eq!(WorkDir::remove_orphans(folder.path(), later), [left_path]);
+    assert_eq!(
+        WorkDir::remove_orphans(&SystemFiles, folder.path(), later),
+        [left_path]
+    );
     assert!(held.path().exists());
 }

@@ -43,6 +43,7 @@ impl Bench {
     fn options(&self, cleanup: Option<Cleanup>) -> WriteOptions {
         WriteOptions {
             target: self.target(),
+            saver: Saver::shared(),
             temp_dir: Some(self.folder.path().to_owned()),
             limits: Limits::default(),
             compression_level: 1,
@@ -170,7 +171,7 @@ fn a_target_with_a_damaged_database_is_an_error_and_stays() {
     let mut bytes = fs::read(&database).expect("read");
     bytes[(root - 1) * 4096..root * 4096].fill(0xff);
     fs::write(&database, bytes).expect("write");
-    save_database(&database, &bench.target(), 1, &mut |_| {}).expect("saved");
+    save_database(&database, &bench.target(), &Saver::shared(), 1, &mut |_| {}).expect("saved");
     fs::remove_file(&database).expect("removed");
     let before = fs::read(bench.target()).expect("read");
 
@@ -332,6 +333,7 @@ fn columns_and_tables_of_later_writers_survive() {
     save_database(
         &database,
         &options.target,
+        &Saver::shared(),
         options.compression_level,
         &mut |_| {},
     )

@@ -1,7 +1,6 @@
 //! The envelope around a payload: magic, manifest, payload, index, footer
 //! (c1z specification §2.1).
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,7 @@ use baton_proto::{DESCRIPTOR_SET, encode};
 use super::payload::Stored;
 use crate::error::Result;
 use crate::files::Forward;
-use crate::save;
+use crate::save::{self, NewFile, Saver};
 use crate::v3::envelope::Encoding;
 
 const MAGIC: &[u8; 5] = b"C1Z3\0";
@@ -45,11 +44,12 @@ pub(crate) fn manifest(encoding: Encoding, run: Option<&SyncRunSummary>) -> Vec<
 /// payload copied so far.
 pub(crate) fn assemble(
     target: &Path,
+    saver: &Saver,
     manifest: &[u8],
     stored: &Stored,
     progress: &mut dyn FnMut(u64),
 ) -> Result<PathBuf> {
-    save::replace(target, |out| {
+    save::replace(saver, target, |out| {
         let length = u32::try_from(manifest.len())
             .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         out.write_all(MAGIC)?;
@@ -66,7 +66,7 @@ pub(crate) fn assemble(
     })
 }
 
-fn copy(stored: &Stored, out: &mut File, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
+fn copy(stored: &Stored, out: &mut NewFile, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
     let mut reader = Forward::new(stored.file.as_ref(), 0, stored.bytes, COPY_BYTES);
     while reader.remaining() > 0 {
         progress(reader.offset());

@@ -30,6 +30,7 @@ use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, Stats, SyncRun};
+use crate::save::Saver;
 use crate::sort::Place;
 use crate::tuple;
 use payload::Payload;
@@ -43,6 +44,8 @@ const UNKNOWN_CONTENT_TYPE: &str = "unknown";
 pub(crate) struct WriteOptions {
     /// The file to create or replace.
     pub target: PathBuf,
+    /// How it is put in its place.
+    pub saver: Saver,
     /// A folder for scratch files, and the memory for sorting.
     pub place: Place,
     /// How the directory is packed.
@@ -143,7 +146,13 @@ pub(crate) fn write_empty(options: &WriteOptions) -> Result<PathBuf> {
     stamp(&mut tables)?;
     let stored = tables.finish()?;
     let manifest = envelope::manifest(options.encoding, None);
-    let path = envelope::assemble(&options.target, &manifest, &stored, &mut |_| ())?;
+    let path = envelope::assemble(
+        &options.target,
+        &options.saver,
+        &manifest,
+        &stored,
+        &mut |_| (),
+    )?;
     let _ = options.place.files.remove_file(&stored.path);
     Ok(path)
 }
@@ -314,12 +323,18 @@ impl Writer {
         let summary = run::summary(&run, stored_stats);
         let manifest = envelope::manifest(options.encoding, Some(&summary));
         let total_bytes = stored.bytes;
-        let path = envelope::assemble(&options.target, &manifest, &stored, &mut |done_bytes| {
-            progress(Phase::Saving {
-                done_bytes,
-                total_bytes,
-            });
-        })?;
+        let path = envelope::assemble(
+            &options.target,
+            &options.saver,
+            &manifest,
+            &stored,
+            &mut |done_bytes| {
+                progress(Phase::Saving {
+                    done_bytes,
+                    total_bytes,
+                });
+            },
+        )?;
         // The folder goes in any case; what lies in it meanwhile is small.
         let _ = options.place.files.remove_file(&stored.path);
         Ok(Written { path, stats })

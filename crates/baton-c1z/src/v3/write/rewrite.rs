@@ -59,7 +59,13 @@ pub(crate) fn rewrite(
         None => rewrite.summary,
     };
     let manifest = envelope::manifest(options.encoding, summary.as_ref());
-    let path = envelope::assemble(&options.target, &manifest, &stored, &mut |_| ())?;
+    let path = envelope::assemble(
+        &options.target,
+        &options.saver,
+        &manifest,
+        &stored,
+        &mut |_| (),
+    )?;
     // The folder goes in any case; what lies in it meanwhile is small.
     let _ = options.place.files.remove_file(&stored.path);
     Ok(path)

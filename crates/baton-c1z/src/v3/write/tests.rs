@@ -71,6 +71,7 @@ impl Bench {
     fn options(&self, encoding: Encoding) -> WriteOptions {
         WriteOptions {
             target: self.target(),
+            saver: Saver::shared(),
             place: Place {
                 files: Arc::new(SystemFiles),
                 dir: self.folder.path().to_owned(),

@@ -1,0 +1,35 @@
+//! Where work runs that blocks: files, sorting, sealing.
+
+use crate::error::{Error, Result};
+
+/// Where blocking work runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Blocking {
+    /// On the runtime's threads for it, so that everything else goes on.
+    #[default]
+    Pool,
+    /// At once, in the task that asks for it. Everything else stands still
+    /// meanwhile, and what happens next does not depend on the scheduling of
+    /// threads: for simulations that must be the same each time.
+    Inline,
+}
+
+impl Blocking {
+    /// Runs `work`; `doing` says what it is, should it panic.
+    pub(crate) async fn run<R: Send + 'static>(
+        self,
+        doing: &'static str,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R> {
+        match self {
+            Self::Inline => Ok(work()),
+            Self::Pool => {
+                let ended = tokio::task::spawn_blocking(work).await;
+                ended.map_err(|source| Error::Crashed {
+                    doing: doing.to_owned(),
+                    source,
+                })
+            }
+        }
+    }
+}

@@ -310,6 +310,7 @@ fn run_once(
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.into(),
         supports_diff: true,
+        ingest_invariant: Default::default(),
     };
     forget_peak();
     let begun = Instant::now();

@@ -223,6 +223,8 @@ pub struct NewRun {
     pub token: String,
     /// The expansion columns are complete.
     pub supports_diff: bool,
+    /// Generation, coverage and mode of the ingest invariants that hold; empty: not verified.
+    pub ingest_invariant: [String; 3],
 }
 
 /// An asset that is about to be written.

@@ -74,6 +74,14 @@ pub enum Error {
         /// The rule that it breaks.
         problem: String,
     },
+    /// The rows contradict each other (sync-runtime.md §3.3).
+    #[error("ingest invariant {id} violated: {problem}")]
+    Invariant {
+        /// Which one, such as `I3`.
+        id: &'static str,
+        /// What breaks it.
+        problem: String,
+    },
     /// A record's annotation cannot be decoded.
     #[error("{record} carries an annotation that cannot be read")]
     Annotation {
@@ -168,6 +176,7 @@ impl Error {
             Self::MissingTrait { .. }
             | Self::BatonId { .. }
             | Self::ExclusionGroup { .. }
+            | Self::Invariant { .. }
             | Self::Annotation { .. }
             | Self::TokenUnchanged { .. }
             | Self::EndlessList { .. }
@@ -205,6 +214,7 @@ impl Error {
             | Self::BatonId { .. }
             | Self::SeveralExclusionGroups { .. }
             | Self::ExclusionGroup { .. }
+            | Self::Invariant { .. }
             | Self::Annotation { .. }
             | Self::Unsupported { .. }
             | Self::TokenUnchanged { .. }
@@ -225,6 +235,7 @@ impl Error {
         match self {
             Self::UnknownFilterType { .. }
             | Self::ExclusionGroup { .. }
+            | Self::Invariant { .. }
             | Self::TooManyWarnings { .. }
             | Self::Empty { .. } => true,
             // Expansion refuses grants that contradict each other.

@@ -2,9 +2,7 @@
 //! judged on the rows that will be in the file, just before it is written.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use baton_c1z::{Expander, Expansion, SortedRows, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, wire};
 use prost::Name;
@@ -17,38 +15,6 @@ const MAX_ENTITLEMENTS: u64 = 50;
 /// Field number of `Entitlement.annotations`.
 const ANNOTATIONS_FIELD: u32 = 6;
 
-/// Checks the groups, then expands.
-pub(crate) struct CheckGroups<E> {
-    pub(crate) inner: E,
-    /// Whether there are groups to check.
-    pub(crate) any: bool,
-    /// What was found wrong: the error that leaves the seal says less.
-    pub(crate) verdict: Option<Error>,
-}
-
-impl<E: Expander> Expander for CheckGroups<E> {
-    fn needs_rows(&self) -> bool {
-        self.any || self.inner.needs_rows()
-    }
-
-    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
-        if self.any {
-            let mut groups = Groups::default();
-            rows.scan(Table::Entitlements, &mut |row| {
-                groups
-                    .add(row.id, row.resource_type_id, row.data)
-                    .map_err(|error| {
-                        let code = error.code();
-                        self.verdict = Some(error);
-                        baton_c1z::Error::caller(code, "exclusion groups")
-                    })?;
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        self.inner.expand(rows)
-    }
-}
-
 #[derive(Debug)]
 struct Group {
     resource_type: String,
@@ -56,13 +22,15 @@ struct Group {
     default: Option<String>,
 }
 
+/// The groups met so far.
 #[derive(Debug, Default)]
-struct Groups {
+pub(crate) struct Groups {
     groups: BTreeMap<String, Group>,
 }
 
 impl Groups {
-    fn add(&mut self, id: &str, resource_type: &str, entitlement: &[u8]) -> Result<()> {
+    /// Takes note of an entitlement; fails when it breaks a rule.
+    pub(crate) fn add(&mut self, id: &str, resource_type: &str, entitlement: &[u8]) -> Result<()> {
         let name = v2::EntitlementExclusionGroup::full_name();
         let marked = wire::split_annotation(entitlement, ANNOTATIONS_FIELD, &name);
         let unreadable = |source| Error::Annotation {

@@ -64,6 +64,7 @@ mod error;
 mod event;
 mod groups;
 mod index;
+mod invariants;
 mod journal;
 mod list;
 mod phases;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{
-    Cleanup, Expander, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed,
+    Cleanup, Expander, Format, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed,
     SyncType,
 };
 use baton_proto::c1::connector::v2::resource_type::Trait;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::groups::CheckGroups;
+use crate::invariants::{self, Checks, Rules};
 use crate::list;
 use crate::phases;
 use crate::progress::Progress;
@@ -96,6 +96,8 @@ pub(crate) async fn seal(
     } else {
         Completeness::Complete
     };
+    let is_v3 = target.format == Format::V3;
+    let references = sync_type(request) == SyncType::Full && !request.skip_full_sync;
     let run = NewRun {
         id: sync_id.clone(),
         sync_type: sync_type(request),
@@ -104,6 +106,12 @@ pub(crate) async fn seal(
         parent_sync_id: parent(request, target),
         token: TOKEN.to_owned(),
         supports_diff: expands(request),
+        ingest_invariant: match completeness {
+            Completeness::Complete if !request.skip_full_sync => {
+                invariants::marker(references && is_v3)
+            }
+            _ => Default::default(),
+        },
     };
     let mut plan = plan(request, target, run, completeness);
     if let Some(provenance) = &request.provenance {
@@ -120,7 +128,11 @@ pub(crate) async fn seal(
     };
     let grants = Grants {
         expansion: expands(request).then_some(expansion),
-        has_groups: progress.has_groups,
+        rules: Rules {
+            groups: progress.has_groups,
+            references,
+            inserted_must_exist: is_v3,
+        },
     };
     let teller = Arc::clone(&observer);
     let sealing = request.blocking.run("sealing", move || {
@@ -166,7 +178,7 @@ fn parent(request: &SyncRequest, target: &Target) -> String {
 /// What is to be done with grants before they are written.
 struct Grants {
     expansion: Option<ExpandOptions>,
-    has_groups: bool,
+    rules: Rules,
 }
 
 /// Blocks.
@@ -176,10 +188,10 @@ fn write(
     grants: Grants,
     tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
-    let any = grants.has_groups;
+    let rules = grants.rules;
     match grants.expansion {
-        Some(options) => write_with(log, plan, GraphExpander::new(options), any, tell),
-        None => write_with(log, plan, NoExpansion, any, tell),
+        Some(options) => write_with(log, plan, GraphExpander::new(options), rules, tell),
+        None => write_with(log, plan, NoExpansion, rules, tell),
     }
 }
 
@@ -187,12 +199,12 @@ fn write_with(
     log: PageLog,
     plan: SealPlan,
     inner: impl Expander,
-    any: bool,
+    rules: Rules,
     mut tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
-    let mut expander = CheckGroups {
+    let mut expander = Checks {
         inner,
-        any,
+        rules,
         verdict: None,
     };
     let sealed = log.seal(plan, &mut expander, &mut tell);

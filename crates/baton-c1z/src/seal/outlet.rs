@@ -144,6 +144,7 @@ fn new_run(run: NewRun) -> SyncRun {
         parent_sync_id: run.parent_sync_id,
         sync_token: run.token,
         supports_diff: run.supports_diff,
+        ingest_invariant: run.ingest_invariant,
         ..SyncRun::default()
     }
 }

@@ -433,6 +433,7 @@ fn sync_run(run: &NewRun) -> SyncRun {
         parent_sync_id: run.parent_sync_id.clone(),
         sync_token: run.token.clone(),
         supports_diff: run.supports_diff,
+        ingest_invariant: run.ingest_invariant.clone(),
         ..SyncRun::default()
     }
 }

@@ -131,6 +131,7 @@ pub fn run(id: &str) -> NewRun {
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.into(),
         supports_diff: true,
+        ingest_invariant: Default::default(),
     }
 }
 

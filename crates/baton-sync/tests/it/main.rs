@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod failures;
+mod invariants;
 mod lists;
 mod outcomes;
 mod resume;

@@ -1,0 +1,380 @@
+//! What must hold between the rows of a sync as a whole (sync-runtime.md
+//! §3.3), judged on the rows that will be in the file, just before it is
+//! written: references lead somewhere, exclusion groups make sense.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
+
+use baton_c1z::{Expander, Expansion, Row, SortedRows, Table};
+use baton_proto::c1::connector::v2;
+use baton_proto::wire;
+use prost::Name;
+
+use crate::error::{Error, Result};
+use crate::groups::Groups;
+
+/// Examples that a finding names.
+const MAX_EXAMPLES: usize = 25;
+/// Field number of `Grant.annotations`.
+const GRANT_ANNOTATIONS_FIELD: u32 = 4;
+/// The version of these rules, as it is stored with a sync that keeps them.
+const GENERATION: &str = "1";
+/// How the sync came about, as it is stored beside the version.
+const MODE: &str = "connector";
+
+/// Which rules a sync is held to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Some entitlement is in an exclusion group.
+    pub(crate) groups: bool,
+    /// References are followed.
+    pub(crate) references: bool,
+    /// A grant that brings a resource along must lead to it.
+    pub(crate) inserted_must_exist: bool,
+}
+
+/// The mark of a sync that keeps the rules: generation, coverage and mode.
+/// Coverage that is judged on the side, as warnings only, does not count.
+pub(crate) fn marker(covers_references: bool) -> [String; 3] {
+    let coverage = if covers_references {
+        r#"["I5","I10","I7","I3","I8","I9"]"#
+    } else {
+        r#"["I5","I10"]"#
+    };
+    [GENERATION, coverage, MODE].map(ToOwned::to_owned)
+}
+
+/// Checks the rules, then expands.
+pub(crate) struct Checks<E> {
+    pub(crate) inner: E,
+    pub(crate) rules: Rules,
+    /// What was found wrong: the error that leaves the seal says less.
+    pub(crate) verdict: Option<Error>,
+}
+
+impl<E: Expander> Expander for Checks<E> {
+    fn needs_rows(&self) -> bool {
+        self.rules.groups || self.rules.references || self.inner.needs_rows()
+    }
+
+    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
+        if self.rules.groups {
+            let mut groups = Groups::default();
+            self.scan(rows, Table::Entitlements, &mut |row| {
+                groups.add(row.id, row.resource_type_id, row.data)
+            })?;
+        }
+        let mut findings = Findings::default();
+        if self.rules.references {
+            let known = self.known(rows, &mut findings)?;
+            let must = self.rules.inserted_must_exist;
+            self.scan(rows, Table::Grants, &mut |row| {
+                findings.grant(&known, row, must)
+            })?;
+        }
+        let mut expansion = if rows.expandable_count() > 0 || self.inner.needs_rows() {
+            self.inner.expand(rows)?
+        } else {
+            Expansion::new(std::iter::empty())
+        };
+        expansion.warnings.extend(findings.tell());
+        Ok(expansion)
+    }
+}
+
+impl<E> Checks<E> {
+    /// Visits a table; an error of the visitor becomes the verdict.
+    fn scan(
+        &mut self,
+        rows: &dyn SortedRows,
+        table: Table,
+        visit: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> baton_c1z::Result<()> {
+        rows.scan(table, &mut |row| match visit(row) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) => {
+                let code = error.code();
+                self.verdict = Some(error);
+                Err(baton_c1z::Error::caller(code, "ingest invariants"))
+            }
+        })
+    }
+
+    /// Learns which resources and entitlements there are.
+    fn known(
+        &mut self,
+        rows: &dyn SortedRows,
+        findings: &mut Findings,
+    ) -> baton_c1z::Result<Known> {
+        let mut known = Known::default();
+        self.scan(rows, Table::Resources, &mut |row| {
+            known
+                .resources
+                .insert(digest(&[row.resource_type_id, row.resource_id]));
+            Ok(())
+        })?;
+        self.scan(rows, Table::Entitlements, &mut |row| {
+            known.entitlements.insert(digest(&[row.id]));
+            if !known.has_resource(row.resource_type_id, row.resource_id) {
+                findings.note(Broken::EntitlementResource, row.id);
+            }
+            Ok(())
+        })?;
+        Ok(known)
+    }
+}
+
+/// Digests hash to themselves.
+#[derive(Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = n;
+    }
+}
+
+/// Ids as digests of 64 bits: among a million of them, one that is missing
+/// passes for another with a chance of one in ten million million.
+type Digests = HashSet<u64, BuildHasherDefault<Same>>;
+
+fn digest(parts: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[derive(Default)]
+struct Known {
+    resources: Digests,
+    entitlements: Digests,
+}
+
+impl Known {
+    /// Rows without an identity refer to nothing.
+    fn has_resource(&self, kind: &str, id: &str) -> bool {
+        kind.is_empty() || self.resources.contains(&digest(&[kind, id]))
+    }
+}
+
+/// What is found broken, in the order in which it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Broken {
+    EntitlementResource,
+    GrantResource,
+    GrantEntitlement,
+    GrantPrincipal,
+    Placeholder,
+}
+
+impl Broken {
+    /// The invariant, and what breaks it.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::EntitlementResource => ("I7", "entitlements on a resource that is not listed"),
+            Self::GrantResource => ("I3", "grants on a resource that is not listed"),
+            Self::GrantEntitlement => ("I8", "granted entitlements that are not listed"),
+            Self::GrantPrincipal => ("I9", "grants to a principal that is not listed"),
+            Self::Placeholder => ("I9", "grants that wait for an external resource"),
+        }
+    }
+}
+
+/// An entitlement that grants name and nothing lists.
+#[derive(Debug, Default)]
+struct Orphaned {
+    id: String,
+    /// All of its grants bring their resource along, which excuses them.
+    excused: bool,
+}
+
+#[derive(Debug, Default)]
+struct Findings {
+    found: BTreeMap<Broken, (u64, Vec<String>)>,
+    /// Grants of one entitlement come one after the other.
+    orphaned: Option<Orphaned>,
+}
+
+impl Findings {
+    fn note(&mut self, broken: Broken, example: &str) {
+        let (count, examples) = self.found.entry(broken).or_default();
+        *count += 1;
+        if examples.len() < MAX_EXAMPLES {
+            examples.push(example.to_owned());
+        }
+    }
+
+    fn grant(&mut self, known: &Known, row: &Row<'_>, must: bool) -> Result<()> {
+        let has = |name: &str| {
+            wire::has_annotation(row.data, GRANT_ANNOTATIONS_FIELD, &[name]).map_err(|source| {
+                Error::Annotation {
+                    record: format!("grant `{}`", row.id),
+                    source,
+                }
+            })
+        };
+        if !known.has_resource(row.resource_type_id, row.resource_id) {
+            if must && has(&v2::InsertResourceGrants::full_name())? {
+                return Err(Error::Invariant {
+                    id: "I3",
+                    problem: format!(
+                        "grant `{}` brings `{}:{}` along, which is not there",
+                        row.id, row.resource_type_id, row.resource_id
+                    ),
+                });
+            }
+            self.note(Broken::GrantResource, row.id);
+        }
+        let orphan = !row.entitlement_id.is_empty()
+            && !known.entitlements.contains(&digest(&[row.entitlement_id]));
+        if orphan {
+            let excused = has(&v2::InsertResourceGrants::full_name())?;
+            match &mut self.orphaned {
+                Some(orphaned) if orphaned.id == row.entitlement_id => {
+                    orphaned.excused &= excused;
+                }
+                _ => {
+                    self.end_orphaned();
+                    self.orphaned = Some(Orphaned {
+                        id: row.entitlement_id.to_owned(),
+                        excused,
+                    });
+                }
+            }
+        }
+        if !known.has_resource(row.principal_type_id, row.principal_id) {
+            let waits = has(&v2::ExternalResourceMatchAll::full_name())?
+                || has(&v2::ExternalResourceMatchId::full_name())?
+                || has(&v2::ExternalResourceMatch::full_name())?;
+            let broken = if waits {
+                Broken::Placeholder
+            } else {
+                Broken::GrantPrincipal
+            };
+            self.note(broken, row.id);
+        }
+        Ok(())
+    }
+
+    fn end_orphaned(&mut self) {
+        if let Some(orphaned) = self.orphaned.take()
+            && !orphaned.excused
+        {
+            self.note(Broken::GrantEntitlement, &orphaned.id);
+        }
+    }
+
+    /// One line per kind.
+    fn tell(mut self) -> Vec<String> {
+        self.end_orphaned();
+        let tell = |(broken, (count, examples)): (Broken, (u64, Vec<String>))| {
+            let (id, what) = broken.words();
+            let shown = examples.len() as u64;
+            let more = match count - shown {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "ingest invariant {id}: {count} {what}: `{}`{more}",
+                examples.join("`, `")
+            )
+        };
+        self.found.into_iter().map(tell).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_proto::{any, encode};
+
+    use super::*;
+
+    fn known(resources: &[[&str; 2]], entitlements: &[&str]) -> Known {
+        Known {
+            resources: resources.iter().map(|id| digest(id)).collect(),
+            entitlements: entitlements.iter().map(|id| digest(&[id])).collect(),
+        }
+    }
+
+    fn grant(annotations: Vec<prost_types::Any>) -> Vec<u8> {
+        encode::to_vec(&v2::Grant {
+            annotations,
+            ..v2::Grant::default()
+        })
+    }
+
+    fn row<'a>(id: &'a str, entitlement: &'a str, to: &'a str, data: &'a [u8]) -> Row<'a> {
+        Row {
+            id,
+            resource_type_id: "group",
+            resource_id: "g",
+            entitlement_id: entitlement,
+            principal_type_id: "user",
+            principal_id: to,
+            data,
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_counted_by_kind_with_examples() {
+        let known = known(&[["user", "u"]], &["e"]);
+        let mut findings = Findings::default();
+        let plain = grant(Vec::new());
+        let inserted = grant(vec![any::pack(&v2::InsertResourceGrants::default())]);
+        let waiting = grant(vec![any::pack(&v2::ExternalResourceMatchAll::default())]);
+        for row in [
+            row("1", "e", "u", &plain),
+            row("2", "e", "x", &plain),
+            row("3", "e", "x", &waiting),
+            row("4", "excused", "u", &inserted),
+            row("5", "half", "u", &inserted),
+            row("6", "half", "u", &plain),
+        ] {
+            findings.grant(&known, &row, false).expect("only warnings");
+        }
+        assert_eq!(
+            findings.tell(),
+            [
+                "ingest invariant I3: 6 grants on a resource that is not listed: `1`, `2`, `3`, `4`, `5`, `6`",
+                "ingest invariant I8: 1 granted entitlements that are not listed: `half`",
+                "ingest invariant I9: 1 grants to a principal that is not listed: `2`",
+                "ingest invariant I9: 1 grants that wait for an external resource: `3`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_grant_must_lead_to_the_resource_that_it_brings_along() {
+        let known = known(&[["user", "u"]], &["e"]);
+        let inserted = grant(vec![any::pack(&v2::InsertResourceGrants::default())]);
+        let error = Findings::default()
+            .grant(&known, &row("1", "e", "u", &inserted), true)
+            .expect_err("fatal");
+        assert_eq!(
+            error.to_string(),
+            "ingest invariant I3 violated: grant `1` brings `group:g` along, which is not there"
+        );
+    }
+
+    #[test]
+    fn examples_end_where_they_are_too_many() {
+        let mut findings = Findings::default();
+        for n in 0..30 {
+            findings.note(Broken::GrantPrincipal, &n.to_string());
+        }
+        let told = findings.tell();
+        assert!(told[0].ends_with("`24` and 5 more"), "{told:?}");
+    }
+}

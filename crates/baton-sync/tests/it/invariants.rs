@@ -1,0 +1,94 @@
+//! What holds between the rows of a sync as a whole, and the mark that says so.
+
+use std::sync::Arc;
+
+use baton_c1z::Format;
+use baton_connector::Error as Refusal;
+use baton_connector::resource::{EntitlementBuilder, GrantBuilder, ResourceBuilder, resource_id};
+use baton_proto::Code;
+use baton_sync::{Report, SyncRequest};
+
+use crate::sandbox::{Sandbox, open};
+use crate::world::{Twist, World};
+
+async fn sync(sandbox: &Sandbox, world: World, format: Format) -> Report {
+    let request = SyncRequest {
+        format: Some(format),
+        allow_partial: true,
+        ..sandbox.request()
+    };
+    let world = Arc::new(world);
+    sandbox.run(&world, request).await.expect("sealed")
+}
+
+fn marker(sandbox: &Sandbox) -> [String; 3] {
+    let runs = open(&sandbox.target()).sync_runs().expect("readable");
+    runs[0].ingest_invariant.clone()
+}
+
+#[tokio::test]
+async fn a_sync_is_marked_with_what_its_format_is_held_to() {
+    for (format, coverage) in [
+        (Format::V1, r#"["I5","I10"]"#),
+        (Format::V3, r#"["I5","I10","I7","I3","I8","I9"]"#),
+    ] {
+        let sandbox = Sandbox::new();
+        let report = sync(&sandbox, World::small(), format).await;
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        assert_eq!(marker(&sandbox), ["1", coverage, "connector"]);
+    }
+}
+
+#[tokio::test]
+async fn a_sync_from_which_something_is_missing_has_no_mark() {
+    let sandbox = Sandbox::new();
+    let world = World::small().hooked(|list, _, _| {
+        (list == "grants group:g1")
+            .then(|| Twist::Fail(Refusal::stated(Code::PermissionDenied, "no")))
+    });
+    sync(&sandbox, world, Format::V1).await;
+    assert_eq!(marker(&sandbox), ["", "", ""]);
+}
+
+#[tokio::test]
+async fn rows_that_lead_nowhere_stay_and_are_told() {
+    for format in [Format::V1, Format::V3] {
+        let mut world = World::small();
+        let stranger = GrantBuilder::new(
+            ResourceBuilder::new("group", "g1").build().expect("valid"),
+            "member",
+            resource_id("user", "stranger"),
+        );
+        let unlisted = GrantBuilder::new(
+            ResourceBuilder::new("group", "gone")
+                .build()
+                .expect("valid"),
+            "member",
+            resource_id("user", "u1"),
+        );
+        for grant in [stranger, unlisted] {
+            let list = world.grants.entry("group:g1".to_owned()).or_default();
+            list.push(grant.build().expect("valid"));
+        }
+        let lost = EntitlementBuilder::assignment(resource_id("group", "lost"), "member");
+        world
+            .entitlements
+            .entry("group:g1".to_owned())
+            .or_default()
+            .push(lost.build().expect("valid"));
+        let sandbox = Sandbox::new();
+        let report = sync(&sandbox, world, format).await;
+        assert_eq!(
+            report.warnings,
+            [
+                "ingest invariant I7: 1 entitlements on a resource that is not listed: `group:lost:member`",
+                "ingest invariant I3: 1 grants on a resource that is not listed: `group:gone:member:user:u1`",
+                "ingest invariant I8: 1 granted entitlements that are not listed: `group:gone:member`",
+                "ingest invariant I9: 1 grants to a principal that is not listed: `group:g1:member:user:stranger`",
+            ]
+        );
+        // With what the group's role hands on to the stranger.
+        assert_eq!(report.stats.grants, 18);
+        assert_ne!(marker(&sandbox), ["", "", ""]);
+    }
+}

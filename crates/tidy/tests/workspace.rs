@@ -45,6 +45,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("atlassian-sim", &[]),
     ("baton-cli", &["baton-c1z", "baton-access", "baton-proto"]),
+    (
+        "fault-sim",
+        &[
+            "atlassian-sim",
+            "baton-atlassian",
+            "baton-c1z",
+            "baton-connector",
+            "baton-proto",
+            "baton-sync",
+        ],
+    ),
     ("fuzz-targets", &["baton-pebble", "baton-c1z"]),
     ("tidy", &[]),
 ];

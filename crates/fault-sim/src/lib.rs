@@ -1,0 +1,29 @@
+//! Whole syncs in one process, in simulated time, under everything that can
+//! go wrong.
+//!
+//! A seed decides a [`Plan`]: an organization, what its server does wrong,
+//! how the organization changes meanwhile, what the disk does wrong, when the
+//! process is killed or the power lost, and how often it is tried again until
+//! nothing disturbs it any more. [`play`] runs the plan with the real
+//! connector and the real engine, and compares whatever file is left with
+//! what was true upstream, and when. [`shrink`] finds the mishaps that a
+//! failure needs.
+//!
+//! SQLite's own files lie on the real disk, where nothing fails: they are
+//! private to one process, and no crash leaves any that is read again.
+#![warn(missing_docs)]
+
+mod disk;
+mod history;
+mod network;
+mod plan;
+mod play;
+mod random;
+mod shrink;
+
+pub use disk::{Disk, DiskFault};
+pub use history::{Facts, History};
+pub use plan::{Alteration, Attempt, Mishap, Plan};
+pub use play::{Played, Violation, play};
+pub use random::Dice;
+pub use shrink::shrink;

@@ -1,0 +1,4 @@
+//! Whole syncs under faults, in simulated time.
+#![allow(clippy::unwrap_used)]
+
+mod seeds;

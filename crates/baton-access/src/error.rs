@@ -41,6 +41,14 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// Expansion would derive more grants than is allowed.
+    #[error("expansion would derive {derived} grants, the limit is {limit}")]
+    TooManyDerived {
+        /// How many it would be.
+        derived: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// A stored row cannot be decoded.
     #[error("cannot decode {what} `{id}`")]
     Row {
@@ -70,7 +78,7 @@ impl Error {
             Self::SourceOfAnotherResource { .. } | Self::DestinationWithoutResource { .. } => {
                 Code::FailedPrecondition
             }
-            Self::TooMany { .. } => Code::ResourceExhausted,
+            Self::TooMany { .. } | Self::TooManyDerived { .. } => Code::ResourceExhausted,
             Self::Row { .. } => Code::DataLoss,
             Self::Spool { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Code::ResourceExhausted

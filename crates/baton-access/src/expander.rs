@@ -22,7 +22,7 @@ pub struct ExpandOptions {
     /// grant that it touches.
     pub memory_bytes: usize,
     /// Most grants that one expansion may derive; more end it with
-    /// [`Error::TooMany`] before anything is written.
+    /// [`Error::TooManyDerived`] before anything is written.
     pub max_derived_grants: u64,
 }
 
@@ -48,15 +48,48 @@ impl Default for ExpandOptions {
 ///
 /// Every row that comes with an expansion makes edges. Derived grants come out
 /// as inserts, grants that gain sources as replacements.
-#[derive(Debug, Default)]
-pub struct GraphExpander {
+#[derive(Default)]
+pub struct GraphExpander<'h> {
     options: ExpandOptions,
+    told: Option<Tell<'h>>,
 }
 
-impl GraphExpander {
+type Tell<'h> = Box<dyn FnMut(&Estimate) + 'h>;
+
+/// What an expansion is going to do. Known from the graph alone, before any
+/// grant is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// Grants that have an expansion.
+    pub expandable_grants: u64,
+    /// Grants that are going to be derived.
+    pub derived_grants: u64,
+}
+
+impl std::fmt::Debug for GraphExpander<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GraphExpander")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'h> GraphExpander<'h> {
     /// An expander with these settings.
     pub fn new(options: ExpandOptions) -> Self {
-        Self { options }
+        Self {
+            options,
+            told: None,
+        }
+    }
+
+    /// Has `tell` called with the estimate, also where the limit then ends the
+    /// expansion. It is not called if no grant has an expansion.
+    #[must_use]
+    pub fn tell(mut self, tell: impl FnMut(&Estimate) + 'h) -> Self {
+        self.told = Some(Box::new(tell));
+        self
     }
 
     fn spool(&self) -> tempfile::SpooledTempFile {
@@ -68,17 +101,22 @@ impl GraphExpander {
         )
     }
 
+    /// Everything that is derived, and how many new grants that makes.
     fn derive(
         &self,
         plan: &Plan,
         directory: &Directory,
         holders: Holders,
         count: usize,
-    ) -> Result<Vec<Option<Derivation>>> {
+    ) -> Result<(Vec<Option<Derivation>>, u64)> {
         let mut derivations = Vec::new();
         derivations.resize_with(count, || None);
         let mut derived = 0_u64;
-        let limit = self.options.max_derived_grants;
+        // Up to here the number can be told, whatever is allowed.
+        let limit = self
+            .options
+            .max_derived_grants
+            .max(ExpandOptions::DEFAULT_MAX_DERIVED_GRANTS);
         propagate(plan, directory.kinds(), holders, &mut |derivation| {
             derived += derivation.new.len() as u64;
             if derived > limit {
@@ -91,11 +129,11 @@ impl GraphExpander {
             derivations[at] = Some(derivation);
             Ok(())
         })?;
-        Ok(derivations)
+        Ok((derivations, derived))
     }
 }
 
-impl Expander for GraphExpander {
+impl Expander for GraphExpander<'_> {
     fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
         if rows.expandable_count() == 0 {
             return Ok(Expansion::new(std::iter::empty()));
@@ -124,10 +162,20 @@ impl Expander for GraphExpander {
             &plan,
             principal_blobs,
         )?;
-        let derivations = self
+        let (derivations, derived) = self
             .derive(&plan, &directory, holders, count)
             .map_err(outward)?;
         drop(plan);
+        if let Some(tell) = &mut self.told {
+            tell(&Estimate {
+                expandable_grants: rows.expandable_count(),
+                derived_grants: derived,
+            });
+        }
+        let limit = self.options.max_derived_grants;
+        if derived > limit {
+            return Err(outward(Error::TooManyDerived { derived, limit }));
+        }
 
         let mut writer = ChangedWriter::new(self.spool());
         let raise = Raise {

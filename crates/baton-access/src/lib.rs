@@ -47,7 +47,7 @@ mod propagate;
 mod sources;
 
 pub use error::{Error, Result};
-pub use expander::{ExpandOptions, GraphExpander};
+pub use expander::{Estimate, ExpandOptions, GraphExpander};
 pub use graph::{Graph, Plan, Rule};
 pub use index::{Entitlement, Principal, ResourceType};
 pub use propagate::{Claim, Derivation, Holders, MAX_NUMBER, Source, propagate};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -48,6 +49,10 @@ pub(crate) enum Action {
     },
     ToSqlite {
         out: PathBuf,
+    },
+    Expand {
+        out: PathBuf,
+        max_grants: Option<u64>,
     },
     DumpDb {
         out: PathBuf,
@@ -109,14 +114,33 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, CliError> {
     }
     Ok(Parsed::Command(Box::new(Invocation {
         action,
-        file: sub
-            .get_one::<PathBuf>("file")
-            .cloned()
-            .unwrap_or_else(|| PathBuf::from("sync.c1z")),
+        file: file(sub)?,
         output: output(sub, &mut notices),
         sync_id: text(sub, "sync-id").filter(|id| !id.is_empty()),
         notices,
     })))
+}
+
+/// The file to read: a word where a command takes one, else the flag.
+fn file(sub: &ArgMatches) -> Result<PathBuf, CliError> {
+    let flag = sub
+        .get_one::<PathBuf>("file")
+        .cloned()
+        .unwrap_or_else(|| PathBuf::from("sync.c1z"));
+    match sub.try_get_one::<PathBuf>("input").ok().flatten() {
+        None => Ok(flag),
+        Some(word) if sub.value_source("file") == Some(ValueSource::CommandLine) => {
+            Err(CliError::Usage {
+                message: format!(
+                    "the file is named twice: `{}` and `--file {}`",
+                    word.display(),
+                    flag.display()
+                ),
+                hint: Some("name it once".to_owned()),
+            })
+        }
+        Some(word) => Ok(word.clone()),
+    }
 }
 
 fn output(sub: &ArgMatches, notices: &mut Vec<String>) -> Output {
@@ -152,6 +176,10 @@ fn action(name: &str, sub: &ArgMatches) -> Result<Action, CliError> {
         "recalculate-stats" => Action::RecalculateStats,
         "to-pebble" => to_pebble(sub)?,
         "to-sqlite" => Action::ToSqlite { out: out(sub)? },
+        "expand" => Action::Expand {
+            out: out(sub)?,
+            max_grants: sub.get_one::<u64>("max-grants").copied(),
+        },
         "dump-db" => Action::DumpDb { out: out(sub)? },
         _ => Action::Stats,
     })
@@ -371,6 +399,7 @@ pub(crate) fn command() -> Command {
                 "the file to make; it must not exist",
             )),
         )
+        .subcommand(expand())
         .subcommand(
             leaf(
                 "dump-db",
@@ -386,14 +415,42 @@ pub(crate) fn command() -> Command {
         )
 }
 
+fn expand() -> Command {
+    Command::new("expand")
+        .about("derive the grants that arrived unexpanded, into a new file of the same format")
+        .arg(
+            Arg::new("input")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("the sync file to read, as with --file"),
+        )
+        .arg(extra_words())
+        .arg(out_flag(
+            "./sync.expanded.c1z",
+            "the file to make; it must not exist",
+        ))
+        .arg(chosen_sync(
+            "expand this sync, finished or not (default: the newest finished full one, else the only one)",
+        ))
+        .arg(
+            Arg::new("max-grants")
+                .long("max-grants")
+                .value_name("number")
+                .value_parser(value_parser!(u64))
+                .help("make no file if more grants than this would be derived"),
+        )
+}
+
+fn extra_words() -> Arg {
+    Arg::new("extra")
+        .num_args(0..)
+        .hide(true)
+        .value_parser(NonEmptyStringValueParser::new())
+}
+
 fn leaf(name: &'static str, about: &'static str) -> Command {
     // Further words are accepted, as always, but not silently.
-    Command::new(name).about(about).arg(
-        Arg::new("extra")
-            .num_args(0..)
-            .hide(true)
-            .value_parser(NonEmptyStringValueParser::new()),
-    )
+    Command::new(name).about(about).arg(extra_words())
 }
 
 fn sync_id() -> Arg {

@@ -33,6 +33,9 @@ pub(crate) enum CliError {
     Row { what: String },
     #[error("no sync `{id}` in {file}")]
     NoSuchSync { id: String, file: String },
+    /// More grants would be derived than are allowed.
+    #[error("{failure}")]
+    TooManyGrants { failure: baton_c1z::CallerFailure },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
@@ -49,6 +52,7 @@ impl CliError {
         match self {
             Self::File(error) => error.code(),
             Self::NoSuchSync { .. } => Code::NotFound,
+            Self::TooManyGrants { .. } => Code::ResourceExhausted,
             _ => Code::Unknown,
         }
     }
@@ -69,6 +73,9 @@ impl CliError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
+            Self::TooManyGrants { .. } => {
+                Some("no file was made; --max-grants allows more".to_owned())
+            }
             Self::NoSuchSync { file, .. } => Some(format!(
                 "`baton syncs -f {file}` lists the syncs of the file"
             )),

@@ -6,3 +6,4 @@ mod naive;
 mod properties;
 mod recorded_cases;
 mod stored_file;
+mod whole_files;

@@ -6,7 +6,7 @@
 
 mod join;
 mod pairs;
-mod to_v3;
+pub(crate) mod to_v3;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};

@@ -164,10 +164,10 @@ impl Batch {
 }
 
 /// Where the tuple begins in a sorted key, behind the table and a separator.
-const TUPLE_START: usize = 2;
+pub(crate) const TUPLE_START: usize = 2;
 
 /// Replaces `out` by a row's record.
-fn to_record(table: Table, row: &Row<'_>, time: &[u8], out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn to_record(table: Table, row: &Row<'_>, time: &[u8], out: &mut Vec<u8>) -> Result<()> {
     out.clear();
     v3::write_record(table, row, time, out).map_err(|source| Error::Malformed {
         table,
@@ -206,8 +206,8 @@ fn write_grants(sorted: &Sorted, writer: &mut v3::Writer, done: &mut Converted) 
     writer.put_record(Table::Grants, &key, &record)
 }
 
-/// One record for two.
-fn merged(a: &[u8], b: &[u8]) -> Result<Vec<u8>> {
+/// One record of a grant for two of the same principal and entitlement.
+pub(crate) fn merged(a: &[u8], b: &[u8]) -> Result<Vec<u8>> {
     let grant = pairs::merge(dated_grant(a)?, dated_grant(b)?).map_err(|source| {
         Error::Derived(baton_proto::Error::Decode {
             message: "c1.connector.v2.Grant".to_owned(),

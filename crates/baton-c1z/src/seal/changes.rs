@@ -6,7 +6,6 @@
 
 use crate::columns;
 use crate::error::{Error, Result};
-use crate::log::PageLog;
 use crate::row::Table;
 use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 
@@ -14,6 +13,7 @@ use super::collect::share;
 use super::conflict::Inserts;
 use super::expand::{Expansion, GrantChange};
 use super::key::{self, Identity};
+use super::origin::Origin;
 use super::winners::Losers;
 
 /// Share of the memory budget, in sixteenths.
@@ -42,11 +42,11 @@ impl Changes {
     /// the rows' ids.
     pub(super) fn spool(
         expansion: Expansion,
-        log: &PageLog,
+        origin: &dyn Origin,
         ids: &Sorted,
-        identity: Identity,
         place: &Place,
     ) -> Result<Self> {
+        let identity = origin.shape().identity();
         let mut sorter = Sorter::new(share(place, "changes", SHARE));
         let mut inserts = Inserts::new(place);
         let (mut key, mut buf) = (Vec::new(), Vec::new());
@@ -73,7 +73,7 @@ impl Changes {
         Ok(Self {
             sorted: sorter.finish()?,
             blocked: match identity {
-                Identity::ExternalId => inserts.blocked(log, ids, place)?,
+                Identity::ExternalId => inserts.blocked(origin, ids, place)?,
                 Identity::Tuple => None,
             },
             warnings: expansion.warnings,

@@ -111,7 +111,7 @@ pub(super) fn collect(
     })
 }
 
-pub(super) fn share(place: &Place, name: &'static str, sixteenths: usize) -> Place {
+pub(crate) fn share(place: &Place, name: &'static str, sixteenths: usize) -> Place {
     Place {
         name,
         budget_bytes: place.budget_bytes / 16 * sixteenths,
@@ -292,7 +292,7 @@ impl From<Error> for Failed {
 
 /// Hash of table and external id, then of the key. `None` where the id is
 /// the key. `id` is a buffer.
-pub(super) fn id_hashes(
+pub(crate) fn id_hashes(
     table: Table,
     row: &Row<'_>,
     key: &[u8],
@@ -309,7 +309,7 @@ pub(super) fn id_hashes(
 }
 
 /// Replaces `out` by the row's external id as format v1 has it.
-pub(super) fn external_id(table: Table, row: &Row<'_>, out: &mut String) {
+pub(crate) fn external_id(table: Table, row: &Row<'_>, out: &mut String) {
     out.clear();
     if table == Table::Resources {
         out.push_str(row.resource_type_id);

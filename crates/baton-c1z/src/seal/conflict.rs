@@ -17,6 +17,7 @@ use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 
 use super::collect::{external_id, id_hashes, share};
 use super::key::{self, Identity};
+use super::origin::Origin;
 use super::winners::Judge;
 
 /// So many keys with one id are compared at a time.
@@ -105,7 +106,7 @@ impl Finder<'_> {
 }
 
 /// Exact external id and key of a row in the log.
-fn identify(log: &PageLog, at: (u64, u32)) -> Result<(String, Vec<u8>)> {
+pub(super) fn identify(log: &PageLog, at: (u64, u32)) -> Result<(String, Vec<u8>)> {
     let (table, data) = log.row_at(at.0, at.1)?;
     let row = columns::read(table, &data).map_err(|source| Error::PageRow {
         path: log.path().to_owned(),
@@ -155,7 +156,7 @@ impl Inserts {
     /// another of them with a smaller key.
     pub(super) fn blocked(
         self,
-        log: &PageLog,
+        origin: &dyn Origin,
         ids: &Sorted,
         place: &Place,
     ) -> Result<Option<Sorted>> {
@@ -171,7 +172,7 @@ impl Inserts {
             let id_hash = next.map(|entry| split_hashes(entry.key).0);
             if id_hash != group_hash {
                 if let Some(hash) = group_hash {
-                    block(log, hash, &mut group, &mut rows, &mut out)?;
+                    block(origin, hash, &mut group, &mut rows, &mut out)?;
                 }
                 group.clear();
                 group_hash = id_hash;
@@ -194,7 +195,7 @@ impl Inserts {
 /// Puts out the keys of `group` that have to give way. All of it has one
 /// hash of the id; `rows` stands at or before the rows with that hash.
 fn block(
-    log: &PageLog,
+    origin: &dyn Origin,
     hash: u64,
     group: &mut [(u64, Vec<u8>)],
     rows: &mut Merge<'_>,
@@ -218,7 +219,7 @@ fn block(
         match id_hash.cmp(&hash) {
             Ordering::Greater => break,
             Ordering::Equal if kept.iter().any(|(own, _)| *own != row_key_hash) => {
-                let (_, row_key) = identify(log, (row.page, row.row))?;
+                let row_key = origin.key_of(&row)?;
                 let same_table = key::table_of(&row_key) == Some(Table::Grants);
                 for (_, key) in &kept {
                     if same_table && escaped_id(key) == escaped_id(&row_key) && *key != row_key {

@@ -7,17 +7,19 @@
 //! the target is untouched, and the log stays as it is for another try.
 
 mod changes;
-mod collect;
+pub(crate) mod collect;
 mod conflict;
+pub(crate) mod dated;
 mod expand;
-mod grants;
+pub(crate) mod grants;
 pub(crate) mod key;
-mod outlet;
+pub(crate) mod origin;
+pub(crate) mod outlet;
 mod plan;
-mod sink;
+pub(crate) mod sink;
 #[cfg(test)]
 mod tests;
-mod winners;
+pub(crate) mod winners;
 mod write;
 
 pub use expand::{Expander, Expansion, GrantChange, NoExpansion, SortedRows};
@@ -32,15 +34,16 @@ use changes::Changes;
 use collect::Collected;
 use grants::{GrantTable, View};
 use key::Identity;
+use origin::{LogRows, Origin, Shape};
 use outlet::{Outlet, Pouring};
+use sink::Sink;
 use write::Writing;
+
+pub(crate) use write::Assets;
 
 /// The sorted rows, and what else is known of them.
 struct Sources<'a> {
-    log: &'a PageLog,
-    rows: &'a Sorted,
-    losers: Option<&'a Sorted>,
-    identity: Identity,
+    origin: &'a dyn Origin,
     /// Set if there is a grant with an expansion, or a change to the grants.
     grants: Option<&'a GrantTable>,
 }
@@ -76,11 +79,14 @@ impl PageLog {
             Identity::ExternalId => conflict::losers(self, &ids, &place)?,
             Identity::Tuple => None,
         };
-        let mut sources = Sources {
+        let origin = LogRows {
             log: self,
             rows: &rows,
             losers: losers.as_ref(),
-            identity,
+            shape: Shape::from(&outlet.form),
+        };
+        let mut sources = Sources {
+            origin: &origin,
             grants: None,
         };
         let grants = if expandable > 0 {
@@ -89,21 +95,80 @@ impl PageLog {
             None
         };
         sources.grants = grants.as_ref();
-        let changes = sources.expand(expander, &ids, &place, progress)?;
-        let late;
-        if grants.is_none() && changes.as_ref().is_some_and(|changes| !changes.is_empty()) {
-            late = GrantTable::lay_down(&sources, &place)?;
-            sources.grants = Some(&late);
-        }
+        let mut assets = |sink: &mut dyn Sink| {
+            let mut assets = plan.assets.iter();
+            assets.try_for_each(|asset| sink.put_asset(asset))
+        };
+        let sealed = sources.finish(
+            Hands { expander, progress },
+            ids,
+            &place,
+            outlet.open,
+            &mut assets,
+        )?;
+        Ok(Sealed {
+            dropped_lists: self.dropped_lists(),
+            ..sealed
+        })
+    }
+}
+
+/// Who takes part in finishing a file.
+pub(crate) struct Hands<'a> {
+    pub expander: &'a mut dyn Expander,
+    pub progress: &'a mut dyn FnMut(SealEvent),
+}
+
+/// Begins the file that is to be written.
+pub(crate) type OpenSink<'a> = Box<dyn FnOnce() -> Result<Box<dyn Sink + 'a>> + 'a>;
+
+/// Expands rows that are laid down already, and writes everything.
+pub(crate) fn finish_laid_down(
+    origin: &dyn Origin,
+    grants: &GrantTable,
+    hands: Hands<'_>,
+    ids: Sorted,
+    place: &Place,
+    open: OpenSink<'_>,
+    assets: &mut Assets<'_>,
+) -> Result<Sealed> {
+    let sources = Sources {
+        origin,
+        grants: Some(grants),
+    };
+    sources.finish(hands, ids, place, open, assets)
+}
+
+impl Sources<'_> {
+    /// Expands and writes. `ids` are the hashes of the rows' ids.
+    fn finish(
+        self,
+        hands: Hands<'_>,
+        ids: Sorted,
+        place: &Place,
+        open: OpenSink<'_>,
+        assets: &mut Assets<'_>,
+    ) -> Result<Sealed> {
+        let Hands { expander, progress } = hands;
+        let changes = self.expand(expander, &ids, place, progress)?;
+        let changed = changes.as_ref().is_some_and(|changes| !changes.is_empty());
+        let late = match self.grants {
+            None if changed => Some(GrantTable::lay_down(&self, place)?),
+            _ => None,
+        };
+        let sources = Sources {
+            origin: self.origin,
+            grants: self.grants.or(late.as_ref()),
+        };
         ids.remove(place.files.as_ref())?;
-        let sink = (outlet.open)()?;
-        let written = Writing::new(&sources, sink, progress).run(changes.as_ref(), &plan.assets)?;
+        let sink = open()?;
+        let written = Writing::new(&sources, sink, progress).run(changes.as_ref(), assets)?;
         Ok(Sealed {
             path: written.finished.path,
             stats: written.finished.stats,
             removed_syncs: written.finished.removed_syncs,
             duplicates_resolved: written.duplicates,
-            dropped_lists: self.dropped_lists(),
+            dropped_lists: 0,
             expandable_grants: sources.expandable(),
             grants_inserted: written.inserted,
             grants_replaced: written.replaced,
@@ -111,9 +176,7 @@ impl PageLog {
             leftover: None,
         })
     }
-}
 
-impl Sources<'_> {
     /// Number of grants with an expansion.
     fn expandable(&self) -> u64 {
         self.grants.map_or(0, |grants| grants.expandable)
@@ -134,6 +197,6 @@ impl Sources<'_> {
         progress(SealEvent::Expanding { expandable });
         let view = View { sources: self };
         let expansion = expander.expand(&view)?;
-        Changes::spool(expansion, self.log, ids, self.identity, place).map(Some)
+        Changes::spool(expansion, self.origin, ids, place).map(Some)
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use prost_types::Timestamp;
+
 use crate::envelope::{Detected, detect};
 #[cfg(doc)]
 use crate::error::Error;
@@ -155,11 +157,15 @@ pub(super) struct Pouring {
     pub assets: Vec<NewAsset>,
 }
 
-struct V1Sink {
-    writer: v1::Writer,
+pub(crate) struct V1Sink {
+    pub writer: v1::Writer,
 }
 
 impl Sink for V1Sink {
+    fn set_discovered_at(&mut self, at: Timestamp) -> Result<()> {
+        self.writer.set_discovered_at(at)
+    }
+
     fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         self.writer.put(table, row)
     }
@@ -189,12 +195,17 @@ impl Sink for V1Sink {
     }
 }
 
-struct V3Sink {
-    writer: v3::Writer,
-    removed_syncs: Vec<String>,
+pub(crate) struct V3Sink {
+    pub writer: v3::Writer,
+    pub removed_syncs: Vec<String>,
 }
 
 impl Sink for V3Sink {
+    fn set_discovered_at(&mut self, at: Timestamp) -> Result<()> {
+        self.writer.set_discovered_at(at);
+        Ok(())
+    }
+
     fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         self.writer.put(table, row)
     }

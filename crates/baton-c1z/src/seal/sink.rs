@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use prost_types::Timestamp;
+
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, Stats};
@@ -21,6 +23,8 @@ pub(crate) trait Sink {
         let row = v3::read_record(table, record, &mut buffers).map_err(Error::Derived)?;
         self.put(table, &row)
     }
+    /// Sets when the rows and assets from here on were found.
+    fn set_discovered_at(&mut self, at: Timestamp) -> Result<()>;
     /// Takes an asset.
     fn put_asset(&mut self, asset: &NewAsset) -> Result<()>;
     /// Completes the file and puts it in its place.

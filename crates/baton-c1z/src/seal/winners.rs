@@ -12,6 +12,8 @@ use crate::error::Result;
 use crate::log::{ListId, PageLog};
 use crate::sort::{Entry, Merge, Sorted};
 
+use super::origin::Entries;
+
 /// So many page headers are remembered; then all are forgotten.
 const MAX_HEADERS: usize = 1024;
 
@@ -102,14 +104,14 @@ impl<'a> Winners<'a> {
             dropped: 0,
         })
     }
+}
 
-    /// How many rows were left out so far.
-    pub(super) fn dropped(&self) -> u64 {
+impl Entries for Winners<'_> {
+    fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// The next row, or `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Entry<'_>>> {
+    fn next(&mut self) -> Result<Option<Entry<'_>>> {
         loop {
             let Some(entry) = self.merge.next()? else {
                 return Ok(self.held.take().map(|held| {
@@ -144,19 +146,19 @@ impl<'a> Winners<'a> {
 }
 
 /// Keys to leave out, walked in step with keys in order.
-pub(super) struct Losers<'a> {
+pub(crate) struct Losers<'a> {
     merge: Merge<'a>,
 }
 
 impl<'a> Losers<'a> {
-    pub(super) fn new(sorted: &'a Sorted, from: u8) -> Result<Self> {
+    pub(crate) fn new(sorted: &'a Sorted, from: u8) -> Result<Self> {
         let mut merge = sorted.merge(from);
         merge.next()?;
         Ok(Self { merge })
     }
 
     /// Whether `key` is to be left out. Keys are asked for in order.
-    pub(super) fn contains(&mut self, key: &[u8]) -> Result<bool> {
+    pub(crate) fn contains(&mut self, key: &[u8]) -> Result<bool> {
         loop {
             match self.merge.current().map(|loser| loser.key.cmp(key)) {
                 Some(Ordering::Less) => self.merge.next()?,

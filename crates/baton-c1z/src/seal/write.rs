@@ -2,22 +2,28 @@
 
 use std::cmp::Ordering;
 
+use prost_types::Timestamp;
+
 use crate::columns;
 use crate::error::{Error, Result};
 use crate::row::Table;
-use crate::run::NewAsset;
 use crate::sort::Entry;
+use crate::v3;
 
 use super::Sources;
 use super::changes::{Change, ChangeReader, Changes};
+use super::dated::Dated;
 use super::grants::{GrantTable, RowReader};
-use super::key::{self, Identity};
+use super::key;
+use super::origin::Shape;
 use super::plan::SealEvent;
 use super::sink::{Finished, Sink};
-use super::winners::Winners;
 
 /// Rows between two reports of progress.
 const REPORT_ROWS: u64 = 16 << 10;
+
+/// Gives a sink the assets of the sync.
+pub(crate) type Assets<'a> = dyn FnMut(&mut dyn Sink) -> Result<()> + 'a;
 
 /// What was written.
 #[derive(Debug)]
@@ -50,7 +56,7 @@ impl<'a> Writing<'a> {
             sources,
             sink,
             progress,
-            rows: RowReader::new(sources.log, sources.identity),
+            rows: RowReader::new(sources.origin),
             done_rows: 0,
             duplicates: 0,
             inserted: 0,
@@ -62,7 +68,7 @@ impl<'a> Writing<'a> {
     pub(super) fn run(
         mut self,
         changes: Option<&Changes>,
-        assets: &[NewAsset],
+        assets: &mut Assets<'_>,
     ) -> Result<WrittenRows> {
         self.sorted_rows()?;
         if let Some(grants) = self.sources.grants {
@@ -72,9 +78,7 @@ impl<'a> Writing<'a> {
                 None => self.laid_down_grants(grants)?,
             }
         }
-        for asset in assets {
-            self.sink.put_asset(asset)?;
-        }
+        assets(self.sink.as_mut())?;
         Ok(WrittenRows {
             finished: self.sink.finish(self.progress)?,
             duplicates: self.duplicates,
@@ -85,7 +89,7 @@ impl<'a> Writing<'a> {
 
     /// All tables, or all but the grants where these are laid down.
     fn sorted_rows(&mut self) -> Result<()> {
-        let mut winners = self.sources.winners(Table::ResourceTypes)?;
+        let mut winners = self.sources.origin.rows(Table::ResourceTypes)?;
         while let Some(entry) = winners.next()? {
             if self.sources.grants.is_some() && key::table_of(entry.key) == Some(Table::Grants) {
                 break;
@@ -140,9 +144,13 @@ impl<'a> Writing<'a> {
     fn put(&mut self, entry: &Entry<'_>) -> Result<()> {
         let table = key::table_of(entry.key).unwrap_or(Table::Grants);
         let sink = &mut self.sink;
-        match self.sources.identity {
-            Identity::ExternalId => self.rows.with(entry, |row| sink.put(table, row))??,
-            Identity::Tuple => sink.put_record(table, entry.key, entry.data)?,
+        match self.sources.origin.shape() {
+            Shape::Records => sink.put_record(table, entry.key, entry.data)?,
+            Shape::Messages => self.rows.with(entry, |row| sink.put(table, row))??,
+            Shape::DatedMessages => {
+                sink.set_discovered_at(Dated::unpack(entry.data).at)?;
+                self.rows.with(entry, |row| sink.put(table, row))??;
+            }
         }
         self.count(table);
         Ok(())
@@ -151,6 +159,11 @@ impl<'a> Writing<'a> {
     /// Puts a grant in its changed form; the expansion stays.
     fn replace(&mut self, entry: &Entry<'_>, change: &Change<'_>) -> Result<()> {
         let sink = &mut self.sink;
+        if self.sources.origin.derived_at().is_some()
+            && let Some(at) = found_at(self.sources.origin.shape(), entry)
+        {
+            sink.set_discovered_at(at)?;
+        }
         self.rows.with(entry, |old| -> Result<()> {
             let split = columns::split_expandable(change.data).map_err(Error::Derived)?;
             let data = split.as_ref().map_or(change.data, |split| &split.data);
@@ -174,6 +187,9 @@ impl<'a> Writing<'a> {
         let data = split.as_ref().map_or(change.data, |split| &split.data);
         let mut row = columns::read(Table::Grants, data).map_err(Error::Derived)?;
         row.expansion = split.as_ref().and_then(|split| split.expansion.as_deref());
+        if let Some(at) = self.sources.origin.derived_at() {
+            self.sink.set_discovered_at(at)?;
+        }
         self.sink.put(Table::Grants, &row)?;
         self.inserted += 1;
         self.count(Table::Grants);
@@ -186,15 +202,17 @@ impl<'a> Writing<'a> {
             (self.progress)(SealEvent::Writing {
                 table,
                 done_rows: self.done_rows,
-                total_rows: self.sources.rows.count(),
+                total_rows: self.sources.origin.count(),
             });
         }
     }
 }
 
-impl<'a> Sources<'a> {
-    /// The rows from `table` on.
-    pub(super) fn winners(&self, table: Table) -> Result<Winners<'a>> {
-        Winners::new(self.log, self.rows, self.losers, key::table_byte(table))
+/// When the row of an entry was found, if the entry says so.
+fn found_at(shape: Shape, entry: &Entry<'_>) -> Option<Timestamp> {
+    match shape {
+        Shape::Messages => None,
+        Shape::DatedMessages => Some(Dated::unpack(entry.data).at),
+        Shape::Records => v3::discovered_at(Table::Grants, entry.data),
     }
 }

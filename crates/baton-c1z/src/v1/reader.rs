@@ -4,6 +4,7 @@
 //! by ascending `id`, which is checked: a database whose pages form a circle
 //! repeats ids and is reported instead of being read for ever.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str;
@@ -79,6 +80,21 @@ impl Reader {
     /// for an empty store.
     pub fn into_copy(self) -> Option<Scratch> {
         self.copy
+    }
+
+    /// Ids of the grants of a sync that have an expansion which is not to be
+    /// done.
+    pub fn idle_grants(&self, sync_id: &str) -> Result<HashSet<String>> {
+        const SQL: &str = "select external_id from v1_grants
+            where sync_id = ? and expansion is not null and needs_expansion = 0";
+        self.budget.refill();
+        let read = || -> rusqlite::Result<HashSet<String>> {
+            self.conn
+                .prepare(SQL)?
+                .query_map([sync_id], |row| row.get(0))?
+                .collect()
+        };
+        read().map_err(self.failed(reading(Table::Grants)))
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {

@@ -56,7 +56,7 @@ pub(super) fn parent(record: &[u8]) -> Result<Option<(&str, &str)>> {
 }
 
 /// Whether the record of a grant says that it is to be expanded.
-pub(super) fn needs_expansion(record: &[u8]) -> Result<bool> {
+pub(crate) fn needs_expansion(record: &[u8]) -> Result<bool> {
     Ok(wire::last_varint(record, field::GRANT_NEEDS_EXPANSION)? != 0)
 }
 

@@ -54,6 +54,11 @@ pub(crate) fn of_sealed(sealed: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(sealed);
 }
 
+/// The key, while sealing, of the row with this key.
+pub(crate) fn to_sealed(key: &[u8]) -> &[u8] {
+    key.get(1..).unwrap_or_default()
+}
+
 /// Replaces `out` by the key of a row.
 pub(crate) fn row(of: Table, row: &Row<'_>, out: &mut Vec<u8>) {
     out.clear();

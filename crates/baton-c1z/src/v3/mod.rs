@@ -20,7 +20,7 @@ mod unpacked;
 mod whole;
 mod write;
 
-pub(crate) use encode::{record as write_record, timestamp};
+pub(crate) use encode::{needs_expansion, record as write_record, timestamp};
 pub(crate) use envelope::{Encoding, read_summary};
 pub(crate) use reader::Reader;
 pub(crate) use records::{Buffers as RecordBuffers, read as read_record};

@@ -31,6 +31,9 @@ pub(crate) fn discovered_at(table: Table, record: &[u8]) -> Option<Timestamp> {
     Timestamp::decode(bytes).ok()
 }
 
+/// Called with the key and the record of a row.
+type VisitSealed<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;
+
 impl Reader {
     /// Visits all rows of a table of this sync, with the time at which each
     /// was written, if that is known.
@@ -52,6 +55,22 @@ impl Reader {
         let plan = Plan::new(&query, &self.finder())?;
         self.visit_records(&plan, &mut |_, record, row| {
             visit(row, discovered_at(table, record))?;
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Visits the records of a table, as they are, with their keys as they are
+    /// while sealing.
+    pub fn scan_records(&self, table: Table, visit: &mut VisitSealed<'_>) -> Result<()> {
+        let filter = Filter::default();
+        let query = Query {
+            sync_id: None,
+            table,
+            filter: &filter,
+        };
+        let plan = Plan::new(&query, &self.finder())?;
+        self.visit_records(&plan, &mut |key, record, _| {
+            visit(keys::to_sealed(key), record)?;
             Ok(ControlFlow::Continue(()))
         })
     }

@@ -12,7 +12,7 @@ use crate::args::Invocation;
 use crate::error::CliError;
 use crate::open;
 
-fn options(surroundings: &Surroundings) -> Result<RewriteOptions, CliError> {
+pub(super) fn options(surroundings: &Surroundings) -> Result<RewriteOptions, CliError> {
     let read = open::read_options(surroundings)?;
     Ok(RewriteOptions {
         limits: read.limits,
@@ -164,7 +164,7 @@ fn tell(first: &str, target: &Path, done: &Converted, out: &mut dyn Write) -> Re
 
 /// A duration as Go prints it, rounded to milliseconds: `0s`, `12ms`,
 /// `1.5s`, `1m2.034s`.
-fn milliseconds(duration: Duration) -> String {
+pub(super) fn milliseconds(duration: Duration) -> String {
     let total = (duration.as_micros() + 500) / 1000;
     if total < 1000 {
         return match total {

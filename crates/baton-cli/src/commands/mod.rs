@@ -1,6 +1,7 @@
 //! The commands. Each reads one view of one file and writes rows as they come.
 
 mod access;
+mod expand;
 mod files;
 mod grants;
 mod lists;
@@ -50,6 +51,12 @@ pub(crate) fn run(
         }
         Action::ToSqlite { out: target } => {
             return files::to_sqlite(invocation, target, surroundings, out);
+        }
+        Action::Expand {
+            out: target,
+            max_grants,
+        } => {
+            return expand::expand(invocation, target, *max_grants, surroundings, out, err);
         }
         Action::DumpDb { out: target } => {
             return files::dump(invocation, target, surroundings, out);

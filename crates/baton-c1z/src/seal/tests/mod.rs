@@ -99,6 +99,10 @@ struct MemorySink {
 }
 
 impl Sink for MemorySink {
+    fn set_discovered_at(&mut self, _: prost_types::Timestamp) -> Result<()> {
+        Ok(())
+    }
+
     fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         self.rows.borrow_mut().push((table, row.to_owned()));
         Ok(())

@@ -1,0 +1,282 @@
+//! The rows of all inputs, sorted by their place in the new file.
+//!
+//! Rows of equal key are neighbours afterwards, the newest last: an entry's
+//! page is the time at which the row was found, its row the rank of the
+//! input. Where external ids tell rows apart, an id may stand under different
+//! keys in two inputs, so a first, small sort of the ids finds which row of
+//! each id stays.
+
+use std::collections::HashSet;
+
+use prost_types::Timestamp;
+
+use super::Counts;
+use super::input::{Input, Source};
+use crate::columns;
+use crate::convert::to_v3::{TUPLE_START, to_record};
+use crate::error::{Error, Result};
+use crate::row::{Row, Table};
+use crate::seal::collect::{external_id, id_hashes, share};
+use crate::seal::dated::Dated;
+use crate::seal::key::{self, Identity};
+use crate::seal::origin::Shape;
+use crate::seal::winners::Losers;
+use crate::sort::{Entry, Place, Sorted, Sorter};
+use crate::v3;
+
+/// Shares of the memory budget, in sixteenths.
+const ROWS_SHARE: usize = 10;
+const IDS_SHARE: usize = 2;
+/// Rank of the base where it wins against inputs of the same time.
+const BASE_WINS: u32 = u32::MAX;
+
+/// Everything that was gathered.
+pub(super) struct Gathered {
+    pub rows: Sorted,
+    /// Hashes of the grants' ids, with their keys, where ids tell grants apart.
+    pub ids: Sorted,
+}
+
+/// A time as a number that sorts as times do.
+pub(super) fn time_rank(at: Timestamp) -> u64 {
+    let nanos = i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanos);
+    u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
+}
+
+/// The rank of an input among rows of the same time.
+fn rank(input: usize, base_wins: bool) -> u32 {
+    if input == 0 && base_wins {
+        return BASE_WINS;
+    }
+    u32::try_from(input).unwrap_or(BASE_WINS - 1)
+}
+
+/// Whether an entry comes from the base.
+pub(super) fn is_base(row: u32) -> bool {
+    row == 0 || row == BASE_WINS
+}
+
+/// Reads and sorts the inputs, oldest first. `counts` are filled where the
+/// ids decide.
+pub(super) fn gather(
+    inputs: &[Input],
+    shape: Shape,
+    base_wins: bool,
+    place: &Place,
+    counts: &mut Counts,
+) -> Result<Gathered> {
+    let losers = match shape.identity() {
+        Identity::ExternalId if inputs.len() > 1 => Some(losers(inputs, base_wins, place, counts)?),
+        _ => None,
+    };
+    let mut gatherer = Gatherer {
+        rows: Sorter::new(share(place, "rows", ROWS_SHARE)),
+        ids: Sorter::new(share(place, "ids", IDS_SHARE)),
+        rank: 0,
+        key: Vec::new(),
+        packed: Vec::new(),
+        id: String::new(),
+        idle: HashSet::new(),
+    };
+    let mut losers = losers
+        .as_ref()
+        .map(|losers| Losers::new(losers, 0))
+        .transpose()?;
+    for (number, input) in inputs.iter().enumerate() {
+        gatherer.rank = rank(number, base_wins);
+        match shape {
+            Shape::Records => gatherer.records(input)?,
+            _ => gatherer.messages(number, input, losers.as_mut())?,
+        }
+    }
+    Ok(Gathered {
+        rows: gatherer.rows.finish()?,
+        ids: gatherer.ids.finish()?,
+    })
+}
+
+struct Gatherer {
+    rows: Sorter,
+    ids: Sorter,
+    rank: u32,
+    key: Vec<u8>,
+    packed: Vec<u8>,
+    id: String,
+    /// Ids of the input's grants whose expansion is not to be done.
+    idle: HashSet<String>,
+}
+
+impl Gatherer {
+    fn records(&mut self, input: &Input) -> Result<()> {
+        for table in Table::ALL {
+            match &input.source {
+                Source::V3(reader) => reader.scan_records(table, &mut |key, record| {
+                    let at = v3::discovered_at(table, record).unwrap_or(input.undated());
+                    self.rows.push(Entry {
+                        key,
+                        page: time_rank(at),
+                        row: self.rank,
+                        data: record,
+                    })
+                })?,
+                Source::V1(_) => self.made_records(input, table)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn made_records(&mut self, input: &Input, table: Table) -> Result<()> {
+        let mut last = (None, Vec::new());
+        let store = input.source.store();
+        store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
+            key::build(Identity::Tuple, table, row, &mut self.key);
+            if !v3::is_storable(self.key.get(TUPLE_START..).unwrap_or_default()) {
+                return Ok(());
+            }
+            let at = at.unwrap_or(input.undated());
+            if last.0 != Some(at) {
+                last = (Some(at), v3::timestamp(&at));
+            }
+            to_record(table, row, &last.1, &mut self.packed)?;
+            self.rows.push(Entry {
+                key: &self.key,
+                page: time_rank(at),
+                row: self.rank,
+                data: &self.packed,
+            })
+        })
+    }
+
+    fn messages(
+        &mut self,
+        number: usize,
+        input: &Input,
+        mut losers: Option<&mut Losers<'_>>,
+    ) -> Result<()> {
+        if let Source::V1(reader) = &input.source {
+            self.idle = reader.idle_grants(&input.run.id)?;
+        }
+        let mut place = 0;
+        for table in Table::ALL {
+            let store = input.source.store();
+            store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
+                place += 1;
+                if let Some(losers) = losers.as_deref_mut()
+                    && losers.contains(&row_number(number, place))?
+                {
+                    return Ok(());
+                }
+                self.message(table, row, at.unwrap_or(input.undated()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, table: Table, row: &Row<'_>, at: Timestamp) -> Result<()> {
+        // Later passes read the columns from the message, so does the key.
+        let mut columns = columns::read(table, row.data).map_err(|source| Error::Malformed {
+            table,
+            id: row.id.to_owned(),
+            source,
+        })?;
+        external_id(table, &columns, &mut self.id);
+        columns.id = &self.id;
+        key::build(Identity::ExternalId, table, &columns, &mut self.key);
+        let mut hashed = String::new();
+        if table == Table::Grants
+            && let Some(hashes) = id_hashes(table, &columns, &self.key, &mut hashed)
+        {
+            self.ids.push(Entry {
+                key: &hashes,
+                page: 0,
+                row: 0,
+                data: &self.key,
+            })?;
+        }
+        let due = !self.idle.contains(row.id);
+        Dated::pack(row, at, due, &mut self.packed);
+        self.rows.push(Entry {
+            key: &self.key,
+            page: time_rank(at),
+            row: self.rank,
+            data: &self.packed,
+        })
+    }
+}
+
+/// Names a row by its input and its place there; later rows sort behind.
+fn row_number(input: usize, place: u64) -> [u8; 16] {
+    let mut out = [0; 16];
+    out[..8].copy_from_slice(&(input as u64).to_be_bytes());
+    out[8..].copy_from_slice(&place.to_be_bytes());
+    out
+}
+
+/// The numbers of all rows whose id belongs to a newer row.
+fn losers(inputs: &[Input], base_wins: bool, place: &Place, counts: &mut Counts) -> Result<Sorted> {
+    let mut ids = Sorter::new(share(place, "versions", ROWS_SHARE));
+    for (number, input) in inputs.iter().enumerate() {
+        let mut at_place = 0;
+        for table in Table::ALL {
+            let store = input.source.store();
+            let mut key = Vec::new();
+            store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
+                at_place += 1;
+                key.clear();
+                key.push(key::table_byte(table));
+                key.extend_from_slice(row.id.as_bytes());
+                ids.push(Entry {
+                    key: &key,
+                    page: time_rank(at.unwrap_or(input.undated())),
+                    row: rank(number, base_wins),
+                    data: &row_number(number, at_place),
+                })
+            })?;
+        }
+    }
+    let ids = ids.finish()?;
+    let mut out = Sorter::new(share(place, "losers", IDS_SHARE));
+    let mut merge = ids.merge(0);
+    let mut group = Group::default();
+    while let Some(entry) = merge.next()? {
+        if group.key == entry.key {
+            out.push(Entry {
+                key: &group.newest,
+                page: 0,
+                row: 0,
+                data: &[],
+            })?;
+        } else {
+            group.close(counts);
+            group.key.clear();
+            group.key.extend_from_slice(entry.key);
+        }
+        group.newest.clear();
+        group.newest.extend_from_slice(entry.data);
+        group.has_base |= is_base(entry.row);
+        group.newest_is_base = is_base(entry.row);
+    }
+    group.close(counts);
+    drop(merge);
+    ids.remove(place.files.as_ref())?;
+    out.finish()
+}
+
+/// The versions of one row.
+#[derive(Default)]
+struct Group {
+    key: Vec<u8>,
+    newest: Vec<u8>,
+    has_base: bool,
+    newest_is_base: bool,
+}
+
+impl Group {
+    /// Counts the row and begins another one.
+    fn close(&mut self, counts: &mut Counts) {
+        if let Some(table) = key::table_of(&self.key) {
+            counts.add(table, self.has_base, self.newest_is_base);
+        }
+        (self.has_base, self.newest_is_base) = (false, false);
+    }
+}

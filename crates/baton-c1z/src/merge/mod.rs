@@ -1,0 +1,183 @@
+//! New files out of the rows of others: grants expanded, syncs compacted.
+//!
+//! Everything is a merge of sorted streams in bounded memory: the rows of all
+//! inputs are sorted by their place in the new file, of each row one version
+//! stays, grants are expanded, and the result goes to the format's writer.
+//! Inputs are only read; the target appears whole or not at all.
+
+mod expand;
+mod gather;
+mod input;
+mod settle;
+mod token;
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::error::Result;
+use crate::maintain::RewriteOptions;
+use crate::row::Table;
+use crate::run::{NewAsset, SyncRun};
+use crate::scratch::Scratch;
+use crate::seal::origin::Shape;
+use crate::seal::outlet::{V1Sink, V3Sink};
+use crate::seal::sink::Sink;
+use crate::seal::{Expander, Hands, OpenSink, Sealed, finish_laid_down};
+use crate::sort::Place;
+use crate::{Format, v1, v3};
+use gather::gather;
+use input::Input;
+use settle::settle;
+
+pub use expand::{Expanded, expand_sync};
+
+/// What a merge did to the rows of the base, by table in the order of
+/// [`Table::ALL`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Per table.
+    pub tables: [TableCounts; 4],
+}
+
+/// What a merge did to the rows of one table, before expansion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableCounts {
+    /// Rows in the result.
+    pub output: u64,
+    /// Rows that the base did not have.
+    pub added: u64,
+    /// Rows of the base that another input had newer.
+    pub replaced: u64,
+    /// Rows of the base that stayed.
+    pub carried: u64,
+}
+
+impl Counts {
+    fn add(&mut self, table: Table, has_base: bool, newest_is_base: bool) {
+        let Some(at) = Table::ALL.iter().position(|known| *known == table) else {
+            return;
+        };
+        let counts = &mut self.tables[at];
+        counts.output += 1;
+        match (has_base, newest_is_base) {
+            (_, true) => counts.carried += 1,
+            (true, false) => counts.replaced += 1,
+            (false, false) => counts.added += 1,
+        }
+    }
+}
+
+/// How inputs become one file.
+struct Merging<'a> {
+    inputs: &'a [Input],
+    format: Format,
+    base_wins: bool,
+    /// Assets of the first input are taken over.
+    with_assets: bool,
+    target: &'a Path,
+    options: &'a RewriteOptions,
+}
+
+/// What came of it.
+struct Merged {
+    sealed: Sealed,
+    run: SyncRun,
+}
+
+impl Merging<'_> {
+    /// Merges, expands and writes. `run` is asked for the run when the rows
+    /// have been counted.
+    fn run(
+        &self,
+        run: impl FnOnce(&Counts) -> SyncRun,
+        expander: &mut dyn Expander,
+    ) -> Result<Merged> {
+        let scratch = Scratch::new(self.options.temp_dir.as_deref())?;
+        let shape = match self.format {
+            Format::V1 => Shape::DatedMessages,
+            Format::V3 => Shape::Records,
+        };
+        let place = self.options.place(&scratch, "merge");
+        let mut counts = Counts::default();
+        let gathered = gather(self.inputs, shape, self.base_wins, &place, &mut counts)?;
+        // Ids have been counted already, where there is more than one input.
+        let by_key = shape == Shape::Records || self.inputs.len() == 1;
+        let (settled, ids) = settle(
+            gathered,
+            shape,
+            self.options.now.into(),
+            &place,
+            by_key.then_some(&mut counts),
+        )?;
+        let run = run(&counts);
+        let mut assets = |sink: &mut dyn Sink| self.put_assets(sink);
+        let hands = Hands {
+            expander,
+            progress: &mut |_| (),
+        };
+        let sealed = finish_laid_down(
+            &settled,
+            &settled.grants,
+            hands,
+            ids,
+            &place,
+            self.open(&run, &scratch),
+            &mut assets,
+        )?;
+        Ok(Merged { sealed, run })
+    }
+
+    fn put_assets(&self, sink: &mut dyn Sink) -> Result<()> {
+        let Some(input) = self.inputs.first().filter(|_| self.with_assets) else {
+            return Ok(());
+        };
+        let undated = input.undated();
+        let store = input.source.store();
+        store.assets(Some(&input.run.id), &mut |id, asset, at| {
+            sink.set_discovered_at(at.unwrap_or(undated))?;
+            sink.put_asset(&NewAsset {
+                id: id.to_owned(),
+                content_type: asset.content_type,
+                data: asset.data,
+            })
+        })
+    }
+
+    fn open<'s>(&'s self, run: &SyncRun, scratch: &'s Scratch) -> OpenSink<'s> {
+        let run = run.clone();
+        match self.format {
+            Format::V1 => Box::new(move || {
+                let options = v1::WriteOptions {
+                    target: self.target.to_owned(),
+                    temp_dir: self.options.temp_dir.clone(),
+                    limits: self.options.limits.clone(),
+                    compression_level: self.options.compression_level,
+                    discovered_at: SystemTime::UNIX_EPOCH,
+                    cleanup: None,
+                    replace_same_sync: false,
+                };
+                let writer = v1::Writer::begin_as(options, run)?;
+                Ok(Box::new(V1Sink { writer }) as Box<dyn Sink>)
+            }),
+            Format::V3 => Box::new(move || {
+                let options = v3::WriteOptions {
+                    target: self.target.to_owned(),
+                    place: Place {
+                        name: "v3",
+                        ..self.options.place(scratch, "v3")
+                    },
+                    encoding: v3::Encoding::IndexedZstd,
+                    compression_level: self.options.compression_level,
+                    written_at: self.options.now.into(),
+                };
+                let writer = v3::Writer::begin(options, run)?;
+                let removed_syncs = Vec::new();
+                Ok(Box::new(V3Sink {
+                    writer,
+                    removed_syncs,
+                }) as Box<dyn Sink>)
+            }),
+        }
+    }
+}

@@ -30,3 +30,10 @@ pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use secret::Secret;
 pub use syncer::{ResourceSyncer, SyncerCapabilities};
 pub use traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};
+
+// What every connector needs of other crates, so that it need not depend on them.
+pub use async_trait::async_trait;
+pub use baton_proto::Code;
+/// The wire types: resources, entitlements, grants, annotations.
+pub use baton_proto::c1::connector::v2;
+pub use prost_types::{Any, Timestamp};

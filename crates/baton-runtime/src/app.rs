@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Random source, for jitter.
     pub random: Arc<dyn Random>,
+    /// Current folder; relative paths in settings start here.
+    pub cwd: PathBuf,
     /// Name and version of the program, as a `User-Agent` header wants them.
     pub user_agent: String,
 }

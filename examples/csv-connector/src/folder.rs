@@ -1,0 +1,282 @@
+//! The folder: five tables, read as a whole and checked as a whole.
+//!
+//! Nothing here knows of Baton; another application has its API client in
+//! this place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use baton_connector::Code;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// What a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A person or a service.
+    User,
+    /// Holds users and groups.
+    Group,
+    /// Is held by users, groups and roles.
+    Role,
+}
+
+impl Kind {
+    /// The word in the tables, and the id of the resource type.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Role => "role",
+        }
+    }
+}
+
+/// A row of `users.csv`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct User {
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub active: bool,
+}
+
+/// A row of `groups.csv` or `roles.csv`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Collection {
+    pub id: String,
+    pub name: String,
+    pub description: String,
+}
+
+/// A row of `members.csv` or `assignments.csv`: who is in a group or has a
+/// role.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Link {
+    #[serde(alias = "group", alias = "role")]
+    pub to: String,
+    pub kind: Kind,
+    pub id: String,
+}
+
+/// A row and where it stands.
+#[derive(Debug)]
+pub(crate) struct Row<T> {
+    pub line: u64,
+    pub fields: T,
+}
+
+/// Why a folder cannot be synced.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A file is missing or may not be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file is no table, lacks a column, or a row does not fit.
+    #[error("cannot use `{file}`: {source}")]
+    Table {
+        /// The file's name.
+        file: &'static str,
+        /// What is wrong, and in which line.
+        source: csv::Error,
+    },
+    /// A row contradicts the rest.
+    #[error("`{file}`, line {line}: {problem}")]
+    Row {
+        /// The file's name.
+        file: &'static str,
+        /// The line, counted from one.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl FolderError {
+    /// The gRPC code that the run ends with.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Read { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => Code::NotFound,
+                std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
+                _ => Code::Unavailable,
+            },
+            Self::Table { .. } | Self::Row { .. } => Code::InvalidArgument,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Read { .. } => Some(
+                "the folder needs users.csv, groups.csv, roles.csv, members.csv and assignments.csv",
+            ),
+            Self::Table { .. } => Some("the first line of each file names its columns"),
+            Self::Row { .. } => None,
+        }
+    }
+}
+
+/// Groups or roles, with what is in them.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub rows: Vec<Row<Collection>>,
+    pub links: BTreeMap<String, Vec<Row<Link>>>,
+}
+
+/// The tables.
+#[derive(Debug)]
+pub struct Folder {
+    pub(crate) users: Vec<Row<User>>,
+    pub(crate) groups: Arc<Collected>,
+    pub(crate) roles: Arc<Collected>,
+    fingerprint: u64,
+}
+
+impl Folder {
+    /// Reads all tables of a folder.
+    pub fn read(path: &Path) -> Result<Self, FolderError> {
+        let mut reader = Reader {
+            path,
+            hasher: DefaultHasher::new(),
+        };
+        Ok(Self {
+            users: reader.table("users.csv")?,
+            groups: reader.collected("groups.csv", "members.csv")?,
+            roles: reader.collected("roles.csv", "assignments.csv")?,
+            fingerprint: reader.hasher.finish(),
+        })
+    }
+
+    /// Changes when the tables do: interrupted work on other tables is not
+    /// resumed.
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", self.fingerprint)
+    }
+
+    /// Checks what concerns several rows: ids are there and unique, and
+    /// members exist.
+    pub fn check(&self) -> Result<(), FolderError> {
+        let users = self.users.iter().map(|row| (row.line, &*row.fields.id));
+        let users = unique("users.csv", users)?;
+        let groups = unique("groups.csv", self.groups.ids())?;
+        let roles = unique("roles.csv", self.roles.ids())?;
+        let known = |kind, id: &str| match kind {
+            Kind::User => users.contains(id),
+            Kind::Group => groups.contains(id),
+            Kind::Role => roles.contains(id),
+        };
+        let tables = [
+            ("members.csv", Kind::Group, &self.groups),
+            ("assignments.csv", Kind::Role, &self.roles),
+        ];
+        for (file, to, table) in tables {
+            for link in table.links.values().flatten() {
+                let Link {
+                    to: id,
+                    kind,
+                    id: member,
+                } = &link.fields;
+                let problem = if !known(to, id) {
+                    format!("there is no {} `{id}`", to.word())
+                } else if !known(*kind, member) {
+                    format!("there is no {} `{member}`", kind.word())
+                } else if (to, *kind) == (Kind::Group, Kind::Role) {
+                    format!("role `{member}` cannot be a member of a group")
+                } else {
+                    continue;
+                };
+                return Err(FolderError::Row {
+                    file,
+                    line: link.line,
+                    problem,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collected {
+    fn ids(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.rows.iter().map(|row| (row.line, &*row.fields.id))
+    }
+}
+
+fn unique<'a>(
+    file: &'static str,
+    ids: impl Iterator<Item = (u64, &'a str)>,
+) -> Result<BTreeSet<&'a str>, FolderError> {
+    let mut seen = BTreeSet::new();
+    for (line, id) in ids {
+        let problem = if id.is_empty() {
+            "the id is empty".to_owned()
+        } else if !seen.insert(id) {
+            format!("id `{id}` is there twice")
+        } else {
+            continue;
+        };
+        return Err(FolderError::Row {
+            file,
+            line,
+            problem,
+        });
+    }
+    Ok(seen)
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    hasher: DefaultHasher,
+}
+
+impl Reader<'_> {
+    fn table<T: DeserializeOwned>(
+        &mut self,
+        file: &'static str,
+    ) -> Result<Vec<Row<T>>, FolderError> {
+        let path = self.path.join(file);
+        let bytes = fs::read(&path).map_err(|source| FolderError::Read { path, source })?;
+        self.hasher.write_usize(bytes.len());
+        self.hasher.write(&bytes);
+        let wrong = |source| FolderError::Table { file, source };
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(&*bytes);
+        let columns = reader.headers().map_err(wrong)?.clone();
+        let mut rows = Vec::new();
+        for record in reader.into_records() {
+            let record = record.map_err(wrong)?;
+            rows.push(Row {
+                line: record.position().map_or(0, csv::Position::line),
+                fields: record.deserialize(Some(&columns)).map_err(wrong)?,
+            });
+        }
+        Ok(rows)
+    }
+
+    fn collected(
+        &mut self,
+        rows: &'static str,
+        links: &'static str,
+    ) -> Result<Arc<Collected>, FolderError> {
+        let rows = self.table(rows)?;
+        let mut sorted: BTreeMap<String, Vec<Row<Link>>> = BTreeMap::new();
+        for link in self.table::<Link>(links)? {
+            sorted.entry(link.fields.to.clone()).or_default().push(link);
+        }
+        Ok(Arc::new(Collected {
+            rows,
+            links: sorted,
+        }))
+    }
+}

@@ -1,0 +1,276 @@
+//! One syncer per resource type: what there is, what can be held, who holds
+//! it.
+
+use std::sync::Arc;
+
+use baton_connector::paging::{Chunk, page};
+use baton_connector::resource::{
+    EntitlementBuilder, EntitlementId, GrantBuilder, Profile, ResourceBuilder, ResourceTypeBuilder,
+    RoleTraitBuilder, Status, UserTraitBuilder, resource_id,
+};
+use baton_connector::v2::resource_type::Trait;
+use baton_connector::{Code, Error, Page, ResourceSyncer, Result, async_trait, v2};
+
+use crate::folder::{Collected, Folder, Kind, Link, Row, User};
+
+/// Rows of a page.
+const ROWS_PER_PAGE: usize = 100;
+
+fn resource_type(kind: Kind) -> Result<v2::ResourceType> {
+    let built = match kind {
+        Kind::User => ResourceTypeBuilder::new("user", "User")
+            .with_trait(Trait::User)
+            .skip_entitlements_and_grants(),
+        Kind::Group => ResourceTypeBuilder::new("group", "Group").with_trait(Trait::Group),
+        Kind::Role => ResourceTypeBuilder::new("role", "Role").with_trait(Trait::Role),
+    };
+    built.build()
+}
+
+/// Serves a slice of `rows`; the token is the number of the next row.
+async fn slice<R: Sync, T: Send>(
+    list: &str,
+    token: &str,
+    rows: &[R],
+    make: impl Fn(&R) -> Result<T> + Send + Sync,
+) -> Result<Page<T>> {
+    page(list, token, async |position| {
+        let start: usize = match position.cursor.as_deref() {
+            None => 0,
+            Some(cursor) => cursor.parse().map_err(|_| {
+                Error::stated(
+                    Code::InvalidArgument,
+                    format!("{list}: bad cursor `{cursor}`"),
+                )
+            })?,
+        };
+        let rest = rows.get(start..).unwrap_or_default();
+        let (now, later) = rest.split_at(rest.len().min(ROWS_PER_PAGE));
+        let items = now.iter().map(&make).collect::<Result<_>>()?;
+        let next = (!later.is_empty()).then(|| (start + now.len()).to_string());
+        Ok(Chunk::new(items, next))
+    })
+    .await
+}
+
+/// Users hold things and have nothing to hold.
+pub(crate) struct Users {
+    folder: Arc<Folder>,
+    resource_type: v2::ResourceType,
+}
+
+impl Users {
+    pub(crate) fn new(folder: Arc<Folder>) -> Result<Self> {
+        Ok(Self {
+            folder,
+            resource_type: resource_type(Kind::User)?,
+        })
+    }
+}
+
+fn user(row: &Row<User>) -> Result<v2::Resource> {
+    let User {
+        id,
+        name,
+        email,
+        active,
+    } = &row.fields;
+    let status = if *active {
+        Status::Enabled
+    } else {
+        Status::Disabled
+    };
+    ResourceBuilder::new(Kind::User.word(), id)
+        .display_name(name)
+        .profile(Profile::new().text("email", email))
+        .user(
+            UserTraitBuilder::new()
+                .primary_email(email)
+                .login(id)
+                .status(status, ""),
+        )
+        .build()
+}
+
+#[async_trait]
+impl ResourceSyncer for Users {
+    fn resource_type(&self) -> v2::ResourceType {
+        self.resource_type.clone()
+    }
+
+    async fn list(
+        &self,
+        _parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>> {
+        slice("users", token, &self.folder.users, user).await
+    }
+}
+
+/// Groups and roles differ in names and in who can be inside.
+pub(crate) struct Collections {
+    kind: Kind,
+    table: Arc<Collected>,
+    resource_type: v2::ResourceType,
+    /// Types of those who can hold one.
+    holders: Vec<v2::ResourceType>,
+}
+
+/// What one holds of a group or a role.
+fn slug(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Role => "assigned",
+        Kind::User | Kind::Group => "member",
+    }
+}
+
+impl Collections {
+    pub(crate) fn new(kind: Kind, table: Arc<Collected>) -> Result<Self> {
+        let holders: &[Kind] = match kind {
+            Kind::Role => &[Kind::User, Kind::Group, Kind::Role],
+            Kind::User | Kind::Group => &[Kind::User, Kind::Group],
+        };
+        Ok(Self {
+            kind,
+            table,
+            resource_type: resource_type(kind)?,
+            holders: holders
+                .iter()
+                .copied()
+                .map(resource_type)
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    fn grant(&self, resource: &v2::Resource, link: &Link) -> Result<v2::Grant> {
+        let principal = resource_id(link.kind.word(), &link.id);
+        let grant = GrantBuilder::new(resource, slug(self.kind), &principal);
+        match link.kind {
+            Kind::User => grant,
+            // Whoever is in the inner one is in this one too.
+            inner => grant.expandable([EntitlementId::of(&principal, slug(inner))]),
+        }
+        .build()
+    }
+}
+
+#[async_trait]
+impl ResourceSyncer for Collections {
+    fn resource_type(&self) -> v2::ResourceType {
+        self.resource_type.clone()
+    }
+
+    async fn list(
+        &self,
+        _parent: Option<&v2::ResourceId>,
+        token: &str,
+    ) -> Result<Page<v2::Resource>> {
+        let list = format!("{}s", self.kind.word());
+        slice(&list, token, &self.table.rows, |row| {
+            let resource = ResourceBuilder::new(self.kind.word(), &row.fields.id)
+                .display_name(&row.fields.name)
+                .description(&row.fields.description);
+            match self.kind {
+                Kind::Role => resource.role(RoleTraitBuilder::new()),
+                Kind::User | Kind::Group => resource.group(),
+            }
+            .build()
+        })
+        .await
+    }
+
+    async fn entitlements(
+        &self,
+        resource: &v2::Resource,
+        _token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let name = format!("{} {}", resource.display_name, slug(self.kind));
+        let held = EntitlementBuilder::assignment(resource, slug(self.kind))
+            .display_name(name)
+            .grantable_to(&self.holders)
+            .build()?;
+        Ok(Page::last(vec![held]))
+    }
+
+    async fn grants(&self, resource: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
+        let id = resource.id.as_ref().map_or("", |id| &*id.resource);
+        let list = format!("{} `{id}`", self.kind.word());
+        let links = self.table.links.get(id).map_or(&[][..], Vec::as_slice);
+        slice(&list, token, links, |link| {
+            self.grant(resource, &link.fields)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
+    use super::*;
+
+    async fn numbers(token: &str) -> Result<Page<usize>> {
+        let rows: Vec<usize> = (0..250).collect();
+        slice("numbers", token, &rows, |row| Ok(*row)).await
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_without_gap_or_overlap() {
+        let (mut all, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = numbers(&token).await.unwrap();
+            assert!(page.items.len() <= ROWS_PER_PAGE);
+            all.extend(page.items);
+            if page.next.is_last() {
+                break;
+            }
+            token = page.next.into_string();
+        }
+        assert_eq!(all, (0..250).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_list_is_refused() {
+        let next = numbers("").await.unwrap().next;
+        let other = slice("letters", next.as_str(), &[0], |row| Ok(*row)).await;
+        assert!(
+            matches!(other, Err(Error::TokenCorrupt { .. })),
+            "{other:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_cursor_that_is_no_number_is_refused() {
+        let position = baton_connector::paging::Position::after(0, Some("x".to_owned()));
+        let token = position.unwrap().token("numbers");
+        let error = numbers(token.as_str()).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+    }
+
+    #[test]
+    fn only_nested_members_make_a_grant_expandable() {
+        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sample");
+        let folder = Folder::read(sample.as_ref()).unwrap();
+        let roles = Collections::new(Kind::Role, folder.roles).unwrap();
+        let admin = ResourceBuilder::new("role", "admin").build().unwrap();
+        let grant = |kind| {
+            let link = Link {
+                to: "admin".to_owned(),
+                kind,
+                id: "x".to_owned(),
+            };
+            roles.grant(&admin, &link).unwrap()
+        };
+        assert!(grant(Kind::User).annotations.is_empty());
+        for (kind, source) in [
+            (Kind::Group, "group:x:member"),
+            (Kind::Role, "role:x:assigned"),
+        ] {
+            let expected = GrantBuilder::new(&admin, "assigned", resource_id(kind.word(), "x"))
+                .annotation(&v2::GrantExpandable {
+                    entitlement_ids: vec![source.to_owned()],
+                    ..v2::GrantExpandable::default()
+                });
+            assert_eq!(grant(kind), expected.build().unwrap());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `docs/write-a-connector.md` shows this connector's own text, and nothing
+//! else: a block that names a file occurs in it, and a command says what the
+//! guide says.
+
+use std::fs;
+
+use crate::stage::{Stage, root};
+
+struct Block {
+    /// What follows the three ticks: a language, and a file or nothing.
+    info: String,
+    text: String,
+}
+
+fn blocks() -> Vec<Block> {
+    let guide = fs::read_to_string(root().join("../../docs/write-a-connector.md")).unwrap();
+    let mut found = Vec::new();
+    let mut lines = guide.lines();
+    while let Some(line) = lines.next() {
+        if let Some(info) = line.strip_prefix("```") {
+            let text = lines.by_ref().take_while(|line| *line != "```");
+            found.push(Block {
+                info: info.to_owned(),
+                text: text.fold(String::new(), |text, line| text + line + "\n"),
+            });
+        }
+    }
+    found
+}
+
+#[test]
+fn every_block_of_code_is_the_text_of_the_file_that_it_names() {
+    let mut checked = 0;
+    for block in blocks() {
+        let Some((language, file)) = block.info.split_once(' ') else {
+            assert_eq!(
+                block.info, "console",
+                "a block that nothing checks:\n{}",
+                block.text
+            );
+            continue;
+        };
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        assert!(
+            source.contains(&block.text),
+            "{language} block is not in {file}:\n{}",
+            block.text
+        );
+        checked += 1;
+    }
+    assert!(checked > 10, "only {checked} blocks name a file");
+}
+
+#[test]
+fn the_commands_print_what_the_guide_shows() {
+    let stage = Stage::new();
+    assert_eq!(stage.sync(&[]).code, Some(0));
+    let mut checked = 0;
+    for block in blocks().iter().filter(|block| block.info == "console") {
+        let Some((command, shown)) = block.text.split_once('\n') else {
+            panic!("an empty block");
+        };
+        let Some(words) = command.strip_prefix("$ baton ") else {
+            continue;
+        };
+        let words = words.strip_suffix(" -f access.c1z").unwrap();
+        let words: Vec<&str> = words.split(' ').collect();
+        let said = stage.baton(&words);
+        let said: Vec<&str> = said.lines().map(str::trim_end).collect();
+        let shown: Vec<&str> = shown.lines().map(str::trim_end).collect();
+        assert_eq!(said.join("\n").trim(), shown.join("\n").trim(), "{command}");
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
+}
+
+#[test]
+fn every_function_of_the_syncers_is_shown() {
+    let guide: String = blocks().iter().map(|block| block.text.as_str()).collect();
+    let source = fs::read_to_string(root().join("src/syncers.rs")).unwrap();
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    for line in source.lines().filter(|line| line.contains("fn ")) {
+        assert!(
+            guide.contains(line),
+            "the guide leaves out `{}`",
+            line.trim()
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The program as its users run it, and the guide that builds it.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
+
+mod failures;
+mod guide;
+mod resume;
+mod stage;
+mod sync;

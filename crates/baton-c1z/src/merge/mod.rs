@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::maintain::RewriteOptions;
 use crate::row::Table;
 use crate::run::{NewAsset, SyncRun};
+use crate::save::Saver;
 use crate::scratch::Scratch;
 use crate::seal::origin::Shape;
 use crate::seal::outlet::{V1Sink, V3Sink};
@@ -150,6 +151,7 @@ impl Merging<'_> {
             Format::V1 => Box::new(move || {
                 let options = v1::WriteOptions {
                     target: self.target.to_owned(),
+                    saver: Saver::shared(),
                     temp_dir: self.options.temp_dir.clone(),
                     limits: self.options.limits.clone(),
                     compression_level: self.options.compression_level,
@@ -163,6 +165,7 @@ impl Merging<'_> {
             Format::V3 => Box::new(move || {
                 let options = v3::WriteOptions {
                     target: self.target.to_owned(),
+                    saver: Saver::shared(),
                     place: Place {
                         name: "v3",
                         ..self.options.place(scratch, "v3")

@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-c1z",
             "baton-connector",
             "baton-proto",
+            "baton-runtime",
             "baton-sync",
         ],
     ),

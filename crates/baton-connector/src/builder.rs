@@ -123,12 +123,11 @@ impl ConnectorBuilder {
     }
 
     /// The connector; refused when a type has no id, comes twice, or asks for
-    /// type-scoped calls, which no syncer serves.
+    /// type-scoped calls that its syncer does not serve.
     pub fn build(self) -> Result<BuiltConnector> {
         let mut types = BTreeMap::new();
         for syncer in self.syncers {
-            let resource_type = syncer.resource_type();
-            check_type(&resource_type)?;
+            let resource_type = checked_type(syncer.resource_type(), syncer.capabilities())?;
             let capability = type_capability(&resource_type, syncer.capabilities())?;
             let id = resource_type.id.clone();
             let registered = Registered {
@@ -155,18 +154,30 @@ impl ConnectorBuilder {
     }
 }
 
-fn check_type(resource_type: &v2::ResourceType) -> Result<()> {
+/// Refuses a type without an id, and marks those that are asked about as a
+/// whole.
+fn checked_type(
+    mut resource_type: v2::ResourceType,
+    syncer: SyncerCapabilities,
+) -> Result<v2::ResourceType> {
+    let marks = &mut resource_type.annotations;
     let reason = if resource_type.id.is_empty() {
         "its id is empty"
-    } else if any::contains::<v2::TypeScopedEntitlements>(&resource_type.annotations)
-        || any::contains::<v2::TypeScopedGrants>(&resource_type.annotations)
+    } else if any::contains::<v2::TypeScopedEntitlements>(marks) && !syncer.type_entitlements
+        || any::contains::<v2::TypeScopedGrants>(marks) && !syncer.type_grants
     {
         "it is marked as type-scoped, but its syncer lists per resource"
     } else {
-        return Ok(());
+        if syncer.type_entitlements {
+            any::update(marks, &v2::TypeScopedEntitlements::default());
+        }
+        if syncer.type_grants {
+            any::update(marks, &v2::TypeScopedGrants::default());
+        }
+        return Ok(resource_type);
     };
     Err(Error::Registration {
-        type_id: resource_type.id.clone(),
+        type_id: resource_type.id,
         reason,
     })
 }
@@ -291,6 +302,14 @@ fn check_exclusion_groups(page: Page<v2::Entitlement>) -> Result<Page<v2::Entitl
     Ok(page)
 }
 
+/// A list of a whole type was asked for that the type does not have (§5.2).
+fn not_scoped(call: &'static str, type_id: &str) -> Error {
+    Error::stated(
+        baton_proto::Code::InvalidArgument,
+        format!("{call}: `{type_id}` is listed per resource"),
+    )
+}
+
 fn about(what: &str, resource: &v2::Resource) -> String {
     let id = resource.id.clone().unwrap_or_default();
     format!("{what} of {} `{}`", id.resource_type, id.resource)
@@ -366,6 +385,36 @@ impl Connector for BuiltConnector {
         let syncer = self.syncer_of("list grants", resource)?;
         let page = syncer.grants(resource, token).await?;
         advanced(page, token, || about("grants", resource))
+    }
+
+    async fn list_entitlements_of_type(
+        &self,
+        _cx: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let call = "list entitlements of a type";
+        let syncer = self.syncer(call, type_id)?;
+        if !syncer.capabilities().type_entitlements {
+            return Err(not_scoped(call, type_id));
+        }
+        let page = check_exclusion_groups(syncer.type_entitlements(token).await?)?;
+        advanced(page, token, || format!("entitlements of type `{type_id}`"))
+    }
+
+    async fn list_grants_of_type(
+        &self,
+        _cx: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Grant>> {
+        let call = "list grants of a type";
+        let syncer = self.syncer(call, type_id)?;
+        if !syncer.capabilities().type_grants {
+            return Err(not_scoped(call, type_id));
+        }
+        let page = syncer.type_grants(token).await?;
+        advanced(page, token, || format!("grants of type `{type_id}`"))
     }
 
     async fn get_resource(

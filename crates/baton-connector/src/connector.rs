@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::InFlight;
 use crate::session::Session;
 use crate::traffic::TrafficSnapshot;
@@ -153,6 +153,36 @@ pub trait Connector: Send + Sync {
         resource: &v2::Resource,
         token: &str,
     ) -> Result<Page<v2::Grant>>;
+
+    /// Entitlements of all resources of a type, which is marked as
+    /// `TypeScopedEntitlements`.
+    async fn list_entitlements_of_type(
+        &self,
+        cx: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let _ = (cx, token);
+        Err(Error::Unimplemented {
+            call: "list entitlements of a type",
+            type_id: type_id.to_owned(),
+        })
+    }
+
+    /// Grants found by asking about all resources of a type, which is marked
+    /// as `TypeScopedGrants`.
+    async fn list_grants_of_type(
+        &self,
+        cx: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Grant>> {
+        let _ = (cx, token);
+        Err(Error::Unimplemented {
+            call: "list grants of a type",
+            type_id: type_id.to_owned(),
+        })
+    }
 
     /// One resource by id; `None` when it does not exist.
     async fn get_resource(

@@ -45,6 +45,22 @@ pub trait ResourceSyncer: Send + Sync {
         Ok(Page::empty())
     }
 
+    /// One page of the entitlements of all resources of the type. Called, in
+    /// place of [`ResourceSyncer::entitlements`], only when
+    /// [`SyncerCapabilities::type_entitlements`] is set.
+    async fn type_entitlements(&self, token: &str) -> Result<Page<v2::Entitlement>> {
+        let _ = token;
+        Ok(Page::empty())
+    }
+
+    /// One page of the grants found by asking about all resources of the
+    /// type. Called, in place of [`ResourceSyncer::grants`], only when
+    /// [`SyncerCapabilities::type_grants`] is set.
+    async fn type_grants(&self, token: &str) -> Result<Page<v2::Grant>> {
+        let _ = token;
+        Ok(Page::empty())
+    }
+
     /// One resource by id; `None` when it does not exist. Called only when
     /// [`SyncerCapabilities::get`] is set.
     async fn get(
@@ -69,6 +85,12 @@ pub struct SyncerCapabilities {
     /// [`ResourceSyncer::get`] is implemented: the type announces targeted
     /// syncs.
     pub get: bool,
+    /// [`ResourceSyncer::type_entitlements`] is implemented: the type is
+    /// marked as `TypeScopedEntitlements`.
+    pub type_entitlements: bool,
+    /// [`ResourceSyncer::type_grants`] is implemented: the type is marked as
+    /// `TypeScopedGrants`.
+    pub type_grants: bool,
 }
 
 impl SyncerCapabilities {
@@ -76,6 +98,20 @@ impl SyncerCapabilities {
     #[must_use]
     pub fn with_get(mut self) -> Self {
         self.get = true;
+        self
+    }
+
+    /// Announces [`ResourceSyncer::type_entitlements`].
+    #[must_use]
+    pub fn with_type_entitlements(mut self) -> Self {
+        self.type_entitlements = true;
+        self
+    }
+
+    /// Announces [`ResourceSyncer::type_grants`].
+    #[must_use]
+    pub fn with_type_grants(mut self) -> Self {
+        self.type_grants = true;
         self
     }
 }

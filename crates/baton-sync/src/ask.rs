@@ -50,7 +50,7 @@ pub(crate) async fn page(
     let resource = list.resource.as_deref();
     let checked = match (list.id.op, resource) {
         (Op::ResourceTypes, _) => {
-            check::resource_types(connector.list_resource_types(call, token).await?, rules)?
+            check::resource_types(connector.list_resource_types(call, token).await?, rules)
         }
         (Op::Resources, _) if phases::is_single(&list.id) => single(source, rules, list).await?,
         (Op::Resources, _) => {
@@ -65,6 +65,16 @@ pub(crate) async fn page(
                 .list_static_entitlements(call, &list.id.type_id, token)
                 .await?;
             check::static_entitlements(&page)?
+        }
+        (Op::Entitlements, _) if list.id.resource_type.is_empty() => {
+            let type_id = &list.id.type_id;
+            let page = connector.list_entitlements_of_type(call, type_id, token);
+            check::entitlements(page.await?, rules)?
+        }
+        (Op::Grants, _) if list.id.resource_type.is_empty() => {
+            let type_id = &list.id.type_id;
+            let page = connector.list_grants_of_type(call, type_id, token);
+            check::grants(page.await?, rules)?
         }
         (Op::Entitlements, Some(resource)) => check::entitlements(
             connector.list_entitlements(call, resource, token).await?,

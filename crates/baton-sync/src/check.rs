@@ -18,6 +18,13 @@ use crate::records::{PageFacts, Related};
 use crate::report::Dropped;
 use crate::types::{Skips, TypeFacts, TypeTable};
 
+/// Further page tokens that one page may name.
+const MAX_SPAWNED: usize = 1024;
+/// Longest of them.
+const MAX_SPAWNED_TOKEN_BYTES: usize = 1 << 20;
+/// Bytes of them all.
+const MAX_SPAWNED_BYTES: usize = 16 << 20;
+
 /// A row that is ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoredRow {
@@ -146,8 +153,6 @@ pub(crate) struct Rules {
     pub(crate) filter: BTreeSet<String>,
     /// Types that are stored. Empty while types are being listed.
     pub(crate) types: TypeTable,
-    /// Entitlements and grants are part of the sync.
-    pub(crate) with_grants: bool,
     /// Of a targeted sync: the resources that it is about. Records about
     /// types that are not stored are kept then.
     pub(crate) targets: Option<BTreeSet<TypedId>>,
@@ -189,7 +194,7 @@ fn refuse_baton_id(resource: &v2::Resource) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Result<Checked> {
+pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Checked {
     let mut checked = Checked::of(&page);
     for kind in page.items {
         if kind.id.is_empty() {
@@ -200,18 +205,12 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Res
             continue;
         }
         let facts = TypeFacts::of(&kind);
-        if rules.with_grants && facts.type_scoped {
-            return Err(Error::Unsupported {
-                record: format!("resource type `{}`", kind.id),
-                feature: "listing entitlements or grants for a whole type",
-            });
-        }
         checked
             .rows
             .push(StoredRow::ResourceType(encode::to_vec(&kind)));
         checked.types.push((kind.id, facts));
     }
-    Ok(checked)
+    checked
 }
 
 pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
@@ -295,8 +294,8 @@ fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
 }
 
 pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result<Checked> {
-    refuse_spawned(&page.annotations, "the list of entitlements")?;
     let mut checked = Checked::of(&page);
+    checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
     for entitlement in page.items {
         let valid = match &entitlement.resource {
             Some(resource) => {
@@ -328,8 +327,7 @@ fn type_of(resource: Option<&v2::Resource>) -> &str {
         .map_or("", |id| &id.resource_type)
 }
 
-/// Additional cursors would be additional lists; leaving them out would leave
-/// out rows.
+/// Static entitlements are no list that may be made up of several.
 fn refuse_spawned(annotations: &[Any], list: &str) -> Result<()> {
     if any::contains::<v2::EnqueuePageTokens>(annotations) {
         return Err(Error::Unsupported {
@@ -340,9 +338,50 @@ fn refuse_spawned(annotations: &[Any], list: &str) -> Result<()> {
     Ok(())
 }
 
+/// The tokens of further lists that a page names (sync-runtime.md §1.4,
+/// annotations.md).
+fn spawned(annotations: &[Any], next: &str) -> Result<Vec<String>> {
+    let refuse = |problem| Err(Error::Cursors { problem });
+    let mut found = annotations
+        .iter()
+        .filter(|a| any::is::<v2::EnqueuePageTokens>(a));
+    let Some(annotation) = found.next() else {
+        return Ok(Vec::new());
+    };
+    if found.next().is_some() {
+        return refuse("a page names further page tokens twice");
+    }
+    let tokens = any::unpack::<v2::EnqueuePageTokens>(annotation)
+        .map_err(|source| unreadable("a page".to_owned(), source))?
+        .page_tokens;
+    if tokens.len() > MAX_SPAWNED {
+        return refuse("a page names more than 1024 further page tokens");
+    }
+    if tokens.iter().any(String::is_empty) {
+        return refuse("a further page token is empty");
+    }
+    if tokens
+        .iter()
+        .any(|token| token.len() > MAX_SPAWNED_TOKEN_BYTES)
+    {
+        return refuse("a further page token has more than 1 MiB");
+    }
+    if tokens.iter().map(String::len).sum::<usize>() > MAX_SPAWNED_BYTES {
+        return refuse("the further page tokens of a page have more than 16 MiB together");
+    }
+    let distinct: BTreeSet<&str> = tokens.iter().map(String::as_str).collect();
+    if distinct.len() < tokens.len() {
+        return refuse("a page names the same further page token twice");
+    }
+    if distinct.contains(next) {
+        return refuse("a page names its next page token as a further one");
+    }
+    Ok(tokens)
+}
+
 pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
-    refuse_spawned(&page.annotations, "the list of grants")?;
     let mut checked = Checked::of(&page);
+    checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
     let inserts = any::contains::<v2::InsertResourceGrants>(&page.annotations);
     for mut grant in page.items {
         if inserts && !insert_resource(&mut grant, rules, &mut checked)? {

@@ -34,9 +34,12 @@ impl Context {
 
     /// Ends a list whose rows are not to be in the file.
     pub(crate) async fn drop_list(&mut self, list: &ListId, skip: Skip) -> Result<()> {
-        self.journal.drop_list(list.clone(), &skip).await?;
         self.tell(&Event::ListSkipped(progress::skipped(list, &skip)));
-        self.progress.list_dropped(list, skip);
+        // A list that is made up of several is there as a whole or not at all.
+        for part in self.progress.family(list) {
+            self.journal.drop_list(part.clone(), &skip).await?;
+            self.progress.list_dropped(&part, skip.clone());
+        }
         Ok(())
     }
 

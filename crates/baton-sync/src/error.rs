@@ -99,6 +99,21 @@ pub enum Error {
         /// The feature.
         feature: &'static str,
     },
+    /// What a page says about further pages contradicts itself.
+    #[error("{problem}")]
+    Cursors {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A cursor died, and the list cannot begin anew since others belong to it.
+    #[error("{list} cannot be read on: one of its page tokens is not valid any more")]
+    CursorDied {
+        /// The list.
+        list: String,
+        /// What the connector says.
+        #[source]
+        source: baton_connector::Error,
+    },
     /// A page names its own token as the next one.
     #[error("{list}: next page token unchanged")]
     TokenUnchanged {
@@ -168,7 +183,9 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Store(source) => source.code(),
-            Self::Validation(source) | Self::Connector { source, .. } => source.code(),
+            Self::Validation(source)
+            | Self::Connector { source, .. }
+            | Self::CursorDied { source, .. } => source.code(),
             Self::Folder { .. } | Self::Empty { .. } => Code::FailedPrecondition,
             Self::UnknownFilterType { .. } | Self::SeveralExclusionGroups { .. } => {
                 Code::InvalidArgument
@@ -178,6 +195,7 @@ impl Error {
             | Self::ExclusionGroup { .. }
             | Self::Invariant { .. }
             | Self::Annotation { .. }
+            | Self::Cursors { .. }
             | Self::TokenUnchanged { .. }
             | Self::EndlessList { .. }
             | Self::Crashed { .. } => Code::Internal,
@@ -209,6 +227,7 @@ impl Error {
                 "if that is right, pass --allow-empty; the next run asks for everything anew"
                     .to_owned(),
             ),
+            Self::CursorDied { .. } => Some("the next run asks for everything anew".to_owned()),
             Self::Journal { .. } => Some("pass --fresh to start over".to_owned()),
             Self::MissingTrait { .. }
             | Self::BatonId { .. }
@@ -216,6 +235,7 @@ impl Error {
             | Self::ExclusionGroup { .. }
             | Self::Invariant { .. }
             | Self::Annotation { .. }
+            | Self::Cursors { .. }
             | Self::Unsupported { .. }
             | Self::TokenUnchanged { .. }
             | Self::EndlessList { .. } => {
@@ -236,6 +256,7 @@ impl Error {
             Self::UnknownFilterType { .. }
             | Self::ExclusionGroup { .. }
             | Self::Invariant { .. }
+            | Self::CursorDied { .. }
             | Self::TooManyWarnings { .. }
             | Self::Empty { .. } => true,
             // Expansion refuses grants that contradict each other.

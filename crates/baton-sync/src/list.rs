@@ -28,11 +28,15 @@ pub(crate) struct OpenList {
 
 impl OpenList {
     pub(crate) fn at(id: ListId, position: Position) -> Self {
+        let token = match position.page {
+            0 => id.cursor.clone(),
+            _ => position.token,
+        };
         Self {
             id,
             generation: position.generation,
             page: position.page,
-            token: position.token,
+            token,
             guard: LoopGuard::default(),
             restarts: 0,
             resource: None,
@@ -53,7 +57,7 @@ impl OpenList {
     /// the rest; the failure of any other list fails the sync.
     pub(crate) fn is_about_one_object(&self) -> bool {
         match self.id.op {
-            Op::Entitlements | Op::Grants => true,
+            Op::Entitlements | Op::Grants => !self.id.resource_type.is_empty(),
             Op::Resources => !self.id.parent_type.is_empty() || phases::is_single(&self.id),
             Op::ResourceTypes | Op::StaticEntitlements => false,
         }
@@ -63,7 +67,7 @@ impl OpenList {
     pub(crate) fn restart(&mut self) {
         self.generation += 1;
         self.page = 0;
-        self.token = String::new();
+        self.token.clone_from(&self.id.cursor);
         self.guard = LoopGuard::default();
         self.restarts += 1;
     }
@@ -75,6 +79,13 @@ pub(crate) struct Position {
     pub(crate) generation: u32,
     pub(crate) page: u32,
     pub(crate) token: String,
+}
+
+/// Whether a list is known one by one, in the plan: all but the entitlements
+/// and grants of single resources, which the index of resources knows, save
+/// those that are made up of several lists.
+pub(crate) fn is_planned(list: &ListId) -> bool {
+    list.op <= Op::StaticEntitlements || list.resource_type.is_empty() || !list.cursor.is_empty()
 }
 
 /// What a list is called in messages: ``grants of group `g1` ``.
@@ -93,6 +104,9 @@ pub(crate) fn name(list: &ListId) -> String {
         Op::Resources if parent_type.is_empty() => format!("resources of type `{type_id}`"),
         Op::Resources => format!("resources of type `{type_id}` under {parent_type} `{parent_id}`"),
         Op::StaticEntitlements => format!("static entitlements of type `{type_id}`"),
+        Op::Entitlements | Op::Grants if resource_type.is_empty() => {
+            format!("{} of all resources of type `{type_id}`", noun(list.op))
+        }
         Op::Entitlements => format!("entitlements of {resource_type} `{resource_id}`"),
         Op::Grants => format!("grants of {resource_type} `{resource_id}`"),
     }
@@ -111,7 +125,7 @@ pub(crate) fn noun(op: Op) -> &'static str {
 /// The type that a list is counted under.
 pub(crate) fn counted_type(list: &ListId) -> &str {
     match list.op {
-        Op::Entitlements | Op::Grants => &list.resource_type,
+        Op::Entitlements | Op::Grants if !list.resource_type.is_empty() => &list.resource_type,
         _ => &list.type_id,
     }
 }

@@ -57,6 +57,15 @@ struct Begun {
     dropped: Dropped,
 }
 
+/// Further lists that make up one.
+#[derive(Debug, Default)]
+struct Family {
+    /// Their first tokens.
+    tokens: BTreeSet<String>,
+    /// None of it counts.
+    dropped: bool,
+}
+
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
@@ -77,6 +86,10 @@ pub(crate) struct Progress {
     pub(crate) related: BTreeSet<ResourceBid>,
     /// Resources that were asked for by id and do not exist, and why.
     pub(crate) absent: BTreeMap<ListId, String>,
+    /// Lists that are made up of several, by the first of them.
+    families: BTreeMap<ListId, Family>,
+    /// Tokens of further lists that were named more than once.
+    pub(crate) repeated_cursors: u64,
     /// What the connector keeps for itself. Filled by a replay only.
     pub(crate) session_values: Values,
     /// Pages stored.
@@ -189,6 +202,7 @@ impl Progress {
         self.dropped.add(facts.dropped);
         self.has_groups |= facts.grouped;
         self.inserted.extend(facts.inserted.iter().cloned());
+        self.spawn(list, &facts.spawned);
         self.related.extend(facts.related.iter().cloned().map(bid));
         if let Some(reason) = &facts.absent {
             self.absent.insert(list.clone(), reason.clone());
@@ -207,6 +221,53 @@ impl Progress {
         begun.rows += rows;
         begun.dropped.add(facts.dropped);
         Ok(())
+    }
+
+    /// Plans the further lists that a page names, each once.
+    fn spawn(&mut self, list: &ListId, tokens: &[String]) {
+        if tokens.is_empty() {
+            return;
+        }
+        let root = list.with_cursor("");
+        let family = self.families.entry(root.clone()).or_default();
+        for token in tokens {
+            if !family.tokens.insert(token.clone()) {
+                self.repeated_cursors += 1;
+                continue;
+            }
+            let spawned = root.with_cursor(token);
+            self.plan.number(&spawned);
+            if family.dropped {
+                self.plan.drop_list(&spawned);
+            }
+        }
+    }
+
+    /// Whether a list is one of several.
+    pub(crate) fn has_family(&self, list: &ListId) -> bool {
+        self.families.contains_key(&list.with_cursor(""))
+    }
+
+    /// Whether a list is one of several that do not count any more.
+    pub(crate) fn is_family_dropped(&self, list: &ListId) -> bool {
+        let family = self.families.get(&list.with_cursor(""));
+        family.is_some_and(|family| family.dropped)
+    }
+
+    /// All lists that make up what `list` is one part of: itself first.
+    pub(crate) fn family(&self, list: &ListId) -> Vec<ListId> {
+        let root = list.with_cursor("");
+        let mut all = vec![list.clone()];
+        if let Some(family) = self.families.get(&root) {
+            all.extend(family.tokens.iter().map(|token| root.with_cursor(token)));
+            all.push(root);
+            all[1..].sort();
+            all.retain({
+                let mut first = true;
+                move |other| std::mem::take(&mut first) || other != list
+            });
+        }
+        all
     }
 
     fn add_resources(
@@ -241,6 +302,9 @@ impl Progress {
         if !is_made_by_engine(list) {
             self.ended += 1;
         }
+        if list::is_planned(list) {
+            return self.plan.end(list);
+        }
         let done = match list.op {
             Op::Entitlements => Done::Entitlements,
             Op::Grants => Done::Grants,
@@ -273,7 +337,7 @@ impl Progress {
             }
             _ => {}
         }
-        if list.op <= Op::StaticEntitlements {
+        if list::is_planned(list) {
             self.plan.restart(list);
         }
     }
@@ -291,7 +355,10 @@ impl Progress {
     pub(crate) fn list_dropped(&mut self, list: &ListId, skip: Skip) {
         let ended = self.plan.is_ended(list);
         self.take_back(list);
-        if list.op <= Op::StaticEntitlements {
+        if let Some(family) = self.families.get_mut(&list.with_cursor("")) {
+            family.dropped = true;
+        }
+        if list::is_planned(list) {
             self.plan.drop_list(list);
         }
         if !ended {
@@ -313,6 +380,10 @@ impl Progress {
     }
 
     fn skip(&mut self, list: &ListId, skip: Skip) {
+        // What several lists make up is missing once.
+        if self.has_family(list) && self.skips.contains_key(&list.with_cursor("")) {
+            return;
+        }
         match skip.kind {
             SkipKind::Forbidden => self.unreadable += 1,
             SkipKind::Abandoned => {
@@ -324,7 +395,7 @@ impl Progress {
                 self.warnings += 1;
             }
         }
-        self.skips.insert(list.clone(), skip);
+        self.skips.insert(list.with_cursor(""), skip);
         if self.skips.len() > Report::MAX_SKIPPED {
             // Which ones are named must not depend on who came first.
             self.skips.pop_last();

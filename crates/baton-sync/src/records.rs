@@ -15,7 +15,7 @@ use crate::report::{Dropped, SkipKind};
 
 /// Version of everything here. Part of the fingerprint: work of another
 /// layout is set aside.
-pub(crate) const LAYOUT: &str = "1";
+pub(crate) const LAYOUT: &str = "2";
 
 /// Kind of the mark that opens a sync.
 pub(crate) const RUN: &str = "run";
@@ -57,6 +57,9 @@ pub(crate) struct PageFacts {
     /// Types of resources that grants brought along.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) inserted: BTreeSet<String>,
+    /// Tokens of further lists that make up this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) spawned: Vec<String>,
     /// The resource that was asked for by its id does not exist: what the
     /// connector said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +94,7 @@ pub(crate) fn page_key(list: &ListId, generation: u32, page: u32) -> String {
         &list.parent_id,
         &list.resource_type,
         &list.resource_id,
+        &list.cursor,
     ];
     to_text(&(parts, generation, page))
 }
@@ -238,6 +242,7 @@ mod tests {
                 },
                 grouped: true,
                 inserted: ["site".to_owned()].into(),
+                spawned: vec!["t".to_owned()],
                 absent: Some("gone".to_owned()),
                 related: [("a".to_owned(), "b".to_owned(), None)].into(),
             },

@@ -231,7 +231,6 @@ async fn open(
     };
     let rules = Rules {
         filter: request.resource_type_filter.iter().cloned().collect(),
-        with_grants: !request.skip_entitlements_and_grants,
         targets: (!request.targets.is_empty()).then(|| phases::target_ids(&request.targets)),
         ..Rules::default()
     };

@@ -277,6 +277,12 @@ fn report(
         let reason = progress.absent.get(&list)?;
         Some(format!("{} is left out: {reason}", list::name(&list)))
     }));
+    if progress.repeated_cursors > 0 {
+        warnings.push(format!(
+            "{} further page tokens were named more than once, and are followed once",
+            progress.repeated_cursors
+        ));
+    }
     warnings.extend(progress.unknown_children.iter().map(|child| {
         format!("resources name the child type `{child}`, which is not among the connector's types")
     }));

@@ -51,8 +51,10 @@ impl Skips {
 pub(crate) struct TypeFacts {
     pub(crate) traits: Vec<i32>,
     pub(crate) skips: Skips,
-    /// Lists entitlements or grants for the whole type in one call.
-    pub(crate) type_scoped: bool,
+    /// Entitlements are listed for the whole type.
+    pub(crate) scoped_entitlements: bool,
+    /// Grants are listed for the whole type.
+    pub(crate) scoped_grants: bool,
 }
 
 impl TypeFacts {
@@ -60,8 +62,8 @@ impl TypeFacts {
         Self {
             traits: kind.traits.clone(),
             skips: Skips::of(&kind.annotations),
-            type_scoped: any::contains::<v2::TypeScopedEntitlements>(&kind.annotations)
-                || any::contains::<v2::TypeScopedGrants>(&kind.annotations),
+            scoped_entitlements: any::contains::<v2::TypeScopedEntitlements>(&kind.annotations),
+            scoped_grants: any::contains::<v2::TypeScopedGrants>(&kind.annotations),
         }
     }
 

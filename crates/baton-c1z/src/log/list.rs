@@ -56,6 +56,9 @@ pub struct ListId {
     pub resource_type: String,
     /// Id of the resource asked for (entitlements, grants).
     pub resource_id: String,
+    /// The token that the list begins with, if it is one of several that
+    /// together make up the list without it (entitlements, grants).
+    pub cursor: String,
 }
 
 impl ListId {
@@ -105,23 +108,52 @@ impl ListId {
         }
     }
 
-    pub(crate) fn parts(&self) -> [&str; 5] {
+    /// Entitlements of all resources of a type.
+    pub fn entitlements_of_type(type_id: &str) -> Self {
+        Self {
+            op: Op::Entitlements,
+            type_id: type_id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Grants on all resources of a type.
+    pub fn grants_of_type(type_id: &str) -> Self {
+        Self {
+            op: Op::Grants,
+            type_id: type_id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The list that begins with another token and belongs to this one.
+    #[must_use]
+    pub fn with_cursor(&self, token: &str) -> Self {
+        Self {
+            cursor: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn parts(&self) -> [&str; 6] {
         [
             &self.type_id,
             &self.parent_type,
             &self.parent_id,
             &self.resource_type,
             &self.resource_id,
+            &self.cursor,
         ]
     }
 
-    pub(crate) fn parts_mut(&mut self) -> [&mut String; 5] {
+    pub(crate) fn parts_mut(&mut self) -> [&mut String; 6] {
         [
             &mut self.type_id,
             &mut self.parent_type,
             &mut self.parent_id,
             &mut self.resource_type,
             &mut self.resource_id,
+            &mut self.cursor,
         ]
     }
 }

@@ -133,6 +133,52 @@ fn types_that_cannot_be_served_are_refused() {
     refused(vec![scoped], "marked as type-scoped");
 }
 
+struct Scoped;
+
+#[async_trait]
+impl ResourceSyncer for Scoped {
+    fn resource_type(&self) -> v2::ResourceType {
+        ResourceTypeBuilder::new("team", "Team").build().unwrap()
+    }
+
+    async fn list(&self, _: Option<&v2::ResourceId>, _: &str) -> Result<Page<v2::Resource>> {
+        Ok(Page::empty())
+    }
+
+    async fn type_grants(&self, token: &str) -> Result<Page<v2::Grant>> {
+        Ok(Page::new(
+            Vec::new(),
+            if token.is_empty() { "2" } else { "" },
+        ))
+    }
+
+    fn capabilities(&self) -> SyncerCapabilities {
+        SyncerCapabilities::default().with_type_grants()
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_is_asked_about_as_a_whole_says_so() {
+    let connector = ConnectorBuilder::new()
+        .syncer(Arc::new(Scoped))
+        .build()
+        .unwrap();
+    let types = connector.list_resource_types(&cx(), "").await.unwrap();
+    let marks = &types.items[0].annotations;
+    assert!(baton_proto::any::contains::<v2::TypeScopedGrants>(marks));
+    assert!(!baton_proto::any::contains::<v2::TypeScopedEntitlements>(
+        marks
+    ));
+    let page = connector.list_grants_of_type(&cx(), "team", "").await;
+    assert_eq!(page.unwrap().next.as_str(), "2");
+    let page = connector.list_grants_of_type(&cx(), "team", "2").await;
+    assert!(page.unwrap().next.is_last());
+    let refused = connector.list_entitlements_of_type(&cx(), "team", "").await;
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    let refused = connector.list_grants_of_type(&cx(), "ghost", "").await;
+    assert_eq!(refused.unwrap_err().code(), Code::NotFound);
+}
+
 #[tokio::test]
 async fn calls_about_unknown_types_and_resources_have_their_codes() {
     let connector = build([fixed("user")]).unwrap();

@@ -1,10 +1,12 @@
 //! Entitlements, and then grants, of each resource. Both ask once per
-//! resource with the stored resource, so both are this one type.
+//! resource with the stored resource, so both are this one type. Of some
+//! types all resources are asked about at once; and a page can name further
+//! lists that together make up the one that it is of.
 
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
-use baton_c1z::ListId;
+use baton_c1z::{ListId, Op};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
 use prost::Message;
@@ -15,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::Phase;
 use crate::index::Done;
 use crate::list::OpenList;
+use crate::types::{Skips, TypeFacts};
 
 /// Resources that are read back from the log at a time.
 const READ_AHEAD: usize = 64;
@@ -37,32 +40,94 @@ impl ResourceLists {
         }
     }
 
+    fn op(&self) -> Op {
+        match self.what {
+            Done::Entitlements => Op::Entitlements,
+            Done::Grants => Op::Grants,
+        }
+    }
+
+    /// Whether a type's resources are not asked about one by one.
+    fn is_scoped(&self, facts: &TypeFacts) -> bool {
+        match self.what {
+            Done::Entitlements => facts.scoped_entitlements,
+            Done::Grants => facts.scoped_grants,
+        }
+    }
+
+    fn wants(&self, own: Skips, of_type: Skips) -> bool {
+        match self.what {
+            Done::Entitlements => own.wants_entitlements(of_type),
+            Done::Grants => own.wants_grants(of_type),
+        }
+    }
+
     /// Resources to be asked about, those already done left out.
     fn wanted(&self, cx: &Context) -> Vec<usize> {
         let (index, types) = (&cx.progress.index, &cx.rules.types);
         let wants = |slot: &usize| {
             let kind = index.kind(*slot).and_then(|kind| types.numbered(kind));
-            let of_type = kind.map(|(_, facts)| facts.skips).unwrap_or_default();
-            let own = index.skips(*slot);
+            let Some((kind, facts)) = kind else {
+                return false;
+            };
             let targeted = cx.rules.targets.as_ref().is_none_or(|targets| {
-                kind.is_some_and(|(kind, facts)| {
-                    let id = TypedId {
-                        resource_type: kind.to_owned(),
-                        resource: index.id(*slot).to_owned(),
-                    };
-                    !facts.type_scoped && targets.contains(&id)
+                targets.contains(&TypedId {
+                    resource_type: kind.to_owned(),
+                    resource: index.id(*slot).to_owned(),
                 })
             });
             targeted
+                && !self.is_scoped(facts)
                 && !index.is_done(*slot, self.what)
-                && match self.what {
-                    Done::Entitlements => own.wants_entitlements(of_type),
-                    Done::Grants => own.wants_grants(of_type),
-                }
+                && self.wants(index.skips(*slot), facts.skips)
         };
         let mut slots = index.in_log_order();
         slots.retain(wants);
         slots
+    }
+
+    /// Types that are asked about as a whole. A sync of named resources asks
+    /// about no type.
+    fn wanted_types(&self, cx: &Context) -> Vec<ListId> {
+        if cx.rules.targets.is_some() {
+            return Vec::new();
+        }
+        let types = cx.rules.types.iter();
+        types
+            .filter(|(_, facts)| self.is_scoped(facts))
+            .filter(|(_, facts)| self.wants(Skips::default(), facts.skips))
+            .map(|(id, _)| match self.what {
+                Done::Entitlements => ListId::entitlements_of_type(id),
+                Done::Grants => ListId::grants_of_type(id),
+            })
+            .collect()
+    }
+
+    /// The next list that is known one by one: of a type, or a further one
+    /// that a page has named.
+    async fn next_planned(&self, cx: &mut Context) -> Result<Option<OpenList>> {
+        let list = loop {
+            match cx.progress.plan.open_next() {
+                Some(list) if list.op == self.op() => break list,
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        };
+        let kind = cx.progress.types.number(&list.resource_type);
+        let index = &cx.progress.index;
+        let row = kind
+            .and_then(|kind| index.find(kind, &list.resource_id))
+            .and_then(|slot| index.row(slot));
+        let mut list = cx.progress.open(list);
+        if let Some(row) = row {
+            let rows = cx.journal.rows(vec![row]).await?;
+            list.resource = rows
+                .first()
+                .map(|row| decode(row))
+                .transpose()?
+                .map(Box::new);
+        }
+        Ok(Some(list))
     }
 
     async fn read_ahead(&mut self, cx: &mut Context) -> Result<()> {
@@ -74,13 +139,16 @@ impl ResourceLists {
             return Ok(());
         }
         for row in cx.journal.rows(rows).await? {
-            let resource = v2::Resource::decode(row.as_slice()).map_err(|_| Error::Journal {
-                what: "stored resource",
-            })?;
-            self.ahead.push_back(resource);
+            self.ahead.push_back(decode(&row)?);
         }
         Ok(())
     }
+}
+
+fn decode(row: &[u8]) -> Result<v2::Resource> {
+    v2::Resource::decode(row).map_err(|_| Error::Journal {
+        what: "stored resource",
+    })
 }
 
 #[async_trait]
@@ -94,12 +162,19 @@ impl ListPhase for ResourceLists {
 
     fn plan(&mut self, cx: &mut Context) -> Option<u64> {
         let slots = self.wanted(cx);
-        let count = slots.len() as u64;
+        let types = self.wanted_types(cx);
+        let count = slots.len() + types.len();
+        for list in types {
+            cx.progress.plan.number(&list);
+        }
         self.slots = slots.into_iter();
-        Some(count)
+        Some(count as u64)
     }
 
     async fn next(&mut self, cx: &mut Context) -> Result<Option<OpenList>> {
+        if let Some(list) = self.next_planned(cx).await? {
+            return Ok(Some(list));
+        }
         if self.ahead.is_empty() {
             self.read_ahead(cx).await?;
         }

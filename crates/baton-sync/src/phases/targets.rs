@@ -24,6 +24,7 @@ pub(crate) fn single(target: &ResourceBid) -> ListId {
         parent_id: parent.map_or_else(String::new, |p| p.resource.clone()),
         resource_type: id.resource_type.clone(),
         resource_id: id.resource.clone(),
+        cursor: String::new(),
     }
 }
 

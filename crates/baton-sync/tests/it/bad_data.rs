@@ -264,18 +264,11 @@ async fn a_cursor_that_comes_back_with_the_same_items_ends_the_sync() {
 }
 
 #[tokio::test]
-async fn what_is_not_supported_is_refused_and_not_left_out() {
+async fn further_pages_of_static_entitlements_are_refused_and_not_left_out() {
     let world = World::small().hooked(|list, _, _| {
-        (list == "grants group:g3")
+        (list == "static site")
             .then(|| Twist::Annotate(any::pack(&v2::EnqueuePageTokens::default())))
     });
-    let sandbox = Sandbox::new();
-    assert_eq!(sandbox.fail(world).await.code(), Code::Unimplemented);
-
-    let mut world = World::small();
-    world.types[0]
-        .annotations
-        .push(any::pack(&v2::TypeScopedGrants {}));
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.fail(world).await.code(), Code::Unimplemented);
 }

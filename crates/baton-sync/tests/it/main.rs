@@ -9,6 +9,7 @@ mod resume;
 mod sandbox;
 mod schedule;
 mod sessions;
+mod spawned;
 mod targeted;
 mod vanished;
 mod world;

@@ -21,6 +21,8 @@ pub enum Twist {
     Next(&'static str),
     /// The page as it is, with annotations on the response.
     Annotate(Any),
+    /// The page as it is, but with this next token and these further ones.
+    Spawn(&'static str, &'static [&'static str]),
     /// No answer, ever.
     Hang,
 }
@@ -215,6 +217,14 @@ impl World {
             Some(Twist::Fail(error)) => return Err(error),
             Some(Twist::Next(token)) => page.next = token.into(),
             Some(Twist::Annotate(annotation)) => page.annotations.push(annotation),
+            Some(Twist::Spawn(next, further)) => {
+                page.next = next.into();
+                let tokens = v2::EnqueuePageTokens {
+                    page_tokens: further.iter().map(|t| (*t).to_owned()).collect(),
+                    ..v2::EnqueuePageTokens::default()
+                };
+                page.annotations.push(baton_proto::any::pack(&tokens));
+            }
             Some(Twist::Hang) => std::future::pending().await,
         }
         Ok(page)
@@ -306,6 +316,35 @@ impl Connector for World {
         let key = key(resource);
         let items = self.grants.get(&key);
         self.answer(format!("grants {key}"), items, token).await
+    }
+
+    async fn list_entitlements_of_type(
+        &self,
+        _: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let own = format!("{type_id}:");
+        let all = self
+            .entitlements
+            .iter()
+            .filter(|(key, _)| key.starts_with(&own));
+        let all: Vec<_> = all.flat_map(|(_, list)| list.clone()).collect();
+        self.answer(format!("all entitlements {type_id}"), Some(&all), token)
+            .await
+    }
+
+    async fn list_grants_of_type(
+        &self,
+        _: &CallContext,
+        type_id: &str,
+        token: &str,
+    ) -> Result<Page<v2::Grant>> {
+        let own = format!("{type_id}:");
+        let all = self.grants.iter().filter(|(key, _)| key.starts_with(&own));
+        let all: Vec<_> = all.flat_map(|(_, list)| list.clone()).collect();
+        self.answer(format!("all grants {type_id}"), Some(&all), token)
+            .await
     }
 
     async fn get_resource(

@@ -1,0 +1,217 @@
+//! Lists that are made up of several, and lists of a whole type.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use baton_c1z::Table;
+use baton_connector::Error as Refusal;
+use baton_proto::Code;
+use baton_proto::any;
+use baton_proto::c1::connector::v2;
+use baton_sync::{Completeness, Error, SyncRequest, Workers};
+
+use crate::sandbox::{Sandbox, ids, rows, rows_with};
+use crate::world::{Twist, World};
+
+/// The grants of the third group come as three lists instead of one.
+fn split(list: &str, token: &str) -> Option<Twist> {
+    match (list, token) {
+        ("grants group:g3", "") => Some(Twist::Spawn("", &["p2", "p4"])),
+        ("grants group:g3", "p2") => Some(Twist::Next("")),
+        _ => None,
+    }
+}
+
+fn refused(code: Code) -> Twist {
+    Twist::Fail(Refusal::stated(code, "refused"))
+}
+
+#[tokio::test]
+async fn several_lists_make_up_the_same_file() {
+    let expected = rows_with(World::small(), Workers::Sequential).await;
+    for workers in [Workers::Sequential, Workers::AtMost(3)] {
+        let world = World::small().hooked(|list, token, _| split(list, token));
+        assert_eq!(rows_with(world, workers).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_made_up_of_several_is_continued_where_it_stopped() {
+    let undisturbed = Sandbox::new();
+    let world = Arc::new(World::small().hooked(|list, token, _| split(list, token)));
+    undisturbed
+        .run(&world, undisturbed.request())
+        .await
+        .expect("complete");
+    let mut all = world.calls();
+    all.sort();
+    let expected = rows(&undisturbed.target());
+    for stop in 1..all.len() {
+        let sandbox = Sandbox::new();
+        let cancel = sandbox.cancel.clone();
+        let count = AtomicUsize::new(0);
+        let first = World::small()
+            .slow(stop as u64)
+            .hooked(move |list, token, _| {
+                if count.fetch_add(1, Ordering::Relaxed) + 1 == stop {
+                    cancel.cancel();
+                }
+                split(list, token)
+            });
+        let first = Arc::new(first);
+        let request = SyncRequest {
+            workers: Workers::AtMost(3),
+            ..sandbox.request()
+        };
+        let mut result = sandbox.run(&first, request.clone()).await;
+        let mut asked = first.calls();
+        if result.is_err() {
+            let second = Arc::new(World::small().hooked(|list, token, _| split(list, token)));
+            let host = Sandbox::new().host();
+            result = baton_sync::run(second.clone(), request, host).await;
+            asked.extend(second.calls());
+        }
+        result.expect("complete");
+        asked.sort();
+        assert_eq!(asked, all, "stopped at call {stop}");
+        assert_eq!(rows(&sandbox.target()), expected, "stopped at call {stop}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_may_not_be_read_takes_the_whole_list_out() {
+    for refused_token in ["p2", "p4"] {
+        let sandbox = Sandbox::new();
+        let world = World::small().hooked(move |list, token, _| {
+            if list == "grants group:g3" && token == refused_token {
+                return Some(refused(Code::PermissionDenied));
+            }
+            split(list, token)
+        });
+        let request = SyncRequest {
+            allow_partial: true,
+            ..sandbox.request()
+        };
+        let report = sandbox
+            .run(&Arc::new(world), request)
+            .await
+            .expect("sealed");
+        assert_eq!(report.completeness, Completeness::Partial);
+        assert_eq!((report.unreadable, report.skipped.len()), (1, 1));
+        assert_eq!(report.skipped[0].resource, "group:g3");
+        let grants = ids(&sandbox.target(), Table::Grants);
+        assert!(
+            !grants.iter().any(|id| id.starts_with("group:g3")),
+            "{grants:?}"
+        );
+        assert!(grants.contains(&"group:g2:member:user:u4".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_contradict_themselves_fail_the_sync() {
+    for (next, further) in [("", &[""][..]), ("", &["p2", "p2"]), ("p2", &["p2"])] {
+        let sandbox = Sandbox::new();
+        let world = World::small().hooked(move |list, token, _| {
+            (list == "entitlements group:g1" && token.is_empty())
+                .then_some(Twist::Spawn(next, further))
+        });
+        let error = sandbox.fail(world).await;
+        assert!(matches!(error, Error::Cursors { .. }), "{error}");
+        assert_eq!(error.code(), Code::Internal);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_named_before_is_followed_once_with_a_warning() {
+    let sandbox = Sandbox::new();
+    let world = World::small().hooked(|list, token, _| match (list, token) {
+        ("grants group:g3", "p4") => Some(Twist::Spawn("", &["p2"])),
+        _ => split(list, token),
+    });
+    let world = Arc::new(world);
+    let report = sandbox
+        .run(&world, sandbox.request())
+        .await
+        .expect("complete");
+    let asked = world
+        .calls()
+        .iter()
+        .filter(|c| *c == "grants group:g3 @p2")
+        .count();
+    assert_eq!(asked, 1);
+    assert!(report.warnings[0].starts_with("1 further page tokens were named more than once"));
+}
+
+#[tokio::test]
+async fn when_a_cursor_dies_a_list_of_several_begins_anew_with_the_next_run() {
+    let sandbox = Sandbox::new();
+    let world = World::small().hooked(|list, token, _| {
+        if list == "grants group:g3" && token == "p4" {
+            return Some(refused(Code::InvalidArgument));
+        }
+        split(list, token)
+    });
+    let error = sandbox.fail(world).await;
+    assert!(matches!(error, Error::CursorDied { .. }), "{error}");
+    let report = sandbox
+        .sync(World::small().hooked(|list, token, _| split(list, token)))
+        .await;
+    assert!(!report.resumed);
+}
+
+#[tokio::test]
+async fn types_can_be_asked_about_as_a_whole() {
+    let expected = rows_with(World::small(), Workers::Sequential).await;
+    let scoped = || {
+        let mut world = World::small();
+        for kind in &mut world.types {
+            if kind.id == "group" {
+                let marks = &mut kind.annotations;
+                any::append(marks, &v2::TypeScopedEntitlements::default());
+                any::append(marks, &v2::TypeScopedGrants::default());
+            }
+        }
+        world
+    };
+    for workers in [Workers::Sequential, Workers::AtMost(3)] {
+        let sandbox = Sandbox::new();
+        let world = Arc::new(scoped().hooked(|list, token, _| {
+            (list == "all grants group" && token.is_empty()).then_some(Twist::Spawn("p2", &["p8"]))
+        }));
+        let request = SyncRequest {
+            workers,
+            ..sandbox.request()
+        };
+        sandbox.run(&world, request).await.expect("complete");
+        let per_resource = |call: &String| {
+            call.starts_with("grants group") || call.starts_with("entitlements group")
+        };
+        assert!(
+            !world.calls().iter().any(per_resource),
+            "{:?}",
+            world.calls()
+        );
+        // All but the type itself, which carries the marks.
+        let found = rows(&sandbox.target());
+        let data = |rows: &[String]| -> Vec<String> {
+            let rows = rows.iter().filter(|row| !row.starts_with("resource_types"));
+            rows.cloned().collect()
+        };
+        assert_eq!(data(&found), data(&expected));
+    }
+    // Its failure is not about one object.
+    let sandbox = Sandbox::new();
+    let error = sandbox
+        .fail(scoped().hooked(|list, _, _| match list {
+            "all grants group" => Some(refused(Code::PermissionDenied)),
+            _ => None,
+        }))
+        .await;
+    assert_eq!(error.code(), Code::PermissionDenied);
+    assert!(
+        error
+            .to_string()
+            .contains("grants of all resources of type `group`")
+    );
+}

@@ -36,7 +36,7 @@ impl Context {
     pub(crate) async fn drop_list(&mut self, list: &ListId, skip: Skip) -> Result<()> {
         self.tell(&Event::ListSkipped(progress::skipped(list, &skip)));
         // A list that is made up of several is there as a whole or not at all.
-        for part in self.progress.family(list) {
+        for part in self.progress.families.members(list) {
             self.journal.drop_list(part.clone(), &skip).await?;
             self.progress.list_dropped(&part, skip.clone());
         }
@@ -62,6 +62,7 @@ impl Context {
     /// Ends a phase, durably.
     pub(crate) async fn end_phase(&mut self, phase: Phase) -> Result<()> {
         self.progress.check_warnings()?;
+        self.progress.check_cursors(phase)?;
         self.journal
             .mark(records::PHASE, phase.name().as_bytes().to_vec())
             .await?;

@@ -77,7 +77,7 @@ impl Driver {
     async fn fill(&mut self, cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
         while self.calls.len() < cx.width {
             let next = match self.ready.pop_front() {
-                Some(list) if cx.progress.is_family_dropped(&list.id) => continue,
+                Some(list) if cx.progress.families.is_dropped(&list.id) => continue,
                 Some(list) => Some(list),
                 None => phase.next(cx).await?,
             };
@@ -128,7 +128,7 @@ impl Driver {
         let mut storable = Vec::with_capacity(pages.len());
         let mut refused = None;
         for mut arrived in pages {
-            if cx.progress.is_family_dropped(&arrived.list.id) {
+            if cx.progress.families.is_dropped(&arrived.list.id) {
                 continue;
             }
             if let Some(reason) = arrived.page.abandoned.take() {
@@ -171,11 +171,11 @@ impl Driver {
             AskError::Page(error) => return Err(error),
             AskError::Connector(error) => error,
         };
-        if cx.progress.is_family_dropped(&list.id) {
+        if cx.progress.families.is_dropped(&list.id) {
             return Ok(());
         }
         match judge(&list, &error) {
-            Verdict::Restart if cx.progress.has_family(&list.id) => Err(Error::CursorDied {
+            Verdict::Restart if cx.progress.families.contain(&list.id) => Err(Error::CursorDied {
                 list: list::name(&list.id),
                 source: error,
             }),
@@ -207,7 +207,7 @@ impl Driver {
             match joined {
                 Ok((list, Ok(page))) => self.store(cx, vec![Arrived { list, page }]).await?,
                 Ok((list, Err(AskError::Connector(error)))) => {
-                    let dropped = cx.progress.is_family_dropped(&list.id);
+                    let dropped = cx.progress.families.is_dropped(&list.id);
                     if let Verdict::Skip(kind) = judge(&list, &error)
                         && !dropped
                     {

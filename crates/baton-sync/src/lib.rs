@@ -62,6 +62,7 @@ mod cursor;
 mod drive;
 mod error;
 mod event;
+mod families;
 mod groups;
 mod index;
 mod invariants;

@@ -86,6 +86,12 @@ impl Plan {
             .is_some_and(|slot| slot.ended)
     }
 
+    /// Lists that are still to be read to their end.
+    pub(crate) fn unended(&self) -> impl Iterator<Item = &ListId> {
+        let slots = self.slots.iter().filter(|slot| !slot.ended);
+        slots.map(|slot| &slot.id)
+    }
+
     pub(crate) fn counts(&self, number: u32) -> bool {
         self.slots
             .get(number as usize)

@@ -15,6 +15,7 @@ use prost::Message;
 use crate::check::{Checked, ResourceFacts};
 use crate::error::{Error, Result};
 use crate::event::Phase;
+use crate::families::{Brought, Families};
 use crate::index::{Done, Origin, ResourceIndex};
 use crate::list::{self, OpenList, Position};
 use crate::phases::is_single;
@@ -53,17 +54,7 @@ pub(crate) struct PagePlace<'a> {
 #[derive(Debug, Default)]
 struct Begun {
     position: Position,
-    rows: u64,
-    dropped: Dropped,
-}
-
-/// Further lists that make up one.
-#[derive(Debug, Default)]
-struct Family {
-    /// Their first tokens.
-    tokens: BTreeSet<String>,
-    /// None of it counts.
-    dropped: bool,
+    brought: Brought,
 }
 
 /// See the module's header.
@@ -86,10 +77,8 @@ pub(crate) struct Progress {
     pub(crate) related: BTreeSet<ResourceBid>,
     /// Resources that were asked for by id and do not exist, and why.
     pub(crate) absent: BTreeMap<ListId, String>,
-    /// Lists that are made up of several, by the first of them.
-    families: BTreeMap<ListId, Family>,
-    /// Tokens of further lists that were named more than once.
-    pub(crate) repeated_cursors: u64,
+    /// Lists that are made up of several.
+    pub(crate) families: Families,
     /// What the connector keeps for itself. Filled by a replay only.
     pub(crate) session_values: Values,
     /// Pages stored.
@@ -103,6 +92,13 @@ pub(crate) struct Progress {
     unreadable: u64,
     vanished: u64,
     warnings: u64,
+}
+
+/// Where it stands whether a list has ended.
+enum Place {
+    Plan,
+    /// The resource's slot, if it is listed.
+    Index(Option<usize>, Done),
 }
 
 /// The pages that the engine makes itself of the templates of a type: a
@@ -202,72 +198,28 @@ impl Progress {
         self.dropped.add(facts.dropped);
         self.has_groups |= facts.grouped;
         self.inserted.extend(facts.inserted.iter().cloned());
-        self.spawn(list, &facts.spawned);
+        for spawned in self.families.spawn(list, &facts.spawned) {
+            self.plan.number(&spawned);
+        }
         self.related.extend(facts.related.iter().cloned().map(bid));
         if let Some(reason) = &facts.absent {
             self.absent.insert(list.clone(), reason.clone());
         }
+        let mut begun = self.begun.remove(list).unwrap_or_default();
+        begun.brought.rows += rows;
+        begun.brought.dropped.add(facts.dropped);
         if place.next.is_empty() {
-            self.begun.remove(list);
+            self.families.end(list, begun.brought);
             self.end(list);
             return Ok(());
         }
-        let begun = self.begun.entry(list.clone()).or_default();
         begun.position = Position {
             generation: place.generation,
             page: place.page + 1,
             token: place.next.to_owned(),
         };
-        begun.rows += rows;
-        begun.dropped.add(facts.dropped);
+        self.begun.insert(list.clone(), begun);
         Ok(())
-    }
-
-    /// Plans the further lists that a page names, each once.
-    fn spawn(&mut self, list: &ListId, tokens: &[String]) {
-        if tokens.is_empty() {
-            return;
-        }
-        let root = list.with_cursor("");
-        let family = self.families.entry(root.clone()).or_default();
-        for token in tokens {
-            if !family.tokens.insert(token.clone()) {
-                self.repeated_cursors += 1;
-                continue;
-            }
-            let spawned = root.with_cursor(token);
-            self.plan.number(&spawned);
-            if family.dropped {
-                self.plan.drop_list(&spawned);
-            }
-        }
-    }
-
-    /// Whether a list is one of several.
-    pub(crate) fn has_family(&self, list: &ListId) -> bool {
-        self.families.contains_key(&list.with_cursor(""))
-    }
-
-    /// Whether a list is one of several that do not count any more.
-    pub(crate) fn is_family_dropped(&self, list: &ListId) -> bool {
-        let family = self.families.get(&list.with_cursor(""));
-        family.is_some_and(|family| family.dropped)
-    }
-
-    /// All lists that make up what `list` is one part of: itself first.
-    pub(crate) fn family(&self, list: &ListId) -> Vec<ListId> {
-        let root = list.with_cursor("");
-        let mut all = vec![list.clone()];
-        if let Some(family) = self.families.get(&root) {
-            all.extend(family.tokens.iter().map(|token| root.with_cursor(token)));
-            all.push(root);
-            all[1..].sort();
-            all.retain({
-                let mut first = true;
-                move |other| std::mem::take(&mut first) || other != list
-            });
-        }
-        all
     }
 
     fn add_resources(
@@ -299,22 +251,34 @@ impl Progress {
 
     /// Takes note that a list will not be asked for further pages.
     fn end(&mut self, list: &ListId) {
-        if !is_made_by_engine(list) {
+        // What is made up of several lists counts once.
+        if !is_made_by_engine(list) && list.cursor.is_empty() {
             self.ended += 1;
         }
-        if list::is_planned(list) {
-            return self.plan.end(list);
+        match self.place(list) {
+            Place::Plan => self.plan.end(list),
+            Place::Index(Some(slot), done) => self.index.set_done(slot, done),
+            Place::Index(None, _) => {}
         }
+    }
+
+    fn is_ended(&self, list: &ListId) -> bool {
+        match self.place(list) {
+            Place::Plan => self.plan.is_ended(list),
+            Place::Index(Some(slot), done) => self.index.is_done(slot, done),
+            Place::Index(None, _) => false,
+        }
+    }
+
+    fn place(&self, list: &ListId) -> Place {
         let done = match list.op {
-            Op::Entitlements => Done::Entitlements,
-            Op::Grants => Done::Grants,
-            _ => return self.plan.end(list),
+            Op::Entitlements if !list::is_planned(list) => Done::Entitlements,
+            Op::Grants if !list::is_planned(list) => Done::Grants,
+            _ => return Place::Plan,
         };
         let kind = self.types.number(&list.resource_type);
         let slot = kind.and_then(|kind| self.index.find(kind, &list.resource_id));
-        if let Some(slot) = slot {
-            self.index.set_done(slot, done);
-        }
+        Place::Index(slot, done)
     }
 
     /// Forgets what a list has brought so far.
@@ -343,26 +307,28 @@ impl Progress {
     }
 
     fn take_back(&mut self, list: &ListId) {
-        if let Some(begun) = self.begun.remove(list) {
-            self.dropped.subtract(begun.dropped);
+        let begun = self.begun.remove(list).map(|begun| begun.brought);
+        if let Some(brought) = begun.or_else(|| self.families.take_back(list)) {
+            self.dropped.subtract(brought.dropped);
             let rows = self.rows.entry(list.op).or_default();
-            *rows = rows.saturating_sub(begun.rows);
+            *rows = rows.saturating_sub(brought.rows);
         }
     }
 
     /// A list's rows do not count. Of one that had ended already nothing is
     /// reported: it hung on rows that do not count either.
     pub(crate) fn list_dropped(&mut self, list: &ListId, skip: Skip) {
-        let ended = self.plan.is_ended(list);
+        let ended = self.is_ended(list);
         self.take_back(list);
-        if let Some(family) = self.families.get_mut(&list.with_cursor("")) {
-            family.dropped = true;
-        }
         if list::is_planned(list) {
             self.plan.drop_list(list);
         }
         if !ended {
             self.end(list);
+        }
+        // What several lists make up is missing once.
+        let first = self.families.drop_member(list, &skip);
+        if first.unwrap_or(!ended) {
             self.skip(list, skip);
         }
     }
@@ -380,10 +346,6 @@ impl Progress {
     }
 
     fn skip(&mut self, list: &ListId, skip: Skip) {
-        // What several lists make up is missing once.
-        if self.has_family(list) && self.skips.contains_key(&list.with_cursor("")) {
-            return;
-        }
         match skip.kind {
             SkipKind::Forbidden => self.unreadable += 1,
             SkipKind::Abandoned => {
@@ -462,6 +424,21 @@ impl Progress {
             warnings: self.warnings,
             lists: self.ended,
             example: example.unwrap_or_default(),
+        })
+    }
+
+    /// Fails when a list that a page of this phase has named was not read to
+    /// its end (sync-runtime.md §3.3, I10).
+    pub(crate) fn check_cursors(&self, phase: Phase) -> Result<()> {
+        let left = self
+            .plan
+            .unended()
+            .find(|id| !id.cursor.is_empty() && list::phase(id.op) == phase);
+        left.map_or(Ok(()), |id| {
+            Err(Error::Invariant {
+                id: "I10",
+                problem: format!("a further list of the {} was not read", list::name(id)),
+            })
         })
     }
 
@@ -610,4 +587,46 @@ impl Replay {
 
 fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
     M::decode(bytes).map_err(|_| Error::Journal { what: "stored row" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_further_list_that_was_not_read_breaks_an_invariant() {
+        let mut progress = Progress::default();
+        let root = ListId::grants_of_type("group");
+        progress.plan.number(&root);
+        let place = PagePlace {
+            list: &root,
+            generation: 0,
+            page: 0,
+            next: "",
+        };
+        let facts = PageFacts {
+            spawned: vec!["t".to_owned()],
+            ..PageFacts::default()
+        };
+        progress
+            .apply_page(place, Content::RowsOnly, &[], &facts)
+            .expect("applied");
+        let broken = progress.check_cursors(Phase::Grants).expect_err("unread");
+        assert_eq!(
+            broken.to_string(),
+            "ingest invariant I10 violated: a further list of the grants of all resources of \
+             type `group` was not read"
+        );
+        assert!(progress.check_cursors(Phase::Entitlements).is_ok());
+        let further = root.with_cursor("t");
+        let place = PagePlace {
+            list: &further,
+            ..place
+        };
+        progress
+            .apply_page(place, Content::RowsOnly, &[], &PageFacts::default())
+            .expect("applied");
+        assert!(progress.check_cursors(Phase::Grants).is_ok());
+        assert_eq!(progress.ended, 1, "two lists that make up one");
+    }
 }

@@ -211,6 +211,10 @@ async fn open(
     let kept = std::mem::take(&mut progress.session_values);
     let mut journal = Journal::new(log, Arc::new(Sessions::new(kept)), request.blocking);
     tell_how_opened(&resumed, host);
+    for (list, skip) in progress.families.half_dropped() {
+        journal.drop_list(list.clone(), &skip).await?;
+        progress.list_dropped(&list, skip);
+    }
     let sync_id = if let Some(id) = progress.sync_id.take() {
         id
     } else {

@@ -277,10 +277,10 @@ fn report(
         let reason = progress.absent.get(&list)?;
         Some(format!("{} is left out: {reason}", list::name(&list)))
     }));
-    if progress.repeated_cursors > 0 {
+    if progress.families.repeated > 0 {
         warnings.push(format!(
             "{} further page tokens were named more than once, and are followed once",
-            progress.repeated_cursors
+            progress.families.repeated
         ));
     }
     warnings.extend(progress.unknown_children.iter().map(|child| {

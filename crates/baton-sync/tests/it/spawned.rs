@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use baton_c1z::Table;
 use baton_connector::Error as Refusal;
+use baton_connector::resource::{GrantBuilder, resource_id};
 use baton_proto::Code;
 use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use baton_sync::{Completeness, Error, SyncRequest, Workers};
 
 use crate::sandbox::{Sandbox, ids, rows, rows_with};
-use crate::world::{Twist, World};
+use crate::world::{Twist, World, group};
 
 /// The grants of the third group come as three lists instead of one.
 fn split(list: &str, token: &str) -> Option<Twist> {
@@ -106,6 +107,122 @@ async fn a_part_that_may_not_be_read_takes_the_whole_list_out() {
         );
         assert!(grants.contains(&"group:g2:member:user:u4".to_owned()));
     }
+}
+
+/// A list of several with a bad record, the last page of which is refused.
+fn refused_late() -> World {
+    let mut world = World::small();
+    let stranger = GrantBuilder::new(group("g3"), "member", resource_id("alien", "a"));
+    let grants = world.grants.get_mut("group:g3").expect("there");
+    grants.insert(2, stranger.build().expect("valid"));
+    world
+}
+
+fn refuses_late(list: &str, token: &str) -> Option<Twist> {
+    if list == "grants group:g3" && token == "p6" {
+        return Some(refused(Code::PermissionDenied));
+    }
+    split(list, token)
+}
+
+fn partial(sandbox: &Sandbox, workers: Workers) -> SyncRequest {
+    SyncRequest {
+        workers,
+        allow_partial: true,
+        ..sandbox.request()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_a_refused_list_of_several_does_not_depend_on_timing() {
+    let sandbox = Sandbox::new();
+    let world = Arc::new(refused_late().hooked(|list, token, _| refuses_late(list, token)));
+    let wanted = sandbox.run(&world, partial(&sandbox, Workers::Sequential));
+    let wanted = wanted.await.expect("sealed");
+    assert!(wanted.dropped.is_empty(), "its bad record is out with it");
+    assert_eq!((wanted.unreadable, wanted.skipped.len()), (1, 1));
+    let expected = rows(&sandbox.target());
+    for seed in 0..12 {
+        let sandbox = Sandbox::new();
+        let world = refused_late().slow(seed);
+        let world = Arc::new(world.hooked(|list, token, _| refuses_late(list, token)));
+        let report = sandbox.run(&world, partial(&sandbox, Workers::AtMost(4)));
+        let report = report.await.expect("sealed");
+        assert_eq!(report.dropped, wanted.dropped, "seed {seed}");
+        assert_eq!(report.skipped, wanted.skipped, "seed {seed}");
+        assert_eq!(rows(&sandbox.target()), expected, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_several_is_taken_out_whole_wherever_the_work_breaks_off() {
+    let undisturbed = Sandbox::new();
+    let world = Arc::new(refused_late().hooked(|list, token, _| refuses_late(list, token)));
+    let wanted = undisturbed.run(&world, partial(&undisturbed, Workers::Sequential));
+    let wanted = wanted.await.expect("sealed");
+    let expected = rows(&undisturbed.target());
+
+    // Ends with an error right after the list was taken out.
+    let sandbox = Sandbox::new();
+    let broken = refused_late().hooked(|list, token, _| match list {
+        "grants role:r:1" => Some(refused(Code::Internal)),
+        _ => refuses_late(list, token),
+    });
+    let request = partial(&sandbox, Workers::Sequential);
+    let error = sandbox.run(&Arc::new(broken), request).await;
+    assert_eq!(error.expect_err("failed").code(), Code::Internal);
+    let log = |sandbox: &Sandbox| sandbox.folder().join(".sync.c1z.baton-work/pages.log");
+    let bytes = std::fs::read(log(&sandbox)).expect("there");
+    let mut resumed = 0;
+    for cut in (0..1200).step_by(30) {
+        let copy = Sandbox::new();
+        let folder = copy.folder().join(".sync.c1z.baton-work");
+        std::fs::create_dir(&folder).expect("writable");
+        std::fs::write(log(&copy), &bytes[..bytes.len() - cut]).expect("writable");
+        let world = Arc::new(refused_late().hooked(|list, token, _| refuses_late(list, token)));
+        let report = copy.run(&world, partial(&copy, Workers::AtMost(3))).await;
+        let report = report.expect("sealed");
+        resumed += usize::from(report.resumed);
+        assert_eq!(rows(&copy.target()), expected, "{cut} bytes cut");
+        assert_eq!(report.dropped, wanted.dropped, "{cut} bytes cut");
+        assert_eq!(report.skipped, wanted.skipped, "{cut} bytes cut");
+        assert_eq!(report.unreadable, 1, "{cut} bytes cut");
+    }
+    assert_eq!(resumed, 40);
+}
+
+#[tokio::test]
+async fn further_tokens_beyond_the_bounds_fail_the_sync() {
+    let named = |count: usize, bytes: usize| {
+        let tokens = (0..count).map(|n| {
+            let n = format!("{n:04}");
+            "x".repeat(bytes - n.len()) + &n
+        });
+        any::pack(&v2::EnqueuePageTokens {
+            page_tokens: tokens.collect(),
+            ..v2::EnqueuePageTokens::default()
+        })
+    };
+    for (mark, problem) in [
+        (named(1025, 4), "more than 1024"),
+        (named(1, (1 << 20) + 1), "more than 1 MiB"),
+        (named(17, 1 << 20), "more than 16 MiB"),
+    ] {
+        for list in ["grants group:g1", "entitlements group:g1"] {
+            let mark = mark.clone();
+            let world = World::small()
+                .hooked(move |asked, _, _| (asked == list).then(|| Twist::Annotate(mark.clone())));
+            let error = Sandbox::new().fail(world).await;
+            assert!(matches!(error, Error::Cursors { .. }), "{error}");
+            assert!(error.to_string().contains(problem), "{error}");
+        }
+    }
+    // Nowhere else may a list be split.
+    let mark = named(1, 4);
+    let world = World::small()
+        .hooked(move |asked, _, _| (asked == "static site").then(|| Twist::Annotate(mark.clone())));
+    let error = Sandbox::new().fail(world).await;
+    assert_eq!(error.code(), Code::Unimplemented);
 }
 
 #[tokio::test]

@@ -159,10 +159,15 @@ fn warned(event: &Event) {
         }
         Event::InvalidData(dropped) => {
             tracing::warn!(
-                invalid = dropped.invalid(),
+                invalid_resource_types = dropped.invalid_resource_types,
+                invalid_resources = dropped.invalid_resources,
+                invalid_entitlements = dropped.invalid_entitlements,
                 entitlements_of_unknown_type = dropped.entitlements_of_unknown_type,
                 grants_of_unknown_type = dropped.grants_of_unknown_type,
-                "records left out"
+                grant_resources_of_unknown_type = dropped.grant_resources_of_unknown_type,
+                expansion_types = dropped.expansion_types,
+                expansions = dropped.expansions,
+                "connector returned invalid data; skipped records"
             );
         }
         Event::Warning { message } => tracing::warn!("{message}"),

@@ -251,25 +251,10 @@ fn noticed(text: &mut String, report: &Report) {
             )
         );
     }
-    let dropped = &report.dropped;
-    let kinds = [
-        (dropped.invalid(), "without a whole id"),
-        (
-            dropped.entitlements_of_unknown_type,
-            "entitlements of types outside the sync",
-        ),
-        (
-            dropped.grants_of_unknown_type,
-            "grants of types outside the sync",
-        ),
-        (
-            dropped.grant_resources_of_unknown_type,
-            "resources of grants, of types outside the sync",
-        ),
-    ];
-    if kinds.iter().any(|(number, _)| *number > 0) {
+    if !report.dropped.is_empty() {
         text.push_str("\nrecords left out\n");
-        for (number, what) in kinds.iter().filter(|(number, _)| *number > 0) {
+        let reasons = report.dropped.by_reason();
+        for (number, what) in reasons.iter().filter(|(number, _)| *number > 0) {
             let _ = writeln!(text, "  {} {what}", count(*number));
         }
     }
@@ -384,7 +369,7 @@ synced in 1 min 23 s
 1 object was deleted during the sync
 
 records left out
-  3 without a whole id
+  3 resources without a whole id
 
 1 warning
   grant `x` points nowhere

@@ -229,6 +229,9 @@ impl Error {
             ),
             Self::CursorDied { .. } => Some("the next run asks for everything anew".to_owned()),
             Self::Journal { .. } => Some("pass --fresh to start over".to_owned()),
+            Self::Invariant { id: "I10", .. } => {
+                Some("this is a fault of the program; the next run asks for everything".to_owned())
+            }
             Self::MissingTrait { .. }
             | Self::BatonId { .. }
             | Self::SeveralExclusionGroups { .. }
@@ -258,7 +261,8 @@ impl Error {
             | Self::Invariant { .. }
             | Self::CursorDied { .. }
             | Self::TooManyWarnings { .. }
-            | Self::Empty { .. } => true,
+            | Self::Empty { .. }
+            | Self::Store(baton_c1z::Error::Unstorable { .. }) => true,
             // Expansion refuses grants that contradict each other.
             Self::Store(baton_c1z::Error::Caller(_)) => self.code() == Code::FailedPrecondition,
             _ => false,

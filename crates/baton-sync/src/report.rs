@@ -116,6 +116,35 @@ impl Dropped {
         *self == Self::default()
     }
 
+    /// The reasons, as text that goes behind a number, each with its number.
+    pub fn by_reason(&self) -> [(u64, &'static str); 8] {
+        [
+            (self.invalid_resource_types, "resource types without an id"),
+            (self.invalid_resources, "resources without a whole id"),
+            (
+                self.invalid_entitlements,
+                "entitlements without an id or a resource",
+            ),
+            (
+                self.entitlements_of_unknown_type,
+                "entitlements of types outside the sync",
+            ),
+            (
+                self.grants_of_unknown_type,
+                "grants of types outside the sync",
+            ),
+            (
+                self.grant_resources_of_unknown_type,
+                "resources of grants, of types outside the sync",
+            ),
+            (
+                self.expansion_types,
+                "types outside the sync that expansions are limited to",
+            ),
+            (self.expansions, "expansions limited to such types only"),
+        ]
+    }
+
     /// Records that were invalid in themselves.
     pub fn invalid(&self) -> u64 {
         self.invalid_resource_types + self.invalid_resources + self.invalid_entitlements
@@ -183,6 +212,17 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_counter_has_its_reason() {
+        let mut dropped = Dropped::default();
+        for (counter, n) in dropped.counters().into_iter().zip(1..) {
+            *counter = n;
+        }
+        let mut told = dropped.by_reason();
+        told.sort_unstable();
+        assert_eq!(told.map(|(n, _)| n), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
 
     #[test]
     fn counters_are_taken_back_as_they_were_added() {

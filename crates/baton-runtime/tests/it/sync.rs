@@ -104,6 +104,61 @@ fn partial_engine() -> Engine {
     })
 }
 
+/// An engine that left out one record of one kind, two of the next, and so on.
+fn careless_engine() -> Engine {
+    Arc::new(|_, request, host| {
+        Box::pin(async move {
+            let mut report = Report::new("s1", request.target, Stats::default());
+            let dropped = &mut report.dropped;
+            dropped.invalid_resource_types = 1;
+            dropped.invalid_resources = 2;
+            dropped.invalid_entitlements = 3;
+            dropped.entitlements_of_unknown_type = 4;
+            dropped.grants_of_unknown_type = 5;
+            dropped.grant_resources_of_unknown_type = 6;
+            dropped.expansion_types = 7;
+            dropped.expansions = 8;
+            host.observer.event(&Event::InvalidData(report.dropped));
+            Ok(report)
+        })
+    })
+}
+
+#[test]
+fn each_kind_of_bad_record_is_counted_in_the_log_and_in_the_summary() {
+    let outcome = Stage::ready().engine(careless_engine()).run(&[]);
+    for line in [
+        "  1 resource types without an id",
+        "  2 resources without a whole id",
+        "  3 entitlements without an id or a resource",
+        "  4 entitlements of types outside the sync",
+        "  5 grants of types outside the sync",
+        "  6 resources of grants, of types outside the sync",
+        "  7 types outside the sync that expansions are limited to",
+        "  8 expansions limited to such types only",
+    ] {
+        let summary = outcome.stderr.lines().filter(|found| *found == line);
+        assert_eq!(summary.count(), 1, "{line}: {}", outcome.stderr);
+    }
+    let warning = outcome
+        .stderr
+        .lines()
+        .find(|line| line.contains("connector returned invalid data; skipped records"))
+        .expect("a warning");
+    for field in [
+        r#""invalid_resource_types":1"#,
+        r#""invalid_resources":2"#,
+        r#""invalid_entitlements":3"#,
+        r#""entitlements_of_unknown_type":4"#,
+        r#""grants_of_unknown_type":5"#,
+        r#""grant_resources_of_unknown_type":6"#,
+        r#""expansion_types":7"#,
+        r#""expansions":8"#,
+    ] {
+        assert!(warning.contains(field), "{field}: {warning}");
+    }
+}
+
 fn failing_engine(error: fn() -> Error) -> Engine {
     Arc::new(move |_, _, _| Box::pin(async move { Err(error()) }))
 }

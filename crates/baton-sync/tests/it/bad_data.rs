@@ -3,35 +3,54 @@
 
 use std::sync::Arc;
 
-use baton_c1z::Table;
+use baton_c1z::{Format, Table};
 use baton_connector::resource::{GrantBuilder, ResourceBuilder, resource_id};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_proto::{Code, any};
-use baton_sync::{Completeness, Dropped, Error, Event, SkipKind};
+use baton_sync::{Completeness, Dropped, Error, Event, SkipKind, SyncRequest, Workers};
 use prost::Message;
 
 use crate::sandbox::{Sandbox, ids, scan};
 use crate::world::{Twist, World, group, kind, role, user};
 
-fn on(kind: &str, id: &str) -> v2::Resource {
+pub fn on(kind: &str, id: &str) -> v2::Resource {
     v2::Resource {
         id: Some(resource_id(kind, id)),
         ..v2::Resource::default()
     }
 }
 
-async fn dropped(world: World) -> Dropped {
-    let sandbox = Sandbox::new();
-    let before = sandbox.sync(World::small()).await.stats;
-    let sandbox = Sandbox::new();
-    let report = sandbox.sync(world).await;
-    assert_eq!(report.stats, before, "only the bad records are missing");
-    assert!(
-        sandbox
-            .events()
-            .contains(&Event::InvalidData(report.dropped))
-    );
-    report.dropped
+/// What is left out of a world, which is otherwise the small one: the same in
+/// both formats and for any number of workers.
+pub async fn dropped(world: World) -> Dropped {
+    let world = Arc::new(world);
+    let mut found = Vec::new();
+    for (format, workers) in [
+        (Format::V1, Workers::Sequential),
+        (Format::V3, Workers::AtMost(8)),
+    ] {
+        let request = |sandbox: &Sandbox| SyncRequest {
+            format: Some(format),
+            workers,
+            ..sandbox.request()
+        };
+        let sandbox = Sandbox::new();
+        let small = Arc::new(World::small());
+        let before = sandbox.run(&small, request(&sandbox)).await;
+        let sandbox = Sandbox::new();
+        let report = sandbox.run(&world, request(&sandbox)).await;
+        let report = report.expect("complete");
+        let before = before.expect("complete").stats;
+        assert_eq!(report.stats, before, "only the bad records are missing");
+        assert!(
+            sandbox
+                .events()
+                .contains(&Event::InvalidData(report.dropped))
+        );
+        found.push(report.dropped);
+    }
+    assert_eq!(found[0], found[1]);
+    found[0]
 }
 
 #[tokio::test]
@@ -152,7 +171,7 @@ async fn an_expansion_without_a_filter_and_one_of_a_placeholder_stay_as_they_are
 }
 
 /// A sync of this fails with this code and message, and leaves no file.
-async fn refused(world: World, code: Code, message: &str) {
+pub async fn refused(world: World, code: Code, message: &str) {
     let sandbox = Sandbox::new();
     let error = sandbox.fail(world).await;
     assert_eq!(error.code(), code, "{error}");

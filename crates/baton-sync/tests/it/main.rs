@@ -11,5 +11,6 @@ mod schedule;
 mod sessions;
 mod spawned;
 mod targeted;
+mod validation;
 mod vanished;
 mod world;

@@ -165,6 +165,21 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// There are not enough files for a compaction.
+    #[error("must provide two or more files to compact")]
+    TooFewFiles,
+    /// A v3 file cannot be compacted into a v1 file.
+    #[error("{} is of format v3 and cannot be compacted into a v1 file", path.display())]
+    NotCompactable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds no finished sync that can be compacted.
+    #[error("no finished full, resources-only or partial sync found in {}", path.display())]
+    NoCompactableSync {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file holds no finished sync of the type full.
     #[error("no finished full sync found in {}", path.display())]
     NoFullSync {
@@ -328,6 +343,8 @@ impl Error {
             | Self::Filter { .. }
             | Self::Cursor { .. }
             | Self::SameFormat { .. }
+            | Self::TooFewFiles
+            | Self::NotCompactable { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
             Self::DuplicateId { .. } | Self::Unstorable { .. } | Self::Unfinished { .. } => {
@@ -346,7 +363,9 @@ impl Error {
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
                 Code::ResourceExhausted
             }
-            Self::NoSuchSync { .. } | Self::NoFullSync { .. } => Code::NotFound,
+            Self::NoSuchSync { .. } | Self::NoFullSync { .. } | Self::NoCompactableSync { .. } => {
+                Code::NotFound
+            }
             Self::Exists { .. } | Self::DuplicateSync { .. } => Code::AlreadyExists,
             Self::Io { source, .. } => io_code(source.kind()),
             Self::Caller(failure) => failure.code,
@@ -379,6 +398,9 @@ impl Error {
             }
             Self::WindowTooLarge { .. } => {
                 Some("if the file is trusted, raise BATON_DECODER_MAX_MEMORY_MB")
+            }
+            Self::NotCompactable { .. } => {
+                Some("leave --storage-engine out, or pass --storage-engine pebble")
             }
             Self::Exists { .. } => Some("remove it, or name another path"),
             Self::NoSuchSync { .. } | Self::NoFullSync { .. } | Self::Unfinished { .. } => {

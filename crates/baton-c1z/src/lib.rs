@@ -45,7 +45,9 @@ pub use log::{
     MAX_TOKEN_BYTES, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
 };
 pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalculate_stats};
-pub use merge::{Expanded, expand_sync};
+pub use merge::{
+    CompactEntry, CompactPlan, Compacted, Expanded, Strategy, TableCounts, compact, expand_sync,
+};
 pub use peek::{Peek, peek};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};

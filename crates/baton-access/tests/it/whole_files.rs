@@ -1,4 +1,5 @@
-//! Expansion of whole files, outside any sync.
+//! Expansion of whole files, outside any sync, by itself and behind a
+//! compaction.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -7,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use baton_access::{Error, ExpandOptions, GraphExpander};
 use baton_c1z::{
-    C1zFile, Expanded, Filter, OwnedRow, ReadOptions, RewriteOptions, SyncRun, Table, View,
-    expand_sync, to_v1, to_v3,
+    C1zFile, CompactEntry, CompactPlan, Expanded, Filter, Format, OwnedRow, ReadOptions,
+    RewriteOptions, Strategy, SyncRun, Table, View, compact, expand_sync, to_v1, to_v3,
 };
 use baton_proto::Code;
 use tempfile::TempDir;
@@ -222,4 +223,67 @@ fn the_estimate_comes_first_and_the_limit_leaves_no_file() {
             }
         }
     }
+}
+
+fn compacted(names: [&str; 2], format: Format, strategy: Strategy, folder: &TempDir) -> PathBuf {
+    let plan = CompactPlan {
+        entries: names
+            .iter()
+            .map(|name| CompactEntry {
+                path: fixture(name),
+                sync_id: None,
+            })
+            .collect(),
+        output_dir: folder.path().to_owned(),
+        sync_id: "3MXvu0000000000000000000000".to_owned(),
+        format: Some(format),
+        strategy,
+        skip_expansion: false,
+    };
+    let done = compact(&plan, &options(folder), &mut GraphExpander::default()).expect("compacts");
+    assert!(done.run.supports_diff);
+    assert_eq!(done.run.ended_at, Some(now().into()));
+    done.path
+}
+
+#[test]
+fn compacting_what_the_go_tools_compacted_gives_the_same_rows() {
+    let golden = fixture("v3-compacted-fold.c1z");
+    let golden_id = &runs(&golden)[0].id;
+    for strategy in [Strategy::Fold, Strategy::Overlay, Strategy::Kway] {
+        let folder = tempfile::tempdir().expect("folder");
+        let names = ["v3-small.c1z", "v1-small.c1z"];
+        let path = compacted(names, Format::V3, strategy, &folder);
+        let run = &runs(&path)[0];
+        for table in Table::ALL {
+            assert_eq!(
+                rows(&path, &run.id, table),
+                rows(&golden, golden_id, table),
+                "{strategy:?}"
+            );
+        }
+        let token: serde_json::Value = serde_json::from_str(&run.sync_token).expect("JSON");
+        let theirs = &runs(&golden)[0].sync_token;
+        let theirs: serde_json::Value = serde_json::from_str(theirs).expect("JSON");
+        let (ours, theirs) = (&token["compaction"], &theirs["compaction"]);
+        for key in [
+            "base_sync_id",
+            "partial_sync_ids",
+            "partial_count",
+            "record_counts",
+        ] {
+            assert_eq!(ours[key], theirs[key], "{key}");
+        }
+    }
+}
+
+#[test]
+fn v1_files_compact_into_a_v1_file_whose_grants_are_expanded() {
+    let folder = tempfile::tempdir().expect("folder");
+    let names = ["v1-small.c1z", "v1-small-slim-grants.c1z"];
+    let path = compacted(names, Format::V1, Strategy::Auto, &folder);
+    let grants = rows(&path, &runs(&path)[0].id, Table::Grants);
+    assert_eq!(grants.len(), 10);
+    let derived = |row: &&OwnedRow| row.id == "group:g3:member:user:u3";
+    assert_eq!(grants.iter().filter(derived).count(), 1);
 }

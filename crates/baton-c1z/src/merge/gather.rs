@@ -35,6 +35,8 @@ pub(super) struct Gathered {
     pub rows: Sorted,
     /// Hashes of the grants' ids, with their keys, where ids tell grants apart.
     pub ids: Sorted,
+    /// Rows that format v3 cannot hold, since they lack an id.
+    pub unstorable: u64,
 }
 
 /// A time as a number that sorts as times do.
@@ -72,6 +74,7 @@ pub(super) fn gather(
     let mut gatherer = Gatherer {
         rows: Sorter::new(share(place, "rows", ROWS_SHARE)),
         ids: Sorter::new(share(place, "ids", IDS_SHARE)),
+        unstorable: 0,
         rank: 0,
         key: Vec::new(),
         packed: Vec::new(),
@@ -92,12 +95,14 @@ pub(super) fn gather(
     Ok(Gathered {
         rows: gatherer.rows.finish()?,
         ids: gatherer.ids.finish()?,
+        unstorable: gatherer.unstorable,
     })
 }
 
 struct Gatherer {
     rows: Sorter,
     ids: Sorter,
+    unstorable: u64,
     rank: u32,
     key: Vec<u8>,
     packed: Vec<u8>,
@@ -131,6 +136,7 @@ impl Gatherer {
         store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
             key::build(Identity::Tuple, table, row, &mut self.key);
             if !v3::is_storable(self.key.get(TUPLE_START..).unwrap_or_default()) {
+                self.unstorable += 1;
                 return Ok(());
             }
             let at = at.unwrap_or(input.undated());

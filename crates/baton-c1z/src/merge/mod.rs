@@ -5,6 +5,7 @@
 //! stays, grants are expanded, and the result goes to the format's writer.
 //! Inputs are only read; the target appears whole or not at all.
 
+mod compact;
 mod expand;
 mod gather;
 mod input;
@@ -30,6 +31,7 @@ use gather::gather;
 use input::Input;
 use settle::settle;
 
+pub use compact::{CompactEntry, CompactPlan, Compacted, Strategy, compact};
 pub use expand::{Expanded, expand_sync};
 
 /// What a merge did to the rows of the base, by table in the order of
@@ -84,6 +86,9 @@ struct Merging<'a> {
 struct Merged {
     sealed: Sealed,
     run: SyncRun,
+    /// Rows that format v3 cannot hold.
+    unstorable: u64,
+    counts: Counts,
 }
 
 impl Merging<'_> {
@@ -102,6 +107,7 @@ impl Merging<'_> {
         let place = self.options.place(&scratch, "merge");
         let mut counts = Counts::default();
         let gathered = gather(self.inputs, shape, self.base_wins, &place, &mut counts)?;
+        let unstorable = gathered.unstorable;
         // Ids have been counted already, where there is more than one input.
         let by_key = shape == Shape::Records || self.inputs.len() == 1;
         let (settled, ids) = settle(
@@ -126,7 +132,12 @@ impl Merging<'_> {
             self.open(&run, &scratch),
             &mut assets,
         )?;
-        Ok(Merged { sealed, run })
+        Ok(Merged {
+            sealed,
+            run,
+            unstorable,
+            counts,
+        })
     }
 
     fn put_assets(&self, sink: &mut dyn Sink) -> Result<()> {

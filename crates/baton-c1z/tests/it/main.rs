@@ -3,6 +3,7 @@
 // In tests a failed expectation is the finding.
 #![allow(clippy::unwrap_used)]
 
+mod compact;
 mod convert;
 mod log_damage;
 mod log_rows;

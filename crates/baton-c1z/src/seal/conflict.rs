@@ -83,13 +83,18 @@ impl Finder<'_> {
         if self.group.len() < 2 {
             return Ok(());
         }
-        let mut latest: HashMap<String, (Candidate, Vec<u8>)> = HashMap::new();
+        let mut latest: HashMap<(Table, String), (Candidate, Vec<u8>)> = HashMap::new();
         for candidate in std::mem::take(&mut self.group) {
-            let (id, key) = identify(self.log, candidate.at)?;
-            let Some((kept, kept_key)) = latest.get_mut(&id) else {
-                latest.insert(id, (candidate, key));
+            let (table, id, key) = identify(self.log, candidate.at)?;
+            let Some((kept, kept_key)) = latest.get_mut(&(table, id.clone())) else {
+                latest.insert((table, id), (candidate, key));
                 continue;
             };
+            // A resource's id is its type and its own id joined. Two that
+            // are then the same are still two.
+            if table == Table::Resources && *kept_key != key {
+                return Err(Error::DuplicateId { table, id });
+            }
             let loser = if self.judge.compare(kept.at, candidate.at)? == Ordering::Less {
                 *kept = candidate;
                 std::mem::replace(kept_key, key)
@@ -106,7 +111,7 @@ impl Finder<'_> {
 }
 
 /// Exact external id and key of a row in the log.
-pub(super) fn identify(log: &PageLog, at: (u64, u32)) -> Result<(String, Vec<u8>)> {
+pub(super) fn identify(log: &PageLog, at: (u64, u32)) -> Result<(Table, String, Vec<u8>)> {
     let (table, data) = log.row_at(at.0, at.1)?;
     let row = columns::read(table, &data).map_err(|source| Error::PageRow {
         path: log.path().to_owned(),
@@ -118,7 +123,7 @@ pub(super) fn identify(log: &PageLog, at: (u64, u32)) -> Result<(String, Vec<u8>
     external_id(table, &row, &mut id);
     let mut key = Vec::new();
     key::build(Identity::ExternalId, table, &row, &mut key);
-    Ok((id, key))
+    Ok((table, id, key))
 }
 
 /// Collects the ids of grants that expansion wants to add.

@@ -94,7 +94,7 @@ impl Origin for LogRows<'_> {
     }
 
     fn key_of(&self, id: &Entry<'_>) -> Result<Vec<u8>> {
-        conflict::identify(self.log, (id.page, id.row)).map(|(_, key)| key)
+        conflict::identify(self.log, (id.page, id.row)).map(|(_, _, key)| key)
     }
 
     fn derived_at(&self) -> Option<Timestamp> {

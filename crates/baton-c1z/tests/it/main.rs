@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod compact;
+mod conformance;
+mod conformance_sync;
 mod convert;
 mod log_damage;
 mod log_rows;

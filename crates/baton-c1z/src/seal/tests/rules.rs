@@ -38,19 +38,21 @@ fn one_grant_id_with_two_principals_is_one_row() {
 }
 
 #[test]
-fn resources_whose_joined_ids_are_equal_are_one_row() {
+fn resources_whose_joined_ids_are_equal_are_an_error() {
     let mut bench = bench();
     let list = ListId::resources("a", None);
-    bench.page(
-        &list,
-        0,
-        0,
-        &[resource(("a:b", "c"), "1"), resource(("a", "b:c"), "2")],
+    let twins = [resource(("a:b", "c"), "1"), resource(("a", "b:c"), "2")];
+    bench.page(&list, 0, 0, &twins);
+    let sealed = bench.seal(
+        Identity::ExternalId,
+        &mut super::super::NoExpansion,
+        1 << 20,
     );
-    let rows = bench.rows();
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].1.id, "a:b:c");
-    assert_eq!(rows[0].1.resource_type_id, "a");
+    let error = sealed.map(|_| ()).expect_err("two rows of one id");
+    assert!(
+        matches!(&error, crate::Error::DuplicateId { id, .. } if id == "a:b:c"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -165,6 +165,20 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// A v3 file has no room for a difference.
+    #[error("{}: differences of syncs are unsupported in files of format v3, which hold one sync", path.display())]
+    NoDifferences {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A sync is not marked as one that can be compared with another file's.
+    #[error("sync `{id}` in {} does not support differences between files", path.display())]
+    NotComparable {
+        /// The file.
+        path: PathBuf,
+        /// The sync.
+        id: String,
+    },
     /// There are not enough files for a compaction.
     #[error("must provide two or more files to compact")]
     TooFewFiles,
@@ -343,12 +357,15 @@ impl Error {
             | Self::Filter { .. }
             | Self::Cursor { .. }
             | Self::SameFormat { .. }
-            | Self::TooFewFiles
-            | Self::NotCompactable { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
             Self::DuplicateId { .. } | Self::Unstorable { .. } | Self::Unfinished { .. } => {
                 Code::FailedPrecondition
+            }
+            Self::NotComparable { .. } => Code::FailedPrecondition,
+            // Plain errors in the Go tools.
+            Self::NoDifferences { .. } | Self::NotCompactable { .. } | Self::TooFewFiles => {
+                Code::Unknown
             }
             Self::Unsupported { .. } => Code::Unimplemented,
             Self::Tables { code, .. } => *code,
@@ -399,6 +416,8 @@ impl Error {
             Self::WindowTooLarge { .. } => {
                 Some("if the file is trusted, raise BATON_DECODER_MAX_MEMORY_MB")
             }
+            Self::NoDifferences { .. } => Some("`baton to-sqlite` makes a v1 file of it"),
+            Self::NotComparable { .. } => Some("`baton expand` makes a file whose sync does"),
             Self::NotCompactable { .. } => {
                 Some("leave --storage-engine out, or pass --storage-engine pebble")
             }

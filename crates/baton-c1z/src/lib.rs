@@ -14,6 +14,7 @@ mod columns;
 mod convert;
 mod counts;
 mod cursor;
+mod diff;
 mod envelope;
 mod error;
 mod file;
@@ -36,6 +37,7 @@ mod workdir;
 
 pub use convert::{Converted, Tally, to_v1, to_v3};
 pub use cursor::Cursor;
+pub use diff::{DiffPlan, FileDiffPlan, diff_files, diff_syncs};
 pub use envelope::{Detected, detect};
 pub use error::{CallerFailure, Error, Result};
 pub use file::{C1zFile, Page, Snapshot, View};

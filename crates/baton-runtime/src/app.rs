@@ -150,7 +150,10 @@ impl App {
             version: self.version,
             common: flags::common(log_format),
             connector: self.fields.clone(),
-            relations: self.relations.clone(),
+            relations: flags::relations()
+                .into_iter()
+                .chain(self.relations.iter().cloned())
+                .collect(),
             commands,
         }
     }

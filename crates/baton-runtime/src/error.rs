@@ -242,6 +242,26 @@ pub enum Error {
     /// The file that is to be written onto cannot be used.
     #[error(transparent)]
     Store(#[from] baton_c1z::Error),
+    /// There is not one sync id per file to compact.
+    #[error("sync-compactor: must include exactly one syncID per file")]
+    CompactLists {
+        /// Number of files.
+        files: usize,
+        /// Number of ids.
+        ids: usize,
+    },
+    /// An unknown way of compacting is asked for.
+    #[error("unknown compactor `{word}`: expected fold, overlay or kway")]
+    CompactStrategy {
+        /// What was asked for.
+        word: String,
+    },
+    /// The work was ended by a signal, or its thread was.
+    #[error("{doing} was interrupted: nothing was changed")]
+    Stopped {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// The connector refused to be made, or failed outside a sync.
     #[error(transparent)]
     Connector(#[from] baton_connector::Error),
@@ -272,6 +292,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Store(error) => error.code(),
+            Self::Stopped { .. } => Code::Canceled,
             Self::Connector(error) => error.code(),
             Self::Sync(error) => error.code(),
             _ => Code::Unknown,

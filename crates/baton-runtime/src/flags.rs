@@ -4,6 +4,7 @@
 //! specification, §1); the second group is ours. A flag appears here only once it works.
 
 use crate::field::{Export, Field};
+use crate::relation::Relation;
 use crate::rules::{IntRules, StringRules};
 
 /// Longest HTTP timeout, in seconds.
@@ -28,6 +29,13 @@ pub(crate) mod name {
     pub const SKIP_FULL_SYNC: &str = "skip-full-sync";
     pub const SYNC_RESOURCES: &str = "sync-resources";
     pub const SYNC_RESOURCE_TYPES: &str = "sync-resource-types";
+    pub const DIFF_SYNCS: &str = "diff-syncs";
+    pub const BASE_SYNC_ID: &str = "base-sync-id";
+    pub const APPLIED_SYNC_ID: &str = "applied-sync-id";
+    pub const COMPACT_SYNCS: &str = "compact-syncs";
+    pub const COMPACT_OUTPUT_PATH: &str = "compact-output-path";
+    pub const COMPACT_FILE_PATHS: &str = "compact-file-paths";
+    pub const COMPACT_SYNC_IDS: &str = "compact-sync-ids";
     pub const GO_COMPATIBLE: &str = "go-compatible";
     pub const SYNTHESIZE_ENTITLEMENTS: &str = "synthesize-entitlements";
     pub const ALLOW_PARTIAL: &str = "allow-partial";
@@ -54,6 +62,7 @@ impl DefaultLogFormat {
 /// The common fields, in the order in which the schema exports them.
 pub(crate) fn common(log_format: DefaultLogFormat) -> Vec<Field> {
     let mut fields = go_fields(log_format);
+    fields.extend(file_fields());
     fields.extend(our_fields());
     for field in &mut fields {
         field.persistent = true;
@@ -142,6 +151,57 @@ fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
             "Ids of the resource types to sync; all when empty",
         )
         .export(Export::None),
+    ]
+}
+
+/// The modes that work on files instead of syncing.
+fn file_fields() -> Vec<Field> {
+    let fields = vec![
+        Field::bool(
+            name::DIFF_SYNCS,
+            "Add to the sync file what one of its syncs has that another has not, instead of syncing",
+        ),
+        Field::string(name::BASE_SYNC_ID, "Id of the older sync of --diff-syncs"),
+        Field::string(
+            name::APPLIED_SYNC_ID,
+            "Id of the newer sync of --diff-syncs",
+        ),
+        Field::bool(
+            name::COMPACT_SYNCS,
+            "Merge the syncs of several files into a new file, instead of syncing",
+        ),
+        Field::string(
+            name::COMPACT_OUTPUT_PATH,
+            "Folder for the new file of --compact-syncs",
+        ),
+        Field::list(
+            name::COMPACT_FILE_PATHS,
+            "Sync files to compact, the base first, then from older to newer",
+        ),
+        Field::list(
+            name::COMPACT_SYNC_IDS,
+            "Sync ids of --compact-file-paths, one per file in the same order",
+        ),
+    ];
+    let hide = |field: Field| field.hidden().export(Export::None);
+    fields.into_iter().map(hide).collect()
+}
+
+/// The rules over several common fields.
+pub(crate) fn relations() -> Vec<Relation> {
+    vec![
+        Relation::RequiredTogether(vec![
+            name::DIFF_SYNCS,
+            name::BASE_SYNC_ID,
+            name::APPLIED_SYNC_ID,
+        ]),
+        Relation::RequiredTogether(vec![
+            name::COMPACT_SYNCS,
+            name::COMPACT_SYNC_IDS,
+            name::COMPACT_FILE_PATHS,
+            name::COMPACT_OUTPUT_PATH,
+        ]),
+        Relation::MutuallyExclusive(vec![name::DIFF_SYNCS, name::COMPACT_SYNCS]),
     ]
 }
 

@@ -72,6 +72,7 @@ mod storage_env;
 mod summary;
 mod terminal;
 mod unsupported;
+mod upkeep;
 mod value;
 mod wellknown;
 mod world;

@@ -39,6 +39,7 @@ The default of `--log-format` is `console` when standard error is a terminal.
 | `BATON_TMPDIR` |  | existing folder for working files, below `--c1z-temp-dir` in rank |
 | `BATON_KEEP_SYNC_COUNT` | `2` | finished full syncs that a file keeps |
 | `BATON_SKIP_CLEANUP` | `false` | keep every earlier sync of the file |
+| `BATON_EXPERIMENTAL_PEBBLE_COMPACTOR` |  | how v3 files are compacted: `fold` (the base stays, and wins ties), `overlay` or `kway`; by default `fold` if the other files have at most a tenth of the base's size |
 | `BATON_DECODER_MAX_DECODED_SIZE_MB` | `10240` | bound on the decompressed size of an existing file |
 | `BATON_DECODER_MAX_MEMORY_MB` | `128` | bound on the decompression window of an existing file |
 | `BATON_DISABLE_FCS_FAIL_FAST` | `false` | do not judge a file by its declared size alone |

@@ -351,6 +351,14 @@ async fn perform(
     match task {
         Task::Sync => {
             let target = session.cwd.join(session.config.string(name::FILE));
+            if session.config.bool(name::DIFF_SYNCS) {
+                session.check_settings()?;
+                return session.diff(target).await;
+            }
+            if session.config.bool(name::COMPACT_SYNCS) {
+                session.check_settings()?;
+                return session.compact().await;
+            }
             // Before the connector is made: a refusal must not depend on what it does.
             session.preflight(&target)?;
             let built = (app.connect)(&session.config, &session.surroundings)?;

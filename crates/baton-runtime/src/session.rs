@@ -97,13 +97,18 @@ impl Session {
     /// Refuses what is known to fail: an output folder that is missing or unwritable, a target
     /// that is no sync file, a missing temp folder. No request is sent.
     pub fn preflight(&self, target: &Path) -> Result<()> {
-        preflight::check_values(&self.config)?;
-        preflight::targets(&self.config)?;
-        self.temp_dir()?;
+        self.check_settings()?;
         preflight::check_target(target)
     }
 
-    fn temp_dir(&self) -> Result<Option<PathBuf>> {
+    /// The part of [`Session::preflight`] that is the same for every mode.
+    pub(crate) fn check_settings(&self) -> Result<()> {
+        preflight::check_values(&self.config)?;
+        preflight::targets(&self.config)?;
+        self.temp_dir().map(drop)
+    }
+
+    pub(crate) fn temp_dir(&self) -> Result<Option<PathBuf>> {
         preflight::temp_dir(&self.config, self.storage.temp_dir.as_deref(), &self.cwd)
     }
 

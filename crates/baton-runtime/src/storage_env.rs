@@ -3,12 +3,14 @@
 
 use std::path::Path;
 
-use baton_c1z::Limits;
+use baton_c1z::{Limits, Strategy};
 
 use crate::error::{Error, Result};
 use crate::sources::{Environment, variable};
 use crate::value::{Malformed, parse_bool, parse_int};
 
+/// Names a way of compacting v3 files.
+const COMPACTOR: &str = "BATON_EXPERIMENTAL_PEBBLE_COMPACTOR";
 const BYTES_PER_MB: u64 = 1024 * 1024;
 
 /// What the environment says about storage.
@@ -20,6 +22,8 @@ pub(crate) struct StorageEnv {
     pub skip_cleanup: bool,
     /// Working folder below the flag in rank.
     pub temp_dir: Option<String>,
+    /// How v3 files are compacted.
+    pub strategy: Strategy,
 }
 
 impl StorageEnv {
@@ -42,6 +46,12 @@ impl StorageEnv {
         settings.temp_dir = variable(env, "BATON_TMPDIR")?
             .filter(|path| !Path::new(path).as_os_str().is_empty())
             .map(ToOwned::to_owned);
+        if let Some(word) = variable(env, COMPACTOR)? {
+            settings.strategy =
+                Strategy::from_word(word).ok_or_else(|| Error::CompactStrategy {
+                    word: word.to_owned(),
+                })?;
+        }
         Ok(settings)
     }
 }
@@ -115,6 +125,7 @@ mod tests {
             ("BATON_KEEP_SYNC_COUNT", "5"),
             ("BATON_SKIP_CLEANUP", "true"),
             ("BATON_TMPDIR", "/scratch"),
+            ("BATON_EXPERIMENTAL_PEBBLE_COMPACTOR", "fold"),
         ]))
         .unwrap();
         assert_eq!(settings.limits.max_decoded_bytes, 2 << 20);
@@ -123,5 +134,6 @@ mod tests {
         assert_eq!(settings.keep_syncs, Some(5));
         assert!(settings.skip_cleanup);
         assert_eq!(settings.temp_dir.as_deref(), Some("/scratch"));
+        assert_eq!(settings.strategy, Strategy::Fold);
     }
 }

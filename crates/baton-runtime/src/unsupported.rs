@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::sources::{Environment, variable};
 
 /// Flag name, and the mode that a non-empty value chooses (connector CLI specification, §5.1).
-const MODES: [(&str, &str); 14] = [
+const MODES: [(&str, &str); 12] = [
     ("client-id", "service mode"),
     ("grant-entitlement", "granting"),
     ("revoke-grant", "revoking"),
@@ -22,8 +22,6 @@ const MODES: [(&str, &str); 14] = [
     ("create-ticket", "ticketing"),
     ("bulk-create-ticket", "ticketing"),
     ("get-ticket", "ticketing"),
-    ("diff-syncs", "diffing syncs"),
-    ("compact-syncs", "compacting syncs"),
 ];
 
 /// Fails on the first mode that environment or file would choose.

@@ -86,5 +86,5 @@ pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use report::{Completeness, Dropped, Report, SkipKind, Skipped};
 pub use request::{Host, Provenance, SyncRequest, Workers};
-pub use run::run;
+pub use run::{new_sync_id, run};
 pub use seal::PROVENANCE_ASSET;

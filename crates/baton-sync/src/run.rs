@@ -312,8 +312,9 @@ fn set_aside_reason(why: &SetAside) -> String {
     }
 }
 
-/// A KSUID: its time is the sync's start, the rest is random.
-fn new_sync_id(now: SystemTime, random: &dyn Random) -> String {
+/// The id of a new sync, a KSUID: its time is the sync's start, the rest is
+/// random.
+pub fn new_sync_id(now: SystemTime, random: &dyn Random) -> String {
     let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let mut payload = [0; 16];
     for chunk in payload.chunks_exact_mut(8) {

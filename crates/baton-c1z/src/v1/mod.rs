@@ -7,6 +7,7 @@ mod batch;
 mod bulk;
 mod cleanup;
 mod db;
+mod diff;
 mod layout;
 mod migrate;
 mod peek;
@@ -19,6 +20,7 @@ mod time;
 mod writer;
 
 pub(crate) use cleanup::Cleanup;
+pub(crate) use diff::{diff, diff_files};
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
 pub(crate) use rewrite::{clone_sync, restat, write_empty};

@@ -48,15 +48,7 @@ impl Reader {
     /// Unpacks and opens the v1 file `path`.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
         let (copy, identity) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
-        let (conn, budget) = open_migrated(copy.file_path(), copy.file_bytes()?)
-            .map_err(db::read_error(path, "open it"))?;
-        let this = Self {
-            path: path.to_owned(),
-            conn,
-            budget,
-            copy: Some(copy),
-        };
-        Ok((this, identity))
+        Ok((Self::of_copy(path, copy)?, identity))
     }
 
     /// The store of a file that is missing or empty.
@@ -73,6 +65,18 @@ impl Reader {
             conn,
             budget,
             copy: None,
+        })
+    }
+
+    /// Reads the private copy of the file `path`.
+    pub fn of_copy(path: &Path, copy: Scratch) -> Result<Self> {
+        let (conn, budget) = open_migrated(copy.file_path(), copy.file_bytes()?)
+            .map_err(db::read_error(path, "open it"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            conn,
+            budget,
+            copy: Some(copy),
         })
     }
 

@@ -7,6 +7,7 @@ mod compact;
 mod conformance;
 mod conformance_sync;
 mod convert;
+mod diff;
 mod log_damage;
 mod log_rows;
 mod log_support;

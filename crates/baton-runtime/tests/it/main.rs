@@ -12,4 +12,5 @@ mod signals;
 mod sources;
 mod stage;
 mod sync;
+mod upkeep;
 mod whole;

@@ -1,0 +1,100 @@
+//! Differences of syncs, kept as syncs (c1z specification §3.1, §3.2).
+//!
+//! Format v1 only: a v3 file has room for one sync.
+
+use std::path::Path;
+
+use crate::envelope::{Detected, detect};
+use crate::error::{Error, Result};
+use crate::maintain::RewriteOptions;
+use crate::run::SyncType;
+use crate::{ReadOptions, v1};
+
+/// A difference within one file.
+#[derive(Debug, Clone, Copy)]
+pub struct DiffPlan<'a> {
+    /// The file, which gets one more sync.
+    pub path: &'a Path,
+    /// The older sync.
+    pub base_sync_id: &'a str,
+    /// The newer sync.
+    pub applied_sync_id: &'a str,
+    /// Id of the sync to make: a KSUID.
+    pub new_sync_id: &'a str,
+}
+
+/// The differences between syncs of two files.
+#[derive(Debug, Clone, Copy)]
+pub struct FileDiffPlan<'a> {
+    /// The older file, which is only read.
+    pub old_path: &'a Path,
+    /// Its sync.
+    pub old_sync_id: &'a str,
+    /// The newer file, which gets two more syncs.
+    pub new_path: &'a Path,
+    /// Its sync.
+    pub new_sync_id: &'a str,
+    /// Id of the sync of what is gone: a KSUID.
+    pub deletions_sync_id: &'a str,
+    /// Id of the sync of what is new or different: a KSUID.
+    pub upserts_sync_id: &'a str,
+}
+
+impl FileDiffPlan<'_> {
+    /// Id, id of the other half, and type of the run of what is gone.
+    pub(crate) fn deletions(&self) -> (&str, &str, SyncType) {
+        (
+            self.deletions_sync_id,
+            self.upserts_sync_id,
+            SyncType::PartialDeletions,
+        )
+    }
+
+    /// The same of the run of what is new or different.
+    pub(crate) fn upserts(&self) -> (&str, &str, SyncType) {
+        (
+            self.upserts_sync_id,
+            self.deletions_sync_id,
+            SyncType::PartialUpserts,
+        )
+    }
+}
+
+fn open(path: &Path, options: &ReadOptions) -> Result<v1::Reader> {
+    match detect(path)? {
+        Detected::Missing | Detected::Empty => Err(Error::NotC1z {
+            path: path.to_owned(),
+        }),
+        Detected::V1 => Ok(v1::Reader::open(path, options)?.0),
+        Detected::V3 => Err(Error::NoDifferences {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Adds to a v1 file a partial sync of all rows of the applied sync, assets
+/// included, whose ids the base does not have. Changed rows are not in it, nor
+/// is what grants expand to. Neither sync need have ended.
+///
+/// # Errors
+/// [`Error::NoDifferences`] for a v3 file, [`Error::NoSuchSync`], those of
+/// reading and writing. The file is then what it was.
+pub fn diff_syncs(plan: &DiffPlan<'_>, options: &RewriteOptions) -> Result<()> {
+    let reader = open(plan.path, &options.read_options())?;
+    v1::diff(reader, plan, options)
+}
+
+/// Adds two syncs to the newer of two v1 files: what of the old sync is gone,
+/// and what of the new one is new or has other bytes. Both have the old sync
+/// as their parent and each other as link.
+///
+/// # Errors
+/// [`Error::NoDifferences`] for a v3 file, [`Error::NoSuchSync`],
+/// [`Error::NotComparable`], those of reading and writing. Both files are
+/// then what they were.
+pub fn diff_files(plan: &FileDiffPlan<'_>, options: &RewriteOptions) -> Result<()> {
+    let read = options.read_options();
+    let old = open(plan.old_path, &read)?;
+    let new = open(plan.new_path, &read)?;
+    v1::diff_files(old, new, plan, options)
+}

@@ -200,6 +200,28 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file holds no finished sync of any type.
+    #[error("no finished sync found in {}", path.display())]
+    NoFinishedSync {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The sync was never expanded, so there is nothing to take back.
+    #[error(
+        "sync did not run grant expansion (no supports_diff marker); nothing to roll back: \"{id}\""
+    )]
+    NotExpanded {
+        /// The file.
+        path: PathBuf,
+        /// The sync's id.
+        id: String,
+    },
+    /// An expansion can only be taken back in files of format v1.
+    #[error("an expansion cannot be taken back in {}: it is of format v3", path.display())]
+    RollbackOfV3 {
+        /// The file.
+        path: PathBuf,
+    },
     /// The sync has not ended, so there is nothing complete to copy.
     #[error("sync {id} of {} is not ended", path.display())]
     Unfinished {
@@ -359,15 +381,16 @@ impl Error {
             | Self::SameFormat { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
-            Self::DuplicateId { .. } | Self::Unstorable { .. } | Self::Unfinished { .. } => {
-                Code::FailedPrecondition
-            }
-            Self::NotComparable { .. } => Code::FailedPrecondition,
+            Self::DuplicateId { .. }
+            | Self::Unstorable { .. }
+            | Self::Unfinished { .. }
+            | Self::NotExpanded { .. }
+            | Self::NotComparable { .. } => Code::FailedPrecondition,
             // Plain errors in the Go tools.
             Self::NoDifferences { .. } | Self::NotCompactable { .. } | Self::TooFewFiles => {
                 Code::Unknown
             }
-            Self::Unsupported { .. } => Code::Unimplemented,
+            Self::Unsupported { .. } | Self::RollbackOfV3 { .. } => Code::Unimplemented,
             Self::Tables { code, .. } => *code,
             Self::Compressed { .. }
             | Self::Envelope { .. }
@@ -380,9 +403,10 @@ impl Error {
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
                 Code::ResourceExhausted
             }
-            Self::NoSuchSync { .. } | Self::NoFullSync { .. } | Self::NoCompactableSync { .. } => {
-                Code::NotFound
-            }
+            Self::NoSuchSync { .. }
+            | Self::NoFullSync { .. }
+            | Self::NoFinishedSync { .. }
+            | Self::NoCompactableSync { .. } => Code::NotFound,
             Self::Exists { .. } | Self::DuplicateSync { .. } => Code::AlreadyExists,
             Self::Io { source, .. } => io_code(source.kind()),
             Self::Caller(failure) => failure.code,
@@ -422,7 +446,10 @@ impl Error {
                 Some("leave --storage-engine out, or pass --storage-engine pebble")
             }
             Self::Exists { .. } => Some("remove it, or name another path"),
-            Self::NoSuchSync { .. } | Self::NoFullSync { .. } | Self::Unfinished { .. } => {
+            Self::NoSuchSync { .. }
+            | Self::NoFullSync { .. }
+            | Self::NoFinishedSync { .. }
+            | Self::Unfinished { .. } => {
                 Some("`baton syncs` lists the syncs of a file; --sync-id chooses a finished one")
             }
             Self::Busy { .. } => Some("wait for it, or pass --file with another path"),

@@ -23,6 +23,7 @@ mod log;
 mod maintain;
 mod merge;
 mod peek;
+mod rollback;
 mod row;
 mod run;
 mod save;
@@ -51,6 +52,7 @@ pub use merge::{
     CompactEntry, CompactPlan, Compacted, Expanded, Strategy, TableCounts, compact, expand_sync,
 };
 pub use peek::{Peek, peek};
+pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
 pub use seal::{

@@ -57,6 +57,17 @@ pub(crate) enum Action {
     DumpDb {
         out: PathBuf,
     },
+    RollBack(Rollback),
+}
+
+/// What `rollback-expansion` is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rollback {
+    /// `None` for a look only.
+    pub out: Option<PathBuf>,
+    pub replay: bool,
+    pub keep_suspects: bool,
+    pub validate: bool,
 }
 
 /// Which grants a command looks at.
@@ -180,8 +191,32 @@ fn action(name: &str, sub: &ArgMatches) -> Result<Action, CliError> {
             out: out(sub)?,
             max_grants: sub.get_one::<u64>("max-grants").copied(),
         },
+        "rollback-expansion" => Action::RollBack(rollback(sub)?),
         "dump-db" => Action::DumpDb { out: out(sub)? },
         _ => Action::Stats,
+    })
+}
+
+fn rollback(sub: &ArgMatches) -> Result<Rollback, CliError> {
+    let (replay, validate) = (sub.get_flag("replay"), sub.get_flag("validate"));
+    if validate && !replay {
+        return Err(CliError::usage(
+            "--validate requires --replay (without re-deriving, deleted grants cannot be compared)",
+        ));
+    }
+    let out = sub.get_one::<PathBuf>("out").cloned();
+    let out = out.filter(|path| !path.as_os_str().is_empty());
+    let dry_run = sub.get_flag("dry-run");
+    if out.is_none() && !dry_run {
+        return Err(CliError::usage(
+            "--out is required to write a rolled-back c1z; the input is never modified \u{2014} pass --dry-run to preview",
+        ));
+    }
+    Ok(Rollback {
+        out: out.filter(|_| !dry_run),
+        replay,
+        keep_suspects: sub.get_flag("preserve-suspect-grants"),
+        validate,
     })
 }
 
@@ -400,6 +435,7 @@ pub(crate) fn command() -> Command {
             )),
         )
         .subcommand(expand())
+        .subcommand(rollback_expansion())
         .subcommand(
             leaf(
                 "dump-db",
@@ -439,6 +475,39 @@ fn expand() -> Command {
                 .value_parser(value_parser!(u64))
                 .help("make no file if more grants than this would be derived"),
         )
+}
+
+fn rollback_expansion() -> Command {
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(help)
+    };
+    leaf(
+        "rollback-expansion",
+        "take back what expansion made of the grants of a v1 file, in a new file",
+    )
+    .arg(chosen_sync(
+        "take back this sync (default: the newest finished one)",
+    ))
+    .arg(
+        Arg::new("out")
+            .long("out")
+            .value_name("path")
+            .value_parser(OsStringValueParser::new().map(PathBuf::from))
+            .help("the file to make; it must not exist"),
+    )
+    .arg(switch("dry-run", "only say what would be done"))
+    .arg(switch("replay", "expand the grants again afterwards"))
+    .arg(switch(
+        "preserve-suspect-grants",
+        "keep grants that have foreign sources but no mark of a derived one",
+    ))
+    .arg(switch(
+        "validate",
+        "with --replay: fail if the sources of any grant differ from before",
+    ))
 }
 
 fn extra_words() -> Arg {

@@ -14,6 +14,7 @@ mod peek;
 mod query;
 mod reader;
 mod rewrite;
+mod rollback;
 mod runs;
 mod schema;
 mod time;
@@ -24,6 +25,7 @@ pub(crate) use diff::{diff, diff_files};
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
 pub(crate) use rewrite::{clone_sync, restat, write_empty};
+pub(crate) use rollback::roll_back;
 pub(crate) use writer::{Phase, WriteOptions, Writer};
 
 use std::fs::{File, OpenOptions};

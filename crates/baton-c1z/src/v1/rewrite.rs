@@ -74,7 +74,12 @@ pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<Pat
     )
 }
 
-fn copy_sync(conn: &mut Connection, old: &Scratch, bytes: u64, id: &str) -> rusqlite::Result<()> {
+pub(super) fn copy_sync(
+    conn: &mut Connection,
+    old: &Scratch,
+    bytes: u64,
+    id: &str,
+) -> rusqlite::Result<()> {
     let budget = Budget::set(conn, bytes)?;
     conn.execute("attach ? as old", [db::immutable_uri(old.file_path())])?;
     let late = create(conn, Grants::AsRows)?;

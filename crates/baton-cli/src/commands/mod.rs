@@ -5,6 +5,7 @@ mod expand;
 mod files;
 mod grants;
 mod lists;
+mod rollback;
 mod runs;
 
 use std::io::Write;
@@ -57,6 +58,9 @@ pub(crate) fn run(
             max_grants,
         } => {
             return expand::expand(invocation, target, *max_grants, surroundings, out, err);
+        }
+        Action::RollBack(wanted) => {
+            return rollback::rollback(invocation, wanted, surroundings, out, err);
         }
         Action::DumpDb { out: target } => {
             return files::dump(invocation, target, surroundings, out);

@@ -89,7 +89,7 @@ fn listed() -> BTreeSet<(String, String)> {
 }
 
 /// Sorts arrays, recursively, so that their order does not count.
-fn unordered(value: Value) -> Value {
+pub fn unordered(value: Value) -> Value {
     match value {
         Value::Array(items) => {
             let mut items: Vec<Value> = items.into_iter().map(unordered).collect();

@@ -5,4 +5,5 @@ mod expand;
 mod goldens;
 mod program;
 mod refusals;
+mod rollback;
 mod steps;

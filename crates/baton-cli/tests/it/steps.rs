@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::goldens::unordered;
 use crate::program::{Outcome, baton};
 
 fn golden() -> PathBuf {
@@ -118,6 +119,7 @@ fn difference(step: &Step, outcome: &Outcome, folder: &Path) -> Option<String> {
     let same = match step.compare.as_str() {
         "exact" => want == *got,
         "json" => json(&want) == json(got),
+        "json-unordered" => unordered(json(&want)) == unordered(json(got)),
         "stdout-durations" => want == without_durations(got),
         "out-file-syncs-json" => {
             let made = &step.args[step.args.iter().position(|a| a == "--out").unwrap() + 1];

@@ -1,0 +1,146 @@
+//! A copy of one sync with its expansion taken back.
+//!
+//! What a grant's sources say decides, row by row: see
+//! [`crate::rollback`]. Works on the copy while it is being made; the source
+//! is only read.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::db;
+use super::reader::Reader;
+use super::rewrite::copy_sync;
+use super::writer::save_database;
+use crate::error::{Error, Result};
+use crate::maintain::RewriteOptions;
+use crate::rollback::{Verdict, judge, unreadable, without_sources};
+use crate::save::Saver;
+use crate::scratch::Scratch;
+
+/// Grants that are read before the decisions about them are carried out.
+const BATCH_ROWS: i64 = 1_000;
+
+/// Copies the sync `id` of `source` into the new file `target` and takes its
+/// expansion back there. `token` is the state that the copied run gets. `tell`
+/// hears the verdict on every grant; a suspect goes unless it is kept.
+pub(crate) fn roll_back(
+    source: Reader,
+    id: &str,
+    paths: (&Path, &Path),
+    options: &RewriteOptions,
+    token: &str,
+    tell: &mut dyn FnMut(Verdict),
+    keep_suspects: bool,
+) -> Result<()> {
+    let (source_path, target) = paths;
+    let Some(old) = source.into_copy() else {
+        return Err(Error::NoSuchSync {
+            path: source_path.to_owned(),
+            id: id.to_owned(),
+        });
+    };
+    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    drop(scratch.create_file()?);
+    let mut conn =
+        db::open_write(scratch.file_path()).map_err(db::write_error(target, "create a file"))?;
+    let bytes = old.file_bytes()?;
+    copy_sync(&mut conn, &old, bytes, id).map_err(db::read_error(source_path, "copy its sync"))?;
+    drop(old);
+    let failed = db::write_error(target, "take the expansion back");
+    begin(&conn).map_err(failed)?;
+    let grants = take_back(&conn, paths, tell, keep_suspects)?;
+    let failed = db::write_error(target, "take the expansion back");
+    end(&conn, token, grants > 0).map_err(failed)?;
+    conn.close()
+        .map_err(|(_, e)| db::write_error(target, "close the file")(e))?;
+    save_database(
+        scratch.file_path(),
+        target,
+        &Saver::shared(),
+        options.compression_level,
+        &mut |_| (),
+    )?;
+    Ok(())
+}
+
+fn begin(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch("begin")
+}
+
+/// A sync without grants keeps its state and its counts.
+fn end(conn: &Connection, token: &str, changed: bool) -> rusqlite::Result<()> {
+    if changed {
+        conn.execute(
+            "update v1_sync_runs set sync_token = ?, stats = null",
+            [token],
+        )?;
+    }
+    conn.execute_batch("commit")
+}
+
+/// A stored grant that may change: its number, id, entitlement and message.
+struct Stored {
+    number: i64,
+    id: String,
+    entitlement_id: String,
+    data: Vec<u8>,
+}
+
+/// Goes through all grants; gives how many there were.
+fn take_back(
+    conn: &Connection,
+    (source, target): (&Path, &Path),
+    tell: &mut dyn FnMut(Verdict),
+    keep_suspects: bool,
+) -> Result<u64> {
+    let failed = |e| db::write_error(target, "take the expansion back")(e);
+    let mut count = 0;
+    let mut last = i64::MIN;
+    loop {
+        let batch = read_batch(conn, last).map_err(failed)?;
+        let Some(end) = batch.last() else {
+            return Ok(count);
+        };
+        last = end.number;
+        count += batch.len() as u64;
+        for grant in &batch {
+            let unreadable = |_| unreadable(source, &grant.id);
+            let verdict = judge(&grant.data, &grant.entitlement_id).map_err(unreadable)?;
+            tell(verdict);
+            match verdict {
+                Verdict::Untouched => {}
+                Verdict::Suspect if keep_suspects => {}
+                Verdict::Derived | Verdict::Suspect => {
+                    let sql = "delete from v1_grants where id = ?";
+                    conn.prepare_cached(sql)
+                        .and_then(|mut delete| delete.execute([grant.number]))
+                        .map_err(failed)?;
+                }
+                Verdict::Direct => {
+                    let data = without_sources(&grant.data).map_err(unreadable)?;
+                    let sql = "update v1_grants set data = ?2 where id = ?1";
+                    conn.prepare_cached(sql)
+                        .and_then(|mut update| update.execute(params![grant.number, data]))
+                        .map_err(failed)?;
+                }
+            }
+        }
+    }
+}
+
+fn read_batch(conn: &Connection, after: i64) -> rusqlite::Result<Vec<Stored>> {
+    conn.prepare_cached(
+        "select id, external_id, entitlement_id, data from v1_grants
+         where id > ? order by id limit ?",
+    )?
+    .query_map(params![after, BATCH_ROWS], |row| {
+        Ok(Stored {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            entitlement_id: row.get(2)?,
+            data: row.get(3)?,
+        })
+    })?
+    .collect()
+}

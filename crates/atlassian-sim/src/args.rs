@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atlassian_sim::{
     AccessKey, Answers, Clock, Config, CursorKind, FAULT_GRAMMAR, Fault, Generation, GroupSizes,
-    LastPage, OrganizationSpec, PageFill, Paging, RateLimits, ScopeRefusal, Simulator,
+    LastPage, OrganizationSpec, PageFill, Paging, RateLimits, ScopeRefusal, SearchFlaws, Simulator,
     parse_budget, parse_duration,
 };
 use clap::{Parser, ValueEnum};
@@ -34,6 +34,9 @@ pub struct Args {
     /// Average number of workspace roles that a user holds directly
     #[arg(long, default_value_t = 1, value_name = "N")]
     roles_per_user: u32,
+    /// Users in a hundred who may hold roles, of their own or through groups (default: all)
+    #[arg(long, value_name = "PERCENT")]
+    role_holders: Option<u8>,
     /// Members of the largest group (default: everybody in its directory, at most 50,000)
     #[arg(long, value_name = "N", conflicts_with = "group_size")]
     largest_group: Option<u32>,
@@ -121,6 +124,15 @@ pub struct Args {
     /// How the searches of users and groups answer
     #[arg(long, default_value = "alive", value_name = "HOW")]
     searches: GenerationArg,
+    /// Searches leave out about every n-th user when they expand groups
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    search_omits: u32,
+    /// Searches show about every n-th user without roles
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    search_hides_roles: u32,
+    /// Searches show about every n-th user without groups, and count accordingly
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    search_hides_groups: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -195,6 +207,7 @@ impl Args {
             directories: self.directories,
             workspaces: self.workspaces,
             roles_per_user: self.roles_per_user,
+            role_holders: self.role_holders,
             group_sizes,
             tokens: self.tokens,
             events: self.events,
@@ -251,6 +264,13 @@ impl Args {
             retired_v1: self.retired_v1.into(),
             get_lists: self.get_lists.into(),
             searches: self.searches.into(),
+            search_flaws: SearchFlaws {
+                omit_expanded: self.search_omits,
+                hide_roles: self.search_hides_roles,
+                hide_memberships: self.search_hides_groups,
+                counts_agree: true,
+                ..SearchFlaws::default()
+            },
         }
     }
 }

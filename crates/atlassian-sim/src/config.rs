@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::faults::Fault;
+use crate::flaws::SearchFlaws;
 use crate::limits::RateLimits;
 
 /// Most users that an organization can be generated with.
@@ -50,6 +51,9 @@ pub struct OrganizationSpec {
     pub workspaces: u32,
     /// Average number of workspace roles that a user holds directly.
     pub roles_per_user: u32,
+    /// How many users in a hundred may hold roles, of their own or through groups; the others, apart from the first users
+    /// with their peculiarities, hold none. `None`: all may.
+    pub role_holders: Option<u8>,
     /// Sizes of groups.
     pub group_sizes: GroupSizes,
     /// API tokens; `None`: one for every tenth user, at least five.
@@ -69,6 +73,7 @@ impl Default for OrganizationSpec {
             directories: None,
             workspaces: 6,
             roles_per_user: 1,
+            role_holders: None,
             group_sizes: GroupSizes::HeavyTailed { largest: None },
             tokens: None,
             events: None,
@@ -96,6 +101,12 @@ impl OrganizationSpec {
                 8,
             ),
             ("roles_per_user", u64::from(self.roles_per_user), 0, 50),
+            (
+                "role_holders",
+                u64::from(self.role_holders.unwrap_or(0)),
+                0,
+                100,
+            ),
             (
                 "events",
                 u64::from(self.events.unwrap_or(0)),
@@ -293,6 +304,8 @@ pub struct Answers {
     pub get_lists: Generation,
     /// `POST` searches of users and groups.
     pub searches: Generation,
+    /// What the searches misreport.
+    pub search_flaws: SearchFlaws,
 }
 
 impl Default for Answers {
@@ -304,6 +317,7 @@ impl Default for Answers {
             retired_v1: Generation::NotFound,
             get_lists: Generation::Alive,
             searches: Generation::Alive,
+            search_flaws: SearchFlaws::default(),
         }
     }
 }

@@ -35,6 +35,7 @@ mod endpoint;
 mod error;
 mod errors;
 mod faults;
+mod flaws;
 mod generate;
 mod ids;
 mod limits;
@@ -57,6 +58,7 @@ pub use config::{
 pub use error::Error;
 pub use faults::grammar::{FAULT_GRAMMAR, parse_duration};
 pub use faults::{Action, Calls, Fault, RetryAfter, TransportFault};
+pub use flaws::SearchFlaws;
 pub use limits::{Policy, RateLimits, parse_budget};
 pub use log::{
     MAX_LOGGED_BODY_BYTES, MAX_LOGGED_REQUESTS, MAX_LOGGED_STRAYS, RequestRecord, Routing,

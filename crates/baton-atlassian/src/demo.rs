@@ -12,7 +12,7 @@ use baton_runtime::{ExitStatus, ExtraCommand, Field, Origin, Result, Session};
 use tokio::net::TcpListener;
 
 use crate::Settings;
-use crate::program::{NAME, build};
+use crate::program::{NAME, build, modes, request_plan_field};
 
 /// Users of the demo organization; with its seed, this fixes all of it.
 const USERS: u32 = 500;
@@ -31,6 +31,7 @@ pub(crate) fn command() -> ExtraCommand {
             .short('f')
             .default_string("demo.c1z"),
     )
+    .field(request_plan_field())
 }
 
 /// What the file names as its writer.
@@ -73,8 +74,7 @@ async fn run(session: Session) -> Result<ExitStatus> {
         &base,
     )
     .map_err(|e| failed("use the organization", &e))?;
-    settings.go_compatible = session.config().go_compatible();
-    settings.synthesize_entitlements = session.config().synthesize_entitlements();
+    modes(&mut settings, session.config())?;
     let transport = TransportSettings {
         // The organization is on this machine: no proxy can reach it.
         proxies: Proxies::None,

@@ -9,6 +9,7 @@
 mod api;
 mod demo;
 mod mapping;
+mod plan;
 mod program;
 mod roles;
 mod settings;
@@ -23,7 +24,10 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use api::{Api, Refusals};
+use baton_connector::session::Session;
 use mapping::Fidelity;
+use plan::Plan;
+pub use plan::RequestPlan;
 pub use program::app;
 pub use settings::{ADMIN_BASE_URL, Settings, SettingsError};
 use syncers::{ApiTokens, Groups, Organizations, Shared, Users, Workspaces};
@@ -46,6 +50,9 @@ pub fn connector(
         api_errors: Arc::new(Refusals),
         ..parts
     };
+    let session = Session::new();
+    let wanted = settings.effective_plan();
+    let plan = Arc::new(Plan::new(wanted, &session, Arc::clone(&parts.random)));
     let client = HttpClient::new(parts, http)?;
     let key = Credential::bearer("access token", &settings.access_token)?;
     let api = Arc::new(Api::new(
@@ -57,6 +64,7 @@ pub fn connector(
     ));
     let shared = Shared {
         api: Arc::clone(&api),
+        plan: Arc::clone(&plan),
         fidelity: if settings.go_compatible {
             Fidelity::GoCompatible
         } else {
@@ -71,6 +79,8 @@ pub fn connector(
             ..v2::ConnectorMetadata::default()
         })
         .upstream(Arc::new(client))
+        .session(session)
+        .planner(plan)
         .validate_with(Arc::new(Check(api)))
         .syncer(Arc::new(Users(shared.clone())))
         .syncer(Arc::new(Workspaces(shared.clone())))

@@ -27,7 +27,7 @@ pub fn app() -> App {
 
 /// The connector's own flags. Environment names that older documentation
 /// gave for two of them are honoured too.
-fn fields() -> [Field; 5] {
+fn fields() -> [Field; 6] {
     [
         Field::string("access-token", "Organization API key, without scopes")
             .display_name("Access Token")
@@ -60,11 +60,35 @@ fn fields() -> [Field; 5] {
         )
         .hidden()
         .export(Export::Cli),
+        request_plan_field(),
     ]
 }
 
+/// The flag that chooses the plan. Empty stands for the default, so that an
+/// `auto` that somebody asked for can be told from one that nobody did.
+pub(crate) fn request_plan_field() -> Field {
+    Field::string(
+        "request-plan",
+        "How access is asked for: auto, with fewer requests where a checked overview allows (the default), or plain, about every user and group",
+    )
+    .string_rules(StringRules {
+        one_of: &["", "auto", "plain"],
+        ..StringRules::default()
+    })
+    .export(Export::None)
+}
+
+/// The settings that both the sync and the demo take from flags.
+pub(crate) fn modes(settings: &mut Settings, config: &Config) -> Result<()> {
+    settings.go_compatible = config.go_compatible();
+    settings.synthesize_entitlements = config.synthesize_entitlements();
+    settings.request_plan = config.string("request-plan").parse().ok();
+    settings.check().map_err(|error| refused(&error))
+}
+
 fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {
-    let settings = settings(config).map_err(|error| refused(&error))?;
+    let mut settings = settings(config).map_err(|error| refused(&error))?;
+    modes(&mut settings, config)?;
     build(
         &settings,
         config,
@@ -75,15 +99,12 @@ fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {
 
 fn settings(config: &Config) -> std::result::Result<Settings, SettingsError> {
     let secret = |name| config.secret(name).cloned().unwrap_or_default();
-    let mut settings = Settings::new(
+    Settings::new(
         secret("access-token"),
         config.string("organization-id"),
         config.string("base-url"),
     )?
-    .with_scim(secret("scim-token"), config.string("scim-base-url"))?;
-    settings.go_compatible = config.go_compatible();
-    settings.synthesize_entitlements = config.synthesize_entitlements();
-    Ok(settings)
+    .with_scim(secret("scim-token"), config.string("scim-base-url"))
 }
 
 fn refused(error: &SettingsError) -> Error {
@@ -91,6 +112,9 @@ fn refused(error: &SettingsError) -> Error {
     let hint = match error {
         SettingsError::OrganizationId { .. } => {
             "it is the last part of the address https://admin.atlassian.com/o/<id>/"
+        }
+        SettingsError::Contradiction => {
+            "the Go connector's requests are plain ones: leave out one of the two"
         }
         SettingsError::Url { .. } => "for example https://api.atlassian.com/admin",
     };

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use baton_connector::Secret;
 use url::Url;
 
+use crate::RequestPlan;
+
 /// Where Atlassian serves the admin APIs.
 pub const ADMIN_BASE_URL: &str = "https://api.atlassian.com/admin";
 
@@ -23,6 +25,9 @@ pub struct Settings {
     pub scim_base_url: Option<Url>,
     /// Ask and write only what the Go connector asks and writes.
     pub go_compatible: bool,
+    /// How the facts are asked for; `None` leaves it to the connector. No part
+    /// of what decides the content.
+    pub request_plan: Option<RequestPlan>,
     /// Make entitlements for roles outside the fixed lists.
     pub synthesize_entitlements: bool,
 }
@@ -43,6 +48,9 @@ pub enum SettingsError {
         /// The flag. Its value is not shown: it may hold credentials.
         setting: &'static str,
     },
+    /// The automatic plan together with the Go connector's requests.
+    #[error("--request-plan auto and --go-compatible contradict each other")]
+    Contradiction,
 }
 
 impl Settings {
@@ -70,6 +78,7 @@ impl Settings {
             scim_token: Secret::default(),
             scim_base_url: None,
             go_compatible: false,
+            request_plan: None,
             synthesize_entitlements: false,
         })
     }
@@ -82,6 +91,23 @@ impl Settings {
             self.scim_base_url = Some(web_url("scim-base-url", plain)?);
         }
         Ok(self)
+    }
+
+    /// The plan in force: the Go connector's requests are plain ones.
+    pub fn effective_plan(&self) -> RequestPlan {
+        if self.go_compatible {
+            RequestPlan::Plain
+        } else {
+            self.request_plan.unwrap_or_default()
+        }
+    }
+
+    /// Refuses settings that contradict each other.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.go_compatible && self.request_plan == Some(RequestPlan::Auto) {
+            return Err(SettingsError::Contradiction);
+        }
+        Ok(())
     }
 
     /// What decides the content of a sync besides the data upstream.
@@ -119,6 +145,23 @@ mod tests {
         assert!(settings("https://admin.atlassian.com/o/abc/", "").is_err());
         assert!(settings("  ", "").is_err());
         assert_eq!(settings(" abc ", "").unwrap().organization_id, "abc");
+    }
+
+    #[test]
+    fn the_plan_is_no_fact_of_the_content_and_go_files_have_the_plain_one() {
+        let mut settings = settings("o", "").unwrap();
+        assert_eq!(settings.effective_plan(), RequestPlan::Auto);
+        let before = settings.content_facts();
+        settings.request_plan = Some(RequestPlan::Plain);
+        assert_eq!(settings.effective_plan(), RequestPlan::Plain);
+        assert_eq!(settings.content_facts(), before);
+        settings.go_compatible = true;
+        assert_eq!(settings.check(), Ok(()));
+        settings.request_plan = None;
+        assert_eq!(settings.effective_plan(), RequestPlan::Plain);
+        assert_eq!(settings.check(), Ok(()));
+        settings.request_plan = Some(RequestPlan::Auto);
+        assert_eq!(settings.check(), Err(SettingsError::Contradiction));
     }
 
     #[test]

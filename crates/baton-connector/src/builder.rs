@@ -14,6 +14,7 @@ use crate::connector::{CallContext, Connector, Page};
 use crate::error::{Error, Result};
 use crate::http::InFlight;
 use crate::paging::shorten;
+use crate::remarks::{Planner, Remarks};
 use crate::session::Session;
 use crate::syncer::{ResourceSyncer, SyncerCapabilities};
 use crate::traffic::TrafficSnapshot;
@@ -83,6 +84,7 @@ pub struct ConnectorBuilder {
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
     session: Option<Session>,
+    planner: Option<Arc<dyn Planner>>,
     syncers: Vec<Arc<dyn ResourceSyncer>>,
 }
 
@@ -113,6 +115,12 @@ impl ConnectorBuilder {
     /// The session that the syncers share; each sync lends it a store.
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
+        self
+    }
+
+    /// Who plans the requests, and has something to say about it at the end.
+    pub fn planner(mut self, planner: Arc<dyn Planner>) -> Self {
+        self.planner = Some(planner);
         self
     }
 
@@ -149,6 +157,7 @@ impl ConnectorBuilder {
             validator: self.validator,
             upstream: self.upstream,
             session: self.session,
+            planner: self.planner,
             types,
         })
     }
@@ -240,6 +249,7 @@ pub struct BuiltConnector {
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
     session: Option<Session>,
+    planner: Option<Arc<dyn Planner>>,
     types: BTreeMap<String, Registered>,
 }
 
@@ -438,11 +448,19 @@ impl Connector for BuiltConnector {
         if let Some(upstream) = &self.upstream {
             upstream.end_run();
         }
+        if let Some(planner) = &self.planner {
+            planner.end_run();
+        }
         Ok(())
     }
 
     fn traffic(&self) -> Option<TrafficSnapshot> {
         self.upstream.as_ref().map(|upstream| upstream.traffic())
+    }
+
+    fn remarks(&self) -> Remarks {
+        let planner = self.planner.as_ref();
+        planner.map(|planner| planner.remarks()).unwrap_or_default()
     }
 
     fn limit_in_flight(&self, limit: InFlight) {

@@ -10,6 +10,7 @@ use prost_types::Any;
 
 use crate::error::{Error, Result};
 use crate::http::InFlight;
+use crate::remarks::Remarks;
 use crate::session::Session;
 use crate::traffic::TrafficSnapshot;
 
@@ -199,6 +200,11 @@ pub trait Connector: Send + Sync {
     /// requests of its own or cannot tell.
     fn traffic(&self) -> Option<TrafficSnapshot> {
         None
+    }
+
+    /// What there is to say about the run besides rows and traffic.
+    fn remarks(&self) -> Remarks {
+        Remarks::default()
     }
 
     /// Caps the requests in flight. Connectors without requests ignore it.

@@ -46,6 +46,7 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Strin
     counts(&mut text, &report.stats, report.previous.as_ref());
     if let Some(traffic) = &report.traffic {
         requests(&mut text, traffic);
+        planned(&mut text, report, traffic);
     }
     missing(&mut text, report);
     noticed(&mut text, report);
@@ -209,6 +210,22 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
     }
 }
 
+/// What the run would have needed without a plan of its requests.
+fn planned(text: &mut String, report: &Report, traffic: &TrafficSnapshot) {
+    let Some(planning) = report.planning else {
+        return;
+    };
+    if planning.avoided == 0 {
+        return;
+    }
+    let plain = planning.without(traffic.total().requests);
+    let _ = writeln!(
+        text,
+        "  asking about every object would have taken {}",
+        counted(plain, "request", "requests")
+    );
+}
+
 fn missing(text: &mut String, report: &Report) {
     let unread: Vec<&Skipped> = report
         .skipped
@@ -291,7 +308,7 @@ fn more(all: usize, shown: usize) -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use baton_connector::EndpointTraffic;
+    use baton_connector::{EndpointTraffic, Planning};
 
     use super::*;
 
@@ -419,6 +436,32 @@ synced in 1 min 23 s, resuming an interrupted sync
 
 complete: `sync.c1z` holds everything that was asked for"
         );
+    }
+
+    #[test]
+    fn a_plan_shows_what_it_saved_and_nothing_if_it_saved_nothing() {
+        let mut report = Report::new("s1", "sync.c1z", stats(10, 2, 30));
+        report.traffic = Some(TrafficSnapshot {
+            endpoints: BTreeMap::from([(
+                "GET /users".to_owned(),
+                EndpointTraffic {
+                    requests: 100,
+                    ..EndpointTraffic::default()
+                },
+            )]),
+            ..TrafficSnapshot::default()
+        });
+        let mut planning = Planning {
+            spent: 4,
+            avoided: 2_000,
+        };
+        report.planning = Some(planning);
+        let text = show(&report, "sync.c1z");
+        let line = "asking about every object would have taken 2,096 requests";
+        assert!(text.contains(line), "{text}");
+        planning.avoided = 0;
+        report.planning = Some(planning);
+        assert!(!show(&report, "sync.c1z").contains("would have taken"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use baton_c1z::Stats;
-use baton_connector::TrafficSnapshot;
+use baton_connector::{Planning, TrafficSnapshot};
 use serde::{Deserialize, Serialize};
 
 /// Whether a file holds everything that was asked for.
@@ -183,6 +183,8 @@ pub struct Report {
     pub duplicates: u64,
     /// What was asked of the application, if the connector counts it.
     pub traffic: Option<TrafficSnapshot>,
+    /// What planning the requests cost and saved, if the connector does that.
+    pub planning: Option<Planning>,
 }
 
 impl Report {
@@ -205,6 +207,7 @@ impl Report {
             resumed: false,
             duplicates: 0,
             traffic: None,
+            planning: None,
         }
     }
 }

@@ -158,6 +158,9 @@ async fn run_unlimited(
         }
     };
     report.resumed = resumed;
+    let remarks = connector.remarks();
+    report.warnings.extend(remarks.warnings);
+    report.planning = remarks.planning;
     clean_up(&source, &host, &mut report).await;
     report.traffic = connector.traffic();
     Ok(report)

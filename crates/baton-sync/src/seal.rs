@@ -311,6 +311,7 @@ fn report(
         resumed: false,
         duplicates: sealed.duplicates_resolved,
         traffic: None,
+        planning: None,
     }
 }
 

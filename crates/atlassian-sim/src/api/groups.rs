@@ -5,8 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::filters::{self, Sort, Union};
 use super::user_filter::holdings_match;
+use crate::api::users::flaws;
 use crate::call::Call;
 use crate::errors::ApiError;
+use crate::flaws::SearchFlaws;
 use crate::model::profile::Member;
 use crate::model::{Group, Organization, Scope};
 use crate::paging::{Ask, LIST, Page, size_from_json, size_from_text, to_json};
@@ -169,11 +171,12 @@ fn page(call: &Call<'_>, org: &Organization, scope: Scope, ask: &Ask<GroupFilter
         }
         None => ask.turn(call, keys),
     };
+    let flaws = flaws(call);
     let (users, resources) = (ask.filters.count_users, ask.filters.count_resources);
     let data: Vec<_> = turn
         .keys
         .iter()
-        .filter_map(|k| render(org, number(*k), users, resources))
+        .filter_map(|k| render(org, number(*k), users, resources, flaws))
         .collect();
     Page::render(call, &turn, data)
 }
@@ -271,6 +274,7 @@ fn render(
     number: u32,
     count_users: bool,
     count_resources: bool,
+    flaws: SearchFlaws,
 ) -> Option<GroupJson<'_>> {
     let group = org.group(number)?;
     let id = org.group_id(number);
@@ -278,9 +282,18 @@ fn render(
         .directories
         .get(usize::from(group.directory))
         .map_or("", |d| d.id.as_str());
-    let counts = (count_users || count_resources).then(|| Counts {
-        users: count_users.then_some(group.members.len()),
-        resources: count_resources.then(|| org.group_holdings(number).len()),
+    let counted = |user: &&u32| !flaws.uncounted(org.seed, **user);
+    let resources = || {
+        if flaws.hides_group_roles(org.seed, number) {
+            0
+        } else {
+            org.group_holdings(number).len()
+        }
+    };
+    let told = (count_users || count_resources) && !flaws.no_expansions;
+    let counts = told.then(|| Counts {
+        users: count_users.then(|| group.members.iter().filter(counted).count()),
+        resources: count_resources.then(resources),
     });
     Some(GroupJson {
         name: &group.name,
@@ -302,7 +315,7 @@ fn render(
 
 pub(crate) fn get(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let number = find(call, org, call.scope(org)?)?;
-    let data = render(org, number, true, true);
+    let data = render(org, number, true, true, SearchFlaws::default());
     Ok(to_json(&json!({ "data": data })))
 }
 

@@ -7,6 +7,7 @@ use super::{lifecycle, past_millis};
 use crate::call::Call;
 use crate::clock::{from_millis, iso_millis, iso_seconds};
 use crate::errors::ApiError;
+use crate::flaws::SearchFlaws;
 use crate::model::profile::{self, Character, Member};
 use crate::model::roles::Holding;
 use crate::model::{AccountStatus, Organization, Scope, User};
@@ -156,6 +157,15 @@ fn search_in(
     }))
 }
 
+/// What the request's answer misreports: nothing unless it is a search.
+pub(super) fn flaws(call: &Call<'_>) -> SearchFlaws {
+    if call.endpoint.name.starts_with("POST") {
+        call.answers.search_flaws
+    } else {
+        SearchFlaws::default()
+    }
+}
+
 fn page(
     call: &Call<'_>,
     org: &Organization,
@@ -165,7 +175,10 @@ fn page(
 ) -> Vec<u8> {
     let resolved = Resolved::new(org, &ask.filters, scope);
     let per_directory = call.answers.user_per_directory && scope == Scope::All;
-    let keys = |after: Option<u64>| entries(org, &resolved, per_directory, after);
+    let (parts, flaws) = (parts(&ask.filters), flaws(call));
+    let of_groups = !ask.filters.group_ids.is_empty();
+    let shown = |key: &u64| of_groups || !flaws.omits(org.seed, number_of(*key), parts.groups);
+    let keys = |after: Option<u64>| entries(org, &resolved, per_directory, after).filter(shown);
     let turn: Turn = match ask.filters.sort {
         Some(sort) => ask.turn_by_name(
             call,
@@ -175,11 +188,10 @@ fn page(
         ),
         None => ask.turn(call, keys),
     };
-    let parts = parts(&ask.filters);
     let data: Vec<UserJson<'_>> = turn
         .keys
         .iter()
-        .filter_map(|key| render(org, number_of(*key), scope, parts))
+        .filter_map(|key| render(org, number_of(*key), scope, parts, flaws))
         .collect();
     Page::render(call, &turn, data)
 }
@@ -219,7 +231,7 @@ pub(crate) fn get(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiErr
         deactivation: true,
         ..Parts::default()
     };
-    let data = render(org, number, scope, parts)
+    let data = render(org, number, scope, parts, SearchFlaws::default())
         .ok_or_else(|| ApiError::unknown("ADMIN-404-8", "user", call.param("id")))?;
     Ok(to_json(&One { data }))
 }
@@ -304,16 +316,40 @@ pub(crate) fn last_active_millis(org: &Organization, number: u32, resource: u32)
     (!draw(org.seed, 0x1a5, n).is_multiple_of(4)).then(|| past_millis(org.seed, 0x1a7, n, 200))
 }
 
-fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option<UserJson<'_>> {
+fn render(
+    org: &Organization,
+    number: u32,
+    scope: Scope,
+    parts: Parts,
+    flaws: SearchFlaws,
+) -> Option<UserJson<'_>> {
     let user = org.user(number)?;
+    let parts = if flaws.no_expansions {
+        Parts {
+            deactivation: parts.deactivation,
+            ..Parts::default()
+        }
+    } else {
+        parts
+    };
     let character = org.character(number);
     let profile = org.profile(number);
     let account_id = org.account_id(number);
-    let holdings = if parts.platform_roles || parts.counts || parts.product_access {
+    let wanted = parts.platform_roles || parts.counts || parts.product_access;
+    let holdings = if wanted && !flaws.hides_roles(org.seed, number) {
         org.effective(number)
     } else {
         Vec::new()
     };
+    let mut counted = holdings.clone();
+    if flaws.direct_only {
+        for holding in &mut counted {
+            holding
+                .roles
+                .retain(|(_, methods)| methods.direct || methods.inferred);
+        }
+        counted.retain(|holding| !holding.roles.is_empty());
+    }
     let platform_roles = match (parts.platform_roles, character) {
         (false, _) => Member::Missing,
         (true, Character::PlatformRolesNull) if org.platform_roles(&holdings).is_empty() => {
@@ -355,14 +391,18 @@ fn render(org: &Organization, number: u32, scope: Scope, parts: Parts) -> Option
         location: managed_only(None),
         time_zone: managed_only(Some("Europe/Berlin").filter(|_| number.is_multiple_of(3))),
         counts: Member::or_missing(parts.counts.then_some(Counts {
-            resources: holdings.len(),
+            resources: counted.len(),
         })),
         product_access: Member::or_missing(
             parts
                 .product_access
-                .then(|| product_access(org, number, &holdings)),
+                .then(|| product_access(org, number, &counted)),
         ),
-        groups: Member::or_missing(parts.groups.then(|| groups_of(org, user, scope))),
+        groups: Member::or_missing(
+            parts
+                .groups
+                .then(|| groups_of(org, number, user, scope, flaws)),
+        ),
         deactivated_on: if parts.deactivation {
             deactivated_on(org, number)
         } else {
@@ -423,10 +463,23 @@ fn product_access<'a>(
 }
 
 /// Groups of the user in the requested directory; with all directories, all of them.
-fn groups_of<'a>(org: &'a Organization, user: &User, scope: Scope) -> Vec<GroupRef<'a>> {
-    user.groups
-        .iter()
-        .filter_map(|n| org.group(*n).map(|g| (*n, g)))
+fn groups_of<'a>(
+    org: &'a Organization,
+    number: u32,
+    user: &User,
+    scope: Scope,
+    flaws: SearchFlaws,
+) -> Vec<GroupRef<'a>> {
+    let mut groups = user.groups.clone();
+    if flaws.hides_memberships(org.seed, number) {
+        groups.clear();
+    }
+    if flaws.invents_membership(org.seed, number) && !groups.contains(&0) {
+        groups.insert(0, 0);
+    }
+    groups
+        .into_iter()
+        .filter_map(|n| org.group(n).map(|g| (n, g)))
         .filter(|(_, g)| scope == Scope::All || scope == Scope::One(g.directory))
         .map(|(n, g)| GroupRef {
             id: org.group_id(n),

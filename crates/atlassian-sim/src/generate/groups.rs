@@ -1,6 +1,6 @@
 //! Groups: group 0 holds the organization's admins, the next ones give access to one workspace each, the others are teams.
 
-use super::{Places, product_roles};
+use super::{Places, may_hold_roles, product_roles};
 use crate::config::{GroupSizes, OrganizationSpec};
 use crate::model::profile::Member;
 use crate::model::{Group, Organization, RoleEntry, roles};
@@ -36,6 +36,9 @@ pub(super) fn add(org: &mut Organization, spec: &OrganizationSpec, places: &Plac
         if size > 0 {
             let order = Permutation::new(available, draw(spec.seed, 0x6e4, u64::from(ordinal)));
             group.members = (0..size).map(|n| people[order.at(n) as usize]).collect();
+            if !group.roles.is_empty() {
+                group.members.retain(|member| may_hold_roles(spec, *member));
+            }
             group.members.sort_unstable();
         }
         for member in &group.members {

@@ -14,7 +14,7 @@ use crate::config::OrganizationSpec;
 use crate::ids::{self, Kind};
 use crate::model::roles::{self, ROLE_NAMES};
 use crate::model::{Directory, Organization, ResourceKind};
-use crate::random::{draw, pick};
+use crate::random::{below, draw, pick};
 
 const NAMES: [&str; 6] = [
     "Acme",
@@ -45,6 +45,18 @@ fn product_roles(product: &str) -> &'static [u16] {
         "rovo" => &[roles::USER, roles::AI_ACCESS],
         _ => &[roles::USER, roles::ADMIN, roles::USER_ACCESS_ADMIN],
     }
+}
+
+/// Users from this number on may be without roles: the first ones show every peculiarity.
+const FIRST_PECULIAR: u32 = 32;
+
+/// Whether the user may hold roles.
+fn may_hold_roles(spec: &OrganizationSpec, user: u32) -> bool {
+    let word = draw(spec.seed, 0x1d1e, u64::from(user));
+    user < FIRST_PECULIAR
+        || spec
+            .role_holders
+            .is_none_or(|percent| below(word, 100) < u64::from(percent))
 }
 
 pub(crate) fn organization(spec: &OrganizationSpec) -> Organization {

@@ -1,6 +1,6 @@
 //! Users: their state, their directories and the roles that they hold themselves.
 
-use super::{Places, product_roles};
+use super::{Places, may_hold_roles, product_roles};
 use crate::config::OrganizationSpec;
 use crate::model::profile::Character;
 use crate::model::{AccountStatus, Membership, Organization, RoleEntry, User, roles};
@@ -28,6 +28,9 @@ pub(super) fn add(org: &mut Organization, spec: &OrganizationSpec, places: &Plac
         user.roles.extend(peculiar_roles_of(
             org, spec, places, ordinal, character, &reachable,
         ));
+        if !may_hold_roles(spec, ordinal) {
+            user.roles.clear();
+        }
         user.roles.sort_unstable();
         user.roles.dedup();
         user.roles.shrink_to_fit();

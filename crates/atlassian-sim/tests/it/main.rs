@@ -12,6 +12,7 @@ mod contents;
 mod cursors;
 mod failures;
 mod filters;
+mod flaws;
 mod generations;
 mod keys;
 mod paging;

@@ -10,6 +10,7 @@ mod endpoints;
 mod error_body;
 pub(crate) mod models;
 mod refusals;
+mod survey;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,6 +27,7 @@ use endpoints::{
 };
 use models::{ListAnswer, OneAnswer};
 pub(crate) use refusals::Refusals;
+pub(crate) use survey::{SurveyedGroup, SurveyedUser, is_unwilling};
 
 /// Steps of a list's position: which generation, or which part of it.
 const NEWER: u8 = 0;
@@ -34,7 +36,7 @@ const OLDER: u8 = 1;
 const GROUP_ROLE_STEP: u8 = 2;
 
 /// Largest pages that the endpoints are documented to give.
-const DIRECTORY_PAGE: u32 = 100;
+pub(crate) const DIRECTORY_PAGE: u32 = 100;
 const WORKSPACE_PAGE: u32 = 100;
 const TOKEN_PAGE: u32 = 1000;
 
@@ -203,9 +205,15 @@ impl Api {
         Ok(page(&list, token, fetch).await?.into())
     }
 
+    /// The token of the page that begins a group's roles.
+    pub fn roles_token(group_id: &str) -> String {
+        let begin = Position::begin(GROUP_ROLE_STEP);
+        begin.token(&group_list(group_id)).into_string()
+    }
+
     /// A page of what a group grants: first its members, then its roles.
     pub async fn group_step(&self, group_id: &str, token: &str) -> Result<GroupStep> {
-        let list = format!("members and roles of group `{group_id}`");
+        let list = group_list(group_id);
         let at = Position::read(&list, token)?;
         if at.step == GROUP_ROLE_STEP {
             let fetch = async |at| {
@@ -434,6 +442,10 @@ impl DirectoryQuery for GroupQuery {
     fn group_id(&self) -> Option<&str> {
         None
     }
+}
+
+fn group_list(group_id: &str) -> String {
+    format!("members and roles of group `{group_id}`")
 }
 
 /// Whether an endpoint is not there (any more), as opposed to refusing.

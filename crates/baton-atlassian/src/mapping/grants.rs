@@ -13,7 +13,7 @@ use baton_proto::c1::connector::v2;
 
 use super::entitlements::{MEMBER, organization_role, workspace_role};
 use super::{Fidelity, ORGANIZATION, USER, WORKSPACE};
-use crate::api::models::{Member, RoleAssignment};
+use crate::api::models::RoleAssignment;
 use crate::roles::{ORGANIZATION_ROLES, Owner, WORKSPACE_ROLES, role_slug};
 
 /// How the API says that a role comes from a membership.
@@ -30,13 +30,13 @@ pub(crate) struct RoleContext<'a> {
 }
 
 /// Memberships of a group. Members without an id are nobody.
-pub(crate) fn member_grants(group: &v2::Resource, members: &[Member]) -> Result<Vec<v2::Grant>> {
+pub(crate) fn member_grants<'a>(
+    group: &v2::Resource,
+    members: impl Iterator<Item = &'a str>,
+) -> Result<Vec<v2::Grant>> {
     members
-        .iter()
-        .filter(|member| !member.account_id.is_empty())
-        .map(|member| {
-            GrantBuilder::new(group, MEMBER, resource_id(USER, &member.account_id)).build()
-        })
+        .filter(|id| !id.is_empty())
+        .map(|id| GrantBuilder::new(group, MEMBER, resource_id(USER, id)).build())
         .collect()
 }
 
@@ -57,6 +57,23 @@ pub(crate) fn group_role_grants(
     cx: RoleContext<'_>,
 ) -> Result<Vec<v2::Grant>> {
     role_grants(group, assignments, cx, |owner| owner == Owner::Workspace)
+}
+
+/// Whether grants would come of a user's assignments, in any fidelity.
+pub(crate) fn user_holds_any(assignments: &[RoleAssignment]) -> bool {
+    holds_any(assignments, |owner| owner != Owner::InProduct)
+}
+
+/// Whether grants would come of a group's assignments, in any fidelity.
+pub(crate) fn group_holds_any(assignments: &[RoleAssignment]) -> bool {
+    holds_any(assignments, |owner| owner == Owner::Workspace)
+}
+
+fn holds_any(assignments: &[RoleAssignment], counts: impl Fn(Owner) -> bool) -> bool {
+    let mut counted = assignments
+        .iter()
+        .filter(|item| counts(Owner::of(&item.resource_owner)));
+    counted.any(|item| !roles_of(item, Fidelity::Full).is_empty())
 }
 
 /// A role on a thing, with all that the page says about how it is held.

@@ -5,7 +5,7 @@ use baton_connector::{Page, ResourceSyncer, Result};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources};
-use crate::api::GroupStep;
+use crate::api::{Api, GroupStep};
 use crate::mapping;
 
 /// Groups of all directories.
@@ -42,9 +42,21 @@ impl ResourceSyncer for Groups {
 
     /// All pages of members, then all pages of role assignments.
     async fn grants(&self, group: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
-        match self.0.api.group_step(id_of(group), token).await? {
+        let Shared { api, plan, .. } = &self.0;
+        let roles = Api::roles_token(id_of(group));
+        if token.is_empty() {
+            let known = plan.group(api, id_of(group)).await?;
+            if let Some(members) = known.members {
+                let next = if known.quiet { String::new() } else { roles };
+                let grants = mapping::member_grants(group, members.iter().map(String::as_str))?;
+                return Ok(Page::new(grants, next));
+            }
+        } else if token == roles && plan.is_quiet_group(api, id_of(group)).await? {
+            return Ok(Page::empty());
+        }
+        match api.group_step(id_of(group), token).await? {
             GroupStep::Members(page) => Ok(Page::new(
-                mapping::member_grants(group, &page.items)?,
+                mapping::member_grants(group, page.items.iter().map(|m| m.account_id.as_str()))?,
                 page.next,
             )),
             GroupStep::Roles(page) => {

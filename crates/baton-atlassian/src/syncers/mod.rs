@@ -1,5 +1,6 @@
 //! One syncer per resource type. A syncer has no memory: where a list goes on
-//! is in its page token.
+//! is in its page token. What the plan of requests knows decides only how a
+//! list is asked, never what it holds.
 
 mod directory;
 mod groups;
@@ -17,11 +18,13 @@ use baton_proto::c1::connector::v2;
 
 use crate::api::{Api, ListPage};
 use crate::mapping::{Fidelity, RoleContext, missing_entitlements};
+use crate::plan::Plan;
 
 /// What every syncer shares.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub api: Arc<Api>,
+    pub plan: Arc<Plan>,
     pub fidelity: Fidelity,
     /// Entitlements are made for roles outside the fixed lists.
     pub synthesize: bool,

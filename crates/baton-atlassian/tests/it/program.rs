@@ -61,6 +61,7 @@ fn values_that_cannot_be_used_end_like_wrong_flags() {
         (["--access-token", "@nothing-here"], "access-token"),
         (["--file", "missing/folder/x.c1z"], "does not exist"),
         (["--storage-engine", "pebble2"], "pebble2"),
+        (["--request-plan", "clever"], "request-plan"),
         (
             ["--workers", "many"],
             "invalid argument \"many\" for \"--workers\" flag",
@@ -70,6 +71,19 @@ fn values_that_cannot_be_used_end_like_wrong_flags() {
         let output = program(folder.path(), &args, &env);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
         assert!(said(&output).contains(words), "{args:?}: {}", said(&output));
+        assert_eq!(entries(folder.path()), 0);
+    }
+}
+
+#[test]
+fn the_automatic_plan_and_go_compatibility_contradict_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = [("BATON_ACCESS_TOKEN", "t"), ("BATON_ORGANIZATION_ID", "o")];
+    let args = ["--request-plan", "auto", "--go-compatible"];
+    for args in [args.to_vec(), [&["demo"], &args[..]].concat()] {
+        let output = program(folder.path(), &args, &env);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
+        assert!(said(&output).contains("contradict"), "{}", said(&output));
         assert_eq!(entries(folder.path()), 0);
     }
 }

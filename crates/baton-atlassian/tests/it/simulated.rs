@@ -11,7 +11,7 @@ use atlassian_sim::{
     AccessKey, Answers, Config, Fault, Generation, GroupSizes, OrganizationSpec, Principal,
     RateLimits, Simulator, TransportFault, Truth,
 };
-use baton_atlassian::{Settings, connector};
+use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
 use baton_connector::http::{
     BodyStream, HttpParts, HttpSettings, Transport, TransportError, TransportErrorKind,
@@ -28,7 +28,7 @@ use tower::ServiceExt;
 static SEED: AtomicU64 = AtomicU64::new(1);
 
 /// The simulator's router as a network.
-struct InProcess(Simulator);
+pub(crate) struct InProcess(pub Simulator);
 
 impl fmt::Debug for InProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,7 +56,7 @@ impl Transport for InProcess {
     }
 }
 
-fn spec(users: u32, groups: u32) -> OrganizationSpec {
+pub(crate) fn spec(users: u32, groups: u32) -> OrganizationSpec {
     OrganizationSpec {
         users,
         groups,
@@ -65,25 +65,26 @@ fn spec(users: u32, groups: u32) -> OrganizationSpec {
     }
 }
 
-fn simulator(organization: OrganizationSpec) -> Simulator {
+pub(crate) fn simulator(organization: OrganizationSpec) -> Simulator {
     simulate(Config {
         organization,
         ..Config::default()
     })
 }
 
-fn simulate(config: Config) -> Simulator {
+pub(crate) fn simulate(config: Config) -> Simulator {
     let limits = RateLimits::off();
     Simulator::new(Config { limits, ..config }).unwrap()
 }
 
 #[derive(Clone, Copy, Default)]
-struct Mode {
-    go_compatible: bool,
-    synthesize: bool,
+pub(crate) struct Mode {
+    pub go_compatible: bool,
+    pub synthesize: bool,
+    pub plan: Option<RequestPlan>,
 }
 
-async fn sync_as(
+pub(crate) async fn sync_as(
     simulator: &Simulator,
     target: &Path,
     key: &str,
@@ -94,8 +95,20 @@ async fn sync_as(
     let mut settings = Settings::new(Secret::new(key), organization, base).unwrap();
     settings.go_compatible = mode.go_compatible;
     settings.synthesize_entitlements = mode.synthesize;
-    let parts = HttpParts::new(Arc::new(InProcess(simulator.clone())), 1);
-    let connector = connector(&settings, parts, HttpSettings::default()).unwrap();
+    settings.request_plan = mode.plan;
+    let transport = InProcess(simulator.clone());
+    run(&settings, transport, target, CancellationToken::new()).await
+}
+
+/// A sync with a connector of its own, which remembers nothing.
+pub(crate) async fn run(
+    settings: &Settings,
+    transport: impl Transport + 'static,
+    target: &Path,
+    cancel: CancellationToken,
+) -> Result<Report, baton_sync::Error> {
+    let parts = HttpParts::new(Arc::new(transport), 1);
+    let connector = connector(settings, parts, HttpSettings::default()).unwrap();
     let mut request = SyncRequest::new(target);
     request.content_facts = settings.content_facts();
     request.provenance = Some(Provenance {
@@ -105,7 +118,7 @@ async fn sync_as(
     let host = Host {
         clock: Arc::new(SystemClock),
         random: Arc::new(SplitMix::seeded(SEED.fetch_add(1, Ordering::Relaxed))),
-        cancel: CancellationToken::new(),
+        cancel,
         observer: Arc::new(Silent),
     };
     baton_sync::run(Arc::new(connector), request, host).await
@@ -117,7 +130,7 @@ async fn sync(simulator: &Simulator, target: &Path) -> Result<Report, baton_sync
 }
 
 /// Rows of a table as id and bytes, in storage order.
-fn rows(path: &Path, table: Table) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn rows(path: &Path, table: Table) -> Vec<(String, Vec<u8>)> {
     let file = C1zFile::open(path, &ReadOptions::default()).unwrap();
     let newest = file.latest_finished(None).unwrap().unwrap().id;
     let view = file.view(View::Sync(&newest)).unwrap();
@@ -130,7 +143,7 @@ fn rows(path: &Path, table: Table) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-fn ids(path: &Path, table: Table) -> BTreeSet<String> {
+pub(crate) fn ids(path: &Path, table: Table) -> BTreeSet<String> {
     rows(path, table).into_iter().map(|(id, _)| id).collect()
 }
 

@@ -1,0 +1,263 @@
+//! What the searches tell of all users and groups, gathered. Pure: no request,
+//! no clock.
+//!
+//! A fact is only what was said outright. A user is quiet when the count of
+//! resources is 0, the lists of platform roles and of products are empty, and
+//! every group of the user is quiet, so that nothing depends on whether the
+//! count includes what comes from groups. The count covers workspaces that no
+//! list has, and roles that nobody has heard of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::api::{SurveyedGroup, SurveyedUser};
+
+/// Most members that one page of grants is made of; larger groups are asked.
+const MOST_MEMBERS: usize = 10_000;
+
+/// The overview.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    users: Vec<UserFacts>,
+    by_id: HashMap<Arc<str>, u32>,
+    groups: HashMap<String, GroupFacts>,
+    /// A user's groups were not told, so no list of members is whole.
+    memberships_untold: bool,
+}
+
+#[derive(Debug)]
+struct UserFacts {
+    id: Arc<str>,
+    quiet: bool,
+}
+
+#[derive(Debug)]
+struct GroupFacts {
+    /// The group's own number of members.
+    told: Option<u64>,
+    quiet: bool,
+    members: Vec<u32>,
+}
+
+impl Facts {
+    /// Takes note of a group. Groups come before users.
+    pub fn note_group(&mut self, group: SurveyedGroup) {
+        let counts = group.counts.unwrap_or_default();
+        let quiet = counts.resources == Some(0);
+        let noted = self.groups.entry(group.id).or_insert(GroupFacts {
+            told: counts.users,
+            quiet,
+            members: Vec::new(),
+        });
+        // A group that comes twice is what both say of it.
+        noted.quiet &= quiet;
+        if noted.told != counts.users {
+            noted.told = None;
+        }
+    }
+
+    /// Takes note of a user.
+    pub fn note_user(&mut self, user: SurveyedUser) {
+        if user.account_id.is_empty() {
+            return;
+        }
+        let place = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
+        let id: Arc<str> = user.account_id.into();
+        let place = *self.by_id.entry(Arc::clone(&id)).or_insert(place);
+        if place as usize == self.users.len() {
+            self.users.push(UserFacts { id, quiet: true });
+        }
+        let mut quiet = user.counts.and_then(|counts| counts.resources) == Some(0)
+            && user.platform_roles.is_some_and(|roles| roles.is_empty())
+            && user.product_access.is_some_and(|access| access.is_empty());
+        match user.groups {
+            None => {
+                self.memberships_untold = true;
+                quiet = false;
+            }
+            Some(groups) => {
+                for group in groups {
+                    match self.groups.get_mut(&group.id) {
+                        Some(facts) => {
+                            quiet &= facts.quiet;
+                            facts.members.push(place);
+                        }
+                        // A group that the overview lacks may hold anything.
+                        None => quiet = false,
+                    }
+                }
+            }
+        }
+        if let Some(noted) = self.users.get_mut(place as usize) {
+            noted.quiet &= quiet;
+        }
+    }
+
+    /// Puts the members in order, each once.
+    pub fn finish(mut self) -> Self {
+        for group in self.groups.values_mut() {
+            group.members.sort_unstable();
+            group.members.dedup();
+        }
+        self
+    }
+
+    /// Whether the user is known to hold no role of any kind.
+    pub fn is_quiet_user(&self, id: &str) -> bool {
+        let place = self.by_id.get(id);
+        place.is_some_and(|place| self.users[*place as usize].quiet)
+    }
+
+    /// Whether the group is known to hold no role of any kind.
+    pub fn is_quiet_group(&self, id: &str) -> bool {
+        self.groups.get(id).is_some_and(|group| group.quiet)
+    }
+
+    /// The members of a group, where users and group agree on their number.
+    pub fn members(&self, id: &str) -> Option<impl ExactSizeIterator<Item = &str>> {
+        let group = self.groups.get(id)?;
+        let whole = !self.memberships_untold
+            && group.told == Some(group.members.len() as u64)
+            && group.members.len() <= MOST_MEMBERS;
+        let ids = |place: &u32| &*self.users[*place as usize].id;
+        whole.then(|| group.members.iter().map(ids))
+    }
+
+    /// All quiet users.
+    pub fn quiet_users(&self) -> impl Iterator<Item = &str> {
+        let quiet = self.users.iter().filter(|user| user.quiet);
+        quiet.map(|user| &*user.id)
+    }
+
+    /// All quiet groups.
+    pub fn quiet_groups(&self) -> impl Iterator<Item = &str> {
+        let quiet = self.groups.iter().filter(|(_, group)| group.quiet);
+        quiet.map(|(id, _)| id.as_str())
+    }
+
+    /// All groups whose members are known.
+    pub fn whole_groups(&self) -> impl Iterator<Item = &str> {
+        let ids = self.groups.keys().map(String::as_str);
+        ids.filter(|id| self.members(id).is_some())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn group(value: Value) -> SurveyedGroup {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn user(value: Value) -> SurveyedUser {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn quiet(id: &str, groups: &[&str]) -> Value {
+        let groups: Vec<Value> = groups.iter().map(|id| json!({ "id": id })).collect();
+        json!({
+            "accountId": id, "counts": {"resources": 0}, "platformRoles": [],
+            "productAccess": [], "groups": groups,
+        })
+    }
+
+    fn with(mut value: Value, field: &str, other: Value) -> Value {
+        value[field] = other;
+        value
+    }
+
+    fn facts(groups: &[Value], users: &[Value]) -> Facts {
+        let mut facts = Facts::default();
+        for value in groups {
+            facts.note_group(group(value.clone()));
+        }
+        for value in users {
+            facts.note_user(user(value.clone()));
+        }
+        facts.finish()
+    }
+
+    #[test]
+    fn only_what_is_said_outright_makes_a_user_quiet() {
+        let groups = [
+            json!({"id": "still", "counts": {"resources": 0, "users": 1}}),
+            json!({"id": "busy", "counts": {"resources": 2, "users": 1}}),
+            json!({"id": "mute"}),
+        ];
+        let cases = [
+            (quiet("a", &[]), true),
+            (quiet("a", &["still"]), true),
+            (quiet("a", &["still", "busy"]), false),
+            (quiet("a", &["mute"]), false),
+            (quiet("a", &["unheard-of"]), false),
+            (
+                with(quiet("a", &[]), "counts", json!({"resources": 1})),
+                false,
+            ),
+            (
+                with(quiet("a", &[]), "counts", json!({"resources": "0"})),
+                false,
+            ),
+            (with(quiet("a", &[]), "counts", json!(null)), false),
+            (with(quiet("a", &[]), "platformRoles", json!(["x"])), false),
+            (with(quiet("a", &[]), "platformRoles", json!(null)), false),
+            (with(quiet("a", &[]), "productAccess", json!([{}])), false),
+            (with(quiet("a", &[]), "productAccess", json!("none")), false),
+            (with(quiet("a", &[]), "groups", json!(null)), false),
+            (with(quiet("a", &[]), "groups", json!([{"id": 5}])), false),
+        ];
+        for (case, expected) in cases {
+            let found = facts(&groups, std::slice::from_ref(&case));
+            assert_eq!(found.is_quiet_user("a"), expected, "{case}");
+            assert!(!found.is_quiet_user("b"), "nobody said anything of b");
+        }
+    }
+
+    #[test]
+    fn a_user_that_comes_twice_is_what_both_say() {
+        let busy = with(quiet("a", &[]), "counts", json!({"resources": 3}));
+        for users in [[quiet("a", &[]), busy.clone()], [busy, quiet("a", &[])]] {
+            assert!(!facts(&[], &users).is_quiet_user("a"));
+        }
+    }
+
+    #[test]
+    fn members_count_only_where_users_and_group_agree() {
+        let groups = [
+            json!({"id": "two", "counts": {"users": 2}}),
+            json!({"id": "more", "counts": {"users": 3}}),
+            json!({"id": "mute", "counts": {}}),
+            json!({"id": "none", "counts": {"users": 0}}),
+        ];
+        let everywhere = ["two", "more", "mute"];
+        let users = [
+            quiet("b", &everywhere),
+            quiet("a", &everywhere),
+            quiet("b", &["two"]),
+        ];
+        let found = facts(&groups, &users);
+        assert_eq!(
+            found.members("two").unwrap().collect::<Vec<_>>(),
+            ["b", "a"]
+        );
+        assert!(found.members("more").is_none());
+        assert!(found.members("mute").is_none());
+        assert!(found.members("unheard-of").is_none());
+        assert_eq!(found.members("none").unwrap().len(), 0);
+        assert_eq!(found.whole_groups().count(), 2);
+    }
+
+    #[test]
+    fn one_user_whose_groups_are_untold_leaves_every_group_open() {
+        let groups = [json!({"id": "g", "counts": {"users": 1}})];
+        let users = [
+            quiet("a", &["g"]),
+            with(quiet("b", &[]), "groups", json!(null)),
+        ];
+        assert!(facts(&groups, &users).members("g").is_none());
+    }
+}

@@ -158,6 +158,8 @@ impl Plan {
                 directories: Some(if dice.one_in(3) { 2 } else { 1 }),
                 workspaces: u32::try_from(dice.below(5)).unwrap_or(0),
                 roles_per_user: u32::try_from(dice.below(3)).unwrap_or(0),
+                // Where few hold roles, few are asked about.
+                role_holders: seed.is_multiple_of(2).then_some(30),
                 group_sizes: GroupSizes::HeavyTailed { largest: None },
                 tokens: None,
                 events: Some(0),

@@ -21,7 +21,8 @@ fn ended(child: Child) -> Output {
 fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
     for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
         let stage = Stage::new(25, Duration::from_millis(40));
-        let child = stage.start(&["--workers", "2"]);
+        let args = ["--workers", "2", "--request-plan", "plain"];
+        let child = stage.start(&args);
         stage.wait_for_requests(12);
         send(signal, &child);
         let output = ended(child);
@@ -38,7 +39,7 @@ fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
         // What was asked for has been stored: nothing is asked again but the
         // credentials' check.
         stage.simulator.reset_log();
-        let output = stage.run(&["--workers", "2"]);
+        let output = stage.run(&args);
         assert!(output.status.success(), "{}", said(&output));
         let again = stage.asked();
         let again: Vec<_> = again

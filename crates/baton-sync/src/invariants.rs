@@ -2,7 +2,7 @@
 //! §3.3), judged on the rows that will be in the file, just before it is
 //! written: references lead somewhere, exclusion groups make sense.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
@@ -13,6 +13,7 @@ use prost::Name;
 
 use crate::error::{Error, Result};
 use crate::groups::Groups;
+use crate::records;
 
 /// Examples that a finding names.
 const MAX_EXAMPLES: usize = 25;
@@ -22,6 +23,8 @@ const GRANT_ANNOTATIONS_FIELD: u32 = 4;
 const GENERATION: &str = "1";
 /// How the sync came about, as it is stored beside the version.
 const MODE: &str = "connector";
+/// The same where every finding was to fail it.
+const MODE_FAIL_FAST: &str = "connector_fail_fast";
 
 /// Which rules a sync is held to.
 #[derive(Debug, Clone, Copy)]
@@ -32,17 +35,38 @@ pub(crate) struct Rules {
     pub(crate) references: bool,
     /// A grant that brings a resource along must lead to it.
     pub(crate) inserted_must_exist: bool,
+    /// What is found fails the sync, placeholders left aside.
+    pub(crate) fail_fast: bool,
 }
 
 /// The mark of a sync that keeps the rules: generation, coverage and mode.
 /// Coverage that is judged on the side, as warnings only, does not count.
-pub(crate) fn marker(covers_references: bool) -> [String; 3] {
-    let coverage = if covers_references {
-        r#"["I5","I10","I7","I3","I8","I9"]"#
-    } else {
-        r#"["I5","I10"]"#
+pub(crate) fn marker(
+    covers_children: bool,
+    covers_references: bool,
+    fail_fast: bool,
+) -> [String; 3] {
+    let mut covered = vec!["I5", "I10"];
+    if covers_children {
+        covered.push("I4");
+    }
+    if covers_references {
+        covered.extend(["I7", "I3", "I8", "I9"]);
+    }
+    let coverage = records::to_text(&covered);
+    let mode = if fail_fast { MODE_FAIL_FAST } else { MODE };
+    [GENERATION.to_owned(), coverage, mode.to_owned()]
+}
+
+/// Fails if resources name child types that were not listed below them (I4).
+pub(crate) fn check_children(unknown: &BTreeSet<String>) -> Result<()> {
+    let Some(example) = unknown.first() else {
+        return Ok(());
     };
-    [GENERATION, coverage, MODE].map(ToOwned::to_owned)
+    Err(Error::Invariant {
+        id: "I4",
+        problem: format!("resources name the child type `{example}`, which was not listed"),
+    })
 }
 
 /// Checks the rules, then expands.
@@ -72,6 +96,14 @@ impl<E: Expander> Expander for Checks<E> {
             self.scan(rows, Table::Grants, &mut |row| {
                 findings.grant(&known, row, must)
             })?;
+        }
+        findings.end_orphaned();
+        if self.rules.fail_fast
+            && let Some(error) = findings.first()
+        {
+            let code = error.code();
+            self.verdict = Some(error);
+            return Err(baton_c1z::Error::caller(code, "ingest invariants"));
         }
         let mut expansion = if rows.expandable_count() > 0 || self.inner.needs_rows() {
             self.inner.expand(rows)?
@@ -275,23 +307,37 @@ impl Findings {
         }
     }
 
+    /// The first finding as an error; a placeholder is none.
+    fn first(&self) -> Option<Error> {
+        let mut found = self.found.iter();
+        let (broken, (count, examples)) =
+            found.find(|(broken, _)| **broken != Broken::Placeholder)?;
+        let (id, what) = broken.words();
+        let problem = format!("{count} {what}: {}", named(*count, examples));
+        Some(Error::Invariant { id, problem })
+    }
+
     /// One line per kind.
     fn tell(mut self) -> Vec<String> {
         self.end_orphaned();
         let tell = |(broken, (count, examples)): (Broken, (u64, Vec<String>))| {
             let (id, what) = broken.words();
-            let shown = examples.len() as u64;
-            let more = match count - shown {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
             format!(
-                "ingest invariant {id}: {count} {what}: `{}`{more}",
-                examples.join("`, `")
+                "ingest invariant {id}: {count} {what}: {}",
+                named(count, &examples)
             )
         };
         self.found.into_iter().map(tell).collect()
     }
+}
+
+/// The examples of a finding, and how many more there are.
+fn named(count: u64, examples: &[String]) -> String {
+    let more = match count - examples.len() as u64 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("`{}`{more}", examples.join("`, `"))
 }
 
 #[cfg(test)]

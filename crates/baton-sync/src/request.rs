@@ -101,6 +101,9 @@ pub struct SyncRequest {
     /// [`Error::OutOfTime`](crate::Error::OutOfTime) and the next one goes on. Once sealing has begun, the
     /// run ends normally. `None`: as long as it needs.
     pub max_duration: Option<Duration>,
+    /// Fail where the rows of a sync contradict each other (ingest
+    /// invariants), instead of telling of it.
+    pub fail_fast: bool,
     /// Bounds on reading the existing target.
     pub limits: Limits,
     /// The file layer under the working folder and the target.
@@ -130,6 +133,7 @@ impl SyncRequest {
             keep_syncs: None,
             skip_cleanup: false,
             max_duration: None,
+            fail_fast: false,
             limits: Limits::default(),
             files: Arc::new(SystemFiles),
             blocking: Blocking::default(),

@@ -131,7 +131,8 @@ async fn run_unlimited(
         .map(|session| session.lend(cx.journal.sessions()));
     let source = Arc::clone(&cx.source);
     let collected = match collect(&mut cx, &request).await {
-        Ok(()) => seal::check_not_empty(&cx, &request, &target),
+        Ok(()) => seal::check_not_empty(&cx, &request, &target)
+            .and_then(|()| seal::check_children(&cx, &request)),
         Err(error) => Err(error),
     };
     let dropped = cx.progress.dropped;

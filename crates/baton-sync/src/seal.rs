@@ -57,6 +57,18 @@ pub(crate) fn check_not_empty(cx: &Context, request: &SyncRequest, target: &Targ
     Ok(())
 }
 
+/// Holds a full sync to it that the children of every resource were asked
+/// for, where every finding is to fail it.
+pub(crate) fn check_children(cx: &Context, request: &SyncRequest) -> Result<()> {
+    if request.fail_fast
+        && sync_type(request) == SyncType::Full
+        && request.resource_type_filter.is_empty()
+    {
+        invariants::check_children(&cx.progress.unknown_children)?;
+    }
+    Ok(())
+}
+
 fn count_before(previous: &Previous, of: Trait, request: &SyncRequest) -> u64 {
     let filter = &request.resource_type_filter;
     previous.count(of, |id| {
@@ -108,7 +120,10 @@ pub(crate) async fn seal(
         supports_diff: expands(request),
         ingest_invariant: match completeness {
             Completeness::Complete if !request.skip_full_sync => {
-                invariants::marker(references && is_v3)
+                let fail_fast = request.fail_fast;
+                // What was found fails a sync then, so it counts in both formats.
+                let covers_references = references && (is_v3 || fail_fast);
+                invariants::marker(references && fail_fast, covers_references, fail_fast)
             }
             _ => Default::default(),
         },
@@ -131,7 +146,8 @@ pub(crate) async fn seal(
         rules: Rules {
             groups: progress.has_groups,
             references,
-            inserted_must_exist: is_v3,
+            inserted_must_exist: is_v3 || request.fail_fast,
+            fail_fast: request.fail_fast,
         },
     };
     let teller = Arc::clone(&observer);
@@ -283,7 +299,10 @@ fn report(
             progress.families.repeated
         ));
     }
-    warnings.extend(progress.unknown_children.iter().map(|child| {
+    // Under a filter they are types that are not wanted.
+    let unknown_children = progress.unknown_children.iter();
+    let unknown_children = unknown_children.filter(|_| request.resource_type_filter.is_empty());
+    warnings.extend(unknown_children.map(|child| {
         format!("resources name the child type `{child}`, which is not among the connector's types")
     }));
     if let Some(folder) = sealed.leftover {

@@ -6,6 +6,7 @@ use baton_c1z::Format;
 use baton_connector::Error as Refusal;
 use baton_connector::resource::{EntitlementBuilder, GrantBuilder, ResourceBuilder, resource_id};
 use baton_proto::Code;
+use baton_proto::c1::connector::v2;
 use baton_sync::{Report, SyncRequest};
 
 use crate::sandbox::{Sandbox, open};
@@ -91,4 +92,87 @@ async fn rows_that_lead_nowhere_stay_and_are_told() {
         assert_eq!(report.stats.grants, 18);
         assert_ne!(marker(&sandbox), ["", "", ""]);
     }
+}
+
+/// A full sync that every finding fails.
+fn strict(sandbox: &Sandbox, format: Format) -> SyncRequest {
+    SyncRequest {
+        format: Some(format),
+        fail_fast: true,
+        ..sandbox.request()
+    }
+}
+
+#[tokio::test]
+async fn findings_fail_a_sync_that_is_to_fail_fast() {
+    let grant = |on: &str, slug: &str, to: &str| {
+        let on = ResourceBuilder::new("group", on).build().expect("valid");
+        GrantBuilder::new(on, slug, resource_id("user", to))
+            .build()
+            .expect("valid")
+    };
+    let granted = |grant: v2::Grant| {
+        let mut world = World::small();
+        let list = world.grants.entry("group:g1".to_owned()).or_default();
+        list.push(grant);
+        world
+    };
+    let mut lost = World::small();
+    let entitlement = EntitlementBuilder::assignment(resource_id("group", "lost"), "member");
+    let list = lost.entitlements.entry("group:g1".to_owned()).or_default();
+    list.push(entitlement.build().expect("valid"));
+    let mut childless = World::small();
+    let odd = ResourceBuilder::new("org", "o3").child_type("planet");
+    childless.add("org", odd.build().expect("valid"));
+    let worlds = [
+        ("I4", childless),
+        ("I7", lost),
+        ("I3", granted(grant("gone", "member", "u1"))),
+        ("I8", granted(grant("g1", "unlisted", "u1"))),
+        ("I9", granted(grant("g1", "member", "stranger"))),
+    ];
+    for (id, world) in worlds {
+        let world = Arc::new(world);
+        for format in [Format::V1, Format::V3] {
+            let sandbox = Sandbox::new();
+            let error = sandbox.run(&world, strict(&sandbox, format)).await;
+            let error = error.expect_err("broken");
+            assert_eq!(error.code(), Code::Internal);
+            let start = format!("ingest invariant {id} violated: ");
+            assert!(error.to_string().starts_with(&start), "{error}");
+            // The next run would meet the same rows.
+            assert!(sandbox.files().is_empty(), "{:?}", sandbox.files());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_was_to_fail_fast_is_marked_so() {
+    for format in [Format::V1, Format::V3] {
+        let sandbox = Sandbox::new();
+        let mut world = World::small();
+        // It waits for another file, which is no fault.
+        let waiting = GrantBuilder::new(
+            ResourceBuilder::new("group", "g1").build().expect("valid"),
+            "member",
+            resource_id("user", "elsewhere"),
+        )
+        .annotation(&v2::ExternalResourceMatchId { id: "x".to_owned() });
+        let list = world.grants.entry("group:g1".to_owned()).or_default();
+        list.push(waiting.build().expect("valid"));
+        let report = sandbox
+            .run(&Arc::new(world), strict(&sandbox, format))
+            .await;
+        assert!(report.expect("complete").warnings[0].contains("wait for"));
+        let coverage = r#"["I5","I10","I4","I7","I3","I8","I9"]"#;
+        assert_eq!(marker(&sandbox), ["1", coverage, "connector_fail_fast"]);
+    }
+    // What a sync of some types leaves out is no fault either.
+    let sandbox = Sandbox::new();
+    let request = SyncRequest {
+        resource_type_filter: vec!["org".to_owned()],
+        ..strict(&sandbox, Format::V1)
+    };
+    let report = sandbox.run(&Arc::new(World::small()), request).await;
+    assert!(report.expect("complete").warnings.is_empty());
 }

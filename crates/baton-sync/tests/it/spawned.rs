@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use baton_c1z::Table;
+use baton_c1z::{Format, Table};
 use baton_connector::Error as Refusal;
 use baton_connector::resource::{GrantBuilder, resource_id};
 use baton_proto::Code;
@@ -331,4 +331,111 @@ async fn types_can_be_asked_about_as_a_whole() {
             .to_string()
             .contains("grants of all resources of type `group`")
     );
+}
+
+/// Groups are asked about as a whole, and their grants come as several lists.
+fn scoped(list: &str, token: &str) -> Option<Twist> {
+    (list == "all grants group" && token.is_empty()).then_some(Twist::Spawn("p2", &["p8"]))
+}
+
+fn marked(kind: &str, marks: &[prost_types::Any]) -> World {
+    let mut world = World::small();
+    let types = world.types.iter_mut();
+    for found in types.filter(|found| found.id == kind) {
+        found.annotations.extend_from_slice(marks);
+    }
+    world
+}
+
+fn both_marks() -> [prost_types::Any; 2] {
+    [
+        any::pack(&v2::TypeScopedEntitlements::default()),
+        any::pack(&v2::TypeScopedGrants::default()),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_a_type_is_continued_where_it_stopped_in_both_formats() {
+    for format in [Format::V1, Format::V3] {
+        let request = |sandbox: &Sandbox| SyncRequest {
+            format: Some(format),
+            workers: Workers::AtMost(3),
+            ..sandbox.request()
+        };
+        let undisturbed = Sandbox::new();
+        let world = Arc::new(marked("group", &both_marks()).hooked(|l, t, _| scoped(l, t)));
+        let wanted = undisturbed.run(&world, request(&undisturbed)).await;
+        wanted.expect("complete");
+        let mut all = world.calls();
+        all.sort();
+        let expected = rows(&undisturbed.target());
+        for stop in (1..all.len()).step_by(2) {
+            let sandbox = Sandbox::new();
+            let cancel = sandbox.cancel.clone();
+            let count = AtomicUsize::new(0);
+            let first = marked("group", &both_marks()).slow(stop as u64);
+            let first = Arc::new(first.hooked(move |list, token, _| {
+                if count.fetch_add(1, Ordering::Relaxed) + 1 == stop {
+                    cancel.cancel();
+                }
+                scoped(list, token)
+            }));
+            let mut result = sandbox.run(&first, request(&sandbox)).await;
+            let mut asked = first.calls();
+            if result.is_err() {
+                let second = marked("group", &both_marks()).hooked(|l, t, _| scoped(l, t));
+                let second = Arc::new(second);
+                let host = Sandbox::new().host();
+                result = baton_sync::run(second.clone(), request(&sandbox), host).await;
+                asked.extend(second.calls());
+            }
+            result.expect("complete");
+            asked.sort();
+            assert_eq!(asked, all, "stopped at call {stop}");
+            assert_eq!(rows(&sandbox.target()), expected, "stopped at call {stop}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn marks_to_skip_count_for_lists_of_a_type_too() {
+    for (mark, asked) in [
+        (
+            any::pack(&v2::SkipEntitlements::default()),
+            &["all grants group @"][..],
+        ),
+        (any::pack(&v2::SkipEntitlementsAndGrants::default()), &[]),
+        // Of no effect on a type.
+        (
+            any::pack(&v2::SkipGrants::default()),
+            &["all entitlements group @", "all grants group @"],
+        ),
+    ] {
+        let [entitlements, grants] = both_marks();
+        let world = Arc::new(marked("group", &[entitlements, grants, mark]));
+        let sandbox = Sandbox::new();
+        let report = sandbox.run(&world, sandbox.request()).await;
+        report.expect("complete");
+        let mut calls = world.calls();
+        calls.retain(|call| call.starts_with("all ") && call.ends_with(" @"));
+        calls.sort();
+        assert_eq!(calls, asked);
+        let per_resource = |call: &String| call.contains(" group:g");
+        assert!(!world.calls().iter().any(per_resource));
+    }
+}
+
+#[tokio::test]
+async fn a_sync_of_named_resources_asks_about_no_type() {
+    let world = Arc::new(marked("group", &both_marks()));
+    let sandbox = Sandbox::new();
+    let request = SyncRequest {
+        targets: vec!["bid:r:group/g1".parse().expect("a resource")],
+        ..sandbox.request()
+    };
+    let report = sandbox.run(&world, request).await.expect("sealed");
+    assert_eq!((report.stats.resources, report.stats.grants), (1, 0));
+    let mut calls = world.calls();
+    calls.retain(|call| !call.starts_with("types"));
+    assert_eq!(calls, ["get group:g1 @", "cleanup"]);
 }

@@ -5,5 +5,6 @@ mod model;
 mod naive;
 mod properties;
 mod recorded_cases;
+mod sealed_cases;
 mod stored_file;
 mod whole_files;

@@ -9,13 +9,13 @@ use serde::Deserialize;
 use crate::model::{Entitlement, File, Grant, Pair, Seen};
 
 #[derive(Debug, Deserialize)]
-struct Case {
-    name: String,
-    entitlements: Vec<Entitlement>,
-    grants: Vec<Grant>,
+pub struct Case {
+    pub name: String,
+    pub entitlements: Vec<Entitlement>,
+    pub grants: Vec<Grant>,
     #[serde(default)]
     expected: Vec<Expected>,
-    expected_error: Option<String>,
+    pub expected_error: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -28,7 +28,7 @@ struct Expected {
 }
 
 impl Case {
-    fn expected(&self) -> BTreeMap<String, Seen> {
+    pub fn expected(&self) -> BTreeMap<String, Seen> {
         let seen = |e: &Expected| Seen {
             entitlement: e.entitlement.clone(),
             principal: e.principal.clone(),
@@ -43,7 +43,7 @@ impl Case {
     }
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/expansion");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the fixtures")

@@ -216,6 +216,16 @@ async fn types_outside_the_filter_are_not_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_targeted_sync_is_continued_to_the_same_file() {
+    for format in [Format::V1, Format::V3] {
+        continued_to_the_same_file(format).await;
+    }
+}
+
+async fn continued_to_the_same_file(format: Format) {
+    let request = |sandbox: &Sandbox, bids: &[&str]| SyncRequest {
+        format: Some(format),
+        ..request(sandbox, bids)
+    };
     let bids = [
         "bid:r:group/g1",
         "bid:r:group/g2",

@@ -35,6 +35,13 @@ serve --users 2000 --groups 100 --latency 40ms
 median "sync of 2,000 users, 100 groups, 40 ms latency" sh -c "rm -f $work/s.c1z; exec $bin/$sync -f $work/s.c1z"
 kill "$simulator"
 
+serve --users 10000 --groups 500 --workspaces 5 --role-holders 20
+for plan in auto plain; do
+  echo "10,000 users, a fifth with roles, 500 groups, 5 workspaces, --request-plan $plan:"
+  "$bin/"${sync} --request-plan $plan -f "$work/$plan.c1z" 2>&1 | grep -E '^[0-9,]+ requests'
+done
+kill "$simulator"
+
 serve --users 15000 --groups 300
 "$bin/"${sync} -f "$work/big.c1z" >/dev/null 2>&1
 kill "$simulator"

@@ -10,10 +10,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::{SurveyedGroup, SurveyedUser};
 
 /// Most members that one page of grants is made of; larger groups are asked.
 const MOST_MEMBERS: usize = 10_000;
+
+/// The overview as it is kept: names once, members by number.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    users: Vec<(String, bool)>,
+    /// Id, number of members, quiet, members.
+    groups: Vec<(String, Option<u64>, bool, Vec<u32>)>,
+    memberships_untold: bool,
+}
 
 /// The overview.
 #[derive(Debug, Default)]
@@ -100,6 +111,52 @@ impl Facts {
             group.members.dedup();
         }
         self
+    }
+
+    /// The overview as bytes, to be kept.
+    pub fn pack(&self) -> Vec<u8> {
+        let users = self.users.iter();
+        let groups = self.groups.iter();
+        let packed = Packed {
+            users: users
+                .map(|user| (user.id.to_string(), user.quiet))
+                .collect(),
+            groups: groups
+                .map(|(id, group)| (id.clone(), group.told, group.quiet, group.members.clone()))
+                .collect(),
+            memberships_untold: self.memberships_untold,
+        };
+        // Strings, numbers and lists: nothing that JSON could refuse.
+        serde_json::to_vec(&packed).unwrap_or_default()
+    }
+
+    /// Reads what [`Facts::pack`] wrote; `None` if it is anything else.
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let packed: Packed = serde_json::from_slice(bytes).ok()?;
+        let mut facts = Self {
+            memberships_untold: packed.memberships_untold,
+            ..Self::default()
+        };
+        for (place, (id, quiet)) in (0..).zip(packed.users) {
+            let id: Arc<str> = id.into();
+            facts.by_id.insert(Arc::clone(&id), place);
+            facts.users.push(UserFacts { id, quiet });
+        }
+        for (id, told, quiet, members) in packed.groups {
+            if members
+                .iter()
+                .any(|place| *place as usize >= facts.users.len())
+            {
+                return None;
+            }
+            let group = GroupFacts {
+                told,
+                quiet,
+                members,
+            };
+            facts.groups.insert(id, group);
+        }
+        Some(facts)
     }
 
     /// Whether the user is known to hold no role of any kind.
@@ -249,6 +306,24 @@ mod tests {
         assert!(found.members("unheard-of").is_none());
         assert_eq!(found.members("none").unwrap().len(), 0);
         assert_eq!(found.whole_groups().count(), 2);
+    }
+
+    #[test]
+    fn what_is_kept_says_the_same() {
+        let groups = [
+            json!({"id": "g", "counts": {"users": 1, "resources": 0}}),
+            json!({"id": "h", "counts": {"users": 5}}),
+        ];
+        let users = [quiet("a", &["g"]), quiet("b", &["h"])];
+        let found = facts(&groups, &users);
+        let again = Facts::unpack(&found.pack()).unwrap();
+        assert!(again.is_quiet_user("a") && !again.is_quiet_user("b"));
+        assert!(again.is_quiet_group("g") && !again.is_quiet_group("h"));
+        assert_eq!(again.members("g").unwrap().collect::<Vec<_>>(), ["a"]);
+        assert!(again.members("h").is_none());
+        assert!(Facts::unpack(b"[]").is_none());
+        let astray = br#"{"users":[],"groups":[["g",1,true,[0]]],"memberships_untold":false}"#;
+        assert!(Facts::unpack(astray).is_none());
     }
 
     #[test]

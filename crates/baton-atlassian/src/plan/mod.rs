@@ -9,10 +9,10 @@
 //!
 //! Neither plan shows in the rows, and a list is either skipped (one page) or
 //! asked plainly from its first page to its last, so work begun under one plan
-//! goes on under another. The overview is kept in memory and taken anew after
-//! an interruption. What must not change within a sync is in its session
-//! store: the number that decides who is checked, and why the plan was given
-//! up. It is written before the first page that depends on it.
+//! goes on under another. In the sync's session store are the number that
+//! decides who is checked, the overview once it was checked, and why the plan
+//! was given up; they are written before the first page that depends on them.
+//! Where the overview is missing there, it is taken anew.
 
 mod check;
 mod facts;
@@ -33,6 +33,12 @@ use facts::Facts;
 /// Objects that are asked about plainly before the overview is taken: a sync
 /// of a few named objects needs none.
 const ASKED_FIRST: u64 = 20;
+
+/// Bytes of the overview in one session value.
+const PIECE: usize = 1 << 20;
+/// Most bytes of an overview that is kept; a larger one is taken anew by whoever
+/// resumes.
+const MOST_KEPT: usize = 64 << 20;
 
 /// Where the session keeps the [`Kept`].
 const KEY: &str = "state";
@@ -66,6 +72,9 @@ struct Kept {
     salt: u64,
     /// Why the plan was given up.
     given_up: Option<String>,
+    /// Pieces of the checked overview.
+    #[serde(default)]
+    pieces: usize,
 }
 
 /// What the run goes by.
@@ -185,6 +194,7 @@ impl Plan {
         let fresh = |salt| Kept {
             salt,
             given_up: None,
+            pieces: 0,
         };
         match self.session.get_json(KEY).await {
             Ok(Some(kept)) => Ok(kept),
@@ -203,6 +213,9 @@ impl Plan {
         if let Some(reason) = &kept.given_up {
             *self.reason() = Some(reason.clone());
             return Ok(Verdict::Plain);
+        }
+        if let Some(facts) = self.recall(kept.pieces).await? {
+            return Ok(Verdict::By(Arc::new(facts)));
         }
         let during = |error: Error| error.during("cannot take the overview of users and groups");
         let mut overview = self.overview(api).await;
@@ -230,9 +243,50 @@ impl Plan {
                     checked = checked.requests,
                     "the overview of users and groups agrees with plain requests"
                 );
+                self.remember(kept.salt, &facts).await?;
                 Ok(Verdict::By(Arc::new(facts)))
             }
         }
+    }
+
+    /// Keeps a checked overview, so that whoever resumes need not take it again.
+    async fn remember(&self, salt: u64, facts: &Facts) -> Result<()> {
+        let bytes = facts.pack();
+        if bytes.len() > MOST_KEPT {
+            return Ok(());
+        }
+        let pieces = bytes.chunks(PIECE).enumerate();
+        let pieces: Vec<(String, Vec<u8>)> = pieces
+            .map(|(place, piece)| (format!("overview/{place}"), piece.to_vec()))
+            .collect();
+        let kept = Kept {
+            salt,
+            given_up: None,
+            pieces: pieces.len(),
+        };
+        let items = pieces
+            .iter()
+            .map(|(key, piece)| (key.as_str(), piece.clone()));
+        let stored = match self.session.set_many(items).await {
+            Ok(()) => self.session.set_json(KEY, &kept).await,
+            refused => refused,
+        };
+        match stored {
+            Err(error) if error.code() != Code::FailedPrecondition => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The overview that was kept, if it is whole.
+    async fn recall(&self, pieces: usize) -> Result<Option<Facts>> {
+        let mut bytes = Vec::new();
+        for place in 0..pieces {
+            match self.session.get(&format!("overview/{place}")).await? {
+                Some(piece) => bytes.extend(piece),
+                None => return Ok(None),
+            }
+        }
+        Ok(Facts::unpack(&bytes))
     }
 
     async fn overview(&self, api: &Api) -> Result<Facts> {
@@ -252,6 +306,7 @@ impl Plan {
         let kept = Kept {
             salt,
             given_up: Some(reason.clone()),
+            pieces: 0,
         };
         match self.session.set_json(KEY, &kept).await {
             Err(error) if error.code() != Code::FailedPrecondition => return Err(error),

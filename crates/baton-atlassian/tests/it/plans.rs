@@ -401,14 +401,19 @@ async fn work_begun_under_one_plan_goes_on_under_any_other() {
     sync(&simulator, Plain, &whole).await;
     let whole = contents(&whole);
     for plans in [(Auto, Auto), (Auto, Plain), (Plain, Auto)] {
-        let mut resumed = 0;
+        let (mut resumed, mut known) = (0, 0);
         for after in [4, 12, 26, 40, 70, 110, 135, 170] {
             let target = folder.path().join(format!("{plans:?}-{after}.c1z"));
             let report = interrupted(&simulator, plans, after, &target).await;
             assert!(contents(&target) == whole, "{plans:?} after {after}");
             resumed += u32::from(report.is_some());
+            known += u32::from(report.is_some() && overviews(&simulator) == 0);
         }
         assert!(resumed >= 5, "{plans:?}: {resumed}");
+        // Once it was checked, the overview is known to whoever resumes.
+        if plans == (Auto, Auto) {
+            assert!(known >= 1, "{known}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! die at random times. Afterwards the file must be, row by
 //! row, the one that an undisturbed run makes, and no page that was stored may
 //! have been asked for again. Every fifth chain goes by the automatic plan of
-//! requests, whose overview a run that was killed takes anew.
+//! requests, whose overview is asked again by a run that was killed while taking it.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

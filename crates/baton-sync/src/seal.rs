@@ -249,8 +249,10 @@ fn plan(
             // A partial file has no history of its own.
             _ if beside => Cleanup::Keep(1),
             _ if request.skip_cleanup => Cleanup::Skip,
-            Some(keep) => Cleanup::Keep(keep),
-            None => Cleanup::Keep(SealPlan::KEEP_SYNCS),
+            keep if request.skip_full_sync => {
+                Cleanup::KeepAmong(keep.unwrap_or(SealPlan::KEEP_SYNCS))
+            }
+            keep => Cleanup::Keep(keep.unwrap_or(SealPlan::KEEP_SYNCS)),
         },
         limits: request.limits.clone(),
         ..SealPlan::new(path, run)

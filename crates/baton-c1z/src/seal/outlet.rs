@@ -96,7 +96,14 @@ fn v1_outlet<'a>(plan: SealPlan, saver: Saver, scratch: PathBuf) -> Outlet<'a> {
         discovered_at: plan.discovered_at,
         cleanup: match plan.cleanup {
             Cleanup::Skip => None,
-            Cleanup::Keep(keep_full) => Some(v1::Cleanup { keep_full }),
+            Cleanup::Keep(keep_full) => Some(v1::Cleanup {
+                keep_full,
+                moment: v1::Moment::Open,
+            }),
+            Cleanup::KeepAmong(keep_full) => Some(v1::Cleanup {
+                keep_full,
+                moment: v1::Moment::Ended,
+            }),
         },
     };
     Outlet {

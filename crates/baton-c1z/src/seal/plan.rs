@@ -13,8 +13,13 @@ use crate::{Format, Limits};
 pub enum Cleanup {
     /// All stay.
     Skip,
-    /// So many full syncs stay, the new one included, and what belongs to them.
+    /// So many full syncs stay, the new one included, and what belongs to
+    /// them. A new sync of another type takes a place as well, as in the Go
+    /// tools, which clean up before they end it.
     Keep(u32),
+    /// So many full syncs stay, the new one included if it is one: how the Go
+    /// tools clean up after a sync that was ended at once.
+    KeepAmong(u32),
 }
 
 /// How a log is sealed.

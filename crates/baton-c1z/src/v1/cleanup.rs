@@ -5,8 +5,21 @@ use crate::run::{SyncRun, SyncType};
 /// How many finished syncs stay in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cleanup {
-    /// Full syncs to keep, the new one included; 0 counts as 1.
+    /// Full syncs to keep, one of which is the new sync's place, whatever its
+    /// type; 0 counts as 1.
     pub keep_full: u32,
+    /// Which moment it is. A sync is usually cleaned up after while it is
+    /// still open; one that was ended at once counts among the others.
+    pub moment: Moment,
+}
+
+/// When a file is cleaned up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Before the new sync is ended.
+    Open,
+    /// After it was ended.
+    Ended,
 }
 
 /// Diff runs that may stay before the older ones go.
@@ -28,26 +41,35 @@ fn bucket(run: &SyncRun) -> Bucket {
 }
 
 impl Cleanup {
-    /// The ids of the runs in `old`, oldest first, that go when `new`, a
-    /// finished run, joins them. Unfinished runs never go.
+    /// The ids of the runs in `old`, oldest first, that go when `new` joins
+    /// them. Unfinished runs never go.
     pub(super) fn doomed(self, old: &[SyncRun], new: &SyncRun) -> Vec<String> {
-        let finished: Vec<&SyncRun> = old.iter().filter(|run| run.is_finished()).collect();
+        let finished = old.iter().filter(|run| run.is_finished());
+        let runs: Vec<&SyncRun> = match self.moment {
+            Moment::Open => finished.collect(),
+            Moment::Ended => finished.chain(std::iter::once(new)).collect(),
+        };
         let of = |wanted: Bucket| {
-            finished
-                .iter()
-                .copied()
-                .chain(std::iter::once(new))
-                .filter(move |run| bucket(run) == wanted)
+            let runs = runs.iter().copied();
+            runs.filter(move |run| bucket(run) == wanted)
                 .collect::<Vec<_>>()
         };
         let mut doomed: Vec<&SyncRun> = Vec::new();
 
         let full = of(Bucket::Full);
-        let keep = usize::try_from(self.keep_full.max(1)).unwrap_or(usize::MAX);
-        if full.len() > keep {
-            let (out, kept) = full.split_at(full.len() - keep);
+        let places = match self.moment {
+            Moment::Open => self.keep_full.max(1) - 1,
+            Moment::Ended => self.keep_full.max(1),
+        };
+        let places = usize::try_from(places).unwrap_or(usize::MAX);
+        if full.len() > places {
+            let (out, kept) = full.split_at(full.len() - places);
             doomed.extend(out);
-            let horizon = kept.first().and_then(|run| time(run.started_at.as_ref()));
+            let horizon = match self.moment {
+                Moment::Open => out.last(),
+                Moment::Ended => kept.first(),
+            };
+            let horizon = horizon.and_then(|run| time(run.started_at.as_ref()));
             doomed.extend(
                 of(Bucket::Partial)
                     .into_iter()
@@ -98,48 +120,105 @@ mod tests {
     }
 
     fn doomed(keep_full: u32, old: &[SyncRun], new: &SyncRun) -> Vec<String> {
-        Cleanup { keep_full }.doomed(old, new)
+        let moment = Moment::Open;
+        Cleanup { keep_full, moment }.doomed(old, new)
     }
+
+    fn doomed_after(keep_full: u32, old: &[SyncRun], new: &SyncRun) -> Vec<String> {
+        let moment = Moment::Ended;
+        Cleanup { keep_full, moment }.doomed(old, new)
+    }
+
+    const NONE: [&str; 0] = [];
 
     #[test]
     fn unfinished_runs_and_the_new_one_never_go() {
         let mut open = run("open", "full", 1);
         open.ended_at = None;
+        let old = [open, run("a", "full", 3)];
         let new = run("new", "full", 9);
-        assert_eq!(doomed(0, &[open, run("a", "full", 3)], &new), ["a"]);
+        for keep in [0, 1] {
+            assert_eq!(doomed(keep, &old, &new), ["a"]);
+            assert_eq!(doomed_after(keep, &old, &new), ["a"]);
+        }
+        // They take no place either.
+        assert_eq!(doomed(2, &old, &new), NONE);
+        assert_eq!(doomed_after(2, &old, &new), NONE);
     }
 
     #[test]
-    fn the_oldest_full_runs_go_first() {
+    fn the_oldest_full_runs_go_first_and_unknown_types_count_as_full() {
         let old = [
             run("a", "full", 1),
             run("b", "full", 3),
             run("c", "other", 5),
         ];
-        assert_eq!(doomed(2, &old, &run("new", "full", 9)), ["a", "b"]);
-        assert_eq!(doomed(9, &old, &run("new", "full", 9)), [""; 0]);
+        let new = run("new", "full", 9);
+        for (keep, gone) in [
+            (1, &["a", "b", "c"][..]),
+            (2, &["a", "b"]),
+            (3, &["a"]),
+            (4, &[]),
+            (u32::MAX, &[]),
+        ] {
+            assert_eq!(doomed(keep, &old, &new), gone, "{keep}");
+            assert_eq!(doomed_after(keep, &old, &new), gone, "{keep}");
+        }
     }
 
     #[test]
-    fn partial_runs_older_than_the_oldest_kept_full_go_with_them() {
+    fn the_oldest_is_the_one_that_was_stored_first_whatever_its_times_say() {
+        let old = [run("late", "full", 7), run("early", "full", 1)];
+        assert_eq!(doomed(2, &old, &run("new", "full", 9)), ["late"]);
+    }
+
+    #[test]
+    fn a_new_partial_run_takes_a_place_while_it_is_open() {
+        let old = [run("a", "full", 1), run("b", "full", 3)];
+        for kind in ["partial", "resources_only"] {
+            let new = run("new", kind, 9);
+            assert_eq!(doomed(2, &old, &new), ["a"]);
+            assert_eq!(doomed_after(2, &old, &new), NONE);
+        }
+    }
+
+    #[test]
+    fn partial_runs_that_ended_before_the_newest_full_run_to_go_began_go_with_it() {
         let old = [
-            run("a", "full", 1),
+            run("p0", "partial", 0),
+            run("a", "full", 2),
             run("p1", "partial", 3),
             run("b", "full", 5),
-            run("p2", "resources_only", 7),
+            run("r2", "resources_only", 7),
+            run("c", "full", 9),
         ];
-        assert_eq!(doomed(2, &old, &run("new", "full", 9)), ["a", "p1"]);
-        assert_eq!(doomed(3, &old, &run("new", "full", 9)), [""; 0]);
+        let new = run("new", "full", 11);
+        assert_eq!(doomed(3, &old, &new), ["a", "p0"]);
+        assert_eq!(doomed(2, &old, &new), ["a", "b", "p0", "p1"]);
+        // No full run goes: no partial one does, however old it is.
+        assert_eq!(doomed(4, &old, &new), NONE);
+        // One that ended in the very moment stays.
+        let old = [run("p", "partial", 1), run("a", "full", 2)];
+        assert_eq!(doomed(1, &old, &new), ["a"]);
     }
 
     #[test]
-    fn a_new_partial_run_pushes_no_full_run_out() {
-        let old = [run("a", "full", 1), run("b", "full", 3)];
-        assert_eq!(doomed(2, &old, &run("new", "partial", 9)), [""; 0]);
+    fn after_a_sync_has_ended_the_oldest_full_run_that_stays_decides() {
+        let old = [
+            run("p0", "partial", 0),
+            run("a", "full", 2),
+            run("p1", "partial", 3),
+            run("b", "full", 5),
+            run("r2", "resources_only", 7),
+        ];
+        let new = run("new", "full", 9);
+        assert_eq!(doomed_after(2, &old, &new), ["a", "p0", "p1"]);
+        assert_eq!(doomed_after(1, &old, &new), ["a", "b", "p0", "p1", "r2"]);
+        assert_eq!(doomed_after(3, &old, &new), NONE);
     }
 
     #[test]
-    fn of_more_than_two_diff_runs_the_newest_pair_stays() {
+    fn of_more_than_two_diff_runs_the_newest_and_its_partner_stay() {
         let mut newest = run("u2", "partial_upserts", 7);
         newest.linked_sync_id = "d2".into();
         let old = [
@@ -148,7 +227,23 @@ mod tests {
             run("d2", "partial_deletions", 7),
             newest,
         ];
-        assert_eq!(doomed(2, &old, &run("new", "full", 9)), ["d1", "u1"]);
-        assert_eq!(doomed(2, &old[2..], &run("new", "full", 9)), [""; 0]);
+        let new = run("new", "full", 9);
+        for doomed in [doomed, doomed_after] {
+            assert_eq!(doomed(2, &old, &new), ["d1", "u1"]);
+            assert_eq!(doomed(2, &old[2..], &new), NONE);
+            // A partner that is not there takes nobody's place.
+            assert_eq!(doomed(2, &old[..3], &new), ["d1", "u1"]);
+        }
+    }
+
+    #[test]
+    fn diff_runs_go_by_their_number_and_full_runs_take_none_with_them() {
+        let old = [
+            run("d1", "partial_deletions", 1),
+            run("u1", "partial_upserts", 1),
+            run("a", "full", 5),
+            run("b", "full", 7),
+        ];
+        assert_eq!(doomed(2, &old, &run("new", "full", 9)), ["a"]);
     }
 }

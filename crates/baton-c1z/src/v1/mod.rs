@@ -20,7 +20,7 @@ mod schema;
 mod time;
 mod writer;
 
-pub(crate) use cleanup::Cleanup;
+pub(crate) use cleanup::{Cleanup, Moment};
 pub(crate) use diff::{diff, diff_files};
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;

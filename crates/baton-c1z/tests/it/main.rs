@@ -8,6 +8,7 @@ mod conformance;
 mod conformance_sync;
 mod convert;
 mod diff;
+mod history;
 mod log_damage;
 mod log_rows;
 mod log_support;

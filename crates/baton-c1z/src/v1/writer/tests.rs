@@ -12,6 +12,7 @@ use super::*;
 use crate::row::{Filter, OwnedRow};
 use crate::run::SyncType;
 use crate::store::{Query, Store};
+use crate::v1::Moment;
 use crate::v1::{Reader, unpack};
 use crate::{ReadOptions, columns};
 
@@ -288,7 +289,13 @@ fn earlier_syncs_stay_byte_by_byte_and_old_ones_go() {
         (select * from v1_grants where sync_id = '3MVxu5SqJsghMXPen1aZOWJ9srT' order by id)";
     let before = text(&bench.database(), dump);
     let mut writer = bench
-        .writer("zz-new", Some(Cleanup { keep_full: 2 }))
+        .writer(
+            "zz-new",
+            Some(Cleanup {
+                keep_full: 2,
+                moment: Moment::Open,
+            }),
+        )
         .expect("begins");
     assert_eq!(
         bench.names().len(),

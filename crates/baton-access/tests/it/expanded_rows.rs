@@ -78,7 +78,10 @@ fn more_grants_than_allowed_end_the_expansion() {
         .expect_err("one is too many");
     let cause = cause(&error);
     assert_eq!(cause.code(), Code::ResourceExhausted);
-    assert!(cause.to_string().contains("would derive 1 grants"), "{cause}");
+    assert!(
+        cause.to_string().contains("would derive 1 grants"),
+        "{cause}"
+    );
     assert!(cause.to_string().contains("limit is 0"), "{cause}");
 }
 

@@ -323,7 +323,7 @@ pub struct Expected {
 #[derive(Debug, Clone, PartialEq)]
 pub enum AnyMessage {
     Type(v2::ResourceType),
-    Resource(v2::Resource),
+    Resource(Box<v2::Resource>),
     Entitlement(Box<v2::Entitlement>),
     Grant(Box<v2::Grant>),
 }
@@ -332,7 +332,7 @@ impl AnyMessage {
     pub fn decode(table: Table, data: &[u8]) -> Self {
         match table {
             Table::ResourceTypes => Self::Type(Message::decode(data).unwrap()),
-            Table::Resources => Self::Resource(Message::decode(data).unwrap()),
+            Table::Resources => Self::Resource(Box::new(Message::decode(data).unwrap())),
             Table::Entitlements => Self::Entitlement(Box::new(Message::decode(data).unwrap())),
             Table::Grants => Self::Grant(Box::new(Message::decode(data).unwrap())),
         }
@@ -383,13 +383,6 @@ impl AnyMessage {
     }
 }
 
-/// Whether an expansion names an entitlement; one that does not is dropped.
-fn names_something(expandable: &prost_types::Any) -> bool {
-    let expandable: v2::GrantExpandable = any::unpack(expandable).unwrap();
-    let mut ids = expandable.entitlement_ids.iter();
-    ids.any(|id| !id.trim().is_empty())
-}
-
 /// All rows in the order of a file.
 pub struct Model([Vec<Expected>; 4]);
 
@@ -426,7 +419,7 @@ impl Model {
                     parent: parent.map(|parent| (parent.resource_type, parent.resource)),
                     ..OwnedRow::default()
                 },
-                message: AnyMessage::Resource(message.clone()),
+                message: AnyMessage::Resource(Box::new(message.clone())),
             }
         });
         let entitlements = sync.entitlements.iter().map(|message| {
@@ -449,7 +442,15 @@ impl Model {
             let expandable = message
                 .annotations
                 .pop_if(|annotation| any::is::<v2::GrantExpandable>(annotation))
-                .filter(names_something);
+                .map(|annotation| annotation.value)
+                .filter(|bytes| {
+                    // Blank ids expand to nothing, and are forgotten.
+                    let expandable = v2::GrantExpandable::decode(bytes.as_slice()).unwrap();
+                    expandable
+                        .entitlement_ids
+                        .iter()
+                        .any(|id| !id.trim().is_empty())
+                });
             Expected {
                 row: OwnedRow {
                     id: message.id.clone(),
@@ -458,7 +459,7 @@ impl Model {
                     entitlement_id: entitlement.id,
                     principal_type_id: to.resource_type,
                     principal_id: to.resource,
-                    expansion: expandable.map(|annotation| annotation.value),
+                    expansion: expandable,
                     ..OwnedRow::default()
                 },
                 message: AnyMessage::Grant(Box::new(message)),

@@ -5,6 +5,7 @@
 
 mod compact;
 mod conformance;
+mod conformance_differences;
 mod conformance_sync;
 mod convert;
 mod diff;

@@ -136,6 +136,7 @@ pub(crate) fn build(
     let mut http = HttpSettings::default();
     http.user_agent.clone_from(&surroundings.user_agent);
     http.total_timeout = config.http_timeout();
+    http.rate = config.rate()?;
     http.request_id_headers.push("atl-traceid".to_owned());
     Ok(Built {
         connector: Arc::new(connector(settings, parts, http)?),

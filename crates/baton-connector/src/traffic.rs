@@ -38,8 +38,13 @@ impl TrafficSnapshot {
                 now.wait_ms = now.wait_ms.saturating_sub(before.wait_ms);
             }
         }
-        self.endpoints
-            .retain(|_, counters| *counters != EndpointTraffic::default());
+        self.endpoints.retain(|_, counters| {
+            let uncounted = EndpointTraffic {
+                limit: counters.limit,
+                ..EndpointTraffic::default()
+            };
+            *counters != uncounted
+        });
         self
     }
 }
@@ -56,6 +61,29 @@ pub struct EndpointTraffic {
     /// Time that requests spent waiting for a rate limit or before a retry,
     /// summed over concurrent requests, in milliseconds.
     pub wait_ms: u64,
+    /// The limit that the server announced last, if it did.
+    pub limit: Option<AnnouncedLimit>,
+}
+
+impl EndpointTraffic {
+    /// The least time, in milliseconds, in which the server's announced limit
+    /// lets so many requests through when it is used evenly and by nobody
+    /// else; `None` when no limit was announced.
+    pub fn least_ms(&self) -> Option<u64> {
+        let limit = self.limit.filter(|limit| limit.requests > 0)?;
+        let all = u128::from(self.requests) * u128::from(limit.period_ms);
+        Some(u64::try_from(all / u128::from(limit.requests)).unwrap_or(u64::MAX))
+    }
+}
+
+/// A limit as a server announces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnnouncedLimit {
+    /// Requests per period.
+    pub requests: u64,
+    /// Length of the period in milliseconds, as far as resets have shown it:
+    /// the real one may be longer, if no whole period was seen.
+    pub period_ms: u64,
 }
 
 /// A wait that goes on right now.
@@ -83,6 +111,11 @@ pub enum WaitReason {
     ServerBusy,
     /// The pause before a request is repeated after a failure.
     Retry,
+    /// Requests are spread over the period, or kept below the rate that was
+    /// refused before.
+    Paced,
+    /// The client's own cap on requests per second.
+    Capped,
 }
 
 impl std::fmt::Display for WaitReason {
@@ -92,6 +125,8 @@ impl std::fmt::Display for WaitReason {
             Self::QuotaSpent => "quota used up",
             Self::ServerBusy => "server asked for a pause",
             Self::Retry => "pause before a retry",
+            Self::Paced => "spread to keep within the limit",
+            Self::Capped => "own cap on requests per second",
         })
     }
 }

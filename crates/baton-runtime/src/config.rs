@@ -5,12 +5,14 @@
 //! from, because "was it set" and "is it present" are different questions in this contract.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::field::{Field, Kind};
 use crate::flags::name;
 use crate::value::Value;
 use baton_connector::Secret;
+use baton_connector::http::RateSettings;
 
 /// Where a value came from, highest rank last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +99,18 @@ impl Config {
     /// `--http-timeout-seconds`.
     pub fn http_timeout(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.int(name::HTTP_TIMEOUT_SECONDS)).unwrap_or(0))
+    }
+
+    /// `--rate-share` and `--max-requests-per-second`, for the HTTP client.
+    ///
+    /// # Errors
+    ///
+    /// A share that is no number more than 0 and at most 1.
+    pub fn rate(&self) -> baton_connector::Result<RateSettings> {
+        let most = u32::try_from(self.int(name::MAX_REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
+        // What is no number is refused as what is none.
+        let share = self.string(name::RATE_SHARE).parse().unwrap_or(f64::NAN);
+        RateSettings::new(share, NonZeroU32::new(most))
     }
 
     /// `--go-compatible`: nothing is added to what the Go connector writes.

@@ -11,6 +11,8 @@ use crate::rules::{IntRules, StringRules};
 pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;
 /// Most requests in flight that `--workers` can ask for; the engine's own bound.
 pub(crate) const MAX_WORKERS: i64 = 1024;
+/// Largest `--max-requests-per-second`.
+pub(crate) const MAX_REQUESTS_PER_SECOND: i64 = 1_000_000;
 /// `--workers` when nobody says anything: led by the rate limiter.
 pub(crate) const WORKERS_AUTO: i64 = -1;
 
@@ -41,6 +43,8 @@ pub(crate) mod name {
     pub const ALLOW_PARTIAL: &str = "allow-partial";
     pub const ALLOW_EMPTY: &str = "allow-empty";
     pub const FRESH: &str = "fresh";
+    pub const RATE_SHARE: &str = "rate-share";
+    pub const MAX_REQUESTS_PER_SECOND: &str = "max-requests-per-second";
 }
 
 /// How log lines look when nobody says anything.
@@ -231,6 +235,22 @@ fn our_fields() -> Vec<Field> {
             name::FRESH,
             "Start over instead of resuming an interrupted sync",
         )
+        .export(Export::None),
+        Field::string(
+            name::RATE_SHARE,
+            "Share of the announced rate limits to use, more than 0 and at most 1",
+        )
+        .default_string("0.8")
+        .export(Export::None),
+        Field::int(
+            name::MAX_REQUESTS_PER_SECOND,
+            "Most requests per second, over all endpoints; 0 for no such limit",
+        )
+        .int_rules(IntRules {
+            gte: Some(0),
+            lte: Some(MAX_REQUESTS_PER_SECOND),
+            ..IntRules::default()
+        })
         .export(Export::None),
     ]
 }

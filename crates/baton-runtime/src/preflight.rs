@@ -20,7 +20,13 @@ pub(crate) fn check_values(config: &Config) -> Result<()> {
             )],
         });
     }
-    Ok(())
+    config.rate().map(drop).map_err(|_| Error::InvalidFields {
+        problems: vec![format!(
+            "field {}: value must be more than 0 and at most 1 but got '{}'",
+            name::RATE_SHARE,
+            config.string(name::RATE_SHARE)
+        )],
+    })
 }
 
 /// The resources of a targeted sync; none: everything.

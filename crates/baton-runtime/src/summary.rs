@@ -22,6 +22,10 @@ const NAMED_WARNINGS: usize = 10;
 /// Endpoints listed, busiest first.
 const NAMED_ENDPOINTS: usize = 12;
 
+/// Heads of the table of requests: how many, the least time that the server's announced limit
+/// allows for as many, and where they went.
+const HEADS: [&str; 3] = ["made", "least time", "endpoint"];
+
 /// What the report does not know.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Circumstances<'a> {
@@ -184,22 +188,32 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
     );
     let mut endpoints: Vec<_> = traffic.endpoints.iter().collect();
     endpoints.sort_by(|a, b| (b.1.requests, a.0).cmp(&(a.1.requests, b.0)));
-    let width = endpoints
+    let shown: Vec<[String; 3]> = endpoints
         .iter()
-        .map(|(_, use_)| count(use_.requests).len())
-        .max()
-        .unwrap_or(0);
-    for (endpoint, used) in endpoints.iter().take(NAMED_ENDPOINTS) {
-        let waited = if used.wait_ms > 0 {
-            format!(", waited {}", duration(Duration::from_millis(used.wait_ms)))
-        } else {
-            String::new()
-        };
-        let _ = writeln!(
-            text,
-            "  {:>width$}  {endpoint}{waited}",
-            count(used.requests)
-        );
+        .take(NAMED_ENDPOINTS)
+        .map(|(endpoint, used)| {
+            let waited = if used.wait_ms > 0 {
+                format!(", waited {}", duration(Duration::from_millis(used.wait_ms)))
+            } else {
+                String::new()
+            };
+            let least = used.least_ms().map_or_else(
+                || "n/a".to_owned(),
+                |least| duration(Duration::from_millis(least)),
+            );
+            [count(used.requests), least, format!("{endpoint}{waited}")]
+        })
+        .collect();
+    let width = |column: usize| shown.iter().map(|row| row[column].len()).max();
+    let requests = width(0).unwrap_or(0).max(HEADS[0].len());
+    let least = width(1).unwrap_or(0).max(HEADS[1].len());
+    let [head, least_head, endpoint_head] = HEADS;
+    let _ = writeln!(
+        text,
+        "  {head:>requests$}  {least_head:>least$}  {endpoint_head}"
+    );
+    for [number, time, endpoint] in &shown {
+        let _ = writeln!(text, "  {number:>requests$}  {time:>least$}  {endpoint}");
     }
     if let Some(more) = more(endpoints.len(), NAMED_ENDPOINTS) {
         let _ = writeln!(
@@ -308,7 +322,7 @@ fn more(all: usize, shown: usize) -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use baton_connector::{EndpointTraffic, Planning};
+    use baton_connector::{AnnouncedLimit, EndpointTraffic, Planning};
 
     use super::*;
 
@@ -406,6 +420,10 @@ partial: `sync.partial.c1z` lacks 2 lists that could not be read; `sync.c1z` is 
             retries: u64::from(wait_ms > 0),
             rate_limited: u64::from(wait_ms > 0),
             wait_ms,
+            limit: (requests > 100).then_some(AnnouncedLimit {
+                requests: 500,
+                period_ms: 60_000,
+            }),
         };
         report.traffic = Some(TrafficSnapshot {
             endpoints: BTreeMap::from([
@@ -431,8 +449,9 @@ synced in 1 min 23 s, resuming an interrupted sync
   grants          5,000
 
 1,015 requests (1 retry, 1 answered with 429, waited 1 min 5 s)
-  1,002  GET /groups/{id}/members, waited 1 min 5 s
-     13  GET /users
+   made  least time  endpoint
+  1,002   2 min 0 s  GET /groups/{id}/members, waited 1 min 5 s
+     13         n/a  GET /users
 
 complete: `sync.c1z` holds everything that was asked for"
         );

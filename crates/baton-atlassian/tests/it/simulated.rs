@@ -124,7 +124,10 @@ pub(crate) async fn run(
     baton_sync::run(Arc::new(connector), request, host).await
 }
 
-async fn sync(simulator: &Simulator, target: &Path) -> Result<Report, baton_sync::Error> {
+pub(crate) async fn sync(
+    simulator: &Simulator,
+    target: &Path,
+) -> Result<Report, baton_sync::Error> {
     let (key, organization) = (simulator.access_token(), simulator.organization_id());
     sync_as(simulator, target, key, organization, Mode::default()).await
 }

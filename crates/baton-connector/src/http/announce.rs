@@ -38,6 +38,10 @@ const EPOCH_FROM_S: u64 = 946_080_000;
 /// Numbers above this are Unix times in milliseconds.
 const EPOCH_FROM_MS: u64 = EPOCH_FROM_S * 1000;
 
+/// A reset further away than this is a mistake: no quota is counted that long
+/// in a way that is worth waiting for.
+pub const ABSURD_RESET: Duration = Duration::from_hours(1);
+
 /// A wait that a server announced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stated {
@@ -59,6 +63,11 @@ impl Stated {
             Self::In(span) => Some(span),
             _ => None,
         }
+    }
+
+    /// The span, when it lies ahead and not absurdly far.
+    pub fn believable(self) -> Option<Duration> {
+        self.ahead().filter(|span| *span <= ABSURD_RESET)
     }
 }
 
@@ -91,9 +100,11 @@ impl Announced {
         }
     }
 
-    /// The wait that a refusal (429) asks for: the later of both headers.
+    /// The wait that a refusal (429) asks for: the later of both headers, but
+    /// an absurd reset only where there is nothing else.
     pub fn refusal_wait(&self) -> Option<Duration> {
-        self.retry_after.ahead().max(self.reset.ahead())
+        let later = self.retry_after.ahead().max(self.reset.believable());
+        later.or(self.reset.ahead())
     }
 }
 

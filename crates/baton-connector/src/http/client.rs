@@ -26,6 +26,9 @@ use crate::builder::Upstream;
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
 use crate::traffic::{TrafficSnapshot, WaitReason};
 
+/// The usual distance between requests is no wait that needs to be shown.
+const SHOWN_PACING: Duration = Duration::from_millis(500);
+
 /// Sends requests; cheap to clone, clones share everything.
 #[derive(Clone)]
 pub struct HttpClient {
@@ -69,7 +72,7 @@ impl HttpClient {
             inner: Arc::new(Inner {
                 user_agent,
                 gate: Gate::new(settings.in_flight),
-                limiter: Limiter::default(),
+                limiter: Limiter::new(settings.rate),
                 meter: Arc::new(Meter::new(Arc::clone(&parts.observer))),
                 health: Health::default(),
                 settings,
@@ -92,7 +95,13 @@ impl HttpClient {
 
 impl Upstream for HttpClient {
     fn traffic(&self) -> TrafficSnapshot {
-        self.inner.meter.snapshot(self.inner.gate.taken())
+        let mut traffic = self.inner.meter.snapshot(self.inner.gate.taken());
+        for (endpoint, limit) in self.inner.limiter.announced() {
+            if let Some(counters) = traffic.endpoints.get_mut(endpoint) {
+                counters.limit = Some(limit);
+            }
+        }
+        traffic
     }
 
     fn limit_in_flight(&self, limit: InFlight) {
@@ -116,13 +125,13 @@ impl Inner {
             story.begin_try();
             self.meter.sent(request.endpoint, story.sent > 1);
             let outcome = exchange(self.parts.transport.as_ref(), &self.settings, &wire).await;
-            drop(ticket);
             drop(place);
-            let failed = match outcome {
-                Ok(answer) => match self.judge(&story, answer) {
-                    Ok(response) => return Ok(response),
-                    Err(failed) => failed,
-                },
+            let judged = outcome.map(|answer| self.judge(&story, ticket.number, answer));
+            // Only now: whoever this wakes finds known what the answer told.
+            drop(ticket);
+            let failed = match judged {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(failed)) => failed,
                 Err(Broken::Transport(cause)) => Failed {
                     failure: Failure::Transport(cause.kind),
                     announced: Announced::default(),
@@ -144,13 +153,16 @@ impl Inner {
     /// Waits till the limiter lets the request through and there is a place
     /// on the wire.
     async fn admitted(&self, story: &Story<'_>) -> Result<(Place, Ticket<'_>)> {
+        let over = self.limiter.over(&story.key);
         loop {
             let place = self.gate.enter().await;
+            let one_is_over = over.notified();
             match self.limiter.admit(&story.key, Instant::now()) {
-                Admission::Go => {
+                Admission::Go(number) => {
                     let ticket = Ticket {
                         limiter: &self.limiter,
                         key: story.key.clone(),
+                        number,
                     };
                     return Ok((place, ticket));
                 }
@@ -158,14 +170,25 @@ impl Inner {
                     drop(place);
                     self.wait(story, until, reason).await?;
                 }
+                Admission::AfterAnAnswer => {
+                    drop(place);
+                    one_is_over.await;
+                }
             }
         }
     }
 
     /// Sorts an answer: a success, or a failure with its error ready.
-    fn judge(&self, story: &Story<'_>, answer: Answer) -> std::result::Result<Response, Failed> {
+    fn judge(
+        &self,
+        story: &Story<'_>,
+        number: u64,
+        answer: Answer,
+    ) -> std::result::Result<Response, Failed> {
         let announced = Announced::read(&answer.headers, self.parts.clock.now());
-        self.limiter.learn(&story.key, Instant::now(), &announced);
+        let now = Instant::now();
+        self.limiter
+            .learn(&story.key, number, now, answer.status, &announced);
         let request_id = self.request_id(&answer.headers);
         story.log_answer(&answer, &announced, request_id.as_deref());
         if (200..300).contains(&answer.status) {
@@ -233,7 +256,12 @@ impl Inner {
     /// Sleeps till `until`, or till the run has no hope left.
     async fn wait(&self, story: &Story<'_>, until: Instant, reason: WaitReason) -> Result<()> {
         let duration = until.saturating_duration_since(Instant::now());
-        story.log_wait(reason, duration);
+        if matches!(reason, WaitReason::Paced | WaitReason::Capped) && duration < SHOWN_PACING {
+            sleep_until(until).await;
+            return Ok(());
+        }
+        let ends = self.parts.clock.now().checked_add(duration);
+        story.log_wait(reason, duration, ends);
         let _shown = self.meter.waiting(Wait {
             endpoint: story.key.endpoint,
             reason,
@@ -285,6 +313,7 @@ impl Inner {
 struct Ticket<'a> {
     limiter: &'a Limiter,
     key: BucketKey,
+    number: u64,
 }
 
 impl Drop for Ticket<'_> {

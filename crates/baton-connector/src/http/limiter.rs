@@ -1,22 +1,21 @@
-//! When a request may start: one bucket per credential and endpoint template.
+//! When a request may start: one bucket per credential and endpoint template,
+//! and a cap over all of them.
 //!
-//! A bucket knows what the server said: a pause that it asked for, and how
-//! many requests of the announced quota are left till its reset. Requests
-//! that are under way count as used. The limiter only answers questions;
-//! whoever asks does the sleeping, so a smarter control fits behind
-//! the same three calls.
+//! The limiter only answers questions and learns from answers; whoever asks
+//! does the sleeping. What a bucket makes of announcements is in `bucket`,
+//! what it does without any in `guess`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::announce::Announced;
-use crate::traffic::WaitReason;
-
-/// Announced resets further away than this are asked about again then.
-const LONGEST_QUOTA_WAIT: Duration = Duration::from_mins(15);
+use super::bucket::{Bucket, next_slot};
+use super::settings::RateSettings;
+use crate::traffic::{AnnouncedLimit, WaitReason};
 
 /// Which requests share a limit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,202 +29,105 @@ pub struct BucketKey {
 /// Whether a request may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// Now; it counts as under way until it is answered or abandoned.
-    Go,
+    /// Now, as the bucket's request of this number; it counts as under way
+    /// until it is answered or abandoned.
+    Go(u64),
     /// Not before this; then ask again.
     NotBefore(Instant, WaitReason),
+    /// Not before one of the bucket's requests under way is over.
+    AfterAnAnswer,
 }
 
 /// The buckets of one client.
-#[derive(Debug, Default)]
-pub struct Limiter {
-    buckets: Mutex<BTreeMap<BucketKey, Bucket>>,
-}
-
-#[derive(Debug, Default)]
-struct Bucket {
-    under_way: u64,
-    pause: Option<(Instant, WaitReason)>,
-    quota: Option<Quota>,
-}
-
 #[derive(Debug)]
-struct Quota {
-    remaining: u64,
-    resets_at: Instant,
+pub struct Limiter {
+    settings: RateSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    buckets: BTreeMap<BucketKey, Entry>,
+    next_at: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    bucket: Bucket,
+    over: Arc<Notify>,
 }
 
 impl Limiter {
+    /// No request was sent yet.
+    pub fn new(settings: RateSettings) -> Self {
+        Self {
+            settings,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Wakes all who wait for a request of the bucket to be over. Ask for it
+    /// before [`Limiter::admit`], so that none is missed.
+    pub fn over(&self, key: &BucketKey) -> Arc<Notify> {
+        let mut state = self.lock();
+        Arc::clone(&state.buckets.entry(key.clone()).or_default().over)
+    }
+
     /// Asks for one request to start.
     pub fn admit(&self, key: &BucketKey, now: Instant) -> Admission {
-        let mut buckets = self.lock();
-        let bucket = buckets.entry(key.clone()).or_default();
-        bucket.forget_past(now);
-        if let Some((until, reason)) = bucket.pause {
-            return Admission::NotBefore(until, reason);
+        let mut state = self.lock();
+        let State { buckets, next_at } = &mut *state;
+        if let Some(at) = next_at.filter(|at| *at > now) {
+            return Admission::NotBefore(at, WaitReason::Capped);
         }
-        if let Some(quota) = &mut bucket.quota {
-            if quota.remaining == 0 {
-                return Admission::NotBefore(quota.resets_at, WaitReason::QuotaSpent);
-            }
-            quota.remaining -= 1;
+        let bucket = &mut buckets.entry(key.clone()).or_default().bucket;
+        let admission = bucket.admit(now, self.settings.share());
+        if let (Admission::Go(_), Some(most)) = (admission, self.settings.max_per_second()) {
+            let spacing = Duration::from_secs(1) / most.get();
+            *next_at = Some(next_slot(*next_at, now, spacing));
         }
-        bucket.under_way += 1;
-        Admission::Go
+        admission
     }
 
     /// An admitted request is over, with or without an answer.
     pub fn finished(&self, key: &BucketKey) {
-        if let Some(bucket) = self.lock().get_mut(key) {
-            bucket.under_way = bucket.under_way.saturating_sub(1);
+        if let Some(entry) = self.lock().buckets.get_mut(key) {
+            entry.bucket.finished();
+            entry.over.notify_waiters();
         }
     }
 
-    /// Learns from the headers of an answer. Call it after
-    /// [`Limiter::finished`] of the same request.
-    pub fn learn(&self, key: &BucketKey, now: Instant, announced: &Announced) {
-        let reset = announced.reset.ahead().or(announced.retry_after.ahead());
-        let (Some(remaining), Some(reset)) = (announced.remaining, reset) else {
-            return;
-        };
-        if reset.is_zero() {
-            return;
-        }
-        let mut buckets = self.lock();
-        let bucket = buckets.entry(key.clone()).or_default();
-        // The server had not seen those under way when it counted.
-        let remaining = remaining.saturating_sub(bucket.under_way);
-        let resets_at = now + reset.min(LONGEST_QUOTA_WAIT);
-        bucket.forget_past(now);
-        bucket.quota = Some(match bucket.quota.take() {
-            // Answers overtake each other: within a period the lower counts.
-            Some(known) if same_period(known.resets_at, resets_at) => Quota {
-                remaining: known.remaining.min(remaining),
-                resets_at: known.resets_at.max(resets_at),
-            },
-            _ => Quota {
-                remaining,
-                resets_at,
-            },
-        });
+    /// Learns from the answer to a request. Call it before
+    /// [`Limiter::finished`] of the same request, so that whoever that wakes
+    /// finds it known.
+    pub fn learn(&self, key: &BucketKey, number: u64, now: Instant, status: u16, told: &Announced) {
+        let mut state = self.lock();
+        let entry = state.buckets.entry(key.clone()).or_default();
+        entry.bucket.learn(number, now, status, told);
     }
 
     /// Keeps requests of the bucket from starting before `until`.
     pub fn pause(&self, key: &BucketKey, until: Instant, reason: WaitReason) {
-        let mut buckets = self.lock();
-        let bucket = buckets.entry(key.clone()).or_default();
-        if bucket.pause.is_none_or(|(known, _)| known < until) {
-            bucket.pause = Some((until, reason));
-        }
+        let mut state = self.lock();
+        let entry = state.buckets.entry(key.clone()).or_default();
+        entry.bucket.pause(until, reason);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<BucketKey, Bucket>> {
+    /// What the server announced, by endpoint template.
+    pub fn announced(&self) -> Vec<(&'static str, AnnouncedLimit)> {
+        let state = self.lock();
+        let known = state.buckets.iter();
+        known
+            .filter_map(|(key, entry)| Some((key.endpoint, entry.bucket.announced_limit()?)))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here can panic halfway through a change.
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Bucket {
-    fn forget_past(&mut self, now: Instant) {
-        self.pause = self.pause.filter(|(until, _)| *until > now);
-        self.quota = self.quota.take().filter(|quota| quota.resets_at > now);
-    }
-}
-
-/// Resets are announced in whole seconds, so the same one wobbles.
-fn same_period(a: Instant, b: Instant) -> bool {
-    const WOBBLE: Duration = Duration::from_secs(2);
-    a.max(b) - a.min(b) <= WOBBLE
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::announce::Stated;
-    use super::*;
-
-    fn key(endpoint: &'static str) -> BucketKey {
-        BucketKey {
-            credential: "key".into(),
-            endpoint,
-        }
-    }
-
-    fn left(remaining: u64, reset_s: u64) -> Announced {
-        Announced {
-            remaining: Some(remaining),
-            reset: Stated::In(Duration::from_secs(reset_s)),
-            ..Announced::default()
-        }
-    }
-
-    #[test]
-    fn a_pause_holds_one_bucket_and_not_its_neighbour() {
-        let (limiter, now) = (Limiter::default(), Instant::now());
-        let until = now + Duration::from_secs(9);
-        limiter.pause(&key("/a"), until, WaitReason::RateLimited);
-        limiter.pause(
-            &key("/a"),
-            now + Duration::from_secs(1),
-            WaitReason::ServerBusy,
-        );
-        assert_eq!(
-            limiter.admit(&key("/a"), now),
-            Admission::NotBefore(until, WaitReason::RateLimited)
-        );
-        assert_eq!(limiter.admit(&key("/b"), now), Admission::Go);
-        assert_eq!(limiter.admit(&key("/a"), until), Admission::Go);
-    }
-
-    #[test]
-    fn a_spent_quota_waits_for_its_reset() {
-        let (limiter, now, key) = (Limiter::default(), Instant::now(), key("/a"));
-        limiter.learn(&key, now, &left(2, 30));
-        assert_eq!(limiter.admit(&key, now), Admission::Go);
-        assert_eq!(limiter.admit(&key, now), Admission::Go);
-        let reset = now + Duration::from_secs(30);
-        assert_eq!(
-            limiter.admit(&key, now),
-            Admission::NotBefore(reset, WaitReason::QuotaSpent)
-        );
-        assert_eq!(limiter.admit(&key, reset), Admission::Go);
-    }
-
-    #[test]
-    fn requests_under_way_count_as_used() {
-        let (limiter, now, key) = (Limiter::default(), Instant::now(), key("/a"));
-        for _ in 0..4 {
-            assert_eq!(limiter.admit(&key, now), Admission::Go);
-        }
-        limiter.finished(&key);
-        limiter.learn(&key, now, &left(4, 30));
-        assert_eq!(limiter.admit(&key, now), Admission::Go);
-        assert!(matches!(limiter.admit(&key, now), Admission::NotBefore(..)));
-    }
-
-    #[test]
-    fn an_older_answer_does_not_refill_the_quota() {
-        let (limiter, now, key) = (Limiter::default(), Instant::now(), key("/a"));
-        limiter.learn(&key, now, &left(0, 30));
-        limiter.learn(&key, now, &left(5, 31));
-        assert!(matches!(limiter.admit(&key, now), Admission::NotBefore(..)));
-        limiter.learn(&key, now, &left(5, 90));
-        assert_eq!(limiter.admit(&key, now), Admission::Go);
-    }
-
-    #[test]
-    fn absurd_resets_are_cut_and_unreadable_ones_ignored() {
-        let (limiter, now, key) = (Limiter::default(), Instant::now(), key("/a"));
-        let garbled = Announced {
-            remaining: Some(0),
-            reset: Stated::Unreadable,
-            ..Announced::default()
-        };
-        limiter.learn(&key, now, &garbled);
-        assert_eq!(limiter.admit(&key, now), Admission::Go);
-        limiter.learn(&key, now, &left(0, u64::MAX));
-        assert_eq!(
-            limiter.admit(&key, now),
-            Admission::NotBefore(now + LONGEST_QUOTA_WAIT, WaitReason::QuotaSpent)
-        );
-    }
-}
+#[path = "limiter_tests.rs"]
+mod tests;

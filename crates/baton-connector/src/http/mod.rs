@@ -28,9 +28,11 @@
 
 mod announce;
 mod api_error;
+mod bucket;
 mod classify;
 mod client;
 mod exchange;
+mod guess;
 mod health;
 mod in_flight;
 mod limiter;
@@ -55,6 +57,7 @@ pub use reqwest_transport::{CONNECT_TIMEOUT, Proxies, ReqwestTransport, Transpor
 pub use response::Response;
 pub use retry::RetryPolicy;
 pub use settings::{
-    HttpParts, HttpSettings, IDLE_TIMEOUT, MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, TOTAL_TIMEOUT,
+    HttpParts, HttpSettings, IDLE_TIMEOUT, MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, RateSettings,
+    TOTAL_TIMEOUT,
 };
 pub use transport::{BodyStream, Transport, TransportError, TransportErrorKind, whole_body};

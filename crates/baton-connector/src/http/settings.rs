@@ -1,6 +1,7 @@
 //! Settings of the client and what it is made of.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::meter::{HttpObserver, NoObserver};
 use super::retry::RetryPolicy;
 use super::transport::Transport;
 use crate::clock::{Clock, Random, SplitMix, SystemClock};
+use crate::error::{Error, Result};
 
 /// Default of [`HttpSettings::max_response_bytes`].
 pub const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
@@ -42,6 +44,8 @@ pub struct HttpSettings {
     pub request_id_headers: Vec<String>,
     /// When requests are repeated.
     pub retry: RetryPolicy,
+    /// How much of the server's limits is used.
+    pub rate: RateSettings,
     /// Requests on the wire at once; an engine may change it later.
     pub in_flight: InFlight,
 }
@@ -63,7 +67,55 @@ impl Default for HttpSettings {
             .map(str::to_owned)
             .to_vec(),
             retry: RetryPolicy::default(),
+            rate: RateSettings::default(),
             in_flight: InFlight::default(),
+        }
+    }
+}
+
+/// How much of a server's limits a client uses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateSettings {
+    share: f64,
+    max_per_second: Option<NonZeroU32>,
+}
+
+impl RateSettings {
+    /// The default share of an announced quota: others live on it too.
+    pub const SHARE: f64 = 0.8;
+
+    /// Uses `share` of each announced quota, more than 0 and at most 1, and
+    /// sends at most `max_per_second` requests per second over all endpoints.
+    pub fn new(share: f64, max_per_second: Option<NonZeroU32>) -> Result<Self> {
+        if share > 0.0 && share <= 1.0 {
+            Ok(Self {
+                share,
+                max_per_second,
+            })
+        } else {
+            Err(Error::Setting {
+                setting: "the share of announced quotas",
+                reason: format!("{share} is not more than 0 and at most 1"),
+            })
+        }
+    }
+
+    /// The share of each announced quota.
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// The most requests per second.
+    pub fn max_per_second(&self) -> Option<NonZeroU32> {
+        self.max_per_second
+    }
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        Self {
+            share: Self::SHARE,
+            max_per_second: None,
         }
     }
 }

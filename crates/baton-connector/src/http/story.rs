@@ -1,6 +1,6 @@
 //! What happened to one request so far, for its log lines and its error.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::LOCATION;
 use tokio::time::Instant;
@@ -143,13 +143,21 @@ impl<'a> Story<'a> {
         );
     }
 
-    pub(super) fn log_wait(&self, reason: WaitReason, duration: Duration) {
+    pub(super) fn log_wait(
+        &self,
+        reason: WaitReason,
+        duration: Duration,
+        ends: Option<SystemTime>,
+    ) {
         let endpoint = self.request.endpoint;
+        let until = ends
+            .and_then(|ends| jiff::Timestamp::try_from(ends).ok())
+            .map(|ends| ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let wait_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         if duration >= NOTABLE_WAIT {
-            tracing::info!(endpoint, wait_ms, reason = %reason, "waiting");
+            tracing::info!(endpoint, wait_ms, until, reason = %reason, "waiting");
         } else {
-            tracing::debug!(endpoint, wait_ms, reason = %reason, "waiting");
+            tracing::debug!(endpoint, wait_ms, until, reason = %reason, "waiting");
         }
     }
 }

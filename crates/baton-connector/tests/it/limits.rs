@@ -62,7 +62,7 @@ async fn a_crowd_does_not_overdraw_what_is_left() {
     let early = seen
         .iter()
         .filter(|(at, _)| *at - began < Duration::from_secs(50));
-    assert_eq!(early.count(), 3 + 1);
+    assert_eq!(early.count(), 2 + 1, "one is the share of others");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,6 +93,9 @@ async fn requests_in_flight_stay_under_the_cap() {
             ..HttpSettings::default()
         };
         let client = HttpClient::new(parts(&script), settings).unwrap();
+        // The width grows with the answers: so many make it as wide as the cap.
+        let warm: Vec<_> = (0..2000).map(|_| get("/x")).collect();
+        join_all(warm.iter().map(|request| client.send(request))).await;
         let requests: Vec<_> = (0..64).map(|_| get("/x")).collect();
         let began = Instant::now();
         join_all(requests.iter().map(|request| client.send(request))).await;

@@ -370,3 +370,17 @@ fn a_log_path_that_cannot_be_opened_is_a_startup_error() {
         outcome.stderr
     );
 }
+
+#[test]
+fn shares_and_caps_of_requests_are_checked_before_anything_else() {
+    for share in ["0", "-0.5", "1.01", "NaN", "inf", "half", ""] {
+        let outcome = Stage::ready().run(&[&format!("--rate-share={share}")]);
+        let text = &outcome.stderr;
+        let told =
+            format!("field rate-share: value must be more than 0 and at most 1 but got '{share}'");
+        assert!(text.contains(&told), "{text}");
+    }
+    let outcome = Stage::ready().run(&["--max-requests-per-second", "-1"]);
+    let text = &outcome.stderr;
+    assert!(text.contains("field max-requests-per-second"), "{text}");
+}

@@ -1,0 +1,267 @@
+//! One bucket of the limiter: what it knows about a limit, and what follows.
+//!
+//! Where the server announces its quota, the budget is a share of it: what
+//! others use of the quota counts, the first half of a period's budget is
+//! free, and the rest is spread until the reset. Where it announces nothing,
+//! requests in flight and later a rate grow step by step and fall by a factor
+//! with each refusal. Announcements are outside data: what contradicts itself
+//! is cut to what is possible, and a reset that is past or absurdly far ahead
+//! is not believed.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::announce::{Announced, Stated};
+use super::guess::Guess;
+use super::limiter::Admission;
+use crate::traffic::{AnnouncedLimit, WaitReason};
+
+/// Announced resets further away than this are asked about again then.
+const LONGEST_QUOTA_WAIT: Duration = Duration::from_mins(15);
+
+/// Periods up to this length are spread evenly from the beginning: announced
+/// in whole seconds, their resets say little.
+const SHORT_PERIOD: Duration = Duration::from_secs(2);
+
+/// Resets are announced in whole seconds, so the same one wobbles.
+const WOBBLE: Duration = Duration::from_secs(2);
+
+/// Requests are spread over this part of what is left of a period, so that
+/// the last one is answered before it ends.
+const SPREAD_OVER: f64 = 0.95;
+
+/// When others leave nothing of the budget, this part of the limit is still
+/// ours, as far as there is something left.
+const OWN_LEAST: u64 = 20;
+
+/// A shorter wait would be none.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+
+/// A sleeper wakes late; so much of it is made good.
+const CATCH_UP: Duration = Duration::from_millis(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    under_way: u64,
+    /// Requests admitted so far; the number of the latest one.
+    sent: u64,
+    next_at: Option<Instant>,
+    pause: Option<(Instant, WaitReason)>,
+    /// Since a refusal, when so many were admitted, one request goes first.
+    cautious_since: Option<u64>,
+    quota: Option<Quota>,
+    /// The last answer that counts carried a quota.
+    announces: bool,
+    longest_ahead: Duration,
+    last_reset: Option<Instant>,
+    between_resets: Option<Duration>,
+    limit: Option<u64>,
+    guess: Guess,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Quota {
+    limit: u64,
+    /// What is left once the requests up to `as_of` are counted.
+    remaining: u64,
+    as_of: u64,
+    /// Requests admitted before this period.
+    sent_before: u64,
+    learned_at: Instant,
+    resets_at: Instant,
+    expires_at: Instant,
+}
+
+impl Bucket {
+    pub(super) fn admit(&mut self, now: Instant, share: f64) -> Admission {
+        self.pause = self.pause.filter(|(until, _)| *until > now);
+        self.quota = self.quota.filter(|quota| quota.expires_at > now);
+        if let Some((until, reason)) = self.pause {
+            return Admission::NotBefore(until, reason);
+        }
+        if self.cautious_since.is_some() && self.under_way > 0 {
+            return Admission::AfterAnAnswer;
+        }
+        let spacing = match self.quota {
+            Some(quota) => match quota.spacing(self.sent, self.is_short(), now, share) {
+                Some(spacing) => spacing,
+                None => {
+                    return Admission::NotBefore(
+                        quota.resets_at.max(now + LEAST_WAIT),
+                        WaitReason::QuotaSpent,
+                    );
+                }
+            },
+            // A new period: one request asks what it holds.
+            None if self.announces && self.under_way > 0 => return Admission::AfterAnAnswer,
+            None if self.announces => Duration::ZERO,
+            None if self.under_way >= self.guess.width() => return Admission::AfterAnAnswer,
+            None => self.guess.spacing(),
+        };
+        // The spacing of now counts, not that of when the slot was set.
+        let due = self.next_at.map_or(now, |at| at.min(now + spacing));
+        if due > now {
+            return Admission::NotBefore(due, WaitReason::Paced);
+        }
+        self.next_at = Some(next_slot(Some(due), now, spacing));
+        self.under_way += 1;
+        self.sent += 1;
+        Admission::Go(self.sent)
+    }
+
+    pub(super) fn finished(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    pub(super) fn pause(&mut self, until: Instant, reason: WaitReason) {
+        if self.pause.is_none_or(|(known, _)| known < until) {
+            self.pause = Some((until, reason));
+        }
+    }
+
+    /// An answer to request `number` arrived.
+    pub(super) fn learn(&mut self, number: u64, now: Instant, status: u16, announced: &Announced) {
+        let announces = self.learn_quota(number, now, announced);
+        if status == 429 {
+            self.cautious_since = Some(self.sent);
+            self.guess.refused(number, self.sent, now);
+        } else if status < 500 {
+            if self.cautious_since.is_some_and(|since| number > since) {
+                self.cautious_since = None;
+            }
+            self.guess.answered(now);
+            self.announces = announces || self.quota.is_some();
+        }
+    }
+
+    /// What the server announced: the last limit, and the period as far as
+    /// resets have shown it.
+    pub(super) fn announced_limit(&self) -> Option<AnnouncedLimit> {
+        let requests = self.limit?;
+        let period = if self.longest_ahead.is_zero() {
+            return None;
+        } else if self.is_short() {
+            Duration::from_secs(1)
+        } else {
+            self.between_resets.map_or(self.longest_ahead, |between| {
+                between.max(self.longest_ahead)
+            })
+        };
+        let period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+        Some(AnnouncedLimit {
+            requests,
+            period_ms,
+        })
+    }
+
+    fn is_short(&self) -> bool {
+        !self.longest_ahead.is_zero() && self.longest_ahead <= SHORT_PERIOD
+    }
+
+    fn learn_quota(&mut self, number: u64, now: Instant, announced: &Announced) -> bool {
+        let ahead = match announced.reset {
+            Stated::Past if self.is_short() => Some(Duration::ZERO),
+            reset => reset.believable().or(announced.retry_after.believable()),
+        };
+        let limit = announced.limit.filter(|limit| *limit > 0);
+        let (Some(remaining), Some(ahead)) = (announced.remaining, ahead) else {
+            return false;
+        };
+        self.limit = limit.or(self.limit);
+        let remaining = remaining.min(limit.unwrap_or(u64::MAX));
+        self.longest_ahead = self.longest_ahead.max(ahead);
+        let short = self.is_short();
+        let resets_at = now + ahead.min(LONGEST_QUOTA_WAIT);
+        let known = self.quota.filter(|quota| quota.expires_at > now);
+        let same = known.filter(|known| short || apart(known.resets_at, resets_at) <= WOBBLE);
+        if let Some(known) = known.filter(|known| number < known.as_of) {
+            // Answers overtake each other: this one knows less.
+            if same.is_some() {
+                let remaining = known.remaining.min(remaining);
+                self.quota = Some(Quota { remaining, ..known });
+            }
+            return true;
+        }
+        self.learn_period(resets_at);
+        let at_first = same.map_or(remaining.saturating_add(1), |known| known.limit);
+        self.quota = Some(Quota {
+            limit: limit.unwrap_or(at_first),
+            remaining,
+            as_of: number,
+            sent_before: same.map_or(number.saturating_sub(1), |known| known.sent_before),
+            learned_at: now,
+            resets_at: same.map_or(resets_at, |known| known.resets_at.max(resets_at)),
+            expires_at: resets_at.max(now + if short { SHORT_PERIOD } else { LEAST_WAIT }),
+        });
+        true
+    }
+
+    fn learn_period(&mut self, resets_at: Instant) {
+        if let Some(last) = self.last_reset {
+            let between = resets_at.saturating_duration_since(last);
+            if between <= WOBBLE {
+                return;
+            }
+            if between <= LONGEST_QUOTA_WAIT {
+                self.between_resets = Some(
+                    self.between_resets
+                        .map_or(between, |least| least.min(between)),
+                );
+            }
+        }
+        self.last_reset = Some(resets_at);
+    }
+}
+
+impl Quota {
+    /// How far apart requests start; `None` when nothing is left for us.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a limit: a request more or less is the rounding meant"
+    )]
+    fn spacing(&self, sent: u64, short: bool, now: Instant, share: f64) -> Option<Duration> {
+        let budget = ((self.limit as f64 * share) as u64).clamp(1, self.limit.max(1));
+        let reserve = self.limit - budget.min(self.limit);
+        let mut remaining = self
+            .remaining
+            .saturating_sub(sent.saturating_sub(self.as_of));
+        if short {
+            // It refills while we watch.
+            let refilled = now.duration_since(self.learned_at).as_secs_f64() * self.limit as f64;
+            remaining = remaining.saturating_add(refilled as u64).min(self.limit);
+        }
+        let mut usable = remaining.saturating_sub(reserve);
+        if usable == 0 {
+            let ours = sent.saturating_sub(self.sent_before);
+            usable = (self.limit / OWN_LEAST)
+                .max(1)
+                .saturating_sub(ours)
+                .min(remaining);
+        }
+        if usable == 0 {
+            return None;
+        }
+        if short {
+            return Some(Duration::from_secs_f64(1.0 / budget as f64));
+        }
+        if usable > budget / 2 {
+            return Some(Duration::ZERO);
+        }
+        let left = self.resets_at.saturating_duration_since(now).as_secs_f64();
+        Some(Duration::from_secs_f64(left * SPREAD_OVER / usable as f64))
+    }
+}
+
+/// The slot after one that was due; a sleeper that woke late gets a little of
+/// it back.
+pub(super) fn next_slot(due: Option<Instant>, now: Instant, spacing: Duration) -> Instant {
+    let forgiven = now.checked_sub(CATCH_UP.min(spacing)).unwrap_or(now);
+    due.map_or(now, |due| due.max(forgiven)) + spacing
+}
+
+fn apart(a: Instant, b: Instant) -> Duration {
+    a.max(b) - a.min(b)
+}

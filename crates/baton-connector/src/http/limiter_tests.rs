@@ -1,0 +1,281 @@
+use super::super::announce::Stated;
+use super::*;
+
+fn key(endpoint: &'static str) -> BucketKey {
+    BucketKey {
+        credential: "key".into(),
+        endpoint,
+    }
+}
+
+fn limiter(share: f64) -> Limiter {
+    Limiter::new(RateSettings::new(share, None).expect("a share"))
+}
+
+fn told(limit: Option<u64>, remaining: u64, reset_s: u64) -> Announced {
+    Announced {
+        limit,
+        remaining: Some(remaining),
+        reset: Stated::In(Duration::from_secs(reset_s)),
+        ..Announced::default()
+    }
+}
+
+/// Sends one request and has it answered at once.
+fn ask(limiter: &Limiter, key: &BucketKey, now: Instant, status: u16, told: &Announced) -> u64 {
+    let Admission::Go(number) = limiter.admit(key, now) else {
+        panic!("not admitted");
+    };
+    limiter.learn(key, number, now, status, told);
+    limiter.finished(key);
+    number
+}
+
+/// How many start at this moment.
+fn burst(limiter: &Limiter, key: &BucketKey, now: Instant) -> (u64, Admission) {
+    let mut started = 0;
+    loop {
+        match limiter.admit(key, now) {
+            Admission::Go(_) => started += 1,
+            other => return (started, other),
+        }
+    }
+}
+
+#[test]
+fn a_pause_holds_one_bucket_and_not_its_neighbour() {
+    let (limiter, now) = (limiter(1.0), Instant::now());
+    let until = now + Duration::from_secs(9);
+    limiter.pause(&key("/a"), until, WaitReason::RateLimited);
+    let sooner = now + Duration::from_secs(1);
+    limiter.pause(&key("/a"), sooner, WaitReason::ServerBusy);
+    assert_eq!(
+        limiter.admit(&key("/a"), now),
+        Admission::NotBefore(until, WaitReason::RateLimited)
+    );
+    assert_eq!(limiter.admit(&key("/b"), now), Admission::Go(1));
+    assert_eq!(limiter.admit(&key("/a"), until), Admission::Go(1));
+}
+
+#[test]
+fn the_first_request_of_an_endpoint_goes_alone() {
+    let (limiter, now, key) = (limiter(1.0), Instant::now(), key("/a"));
+    assert_eq!(limiter.admit(&key, now), Admission::Go(1));
+    assert_eq!(limiter.admit(&key, now), Admission::AfterAnAnswer);
+    limiter.finished(&key);
+    assert_eq!(limiter.admit(&key, now), Admission::Go(2));
+}
+
+#[test]
+fn half_of_the_share_is_free_and_the_rest_spread_till_the_reset() {
+    let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
+    ask(&limiter, &key, start, 200, &told(Some(100), 99, 60));
+    let (free, then) = burst(&limiter, &key, start);
+    assert_eq!(free, 40);
+    assert!(matches!(then, Admission::NotBefore(_, WaitReason::Paced)));
+    let mut sent = 1 + free;
+    let mut now = start;
+    let until = loop {
+        match limiter.admit(&key, now) {
+            Admission::Go(_) => sent += 1,
+            Admission::NotBefore(at, WaitReason::Paced) => now = at,
+            Admission::NotBefore(at, reason) => {
+                assert_eq!(reason, WaitReason::QuotaSpent);
+                break at;
+            }
+            Admission::AfterAnAnswer => panic!("the quota is known"),
+        }
+    };
+    assert_eq!(sent, 80);
+    assert_eq!(until, start + Duration::from_secs(60));
+    assert!(now > start + Duration::from_secs(50), "spread");
+}
+
+#[test]
+fn what_others_use_counts() {
+    let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
+    for left in (60..66).rev() {
+        ask(&limiter, &key, now, 200, &told(Some(100), left, 60));
+    }
+    // One request of ours, and 38 of others.
+    ask(&limiter, &key, now, 200, &told(Some(100), 21, 60));
+    let last = now + Duration::from_secs(58);
+    assert!(matches!(limiter.admit(&key, last), Admission::Go(_)));
+    assert!(matches!(
+        limiter.admit(&key, last),
+        Admission::NotBefore(_, WaitReason::QuotaSpent)
+    ));
+}
+
+#[test]
+fn others_who_take_the_whole_budget_leave_us_a_little() {
+    let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
+    ask(&limiter, &key, now, 200, &told(Some(100), 10, 60));
+    let mut now = now;
+    let mut started = 0;
+    while let Admission::NotBefore(at, WaitReason::Paced) = {
+        let (more, then) = burst(&limiter, &key, now);
+        started += more;
+        then
+    } {
+        now = at;
+    }
+    assert_eq!(started, 4, "a twentieth of the limit, with the first one");
+}
+
+#[test]
+fn an_older_answer_does_not_refill_the_quota() {
+    let (limiter, now, key) = (limiter(1.0), Instant::now(), key("/a"));
+    ask(&limiter, &key, now, 200, &told(None, 2, 30));
+    let Admission::Go(second) = limiter.admit(&key, now) else {
+        panic!("two are left");
+    };
+    limiter.learn(&key, second, now, 200, &told(None, 0, 30));
+    limiter.learn(&key, 1, now, 200, &told(None, 5, 31));
+    assert!(matches!(limiter.admit(&key, now), Admission::NotBefore(..)));
+}
+
+#[test]
+fn resets_that_nobody_can_believe_stop_nothing() {
+    for reset in [
+        Stated::Unreadable,
+        Stated::Past,
+        Stated::Absent,
+        Stated::In(Duration::from_hours(24 * 365)),
+        Stated::In(Duration::MAX),
+    ] {
+        let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
+        let announced = Announced {
+            reset,
+            ..told(Some(100), 0, 0)
+        };
+        ask(&limiter, &key, now, 200, &announced);
+        assert!(
+            matches!(limiter.admit(&key, now), Admission::Go(_)),
+            "{reset:?}"
+        );
+        assert_eq!(limiter.announced(), [], "{reset:?}");
+    }
+}
+
+#[test]
+fn a_far_reset_is_asked_about_again_after_a_quarter_of_an_hour() {
+    let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
+    ask(&limiter, &key, now, 200, &told(Some(1), 0, 3600));
+    let at = now + Duration::from_mins(15);
+    assert_eq!(
+        limiter.admit(&key, now),
+        Admission::NotBefore(at, WaitReason::QuotaSpent)
+    );
+    assert!(matches!(limiter.admit(&key, at), Admission::Go(_)));
+}
+
+#[test]
+fn contradicting_announcements_are_cut_to_what_is_possible() {
+    let now = Instant::now();
+    for (limit, remaining, most) in [(0, 5, 5), (10, 1000, 9), (u64::MAX, u64::MAX, 50)] {
+        let (limiter, key) = (limiter(1.0), key("/a"));
+        ask(&limiter, &key, now, 200, &told(Some(limit), remaining, 60));
+        let mut started = 0;
+        let mut at = now;
+        while started < 50 && at < now + Duration::from_secs(59) {
+            match limiter.admit(&key, at) {
+                Admission::Go(_) => started += 1,
+                Admission::NotBefore(until, _) => at = until,
+                Admission::AfterAnAnswer => panic!("the quota is known"),
+            }
+        }
+        assert!(
+            started >= most.min(5) && started <= most + 1,
+            "{limit}: {started}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_that_changes_counts_from_then_on() {
+    let (limiter, now, key) = (limiter(1.0), Instant::now(), key("/a"));
+    ask(&limiter, &key, now, 200, &told(Some(1000), 900, 60));
+    ask(&limiter, &key, now, 200, &told(Some(10), 0, 60));
+    assert!(matches!(limiter.admit(&key, now), Admission::NotBefore(..)));
+    let limit = limiter.announced()[0].1;
+    assert_eq!((limit.requests, limit.period_ms), (10, 60_000));
+}
+
+#[test]
+fn a_rate_per_second_is_kept_evenly() {
+    let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
+    let mut now = start;
+    let mut sent = 0_u32;
+    while now < start + Duration::from_secs(10) {
+        match limiter.admit(&key, now) {
+            Admission::Go(number) => {
+                sent += 1;
+                limiter.learn(&key, number, now, 200, &told(Some(100), 99, 1));
+                limiter.finished(&key);
+            }
+            Admission::NotBefore(at, _) => now = at,
+            Admission::AfterAnAnswer => panic!("all are answered"),
+        }
+    }
+    assert!((790..=805).contains(&sent), "{sent}");
+}
+
+#[test]
+fn the_cap_counts_over_all_endpoints() {
+    let settings = RateSettings::new(1.0, std::num::NonZeroU32::new(10)).expect("a share");
+    let (limiter, start) = (Limiter::new(settings), Instant::now());
+    let mut now = start;
+    let mut sent = 0_u32;
+    while now < start + Duration::from_secs(10) {
+        let key = key(if sent % 2 == 0 { "/a" } else { "/b" });
+        match limiter.admit(&key, now) {
+            Admission::Go(number) => {
+                sent += 1;
+                limiter.learn(&key, number, now, 200, &Announced::default());
+                limiter.finished(&key);
+            }
+            Admission::NotBefore(at, reason) => {
+                assert_eq!(reason, WaitReason::Capped);
+                now = at;
+            }
+            Admission::AfterAnAnswer => panic!("all are answered"),
+        }
+    }
+    assert_eq!(sent, 100);
+}
+
+#[test]
+fn without_announcements_refusals_cut_the_rate_and_answers_raise_it() {
+    let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
+    let none = Announced::default();
+    let mut now = start;
+    for _ in 0..100 {
+        ask(&limiter, &key, now, 200, &none);
+        now += Duration::from_millis(10);
+    }
+    ask(&limiter, &key, now, 429, &none);
+    let (mut early, mut late) = (0, 0);
+    let began = now;
+    while now < began + Duration::from_secs(20) {
+        match limiter.admit(&key, now) {
+            Admission::Go(number) => {
+                early += u32::from(now < began + Duration::from_secs(1));
+                late += u32::from(now >= began + Duration::from_secs(19));
+                limiter.learn(&key, number, now, 200, &none);
+                limiter.finished(&key);
+            }
+            Admission::NotBefore(at, _) => now = at,
+            Admission::AfterAnAnswer => panic!("all are answered"),
+        }
+    }
+    assert!((80..=95).contains(&early), "{early}");
+    assert!(late > early, "{late} after {early}");
+}
+
+#[test]
+fn shares_outside_of_their_range_are_refused() {
+    for share in [0.0, -0.1, 1.01, f64::NAN, f64::INFINITY] {
+        assert!(RateSettings::new(share, None).is_err(), "{share}");
+    }
+}

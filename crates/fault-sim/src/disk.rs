@@ -19,6 +19,9 @@ use tokio::sync::Notify;
 
 use crate::random::Dice;
 
+/// A seal begins by making this folder.
+const SEAL: &str = "seal";
+
 /// Something that goes wrong on the disk. Operations that change something
 /// are counted from 1, anew in each attempt; reads are counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,8 @@ struct State {
     changes: u64,
     reads: u64,
     full: bool,
+    /// Nothing goes wrong before the seal begins, nor is it counted.
+    collecting: bool,
     killed: bool,
     power_lost: bool,
     contents: HashMap<PathBuf, Arc<Mutex<Content>>>,
@@ -114,10 +119,10 @@ enum Fate {
 }
 
 impl Disk {
-    /// The process starts with these faults ahead of it.
-    pub fn start(&self, faults: Vec<DiskFault>) {
+    /// The process starts with these faults ahead of it, or ahead of its seal.
+    pub fn start(&self, faults: Vec<DiskFault>, in_seal: bool) {
         let mut state = lock(&self.state);
-        state.faults = faults;
+        (state.faults, state.collecting) = (faults, in_seal);
         (state.changes, state.reads) = (0, 0);
         (state.full, state.killed, state.power_lost) = (false, false, false);
     }
@@ -177,6 +182,9 @@ impl Disk {
         let mut state = lock(&self.state);
         if state.killed {
             return Fate::Fails(dead());
+        }
+        if state.collecting {
+            return Fate::Done;
         }
         state.changes += 1;
         let now = state.changes;
@@ -342,6 +350,9 @@ impl Files for Disk {
     }
 
     fn create_dir_all(&self, path: &Path) -> Result<()> {
+        if path.ends_with(SEAL) {
+            lock(&self.state).collecting = false;
+        }
         if path.is_dir() {
             return if self.is_killed() {
                 Err(dead())
@@ -415,7 +426,7 @@ impl DataFile for OnDisk {
         if state.killed {
             return Err(dead());
         }
-        state.reads += 1;
+        state.reads += u64::from(!state.collecting);
         let fault = DiskFault::ReadFails(state.reads);
         if state.faults.contains(&fault) {
             return Err(Error::from_raw_os_error(5));
@@ -530,7 +541,7 @@ mod tests {
     #[test]
     fn nothing_reaches_the_disk_after_the_kill() {
         let (folder, disk, path) = half_forced();
-        disk.start(vec![DiskFault::Kill(2)]);
+        disk.start(vec![DiskFault::Kill(2)], false);
         let file = disk.open(&path, Open::Modify).expect("opened");
         file.write_all_at(b"1", 0).expect("written");
         assert!(file.write_all_at(b"2345", 1).is_err(), "the half arrives");
@@ -546,7 +557,7 @@ mod tests {
     #[test]
     fn a_full_disk_takes_no_more_but_lets_go() {
         let (_folder, disk, path) = half_forced();
-        disk.start(vec![DiskFault::FullFrom(1)]);
+        disk.start(vec![DiskFault::FullFrom(1)], false);
         let file = disk.open(&path, Open::Modify).expect("opened");
         let error = file.write_all_at(b"1234", 0).expect_err("full");
         assert_eq!(error.kind(), ErrorKind::StorageFull);

@@ -23,7 +23,7 @@ mod shrink;
 
 pub use disk::{Disk, DiskFault};
 pub use history::{Facts, History};
-pub use plan::{Alteration, Attempt, Mishap, Plan};
+pub use plan::{Alteration, Attempt, Extent, Mishap, Plan};
 pub use play::{Played, Violation, play};
 pub use random::Dice;
 pub use shrink::shrink;

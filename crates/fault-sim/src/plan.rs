@@ -106,8 +106,21 @@ pub enum Mishap {
 pub struct Attempt {
     /// What goes wrong in it.
     pub mishaps: Vec<Mishap>,
+    /// Faults of the disk are counted from the beginning of the seal.
+    pub in_seal: bool,
     /// How long after its end the next one begins.
     pub pause: Duration,
+}
+
+/// How much is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything.
+    Full,
+    /// Neither entitlements nor grants.
+    ResourcesOnly,
+    /// No grants.
+    WithoutGrants,
 }
 
 /// A whole simulation.
@@ -123,6 +136,12 @@ pub struct Plan {
     pub answers: Answers,
     /// Quotas.
     pub limits: RateLimits,
+    /// How much is synced.
+    pub extent: Extent,
+    /// As the Go connector asks and writes.
+    pub go_compatible: bool,
+    /// Working files lie in a folder of their own.
+    pub elsewhere: bool,
     /// Requests at once.
     pub workers: Workers,
     /// Longest delay of an answer.
@@ -149,6 +168,8 @@ impl Plan {
             }
         };
         let attempts = dice.between(1, 4);
+        // What the Go connector makes of odd data is its own affair.
+        let go_compatible = dice.one_in(4);
         Self {
             seed,
             organization: OrganizationSpec {
@@ -163,16 +184,23 @@ impl Plan {
                 group_sizes: GroupSizes::HeavyTailed { largest: None },
                 tokens: None,
                 events: Some(0),
-                odd_data: dice.one_in(2),
+                odd_data: !go_compatible && dice.one_in(2),
             },
             paging: paging(dice),
-            answers: answers(dice),
+            answers: answers(dice, go_compatible),
             limits: match dice.below(6) {
                 0 => RateLimits::default(),
                 1 => RateLimits::per_second(20),
                 2 => RateLimits::per_minute(40),
                 _ => RateLimits::off(),
             },
+            extent: match dice.below(8) {
+                0 => Extent::ResourcesOnly,
+                1 => Extent::WithoutGrants,
+                _ => Extent::Full,
+            },
+            go_compatible,
+            elsewhere: dice.one_in(4),
             workers: match dice.below(4) {
                 0 => Workers::Sequential,
                 1 => Workers::Auto,
@@ -221,7 +249,7 @@ fn paging(dice: &mut Dice) -> Paging {
     }
 }
 
-fn answers(dice: &mut Dice) -> Answers {
+fn answers(dice: &mut Dice, go_compatible: bool) -> Answers {
     let mut answers = Answers {
         numeric_error_status: dice.one_in(2),
         user_per_directory: dice.one_in(3),
@@ -229,7 +257,7 @@ fn answers(dice: &mut Dice) -> Answers {
     };
     match dice.below(4) {
         0 => answers.searches = Generation::NotFound,
-        1 => answers.get_lists = Generation::Gone,
+        1 if !go_compatible => answers.get_lists = Generation::Gone,
         _ => {}
     }
     answers
@@ -269,7 +297,13 @@ fn attempt(dice: &mut Dice) -> Attempt {
         1 => Duration::from_hours(8 * 24),
         _ => Duration::from_secs(dice.below(60)),
     };
-    Attempt { mishaps, pause }
+    // Half the attempts whose disk fails get as far as the seal.
+    let in_seal = dice.one_in(2);
+    Attempt {
+        mishaps,
+        in_seal,
+        pause,
+    }
 }
 
 /// The number of a request or an operation: rather at the beginning.
@@ -328,14 +362,23 @@ impl fmt::Display for Plan {
         )?;
         writeln!(
             f,
-            "  format {:?}, file before {:?}, delays to {:?}",
-            self.format, self.old, self.delay
+            "  {:?}, go-compatible {}, format {:?}, file before {:?}, delays to {:?}",
+            self.extent, self.go_compatible, self.format, self.old, self.delay
         )?;
         writeln!(f, "  {:?}", self.paging)?;
         writeln!(f, "  {:?}", self.answers)?;
         writeln!(f, "  {:?}", self.limits.policy)?;
         for (attempt, number) in self.attempts.iter().zip(1..) {
-            writeln!(f, "  attempt {number}, then {:?}:", attempt.pause)?;
+            let from = if attempt.in_seal {
+                "the seal"
+            } else {
+                "its start"
+            };
+            writeln!(
+                f,
+                "  attempt {number} (disk faults from {from}), then {:?}:",
+                attempt.pause
+            )?;
             for mishap in &attempt.mishaps {
                 writeln!(f, "    {mishap:?}")?;
             }

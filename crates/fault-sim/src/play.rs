@@ -20,7 +20,7 @@ use prost::Message;
 use crate::disk::{Disk, DiskFault};
 use crate::history::Facts;
 use crate::network::{Network, SimulatedClock};
-use crate::plan::{Mishap, Plan};
+use crate::plan::{Extent, Mishap, Plan};
 use crate::random::Dice;
 
 /// When every simulation begins: 1 November 2026, 12:00 UTC.
@@ -67,6 +67,8 @@ struct World<'a> {
     plan: &'a Plan,
     folder: PathBuf,
     target: PathBuf,
+    /// Where working files may lie.
+    work: PathBuf,
     simulator: Simulator,
     clock: SimulatedClock,
     disk: Disk,
@@ -107,12 +109,15 @@ async fn play_all(plan: &Plan) -> Judged<Played> {
         ..Config::default()
     });
     let simulator = simulator.map_err(|e| Violation(format!("no simulator: {e}")))?;
+    let work = folder.path().join("work");
+    std::fs::create_dir(&work).map_err(io)?;
     let disk = Disk::default();
     let dice = Dice::new(plan.seed, 2);
     let world = World {
         plan,
         folder: folder.path().to_owned(),
         target: folder.path().join("sync.c1z"),
+        work,
         network: Network::to(simulator.clone(), clock, disk.clone(), plan.delay, dice),
         simulator,
         clock,
@@ -132,14 +137,14 @@ impl World<'_> {
         if let Some(format) = self.plan.old {
             let mut request = self.request();
             request.format = Some(format);
-            let ending = self.attempt(&[], request, 1000).await?;
+            let ending = self.attempt(&[], false, request, 1000).await?;
             self.judge(&ending, &[], None)?;
             tokio::time::sleep(Duration::from_hours(1)).await;
         }
         for (attempt, number) in self.plan.attempts.iter().zip(0u64..) {
             let before = self.target_bytes();
             let ending = self
-                .attempt(&attempt.mishaps, self.request(), number)
+                .attempt(&attempt.mishaps, attempt.in_seal, self.request(), number)
                 .await?;
             played.work.0 += self.network.requests();
             played.work.1 += self.disk.changes();
@@ -155,7 +160,9 @@ impl World<'_> {
         for run in 0..CALM_RUNS {
             let before = self.target_bytes();
             let number = 100 + run as u64;
-            let ending = self.attempt(&[], self.calm_request(), number).await?;
+            let ending = self
+                .attempt(&[], false, self.calm_request(), number)
+                .await?;
             let judged = self.judge(&ending, &[], before.as_deref());
             let told =
                 judged.map_err(|violation| Violation(format!("undisturbed run: {violation}")))?;
@@ -183,6 +190,12 @@ impl World<'_> {
         let mut request = SyncRequest::new(&self.target);
         request.format = Some(self.plan.format);
         request.workers = self.plan.workers;
+        match self.plan.extent {
+            Extent::Full => {}
+            Extent::ResourcesOnly => request.skip_entitlements_and_grants = true,
+            Extent::WithoutGrants => request.skip_grants = true,
+        }
+        request.temp_dir = self.plan.elsewhere.then(|| self.work.clone());
         request.files = Arc::new(self.disk.clone());
         request.blocking = Blocking::Inline;
         request
@@ -202,6 +215,7 @@ impl World<'_> {
     async fn attempt(
         &self,
         mishaps: &[Mishap],
+        in_seal: bool,
         mut request: SyncRequest,
         number: u64,
     ) -> Judged<Ending> {
@@ -210,7 +224,7 @@ impl World<'_> {
             Mishap::Disk(fault) => Some(*fault),
             _ => None,
         });
-        self.disk.start(disk.collect());
+        self.disk.start(disk.collect(), in_seal);
         request.max_duration = mishaps.iter().find_map(|mishap| match mishap {
             Mishap::Deadline(limit) => Some(*limit),
             _ => None,
@@ -220,7 +234,8 @@ impl World<'_> {
             self.simulator.organization_id(),
             "http://simulated.test/admin",
         );
-        let settings = settings.map_err(|e| Violation(e.to_string()))?;
+        let mut settings = settings.map_err(|e| Violation(e.to_string()))?;
+        settings.go_compatible = self.plan.go_compatible;
         let random = self.plan.seed.wrapping_mul(1000).wrapping_add(number);
         let parts = HttpParts {
             clock: Arc::new(self.clock),
@@ -391,7 +406,8 @@ impl World<'_> {
             .resources
             .iter()
             .find(|id| id.starts_with("group:") && !members.contains(*id));
-        if let Some(id) = without_members {
+        let extent = self.plan.extent;
+        if let Some(id) = without_members.filter(|_| extent != Extent::ResourcesOnly) {
             return violated(format!("{id} has no entitlement"));
         }
         // A list that its server says is gone is left out, and that is told.
@@ -405,7 +421,8 @@ impl World<'_> {
                         && (id.ends_with(&format!(":{of}")) || id.starts_with(&format!("{of}:")))
                 })
         };
-        let Some(id) = found.lost(moments, told) else {
+        let lost = found.lost(moments, |id| extent != Extent::Full || told(id));
+        let Some(id) = lost else {
             return Ok(());
         };
         // Where cursors count items, changes shift what follows.
@@ -422,7 +439,11 @@ impl World<'_> {
             .filter_map(Result::ok)
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect();
-        let known = ["sync.c1z", "sync.partial.c1z"];
+        let in_work = std::fs::read_dir(&self.work).map_err(|e| Violation(e.to_string()))?;
+        if in_work.count() > 0 {
+            return violated("a working folder is left behind");
+        }
+        let known = ["sync.c1z", "sync.partial.c1z", "work"];
         match names.iter().find(|name| !known.contains(&name.as_str())) {
             Some(rest) => violated(format!("{rest} is left behind")),
             None => Ok(()),

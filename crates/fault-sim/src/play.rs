@@ -299,9 +299,7 @@ impl World<'_> {
                 }
                 Err(error) => {
                     self.judge_error(error, mishaps, untouched)?;
-                    // The folder has another name each time.
-                    let told = error.to_string();
-                    let told = told.replace(&*self.folder.to_string_lossy(), "");
+                    let told = self.without_folders(&error.to_string());
                     Ok(format!("{:?}: {told}", error.code()))
                 }
             },
@@ -430,6 +428,18 @@ impl World<'_> {
             return Ok(());
         }
         violated(format!("{id} was there throughout and is lost, silently"))
+    }
+
+    /// A text without the test's folder, which has another name each time, and
+    /// without the working folder's, which is made from it.
+    fn without_folders(&self, text: &str) -> String {
+        const PREFIX: &str = "baton-work-";
+        let mut text = text.replace(&*self.folder.to_string_lossy(), "");
+        if let Some(at) = text.find(PREFIX).map(|at| at + PREFIX.len()) {
+            let end = text[at..].find('/').map_or(text.len(), |len| at + len);
+            text.replace_range(at..end, "");
+        }
+        text
     }
 
     /// Nothing of the work is left once a sync is complete.

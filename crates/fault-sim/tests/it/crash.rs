@@ -9,8 +9,8 @@
 //! requests, whose overview is asked again by a run that was killed while taking it.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use baton_c1z::Table;
@@ -158,6 +158,9 @@ fn check_requests(stage: &Stage, number: u64, did: (u64, u64, u64), expected: &U
 
 #[test]
 fn a_killed_process_is_resumed_to_the_same_file_and_asks_no_page_again() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     let expected = undisturbed();
     let (next, kills) = (AtomicU64::new(0), AtomicU64::new(0));
     let all_scripted = AtomicBool::new(false);
@@ -190,6 +193,9 @@ fn a_killed_process_is_resumed_to_the_same_file_and_asks_no_page_again() {
 /// Cuts the log as a loss of power might, anywhere, and resumes.
 #[test]
 fn a_log_cut_at_any_byte_is_resumed_to_the_same_file() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(USERS, Duration::ZERO);
     let output = stage.run(&["--file", "whole.c1z"]);
     assert!(output.status.success(), "{}", said(&output));

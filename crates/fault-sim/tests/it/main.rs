@@ -2,6 +2,13 @@
 //! killed.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::RwLock;
+
+/// Tests that start processes share this; simulated syncs want it alone. A
+/// process that is being started holds, for an instant, a copy of every file
+/// that is open here, and with it every lock.
+static STARTING: RwLock<()> = RwLock::new(());
+
 mod crash;
 mod process;
 mod seeds;

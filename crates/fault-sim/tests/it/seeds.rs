@@ -1,7 +1,7 @@
 //! Seeds, as many as the time allows.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fault_sim::{Plan, play, shrink};
@@ -16,6 +16,9 @@ const THREADS: usize = 2;
 
 #[test]
 fn whatever_happens_a_sync_ends_true_or_partial_or_failed() {
+    let _alone = crate::STARTING
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
     let named = std::env::var("FAULT_SIM_SEEDS").ok();
     let named = named.map(|text| text.parse::<u64>().expect("FAULT_SIM_SEEDS is a number"));
     let seeds = named.unwrap_or(SEEDS);

@@ -1,6 +1,7 @@
 //! Signals, neighbours and leftovers, as a real process meets them.
 
 use std::process::{Child, Command, Output};
+use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use atlassian_sim::{Action, Calls, Fault};
@@ -19,6 +20,9 @@ fn ended(child: Child) -> Output {
 
 #[test]
 fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
         let stage = Stage::new(25, Duration::from_millis(40));
         let args = ["--workers", "2", "--request-plan", "plain"];
@@ -59,6 +63,9 @@ fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
 
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     // Answers that take an hour: nothing in flight would ever be finished.
     let stage = Stage::new(25, Duration::from_hours(1));
     let child = stage.start(&[]);
@@ -95,6 +102,9 @@ fn a_second_signal_ends_the_process_at_once() {
 
 #[test]
 fn a_second_process_on_the_same_file_is_told_who_is_at_work() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(25, Duration::from_millis(200));
     let mut first = stage.start(&[]);
     wait_until(|| stage.log_bytes() > 0);
@@ -116,6 +126,9 @@ fn a_second_process_on_the_same_file_is_told_who_is_at_work() {
 
 #[test]
 fn work_of_another_version_is_set_aside_and_that_is_said() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(25, Duration::ZERO);
     let killed = stage.run_to(30, &[]);
     assert_eq!(killed.status.code(), None, "{}", said(&killed));
@@ -136,6 +149,9 @@ fn work_of_another_version_is_set_aside_and_that_is_said() {
 
 #[test]
 fn abandoned_working_folders_are_removed_and_that_is_said() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(25, Duration::ZERO);
     let killed = stage.run_to(30, &[]);
     assert_eq!(killed.status.code(), None, "{}", said(&killed));

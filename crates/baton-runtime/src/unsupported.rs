@@ -1,4 +1,4 @@
-//! Settings that would choose another mode in a Go program.
+//! Settings that would choose another mode, or another content of the file, in a Go program.
 //!
 //! On the command line such a flag is simply unknown. In the environment or in a config file it
 //! would pass unnoticed, and a deployment that is meant to run as a service would quietly do a
@@ -8,8 +8,8 @@ use crate::config_file::ConfigFile;
 use crate::error::{Error, Result};
 use crate::sources::{Environment, variable};
 
-/// Flag name, and the mode that a non-empty value chooses (connector CLI specification, §5.1).
-const MODES: [(&str, &str); 12] = [
+/// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
+const MODES: [(&str, &str); 13] = [
     ("client-id", "service mode"),
     ("grant-entitlement", "granting"),
     ("revoke-grant", "revoking"),
@@ -22,6 +22,7 @@ const MODES: [(&str, &str); 12] = [
     ("create-ticket", "ticketing"),
     ("bulk-create-ticket", "ticketing"),
     ("get-ticket", "ticketing"),
+    ("external-resource-c1z", "matching external resources"),
 ];
 
 /// Fails on the first mode that environment or file would choose.

@@ -47,7 +47,10 @@ fn read_all(path: &Path) -> Result<(u64, u64)> {
     Ok((rows.finish(), counts.finish()))
 }
 
-fn fixtures(of: &[&str]) -> Vec<(String, Vec<u8>)> {
+/// Name and content.
+type Fixture = (String, Vec<u8>);
+
+fn fixtures(of: &[&str]) -> Vec<Fixture> {
     let read = |name: &&str| {
         (
             (*name).to_owned(),
@@ -109,7 +112,7 @@ struct Flipper {
 }
 
 impl Flipper {
-    fn new((name, bytes): (String, Vec<u8>)) -> Self {
+    fn new((name, bytes): Fixture) -> Self {
         let folder = Folder::new();
         let digest = read_all(&folder.file("flipped.c1z", &bytes)).expect("whole");
         Self {
@@ -130,7 +133,7 @@ impl Flipper {
     }
 }
 
-fn small_and_large() -> (Vec<(String, Vec<u8>)>, Vec<(String, Vec<u8>)>) {
+fn small_and_large() -> (Vec<Fixture>, Vec<Fixture>) {
     let all = fixtures(&[V1, V3].concat());
     all.into_iter()
         .partition(|(_, bytes)| bytes.len() <= EVERY_BIT_BYTES)

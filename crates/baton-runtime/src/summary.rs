@@ -48,6 +48,9 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Strin
         },
     );
     counts(&mut text, &report.stats, report.previous.as_ref());
+    if report.previous.is_none() && !report.targeted {
+        text.push_str("  (the file held no earlier sync to compare with)\n");
+    }
     if let Some(traffic) = &report.traffic {
         requests(&mut text, traffic);
         planned(&mut text, report, traffic);
@@ -155,9 +158,6 @@ fn counts(text: &mut String, now: &Stats, before: Option<&Stats>) {
     for (label, number, by) in &shown {
         let line = format!("  {label:labels$}  {number:>numbers$}  {by:<changes$}");
         let _ = writeln!(text, "{}", line.trim_end());
-    }
-    if before.is_none() {
-        text.push_str("  (the file held no earlier sync to compare with)\n");
     }
 }
 

@@ -164,6 +164,8 @@ pub struct Report {
     pub stats: Stats,
     /// Counts of the last finished sync that the target held before.
     pub previous: Option<Stats>,
+    /// The sync is about named resources only.
+    pub targeted: bool,
     /// Whether everything is there.
     pub completeness: Completeness,
     /// Lists that are not, or not wholly, in the file, in stable order; at
@@ -198,6 +200,7 @@ impl Report {
             path: path.into(),
             stats,
             previous: None,
+            targeted: false,
             completeness: Completeness::Complete,
             skipped: Vec::new(),
             unreadable: 0,

@@ -317,6 +317,7 @@ fn report(
         sync_id,
         path: sealed.path,
         stats: sealed.stats,
+        targeted: !request.targets.is_empty(),
         // A part is not compared with the whole.
         previous: target
             .previous

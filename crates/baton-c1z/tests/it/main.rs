@@ -8,6 +8,7 @@ mod conformance;
 mod conformance_differences;
 mod conformance_sync;
 mod convert;
+mod convert_losses;
 mod damage;
 mod diff;
 mod history;

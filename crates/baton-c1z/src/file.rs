@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::convert::join::Joiner;
 use crate::cursor::{Binding, Cursor};
 use crate::envelope::{Detected, Identity, detect};
 use crate::error::{Error, Result};
@@ -67,6 +68,10 @@ pub enum View<'a> {
     /// Those of all syncs, mixed.
     AllRows,
 }
+
+/// Called with each row of [`Snapshot::scan_whole`] and its whole message;
+/// says whether to go on.
+pub type VisitWhole<'v> = dyn FnMut(&Row<'_>, &[u8]) -> Result<ControlFlow<()>> + 'v;
 
 /// One page of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,6 +235,22 @@ impl<'a> Snapshot<'a> {
         visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         self.file.store.scan(&self.query(table, filter), visit)
+    }
+
+    /// Visits all rows of a table in storage order, each with its message as
+    /// a connector would have sent it: where the format keeps ids only of the
+    /// objects that entitlements and grants embed, the objects are put in, as
+    /// far as the file has them. A grant's `GrantExpandable` stays in
+    /// [`Row::expansion`].
+    pub fn scan_whole(&self, table: Table, visit: &mut VisitWhole<'_>) -> Result<()> {
+        if self.file.capabilities().embedded_objects {
+            return self.scan(table, &Filter::default(), &mut |row| visit(row, row.data));
+        }
+        let mut joiner = Joiner::new(self.file.store.as_ref());
+        self.scan(table, &Filter::default(), &mut |row| {
+            let whole = joiner.join(table, row)?;
+            visit(row, &whole)
+        })
     }
 
     /// One page of rows in storage order. A `size` of 0 or more than 10,000

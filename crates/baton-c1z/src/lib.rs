@@ -41,7 +41,7 @@ pub use cursor::Cursor;
 pub use diff::{DiffPlan, FileDiffPlan, diff_files, diff_syncs};
 pub use envelope::{Detected, detect};
 pub use error::{CallerFailure, Error, Result};
-pub use file::{C1zFile, Page, Snapshot, View};
+pub use file::{C1zFile, Page, Snapshot, View, VisitWhole};
 pub use files::{DataFile, Files, Open, SystemFiles};
 pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
@@ -56,7 +56,8 @@ pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
 pub use seal::{
-    Cleanup, Expander, Expansion, GrantChange, NoExpansion, SealEvent, SealPlan, Sealed, SortedRows,
+    Cleanup, Expander, Expansion, GrantChange, NoExpansion, SealEvent, SealPlan, Sealed,
+    SortedRows, Substitutes,
 };
 pub use store::Asset;
 #[doc(hidden)]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use baton_proto::Code;
 
+use crate::preflight;
 use crate::relation::Violation;
 use crate::value::Malformed;
 
@@ -178,6 +179,18 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The file of external resources does not exist.
+    #[error("the specified external resource c1z file does not exist: {}", .path.display())]
+    ExternalFileMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A trait of external resources does not exist.
+    #[error("unknown external resource trait {word:?}")]
+    ExternalTrait {
+        /// What was asked for.
+        word: String,
+    },
     /// What `--sync-resources` names is no id of a resource.
     #[error(transparent)]
     BatonId {
@@ -334,6 +347,16 @@ impl Error {
             )],
             Self::TempDirMissing { .. } => {
                 vec!["create the folder, or leave out --c1z-temp-dir".to_owned()]
+            }
+            Self::ExternalFileMissing { .. } => {
+                vec!["--external-resource-c1z names the sync file of another connector".to_owned()]
+            }
+            Self::ExternalTrait { .. } => {
+                let known = preflight::traits().map(|(word, _)| word);
+                vec![format!(
+                    "known traits: {}",
+                    known.collect::<Vec<_>>().join(", ")
+                )]
             }
             Self::BatonId { .. } => vec![
                 "a resource is bid:r:<type>/<id>, or bid:r:<parent type>/<parent id>/<type>/<id>; \

@@ -31,6 +31,9 @@ pub(crate) mod name {
     pub const SKIP_FULL_SYNC: &str = "skip-full-sync";
     pub const SYNC_RESOURCES: &str = "sync-resources";
     pub const SYNC_RESOURCE_TYPES: &str = "sync-resource-types";
+    pub const EXTERNAL_RESOURCE_C1Z: &str = "external-resource-c1z";
+    pub const EXTERNAL_RESOURCE_FILTER: &str = "external-resource-entitlement-id-filter";
+    pub const EXTERNAL_RESOURCE_TRAITS: &str = "external-resource-traits";
     pub const DIFF_SYNCS: &str = "diff-syncs";
     pub const BASE_SYNC_ID: &str = "base-sync-id";
     pub const APPLIED_SYNC_ID: &str = "applied-sync-id";
@@ -153,6 +156,21 @@ fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
         Field::list(
             name::SYNC_RESOURCE_TYPES,
             "Ids of the resource types to sync; all when empty",
+        )
+        .export(Export::None),
+        Field::string(
+            name::EXTERNAL_RESOURCE_C1Z,
+            "Sync file of another connector, with users and groups that grants may lead to",
+        )
+        .export(Export::None),
+        Field::string(
+            name::EXTERNAL_RESOURCE_FILTER,
+            "Take from that file only who holds this entitlement",
+        )
+        .export(Export::None),
+        Field::list(
+            name::EXTERNAL_RESOURCE_TRAITS,
+            "Traits of the resources to take from that file, such as user or app; user and group when empty",
         )
         .export(Export::None),
     ]

@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 
 use baton_c1z::Format;
 use baton_proto::bid::ResourceBid;
+use baton_proto::c1::connector::v2::resource_type::Trait;
+use baton_sync::ExternalResources;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::flags::{MAX_HTTP_TIMEOUT_SECONDS, name};
+
+/// What the names of traits begin with in the protocol.
+const TRAIT_PREFIX: &str = "TRAIT_";
 
 /// Checks of values that the rules let through, since a zero value skips them.
 pub(crate) fn check_values(config: &Config) -> Result<()> {
@@ -40,6 +45,47 @@ pub(crate) fn targets(config: &Config) -> Result<Vec<ResourceBid>> {
         return Err(Error::SkipGrantsAlone);
     }
     Ok(targets)
+}
+
+/// The names of all traits, in lower case and without their prefix.
+pub(crate) fn traits() -> impl Iterator<Item = (String, Trait)> {
+    let numbers = (1..).map_while(|number| Trait::try_from(number).ok());
+    numbers.map(|of| {
+        let name = of.as_str_name();
+        let word = name.strip_prefix(TRAIT_PREFIX).unwrap_or(name);
+        (word.to_lowercase(), of)
+    })
+}
+
+fn trait_named(word: &str) -> Result<Trait> {
+    let upper = word.to_uppercase();
+    let short = upper.strip_prefix(TRAIT_PREFIX).unwrap_or(&upper);
+    let found = traits().find(|(known, _)| known.to_uppercase() == short);
+    found.map(|(_, of)| of).ok_or_else(|| Error::ExternalTrait {
+        word: word.to_owned(),
+    })
+}
+
+/// The file of external resources, if one is named, and what to take from it.
+pub(crate) fn external(config: &Config, cwd: &Path) -> Result<Option<ExternalResources>> {
+    let path = config.string(name::EXTERNAL_RESOURCE_C1Z);
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let path = cwd.join(path);
+    if !path.exists() {
+        return Err(Error::ExternalFileMissing { path });
+    }
+    let words = config.list(name::EXTERNAL_RESOURCE_TRAITS).iter();
+    let words = words
+        .map(|word| word.trim())
+        .filter(|word| !word.is_empty());
+    let filter = config.string(name::EXTERNAL_RESOURCE_FILTER);
+    Ok(Some(ExternalResources {
+        traits: words.map(trait_named).collect::<Result<_>>()?,
+        entitlement_filter: (!filter.is_empty()).then(|| filter.to_owned()),
+        path,
+    }))
 }
 
 /// The format that the storage engine stands for, if one is named.

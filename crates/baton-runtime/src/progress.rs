@@ -185,6 +185,7 @@ fn phase_started(phase: Phase) {
         Phase::Entitlements => told!("Syncing entitlements..."),
         Phase::Grants => told!("Syncing grants..."),
         Phase::RelatedResources => told!("Syncing related resources..."),
+        Phase::ExternalResources => told!("Syncing external resources..."),
         Phase::Seal => told!("sync data collection complete"),
     }
 }
@@ -243,7 +244,7 @@ fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, n
                 "Syncing grants"
             );
         }
-        Phase::Validate | Phase::ResourceTypes | Phase::Seal => {}
+        Phase::Validate | Phase::ResourceTypes | Phase::ExternalResources | Phase::Seal => {}
     }
 }
 
@@ -255,6 +256,7 @@ fn phase_finished(state: &State, phase: Phase, rows: u64) {
     };
     match phase {
         Phase::ResourceTypes => told!(count = rows, "Synced resource types"),
+        Phase::ExternalResources => told!(count = rows, "Synced external resources"),
         Phase::Resources | Phase::RelatedResources => each(&|resource_type_id, count| {
             told!(resource_type_id, count, "Synced resources");
         }),

@@ -105,7 +105,8 @@ impl Session {
     pub(crate) fn check_settings(&self) -> Result<()> {
         preflight::check_values(&self.config)?;
         preflight::targets(&self.config)?;
-        self.temp_dir().map(drop)
+        self.temp_dir()?;
+        preflight::external(&self.config, &self.cwd).map(drop)
     }
 
     pub(crate) fn temp_dir(&self) -> Result<Option<PathBuf>> {
@@ -122,6 +123,15 @@ impl Session {
         self.preflight(target)?;
         if self.config.bool(name::SKIP_FULL_SYNC) {
             tracing::warn!("--skip-full-sync concerns services only: this run syncs");
+        }
+        for flag in [
+            name::EXTERNAL_RESOURCE_FILTER,
+            name::EXTERNAL_RESOURCE_TRAITS,
+        ] {
+            if self.config.is_present(flag) && !self.config.is_present(name::EXTERNAL_RESOURCE_C1Z)
+            {
+                tracing::warn!("--{flag} has no effect without --external-resource-c1z");
+            }
         }
         let started = Instant::now();
         let request = self.request(&built, target)?;
@@ -192,6 +202,7 @@ impl Session {
         request.skip_grants = config.bool(name::SKIP_GRANTS);
         request.targets = preflight::targets(config)?;
         request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();
+        request.external = preflight::external(config, &self.cwd)?;
         request.allow_partial = config.bool(name::ALLOW_PARTIAL);
         request.allow_empty = config.bool(name::ALLOW_EMPTY);
         request.fresh = config.bool(name::FRESH);

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::sources::{Environment, variable};
 
 /// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
-const MODES: [(&str, &str); 13] = [
+const MODES: [(&str, &str); 12] = [
     ("client-id", "service mode"),
     ("grant-entitlement", "granting"),
     ("revoke-grant", "revoking"),
@@ -22,7 +22,6 @@ const MODES: [(&str, &str); 13] = [
     ("create-ticket", "ticketing"),
     ("bulk-create-ticket", "ticketing"),
     ("get-ticket", "ticketing"),
-    ("external-resource-c1z", "matching external resources"),
 ];
 
 /// Fails on the first mode that environment or file would choose.

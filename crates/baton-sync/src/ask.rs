@@ -83,7 +83,8 @@ pub(crate) async fn page(
         (Op::Grants, Some(resource)) => {
             check::grants(connector.list_grants(call, resource, token).await?, rules)?
         }
-        (Op::Entitlements | Op::Grants, None) => {
+        // The engine makes the pages of another file itself.
+        (Op::External, _) | (Op::Entitlements | Op::Grants, None) => {
             return Err(AskError::Page(Error::Journal {
                 what: "resource that a list belongs to",
             }));

@@ -156,6 +156,9 @@ pub(crate) struct Rules {
     /// Of a targeted sync: the resources that it is about. Records about
     /// types that are not stored are kept then.
     pub(crate) targets: Option<BTreeSet<TypedId>>,
+    /// Types of users and groups in the file of external resources; `None`
+    /// if there is no such file.
+    pub(crate) external_types: Option<BTreeSet<String>>,
 }
 
 impl Rules {
@@ -165,7 +168,10 @@ impl Rules {
 
     /// Whether records about resources of this type belong to the sync.
     fn knows(&self, type_id: &str) -> bool {
-        self.targets.is_some() || self.types.knows(type_id)
+        let external = self.external_types.as_ref();
+        self.targets.is_some()
+            || self.types.knows(type_id)
+            || external.is_some_and(|types| types.contains(type_id))
     }
 }
 
@@ -400,6 +406,9 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
         }
         if !matched {
             narrow_expansion(&mut grant, rules, &mut checked.facts.dropped)?;
+        }
+        if rules.external_types.is_some() {
+            checked.facts.expandable |= any::contains::<v2::GrantExpandable>(&grant.annotations);
         }
         checked.rows.push(StoredRow::Grant(encode::to_vec(&grant)));
     }

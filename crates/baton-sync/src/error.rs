@@ -148,6 +148,38 @@ pub enum Error {
         /// The target.
         path: PathBuf,
     },
+    /// The file of external resources cannot be read as one.
+    #[error("cannot read external resources from {}", path.display())]
+    External {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: baton_c1z::Error,
+    },
+    /// The file of external resources cannot be opened.
+    #[error("cannot read external resources from {}", path.display())]
+    ExternalUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file of external resources holds no sync that has ended.
+    #[error("{} holds no finished sync to take external resources from", path.display())]
+    ExternalUnfinished {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The entitlement that external resources are chosen by does not exist.
+    #[error("there is no entitlement `{id}` in {} to choose external resources by", path.display())]
+    ExternalEntitlement {
+        /// The file.
+        path: PathBuf,
+        /// The entitlement's id.
+        id: String,
+    },
     /// A record about the sync's own progress cannot be read back.
     #[error("the working folder holds a record that cannot be read: {what}")]
     Journal {
@@ -182,11 +214,19 @@ impl Error {
     /// The gRPC code of the failure; the program's exit status follows from it.
     pub fn code(&self) -> Code {
         match self {
-            Self::Store(source) => source.code(),
+            Self::Store(source) | Self::External { source, .. } => source.code(),
             Self::Validation(source)
             | Self::Connector { source, .. }
             | Self::CursorDied { source, .. } => source.code(),
-            Self::Folder { .. } | Self::Empty { .. } => Code::FailedPrecondition,
+            Self::ExternalUnreadable { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => Code::NotFound,
+                std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
+                _ => Code::Unknown,
+            },
+            Self::ExternalEntitlement { .. } => Code::NotFound,
+            Self::ExternalUnfinished { .. } | Self::Folder { .. } | Self::Empty { .. } => {
+                Code::FailedPrecondition
+            }
             Self::UnknownFilterType { .. } | Self::SeveralExclusionGroups { .. } => {
                 Code::InvalidArgument
             }
@@ -217,6 +257,16 @@ impl Error {
             Self::Folder { .. } => {
                 Some("make the folder writable, or pass --file with another path".to_owned())
             }
+            Self::External { .. }
+            | Self::ExternalUnreadable { .. }
+            | Self::ExternalUnfinished { .. } => Some(
+                "--external-resource-c1z names the file of a finished sync of another connector"
+                    .to_owned(),
+            ),
+            Self::ExternalEntitlement { path, .. } => Some(format!(
+                "`baton entitlements -f {}` lists the ids",
+                path.display()
+            )),
             Self::UnknownFilterType { .. } => {
                 Some("the command `capabilities` lists the resource types".to_owned())
             }

@@ -22,6 +22,8 @@ pub enum Phase {
     Grants,
     /// Resources that the grants of a targeted sync are on.
     RelatedResources,
+    /// Resources of another file are copied.
+    ExternalResources,
     /// The pages become the file.
     Seal,
 }
@@ -37,6 +39,7 @@ impl Phase {
             Self::Entitlements => "entitlements",
             Self::Grants => "grants",
             Self::RelatedResources => "related-resources",
+            Self::ExternalResources => "external-resources",
             Self::Seal => "seal",
         }
     }

@@ -2,16 +2,17 @@
 //! §3.3), judged on the rows that will be in the file, just before it is
 //! written: references lead somewhere, exclusion groups make sense.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use baton_c1z::{Expander, Expansion, Row, SortedRows, Table};
+use baton_c1z::{Expander, Expansion, Row, SortedRows, Substitutes, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::wire;
 use prost::Name;
 
+use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
+use crate::external::Matcher;
 use crate::groups::Groups;
 use crate::records;
 
@@ -72,6 +73,11 @@ pub(crate) fn check_children(unknown: &BTreeSet<String>) -> Result<()> {
 /// Checks the rules, then expands.
 pub(crate) struct Checks<E> {
     pub(crate) inner: E,
+    /// The connector's grants are expanded. Expansions that only the copied
+    /// ones have are not done.
+    pub(crate) expands: bool,
+    /// Finds the principals of placeholders, where another file brings some.
+    pub(crate) matcher: Option<Matcher>,
     pub(crate) rules: Rules,
     /// What was found wrong: the error that leaves the seal says less.
     pub(crate) verdict: Option<Error>,
@@ -79,7 +85,15 @@ pub(crate) struct Checks<E> {
 
 impl<E: Expander> Expander for Checks<E> {
     fn needs_rows(&self) -> bool {
-        self.rules.groups || self.rules.references || self.inner.needs_rows()
+        self.rules.groups
+            || self.rules.references
+            || self.matcher.is_some()
+            || self.inner.needs_rows()
+    }
+
+    fn substitutes(&mut self) -> Option<&mut dyn Substitutes> {
+        let matcher = self.matcher.as_mut()?;
+        Some(matcher)
     }
 
     fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
@@ -105,11 +119,15 @@ impl<E: Expander> Expander for Checks<E> {
             self.verdict = Some(error);
             return Err(baton_c1z::Error::caller(code, "ingest invariants"));
         }
-        let mut expansion = if rows.expandable_count() > 0 || self.inner.needs_rows() {
+        let due = self.expands && rows.expandable_count() > 0;
+        let mut expansion = if due || self.inner.needs_rows() {
             self.inner.expand(rows)?
         } else {
             Expansion::new(std::iter::empty())
         };
+        if let Some(matcher) = &self.matcher {
+            expansion.warnings.extend(matcher.warnings());
+        }
         expansion.warnings.extend(findings.tell());
         Ok(expansion)
     }
@@ -155,36 +173,6 @@ impl<E> Checks<E> {
         })?;
         Ok(known)
     }
-}
-
-/// Digests hash to themselves.
-#[derive(Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        self.0 = n;
-    }
-}
-
-/// Ids as digests of 64 bits: among a million of them, one that is missing
-/// passes for another with a chance of one in ten million million.
-type Digests = HashSet<u64, BuildHasherDefault<Same>>;
-
-fn digest(parts: &[&str]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    parts.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[derive(Default)]

@@ -59,7 +59,7 @@ impl OpenList {
         match self.id.op {
             Op::Entitlements | Op::Grants => !self.id.resource_type.is_empty(),
             Op::Resources => !self.id.parent_type.is_empty() || phases::is_single(&self.id),
-            Op::ResourceTypes | Op::StaticEntitlements => false,
+            Op::ResourceTypes | Op::StaticEntitlements | Op::External => false,
         }
     }
 
@@ -99,7 +99,7 @@ pub(crate) fn name(list: &ListId) -> String {
         ..
     } = list;
     match list.op {
-        Op::ResourceTypes => "resource types".to_owned(),
+        Op::ResourceTypes | Op::External => noun(list.op).to_owned(),
         Op::Resources if phases::is_single(list) => format!("{resource_type} `{resource_id}`"),
         Op::Resources if parent_type.is_empty() => format!("resources of type `{type_id}`"),
         Op::Resources => format!("resources of type `{type_id}` under {parent_type} `{parent_id}`"),
@@ -119,6 +119,7 @@ pub(crate) fn noun(op: Op) -> &'static str {
         Op::Resources => "resources",
         Op::StaticEntitlements | Op::Entitlements => "entitlements",
         Op::Grants => "grants",
+        Op::External => "external resources",
     }
 }
 
@@ -151,5 +152,6 @@ pub(crate) fn phase(op: Op) -> Phase {
         Op::StaticEntitlements => Phase::StaticEntitlements,
         Op::Entitlements => Phase::Entitlements,
         Op::Grants => Phase::Grants,
+        Op::External => Phase::ExternalResources,
     }
 }

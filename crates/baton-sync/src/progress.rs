@@ -71,6 +71,8 @@ pub(crate) struct Progress {
     pub(crate) unknown_children: BTreeSet<String>,
     /// Some entitlement is in an exclusion group.
     pub(crate) has_groups: bool,
+    /// Some grant of the connector has an expansion; see [`PageFacts::expandable`].
+    pub(crate) has_expandable: bool,
     /// Types of resources that grants brought along.
     pub(crate) inserted: BTreeSet<String>,
     /// Resources that grants are on, of a targeted sync.
@@ -124,7 +126,7 @@ fn bid((resource_type, resource, parent): Related) -> ResourceBid {
 }
 
 fn is_made_by_engine(list: &ListId) -> bool {
-    list.op == Op::StaticEntitlements && !list.resource_type.is_empty()
+    list.op == Op::External || list.op == Op::StaticEntitlements && !list.resource_type.is_empty()
 }
 
 impl Progress {
@@ -197,6 +199,7 @@ impl Progress {
         *self.rows.entry(list.op).or_default() += rows;
         self.dropped.add(facts.dropped);
         self.has_groups |= facts.grouped;
+        self.has_expandable |= facts.expandable;
         self.inserted.extend(facts.inserted.iter().cloned());
         for spawned in self.families.spawn(list, &facts.spawned) {
             self.plan.number(&spawned);
@@ -247,6 +250,15 @@ impl Progress {
             }
         }
         Ok(())
+    }
+
+    /// Takes note that everything was copied from another file.
+    pub(crate) fn external_copied(&mut self, rows: u64, pages: u32) {
+        let list = ListId::external();
+        self.begun.remove(&list);
+        self.pages += u64::from(pages);
+        *self.rows.entry(list.op).or_default() += rows;
+        self.end(&list);
     }
 
     /// Takes note that a list will not be asked for further pages.

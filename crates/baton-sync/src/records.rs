@@ -15,7 +15,7 @@ use crate::report::{Dropped, SkipKind};
 
 /// Version of everything here. Part of the fingerprint: work of another
 /// layout is set aside.
-pub(crate) const LAYOUT: &str = "2";
+pub(crate) const LAYOUT: &str = "3";
 
 /// Kind of the mark that opens a sync.
 pub(crate) const RUN: &str = "run";
@@ -57,6 +57,9 @@ pub(crate) struct PageFacts {
     /// Types of resources that grants brought along.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) inserted: BTreeSet<String>,
+    /// Some grant has an expansion. Only told where other files bring grants, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) expandable: bool,
     /// Tokens of further lists that make up this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) spawned: Vec<String>,
@@ -210,6 +213,7 @@ pub(crate) fn phase_named(name: &[u8]) -> Option<Phase> {
         Phase::Entitlements,
         Phase::Grants,
         Phase::RelatedResources,
+        Phase::ExternalResources,
     ]
     .into_iter()
     .find(|phase| phase.name().as_bytes() == name)
@@ -236,6 +240,7 @@ mod tests {
         let note = Note {
             page: page_key(&ListId::static_entitlements("a\nb"), 1, 2),
             facts: PageFacts {
+                expandable: true,
                 dropped: Dropped {
                     invalid_resources: 3,
                     ..Dropped::default()

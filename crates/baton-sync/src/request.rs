@@ -9,6 +9,7 @@ use std::time::Duration;
 use baton_c1z::{Files, Format, Limits, SystemFiles};
 use baton_connector::{Clock, Random};
 use baton_proto::bid::ResourceBid;
+use baton_proto::c1::connector::v2::resource_type::Trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::Blocking;
@@ -54,6 +55,28 @@ pub struct Provenance {
     pub version: String,
 }
 
+/// The resources of another sync file (sync-runtime.md §1.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalResources {
+    /// The file; its newest finished sync is taken.
+    pub path: PathBuf,
+    /// Take only those who hold this entitlement.
+    pub entitlement_filter: Option<String>,
+    /// Take types with one of these traits; empty: users and groups.
+    pub traits: Vec<Trait>,
+}
+
+impl ExternalResources {
+    /// All users and groups of a file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            entitlement_filter: None,
+            traits: Vec::new(),
+        }
+    }
+}
+
 /// One sync: from where it is asked to where it goes.
 #[derive(Debug, Clone)]
 pub struct SyncRequest {
@@ -80,6 +103,9 @@ pub struct SyncRequest {
     pub skip_full_sync: bool,
     /// Resource types to sync; empty: all.
     pub resource_type_filter: Vec<String>,
+    /// Resources of another file that grants may lead to. A targeted sync and
+    /// a skipped one take none. `None`: placeholders stay as they are.
+    pub external: Option<ExternalResources>,
     /// Write a partial result to the target too, not beside it.
     pub allow_partial: bool,
     /// Accept zero users or groups where the last sync had some.
@@ -125,6 +151,7 @@ impl SyncRequest {
             targets: Vec::new(),
             skip_full_sync: false,
             resource_type_filter: Vec::new(),
+            external: None,
             allow_partial: false,
             allow_empty: false,
             fresh: false,

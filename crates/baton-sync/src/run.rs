@@ -17,6 +17,7 @@ use crate::check::Rules;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
+use crate::external::{self, External, Wanted};
 use crate::index::Done;
 use crate::journal::Journal;
 use crate::phases::{
@@ -114,7 +115,7 @@ async fn run_unlimited(
         Ok(()) => open(&connector, &request, &host, &target).await,
         Err(error) => Err(error),
     };
-    let (mut cx, resumed) = match opened {
+    let (mut cx, resumed, external) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             target::discard_if_new(&target.dir);
@@ -130,14 +131,15 @@ async fn run_unlimited(
         .session()
         .map(|session| session.lend(cx.journal.sessions()));
     let source = Arc::clone(&cx.source);
-    let collected = match collect(&mut cx, &request).await {
+    let external_traits = external.as_ref().map(|external| external.traits.clone());
+    let collected = match collect(&mut cx, &request, external).await {
         Ok(()) => seal::check_not_empty(&cx, &request, &target)
             .and_then(|()| seal::check_children(&cx, &request)),
         Err(error) => Err(error),
     };
     let dropped = cx.progress.dropped;
     let result = match collected {
-        Ok(()) => seal::seal(cx, &request, &host, &target).await,
+        Ok(()) => seal::seal(cx, &request, &host, &target, external_traits).await,
         Err(error) => {
             // The first error is the one to be told. What is not forced to
             // the device now still survives the end of this process.
@@ -193,14 +195,19 @@ async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
 }
 
 /// Opens the log, and learns from it what an earlier run has done. The
-/// second value says whether there was something.
+/// second value says whether there was something. The third is the file of
+/// external resources, if one is asked for.
 async fn open(
     connector: &Arc<dyn Connector>,
     request: &SyncRequest,
     host: &Host,
     target: &Target,
-) -> Result<(Context, bool)> {
-    let fingerprint = fingerprint(connector.as_ref(), request).await?;
+) -> Result<(Context, bool, Option<External>)> {
+    let external = open_external(request).await?;
+    let copied = external
+        .as_ref()
+        .map(|external| external.fingerprint.clone());
+    let fingerprint = fingerprint(connector.as_ref(), request, copied).await?;
     let (dir, now, fresh) = (target.dir.clone(), host.clock.now(), request.fresh);
     let doing = "opening the page log";
     let opened = request.blocking.run(doing, move || {
@@ -239,6 +246,9 @@ async fn open(
     };
     let rules = Rules {
         filter: request.resource_type_filter.iter().cloned().collect(),
+        external_types: external
+            .as_ref()
+            .map(|external| external.known_types.clone()),
         targets: (!request.targets.is_empty()).then(|| phases::target_ids(&request.targets)),
         ..Rules::default()
     };
@@ -251,11 +261,26 @@ async fn open(
         cancel: host.cancel.clone(),
         observer: Arc::clone(&host.observer),
     };
-    Ok((cx, has_pages))
+    Ok((cx, has_pages, external))
+}
+
+async fn open_external(request: &SyncRequest) -> Result<Option<External>> {
+    let Some(settings) = external::settings(request).cloned() else {
+        return Ok(None);
+    };
+    let blocking = request.blocking;
+    let request = request.clone();
+    let doing = "opening the file of external resources";
+    let open = move || External::open(&settings, &request);
+    blocking.run(doing, open).await?.map(Some)
 }
 
 /// Everything that decides what the file will hold.
-async fn fingerprint(connector: &dyn Connector, request: &SyncRequest) -> Result<Fingerprint> {
+async fn fingerprint(
+    connector: &dyn Connector,
+    request: &SyncRequest,
+    external: Option<String>,
+) -> Result<Fingerprint> {
     let metadata = connector.metadata().await;
     let metadata = metadata.map_err(|source| Error::Connector {
         doing: "read the connector's metadata".to_owned(),
@@ -277,6 +302,11 @@ async fn fingerprint(connector: &dyn Connector, request: &SyncRequest) -> Result
         ("resources", !targets.is_empty(), records::to_text(&targets)),
         ("skipped grants", request.skip_grants, true.to_string()),
         ("skipped sync", request.skip_full_sync, true.to_string()),
+        (
+            "external resources",
+            external.is_some(),
+            external.unwrap_or_default(),
+        ),
     ];
     let chosen = chosen.into_iter().filter(|(_, chosen, _)| *chosen);
     let own = own.into_iter();
@@ -329,11 +359,23 @@ pub fn new_sync_id(now: SystemTime, random: &dyn Random) -> String {
 }
 
 /// All phases that ask the connector, in order.
-async fn collect(cx: &mut Context, request: &SyncRequest) -> Result<()> {
+async fn collect(
+    cx: &mut Context,
+    request: &SyncRequest,
+    external: Option<External>,
+) -> Result<()> {
     if !request.skip_full_sync {
         phases::run(cx, &mut ResourceTypes).await?;
         if request.targets.is_empty() {
             everything(cx, request).await?;
+            if let Some(external) = external {
+                let entitlements = !request.skip_entitlements_and_grants;
+                let wanted = Wanted {
+                    entitlements,
+                    grants: entitlements && !request.skip_grants,
+                };
+                external::copy(cx, external, wanted).await?;
+            }
         } else {
             targeted(cx, request).await?;
         }

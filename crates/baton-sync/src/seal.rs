@@ -1,5 +1,6 @@
 //! The collected pages become the file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
@@ -13,6 +14,8 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
+use crate::external;
+use crate::external::Matcher;
 use crate::invariants::{self, Checks, Rules};
 use crate::list;
 use crate::phases;
@@ -91,6 +94,7 @@ pub(crate) async fn seal(
     request: &SyncRequest,
     host: &Host,
     target: &Target,
+    external: Option<BTreeSet<Trait>>,
 ) -> Result<Report> {
     let Context {
         source,
@@ -143,6 +147,12 @@ pub(crate) async fn seal(
     };
     let grants = Grants {
         expansion: expands(request).then_some(expansion),
+        expands: external.is_none() || progress.has_expandable,
+        matcher: external.map(|traits| {
+            // Grants listed from a v1 file come without their expansion.
+            let keeps_expansion = is_v3;
+            Matcher::new(traits, keeps_expansion, target.dir.path().to_owned())
+        }),
         rules: Rules {
             groups: progress.has_groups,
             references,
@@ -194,6 +204,10 @@ fn parent(request: &SyncRequest, target: &Target) -> String {
 /// What is to be done with grants before they are written.
 struct Grants {
     expansion: Option<ExpandOptions>,
+    /// Expansions of the connector's own grants are there to be done.
+    expands: bool,
+    /// Of the file of external resources, if there is one.
+    matcher: Option<Matcher>,
     rules: Rules,
 }
 
@@ -204,10 +218,9 @@ fn write(
     grants: Grants,
     tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
-    let rules = grants.rules;
-    match grants.expansion {
-        Some(options) => write_with(log, plan, GraphExpander::new(options), rules, tell),
-        None => write_with(log, plan, NoExpansion, rules, tell),
+    match grants.expansion.clone() {
+        Some(options) => write_with(log, plan, GraphExpander::new(options), grants, tell),
+        None => write_with(log, plan, NoExpansion, grants, tell),
     }
 }
 
@@ -215,12 +228,14 @@ fn write_with(
     log: PageLog,
     plan: SealPlan,
     inner: impl Expander,
-    rules: Rules,
+    grants: Grants,
     mut tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
     let mut expander = Checks {
         inner,
-        rules,
+        expands: grants.expands,
+        matcher: grants.matcher,
+        rules: grants.rules,
         verdict: None,
     };
     let sealed = log.seal(plan, &mut expander, &mut tell);
@@ -295,6 +310,12 @@ fn report(
         let reason = progress.absent.get(&list)?;
         Some(format!("{} is left out: {reason}", list::name(&list)))
     }));
+    if request.external.is_some() && external::settings(request).is_none() {
+        warnings.push(
+            "a sync of single resources takes nothing from the file of external resources"
+                .to_owned(),
+        );
+    }
     if progress.families.repeated > 0 {
         warnings.push(format!(
             "{} further page tokens were named more than once, and are followed once",

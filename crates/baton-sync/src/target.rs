@@ -8,20 +8,25 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use baton_c1z::{
-    C1zFile, Detected, Filter, Format, ReadOptions, Stats, SyncType, Table, View, WorkDir, detect,
+    C1zFile, Detected, Filter, Format, OwnedRow, ReadOptions, Snapshot, Stats, SyncType, Table,
+    View, WorkDir, detect,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
-use prost::Message;
+use baton_proto::wire;
+use prost::{Message, Name};
 
 use crate::error::{Error, Result};
 use crate::request::SyncRequest;
 use crate::types::TypeFacts;
 
+/// Field number of `Resource.annotations`.
+const RESOURCE_ANNOTATIONS: u32 = 4;
+
 /// What the last finished sync in the target was.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Previous {
     pub(crate) stats: Stats,
-    /// Its types.
+    /// Its types, those left out whose resources came from another file.
     pub(crate) types: BTreeMap<String, TypeFacts>,
     /// Id of the newest finished full sync.
     pub(crate) latest_full: Option<String>,
@@ -165,6 +170,13 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    let mut of_others = Vec::new();
+    for id in types.keys() {
+        if is_copied(&snapshot, id)? {
+            of_others.push(id.clone());
+        }
+    }
+    types.retain(|id, _| !of_others.contains(id));
     let stats = match run.stats {
         Some(stats) => stats,
         None => snapshot.stats()?,
@@ -175,6 +187,22 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
         types,
         latest_full: latest_full.map(|run| run.id),
     }))
+}
+
+/// Whether the resources of a type came from another file, and say nothing
+/// about what the connector found.
+fn is_copied(snapshot: &Snapshot<'_>, type_id: &str) -> Result<bool> {
+    let filter = Filter {
+        resource_type_id: Some(type_id),
+        ..Filter::default()
+    };
+    let page = snapshot.page(Table::Resources, &filter, 1, None)?;
+    let marked = |row: &OwnedRow| {
+        let name = v2::BatonId::full_name();
+        // What cannot be read is not marked.
+        wire::has_annotation(&row.data, RESOURCE_ANNOTATIONS, &[&name]).unwrap_or(false)
+    };
+    Ok(page.rows.first().is_some_and(marked))
 }
 
 /// Where a partial result goes: `sync.c1z` becomes `sync.partial.c1z`.

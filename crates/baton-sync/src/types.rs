@@ -33,6 +33,12 @@ impl Skips {
         !(self.grants || self.both || of_type.both)
     }
 
+    /// Whether a resource with these marks, of a type with marks `of_type`,
+    /// has neither entitlements nor grants to be listed.
+    pub(crate) fn skips_both(self, of_type: Self) -> bool {
+        self.both || of_type.both
+    }
+
     pub(crate) fn to_bits(self) -> u8 {
         u8::from(self.both) | u8::from(self.entitlements) << 1 | u8::from(self.grants) << 2
     }

@@ -39,7 +39,7 @@ mod field {
 type Object = Option<Arc<[u8]>>;
 
 /// Joins rows of one file, which come in canonical order.
-pub(super) struct Joiner<'s> {
+pub(crate) struct Joiner<'s> {
     store: &'s dyn Store,
     ahead: Option<Ahead>,
     resources: HashMap<(String, String), Object>,

@@ -4,7 +4,7 @@
 //! both formats can hold is lost or changed; where they differ by nature, it
 //! is said here and counted in the result.
 
-mod join;
+pub(crate) mod join;
 mod pairs;
 pub(crate) mod to_v3;
 

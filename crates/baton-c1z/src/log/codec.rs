@@ -18,7 +18,7 @@ pub(super) const FRAME_BYTES: usize = 9;
 pub(super) const HEADER_FRAME_BYTES: usize = 20;
 const MAGIC: &[u8; 8] = b"BATONLOG";
 /// Raised whenever the bytes of a log mean something else than before.
-const LAYOUT_VERSION: u32 = 2;
+const LAYOUT_VERSION: u32 = 3;
 /// Largest payload of the header, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 1 << 20;
 

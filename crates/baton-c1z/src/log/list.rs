@@ -15,15 +15,18 @@ pub enum Op {
     Entitlements,
     /// Grants on one resource, or on one type.
     Grants,
+    /// Rows of all tables that come from another file.
+    External,
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::ResourceTypes,
         Self::Resources,
         Self::StaticEntitlements,
         Self::Entitlements,
         Self::Grants,
+        Self::External,
     ];
 
     /// The operation's name, as it stands in sync tokens.
@@ -34,6 +37,7 @@ impl Op {
             Self::StaticEntitlements => "list-static-entitlements",
             Self::Entitlements => "list-entitlements",
             Self::Grants => "list-grants",
+            Self::External => "list-external-resources",
         }
     }
 }
@@ -122,6 +126,14 @@ impl ListId {
         Self {
             op: Op::Grants,
             type_id: type_id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What is copied from another file.
+    pub fn external() -> Self {
+        Self {
+            op: Op::External,
             ..Self::default()
         }
     }

@@ -48,7 +48,7 @@ impl Changes {
     ) -> Result<Self> {
         let identity = origin.shape().identity();
         let mut sorter = Sorter::new(share(place, "changes", SHARE));
-        let mut inserts = Inserts::new(place);
+        let mut inserts = Inserts::new(place, "inserts");
         let (mut key, mut buf) = (Vec::new(), Vec::new());
         for (number, change) in (0u64..).zip(expansion.changes) {
             let (kind, data) = match change? {
@@ -73,7 +73,7 @@ impl Changes {
         Ok(Self {
             sorted: sorter.finish()?,
             blocked: match identity {
-                Identity::ExternalId => inserts.blocked(origin, ids, place)?,
+                Identity::ExternalId => inserts.blocked(origin, ids, place)?.0,
                 Identity::Tuple => None,
             },
             warnings: expansion.warnings,

@@ -134,9 +134,10 @@ pub(super) struct Inserts {
 }
 
 impl Inserts {
-    pub(super) fn new(place: &Place) -> Self {
+    /// `name` tells its file from that of others.
+    pub(super) fn new(place: &Place, name: &'static str) -> Self {
         Self {
-            ids: Sorter::new(share(place, "inserts", SHARE)),
+            ids: Sorter::new(share(place, name, SHARE)),
             buf: Vec::new(),
             id: String::new(),
         }
@@ -158,13 +159,13 @@ impl Inserts {
     }
 
     /// The keys of those whose id belongs to a row under another key, or to
-    /// another of them with a smaller key.
+    /// another of them with a smaller key; and the hashes of all their ids.
     pub(super) fn blocked(
         self,
         origin: &dyn Origin,
         ids: &Sorted,
         place: &Place,
-    ) -> Result<Option<Sorted>> {
+    ) -> Result<(Option<Sorted>, Sorted)> {
         let mut out = Sorter::new(share(place, "blocked", SHARE));
         let inserts = self.ids.finish()?;
         let mut rows = ids.merge(0);
@@ -185,6 +186,10 @@ impl Inserts {
             let Some(entry) = merge.current() else {
                 break;
             };
+            // The same one again lies beside it.
+            if group.last().is_some_and(|(_, key)| key == entry.data) {
+                continue;
+            }
             if group.len() >= MAX_GROUP {
                 return Err(Error::Limit {
                     what: "set of derived grants with one id",
@@ -193,7 +198,8 @@ impl Inserts {
             }
             group.push((split_hashes(entry.key).1, entry.data.to_vec()));
         }
-        non_empty(out)
+        drop(merge);
+        Ok((non_empty(out)?, inserts))
     }
 }
 
@@ -223,7 +229,10 @@ fn block(
         let (id_hash, row_key_hash) = split_hashes(row.key);
         match id_hash.cmp(&hash) {
             Ordering::Greater => break,
-            Ordering::Equal if kept.iter().any(|(own, _)| *own != row_key_hash) => {
+            Ordering::Equal
+                if !origin.is_gone(row_key_hash)
+                    && kept.iter().any(|(own, _)| *own != row_key_hash) =>
+            {
                 let row_key = origin.key_of(&row)?;
                 let same_table = key::table_of(&row_key) == Some(Table::Grants);
                 for (_, key) in &kept {

@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 use crate::error::Result;
 use crate::row::{Row, Table};
 
+use super::substitute::Substitutes;
+
 /// What an expander sees: all rows that will be in the file, in canonical
 /// order, each id once. May be scanned as often as needed; every scan reads
 /// from disk in bounded memory.
@@ -91,6 +93,12 @@ pub trait Expander {
     /// expandable, for example to check the rows as a whole.
     fn needs_rows(&self) -> bool {
         false
+    }
+
+    /// What puts grants in the place of others before [`Expander::expand`]
+    /// is called, if anything does.
+    fn substitutes(&mut self) -> Option<&mut dyn Substitutes> {
+        None
     }
 
     /// Reads the rows and says what changes. An error ends the seal; wrap

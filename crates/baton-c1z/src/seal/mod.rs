@@ -17,6 +17,7 @@ pub(crate) mod origin;
 pub(crate) mod outlet;
 mod plan;
 pub(crate) mod sink;
+mod substitute;
 #[cfg(test)]
 mod tests;
 pub(crate) mod winners;
@@ -24,6 +25,7 @@ mod write;
 
 pub use expand::{Expander, Expansion, GrantChange, NoExpansion, SortedRows};
 pub use plan::{Cleanup, SealEvent, SealPlan, Sealed};
+pub use substitute::Substitutes;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ use key::Identity;
 use origin::{LogRows, Origin, Shape};
 use outlet::{Outlet, Pouring};
 use sink::Sink;
+use substitute::substitute;
 use write::Writing;
 
 pub(crate) use write::Assets;
@@ -79,21 +82,35 @@ impl PageLog {
             Identity::ExternalId => conflict::losers(self, &ids, &place)?,
             Identity::Tuple => None,
         };
-        let origin = LogRows {
+        let mut origin = LogRows {
             log: self,
             rows: &rows,
             losers: losers.as_ref(),
             shape: Shape::from(&outlet.form),
+            gone: None,
         };
+        let substituted = match expander.substitutes() {
+            Some(by) => substitute(&origin, &outlet.form, by, &ids, &place)?,
+            None => None,
+        };
+        let (mut grants, mut ids) = (None, ids);
+        let gone;
+        if let Some(substituted) = substituted {
+            grants = Some(substituted.grants);
+            ids = match substituted.ids {
+                Some(more) => ids.join(more),
+                None => ids,
+            };
+            gone = substituted.gone;
+            origin.gone = Some(&gone);
+        }
         let mut sources = Sources {
             origin: &origin,
             grants: None,
         };
-        let grants = if expandable > 0 {
-            Some(GrantTable::lay_down(&sources, &place)?)
-        } else {
-            None
-        };
+        if grants.is_none() && expandable > 0 {
+            grants = Some(GrantTable::lay_down(&sources, &place)?);
+        }
         sources.grants = grants.as_ref();
         let mut assets = |sink: &mut dyn Sink| {
             let mut assets = plan.assets.iter();

@@ -7,6 +7,7 @@ use prost_types::Timestamp;
 use super::collect::Form;
 use super::conflict;
 use super::key::{self, Identity};
+use super::substitute::Gone;
 use super::winners::Winners;
 use crate::error::{Error, Result};
 use crate::log::PageLog;
@@ -60,6 +61,11 @@ pub(crate) trait Origin {
     fn count(&self) -> u64;
     /// The key of the row that an entry of the list of ids is about.
     fn key_of(&self, id: &Entry<'_>) -> Result<Vec<u8>>;
+    /// Whether the row whose key has this hash will not be in the file, since
+    /// others were put in its place.
+    fn is_gone(&self, _key_hash: u64) -> bool {
+        false
+    }
     /// When derived grants were found, if rows carry times of their own.
     fn derived_at(&self) -> Option<Timestamp>;
     /// That the row of `entry` is no message of its table.
@@ -67,11 +73,14 @@ pub(crate) trait Origin {
 }
 
 /// The rows of a log.
+#[derive(Clone, Copy)]
 pub(super) struct LogRows<'a> {
     pub log: &'a PageLog,
     pub rows: &'a Sorted,
     pub losers: Option<&'a Sorted>,
     pub shape: Shape,
+    /// Grants that others were put in the place of.
+    pub gone: Option<&'a Gone>,
 }
 
 impl Origin for LogRows<'_> {
@@ -94,7 +103,15 @@ impl Origin for LogRows<'_> {
     }
 
     fn key_of(&self, id: &Entry<'_>) -> Result<Vec<u8>> {
+        // What is not in the log brings its key along.
+        if !id.data.is_empty() {
+            return Ok(id.data.to_vec());
+        }
         conflict::identify(self.log, (id.page, id.row)).map(|(_, _, key)| key)
+    }
+
+    fn is_gone(&self, key_hash: u64) -> bool {
+        self.gone.is_some_and(|gone| gone.contains(&key_hash))
     }
 
     fn derived_at(&self) -> Option<Timestamp> {

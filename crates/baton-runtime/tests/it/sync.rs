@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use baton_c1z::{Format, Stats};
 use baton_proto::Code;
+use baton_proto::c1::connector::v2::resource_type::Trait;
 use baton_runtime::{Engine, ExitStatus, ExtraCommand, Field, Signals};
 use baton_sync::{
     Completeness, Error, Event, Phase, Report, SkipKind, Skipped, SyncRequest, Workers,
@@ -339,6 +340,67 @@ fn a_targeted_sync_that_makes_no_sense_is_refused_before_the_connector_is_made()
         assert!(run.stderr.contains(line), "{}", run.stderr);
         assert!(seen.lock().unwrap().is_none());
     }
+}
+
+#[test]
+fn a_file_of_external_resources_reaches_the_engine_with_what_to_take_from_it() {
+    let (engine, seen) = recording_engine();
+    let mut stage = Stage::ready().engine(engine);
+    let other = stage.path().join("other.c1z");
+    std::fs::write(&other, "").unwrap();
+    stage.run(&[
+        "--external-resource-c1z",
+        "other.c1z",
+        "--external-resource-entitlement-id-filter",
+        "group:1:member",
+        "--external-resource-traits",
+        "App, ,trait_user",
+    ]);
+    let external = seen.lock().unwrap().take().unwrap().external.unwrap();
+    assert_eq!(external.path, other);
+    assert_eq!(
+        external.entitlement_filter.as_deref(),
+        Some("group:1:member")
+    );
+    assert_eq!(external.traits, [Trait::App, Trait::User]);
+}
+
+#[test]
+fn external_resources_that_cannot_be_are_refused_before_the_connector_is_made() {
+    for (flags, line) in [
+        (
+            &["--external-resource-c1z", "/nowhere/x.c1z"][..],
+            "the specified external resource c1z file does not exist: /nowhere/x.c1z",
+        ),
+        (
+            &[
+                "--external-resource-c1z",
+                "other.c1z",
+                "--external-resource-traits",
+                "zzz",
+            ],
+            "unknown external resource trait \"zzz\"",
+        ),
+    ] {
+        let (engine, seen) = recording_engine();
+        let mut stage = Stage::ready().engine(engine);
+        std::fs::write(stage.path().join("other.c1z"), "").unwrap();
+        let run = stage.run(flags);
+        assert_eq!(run.status, ExitStatus::Failed(Code::Unknown));
+        assert!(run.stderr.contains(line), "{}", run.stderr);
+        assert!(seen.lock().unwrap().is_none());
+    }
+}
+
+#[test]
+fn what_is_to_be_taken_from_no_file_is_told() {
+    let (engine, seen) = recording_engine();
+    let run = Stage::ready()
+        .engine(engine)
+        .run(&["--external-resource-traits", "user"]);
+    let line = "--external-resource-traits has no effect without --external-resource-c1z";
+    assert!(run.stderr.contains(line), "{}", run.stderr);
+    assert!(seen.lock().unwrap().take().unwrap().external.is_none());
 }
 
 #[test]

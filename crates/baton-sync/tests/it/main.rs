@@ -1,6 +1,10 @@
 //! The engine against a scripted connector, read back through the file.
 
 mod bad_data;
+mod directory;
+mod external;
+mod external_match;
+mod external_runs;
 mod failures;
 mod invariants;
 mod lists;

@@ -4,6 +4,7 @@
 mod expansion;
 mod model;
 mod rules;
+mod substitute;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

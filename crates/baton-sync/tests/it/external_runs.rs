@@ -1,0 +1,250 @@
+//! Runs with the file of another connector: stopped, repeated, refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use baton_c1z::{Format, Table};
+use baton_connector::resource::Profile;
+use baton_proto::Code;
+use baton_proto::c1::connector::v2::resource_type::Trait;
+use baton_sync::{Error, Event, ExternalResources, Host, Observer, Phase, SyncRequest, Workers};
+use tokio_util::sync::CancellationToken;
+
+use crate::directory::*;
+use crate::sandbox::{Sandbox, ids, rows};
+
+#[tokio::test]
+async fn the_result_does_not_depend_on_workers() {
+    let mut expected = None;
+    for workers in [Workers::Sequential, Workers::AtMost(3), Workers::Auto] {
+        let placeholders = [
+            all(Trait::User),
+            by_id("eng"),
+            inherited(&["bid:e:group/eng-here:member"]),
+        ];
+        let (sandbox, _) = sync_with(
+            world(placeholders),
+            directory(),
+            [Format::V3, Format::V1],
+            |request| {
+                request.workers = workers;
+            },
+        )
+        .await;
+        let found = rows(&sandbox.target());
+        assert_eq!(*expected.get_or_insert(found.clone()), found);
+    }
+}
+
+#[tokio::test]
+async fn copied_users_are_none_that_the_connector_had_before() {
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, directory(), Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    let without = SyncRequest {
+        external: None,
+        ..request.clone()
+    };
+    for request in [request.clone(), request, without] {
+        let world = Arc::new(world([]));
+        sandbox
+            .run(&world, request)
+            .await
+            .expect("not taken for a loss");
+    }
+}
+
+/// Cancels when a phase begins.
+struct StopAt(Phase, CancellationToken);
+
+impl Observer for StopAt {
+    fn event(&self, event: &Event) {
+        if matches!(event, Event::PhaseStarted { phase, .. } if *phase == self.0) {
+            self.1.cancel();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_stops_while_copying_goes_on_without_asking_again() {
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, directory(), Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    let cancel = CancellationToken::new();
+    let host = Host {
+        cancel: cancel.clone(),
+        observer: Arc::new(StopAt(Phase::ExternalResources, cancel)),
+        ..sandbox.host()
+    };
+    let first = Arc::new(world([all(Trait::User)]));
+    let stopped = baton_sync::run(first.clone(), request.clone(), host).await;
+    let error = stopped.expect_err("stopped");
+    assert_eq!(error.to_string(), "interrupted during external-resources");
+    assert!(!first.calls().is_empty());
+    let second = Arc::new(world([all(Trait::User)]));
+    let report = sandbox.run(&second, request).await.expect("synced");
+    assert_eq!(second.calls(), ["cleanup"]);
+    assert!(report.resumed);
+    assert_eq!(report.stats.grants, 11);
+    assert_eq!(
+        holders(&sandbox.target()),
+        ["person:ada", "person:bob", "person:eve"]
+    );
+}
+
+/// Cancels when so many pages of another file have been stored.
+struct StopAfter(AtomicUsize, CancellationToken);
+
+impl Observer for StopAfter {
+    fn event(&self, event: &Event) {
+        let copied = |phase: &Phase| *phase == Phase::ExternalResources;
+        if matches!(event, Event::Page { phase, .. } if copied(phase))
+            && self.0.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            self.1.cancel();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_stops_halfway_leaves_nothing_twice() {
+    let undisturbed = sync(world([all(Trait::User)]), crowded(), [Format::V1; 2]).await;
+    let expected = rows(&undisturbed.0.target());
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, crowded(), Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    for pages in [1, 3, 2] {
+        let cancel = CancellationToken::new();
+        let host = Host {
+            cancel: cancel.clone(),
+            observer: Arc::new(StopAfter(AtomicUsize::new(pages), cancel)),
+            ..sandbox.host()
+        };
+        let world = Arc::new(world([all(Trait::User)]));
+        let stopped = baton_sync::run(world, request.clone(), host).await;
+        assert!(
+            matches!(stopped, Err(Error::Interrupted { .. })),
+            "{stopped:?}"
+        );
+    }
+    let world = Arc::new(world([all(Trait::User)]));
+    let report = sandbox.run(&world, request).await.expect("synced");
+    assert_eq!(world.calls(), ["cleanup"]);
+    assert_eq!(report.duplicates, 0);
+    assert_eq!(rows(&sandbox.target()), expected);
+}
+
+#[tokio::test]
+async fn another_file_begins_another_sync() {
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, directory(), Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(&path), Format::V1);
+    let cancel = CancellationToken::new();
+    let host = Host {
+        cancel: cancel.clone(),
+        observer: Arc::new(StopAt(Phase::ExternalResources, cancel)),
+        ..sandbox.host()
+    };
+    let first = Arc::new(world([all(Trait::User)]));
+    let stopped = baton_sync::run(first, request.clone(), host).await;
+    stopped.expect_err("stopped");
+    let mut other = directory();
+    other.add("person", person("new", "new@example.com", Profile::new()));
+    std::fs::remove_file(&path).expect("removed");
+    file_of(&sandbox, other, Format::V1).await;
+    let second = Arc::new(world([all(Trait::User)]));
+    sandbox.run(&second, request).await.expect("synced");
+    assert!(!second.calls().is_empty());
+    let set_aside = |event: &Event| match event {
+        Event::SetAside { reason } => reason == "other settings: external resources",
+        _ => false,
+    };
+    assert!(
+        sandbox.events().iter().any(set_aside),
+        "{:?}",
+        sandbox.events()
+    );
+    assert!(holders(&sandbox.target()).contains(&"person:new".to_owned()));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_is_refused_before_anything_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.folder();
+    std::fs::write(folder.join("text"), "not a sync file").expect("written");
+    std::fs::write(folder.join("empty"), "").expect("written");
+    let good = std::fs::read(file_of(&sandbox, directory(), Format::V1).await).expect("readable");
+    std::fs::write(folder.join("cut"), &good[..good.len() / 2]).expect("written");
+    for (name, code, words) in [
+        (
+            "missing",
+            Code::NotFound,
+            "cannot read external resources from ",
+        ),
+        (
+            "text",
+            Code::InvalidArgument,
+            "cannot read external resources from ",
+        ),
+        (
+            "cut",
+            Code::DataLoss,
+            "cannot read external resources from ",
+        ),
+        ("empty", Code::FailedPrecondition, "holds no finished sync"),
+    ] {
+        let world = Arc::new(world([]));
+        let external = ExternalResources::new(folder.join(name));
+        let request = request(&sandbox, external, Format::V1);
+        let error = sandbox.run(&world, request).await.expect_err("refused");
+        assert!(error.to_string().contains(words), "{name}: {error}");
+        assert_eq!(error.code(), code, "{name}: {error:?}");
+        assert!(error.hint().is_some(), "{name}");
+        assert!(world.calls().is_empty(), "{name}: {:?}", world.calls());
+        assert!(!sandbox.target().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_filter_by_an_entitlement_that_is_not_there_ends_the_sync() {
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, directory(), Format::V1).await;
+    let mut request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    external(&mut request).entitlement_filter = Some("team:eng:boss".to_owned());
+    let world = Arc::new(world([]));
+    let error = sandbox.run(&world, request).await.expect_err("refused");
+    assert!(
+        matches!(error, Error::ExternalEntitlement { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.contains("baton entitlements -f"))
+    );
+    assert!(world.calls().is_empty(), "{:?}", world.calls());
+    assert!(!sandbox.target().exists());
+}
+
+#[tokio::test]
+async fn a_targeted_sync_takes_nothing_from_the_file_and_says_so() {
+    let (sandbox, report) = sync_with(world([]), directory(), [Format::V1; 2], |request| {
+        request.targets = vec!["bid:r:role/admin".parse().expect("valid")];
+    })
+    .await;
+    assert_eq!(ids(&sandbox.target(), Table::Resources), ["role:admin"]);
+    let told = report.warnings.join("\n");
+    assert!(
+        told.contains("takes nothing from the file of external resources"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn many_copied_rows_are_many_pages() {
+    for formats in [[Format::V1, Format::V3], [Format::V3, Format::V1]] {
+        let (sandbox, report) = sync(world([all(Trait::User)]), crowded(), formats).await;
+        assert_eq!(holders(&sandbox.target()).len(), 2_503);
+        assert_eq!(report.stats.resources, 2_506);
+    }
+}

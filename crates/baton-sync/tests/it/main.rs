@@ -9,6 +9,7 @@ mod failures;
 mod invariants;
 mod lists;
 mod outcomes;
+mod properties;
 mod resume;
 mod sandbox;
 mod schedule;

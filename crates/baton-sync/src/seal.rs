@@ -148,13 +148,14 @@ pub(crate) async fn seal(
     let grants = Grants {
         expansion: expands(request).then_some(expansion),
         expands: external.is_none() || progress.has_expandable,
-        matcher: external.map(|traits| {
+        matcher: external.clone().map(|traits| {
             // Grants listed from a v1 file come without their expansion.
             let keeps_expansion = is_v3;
             Matcher::new(traits, keeps_expansion, target.dir.path().to_owned())
         }),
         rules: Rules {
-            groups: progress.has_groups,
+            // What was copied has not been looked at.
+            groups: progress.has_groups || external.is_some(),
             references,
             inserted_must_exist: is_v3 || request.fail_fast,
             fail_fast: request.fail_fast,

@@ -1,14 +1,17 @@
 //! What is copied from the file of another connector.
 
+use std::sync::Arc;
+
 use baton_c1z::{Format, Table};
 use baton_connector::resource::ResourceBuilder;
 use baton_proto::any;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
+use baton_sync::ExternalResources;
 use prost::Message;
 
 use crate::directory::*;
 use crate::sandbox::{Sandbox, ids, rows, scan};
-use crate::world::kind;
+use crate::world::{World, kind};
 
 #[tokio::test]
 async fn users_and_groups_of_the_file_are_copied_and_marked() {
@@ -189,4 +192,29 @@ async fn a_sync_of_resources_only_copies_resources_only() {
     .await;
     assert_eq!(ids(&sandbox.target(), Table::Entitlements).len(), 3);
     assert_eq!(ids(&sandbox.target(), Table::Grants), [""; 0]);
+}
+
+#[tokio::test]
+async fn exclusion_groups_are_judged_with_what_was_copied() {
+    let defaults = |world: &mut World, list: &str| {
+        let group = v2::EntitlementExclusionGroup {
+            exclusion_group_id: "tiers".to_owned(),
+            is_default: true,
+            ..v2::EntitlementExclusionGroup::default()
+        };
+        for entitlement in world.entitlements.get_mut(list).expect("there") {
+            any::append(&mut entitlement.annotations, &group);
+        }
+    };
+    // Each file alone keeps the rules; together there are two defaults.
+    let (mut ours, mut theirs) = (world([]), directory());
+    defaults(&mut ours, "role:admin");
+    defaults(&mut theirs, "team:eng");
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, theirs, Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    let error = sandbox.run(&Arc::new(ours), request).await;
+    let error = error.expect_err("refused").to_string();
+    assert!(error.contains("exclusion group `tiers`"), "{error}");
+    assert!(!sandbox.target().exists());
 }

@@ -92,7 +92,7 @@ const TOKENS: &[&str] = &["read:tokens:admin"];
 const EVENT_SCOPE: &[&str] = &["read:events:admin"];
 
 /// All endpoints.
-pub(crate) static ENDPOINTS: [Endpoint; 39] = [
+pub(crate) static ENDPOINTS: [Endpoint; 40] = [
     read("GET v1/orgs", "GET", "/v1/orgs", &[], orgs::list),
     read(
         "GET v1/orgs/{org}",
@@ -176,6 +176,13 @@ pub(crate) static ENDPOINTS: [Endpoint; 39] = [
             groups::search,
         )
     },
+    read(
+        "GET v2/groups/count",
+        "GET",
+        "/v2/orgs/{org}/directories/{directory}/groups/count",
+        GROUPS,
+        groups::count,
+    ),
     read(
         "GET v2/groups/stats",
         "GET",

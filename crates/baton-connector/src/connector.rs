@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
+use crate::counted::Counted;
 use crate::error::{Error, Result};
 use crate::http::InFlight;
 use crate::remarks::Remarks;
@@ -78,6 +79,13 @@ pub struct Page<T> {
     pub next: PageToken,
     /// Annotations of the response, not of a row.
     pub annotations: Vec<Any>,
+    /// The application's own count of the list. It may be on any page, and on
+    /// several: then the largest holds, so that a total which sinks while the
+    /// list is read is noticed. Resources are counted by their ids, all other
+    /// rows as they come.
+    pub counted: Counted,
+    /// What was counted ends with this page, though the list goes on.
+    pub ends_counted: bool,
 }
 
 impl<T> Page<T> {
@@ -87,7 +95,16 @@ impl<T> Page<T> {
             items,
             next: next.into(),
             annotations: Vec::new(),
+            counted: Counted::Untold,
+            ends_counted: false,
         }
+    }
+
+    /// The page with the application's own count of its list.
+    #[must_use]
+    pub fn counted(mut self, counted: Counted) -> Self {
+        self.counted = counted;
+        self
     }
 
     /// The only or last page of a list.

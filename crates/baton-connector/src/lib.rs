@@ -14,6 +14,7 @@
 mod builder;
 mod clock;
 mod connector;
+mod counted;
 mod error;
 pub mod http;
 pub mod paging;
@@ -27,6 +28,7 @@ mod traffic;
 pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::{CallContext, Connector, Page, PageToken};
+pub use counted::Counted;
 pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use remarks::{Planner, Planning, Remarks};
 pub use secret::Secret;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use baton_c1z::PageRow;
-use baton_connector::Page;
+use baton_connector::{Counted, Page};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -138,11 +138,18 @@ impl Checked {
         for item in &page.items {
             item.add_to(&mut items);
         }
-        Self {
+        let mut checked = Self {
             next: page.next.as_str().to_owned(),
             items,
             ..Self::default()
+        };
+        match &page.counted {
+            Counted::Untold => {}
+            Counted::Rows(rows) => checked.facts.counted = Some(*rows),
+            Counted::Unknown(reason) => checked.facts.uncounted = Some(reason.clone()),
         }
+        checked.facts.ends_counted = page.ends_counted;
+        checked
     }
 }
 

@@ -6,6 +6,8 @@
 //! and repeated ids are resolved as sealing will (the last in canonical list
 //! and page order wins); only from then on can it be searched.
 
+use std::collections::BTreeMap;
+
 use baton_c1z::RowRef;
 
 use crate::types::Skips;
@@ -102,6 +104,26 @@ impl ResourceIndex {
         self.entries.reverse();
         self.entries.shrink_to_fit();
         self.ids = ids;
+    }
+
+    /// How many different resources each list that `counts` has, by the
+    /// list's number. Needs a sorted index.
+    pub(crate) fn ids_by_list(&self, counts: impl Fn(u32) -> bool) -> BTreeMap<u32, u64> {
+        let mut ids = BTreeMap::new();
+        let mut before: Option<&Entry> = None;
+        for entry in self.entries.iter().filter(|e| counts(e.origin.list)) {
+            // Rows of one resource lie side by side, and among them those of one list.
+            let repeated = before.is_some_and(|before| {
+                before.origin.list == entry.origin.list
+                    && before.kind == entry.kind
+                    && self.id_of(before) == self.id_of(entry)
+            });
+            if !repeated {
+                *ids.entry(entry.origin.list).or_default() += 1;
+            }
+            before = Some(entry);
+        }
+        ids
     }
 
     fn id_of(&self, entry: &Entry) -> &str {
@@ -237,6 +259,21 @@ mod tests {
         index.keep_winners(|list| list == 0);
         assert_eq!(winners(&index), [(0, "a", 0)]);
         assert_eq!(index.find(0, "b"), None);
+    }
+
+    #[test]
+    fn the_resources_of_a_list_are_counted_by_their_ids() {
+        let mut index = index(&[
+            (0, 0, 0, "a"),
+            (1, 0, 0, "a"),
+            (0, 1, 0, "a"),
+            (1, 1, 0, "b"),
+            (1, 2, 1, "b"),
+            (2, 0, 0, "c"),
+        ]);
+        index.sort(|list| list);
+        let counted = index.ids_by_list(|list| list != 2);
+        assert_eq!(counted, [(0, 1), (1, 3)].into());
     }
 
     #[test]

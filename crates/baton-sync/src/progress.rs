@@ -23,6 +23,7 @@ use crate::plan::Plan;
 use crate::records::{self, Abandoned, Note, PageFacts, Related, Run, Skip};
 use crate::report::{Dropped, Report, SkipKind, Skipped};
 use crate::sessions::Values;
+use crate::tally::{Reached, Tallies};
 use crate::types::{TypeFacts, TypeTable};
 
 /// Warnings up to here never end a sync (sync-runtime.md §2.2).
@@ -83,6 +84,8 @@ pub(crate) struct Progress {
     pub(crate) families: Families,
     /// What the connector keeps for itself. Filled by a replay only.
     pub(crate) session_values: Values,
+    /// What lists brought, where somebody else has counted it.
+    pub(crate) tallies: Tallies,
     /// Pages stored.
     pub(crate) pages: u64,
     phases: BTreeSet<Phase>,
@@ -211,6 +214,12 @@ impl Progress {
         let mut begun = self.begun.remove(list).unwrap_or_default();
         begun.brought.rows += rows;
         begun.brought.dropped.add(facts.dropped);
+        let reached = Reached {
+            stored: begun.brought.rows,
+            dropped: begun.brought.dropped.rows(),
+            last: place.next.is_empty(),
+        };
+        self.tallies.page(list, facts, reached);
         if place.next.is_empty() {
             self.families.end(list, begun.brought);
             self.end(list);
@@ -319,6 +328,7 @@ impl Progress {
     }
 
     fn take_back(&mut self, list: &ListId) {
+        self.tallies.forget(list);
         let begun = self.begun.remove(list).map(|begun| begun.brought);
         if let Some(brought) = begun.or_else(|| self.families.take_back(list)) {
             self.dropped.subtract(brought.dropped);
@@ -348,6 +358,7 @@ impl Progress {
     /// A list ends early; the pages before count.
     pub(crate) fn list_abandoned(&mut self, list: &ListId, reason: String) {
         self.begun.remove(list);
+        self.tallies.forget(list);
         self.end(list);
         let skip = Skip {
             kind: SkipKind::Abandoned,
@@ -379,10 +390,20 @@ impl Progress {
     pub(crate) fn phase_done(&mut self, phase: Phase) {
         if phase == Phase::Resources {
             self.sort_index();
+            self.settle_tallies();
             let plan = &self.plan;
             self.index.keep_winners(|number| plan.counts(number));
         }
         self.phases.insert(phase);
+    }
+
+    fn settle_tallies(&mut self) {
+        if self.tallies.of_resources() {
+            let plan = &mut self.plan;
+            let ids = self.index.ids_by_list(|number| plan.counts(number));
+            self.tallies
+                .settle(|list| ids.get(&plan.number(list)).copied().unwrap_or(0));
+        }
     }
 
     fn sort_index(&mut self) {

@@ -70,6 +70,15 @@ pub(crate) struct PageFacts {
     /// Resources that grants are on, as far as a targeted sync wants them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) related: BTreeSet<Related>,
+    /// Rows of the list by the application's own count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) counted: Option<u64>,
+    /// Why that count could not be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uncounted: Option<String>,
+    /// What was counted ends with this page.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ends_counted: bool,
 }
 
 /// A resource by its id: type, id, and the same of its parent.
@@ -250,6 +259,9 @@ mod tests {
                 spawned: vec!["t".to_owned()],
                 absent: Some("gone".to_owned()),
                 related: [("a".to_owned(), "b".to_owned(), None)].into(),
+                counted: Some(7),
+                uncounted: Some("refused".to_owned()),
+                ends_counted: true,
             },
             templates: vec![vec![], vec![0x0a, 0x00], vec![b'\n']],
         };

@@ -1,5 +1,6 @@
 //! What a finished sync was: counts, completeness, what is missing and why.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use baton_c1z::Stats;
@@ -45,6 +46,85 @@ pub struct Skipped {
     pub reason: String,
     /// What can be done about it.
     pub hint: Option<String>,
+}
+
+/// A list that brought fewer rows than the application counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// What was listed: `resources`, `entitlements` or `grants`.
+    pub what: String,
+    /// Type of the object whose list it is; for a listing of resources
+    /// the type that was listed.
+    pub resource_type: String,
+    /// The object whose list it is, as `<type>:<id>`; empty for a list
+    /// that belongs to no single object.
+    pub resource: String,
+    /// Rows that the list brought, those included that were left out. Of
+    /// resources it is the number of different ones.
+    pub listed: u64,
+    /// Rows by the application's own count.
+    pub counted: u64,
+}
+
+impl Shortfall {
+    /// Rows that are missing.
+    pub fn missing(&self) -> u64 {
+        self.counted.saturating_sub(self.listed)
+    }
+
+    pub(crate) fn kind(&self) -> (&str, &str) {
+        (&self.what, &self.resource_type)
+    }
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = list_name(&self.what, &self.resource_type, &self.resource);
+        write!(
+            f,
+            "{list}: {} were listed, but the application counts {}",
+            self.listed, self.counted
+        )
+    }
+}
+
+/// A list that cannot be compared with a count of the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uncounted {
+    /// As in [`Shortfall::what`].
+    pub what: String,
+    /// As in [`Shortfall::resource_type`].
+    pub resource_type: String,
+    /// As in [`Shortfall::resource`].
+    pub resource: String,
+    /// Why there is no count.
+    pub reason: String,
+}
+
+impl Uncounted {
+    pub(crate) fn kind(&self) -> (&str, &str) {
+        (&self.what, &self.resource_type)
+    }
+}
+
+impl fmt::Display for Uncounted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = list_name(&self.what, &self.resource_type, &self.resource);
+        write!(
+            f,
+            "{list}: not compared with the application's own count: {}",
+            self.reason
+        )
+    }
+}
+
+/// ``grants of `group:g1` ``, or the type where there is no single object.
+fn list_name(what: &str, resource_type: &str, resource: &str) -> String {
+    if resource.is_empty() {
+        format!("{what} of type `{resource_type}`")
+    } else {
+        format!("{what} of `{resource}`")
+    }
 }
 
 /// Records of the connector that are not in the file, by reason.
@@ -145,6 +225,11 @@ impl Dropped {
         ]
     }
 
+    /// Rows that were listed and left out.
+    pub(crate) fn rows(&self) -> u64 {
+        self.invalid() + self.entitlements_of_unknown_type + self.grants_of_unknown_type
+    }
+
     /// Records that were invalid in themselves.
     pub fn invalid(&self) -> u64 {
         self.invalid_resource_types + self.invalid_resources + self.invalid_entitlements
@@ -177,6 +262,12 @@ pub struct Report {
     pub vanished: u64,
     /// Records that were left out.
     pub dropped: Dropped,
+    /// Lists that brought fewer rows than the application counts, in stable
+    /// order. The warnings tell of them too.
+    pub shortfalls: Vec<Shortfall>,
+    /// Lists of which a count was asked for in vain. The warnings tell of
+    /// them too.
+    pub uncounted: Vec<Uncounted>,
     /// What else was noticed, such as edges that expansion left out.
     pub warnings: Vec<String>,
     /// Pages of an earlier, interrupted run were used.
@@ -206,6 +297,8 @@ impl Report {
             unreadable: 0,
             vanished: 0,
             dropped: Dropped::default(),
+            shortfalls: Vec::new(),
+            uncounted: Vec::new(),
             warnings: Vec::new(),
             resumed: false,
             duplicates: 0,

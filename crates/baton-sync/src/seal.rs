@@ -22,6 +22,7 @@ use crate::phases;
 use crate::progress::Progress;
 use crate::report::{Completeness, Dropped, Report, SkipKind};
 use crate::request::{Host, Provenance, SyncRequest};
+use crate::tally;
 use crate::target::{self, Previous, Target};
 
 /// What a sealed sync of ours holds as its token: there is nothing to resume.
@@ -304,7 +305,10 @@ fn report(
     request: &SyncRequest,
     target: &Target,
 ) -> Report {
-    let mut warnings = sealed.warnings;
+    let shortfalls = progress.tallies.shortfalls();
+    let uncounted = progress.tallies.uncounted();
+    let mut warnings = tally::warnings(&shortfalls, &uncounted);
+    warnings.extend(sealed.warnings);
     warnings.extend(target.warning.clone());
     let named = phases::chosen(&request.targets, &request.resource_type_filter);
     warnings.extend(named.iter().map(phases::single).filter_map(|list| {
@@ -351,6 +355,8 @@ fn report(
         unreadable: progress.unreadable(),
         vanished: progress.vanished(),
         dropped: progress.dropped,
+        shortfalls,
+        uncounted,
         warnings,
         resumed: false,
         duplicates: sealed.duplicates_resolved,

@@ -1,4 +1,4 @@
-//! Groups of the v2 API: the `GET` list, its successor the search, one group, statistics (§5.1 to §5.3).
+//! Groups of the v2 API: the `GET` list, its successor the search, one group, their number, statistics (§5.1 to §5.3).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -328,6 +328,12 @@ pub(crate) fn find(call: &Call<'_>, org: &Organization, scope: Scope) -> Result<
                 .is_some_and(|g| scope == Scope::All || scope == Scope::One(g.directory))
         })
         .ok_or_else(|| ApiError::unknown("ADMIN-404-10", "group", id))
+}
+
+pub(crate) fn count(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    let filter = GroupFilter::from_query(&call.query)?;
+    let count = matching(org, &filter, call.scope(org)?, None).count();
+    Ok(to_json(&json!({ "count": count })))
 }
 
 pub(crate) fn stats(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {

@@ -35,6 +35,7 @@ fn endpoints(sim: &Simulator) -> Vec<(&'static str, String, &'static [&'static s
         ),
         ("GET", format!("{d}/groups"), groups),
         ("POST", format!("{d}/groups/search"), groups),
+        ("GET", format!("{d}/groups/count"), groups),
         ("GET", format!("{d}/groups/stats"), groups),
         ("GET", format!("{d}/groups/{group}"), groups),
         (

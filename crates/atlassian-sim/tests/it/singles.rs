@@ -165,6 +165,19 @@ async fn counts_and_statistics_agree_with_the_truth() {
             .json()["count"],
         active
     );
+    let groups = "v2:directories/-/groups/count";
+    let counted = get(&sim, groups).await.json()["count"].clone();
+    assert_eq!(counted, truth.groups.len());
+    let group = &truth.groups[0];
+    for (path, expected) in [
+        (format!("{groups}?groupIds={}", group.id), 1),
+        (
+            format!("v2:directories/-/users/count?groupIds={}", group.id),
+            group.members,
+        ),
+    ] {
+        assert_eq!(get(&sim, &path).await.json()["count"], expected, "{path}");
+    }
     let stats = get(&sim, "v2:directories/-/users/stats").await.json();
     for row in stats["accountStatus"].as_array().unwrap() {
         let expected = truth

@@ -6,6 +6,7 @@
 //! where it goes on is a [`Position`] in a page token, so that nothing is
 //! remembered between calls but which generation of an endpoint is alive.
 
+mod counts;
 mod endpoints;
 mod error_body;
 pub(crate) mod models;
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use baton_connector::http::{Credential, HttpClient, Request};
 use baton_connector::paging::{Chunk, Position, page};
-use baton_connector::{Error, Page, Result};
+use baton_connector::{Counted, Error, Page, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
@@ -45,6 +46,8 @@ const TOKEN_PAGE: u32 = 1000;
 pub(crate) struct ListPage<T> {
     pub items: Vec<T>,
     pub next: String,
+    /// The API's own count of the list.
+    pub counted: Counted,
 }
 
 impl<T> From<Page<T>> for ListPage<T> {
@@ -52,6 +55,7 @@ impl<T> From<Page<T>> for ListPage<T> {
         Self {
             items: page.items,
             next: page.next.into_string(),
+            counted: page.counted,
         }
     }
 }
@@ -146,8 +150,9 @@ impl Api {
     /// A page of all workspaces.
     pub async fn workspaces(&self, token: &str) -> Result<ListPage<models::Workspace>> {
         let list = format!("workspaces of organization `{}`", self.organization_id);
+        let mut total = None;
         let fetch = async |at: Position| {
-            let answer = match &at.cursor {
+            let answer: ListAnswer<models::Workspace> = match &at.cursor {
                 // With a cursor no other field may be there.
                 Some(cursor) => {
                     let body = json!({ "cursor": cursor });
@@ -164,9 +169,13 @@ impl Api {
                     .await?
                 }
             };
+            total = answer.meta.as_ref().and_then(|meta| meta.total);
             Ok(chunk(NEWER, answer))
         };
-        Ok(page(&list, token, fetch).await?.into())
+        let page = page(&list, token, fetch).await?;
+        Ok(page
+            .counted(total.map_or(Counted::Untold, Counted::Rows))
+            .into())
     }
 
     /// A page of all API tokens.
@@ -222,6 +231,11 @@ impl Api {
             };
             return Ok(GroupStep::Roles(page(&list, token, fetch).await?.into()));
         }
+        Ok(GroupStep::Members(self.members(group_id, token).await?))
+    }
+
+    /// A page of a group's members. The roles follow the last of them.
+    pub async fn members(&self, group_id: &str, token: &str) -> Result<ListPage<models::Member>> {
         let fetch = async |at| {
             let query = UserQuery::MembersOf(group_id);
             let mut chunk = self
@@ -230,7 +244,7 @@ impl Api {
             chunk.next = chunk.next.or(Some(Position::begin(GROUP_ROLE_STEP)));
             Ok(chunk)
         };
-        Ok(GroupStep::Members(page(&list, token, fetch).await?.into()))
+        Ok(page(&group_list(group_id), token, fetch).await?.into())
     }
 
     async fn role_page(

@@ -39,6 +39,17 @@ pub(crate) struct ListAnswer<T> {
     #[serde(default = "Option::default")]
     pub data: Option<Vec<T>>,
     pub links: Option<Links>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub meta: Option<Meta>,
+}
+
+/// What some lists say about themselves.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Meta {
+    /// Items of the whole list.
+    #[serde(deserialize_with = "lenient")]
+    pub total: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

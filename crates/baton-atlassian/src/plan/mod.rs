@@ -15,6 +15,7 @@
 //! Where the overview is missing there, it is taken anew.
 
 mod check;
+mod counts;
 mod facts;
 mod sample;
 

@@ -22,7 +22,10 @@ impl ResourceSyncer for Users {
         _parent: Option<&v2::ResourceId>,
         token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let page = self.0.api.users(token).await?;
+        let Shared { api, plan, .. } = &self.0;
+        let page = plan
+            .counted(token, "", || api.users(token), || api.count_users())
+            .await?;
         Ok(resources(&page, |user| {
             mapping::user(user, self.0.fidelity)
         }))
@@ -55,7 +58,15 @@ impl ResourceSyncer for ApiTokens {
         _parent: Option<&v2::ResourceId>,
         token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let page = self.0.api.api_tokens(token).await?;
+        let Shared { api, plan, .. } = &self.0;
+        let page = plan
+            .counted(
+                token,
+                "",
+                || api.api_tokens(token),
+                || api.count_api_tokens(),
+            )
+            .await?;
         Ok(resources(&page, |secret| {
             mapping::api_token(secret, self.0.fidelity)
         }))

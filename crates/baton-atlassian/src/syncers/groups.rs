@@ -23,7 +23,10 @@ impl ResourceSyncer for Groups {
         _parent: Option<&v2::ResourceId>,
         token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let page = self.0.api.groups(token).await?;
+        let Shared { api, plan, .. } = &self.0;
+        let page = plan
+            .counted(token, "", || api.groups(token), || api.count_groups())
+            .await?;
         Ok(resources(&page, |group| {
             mapping::group(group, self.0.fidelity)
         }))
@@ -43,22 +46,35 @@ impl ResourceSyncer for Groups {
     /// All pages of members, then all pages of role assignments.
     async fn grants(&self, group: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
         let Shared { api, plan, .. } = &self.0;
-        let roles = Api::roles_token(id_of(group));
+        let id = id_of(group);
+        let roles = Api::roles_token(id);
         if token.is_empty() {
-            let known = plan.group(api, id_of(group)).await?;
+            let known = plan.group(api, id).await?;
             if let Some(members) = known.members {
                 let next = if known.quiet { String::new() } else { roles };
                 let grants = mapping::member_grants(group, members.iter().map(String::as_str))?;
                 return Ok(Page::new(grants, next));
             }
-        } else if token == roles && plan.is_quiet_group(api, id_of(group)).await? {
+        } else if token == roles && plan.is_quiet_group(api, id).await? {
             return Ok(Page::empty());
         }
-        match api.group_step(id_of(group), token).await? {
-            GroupStep::Members(page) => Ok(Page::new(
-                mapping::member_grants(group, page.items.iter().map(|m| m.account_id.as_str()))?,
-                page.next,
-            )),
+        let step = if token.is_empty() {
+            let members = || api.members(id, token);
+            let members = plan.counted(token, &roles, members, || api.count_members(id));
+            GroupStep::Members(members.await?)
+        } else {
+            api.group_step(id, token).await?
+        };
+        match step {
+            GroupStep::Members(page) => {
+                let members = page.items.iter().map(|m| m.account_id.as_str());
+                let grants = mapping::member_grants(group, members)?;
+                let ends_counted = page.next == roles;
+                Ok(Page {
+                    ends_counted,
+                    ..Page::new(grants, page.next).counted(page.counted)
+                })
+            }
             GroupStep::Roles(page) => {
                 let grants = mapping::group_role_grants(group, &page.items, self.0.roles())?;
                 self.0.role_page(grants, page.next)

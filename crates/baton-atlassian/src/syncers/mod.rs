@@ -56,7 +56,8 @@ impl Shared {
 
 /// A page of resources from a page of the API's objects.
 fn resources<T>(page: &ListPage<T>, map: impl Fn(&T) -> v2::Resource) -> Page<v2::Resource> {
-    Page::new(page.items.iter().map(map).collect(), page.next.clone())
+    let rows = page.items.iter().map(map).collect();
+    Page::new(rows, page.next.clone()).counted(page.counted.clone())
 }
 
 /// The id of a resource that the engine hands back.

@@ -1,6 +1,7 @@
 //! The engine against a scripted connector, read back through the file.
 
 mod bad_data;
+mod counts;
 mod directory;
 mod external;
 mod external_match;

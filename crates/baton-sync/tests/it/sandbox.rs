@@ -87,6 +87,10 @@ impl Sandbox {
             .expect("a complete sync")
     }
 
+    pub async fn sync_as(&self, world: &Arc<World>, request: SyncRequest) -> Report {
+        self.run(world, request).await.expect("a complete sync")
+    }
+
     pub async fn fail(&self, world: World) -> Error {
         let world = Arc::new(world);
         self.run(&world, self.request())

@@ -10,7 +10,7 @@ use baton_connector::resource::{
     EntitlementBuilder, EntitlementId, GrantBuilder, ResourceBuilder, ResourceTypeBuilder,
     RoleTraitBuilder, UserTraitBuilder, resource_id,
 };
-use baton_connector::{CallContext, Connector, Error, Page, Random, Result, SplitMix};
+use baton_connector::{CallContext, Connector, Counted, Error, Page, Random, Result, SplitMix};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost_types::Any;
 
@@ -23,6 +23,10 @@ pub enum Twist {
     Annotate(Any),
     /// The page as it is, but with this next token and these further ones.
     Spawn(&'static str, &'static [&'static str]),
+    /// The page as it is, with the application's own count of the list.
+    Counted(Counted),
+    /// The page as it is, the last of what was counted.
+    EndsCounted,
     /// No answer, ever.
     Hang,
 }
@@ -225,6 +229,8 @@ impl World {
                 };
                 page.annotations.push(baton_proto::any::pack(&tokens));
             }
+            Some(Twist::Counted(counted)) => page.counted = counted,
+            Some(Twist::EndsCounted) => page.ends_counted = true,
             Some(Twist::Hang) => std::future::pending().await,
         }
         Ok(page)

@@ -1,0 +1,168 @@
+//! What lists brought, against the application's own counts of them
+//! (`baton_connector::Counted`). Part of the fold over the log, so a resumed
+//! run compares what one without an interruption would.
+//!
+//! A difference is told and changes nothing else: a count may be taken by
+//! other rules than the list, or be older than a change.
+
+use std::collections::BTreeMap;
+
+use baton_c1z::{ListId, Op};
+
+use crate::list;
+use crate::records::PageFacts;
+use crate::report::{Shortfall, Uncounted};
+
+/// A list whose rows somebody else has counted, or tried to.
+#[derive(Debug, Default)]
+struct Tally {
+    /// The largest count.
+    counted: Option<u64>,
+    /// Why there is none.
+    unknown: Option<String>,
+    /// Rows, those included that were left out as invalid or unwanted.
+    rows: u64,
+    /// Rows of those that were left out.
+    dropped: u64,
+    /// What was counted has come to its end.
+    ended: bool,
+}
+
+/// All of them. Lists that brought what was counted are forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
+    all: BTreeMap<ListId, Tally>,
+}
+
+/// How far a list has come with a page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reached {
+    /// Rows of the list so far that are stored.
+    pub(crate) stored: u64,
+    /// Rows of the list so far that were left out.
+    pub(crate) dropped: u64,
+    /// The page is the list's last.
+    pub(crate) last: bool,
+}
+
+impl Tallies {
+    /// Takes note of what a page says of its list.
+    pub(crate) fn page(&mut self, list: &ListId, facts: &PageFacts, reached: Reached) {
+        if facts.counted.is_some() || facts.uncounted.is_some() {
+            let tally = self.all.entry(list.clone()).or_default();
+            tally.counted = tally.counted.max(facts.counted);
+            if let Some(reason) = &facts.uncounted {
+                tally.unknown = Some(reason.clone());
+            }
+        }
+        let Some(tally) = self.all.get_mut(list) else {
+            return;
+        };
+        if !tally.ended {
+            tally.rows = reached.stored + reached.dropped;
+            tally.dropped = reached.dropped;
+            tally.ended = facts.ends_counted || reached.last;
+        }
+        // Resources are counted by their ids, once all of them are known.
+        if tally.ended && list.op != Op::Resources && !tally.says_something() {
+            self.all.remove(list);
+        }
+    }
+
+    /// A list does not count any more, or begins anew.
+    pub(crate) fn forget(&mut self, list: &ListId) {
+        self.all.remove(list);
+    }
+
+    /// Whether resources were counted.
+    pub(crate) fn of_resources(&self) -> bool {
+        self.all.keys().any(|list| list.op == Op::Resources)
+    }
+
+    /// All resources are known: `ids` gives how many different ones a list has.
+    pub(crate) fn settle(&mut self, mut ids: impl FnMut(&ListId) -> u64) {
+        self.all.retain(|list, tally| {
+            if list.op == Op::Resources {
+                tally.rows = ids(list) + tally.dropped;
+            }
+            list.op != Op::Resources || tally.says_something()
+        });
+    }
+
+    /// Lists that brought fewer rows than were counted.
+    pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
+        let short = self.all.iter().filter(|(_, tally)| tally.ended);
+        short
+            .filter_map(|(id, tally)| {
+                let counted = tally.counted.filter(|counted| *counted > tally.rows)?;
+                Some(Shortfall {
+                    what: list::noun(id.op).to_owned(),
+                    resource_type: list::counted_type(id).to_owned(),
+                    resource: list::object(id),
+                    listed: tally.rows,
+                    counted,
+                })
+            })
+            .collect()
+    }
+
+    /// Lists of which a count was asked for in vain.
+    pub(crate) fn uncounted(&self) -> Vec<Uncounted> {
+        let all = self.all.iter();
+        all.filter(|(_, tally)| tally.counted.is_none())
+            .filter_map(|(id, tally)| {
+                Some(Uncounted {
+                    what: list::noun(id.op).to_owned(),
+                    resource_type: list::counted_type(id).to_owned(),
+                    resource: list::object(id),
+                    reason: tally.unknown.clone()?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Tally {
+    fn says_something(&self) -> bool {
+        match self.counted {
+            Some(counted) => counted > self.rows,
+            None => self.unknown.is_some(),
+        }
+    }
+}
+
+/// Shortfalls of one kind that are told one by one.
+const NAMED: usize = 3;
+
+/// What is told of shortfalls and of counts that could not be had.
+pub(crate) fn warnings(shortfalls: &[Shortfall], uncounted: &[Uncounted]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let kinds = shortfalls.chunk_by(|a, b| a.kind() == b.kind());
+    for kind in kinds {
+        warnings.extend(kind.iter().take(NAMED).map(ToString::to_string));
+        if let Some(rest) = kind.get(NAMED..).filter(|rest| !rest.is_empty()) {
+            let missing = rest.iter().map(Shortfall::missing).sum::<u64>();
+            let (what, type_id) = kind[0].kind();
+            warnings.push(format!(
+                "{} more lists of {what} of type `{type_id}` are short of their counts, by {missing} in all",
+                rest.len()
+            ));
+        }
+    }
+    if !shortfalls.is_empty() {
+        warnings.push(
+            "rows may have been skipped because others were removed while they were listed: sync \
+             again while nobody changes anything; where the difference stays, the application \
+             counts by other rules than it lists"
+                .to_owned(),
+        );
+    }
+    let kinds = uncounted.chunk_by(|a, b| a.kind() == b.kind());
+    for kind in kinds {
+        warnings.extend(kind.iter().take(1).map(|first| match kind.len() - 1 {
+            0 => first.to_string(),
+            more => format!("{first} (and {more} more lists of this kind)"),
+        }));
+    }
+    warnings
+}

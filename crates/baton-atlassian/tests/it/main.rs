@@ -1,6 +1,7 @@
 //! The connector against recorded traffic and against the simulator.
 #![allow(clippy::unwrap_used)]
 
+mod counts;
 mod limits;
 mod plans;
 mod program;

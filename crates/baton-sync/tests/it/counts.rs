@@ -11,8 +11,8 @@ use baton_sync::{Completeness, Event, Report, Shortfall, SyncRequest, Workers};
 use crate::sandbox::Sandbox;
 use crate::world::{Twist, World, user};
 
-fn counted(rows: u64) -> Option<Twist> {
-    Some(Twist::Counted(Counted::Rows(rows)))
+fn counted(rows: u64) -> Twist {
+    Twist::Counted(Counted::Rows(rows))
 }
 
 /// The first page of the users says how many there are: seven are listed.
@@ -20,7 +20,7 @@ async fn users_counted(rows: u64) -> Report {
     let world = World::small();
     let hook = move |list: &str, token: &str, _| {
         let first = list == "resources user" && token.is_empty();
-        first.then(|| counted(rows)).flatten()
+        first.then(|| counted(rows))
     };
     Sandbox::new().sync(world.hooked(hook)).await
 }
@@ -66,7 +66,7 @@ async fn as_many_or_more_rows_than_were_counted_are_no_shortfall() {
 #[tokio::test]
 async fn a_shortfall_is_an_event_too() {
     let sandbox = Sandbox::new();
-    let hook = |list: &str, _: &str, _| (list == "resources org").then(|| counted(3)).flatten();
+    let hook = |list: &str, _: &str, _| (list == "resources org").then(|| counted(3));
     sandbox.sync(World::small().hooked(hook)).await;
     let told = sandbox.events().into_iter().any(|event| match event {
         Event::Warning { message } => message.contains("2 were listed"),
@@ -78,8 +78,8 @@ async fn a_shortfall_is_an_event_too() {
 #[tokio::test]
 async fn the_largest_of_several_counts_holds() {
     let hook = |list: &str, token: &str, _| match (list, token) {
-        ("resources user", "p2") => counted(8),
-        ("resources user", _) => counted(7),
+        ("resources user", "p2") => Some(counted(8)),
+        ("resources user", _) => Some(counted(7)),
         _ => None,
     };
     let report = Sandbox::new().sync(World::small().hooked(hook)).await;
@@ -91,7 +91,7 @@ async fn a_resource_that_comes_twice_does_not_hide_one_that_is_missing() {
     let mut world = World::small();
     world.add("user", user("u3"));
     let hook = |list: &str, token: &str, _| match (list, token) {
-        ("resources user", "") => counted(8),
+        ("resources user", "") => Some(counted(8)),
         _ => None,
     };
     let report = Sandbox::new().sync(world.hooked(hook)).await;
@@ -103,8 +103,8 @@ async fn rows_that_are_left_out_were_listed_all_the_same() {
     let mut world = World::small();
     world.add("user", v2::Resource::default());
     let hook = |list: &str, token: &str, _| match (list, token) {
-        ("resources user", "") => counted(8),
-        ("grants group:g1", "") => counted(2),
+        ("resources user", "") => Some(counted(8)),
+        ("grants group:g1", "") => Some(counted(2)),
         _ => None,
     };
     let sandbox = Sandbox::new();
@@ -126,7 +126,7 @@ async fn rows_that_are_left_out_were_listed_all_the_same() {
 async fn what_follows_the_counted_rows_of_a_list_does_not_make_up_for_them() {
     // Six grants on three pages: the first two pages are what was counted.
     let hook = |list: &str, token: &str, _| match (list, token) {
-        ("grants group:g3", "") => counted(5),
+        ("grants group:g3", "") => Some(counted(5)),
         ("grants group:g3", "p2") => Some(Twist::EndsCounted),
         _ => None,
     };
@@ -164,7 +164,7 @@ async fn many_shortfalls_are_told_in_few_lines() {
     }
     let hook = |list: &str, token: &str, _| {
         let first = list.starts_with("grants group:") && token.is_empty();
-        first.then(|| counted(10)).flatten()
+        first.then(|| counted(10))
     };
     let report = Sandbox::new().sync(world.hooked(hook)).await;
     assert_eq!(report.shortfalls.len(), 9);
@@ -177,10 +177,10 @@ async fn many_shortfalls_are_told_in_few_lines() {
 /// Counts that do not agree, of resources and of grants that several pages hold.
 fn disagreeing(list: &str, token: &str) -> Option<Twist> {
     match (list, token) {
-        ("resources user", "") => counted(9),
-        ("resources site<org:o1", "") => counted(4),
-        ("resources group", "") => counted(3),
-        ("grants group:g3", "") => counted(8),
+        ("resources user", "") => Some(counted(9)),
+        ("resources site<org:o1", "") => Some(counted(4)),
+        ("resources group", "") => Some(counted(3)),
+        ("grants group:g3", "") => Some(counted(8)),
         ("grants group:g3", "p2") => Some(Twist::EndsCounted),
         ("grants group:g2", "") => Some(Twist::Counted(Counted::Unknown("no".to_owned()))),
         _ => None,
@@ -225,8 +225,8 @@ async fn a_resumed_run_compares_what_one_without_interruption_does() {
 #[tokio::test]
 async fn a_list_that_begins_anew_is_counted_anew() {
     let hook = |list: &str, token: &str, before: usize| match (list, token, before) {
-        ("resources user", "", 0) => counted(100),
-        ("resources user", "", _) => counted(7),
+        ("resources user", "", 0) => Some(counted(100)),
+        ("resources user", "", _) => Some(counted(7)),
         ("resources user", "p4", 0) => {
             Some(Twist::Fail(Refusal::stated(Code::InvalidArgument, "dead")))
         }
@@ -239,7 +239,7 @@ async fn a_list_that_begins_anew_is_counted_anew() {
 #[tokio::test]
 async fn a_list_that_is_left_out_is_not_short_as_well() {
     let hook = |list: &str, token: &str, _| match (list, token) {
-        ("grants group:g3", "") => counted(8),
+        ("grants group:g3", "") => Some(counted(8)),
         ("grants group:g3", _) => Some(Twist::Fail(Refusal::stated(Code::PermissionDenied, "no"))),
         _ => None,
     };

@@ -226,6 +226,8 @@ pub enum PageFill {
     Short,
     /// As [`PageFill::Short`], and now and then no item at all though more follow.
     ShortOrEmpty,
+    /// Never more items than this, at least one, whatever is asked for.
+    AtMost(u32),
 }
 
 /// What a cursor points at.

@@ -239,6 +239,7 @@ impl<F: Serialize> Ask<F> {
         let short = 1 + word % size.max(1);
         let items = match call.paging.fill {
             PageFill::Full => size,
+            PageFill::AtMost(most) => size.min(u64::from(most)).max(1),
             // Never two empty pages in a row: an endless list would look the same.
             PageFill::ShortOrEmpty if self.page % 2 == 1 && word.is_multiple_of(3) => 0,
             PageFill::Short | PageFill::ShortOrEmpty => short,

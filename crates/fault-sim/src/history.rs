@@ -12,6 +12,8 @@ pub struct Facts {
     pub resources: BTreeSet<String>,
     /// Ids of grants.
     pub grants: BTreeSet<String>,
+    /// Who holds roles on what, those included of which no rows are made.
+    pub roles: BTreeSet<(String, String)>,
     /// Names of users and groups, by id of the resource.
     pub names: BTreeMap<String, String>,
 }
@@ -48,16 +50,21 @@ impl Facts {
                 .grants
                 .insert(format!("group:{group}:member:user:{user}"));
         }
-        let of_groups = truth.direct_roles.iter().filter(|role| {
-            matches!(role.principal, Principal::Group(_)) && role.resource_owner != "platform"
-        });
+        let of_groups = truth
+            .direct_roles
+            .iter()
+            .filter(|role| matches!(role.principal, Principal::Group(_)));
         for role in truth.effective_roles.iter().chain(of_groups) {
             let principal = match &role.principal {
                 Principal::User(id) => format!("user:{id}"),
                 Principal::Group(id) => format!("group:{id}"),
             };
+            let on = role.resource_id.clone();
+            facts.roles.insert((principal.clone(), on));
             let resource = match role.resource_owner.as_str() {
                 "project" | "goal" => continue,
+                // A group's own are seen with its members.
+                "platform" if matches!(role.principal, Principal::Group(_)) => continue,
                 "platform" => organization.clone(),
                 _ => format!("workspace:{}", role.resource_id),
             };
@@ -88,17 +95,21 @@ impl Facts {
             .or_else(|| name.map(|(id, name)| format!("{id} was never called `{name}`")))
     }
 
-    /// A row that was true at all of these moments, is not among these, and
-    /// is not one of the grants whose loss is told.
-    pub fn lost(&self, moments: &[&Self], told: impl Fn(&str) -> bool) -> Option<String> {
-        let (first, rest) = moments.split_first()?;
-        let mut resources = first.resources.difference(&self.resources);
-        let mut grants = first.grants.difference(&self.grants);
-        let resource =
-            resources.find(|id| rest.iter().all(|moment| moment.resources.contains(*id)));
-        let grant =
-            grants.find(|id| rest.iter().all(|moment| moment.grants.contains(*id)) && !told(id));
-        resource.or(grant).cloned()
+    /// The resources and grants that were true at all of these moments and are
+    /// not among these.
+    pub fn lost<'a>(&'a self, moments: &[&'a Self]) -> (Vec<&'a str>, Vec<&'a str>) {
+        let Some((first, rest)) = moments.split_first() else {
+            return (Vec::new(), Vec::new());
+        };
+        let resources = first.resources.difference(&self.resources);
+        let grants = first.grants.difference(&self.grants);
+        let resources = resources
+            .filter(|id| rest.iter().all(|moment| moment.resources.contains(*id)))
+            .map(String::as_str);
+        let grants = grants
+            .filter(|id| rest.iter().all(|moment| moment.grants.contains(*id)))
+            .map(String::as_str);
+        (resources.collect(), grants.collect())
     }
 }
 
@@ -134,7 +145,7 @@ mod tests {
         Facts {
             resources: owned(resources),
             grants: owned(grants),
-            names: BTreeMap::new(),
+            ..Facts::default()
         }
     }
 
@@ -146,12 +157,12 @@ mod tests {
         assert_eq!(facts(&["a", "b", "c"], &["a:1"]).untrue(&moments), None);
         assert!(facts(&["d"], &[]).untrue(&moments).is_some());
         assert!(facts(&[], &["c:1"]).untrue(&moments).is_some());
-        assert_eq!(facts(&["b"], &["b:1"]).lost(&moments, |_| false), None);
-        let lost = facts(&["a"], &["b:1"]).lost(&moments, |_| true);
-        assert_eq!(lost.as_deref(), Some("b"), "a lost resource is never told");
-        let lost = facts(&["b"], &[]).lost(&moments, |_| false);
-        assert_eq!(lost.as_deref(), Some("b:1"));
-        assert_eq!(facts(&["b"], &[]).lost(&moments, |_| true), None);
+        let whole = facts(&["b"], &["b:1"]);
+        assert_eq!(whole.lost(&moments), (vec![], vec![]));
+        let without_resource = facts(&["a"], &["b:1"]);
+        assert_eq!(without_resource.lost(&moments), (vec!["b"], vec![]));
+        let without_grant = facts(&["b"], &[]);
+        assert_eq!(without_grant.lost(&moments), (vec![], vec!["b:1"]));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod disk;
 mod history;
+mod losses;
 mod network;
 mod plan;
 mod play;

@@ -15,7 +15,7 @@ use crate::disk::DiskFault;
 use crate::random::Dice;
 
 /// Endpoints that a sync may ask.
-const ENDPOINTS: [&str; 12] = [
+const ENDPOINTS: [&str; 14] = [
     "*",
     "GET v1/orgs",
     "GET v1/orgs/{org}",
@@ -27,6 +27,8 @@ const ENDPOINTS: [&str; 12] = [
     "POST v2/groups/search",
     "GET v2/groups/{id}/role-assignments",
     "POST v2/workspaces",
+    "GET v2/users/count",
+    "GET v2/groups/count",
     "GET api-access/v1/api-tokens",
 ];
 
@@ -64,6 +66,16 @@ pub enum Alteration {
     /// A token goes.
     RevokeToken,
 }
+
+/// Those that take something out of a list.
+const DEPARTURES: [Alteration; 6] = [
+    Alteration::RemoveUser,
+    Alteration::LeaveDirectory,
+    Alteration::RemoveGroup,
+    Alteration::Leave,
+    Alteration::Revoke,
+    Alteration::RevokeToken,
+];
 
 const ALTERATIONS: [Alteration; 15] = [
     Alteration::AddUser,
@@ -167,9 +179,11 @@ impl Plan {
                 Format::V3
             }
         };
+        let paging = paging(dice);
+        let shifting = paging.cursors == CursorKind::Offset;
         let attempts = dice.between(1, 4);
-        // What the Go connector makes of odd data is its own affair.
-        let go_compatible = dice.one_in(4);
+        // What the Go connector makes of odd data is its own affair. It counts nothing.
+        let go_compatible = dice.one_in(if shifting { 8 } else { 4 });
         Self {
             seed,
             organization: OrganizationSpec {
@@ -186,8 +200,8 @@ impl Plan {
                 events: Some(0),
                 odd_data: !go_compatible && dice.one_in(2),
             },
-            paging: paging(dice),
-            answers: answers(dice, go_compatible),
+            paging,
+            answers: answers(dice, go_compatible, shifting),
             limits: match dice.below(6) {
                 0 => RateLimits::default(),
                 1 => RateLimits::per_second(20),
@@ -209,8 +223,14 @@ impl Plan {
             delay: Duration::from_millis([0, 5, 50, 2000][index(dice.below(4))]),
             format: format(dice),
             old: dice.one_in(2).then(|| format(dice)),
-            attempts: (0..attempts).map(|_| attempt(dice)).collect(),
+            attempts: (0..attempts).map(|_| attempt(dice, shifting)).collect(),
         }
+    }
+
+    /// Whether the server does something else than asked at any time.
+    pub fn has_server_faults(&self) -> bool {
+        let mut mishaps = self.attempts.iter().flat_map(|attempt| &attempt.mishaps);
+        mishaps.any(|mishap| matches!(mishap, Mishap::Server(_)))
     }
 
     /// All mishaps, by attempt and place.
@@ -235,10 +255,16 @@ fn index(n: u64) -> usize {
 }
 
 fn paging(dice: &mut Dice) -> Paging {
+    let shifting = dice.one_in(4);
+    let fill = [PageFill::Full, PageFill::Short, PageFill::ShortOrEmpty][index(dice.below(3))];
     Paging {
         last_page: [LastPage::Null, LastPage::Missing, LastPage::Empty][index(dice.below(3))],
-        fill: [PageFill::Full, PageFill::Short, PageFill::ShortOrEmpty][index(dice.below(3))],
-        cursors: if dice.one_in(5) {
+        // Only a list of several pages can lose something.
+        fill: match dice.below(4) {
+            0..3 if shifting => PageFill::AtMost(u32::try_from(dice.between(3, 9)).unwrap_or(3)),
+            _ => fill,
+        },
+        cursors: if shifting {
             CursorKind::Offset
         } else {
             CursorKind::Keyset
@@ -249,10 +275,11 @@ fn paging(dice: &mut Dice) -> Paging {
     }
 }
 
-fn answers(dice: &mut Dice, go_compatible: bool) -> Answers {
+fn answers(dice: &mut Dice, go_compatible: bool, shifting: bool) -> Answers {
     let mut answers = Answers {
         numeric_error_status: dice.one_in(2),
-        user_per_directory: dice.one_in(3),
+        // Rows that come twice make up for others.
+        user_per_directory: dice.one_in(if shifting { 8 } else { 3 }),
         ..Answers::default()
     };
     match dice.below(4) {
@@ -263,7 +290,25 @@ fn answers(dice: &mut Dice, go_compatible: bool) -> Answers {
     answers
 }
 
-fn attempt(dice: &mut Dice) -> Attempt {
+/// An attempt in which nothing happens but that things go: it ends, and what
+/// it lost is looked at.
+fn departures(dice: &mut Dice) -> Attempt {
+    let mut depart = || {
+        let what = *dice.pick(&DEPARTURES).unwrap_or(&Alteration::Leave);
+        Mishap::Change(dice.between(4, 30), what, dice.number())
+    };
+    let mishaps = vec![depart(), depart(), depart(), depart()];
+    Attempt {
+        mishaps,
+        in_seal: false,
+        pause: Duration::from_secs(dice.between(1, 60)),
+    }
+}
+
+fn attempt(dice: &mut Dice, shifting: bool) -> Attempt {
+    if shifting && dice.one_in(2) {
+        return departures(dice);
+    }
     let mut mishaps = Vec::new();
     for _ in 0..dice.below(3) {
         mishaps.push(Mishap::Server(server_fault(dice)));
@@ -295,7 +340,7 @@ fn attempt(dice: &mut Dice) -> Attempt {
     let pause = match dice.below(12) {
         0 => Duration::from_hours(2),
         1 => Duration::from_hours(8 * 24),
-        _ => Duration::from_secs(dice.below(60)),
+        _ => Duration::from_secs(dice.between(1, 60)),
     };
     // Half the attempts whose disk fails get as far as the seal.
     let in_seal = dice.one_in(2);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use atlassian_sim::{Config, CursorKind, Simulator};
+use atlassian_sim::{Config, Simulator};
 use baton_atlassian::Settings;
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
 use baton_connector::http::{HttpParts, HttpSettings};
@@ -19,6 +19,7 @@ use prost::Message;
 
 use crate::disk::{Disk, DiskFault};
 use crate::history::Facts;
+use crate::losses::Losses;
 use crate::network::{Network, SimulatedClock};
 use crate::plan::{Extent, Mishap, Plan};
 use crate::random::Dice;
@@ -419,15 +420,16 @@ impl World<'_> {
                         && (id.ends_with(&format!(":{of}")) || id.starts_with(&format!("{of}:")))
                 })
         };
-        let lost = found.lost(moments, |id| extent != Extent::Full || told(id));
-        let Some(id) = lost else {
-            return Ok(());
-        };
-        // Where cursors count items, changes shift what follows.
-        if self.plan.paging.cursors == CursorKind::Offset && moments.len() > 1 {
-            return Ok(());
+        let losses = Losses::new(self.plan, found, moments, report);
+        if let Some(alarm) = losses.false_alarm() {
+            return violated(alarm);
         }
-        violated(format!("{id} was there throughout and is lost, silently"))
+        let (resources, mut grants) = found.lost(moments);
+        grants.retain(|id| extent == Extent::Full && !told(id));
+        match losses.unexplained(&resources, &grants) {
+            Some(lost) => violated(lost),
+            None => Ok(()),
+        }
     }
 
     /// A text without the test's folder, which has another name each time, and

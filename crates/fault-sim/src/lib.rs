@@ -9,12 +9,17 @@
 //! what was true upstream, and when. [`shrink`] finds the mishaps that a
 //! failure needs.
 //!
+//! Besides full syncs there are syncs without grants, of some resource types,
+//! and of a few named resources.
+//!
 //! SQLite's own files lie on the real disk, where nothing fails: they are
 //! private to one process, and no crash leaves any that is read again.
 #![warn(missing_docs)]
 
 mod disk;
+mod finding;
 mod history;
+mod judge;
 mod losses;
 mod network;
 mod plan;

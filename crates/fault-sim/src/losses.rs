@@ -31,9 +31,11 @@ impl List {
     }
 
     fn of_grant(id: &str) -> Self {
-        match id.split_once(":member:user:") {
-            Some((group, _)) => Self::Members(group.to_owned()),
-            None => Self::Roles(principal_of(id).to_owned()),
+        let owner = owner_of(id).to_owned();
+        if id.contains(":member:user:") {
+            Self::Members(owner)
+        } else {
+            Self::Roles(owner)
         }
     }
 
@@ -56,6 +58,14 @@ pub(crate) fn principal_of(grant: &str) -> &str {
     let places = [":user:", ":group:"].map(|mark| grant.rfind(mark));
     let at = places.into_iter().flatten().max();
     at.and_then(|at| grant.get(at + 1..)).unwrap_or_default()
+}
+
+/// The user or group that a grant was found by asking about.
+pub(crate) fn owner_of(grant: &str) -> &str {
+    match grant.split_once(":member:user:") {
+        Some((group, _)) => group,
+        None => principal_of(grant),
+    }
 }
 
 /// How often something came to a list, and left it.
@@ -106,7 +116,8 @@ pub(crate) struct Losses<'a> {
     found: &'a Facts,
     report: &'a Report,
     movements: Movements,
-    shifting: bool,
+    /// Changes have moved what cursors point at.
+    pub(crate) shifting: bool,
 }
 
 impl<'a> Losses<'a> {
@@ -130,7 +141,9 @@ impl<'a> Losses<'a> {
     pub(crate) fn unexplained(&self, resources: &[&str], grants: &[&str]) -> Option<String> {
         if !self.shifting {
             let first = resources.first().or(grants.first())?;
-            return Some(format!("{first} was there throughout and is lost, silently"));
+            return Some(format!(
+                "{first} was there throughout and is lost, silently"
+            ));
         }
         let mut lists: BTreeMap<List, Vec<&str>> = BTreeMap::new();
         for id in resources {
@@ -216,4 +229,125 @@ fn of_uncounted(uncounted: &Uncounted) -> List {
         &uncounted.resource_type,
         &uncounted.resource,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_c1z::Stats;
+
+    use super::*;
+
+    /// A plan whose cursors count items, under which lists are counted.
+    fn shifting() -> Plan {
+        let mut plan = Plan::of(1);
+        plan.paging.cursors = CursorKind::Offset;
+        plan.answers.user_per_directory = false;
+        plan.go_compatible = false;
+        plan.attempts.clear();
+        plan
+    }
+
+    fn facts(resources: &[&str], grants: &[&str]) -> Facts {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        Facts {
+            resources: owned(resources),
+            grants: owned(grants),
+            ..Facts::default()
+        }
+    }
+
+    fn report(short: &[(&str, &str, &str)]) -> Report {
+        let mut report = Report::new("s", "f", Stats::default());
+        report.shortfalls = short
+            .iter()
+            .map(|(what, kind, resource)| Shortfall {
+                what: (*what).to_owned(),
+                resource_type: (*kind).to_owned(),
+                resource: (*resource).to_owned(),
+                listed: 1,
+                counted: 2,
+            })
+            .collect();
+        report
+    }
+
+    #[test]
+    fn a_lost_user_must_show_in_a_shortfall_unless_as_many_came() {
+        let plan = shifting();
+        let before = facts(&["user:a", "user:b"], &[]);
+        let gone = facts(&["user:b"], &[]);
+        let replaced = facts(&["user:b", "user:c"], &[]);
+        let found = facts(&["user:a"], &[]);
+        let silent = report(&[]);
+        let told = report(&[("resources", "user", "")]);
+        let lost = |after, report| {
+            let losses = Losses::new(&plan, &found, &[&before, after], report);
+            losses.unexplained(&["user:b"], &[])
+        };
+        assert!(lost(&gone, &silent).is_some());
+        assert_eq!(lost(&gone, &told), None);
+        assert_eq!(lost(&replaced, &silent), None, "the counts agree");
+        let first = lost(&before, &told).unwrap_or_default();
+        assert!(first.contains("nothing left its list"), "{first}");
+    }
+
+    #[test]
+    fn keyset_cursors_and_organizations_that_stand_still_lose_nothing() {
+        let mut plan = shifting();
+        let (all, found) = (facts(&["user:a", "user:b"], &[]), facts(&["user:a"], &[]));
+        let told = report(&[("resources", "user", "")]);
+        let losses = Losses::new(&plan, &found, &[&all], &told);
+        assert!(losses.unexplained(&["user:b"], &[]).is_some());
+        plan.paging.cursors = CursorKind::Keyset;
+        let gone = facts(&["user:b"], &[]);
+        let losses = Losses::new(&plan, &found, &[&all, &gone], &told);
+        assert!(losses.unexplained(&["user:b"], &[]).is_some());
+    }
+
+    #[test]
+    fn lost_members_must_show_and_lost_roles_need_a_reason() {
+        let plan = shifting();
+        let (member, role) = ("group:g:member:user:a", "workspace:w:role:x:user:a");
+        let everybody = ["user:a", "user:b", "group:g"];
+        let before = facts(&everybody, &[member, role, "group:g:member:user:b"]);
+        let after = facts(&everybody, &[member, role]);
+        let found = facts(&everybody, &[]);
+        let unexplained = |report: &Report, lost| {
+            let losses = Losses::new(&plan, &found, &[&before, &after], report);
+            losses.unexplained(&[], &[lost])
+        };
+        assert!(unexplained(&report(&[]), member).is_some());
+        let told = report(&[("grants", "group", "group:g")]);
+        assert_eq!(unexplained(&told, member), None);
+        assert!(unexplained(&told, role).is_some(), "no role was taken away");
+    }
+
+    #[test]
+    fn a_shortfall_of_a_list_that_nothing_left_is_a_false_alarm() {
+        let plan = shifting();
+        let before = facts(&["user:a", "group:g"], &[]);
+        let after = facts(&["group:g"], &[]);
+        let alarm = |kind| {
+            let told = report(&[("resources", kind, "")]);
+            Losses::new(&plan, &after, &[&before, &after], &told).false_alarm()
+        };
+        assert_eq!(alarm("user"), None);
+        assert!(alarm("group").is_some());
+    }
+
+    #[test]
+    fn the_parts_of_a_grant_are_found_in_its_id() {
+        for (grant, owner, principal) in [
+            ("group:g:member:user:1:2", "group:g", "user:1:2"),
+            (
+                "workspace:ari:c:x/y:role:a/b:user:1:2",
+                "user:1:2",
+                "user:1:2",
+            ),
+            ("workspace:w:role:r:group:g", "group:g", "group:g"),
+        ] {
+            assert_eq!(owner_of(grant), owner);
+            assert_eq!(principal_of(grant), principal);
+        }
+    }
 }

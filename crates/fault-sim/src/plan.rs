@@ -133,7 +133,22 @@ pub enum Extent {
     ResourcesOnly,
     /// No grants.
     WithoutGrants,
+    /// Resources of these types, and grants between them.
+    Types(&'static [&'static str]),
+    /// A few named users and groups, one of which does not exist, with their
+    /// grants.
+    Named,
 }
+
+/// Types that a sync may be limited to.
+const TYPES: [&[&str]; 6] = [
+    &["user"],
+    &["group"],
+    &["group", "user"],
+    &["organization", "user", "workspace"],
+    &["group", "workspace"],
+    &["api_token"],
+];
 
 /// A whole simulation.
 #[derive(Debug, Clone)]
@@ -208,9 +223,11 @@ impl Plan {
                 2 => RateLimits::per_minute(40),
                 _ => RateLimits::off(),
             },
-            extent: match dice.below(8) {
+            extent: match dice.below(if shifting { 24 } else { 12 }) {
                 0 => Extent::ResourcesOnly,
                 1 => Extent::WithoutGrants,
+                2 => Extent::Types(TYPES[index(dice.below(TYPES.len() as u64))]),
+                3 => Extent::Named,
                 _ => Extent::Full,
             },
             go_compatible,

@@ -1,25 +1,20 @@
-//! Plays a plan from beginning to end, and judges what comes of it.
+//! Plays a plan from beginning to end, and has judged what comes of it.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use atlassian_sim::{Config, Simulator};
 use baton_atlassian::Settings;
-use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
 use baton_connector::http::{HttpParts, HttpSettings};
 use baton_connector::{Secret, SplitMix};
-use baton_proto::Code;
-use baton_proto::c1::connector::v2;
+use baton_proto::bid::{ResourceBid, TypedId};
 use baton_sync::{Blocking, Completeness, Error, Host, Report, Silent, SyncRequest};
-use prost::Message;
 
-use crate::disk::{Disk, DiskFault};
-use crate::history::Facts;
-use crate::losses::Losses;
+use crate::disk::Disk;
+use crate::finding::Finding;
+use crate::judge::chain;
 use crate::network::{Network, SimulatedClock};
 use crate::plan::{Extent, Mishap, Plan};
 use crate::random::Dice;
@@ -41,9 +36,9 @@ impl fmt::Display for Violation {
     }
 }
 
-type Judged<T> = Result<T, Violation>;
+pub(crate) type Judged<T> = Result<T, Violation>;
 
-fn violated<T>(what: impl Into<String>) -> Judged<T> {
+pub(crate) fn violated<T>(what: impl Into<String>) -> Judged<T> {
     Err(Violation(what.into()))
 }
 
@@ -59,21 +54,23 @@ pub struct Played {
 }
 
 /// How an attempt ended.
-enum Ending {
+pub(crate) enum Ending {
     Killed,
     Ended(Box<Result<Report, Error>>),
 }
 
-struct World<'a> {
-    plan: &'a Plan,
-    folder: PathBuf,
-    target: PathBuf,
+pub(crate) struct World<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) folder: PathBuf,
+    pub(crate) target: PathBuf,
     /// Where working files may lie.
-    work: PathBuf,
+    pub(crate) work: PathBuf,
+    /// The resources that a targeted sync is about.
+    pub(crate) targets: Vec<ResourceBid>,
     simulator: Simulator,
     clock: SimulatedClock,
     disk: Disk,
-    network: Network,
+    pub(crate) network: Network,
 }
 
 /// Plays a plan in a runtime of its own, whose time is simulated.
@@ -116,6 +113,10 @@ async fn play_all(plan: &Plan) -> Judged<Played> {
     let dice = Dice::new(plan.seed, 2);
     let world = World {
         plan,
+        targets: match plan.extent {
+            Extent::Named => targets(&simulator, Dice::new(plan.seed, 4)),
+            _ => Vec::new(),
+        },
         folder: folder.path().to_owned(),
         target: folder.path().join("sync.c1z"),
         work,
@@ -125,6 +126,26 @@ async fn play_all(plan: &Plan) -> Judged<Played> {
         disk,
     };
     world.play().await
+}
+
+/// A few users and groups, and one user that nobody has heard of.
+fn targets(simulator: &Simulator, mut dice: Dice) -> Vec<ResourceBid> {
+    let truth = simulator.truth();
+    let mut named = vec![("user", "nobody".to_owned())];
+    for _ in 0..dice.between(1, 3) {
+        let user = dice.pick(&truth.users).map(|user| user.account_id.clone());
+        named.extend(user.map(|id| ("user", id)));
+        let group = dice.pick(&truth.groups).map(|group| group.id.clone());
+        named.extend(group.map(|id| ("group", id)));
+    }
+    let bids = named.into_iter().map(|(kind, id)| ResourceBid {
+        id: TypedId {
+            resource_type: kind.to_owned(),
+            resource: id,
+        },
+        parent: None,
+    });
+    bids.collect()
 }
 
 impl World<'_> {
@@ -138,6 +159,7 @@ impl World<'_> {
         if let Some(format) = self.plan.old {
             let mut request = self.request();
             request.format = Some(format);
+            request.targets.clear();
             let ending = self.attempt(&[], false, request, 1000).await?;
             self.judge(&ending, &[], None)?;
             tokio::time::sleep(Duration::from_hours(1)).await;
@@ -195,6 +217,11 @@ impl World<'_> {
             Extent::Full => {}
             Extent::ResourcesOnly => request.skip_entitlements_and_grants = true,
             Extent::WithoutGrants => request.skip_grants = true,
+            Extent::Types(types) => {
+                let types = types.iter().map(|id| (*id).to_owned());
+                request.resource_type_filter = types.collect();
+            }
+            Extent::Named => request.targets.clone_from(&self.targets),
         }
         request.temp_dir = self.plan.elsewhere.then(|| self.work.clone());
         request.files = Arc::new(self.disk.clone());
@@ -209,7 +236,7 @@ impl World<'_> {
         request
     }
 
-    fn target_bytes(&self) -> Option<Vec<u8>> {
+    pub(crate) fn target_bytes(&self) -> Option<Vec<u8>> {
         std::fs::read(&self.target).ok()
     }
 
@@ -251,7 +278,7 @@ impl World<'_> {
             cancel,
             observer: Arc::new(Silent),
         };
-        let run = baton_sync::run(Arc::new(connector), request, host);
+        let run = baton_sync::run(Arc::new(Finding(connector)), request, host);
         let ended = tokio::select! {
             biased;
             () = self.disk.until_killed() => return Ok(Ending::Killed),
@@ -267,209 +294,4 @@ impl World<'_> {
             Ending::Ended(Box::new(ended))
         })
     }
-
-    /// Checks an ending, and tells it in a word.
-    fn judge(&self, ending: &Ending, mishaps: &[Mishap], before: Option<&[u8]>) -> Judged<String> {
-        let now = self.target_bytes();
-        let untouched = now.as_deref() == before;
-        match ending {
-            Ending::Killed => {
-                if untouched {
-                    return Ok("killed".to_owned());
-                }
-                self.check_newest(&self.target, None)?;
-                Ok("killed after the last step".to_owned())
-            }
-            Ending::Ended(result) => match result.as_ref() {
-                Ok(report) if report.completeness == Completeness::Complete => {
-                    if report.path != self.target.canonicalize().unwrap_or_default() {
-                        return violated("a complete sync lies elsewhere");
-                    }
-                    self.check_newest(&report.path, Some(report))?;
-                    Ok("complete".to_owned())
-                }
-                Ok(report) => {
-                    if !untouched {
-                        return violated("a partial sync has touched the target");
-                    }
-                    if report.skipped.is_empty() || report.unreadable == 0 {
-                        return violated("a partial sync does not say what it lacks");
-                    }
-                    self.check_newest(&report.path, Some(report))?;
-                    Ok("partial".to_owned())
-                }
-                Err(error) => {
-                    self.judge_error(error, mishaps, untouched)?;
-                    let told = self.without_folders(&error.to_string());
-                    Ok(format!("{:?}: {told}", error.code()))
-                }
-            },
-        }
-    }
-
-    fn judge_error(&self, error: &Error, mishaps: &[Mishap], untouched: bool) -> Judged<()> {
-        let told = chain(error);
-        if matches!(error, Error::Crashed { .. } | Error::Journal { .. }) {
-            return violated(format!("the engine broke: {told}"));
-        }
-        if !untouched {
-            // The one failure after the last step: see the seal's documentation.
-            if !told.contains("make the rename durable") {
-                return violated(format!("a failed sync has touched the target: {told}"));
-            }
-            self.check_newest(&self.target, None)?;
-        }
-        if matches!(error, Error::Empty { .. }) {
-            // The only group may have been deleted: not to be believed at once.
-            return Ok(());
-        }
-        if mishaps.is_empty() {
-            return violated(format!("nothing happened, and yet: {told}"));
-        }
-        let stopped = mishaps.iter().any(|m| matches!(m, Mishap::StopAt(_)));
-        if error.code() == Code::Canceled && !stopped {
-            return violated(format!("nobody asked it to stop: {told}"));
-        }
-        let disk_only = mishaps
-            .iter()
-            .all(|m| matches!(m, Mishap::Disk(DiskFault::FullFrom(_)) | Mishap::Change(..)));
-        if disk_only && error.code() != Code::ResourceExhausted {
-            return violated(format!("a full disk is told as {:?}: {told}", error.code()));
-        }
-        Ok(())
-    }
-
-    /// Compares the newest sync of a file with what was true.
-    fn check_newest(&self, path: &Path, report: Option<&Report>) -> Judged<()> {
-        let unreadable = |e: baton_c1z::Error| Violation(format!("the file is damaged: {e}"));
-        let file = C1zFile::open(path, &ReadOptions::default()).map_err(unreadable)?;
-        let newest = file.latest_finished(None).map_err(unreadable)?;
-        let Some(run) = newest else {
-            return violated("the file holds no finished sync");
-        };
-        if report.is_some_and(|report| report.sync_id != run.id) {
-            return violated("the newest sync is not the reported one");
-        }
-        let began = run.started_at.and_then(|at| SystemTime::try_from(at).ok());
-        let ended = run.ended_at.and_then(|at| SystemTime::try_from(at).ok());
-        let (Some(began), Some(ended)) = (began, ended) else {
-            return violated("the sync has no times");
-        };
-        let view = file.view(View::Sync(&run.id)).map_err(unreadable)?;
-        let mut found = Facts::default();
-        view.scan(Table::Resources, &Filter::default(), &mut |row| {
-            found.resources.insert(row.id.to_owned());
-            let resource = v2::Resource::decode(row.data).unwrap_or_default();
-            found.names.insert(row.id.to_owned(), resource.display_name);
-            Ok(ControlFlow::Continue(()))
-        })
-        .map_err(unreadable)?;
-        view.scan(Table::Grants, &Filter::default(), &mut |row| {
-            found.grants.insert(row.id.to_owned());
-            Ok(ControlFlow::Continue(()))
-        })
-        .map_err(unreadable)?;
-        let mut members = BTreeSet::new();
-        view.scan(Table::Entitlements, &Filter::default(), &mut |row| {
-            if let Some(group) = row.id.strip_suffix(":member") {
-                members.insert(group.to_owned());
-            }
-            Ok(ControlFlow::Continue(()))
-        })
-        .map_err(unreadable)?;
-        self.network.history(|history| {
-            let moments = history.between(began, ended + Duration::from_secs(1));
-            if let Some(untrue) = found.untrue(&moments) {
-                return violated(untrue);
-            }
-            if let Some(id) = members.difference(&found.resources).next() {
-                return violated(format!("an entitlement is on {id}, which is not there"));
-            }
-            match report {
-                Some(report) if report.completeness == Completeness::Complete => {
-                    self.check_nothing_lost(&found, &members, &moments, report)
-                }
-                _ => Ok(()),
-            }
-        })
-    }
-
-    fn check_nothing_lost(
-        &self,
-        found: &Facts,
-        members: &BTreeSet<String>,
-        moments: &[&Facts],
-        report: &Report,
-    ) -> Judged<()> {
-        let without_members = found
-            .resources
-            .iter()
-            .find(|id| id.starts_with("group:") && !members.contains(*id));
-        let extent = self.plan.extent;
-        if let Some(id) = without_members.filter(|_| extent != Extent::ResourcesOnly) {
-            return violated(format!("{id} has no entitlement"));
-        }
-        // A list that its server says is gone is left out, and that is told.
-        let told = |id: &str| {
-            report
-                .skipped
-                .iter()
-                .map(|skipped| &skipped.resource)
-                .any(|of| {
-                    !of.is_empty()
-                        && (id.ends_with(&format!(":{of}")) || id.starts_with(&format!("{of}:")))
-                })
-        };
-        let losses = Losses::new(self.plan, found, moments, report);
-        if let Some(alarm) = losses.false_alarm() {
-            return violated(alarm);
-        }
-        let (resources, mut grants) = found.lost(moments);
-        grants.retain(|id| extent == Extent::Full && !told(id));
-        match losses.unexplained(&resources, &grants) {
-            Some(lost) => violated(lost),
-            None => Ok(()),
-        }
-    }
-
-    /// A text without the test's folder, which has another name each time, and
-    /// without the working folder's, which is made from it.
-    fn without_folders(&self, text: &str) -> String {
-        const PREFIX: &str = "baton-work-";
-        let mut text = text.replace(&*self.folder.to_string_lossy(), "");
-        if let Some(at) = text.find(PREFIX).map(|at| at + PREFIX.len()) {
-            let end = text[at..].find('/').map_or(text.len(), |len| at + len);
-            text.replace_range(at..end, "");
-        }
-        text
-    }
-
-    /// Nothing of the work is left once a sync is complete.
-    fn check_folder(&self) -> Judged<()> {
-        let entries = std::fs::read_dir(&self.folder).map_err(|e| Violation(e.to_string()))?;
-        let names: BTreeSet<String> = entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        let in_work = std::fs::read_dir(&self.work).map_err(|e| Violation(e.to_string()))?;
-        if in_work.count() > 0 {
-            return violated("a working folder is left behind");
-        }
-        let known = ["sync.c1z", "sync.partial.c1z", "work"];
-        match names.iter().find(|name| !known.contains(&name.as_str())) {
-            Some(rest) => violated(format!("{rest} is left behind")),
-            None => Ok(()),
-        }
-    }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -200,6 +200,23 @@ async fn the_last_page_says_so_in_three_ways() {
 }
 
 #[tokio::test]
+async fn pages_can_be_capped_whatever_is_asked_for() {
+    let sim = with(Paging {
+        fill: PageFill::AtMost(7),
+        ..Paging::default()
+    });
+    let list = List::get("v2:directories/-/users");
+    for (asked, expected) in [(20, 7), (5, 5)] {
+        let pages = list.pages(&sim, Some(asked), &json!({})).await;
+        let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+        let (last, full) = sizes.split_last().unwrap();
+        assert!(full.iter().all(|n| *n == expected), "{sizes:?}");
+        assert!((1..=expected).contains(last), "{sizes:?}");
+        assert_eq!(sizes.iter().sum::<usize>(), sim.truth().users.len());
+    }
+}
+
+#[tokio::test]
 async fn short_pages_end_only_when_they_say_so() {
     for fill in [PageFill::Short, PageFill::ShortOrEmpty] {
         let sim = with(Paging {

@@ -1,0 +1,307 @@
+//! Judges how an attempt ended: by what it says, and by the file that it
+//! leaves, compared with what was true meanwhile.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
+use baton_proto::Code;
+use baton_proto::bid::TypedId;
+use baton_proto::c1::connector::v2;
+use baton_sync::{Completeness, Error, Report};
+use prost::Message;
+
+use crate::disk::DiskFault;
+use crate::history::Facts;
+use crate::losses::{Losses, owner_of, principal_of, type_of};
+use crate::plan::{Extent, Mishap};
+use crate::play::{Ending, Judged, Violation, World, violated};
+
+impl World<'_> {
+    /// Checks an ending, and tells it in a word.
+    pub(crate) fn judge(
+        &self,
+        ending: &Ending,
+        mishaps: &[Mishap],
+        before: Option<&[u8]>,
+    ) -> Judged<String> {
+        let now = self.target_bytes();
+        let untouched = now.as_deref() == before;
+        match ending {
+            Ending::Killed => {
+                if untouched {
+                    return Ok("killed".to_owned());
+                }
+                self.check_newest(&self.target, None)?;
+                Ok("killed after the last step".to_owned())
+            }
+            Ending::Ended(result) => match result.as_ref() {
+                Ok(report) if report.completeness == Completeness::Complete => {
+                    if report.path != self.target.canonicalize().unwrap_or_default() {
+                        return violated("a complete sync lies elsewhere");
+                    }
+                    self.check_newest(&report.path, Some(report))?;
+                    Ok("complete".to_owned())
+                }
+                Ok(report) => {
+                    if !untouched {
+                        return violated("a partial sync has touched the target");
+                    }
+                    if report.skipped.is_empty() || report.unreadable == 0 {
+                        return violated("a partial sync does not say what it lacks");
+                    }
+                    self.check_newest(&report.path, Some(report))?;
+                    Ok("partial".to_owned())
+                }
+                Err(error) => {
+                    self.judge_error(error, mishaps, untouched)?;
+                    let told = self.without_folders(&error.to_string());
+                    Ok(format!("{:?}: {told}", error.code()))
+                }
+            },
+        }
+    }
+
+    fn judge_error(&self, error: &Error, mishaps: &[Mishap], untouched: bool) -> Judged<()> {
+        let told = chain(error);
+        if matches!(error, Error::Crashed { .. } | Error::Journal { .. }) {
+            return violated(format!("the engine broke: {told}"));
+        }
+        if !untouched {
+            // The one failure after the last step: see the seal's documentation.
+            if !told.contains("make the rename durable") {
+                return violated(format!("a failed sync has touched the target: {told}"));
+            }
+            self.check_newest(&self.target, None)?;
+        }
+        if matches!(error, Error::Empty { .. }) {
+            // The only group may have been deleted: not to be believed at once.
+            return Ok(());
+        }
+        if mishaps.is_empty() {
+            return violated(format!("nothing happened, and yet: {told}"));
+        }
+        let stopped = mishaps.iter().any(|m| matches!(m, Mishap::StopAt(_)));
+        if error.code() == Code::Canceled && !stopped {
+            return violated(format!("nobody asked it to stop: {told}"));
+        }
+        let disk_only = mishaps
+            .iter()
+            .all(|m| matches!(m, Mishap::Disk(DiskFault::FullFrom(_)) | Mishap::Change(..)));
+        if disk_only && error.code() != Code::ResourceExhausted {
+            return violated(format!("a full disk is told as {:?}: {told}", error.code()));
+        }
+        Ok(())
+    }
+
+    /// Compares the newest sync of a file with what was true.
+    fn check_newest(&self, path: &Path, report: Option<&Report>) -> Judged<()> {
+        let unreadable = |e: baton_c1z::Error| Violation(format!("the file is damaged: {e}"));
+        let file = C1zFile::open(path, &ReadOptions::default()).map_err(unreadable)?;
+        let newest = file.latest_finished(None).map_err(unreadable)?;
+        let Some(run) = newest else {
+            return violated("the file holds no finished sync");
+        };
+        if report.is_some_and(|report| report.sync_id != run.id) {
+            return violated("the newest sync is not the reported one");
+        }
+        let began = run.started_at.and_then(|at| SystemTime::try_from(at).ok());
+        let ended = run.ended_at.and_then(|at| SystemTime::try_from(at).ok());
+        let (Some(began), Some(ended)) = (began, ended) else {
+            return violated("the sync has no times");
+        };
+        let view = file.view(View::Sync(&run.id)).map_err(unreadable)?;
+        let mut found = Facts::default();
+        view.scan(Table::Resources, &Filter::default(), &mut |row| {
+            found.resources.insert(row.id.to_owned());
+            let resource = v2::Resource::decode(row.data).unwrap_or_default();
+            found.names.insert(row.id.to_owned(), resource.display_name);
+            Ok(ControlFlow::Continue(()))
+        })
+        .map_err(unreadable)?;
+        view.scan(Table::Grants, &Filter::default(), &mut |row| {
+            found.grants.insert(row.id.to_owned());
+            Ok(ControlFlow::Continue(()))
+        })
+        .map_err(unreadable)?;
+        let mut members = BTreeSet::new();
+        view.scan(Table::Entitlements, &Filter::default(), &mut |row| {
+            if let Some(group) = row.id.strip_suffix(":member") {
+                members.insert(group.to_owned());
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .map_err(unreadable)?;
+        self.network.history(|history| {
+            let moments = history.between(began, ended + Duration::from_secs(1));
+            if let Some(untrue) = found.untrue(&moments) {
+                return violated(untrue);
+            }
+            if let Some(id) = members.difference(&found.resources).next() {
+                return violated(format!("an entitlement is on {id}, which is not there"));
+            }
+            match report {
+                Some(report) if report.completeness == Completeness::Complete => {
+                    self.check_nothing_lost(&found, &members, &moments, report)
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn check_nothing_lost(
+        &self,
+        found: &Facts,
+        members: &BTreeSet<String>,
+        moments: &[&Facts],
+        report: &Report,
+    ) -> Judged<()> {
+        let without_members = found
+            .resources
+            .iter()
+            .find(|id| id.starts_with("group:") && !members.contains(*id));
+        let extent = self.plan.extent;
+        if let Some(id) = without_members.filter(|_| extent != Extent::ResourcesOnly) {
+            return violated(format!("{id} has no entitlement"));
+        }
+        if let Extent::Types(types) = extent {
+            let mut found = found.resources.iter();
+            if let Some(id) = found.find(|id| !types.contains(&type_of(id))) {
+                return violated(format!("{id} was not asked for"));
+            }
+        }
+        // A list that its server says is gone is left out, and that is told.
+        let told = |id: &str| {
+            report
+                .skipped
+                .iter()
+                .map(|skipped| &skipped.resource)
+                .any(|of| {
+                    !of.is_empty()
+                        && (id.ends_with(&format!(":{of}")) || id.starts_with(&format!("{of}:")))
+                })
+        };
+        let losses = Losses::new(self.plan, found, moments, report);
+        if let Some(alarm) = losses.false_alarm() {
+            return violated(alarm);
+        }
+        let (mut resources, mut grants) = found.lost(moments);
+        resources.retain(|id| self.wants_resource(id));
+        grants.retain(|id| self.wants_grant(id) && !told(id));
+        // The file that is there before is a full one.
+        if report.targeted {
+            self.check_targets(found, &resources, &losses, report)?;
+            resources.clear();
+            grants.retain(|id| found.resources.contains(owner_of(id)));
+        }
+        match losses.unexplained(&resources, &grants) {
+            Some(lost) => violated(lost),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a sync of this extent holds the resource.
+    fn wants_resource(&self, id: &str) -> bool {
+        match self.plan.extent {
+            Extent::Full | Extent::ResourcesOnly | Extent::WithoutGrants => true,
+            Extent::Types(types) => types.contains(&type_of(id)),
+            Extent::Named => self.is_target(id),
+        }
+    }
+
+    /// Whether a sync of this extent holds the grant.
+    fn wants_grant(&self, id: &str) -> bool {
+        match self.plan.extent {
+            Extent::Full => true,
+            Extent::ResourcesOnly | Extent::WithoutGrants => false,
+            Extent::Types(types) => [id, principal_of(id)]
+                .iter()
+                .all(|id| types.contains(&type_of(id))),
+            Extent::Named => self.is_target(owner_of(id)),
+        }
+    }
+
+    fn is_target(&self, id: &str) -> bool {
+        self.targets.iter().any(|target| {
+            let TypedId {
+                resource_type,
+                resource,
+            } = &target.id;
+            id.split_once(':') == Some((resource_type, resource))
+        })
+    }
+
+    /// A named resource is there or told to be left out. That it does not
+    /// exist is told of none that was there throughout, unless a cursor passed
+    /// over it.
+    fn check_targets(
+        &self,
+        found: &Facts,
+        lost: &[&str],
+        losses: &Losses<'_>,
+        report: &Report,
+    ) -> Judged<()> {
+        let claimed = |id: &str| {
+            let id = id.split_once(':').map_or(id, |(_, id)| id);
+            let mut warnings = report.warnings.iter();
+            warnings.any(|w| w.contains(id) && w.contains("it does not exist"))
+        };
+        if let Some(id) = lost.iter().find(|id| !losses.shifting && claimed(id)) {
+            return violated(format!(
+                "{id} was there throughout, and is said not to exist"
+            ));
+        }
+        for target in &self.targets {
+            let (kind, id) = (&target.id.resource_type, &target.id.resource);
+            let is_there = found.resources.contains(&format!("{kind}:{id}"));
+            let skipped = report.skipped.iter().any(|s| s.resource.ends_with(id));
+            if !is_there && !skipped && !report.warnings.iter().any(|w| w.contains(id)) {
+                return violated(format!("{kind} `{id}` was named and is left out, silently"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A text without the test's folder, which has another name each time, and
+    /// without the working folder's, which is made from it.
+    fn without_folders(&self, text: &str) -> String {
+        const PREFIX: &str = "baton-work-";
+        let mut text = text.replace(&*self.folder.to_string_lossy(), "");
+        if let Some(at) = text.find(PREFIX).map(|at| at + PREFIX.len()) {
+            let end = text[at..].find('/').map_or(text.len(), |len| at + len);
+            text.replace_range(at..end, "");
+        }
+        text
+    }
+
+    /// Nothing of the work is left once a sync is complete.
+    pub(crate) fn check_folder(&self) -> Judged<()> {
+        let entries = std::fs::read_dir(&self.folder).map_err(|e| Violation(e.to_string()))?;
+        let names: BTreeSet<String> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        let in_work = std::fs::read_dir(&self.work).map_err(|e| Violation(e.to_string()))?;
+        if in_work.count() > 0 {
+            return violated("a working folder is left behind");
+        }
+        let known = ["sync.c1z", "sync.partial.c1z", "work"];
+        match names.iter().find(|name| !known.contains(&name.as_str())) {
+            Some(rest) => violated(format!("{rest} is left behind")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -33,7 +33,9 @@ pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use remarks::{Planner, Planning, Remarks};
 pub use secret::Secret;
 pub use syncer::{ResourceSyncer, SyncerCapabilities};
-pub use traffic::{ActiveWait, AnnouncedLimit, EndpointTraffic, TrafficSnapshot, WaitReason};
+pub use traffic::{
+    ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, TrafficSnapshot, WaitReason,
+};
 
 // What every connector needs of other crates, so that it need not depend on them.
 pub use async_trait::async_trait;

@@ -66,14 +66,29 @@ pub struct EndpointTraffic {
 }
 
 impl EndpointTraffic {
-    /// The least time, in milliseconds, in which the server's announced limit
-    /// lets so many requests through when it is used evenly and by nobody
-    /// else; `None` when no limit was announced.
-    pub fn least_ms(&self) -> Option<u64> {
+    /// The least time in which the server's announced limit lets so many
+    /// requests through when it is used evenly and by nobody else; `None` when
+    /// no limit was announced.
+    pub fn least_time(&self) -> Option<LeastTime> {
         let limit = self.limit.filter(|limit| limit.requests > 0)?;
         let all = u128::from(self.requests) * u128::from(limit.period_ms);
-        Some(u64::try_from(all / u128::from(limit.requests)).unwrap_or(u64::MAX))
+        let least = u64::try_from(all / u128::from(limit.requests)).unwrap_or(u64::MAX);
+        Some(if limit.whole_period {
+            LeastTime::Known(least)
+        } else {
+            LeastTime::AtLeast(least)
+        })
     }
+}
+
+/// A least time, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeastTime {
+    /// Exactly this.
+    Known(u64),
+    /// This or more: no whole period was seen, so nobody knows how long one
+    /// is.
+    AtLeast(u64),
 }
 
 /// A limit as a server announces it.
@@ -81,9 +96,10 @@ impl EndpointTraffic {
 pub struct AnnouncedLimit {
     /// Requests per period.
     pub requests: u64,
-    /// Length of the period in milliseconds, as far as resets have shown it:
-    /// the real one may be longer, if no whole period was seen.
+    /// Length of the period in milliseconds, as far as resets have shown it.
     pub period_ms: u64,
+    /// That is all of it; else the real one may be longer.
+    pub whole_period: bool,
 }
 
 /// A wait that goes on right now.

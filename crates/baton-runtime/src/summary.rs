@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use baton_c1z::Stats;
-use baton_connector::TrafficSnapshot;
+use baton_connector::{EndpointTraffic, LeastTime, TrafficSnapshot};
 use baton_sync::{Completeness, Report, SkipKind, Skipped};
 
 use crate::figures::{change, count, counted, duration};
@@ -23,7 +23,7 @@ const NAMED_WARNINGS: usize = 10;
 const NAMED_ENDPOINTS: usize = 12;
 
 /// Heads of the table of requests: how many, the least time that the server's announced limit
-/// allows for as many, and where they went.
+/// allows for as many (as far as a whole period of it was seen), and where they went.
 const HEADS: [&str; 3] = ["made", "least time", "endpoint"];
 
 /// What the report does not know.
@@ -197,11 +197,11 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
             } else {
                 String::new()
             };
-            let least = used.least_ms().map_or_else(
-                || "n/a".to_owned(),
-                |least| duration(Duration::from_millis(least)),
-            );
-            [count(used.requests), least, format!("{endpoint}{waited}")]
+            [
+                count(used.requests),
+                least_time(used),
+                format!("{endpoint}{waited}"),
+            ]
         })
         .collect();
     let width = |column: usize| shown.iter().map(|row| row[column].len()).max();
@@ -221,6 +221,15 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
             "  and {}",
             counted(more, "endpoint more", "endpoints more")
         );
+    }
+}
+
+fn least_time(used: &EndpointTraffic) -> String {
+    let span = |ms| duration(Duration::from_millis(ms));
+    match used.least_time() {
+        None => "n/a".to_owned(),
+        Some(LeastTime::Known(ms)) => span(ms),
+        Some(LeastTime::AtLeast(ms)) => format!("{} or more", span(ms)),
     }
 }
 
@@ -322,7 +331,7 @@ fn more(all: usize, shown: usize) -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use baton_connector::{AnnouncedLimit, EndpointTraffic, Planning};
+    use baton_connector::{AnnouncedLimit, Planning};
 
     use super::*;
 
@@ -423,11 +432,13 @@ partial: `sync.partial.c1z` lacks 2 lists that could not be read; `sync.c1z` is 
             limit: (requests > 100).then_some(AnnouncedLimit {
                 requests: 500,
                 period_ms: 60_000,
+                whole_period: requests > 500,
             }),
         };
         report.traffic = Some(TrafficSnapshot {
             endpoints: BTreeMap::from([
                 ("GET /users".to_owned(), endpoint(13, 0)),
+                ("GET /roles".to_owned(), endpoint(250, 0)),
                 (
                     "GET /groups/{id}/members".to_owned(),
                     endpoint(1002, 65_000),
@@ -448,10 +459,11 @@ synced in 1 min 23 s, resuming an interrupted sync
   entitlements        2  -3
   grants          5,000
 
-1,015 requests (1 retry, 1 answered with 429, waited 1 min 5 s)
-   made  least time  endpoint
-  1,002   2 min 0 s  GET /groups/{id}/members, waited 1 min 5 s
-     13         n/a  GET /users
+1,265 requests (1 retry, 1 answered with 429, waited 1 min 5 s)
+   made    least time  endpoint
+  1,002     2 min 0 s  GET /groups/{id}/members, waited 1 min 5 s
+    250  30 s or more  GET /roles
+     13           n/a  GET /users
 
 complete: `sync.c1z` holds everything that was asked for"
         );

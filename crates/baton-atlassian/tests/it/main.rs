@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod counts;
+mod flood;
+mod in_process;
 mod limits;
 mod plans;
 mod program;

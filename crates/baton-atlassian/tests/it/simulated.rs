@@ -1,60 +1,26 @@
 //! Whole syncs of simulated organizations, in process and in virtual time.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
 use atlassian_sim::{
     AccessKey, Answers, Config, Fault, Generation, GroupSizes, OrganizationSpec, Principal,
-    RateLimits, Simulator, TransportFault, Truth,
+    RateLimits, Simulator, Truth,
 };
 use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
-use baton_connector::http::{
-    BodyStream, HttpParts, HttpSettings, Transport, TransportError, TransportErrorKind,
-};
+use baton_connector::http::{HttpParts, HttpSettings, Transport};
 use baton_connector::{Secret, SplitMix, SystemClock};
 use baton_proto::Code;
 use baton_sync::{Completeness, Host, Provenance, Report, Silent, SyncRequest};
-use bytes::Bytes;
-use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+
+pub(crate) use crate::in_process::InProcess;
 
 /// Every run gets ids of its own, also within one second.
 static SEED: AtomicU64 = AtomicU64::new(1);
-
-/// The simulator's router as a network.
-pub(crate) struct InProcess(pub Simulator);
-
-impl fmt::Debug for InProcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InProcess")
-    }
-}
-
-#[async_trait]
-impl Transport for InProcess {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<BodyStream>, TransportError> {
-        let request = request.map(axum::body::Body::from);
-        let response = self.0.router().oneshot(request).await.unwrap();
-        if response.extensions().get() == Some(&TransportFault::ConnectionReset) {
-            return Err(TransportError::new(TransportErrorKind::Reset, "scripted"));
-        }
-        Ok(response.map(|body| {
-            let pieces = body.into_data_stream().map(|piece| {
-                piece.map_err(|_| TransportError::new(TransportErrorKind::Truncated, "scripted"))
-            });
-            Box::pin(pieces) as BodyStream
-        }))
-    }
-}
 
 pub(crate) fn spec(users: u32, groups: u32) -> OrganizationSpec {
     OrganizationSpec {

@@ -39,8 +39,9 @@ const EPOCH_FROM_S: u64 = 946_080_000;
 const EPOCH_FROM_MS: u64 = EPOCH_FROM_S * 1000;
 
 /// A reset further away than this is a mistake: no quota is counted that long
-/// in a way that is worth waiting for.
-pub const ABSURD_RESET: Duration = Duration::from_hours(1);
+/// in a way that is worth waiting for. Quotas by the hour are common, and their
+/// resets are rounded up: hence the minute.
+pub const ABSURD_RESET: Duration = Duration::from_mins(61);
 
 /// A wait that a server announced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,11 +101,12 @@ impl Announced {
         }
     }
 
-    /// The wait that a refusal (429) asks for: the later of both headers, but
-    /// an absurd reset only where there is nothing else.
+    /// The wait that a refusal (429) asks for: the later of what can be
+    /// believed of both headers. An absurd `Retry-After` counts only where
+    /// there is nothing else, and an absurd reset never.
     pub fn refusal_wait(&self) -> Option<Duration> {
-        let later = self.retry_after.ahead().max(self.reset.believable());
-        later.or(self.reset.ahead())
+        let later = self.retry_after.believable().max(self.reset.believable());
+        later.or(self.retry_after.ahead())
     }
 }
 
@@ -270,6 +272,27 @@ mod tests {
             assert!(span > Duration::from_hours(24), "{text}");
         }
         assert_eq!(reset("86400"), seconds(86_400));
+    }
+
+    #[test]
+    fn a_refusal_waits_for_what_can_be_believed() {
+        let wait = |retry_after: &str, reset: &str| {
+            let read = read(&[
+                ("Date", NOW),
+                ("Retry-After", retry_after),
+                ("X-RateLimit-Reset", reset),
+            ]);
+            read.refusal_wait().map(|wait| wait.as_secs())
+        };
+        let (past, absurd) = ("1795465700", "2027-11-23T20:30:00Z");
+        assert_eq!(wait("7", "90"), Some(90));
+        assert_eq!(wait("7", past), Some(7));
+        assert_eq!(wait("7", absurd), Some(7));
+        assert_eq!(wait("86400", "90"), Some(90));
+        assert_eq!(wait("86400", absurd), Some(86_400));
+        assert_eq!(wait("soon", absurd), None);
+        assert_eq!(wait("soon", past), None);
+        assert_eq!(wait("soon", "3601"), Some(3601));
     }
 
     #[test]

@@ -15,17 +15,11 @@ use tokio::time::Instant;
 use super::announce::{Announced, Stated};
 use super::guess::Guess;
 use super::limiter::Admission;
+use super::period::{Period, SHORT_PERIOD, WOBBLE};
 use crate::traffic::{AnnouncedLimit, WaitReason};
 
-/// Announced resets further away than this are asked about again then.
+/// What was announced longer ago than this is asked about again.
 const LONGEST_QUOTA_WAIT: Duration = Duration::from_mins(15);
-
-/// Periods up to this length are spread evenly from the beginning: announced
-/// in whole seconds, their resets say little.
-const SHORT_PERIOD: Duration = Duration::from_secs(2);
-
-/// Resets are announced in whole seconds, so the same one wobbles.
-const WOBBLE: Duration = Duration::from_secs(2);
 
 /// Requests are spread over this part of what is left of a period, so that
 /// the last one is answered before it ends.
@@ -50,12 +44,14 @@ pub(super) struct Bucket {
     pause: Option<(Instant, WaitReason)>,
     /// Since a refusal, when so many were admitted, one request goes first.
     cautious_since: Option<u64>,
+    /// What was announced last; it outlives its period, so that the next
+    /// announcement can be told to be of the same one.
     quota: Option<Quota>,
+    /// Requests admitted when the quota was found to be over.
+    over_at: Option<u64>,
     /// The last answer that counts carried a quota.
     announces: bool,
-    longest_ahead: Duration,
-    last_reset: Option<Instant>,
-    between_resets: Option<Duration>,
+    period: Period,
     limit: Option<u64>,
     guess: Guess,
 }
@@ -76,19 +72,23 @@ struct Quota {
 impl Bucket {
     pub(super) fn admit(&mut self, now: Instant, share: f64) -> Admission {
         self.pause = self.pause.filter(|(until, _)| *until > now);
-        self.quota = self.quota.filter(|quota| quota.expires_at > now);
+        let quota = self.live(now);
+        if quota.is_none() {
+            self.over_at.get_or_insert(self.sent);
+        }
         if let Some((until, reason)) = self.pause {
             return Admission::NotBefore(until, reason);
         }
         if self.cautious_since.is_some() && self.under_way > 0 {
             return Admission::AfterAnAnswer;
         }
-        let spacing = match self.quota {
-            Some(quota) => match quota.spacing(self.sent, self.is_short(), now, share) {
+        let spacing = match quota {
+            Some(quota) => match quota.spacing(self.sent, self.period.is_short(), now, share) {
                 Some(spacing) => spacing,
                 None => {
+                    let until = quota.resets_at.min(quota.expires_at);
                     return Admission::NotBefore(
-                        quota.resets_at.max(now + LEAST_WAIT),
+                        until.max(now + LEAST_WAIT),
                         WaitReason::QuotaSpent,
                     );
                 }
@@ -131,37 +131,43 @@ impl Bucket {
                 self.cautious_since = None;
             }
             self.guess.answered(now);
-            self.announces = announces || self.quota.is_some();
+            if announces {
+                self.announces = true;
+            } else if !self.is_of_a_period_before(number, now) && self.live(now).is_none() {
+                self.announces = false;
+                self.quota = None;
+            }
         }
     }
 
     /// What the server announced: the last limit, and the period as far as
     /// resets have shown it.
     pub(super) fn announced_limit(&self) -> Option<AnnouncedLimit> {
-        let requests = self.limit?;
-        let period = if self.longest_ahead.is_zero() {
-            return None;
-        } else if self.is_short() {
-            Duration::from_secs(1)
-        } else {
-            self.between_resets.map_or(self.longest_ahead, |between| {
-                between.max(self.longest_ahead)
-            })
-        };
-        let period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+        let (period, whole) = self.period.length()?;
         Some(AnnouncedLimit {
-            requests,
-            period_ms,
+            requests: self.limit?,
+            period_ms: u64::try_from(period.as_millis()).unwrap_or(u64::MAX),
+            whole_period: whole,
         })
     }
 
-    fn is_short(&self) -> bool {
-        !self.longest_ahead.is_zero() && self.longest_ahead <= SHORT_PERIOD
+    /// The quota, as long as it holds.
+    fn live(&self, now: Instant) -> Option<Quota> {
+        self.quota.filter(|quota| quota.expires_at > now)
+    }
+
+    /// The request was sent in a period that is over. What its answer does
+    /// not announce says nothing about the next one.
+    fn is_of_a_period_before(&self, number: u64, now: Instant) -> bool {
+        match self.over_at {
+            Some(sent) => self.quota.is_some() && number <= sent,
+            None => self.quota.is_some() && self.live(now).is_none(),
+        }
     }
 
     fn learn_quota(&mut self, number: u64, now: Instant, announced: &Announced) -> bool {
         let ahead = match announced.reset {
-            Stated::Past if self.is_short() => Some(Duration::ZERO),
+            Stated::Past if self.period.is_short() => Some(Duration::ZERO),
             reset => reset.believable().or(announced.retry_after.believable()),
         };
         let limit = announced.limit.filter(|limit| *limit > 0);
@@ -170,12 +176,20 @@ impl Bucket {
         };
         self.limit = limit.or(self.limit);
         let remaining = remaining.min(limit.unwrap_or(u64::MAX));
-        self.longest_ahead = self.longest_ahead.max(ahead);
-        let short = self.is_short();
-        let resets_at = now + ahead.min(LONGEST_QUOTA_WAIT);
-        let known = self.quota.filter(|quota| quota.expires_at > now);
-        let same = known.filter(|known| short || apart(known.resets_at, resets_at) <= WOBBLE);
-        if let Some(known) = known.filter(|known| number < known.as_of) {
+        let resets_at = now + ahead;
+        let live = self.live(now);
+        let older = live.filter(|known| number < known.as_of);
+        if older.is_none() {
+            self.period.learn(now, ahead);
+        }
+        let short = self.period.is_short();
+        let same = if short {
+            live
+        } else {
+            self.quota
+                .filter(|known| apart(known.resets_at, resets_at) <= WOBBLE)
+        };
+        if let Some(known) = older {
             // Answers overtake each other: this one knows less.
             if same.is_some() {
                 let remaining = known.remaining.min(remaining);
@@ -183,8 +197,8 @@ impl Bucket {
             }
             return true;
         }
-        self.learn_period(resets_at);
         let at_first = same.map_or(remaining.saturating_add(1), |known| known.limit);
+        let least = if short { SHORT_PERIOD } else { LEAST_WAIT };
         self.quota = Some(Quota {
             limit: limit.unwrap_or(at_first),
             remaining,
@@ -192,25 +206,10 @@ impl Bucket {
             sent_before: same.map_or(number.saturating_sub(1), |known| known.sent_before),
             learned_at: now,
             resets_at: same.map_or(resets_at, |known| known.resets_at.max(resets_at)),
-            expires_at: resets_at.max(now + if short { SHORT_PERIOD } else { LEAST_WAIT }),
+            expires_at: resets_at.min(now + LONGEST_QUOTA_WAIT).max(now + least),
         });
+        self.over_at = None;
         true
-    }
-
-    fn learn_period(&mut self, resets_at: Instant) {
-        if let Some(last) = self.last_reset {
-            let between = resets_at.saturating_duration_since(last);
-            if between <= WOBBLE {
-                return;
-            }
-            if between <= LONGEST_QUOTA_WAIT {
-                self.between_resets = Some(
-                    self.between_resets
-                        .map_or(between, |least| least.min(between)),
-                );
-            }
-        }
-        self.last_reset = Some(resets_at);
     }
 }
 

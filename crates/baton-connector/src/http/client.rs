@@ -127,8 +127,6 @@ impl Inner {
             let outcome = exchange(self.parts.transport.as_ref(), &self.settings, &wire).await;
             drop(place);
             let judged = outcome.map(|answer| self.judge(&story, ticket.number, answer));
-            // Only now: whoever this wakes finds known what the answer told.
-            drop(ticket);
             let failed = match judged {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(failed)) => failed,
@@ -146,7 +144,13 @@ impl Inner {
                     return Err(error.into());
                 }
             };
-            self.after(&mut story, failed).await?;
+            let pause = self.after(&mut story, failed)?;
+            // Only now: whoever this wakes finds known what the answer told
+            // and asked for.
+            drop(ticket);
+            if let Some(until) = pause {
+                self.wait(&story, until, WaitReason::Retry).await?;
+            }
         }
     }
 
@@ -216,9 +220,9 @@ impl Inner {
         })
     }
 
-    /// Ends the request with its error, or returns when it is time for the
-    /// next try.
-    async fn after(&self, story: &mut Story<'_>, failed: Failed) -> Result<()> {
+    /// Ends the request with its error, or says when it is time for the next
+    /// try, if that is not the limiter's to say.
+    fn after(&self, story: &mut Story<'_>, failed: Failed) -> Result<Option<Instant>> {
         let Failed {
             failure,
             announced,
@@ -248,9 +252,9 @@ impl Inner {
                 story.uncount_try();
                 self.limiter.pause(&story.key, now + wait, reason);
             }
-            Next::Pause(delay) => self.wait(story, now + delay, WaitReason::Retry).await?,
+            Next::Pause(delay) => return Ok(Some(now + delay)),
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Sleeps till `until`, or till the run has no hope left.
@@ -261,12 +265,13 @@ impl Inner {
             return Ok(());
         }
         let ends = self.parts.clock.now().checked_add(duration);
-        story.log_wait(reason, duration, ends);
-        let _shown = self.meter.waiting(Wait {
+        let wait = Wait {
             endpoint: story.key.endpoint,
             reason,
             duration,
-        });
+        };
+        story.log_wait(&wait, ends, self.meter.is_known(&wait));
+        let _shown = self.meter.waiting(wait);
         loop {
             let deadline = self
                 .health

@@ -159,6 +159,68 @@ fn resets_that_nobody_can_believe_stop_nothing() {
 }
 
 #[test]
+fn a_quota_by_the_hour_keeps_its_reserve_however_slowly_it_is_asked() {
+    let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
+    let mut left = 1000;
+    let mut now = start;
+    // Until shortly before the reset, always as early as the limiter allows.
+    while now < start + Duration::from_mins(59) {
+        match limiter.admit(&key, now) {
+            Admission::Go(number) => {
+                left -= 1;
+                let ahead = 3600 - (now - start).as_secs();
+                limiter.learn(&key, number, now, 200, &told(Some(1000), left, ahead));
+                limiter.finished(&key);
+            }
+            Admission::NotBefore(at, _) => now = at,
+            Admission::AfterAnAnswer => panic!("all are answered"),
+        }
+    }
+    // Four more may ask again, one each quarter of an hour.
+    assert!((196..=210).contains(&left), "{left} left");
+}
+
+#[test]
+fn a_late_answer_of_an_old_period_does_not_open_the_new_one() {
+    let (limiter, start, key) = (limiter(1.0), Instant::now(), key("/a"));
+    for _ in 0..40 {
+        ask(&limiter, &key, start, 200, &told(Some(100), 60, 60));
+    }
+    let Admission::Go(late) = limiter.admit(&key, start) else {
+        panic!("much is left");
+    };
+    let now = start + Duration::from_secs(61);
+    let past = Announced {
+        reset: Stated::Past,
+        ..told(Some(100), 59, 0)
+    };
+    limiter.learn(&key, late, now, 200, &past);
+    limiter.finished(&key);
+    let (started, then) = burst(&limiter, &key, now);
+    assert_eq!((started, then), (1, Admission::AfterAnAnswer));
+}
+
+#[test]
+fn a_server_that_ceases_to_announce_is_no_longer_asked_one_by_one() {
+    let (limiter, start, key) = (limiter(1.0), Instant::now(), key("/a"));
+    for _ in 0..40 {
+        ask(&limiter, &key, start, 200, &told(Some(100), 60, 60));
+    }
+    let now = start + Duration::from_secs(61);
+    ask(&limiter, &key, now, 200, &Announced::default());
+    assert!(burst(&limiter, &key, now).0 > 5);
+}
+
+#[test]
+fn the_last_seconds_of_a_minute_are_not_taken_for_a_rate_per_second() {
+    let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
+    ask(&limiter, &key, start, 200, &told(Some(100), 99, 2));
+    let limit = limiter.announced()[0].1;
+    assert_eq!((limit.period_ms, limit.whole_period), (2_000, false));
+    assert_eq!(burst(&limiter, &key, start).0, 40);
+}
+
+#[test]
 fn a_far_reset_is_asked_about_again_after_a_quarter_of_an_hour() {
     let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
     ask(&limiter, &key, now, 200, &told(Some(1), 0, 3600));
@@ -206,19 +268,31 @@ fn a_limit_that_changes_counts_from_then_on() {
 fn a_rate_per_second_is_kept_evenly() {
     let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
     let mut now = start;
-    let mut sent = 0_u32;
-    while now < start + Duration::from_secs(10) {
+    let (mut sent, mut early) = (0_u32, 0_u32);
+    // A bucket of 100 that a hundred per second fill up.
+    let (mut level_ms, mut filled_at) = (100_000, start);
+    while now < start + Duration::from_secs(13) {
         match limiter.admit(&key, now) {
             Admission::Go(number) => {
+                let passed = u64::try_from((now - filled_at).as_millis()).expect("a span");
+                level_ms = (level_ms + passed * 100).min(100_000);
+                filled_at += Duration::from_millis(passed);
+                assert!(level_ms >= 1000, "would be refused");
+                level_ms -= 1000;
                 sent += 1;
-                limiter.learn(&key, number, now, 200, &told(Some(100), 99, 1));
+                early += u32::from(now < start + Duration::from_secs(3));
+                let left = level_ms / 1000;
+                limiter.learn(&key, number, now, 200, &told(Some(100), left, 1));
                 limiter.finished(&key);
             }
             Admission::NotBefore(at, _) => now = at,
             Admission::AfterAnAnswer => panic!("all are answered"),
         }
     }
-    assert!((790..=805).contains(&sent), "{sent}");
+    // It takes two seconds to know that the period is that short.
+    assert!((790..=805).contains(&(sent - early)), "{}", sent - early);
+    // The bucket was full at first: 80 above the reserve.
+    assert!((220..=325).contains(&early), "{early}");
 }
 
 #[test]

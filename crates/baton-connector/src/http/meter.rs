@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use crate::traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};
 
+/// Waits that end so close to each other have one cause.
+const SAME_END: Duration = Duration::from_secs(1);
+
 /// A request begins or ends to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
@@ -75,6 +78,17 @@ impl Meter {
             .entry(endpoint)
             .or_default()
             .rate_limited += 1;
+    }
+
+    /// Whether another request already waits for the same thing, and about as
+    /// long: one line in the log is enough for a crowd.
+    pub(super) fn is_known(&self, wait: &Wait) -> bool {
+        let ends = Instant::now() + wait.duration;
+        self.lock().waits.values().any(|(known, until)| {
+            known.endpoint == wait.endpoint
+                && known.reason == wait.reason
+                && *until + SAME_END >= ends
+        })
     }
 
     /// Shows a wait until the guard is dropped.
@@ -156,4 +170,29 @@ impl Drop for WaitGuard {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_known_while_another_is_about_as_long() {
+        let meter = Arc::new(Meter::new(Arc::new(NoObserver)));
+        let wait = |endpoint, reason, seconds| Wait {
+            endpoint,
+            reason,
+            duration: Duration::from_secs(seconds),
+        };
+        let spent = wait("/a", WaitReason::QuotaSpent, 30);
+        assert!(!meter.is_known(&spent));
+        let guard = meter.waiting(spent);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(meter.is_known(&wait("/a", WaitReason::QuotaSpent, 20)));
+        assert!(!meter.is_known(&wait("/a", WaitReason::QuotaSpent, 30)));
+        assert!(!meter.is_known(&wait("/a", WaitReason::RateLimited, 20)));
+        assert!(!meter.is_known(&wait("/b", WaitReason::QuotaSpent, 20)));
+        drop(guard);
+        assert!(!meter.is_known(&wait("/a", WaitReason::QuotaSpent, 20)));
+    }
 }

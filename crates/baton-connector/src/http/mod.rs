@@ -37,6 +37,7 @@ mod health;
 mod in_flight;
 mod limiter;
 mod meter;
+mod period;
 mod redact;
 mod request;
 mod reqwest_transport;

@@ -10,12 +10,12 @@ use super::announce::Announced;
 use super::api_error::{ErrorAnswer, ReadApiError};
 use super::exchange::Answer;
 use super::limiter::BucketKey;
+use super::meter::Wait;
 use super::redact::{headers_line, quoted};
 use super::request::Request;
 use super::response::{PAGE_HINT, content_type, looks_like_a_page};
 use super::transport::{TransportError, TransportErrorKind};
 use crate::error::{RequestError, RequestErrorKind};
-use crate::traffic::WaitReason;
 
 /// Waits from this length on are worth a line at the usual log level.
 const NOTABLE_WAIT: Duration = Duration::from_secs(5);
@@ -143,18 +143,16 @@ impl<'a> Story<'a> {
         );
     }
 
-    pub(super) fn log_wait(
-        &self,
-        reason: WaitReason,
-        duration: Duration,
-        ends: Option<SystemTime>,
-    ) {
+    /// A long wait is worth a line at the usual level, unless another request
+    /// has told the same.
+    pub(super) fn log_wait(&self, wait: &Wait, ends: Option<SystemTime>, known: bool) {
         let endpoint = self.request.endpoint;
         let until = ends
             .and_then(|ends| jiff::Timestamp::try_from(ends).ok())
             .map(|ends| ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-        let wait_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        if duration >= NOTABLE_WAIT {
+        let wait_ms = u64::try_from(wait.duration.as_millis()).unwrap_or(u64::MAX);
+        let reason = wait.reason;
+        if wait.duration >= NOTABLE_WAIT && !known {
             tracing::info!(endpoint, wait_ms, until, reason = %reason, "waiting");
         } else {
             tracing::debug!(endpoint, wait_ms, until, reason = %reason, "waiting");

@@ -84,6 +84,7 @@ pub struct App {
     pub(crate) fields: Vec<Field>,
     pub(crate) relations: Vec<Relation>,
     pub(crate) commands: Vec<ExtraCommand>,
+    pub(crate) sends_requests: bool,
     pub(crate) connect: Connect,
 }
 
@@ -97,6 +98,7 @@ impl App {
             fields: Vec::new(),
             relations: Vec::new(),
             commands: Vec::new(),
+            sends_requests: true,
             connect,
         }
     }
@@ -119,6 +121,16 @@ impl App {
     #[must_use]
     pub fn relation(mut self, relation: Relation) -> Self {
         self.relations.push(relation);
+        self
+    }
+
+    /// The connector reads something else than an HTTP API: the flags that
+    /// steer requests would do nothing, so `--rate-share` and
+    /// `--max-requests-per-second` do not exist, and `--http-timeout-seconds`,
+    /// which every program of the Go tools accepts, is not shown.
+    #[must_use]
+    pub fn without_http(mut self) -> Self {
+        self.sends_requests = false;
         self
     }
 
@@ -145,10 +157,14 @@ impl App {
                     own_fields: command.fields.clone(),
                 }),
         );
+        let mut common = flags::common(log_format);
+        if !self.sends_requests {
+            common = flags::without_http(common);
+        }
         Program {
             name: self.name,
             version: self.version,
-            common: flags::common(log_format),
+            common,
             connector: self.fields.clone(),
             relations: flags::relations()
                 .into_iter()

@@ -101,12 +101,17 @@ impl Config {
         Duration::from_secs(u64::try_from(self.int(name::HTTP_TIMEOUT_SECONDS)).unwrap_or(0))
     }
 
-    /// `--rate-share` and `--max-requests-per-second`, for the HTTP client.
+    /// `--rate-share` and `--max-requests-per-second`, for the HTTP client;
+    /// their defaults in a program that does not have them
+    /// ([`crate::App::without_http`]).
     ///
     /// # Errors
     ///
     /// A share that is no number more than 0 and at most 1.
     pub fn rate(&self) -> baton_connector::Result<RateSettings> {
+        if self.get(name::RATE_SHARE).is_none() {
+            return Ok(RateSettings::default());
+        }
         let most = u32::try_from(self.int(name::MAX_REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
         // What is no number is refused as what is none.
         let share = self.string(name::RATE_SHARE).parse().unwrap_or(f64::NAN);

@@ -77,6 +77,21 @@ pub(crate) fn common(log_format: DefaultLogFormat) -> Vec<Field> {
     fields
 }
 
+/// The common fields of a connector that sends no HTTP requests. What the Go
+/// programs take as well is still taken, but neither shown nor exported.
+pub(crate) fn without_http(mut fields: Vec<Field>) -> Vec<Field> {
+    fields.retain(|field| {
+        field.name != name::RATE_SHARE && field.name != name::MAX_REQUESTS_PER_SECOND
+    });
+    for field in &mut fields {
+        if field.name == name::HTTP_TIMEOUT_SECONDS {
+            field.hidden = true;
+            field.export = Export::None;
+        }
+    }
+    fields
+}
+
 fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
     vec![
         Field::string(name::LOG_LEVEL, "The log level: debug, info, warn, error")

@@ -27,6 +27,7 @@ pub fn app() -> App {
         .fields([Field::string("folder", "Folder that holds the CSV files")
             .display_name("Folder")
             .required(true)])
+        .without_http()
 }
 
 fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {

@@ -138,3 +138,23 @@ fn a_failed_run_leaves_the_file_of_the_run_before() {
         before
     );
 }
+
+#[test]
+fn flags_that_steer_requests_are_not_offered_where_there_are_none() {
+    let stage = Stage::new();
+    let help = stage.sync(&["--help"]);
+    assert_eq!(help.code, Some(0));
+    for flag in ["--rate-share", "--max-requests-per-second"] {
+        assert!(!help.stdout.contains(flag), "{}", help.stdout);
+        let refused = stage.sync(&[flag, "1"]);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains(flag), "{}", refused.stderr);
+    }
+    // The Go programs take this one everywhere.
+    assert!(
+        !help.stdout.contains("--http-timeout-seconds"),
+        "{}",
+        help.stdout
+    );
+    assert_eq!(stage.sync(&["--http-timeout-seconds", "9"]).code, Some(0));
+}

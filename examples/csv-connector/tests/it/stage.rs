@@ -100,6 +100,7 @@ impl Stage {
 /// What a process left behind.
 pub struct Outcome {
     pub code: Option<i32>,
+    pub stdout: String,
     pub stderr: String,
 }
 
@@ -107,6 +108,7 @@ impl Outcome {
     fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
+            stdout: str::from_utf8(&output.stdout).unwrap().to_owned(),
             stderr: str::from_utf8(&output.stderr).unwrap().to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 # Measures whole programs and prints the median of five runs each: seconds and
 # peak memory. Needs GNU time (Debian's package `time`). The benches inside
 # crates run with `cargo bench -p baton-c1z`, `-p baton-proto`,
-# `-p baton-access` and `-p baton-sync`.
+# `-p baton-access`, `-p baton-sync` and `-p baton-atlassian`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-$PWD/target}"
@@ -52,6 +52,9 @@ echo "a file of $rows grants ($((size / 1000000)) MB as JSON):"
 median "baton grants -o json" "$bin/baton" grants -o json -f "$work/big.c1z"
 median "baton grants" "$bin/baton" grants -f "$work/big.c1z"
 median "baton stats" "$bin/baton" stats -f "$work/big.c1z"
+
+echo "keeping to rate limits, in virtual time:"
+cargo bench -q --locked -p baton-atlassian --bench limits
 
 echo "files of 1,000,000 grants and 50,000 users:"
 mkdir "$work/million"

@@ -8,12 +8,29 @@
 
 use std::sync::atomic::Ordering;
 
-use baton_connector::{Counted, Result};
+use baton_connector::{Counted, Error, Result};
 
-use super::{Plan, RequestPlan};
-use crate::api::ListPage;
+use super::{Plan, RequestPlan, locked};
+use crate::api::{Api, ListPage};
 
 impl Plan {
+    /// The number of a group's members. Where that could not be had of one
+    /// group, no other is asked about: a failure can take its minutes.
+    pub async fn count_members(&self, api: &Api, group_id: &str) -> Result<u64> {
+        if let Some((code, before)) = locked(&self.members_uncounted).clone() {
+            let detail = format!("an earlier count of members failed: {before}");
+            return Err(Error::stated(code, detail));
+        }
+        let counted = api.count_members(group_id).await;
+        if let Err(error) = &counted
+            && !error.is_vanished()
+        {
+            let failure = (error.code(), error.to_string());
+            locked(&self.members_uncounted).get_or_insert(failure);
+        }
+        counted
+    }
+
     /// The page of a list at `token`; a first page of several comes with the
     /// API's own count. `end` is the token that follows the last page.
     ///

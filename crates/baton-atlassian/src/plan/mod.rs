@@ -107,6 +107,12 @@ pub(crate) struct Plan {
     /// found, so that it is found once.
     verdict: tokio::sync::Mutex<Option<(u64, Verdict)>>,
     given_up: Mutex<Option<String>>,
+    /// How the first count of a group's members that failed did so.
+    members_uncounted: Mutex<Option<(Code, String)>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Plan {
@@ -120,6 +126,7 @@ impl Plan {
             avoided: AtomicU64::new(0),
             verdict: tokio::sync::Mutex::new(None),
             given_up: Mutex::new(None),
+            members_uncounted: Mutex::new(None),
         }
     }
 
@@ -317,7 +324,7 @@ impl Plan {
     }
 
     fn reason(&self) -> MutexGuard<'_, Option<String>> {
-        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.given_up)
     }
 }
 
@@ -344,6 +351,7 @@ impl Planner for Plan {
             counter.store(0, Ordering::Relaxed);
         }
         *self.reason() = None;
+        *locked(&self.members_uncounted) = None;
         // Whoever holds the lock is a call of a run that has ended.
         if let Ok(mut verdict) = self.verdict.try_lock() {
             *verdict = None;

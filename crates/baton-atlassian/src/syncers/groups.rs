@@ -60,7 +60,7 @@ impl ResourceSyncer for Groups {
         }
         let step = if token.is_empty() {
             let members = || api.members(id, token);
-            let members = plan.counted(token, &roles, members, || api.count_members(id));
+            let members = plan.counted(token, &roles, members, || plan.count_members(api, id));
             GroupStep::Members(members.await?)
         } else {
             api.group_step(id, token).await?

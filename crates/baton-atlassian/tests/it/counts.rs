@@ -1,12 +1,13 @@
 //! Lists against the API's own counts of them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use atlassian_sim::{
-    Action, Answers, Calls, Config, CursorKind, Fault, Generation, OrganizationSpec, PageFill,
-    Paging, SearchFlaws, Simulator, Truth,
+    Action, Answers, Calls, Config, CursorKind, Fault, Generation, GroupSizes, OrganizationSpec,
+    PageFill, Paging, SearchFlaws, Simulator, Truth,
 };
 use baton_atlassian::{RequestPlan, Settings};
 use baton_c1z::Table;
@@ -364,6 +365,30 @@ fn counts_asked(simulator: &Simulator) -> usize {
         .iter()
         .filter(|r| r.path.ends_with("/count"))
         .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_members_cannot_be_counted_few_groups_are_tried() {
+    let simulator = simulate(Config {
+        organization: OrganizationSpec {
+            group_sizes: GroupSizes::Even(25),
+            ..spec(60, 120)
+        },
+        ..shifting()
+    });
+    let fault = Fault::new("GET v2/users/count", Calls::From(1), Action::Status(503));
+    // Without an overview every group is asked about.
+    let mute = Fault::new("POST v2/users/search", Calls::From(1), Action::Status(404));
+    simulator.set_faults(vec![fault, mute, small_pages()]);
+    let report = calm(&simulator, RequestPlan::Auto).await;
+    let members = report.uncounted.iter().filter(|list| list.what == "grants");
+    assert!(members.count() > 100, "each is told of, in few lines");
+    assert!(report.warnings.len() < 10, "{:?}", report.warnings);
+    let requests = simulator.requests();
+    let counts = requests.iter().filter(|r| r.path.ends_with("/count"));
+    let asked: BTreeSet<&str> = counts.map(|r| r.query.as_str()).collect();
+    // Those that were in flight together when the first failed, and the users.
+    assert!(asked.len() <= 40, "{}", asked.len());
 }
 
 #[tokio::test(start_paused = true)]

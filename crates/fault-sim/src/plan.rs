@@ -194,8 +194,14 @@ impl Plan {
                 Format::V3
             }
         };
-        let paging = paging(dice);
+        let mut paging = paging(dice);
         let shifting = paging.cursors == CursorKind::Offset;
+        let limits = limits(dice);
+        if limits.policy == RateLimits::per_minute(A_MINUTE).policy {
+            // Else a list of many short pages is never read to its end: its
+            // cursor dies while the next minute is waited for.
+            paging.cursor_lifetime = paging.cursor_lifetime.max(Duration::from_mins(10));
+        }
         let attempts = dice.between(1, 4);
         // What the Go connector makes of odd data is its own affair. It counts nothing.
         let go_compatible = dice.one_in(if shifting { 8 } else { 4 });
@@ -217,12 +223,7 @@ impl Plan {
             },
             paging,
             answers: answers(dice, go_compatible, shifting),
-            limits: match dice.below(6) {
-                0 => RateLimits::default(),
-                1 => RateLimits::per_second(20),
-                2 => RateLimits::per_minute(40),
-                _ => RateLimits::off(),
-            },
+            limits,
             extent: match dice.below(if shifting { 24 } else { 12 }) {
                 0 => Extent::ResourcesOnly,
                 1 => Extent::WithoutGrants,
@@ -289,6 +290,18 @@ fn paging(dice: &mut Dice) -> Paging {
         cursor_lifetime: Duration::from_secs([30, 600, 3600][index(dice.below(3))]),
         cursors_need_escaping: dice.one_in(2),
         workspace_next_is_url: dice.one_in(2),
+    }
+}
+
+/// Requests per minute where there is such a quota.
+const A_MINUTE: u32 = 40;
+
+fn limits(dice: &mut Dice) -> RateLimits {
+    match dice.below(6) {
+        0 => RateLimits::default(),
+        1 => RateLimits::per_second(20),
+        2 => RateLimits::per_minute(A_MINUTE),
+        _ => RateLimits::off(),
     }
 }
 

@@ -56,7 +56,7 @@ pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
 pub use seal::{
-    Cleanup, Expander, Expansion, GrantChange, NoExpansion, SealEvent, SealPlan, Sealed,
+    Cleanup, Expander, Expansion, GrantChange, NoExpansion, PutGrant, SealEvent, SealPlan, Sealed,
     SortedRows, Substitutes,
 };
 pub use store::Asset;

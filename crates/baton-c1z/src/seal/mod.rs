@@ -25,7 +25,7 @@ mod write;
 
 pub use expand::{Expander, Expansion, GrantChange, NoExpansion, SortedRows};
 pub use plan::{Cleanup, SealEvent, SealPlan, Sealed};
-pub use substitute::Substitutes;
+pub use substitute::{PutGrant, Substitutes};
 
 use std::sync::Arc;
 

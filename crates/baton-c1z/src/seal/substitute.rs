@@ -29,13 +29,18 @@ pub trait Substitutes {
     /// Reads what it needs to know. `false`: no grant will be replaced.
     fn prepare(&mut self, rows: &dyn SortedRows) -> Result<bool>;
 
-    /// The grants in the place of this one, each the bytes of a whole
-    /// `c1.connector.v2.Grant` with `GrantExpandable` among its annotations;
-    /// `None`: it stays. Of several with one identity the last counts, also
-    /// against a row with that identity. One whose id belongs to a row with
-    /// another entitlement or principal is left out.
-    fn substitutes(&mut self, grant: &Row<'_>) -> Result<Option<Vec<Vec<u8>>>>;
+    /// Hands the grants in the place of this one to `put`, each the bytes of
+    /// a whole `c1.connector.v2.Grant` with `GrantExpandable` among its
+    /// annotations; `false`: it stays, and nothing was put. Of several with
+    /// one identity the last counts, also against a row with that identity.
+    /// One whose id belongs to a row with another entitlement or principal is
+    /// left out.
+    fn substitutes(&mut self, grant: &Row<'_>, put: &mut PutGrant<'_>) -> Result<bool>;
 }
+
+/// Takes a grant that [`Substitutes`] has made. One at a time, since a single
+/// placeholder can stand for everybody.
+pub type PutGrant<'p> = dyn FnMut(&[u8]) -> Result<()> + 'p;
 
 /// Share of the memory budget, in sixteenths.
 const SHARE: usize = 2;
@@ -123,12 +128,8 @@ impl Made {
         let (mut key, mut record) = (Vec::new(), Vec::new());
         let mut number = 0;
         while let Some(entry) = winners.next()? {
-            let Some(made) = reader.with(&entry, |row| by.substitutes(row))?? else {
-                continue;
-            };
-            gone.insert(gone_hash(entry.key));
-            for grant in made {
-                let data = encode(form, &grant, inserts.as_mut(), &mut key, &mut record)?;
+            let mut put = |grant: &[u8]| {
+                let data = encode(form, grant, inserts.as_mut(), &mut key, &mut record)?;
                 sorter.push(Entry {
                     key: &key,
                     page: number,
@@ -136,6 +137,10 @@ impl Made {
                     data,
                 })?;
                 number += 1;
+                Ok(())
+            };
+            if reader.with(&entry, |row| by.substitutes(row, &mut put))?? {
+                gone.insert(gone_hash(entry.key));
             }
         }
         Ok(Self {

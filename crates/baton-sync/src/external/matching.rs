@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use baton_c1z::{Row, SortedRows, Substitutes, Table};
+use baton_c1z::{PutGrant, Row, SortedRows, Substitutes, Table};
 use baton_proto::bid::EntitlementBid;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_proto::{Code, any, encode, wire};
@@ -39,13 +39,13 @@ const RESOURCE_ANNOTATIONS: u32 = 4;
 type Found = u32;
 
 /// A copied resource that some placeholder may stand for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Principal {
-    type_id: String,
-    id: String,
-    /// Where its message is.
+    /// Where it is: its type, its id, its message.
     at: u64,
-    length: usize,
+    type_length: usize,
+    id_length: usize,
+    message_length: usize,
 }
 
 /// What became of the placeholders.
@@ -67,6 +67,9 @@ pub(crate) struct Matcher {
     temp_dir: PathBuf,
     principals: Vec<Principal>,
     all: BTreeMap<i32, Vec<Found>>,
+    /// How many placeholders for everybody with a trait are still to come,
+    /// by entitlement and trait. All make the same grants, so the last does.
+    alike: HashMap<u64, u32>,
     by_id: HashMap<String, Option<Found>>,
     by_profile: HashMap<Profile, Vec<Found>>,
     entitlements: Digests,
@@ -95,6 +98,7 @@ impl Matcher {
             temp_dir,
             principals: Vec::new(),
             all: BTreeMap::new(),
+            alike: HashMap::new(),
             by_id: HashMap::new(),
             by_profile: HashMap::new(),
             entitlements: Digests::default(),
@@ -135,9 +139,10 @@ impl Matcher {
     }
 
     /// Notes what a placeholder asks for.
-    fn ask(&mut self, placeholder: Placeholder) {
+    fn ask(&mut self, row: &Row<'_>, placeholder: Placeholder) {
         match placeholder {
             Placeholder::All(of) => {
+                *self.alike.entry(alike(row, of)).or_default() += 1;
                 if self.is_matched(of) {
                     self.all.entry(of).or_default();
                 }
@@ -187,21 +192,19 @@ impl Matcher {
             wanted = true;
         }
         for (of, keys) in keys.iter().filter(|(of, _)| carried.has(**of)) {
-            for key in keys {
-                for value in carried.values(*of, key) {
-                    let profile = Profile {
-                        of: *of,
-                        key: key.clone(),
-                        value,
-                    };
-                    if let Some(found) = self.by_profile.get_mut(&profile)
-                        && found.last() != Some(&number)
-                    {
-                        found.push(number);
-                        wanted = true;
-                    }
+            carried.values(*of, keys, &mut |key, value| {
+                let profile = Profile {
+                    of: *of,
+                    key: key.to_owned(),
+                    value: fold(value),
+                };
+                if let Some(found) = self.by_profile.get_mut(&profile)
+                    && found.last() != Some(&number)
+                {
+                    found.push(number);
+                    wanted = true;
                 }
-            }
+            });
         }
         if wanted {
             self.keep(row)?;
@@ -214,30 +217,41 @@ impl Matcher {
             Some(spool) => spool,
             none => none.insert(tempfile::spooled_tempfile_in(SPOOL_BYTES, &self.temp_dir)),
         };
-        spool.write_all(row.data).map_err(failed("write"))?;
+        let (type_id, id) = (row.resource_type_id, row.resource_id);
+        for part in [type_id.as_bytes(), id.as_bytes(), row.data] {
+            spool.write_all(part).map_err(failed("write"))?;
+            self.spooled += part.len() as u64;
+        }
+        let length = type_id.len() + id.len() + row.data.len();
         self.principals.push(Principal {
-            type_id: row.resource_type_id.to_owned(),
-            id: row.resource_id.to_owned(),
-            at: self.spooled,
-            length: row.data.len(),
+            at: self.spooled - length as u64,
+            type_length: type_id.len(),
+            id_length: id.len(),
+            message_length: row.data.len(),
         });
-        self.spooled += row.data.len() as u64;
         Ok(())
     }
 
-    /// The message of a principal.
-    fn message(&mut self, found: Found) -> baton_c1z::Result<Vec<u8>> {
+    /// Type, id and message of a principal.
+    fn read(&mut self, found: Found) -> baton_c1z::Result<[Vec<u8>; 3]> {
         let (Some(principal), Some(spool)) =
             (self.principals.get(found as usize), self.spool.as_mut())
         else {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         };
-        let mut message = vec![0; principal.length];
+        let lengths = [
+            principal.type_length,
+            principal.id_length,
+            principal.message_length,
+        ];
+        let mut parts = lengths.map(|length| vec![0; length]);
         spool
             .seek(SeekFrom::Start(principal.at))
-            .and_then(|_| spool.read_exact(&mut message))
             .map_err(failed("read"))?;
-        Ok(message)
+        for part in &mut parts {
+            spool.read_exact(part).map_err(failed("read"))?;
+        }
+        Ok(parts)
     }
 
     /// Whom a placeholder stands for, and whether the expansion is rewritten
@@ -271,11 +285,9 @@ impl Matcher {
         (found, rewritten): (Found, bool),
         slugs: &[String],
     ) -> baton_c1z::Result<Vec<u8>> {
-        let message = self.message(found)?;
-        let Some(principal) = self.principals.get(found as usize) else {
-            return Ok(row.data.to_vec());
-        };
-        let (type_id, id) = (principal.type_id.as_str(), principal.id.as_str());
+        let [type_id, id, message] = self.read(found)?;
+        let text = |part| wire::text(part).map_err(|source| outward(unreadable(row, source)));
+        let (type_id, id) = (text(&type_id)?, text(&id)?);
         let new_id = [row.entitlement_id, type_id, id].join(":");
         let spliced = wire::without(row.data, &[GRANT_PRINCIPAL, GRANT_ID])
             .and_then(|grant| wire::insert_bytes(&grant, GRANT_PRINCIPAL, &message))
@@ -336,6 +348,17 @@ impl Matcher {
     }
 }
 
+/// What placeholders for everybody with a trait have in common that make the
+/// same grants.
+fn alike(row: &Row<'_>, of: i32) -> u64 {
+    digest(&[
+        row.resource_type_id,
+        row.resource_id,
+        row.entitlement_id,
+        &of.to_string(),
+    ])
+}
+
 fn decode_expansion(row: &Row<'_>, bytes: &[u8]) -> baton_c1z::Result<v2::GrantExpandable> {
     super::decode(bytes).map_err(|source| outward(unreadable(row, source)))
 }
@@ -354,7 +377,7 @@ impl Substitutes for Matcher {
             if let Some(placeholder) = Placeholder::of(row).map_err(outward)? {
                 some = true;
                 expandable |= row.expansion.is_some();
-                self.ask(placeholder);
+                self.ask(row, placeholder);
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -380,9 +403,9 @@ impl Substitutes for Matcher {
         Ok(true)
     }
 
-    fn substitutes(&mut self, row: &Row<'_>) -> baton_c1z::Result<Option<Vec<Vec<u8>>>> {
+    fn substitutes(&mut self, row: &Row<'_>, put: &mut PutGrant<'_>) -> baton_c1z::Result<bool> {
         let Some(placeholder) = Placeholder::of(row).map_err(outward)? else {
-            return Ok(None);
+            return Ok(false);
         };
         let found = self.find(&placeholder);
         if found.is_empty() {
@@ -397,10 +420,18 @@ impl Substitutes for Matcher {
         } else {
             Vec::new()
         };
-        let grants = found
-            .into_iter()
-            .map(|found| self.grant(row, found, &slugs));
-        grants.collect::<baton_c1z::Result<_>>().map(Some)
+        if let Placeholder::All(of) = placeholder
+            && let Some(left) = self.alike.get_mut(&alike(row, of))
+        {
+            *left = left.saturating_sub(1);
+            if *left > 0 {
+                return Ok(true);
+            }
+        }
+        for found in found {
+            put(&self.grant(row, found, &slugs)?)?;
+        }
+        Ok(true)
     }
 }
 
@@ -452,22 +483,27 @@ impl<'a> Carried<'a> {
             .or_else(|| profile_of!(v2::AgentTrait))
     }
 
-    /// What a resource with this trait has under a key, folded.
-    fn values(&self, of: i32, key: &str) -> Vec<String> {
+    /// Tells what a resource with this trait has under some keys.
+    fn values(&self, of: i32, keys: &BTreeSet<String>, tell: &mut dyn FnMut(&str, &str)) {
         let is_user = of == Trait::User as i32;
         // What is said of a user whose trait cannot be read is not believed.
         if is_user && self.user.is_none() {
-            return Vec::new();
+            return;
         }
-        let mut values = Vec::new();
-        let profile = self.profile();
-        let value = profile.as_ref().and_then(|profile| profile.fields.get(key));
-        if let Some(Kind::StringValue(text)) = value.and_then(|value| value.kind.as_ref()) {
-            values.push(fold(text));
+        let profile = self.profile().unwrap_or_default();
+        for (key, value) in &profile.fields {
+            if let Some(Kind::StringValue(text)) = &value.kind
+                && keys.contains(key)
+            {
+                tell(key, text);
+            }
         }
-        if let Some(user) = self.user.as_ref().filter(|_| is_user && key == EMAIL) {
-            values.extend(user.emails.iter().map(|email| fold(&email.address)));
+        if let Some(user) = self.user.as_ref().filter(|_| is_user)
+            && keys.contains(EMAIL)
+        {
+            for email in &user.emails {
+                tell(EMAIL, &email.address);
+            }
         }
-        values
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::seal::expand::{Expansion, GrantChange, SortedRows};
-use crate::seal::substitute::Substitutes;
+use crate::seal::substitute::{PutGrant, Substitutes};
 
 /// Each grant to a placeholder is replaced by what the function says; then
 /// the rows are looked at, and one grant is added.
@@ -34,12 +34,14 @@ impl<F: FnMut(&Row<'_>) -> Vec<TestRow>> Substitutes for Replacing<F> {
         Ok(some)
     }
 
-    fn substitutes(&mut self, grant: &Row<'_>) -> Result<Option<Vec<Vec<u8>>>> {
+    fn substitutes(&mut self, grant: &Row<'_>, put: &mut PutGrant<'_>) -> Result<bool> {
         if grant.principal_type_id != "placeholder" {
-            return Ok(None);
+            return Ok(false);
         }
-        let grants = (self.by)(grant).into_iter().map(|row| row.1);
-        Ok(Some(grants.collect()))
+        for row in (self.by)(grant) {
+            put(&row.1)?;
+        }
+        Ok(true)
     }
 }
 

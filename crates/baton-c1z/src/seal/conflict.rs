@@ -225,27 +225,58 @@ fn block(
             _ => kept.push((*key_hash, key)),
         }
     }
+    let mut fates = vec![Fate::default(); kept.len()];
     while let Some(row) = rows.current() {
         let (id_hash, row_key_hash) = split_hashes(row.key);
         match id_hash.cmp(&hash) {
+            Ordering::Less => {}
             Ordering::Greater => break,
-            Ordering::Equal
-                if !origin.is_gone(row_key_hash)
-                    && kept.iter().any(|(own, _)| *own != row_key_hash) =>
-            {
-                let row_key = origin.key_of(&row)?;
-                let same_table = key::table_of(&row_key) == Some(Table::Grants);
-                for (_, key) in &kept {
-                    if same_table && escaped_id(key) == escaped_id(&row_key) && *key != row_key {
-                        put_key(out, key)?;
-                    }
+            Ordering::Equal => {
+                // What is not in the log took the place of what is gone.
+                let is_gone = row.data.is_empty() && origin.is_gone(row_key_hash);
+                if is_gone || kept.iter().any(|(own, _)| *own != row_key_hash) {
+                    let row_key = origin.key_of(&row)?;
+                    judge(&kept, &mut fates, &row_key, (is_gone, !row.data.is_empty()));
                 }
             }
-            _ => {}
         }
         rows.next()?;
     }
+    for ((_, key), fate) in kept.iter().zip(fates) {
+        if fate.taken_anew || (fate.taken && !fate.freed) {
+            put_key(out, key)?;
+        }
+    }
     Ok(())
+}
+
+/// What the rows with the id of a grant say about it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fate {
+    /// Another row of the log has the id, or had it and lost it.
+    taken: bool,
+    /// The row of the log that won the id is gone.
+    freed: bool,
+    /// A grant that was put in the place of another has the id.
+    taken_anew: bool,
+}
+
+fn judge(
+    kept: &[(u64, &[u8])],
+    fates: &mut [Fate],
+    row_key: &[u8],
+    (is_gone, is_new): (bool, bool),
+) {
+    if key::table_of(row_key) != Some(Table::Grants) {
+        return;
+    }
+    for ((_, key), fate) in kept.iter().zip(fates) {
+        if escaped_id(key) == escaped_id(row_key) {
+            fate.freed |= is_gone;
+            fate.taken |= !is_gone && *key != row_key;
+            fate.taken_anew |= is_new && *key != row_key;
+        }
+    }
 }
 
 /// The last part of a grant's key: its external id.

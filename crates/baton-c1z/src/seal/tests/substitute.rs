@@ -166,6 +166,27 @@ fn an_id_that_another_grant_has_is_taken_unless_that_one_goes() {
 }
 
 #[test]
+fn an_id_that_a_placeholder_won_is_free_even_where_others_lost_it() {
+    let mut bench = bench();
+    let list = |n: &str| ListId::grants("t", n);
+    // The placeholder is the later of two rows with one id.
+    bench.page(&list("1"), 0, 0, &[to("loser", "p", "")]);
+    bench.page(&list("2"), 0, 0, &[placeholder("winner", "p")]);
+    let mut by = Replacing::by(|_: &Row<'_>| vec![to("a", "p", "")]);
+    let (_, rows) = bench
+        .seal(Identity::ExternalId, &mut by, 0)
+        .expect("sealed");
+    assert_eq!(grants(&rows), ["p to a"]);
+    // What expansion adds finds the id free, too.
+    let mut by = Replacing::by(|_: &Row<'_>| Vec::new());
+    by.added = Some(to("z", "p", "").1);
+    let (_, rows) = bench
+        .seal(Identity::ExternalId, &mut by, 0)
+        .expect("sealed");
+    assert_eq!(grants(&rows), ["p to z"]);
+}
+
+#[test]
 fn what_expansion_adds_meets_the_new_grants_and_not_the_old_ones() {
     for (id, expected) in [
         // The id of a placeholder is free again.
@@ -182,6 +203,18 @@ fn what_expansion_adds_meets_the_new_grants_and_not_the_old_ones() {
             .expect("sealed");
         assert_eq!(grants(&rows), expected);
     }
+}
+
+#[test]
+fn the_id_of_a_new_grant_that_is_the_placeholders_own_is_taken() {
+    let mut bench = bench();
+    bench.page(&ListId::grants("t", "r"), 0, 0, &[placeholder("x", "p")]);
+    let mut by = Replacing::by(|_: &Row<'_>| vec![placeholder("x", "p")]);
+    by.added = Some(to("z", "p", "").1);
+    let (_, rows) = bench
+        .seal(Identity::ExternalId, &mut by, 0)
+        .expect("sealed");
+    assert_eq!(grants(&rows), ["p to x"]);
 }
 
 #[test]

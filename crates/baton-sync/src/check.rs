@@ -401,7 +401,7 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
             continue;
         }
         let resource = grant.entitlement.as_ref().and_then(|e| e.resource.as_ref());
-        let matched = is_external_match(&grant.annotations);
+        let matched = is_external_match(&grant)?;
         if !rules.knows(type_of(resource))
             || !(matched || rules.knows(type_of(grant.principal.as_ref())))
         {
@@ -416,6 +416,7 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
         }
         if rules.external_types.is_some() {
             checked.facts.expandable |= any::contains::<v2::GrantExpandable>(&grant.annotations);
+            checked.facts.placeholder |= matched;
         }
         checked.rows.push(StoredRow::Grant(encode::to_vec(&grant)));
     }
@@ -489,10 +490,17 @@ fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) 
 }
 
 /// Grants whose principal is found later, in another file.
-fn is_external_match(annotations: &[Any]) -> bool {
-    any::contains::<v2::ExternalResourceMatchAll>(annotations)
-        || any::contains::<v2::ExternalResourceMatchId>(annotations)
-        || any::contains::<v2::ExternalResourceMatch>(annotations)
+/// What they ask for must be readable, since it is looked at only when all
+/// else is collected.
+fn is_external_match(grant: &v2::Grant) -> Result<bool> {
+    let annotations = &grant.annotations;
+    let found = || -> baton_proto::Result<bool> {
+        let all = any::find::<v2::ExternalResourceMatchAll>(annotations)?.is_some();
+        let id = any::find::<v2::ExternalResourceMatchId>(annotations)?.is_some();
+        let profile = any::find::<v2::ExternalResourceMatch>(annotations)?.is_some();
+        Ok(all || id || profile)
+    };
+    found().map_err(|source| unreadable(format!("grant `{}`", grant.id), source))
 }
 
 /// Takes unknown types out of an expansion's type filter. An emptied filter

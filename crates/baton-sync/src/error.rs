@@ -257,6 +257,9 @@ impl Error {
             Self::Folder { .. } => {
                 Some("make the folder writable, or pass --file with another path".to_owned())
             }
+            Self::External { source, .. } if source.hint().is_some() => {
+                source.hint().map(ToOwned::to_owned)
+            }
             Self::External { .. }
             | Self::ExternalUnreadable { .. }
             | Self::ExternalUnfinished { .. } => Some(

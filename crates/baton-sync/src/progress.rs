@@ -74,6 +74,8 @@ pub(crate) struct Progress {
     pub(crate) has_groups: bool,
     /// Some grant of the connector has an expansion; see [`PageFacts::expandable`].
     pub(crate) has_expandable: bool,
+    /// Some grant of the connector asks for an external resource.
+    pub(crate) has_placeholders: bool,
     /// Types of resources that grants brought along.
     pub(crate) inserted: BTreeSet<String>,
     /// Resources that grants are on, of a targeted sync.
@@ -203,6 +205,7 @@ impl Progress {
         self.dropped.add(facts.dropped);
         self.has_groups |= facts.grouped;
         self.has_expandable |= facts.expandable;
+        self.has_placeholders |= facts.placeholder;
         self.inserted.extend(facts.inserted.iter().cloned());
         for spawned in self.families.spawn(list, &facts.spawned) {
             self.plan.number(&spawned);
@@ -259,6 +262,12 @@ impl Progress {
             }
         }
         Ok(())
+    }
+
+    /// Whether everything was copied from another file, though perhaps the
+    /// phase was not ended.
+    pub(crate) fn is_external_copied(&self) -> bool {
+        self.is_ended(&ListId::external())
     }
 
     /// Takes note that everything was copied from another file.

@@ -15,7 +15,7 @@ use crate::report::{Dropped, SkipKind};
 
 /// Version of everything here. Part of the fingerprint: work of another
 /// layout is set aside.
-pub(crate) const LAYOUT: &str = "3";
+pub(crate) const LAYOUT: &str = "4";
 
 /// Kind of the mark that opens a sync.
 pub(crate) const RUN: &str = "run";
@@ -60,6 +60,9 @@ pub(crate) struct PageFacts {
     /// Some grant has an expansion. Only told where other files bring grants, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expandable: bool,
+    /// Some grant asks for an external resource.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) placeholder: bool,
     /// Tokens of further lists that make up this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) spawned: Vec<String>,
@@ -250,6 +253,7 @@ mod tests {
             page: page_key(&ListId::static_entitlements("a\nb"), 1, 2),
             facts: PageFacts {
                 expandable: true,
+                placeholder: true,
                 dropped: Dropped {
                     invalid_resources: 3,
                     ..Dropped::default()

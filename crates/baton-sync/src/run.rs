@@ -17,7 +17,7 @@ use crate::check::Rules;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::external::{self, External, Wanted};
+use crate::external::{self, External, Taken, Wanted};
 use crate::index::Done;
 use crate::journal::Journal;
 use crate::phases::{
@@ -111,11 +111,14 @@ async fn run_unlimited(
             message: format!("removed the abandoned working folder {}", folder.display()),
         });
     }
-    let opened = match validate(connector.as_ref(), &host).await {
-        Ok(()) => open(&connector, &request, &host, &target).await,
-        Err(error) => Err(error),
+    let opened = async {
+        let external = open_external(&request).await?;
+        validate(connector.as_ref(), &host).await?;
+        let taken = external.as_ref().map(|external| external.taken.clone());
+        let (cx, resumed) = open(&connector, &request, &host, &target, taken.as_ref()).await?;
+        Ok((cx, resumed, external, taken))
     };
-    let (mut cx, resumed, external) = match opened {
+    let (mut cx, resumed, external, taken) = match opened.await {
         Ok(opened) => opened,
         Err(error) => {
             target::discard_if_new(&target.dir);
@@ -131,7 +134,6 @@ async fn run_unlimited(
         .session()
         .map(|session| session.lend(cx.journal.sessions()));
     let source = Arc::clone(&cx.source);
-    let external_traits = external.as_ref().map(|external| external.traits.clone());
     let collected = match collect(&mut cx, &request, external).await {
         Ok(()) => seal::check_not_empty(&cx, &request, &target)
             .and_then(|()| seal::check_children(&cx, &request)),
@@ -139,7 +141,7 @@ async fn run_unlimited(
     };
     let dropped = cx.progress.dropped;
     let result = match collected {
-        Ok(()) => seal::seal(cx, &request, &host, &target, external_traits).await,
+        Ok(()) => seal::seal(cx, &request, &host, &target, taken).await,
         Err(error) => {
             // The first error is the one to be told. What is not forced to
             // the device now still survives the end of this process.
@@ -195,18 +197,15 @@ async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
 }
 
 /// Opens the log, and learns from it what an earlier run has done. The
-/// second value says whether there was something. The third is the file of
-/// external resources, if one is asked for.
+/// second value says whether there was something.
 async fn open(
     connector: &Arc<dyn Connector>,
     request: &SyncRequest,
     host: &Host,
     target: &Target,
-) -> Result<(Context, bool, Option<External>)> {
-    let external = open_external(request).await?;
-    let copied = external
-        .as_ref()
-        .map(|external| external.fingerprint.clone());
+    external: Option<&Taken>,
+) -> Result<(Context, bool)> {
+    let copied = external.map(|external| external.fingerprint.clone());
     let fingerprint = fingerprint(connector.as_ref(), request, copied).await?;
     let (dir, now, fresh) = (target.dir.clone(), host.clock.now(), request.fresh);
     let doing = "opening the page log";
@@ -246,9 +245,7 @@ async fn open(
     };
     let rules = Rules {
         filter: request.resource_type_filter.iter().cloned().collect(),
-        external_types: external
-            .as_ref()
-            .map(|external| external.known_types.clone()),
+        external_types: external.map(|external| external.known_types.clone()),
         targets: (!request.targets.is_empty()).then(|| phases::target_ids(&request.targets)),
         ..Rules::default()
     };
@@ -261,7 +258,7 @@ async fn open(
         cancel: host.cancel.clone(),
         observer: Arc::clone(&host.observer),
     };
-    Ok((cx, has_pages, external))
+    Ok((cx, has_pages))
 }
 
 async fn open_external(request: &SyncRequest) -> Result<Option<External>> {

@@ -1,6 +1,5 @@
 //! The collected pages become the file.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
@@ -15,7 +14,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::external;
-use crate::external::Matcher;
+use crate::external::{Matcher, Taken};
 use crate::invariants::{self, Checks, Rules};
 use crate::list;
 use crate::phases;
@@ -95,7 +94,7 @@ pub(crate) async fn seal(
     request: &SyncRequest,
     host: &Host,
     target: &Target,
-    external: Option<BTreeSet<Trait>>,
+    external: Option<Taken>,
 ) -> Result<Report> {
     let Context {
         source,
@@ -149,11 +148,16 @@ pub(crate) async fn seal(
     let grants = Grants {
         expansion: expands(request).then_some(expansion),
         expands: external.is_none() || progress.has_expandable,
-        matcher: external.clone().map(|traits| {
-            // Grants listed from a v1 file come without their expansion.
-            let keeps_expansion = is_v3;
-            Matcher::new(traits, keeps_expansion, target.dir.path().to_owned())
-        }),
+        // Copied grants alone are what the other sync has made of them.
+        matcher: external
+            .as_ref()
+            .filter(|_| progress.has_placeholders)
+            .map(|external| {
+                // Grants listed from a v1 file come without their expansion.
+                let keeps_expansion = is_v3;
+                let temp_dir = target.dir.path().to_owned();
+                Matcher::new(external.traits.clone(), keeps_expansion, temp_dir)
+            }),
         rules: Rules {
             // What was copied has not been looked at.
             groups: progress.has_groups || external.is_some(),
@@ -169,7 +173,9 @@ pub(crate) async fn seal(
         })
     });
     let sealed = sealing.await??;
-    let report = report(sync_id, sealed, completeness, &progress, request, target);
+    let mut report = report(sync_id, sealed, completeness, &progress, request, target);
+    let oddities = external.into_iter().flat_map(|external| external.warnings);
+    report.warnings.extend(oddities);
     for message in &report.warnings {
         observer.event(&Event::Warning {
             message: message.clone(),
@@ -317,7 +323,8 @@ fn report(
     }));
     if request.external.is_some() && external::settings(request).is_none() {
         warnings.push(
-            "a sync of single resources takes nothing from the file of external resources"
+            "a sync of single resources, or of none, takes nothing from the file of external \
+             resources"
                 .to_owned(),
         );
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use baton_c1z::{
-    C1zFile, Detected, Filter, Format, OwnedRow, ReadOptions, Snapshot, Stats, SyncType, Table,
-    View, WorkDir, detect,
+    C1zFile, Detected, Filter, Format, ReadOptions, Snapshot, Stats, SyncType, Table, View,
+    WorkDir, detect,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_proto::wire;
@@ -26,8 +26,9 @@ const RESOURCE_ANNOTATIONS: u32 = 4;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Previous {
     pub(crate) stats: Stats,
-    /// Its types, those left out whose resources came from another file.
-    pub(crate) types: BTreeMap<String, TypeFacts>,
+    /// Its resources by type, without those that came from another file.
+    own: BTreeMap<String, i64>,
+    types: BTreeMap<String, TypeFacts>,
     /// Id of the newest finished full sync.
     pub(crate) latest_full: Option<String>,
 }
@@ -36,7 +37,7 @@ impl Previous {
     /// How many resources of types with a trait it had, types outside
     /// `wanted` left out.
     pub(crate) fn count(&self, of: Trait, wanted: impl Fn(&str) -> bool) -> u64 {
-        let counts = self.stats.resources_by_type.iter();
+        let counts = self.own.iter();
         counts
             .filter(|(id, _)| wanted(id) && self.types.get(*id).is_some_and(|f| f.has(of)))
             .map(|(_, count)| u64::try_from(*count).unwrap_or(0))
@@ -170,39 +171,54 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let mut of_others = Vec::new();
-    for id in types.keys() {
-        if is_copied(&snapshot, id)? {
-            of_others.push(id.clone());
-        }
-    }
-    types.retain(|id, _| !of_others.contains(id));
-    let stats = match run.stats {
-        Some(stats) => stats,
+    let stats = match &run.stats {
+        Some(stats) => stats.clone(),
         None => snapshot.stats()?,
     };
+    let mut own = stats.resources_by_type.clone();
+    for id in types.keys() {
+        if is_copied(&snapshot, id)? {
+            own.insert(id.clone(), count_own(&snapshot, id)?);
+        }
+    }
     let latest_full = file.latest_finished(Some(&[SyncType::Full]))?;
     Ok(Some(Previous {
         stats,
+        own,
         types,
         latest_full: latest_full.map(|run| run.id),
     }))
 }
 
-/// Whether the resources of a type came from another file, and say nothing
-/// about what the connector found.
+/// Whether the first resource of a type came from another file, and says
+/// nothing about what the connector found.
 fn is_copied(snapshot: &Snapshot<'_>, type_id: &str) -> Result<bool> {
     let filter = Filter {
         resource_type_id: Some(type_id),
         ..Filter::default()
     };
     let page = snapshot.page(Table::Resources, &filter, 1, None)?;
-    let marked = |row: &OwnedRow| {
-        let name = v2::BatonId::full_name();
-        // What cannot be read is not marked.
-        wire::has_annotation(&row.data, RESOURCE_ANNOTATIONS, &[&name]).unwrap_or(false)
+    Ok(page.rows.first().is_some_and(|row| is_marked(&row.data)))
+}
+
+fn is_marked(resource: &[u8]) -> bool {
+    let name = v2::BatonId::full_name();
+    // What cannot be read is not marked.
+    wire::has_annotation(resource, RESOURCE_ANNOTATIONS, &[&name]).unwrap_or(false)
+}
+
+/// How many resources of a type are the connector's own.
+fn count_own(snapshot: &Snapshot<'_>, type_id: &str) -> Result<i64> {
+    let filter = Filter {
+        resource_type_id: Some(type_id),
+        ..Filter::default()
     };
-    Ok(page.rows.first().is_some_and(marked))
+    let mut own = 0;
+    snapshot.scan(Table::Resources, &filter, &mut |row| {
+        own += i64::from(!is_marked(row.data));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(own)
 }
 
 /// Where a partial result goes: `sync.c1z` becomes `sync.partial.c1z`.
@@ -260,12 +276,10 @@ mod tests {
             ..TypeFacts::default()
         };
         let previous = Previous {
-            stats: Stats {
-                resources_by_type: [("user", 3), ("guest", 2), ("team", 7)]
-                    .map(|(id, n)| (id.to_owned(), n))
-                    .into(),
-                ..Stats::default()
-            },
+            stats: Stats::default(),
+            own: [("user", 3), ("guest", 2), ("team", 7)]
+                .map(|(id, n)| (id.to_owned(), n))
+                .into(),
             types: [
                 ("user".to_owned(), user.clone()),
                 ("guest".to_owned(), user),

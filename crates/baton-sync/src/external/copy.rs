@@ -124,8 +124,13 @@ struct Kind {
     skips: Skips,
 }
 
-/// Principals that hold the entitlement of the filter: type and id.
-type Holders = BTreeSet<(String, String)>;
+/// Principals that hold the entitlement of the filter.
+#[derive(Debug, Default)]
+struct Holders {
+    ids: Digests,
+    /// Types of those that are in the file.
+    types: BTreeSet<String>,
+}
 
 pub(super) fn copy(external: &External, wanted: Wanted, pages: &mut Pages<'_>) -> Result<()> {
     let holders = match &external.entitlement {
@@ -160,12 +165,21 @@ impl External {
             entitlement_id: Some(entitlement),
             ..Filter::default()
         };
-        let mut holders = Holders::new();
+        let mut holders = Holders::default();
         let scanned = view.scan(Table::Grants, &filter, &mut |row| {
-            holders.insert((
-                row.principal_type_id.to_owned(),
-                row.principal_id.to_owned(),
-            ));
+            let principal = digest(&[row.principal_type_id, row.principal_id]);
+            holders.ids.insert(principal);
+            Ok(ControlFlow::Continue(()))
+        });
+        scanned.map_err(|source| self.failed(source))?;
+        let all = Filter::default();
+        let scanned = view.scan(Table::Resources, &all, &mut |row| {
+            let held = holders
+                .ids
+                .contains(&digest(&[row.resource_type_id, row.resource_id]));
+            if held && !holders.types.contains(row.resource_type_id) {
+                holders.types.insert(row.resource_type_id.to_owned());
+            }
             Ok(ControlFlow::Continue(()))
         });
         scanned.map_err(|source| self.failed(source))?;
@@ -192,12 +206,12 @@ impl Job<'_, '_> {
         let external = self.external;
         external.scan(Table::ResourceTypes, &mut |data| {
             let kind: v2::ResourceType = external.decode(data)?;
-            let mut traits = external.traits.iter().map(|of| *of as i32);
+            let mut traits = external.taken.traits.iter().map(|of| *of as i32);
             let eligible = traits.any(|of| kind.traits.contains(&of));
             let held = self
                 .holders
                 .as_ref()
-                .is_none_or(|holders| holders.iter().any(|(of, _)| *of == kind.id));
+                .is_none_or(|holders| holders.types.contains(&kind.id));
             if eligible && held {
                 self.pages.put(StoredRow::ResourceType(data.to_vec()))?;
             }
@@ -210,7 +224,7 @@ impl Job<'_, '_> {
     /// Under a filter, holders are taken whatever their type is.
     fn takes(&self, type_id: &str, id: &str) -> bool {
         match &self.holders {
-            Some(holders) => holders.contains(&(type_id.to_owned(), id.to_owned())),
+            Some(holders) => holders.ids.contains(&digest(&[type_id, id])),
             None => self.kinds.get(type_id).is_some_and(|kind| kind.eligible),
         }
     }

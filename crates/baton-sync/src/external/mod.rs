@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_c1z::{C1zFile, Filter, ListId, ReadOptions, Snapshot, Table, View};
+use baton_c1z::{C1zFile, Filter, ListId, ReadOptions, Snapshot, SyncRun, SyncType, Table, View};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost::{Message, Name};
 use sha2::{Digest, Sha256};
@@ -40,12 +40,20 @@ pub(crate) struct External {
     file: C1zFile,
     sync_id: String,
     entitlement: Option<String>,
+    pub(crate) taken: Taken,
+}
+
+/// What is to be known of the file before and after everything is copied.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
     /// Traits whose resources are copied and matched.
     pub(crate) traits: BTreeSet<Trait>,
     /// Types of users and groups in the file, whatever is copied.
     pub(crate) known_types: BTreeSet<String>,
     /// What decides what is copied, as text.
     pub(crate) fingerprint: String,
+    /// What the user should know about the file.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What is left out of the copy, beside what the file itself says.
@@ -89,14 +97,17 @@ impl External {
         let names: Vec<&str> = traits.iter().map(Trait::as_str_name).collect();
         let mut this = Self {
             path: path.clone(),
+            taken: Taken {
+                fingerprint: crate::records::to_text(&(hash, &entitlement, names)),
+                traits,
+                known_types: BTreeSet::new(),
+                warnings: oddities(path, &run, request),
+            },
             sync_id: run.id,
-            fingerprint: crate::records::to_text(&(hash, &entitlement, names)),
             file,
             entitlement,
-            traits,
-            known_types: BTreeSet::new(),
         };
-        this.known_types = this.users_and_groups()?;
+        this.taken.known_types = this.users_and_groups()?;
         this.check_entitlement()?;
         Ok(this)
     }
@@ -182,6 +193,29 @@ fn keep_going(result: Result<()>, failure: &mut Option<Error>) -> ControlFlow<()
     }
 }
 
+/// What makes it doubtful that this is the file and the sync that was meant.
+fn oddities(path: &Path, run: &SyncRun, request: &SyncRequest) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !matches!(run.kind(), Some(SyncType::Full | SyncType::ResourcesOnly)) {
+        warnings.push(format!(
+            "the newest finished sync in {} is of type {}: external resources that it lacks are \
+             not found",
+            path.display(),
+            run.sync_type
+        ));
+    }
+    // Two names of one file, or a file that is not there yet.
+    let is_target = |target: PathBuf| path.canonicalize().is_ok_and(|path| path == target);
+    if request.target.canonicalize().is_ok_and(is_target) {
+        warnings.push(format!(
+            "external resources are taken from {}, which is also the file to be written: what an \
+             earlier sync found is copied again",
+            path.display()
+        ));
+    }
+    warnings
+}
+
 fn hash(path: &Path) -> Result<Vec<u8>> {
     let failed = |source| Error::ExternalUnreadable {
         path: path.to_owned(),
@@ -207,6 +241,9 @@ pub(crate) async fn copy(cx: &mut Context, external: External, wanted: Wanted) -
         return Ok(());
     }
     cx.tell(&Event::PhaseStarted { phase, lists: None });
+    if cx.progress.is_external_copied() {
+        return cx.end_phase(phase).await;
+    }
     let list = ListId::external();
     let mut open = cx.progress.open(list.clone());
     if open.page > 0 {

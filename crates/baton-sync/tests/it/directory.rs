@@ -73,6 +73,16 @@ pub fn directory() -> World {
     world
 }
 
+/// The same organization once more.
+pub fn copy_of(world: &World) -> World {
+    let mut copy = World::empty();
+    copy.types.clone_from(&world.types);
+    copy.resources.clone_from(&world.resources);
+    copy.entitlements.clone_from(&world.entitlements);
+    copy.grants.clone_from(&world.grants);
+    copy
+}
+
 /// The directory as a file.
 pub async fn file_of(sandbox: &Sandbox, world: World, format: Format) -> PathBuf {
     let path = sandbox.folder().join("directory.c1z");

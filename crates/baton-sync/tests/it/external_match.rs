@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use baton_c1z::{Format, Table};
-use baton_connector::resource::{Profile, ResourceBuilder};
+use baton_connector::resource::{GrantBuilder, Profile, ResourceBuilder, resource_id};
 use baton_proto::any;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
-use baton_sync::ExternalResources;
+use baton_sync::{Error, ExternalResources};
 use prost::Message;
 
 use crate::directory::*;
@@ -306,4 +306,72 @@ async fn grants_to_the_files_users_are_of_known_types() {
     let (sandbox, report) = sync(world([known, unknown]), directory(), [Format::V1; 2]).await;
     assert_eq!(holders(&sandbox.target()), ["person:ada"]);
     assert_eq!(report.dropped.grants_of_unknown_type, 1);
+}
+
+#[tokio::test]
+async fn placeholders_that_were_copied_are_left_alone_unless_there_are_others() {
+    let mut source = directory();
+    let waiting = GrantBuilder::new(team("eng"), "member", resource_id("hr", "all"))
+        .annotation(&v2::ExternalResourceMatchId {
+            id: "nobody".to_owned(),
+        })
+        .build()
+        .expect("valid");
+    let grants = source.grants.entry("team:eng".to_owned()).or_default();
+    grants.push(waiting);
+    let copied = "team:eng:member:hr:all".to_owned();
+    for format in FORMATS {
+        let both = [Format::V1, format];
+        let (sandbox, report) = sync(world([]), copy_of(&source), both).await;
+        let found = ids(&sandbox.target(), Table::Grants);
+        assert!(found.contains(&copied), "{format:?} {found:?}");
+        let told = report.warnings.join("\n");
+        assert!(!told.contains("match none"), "{told}");
+        let (sandbox, _) = sync(world([by_id("ada")]), copy_of(&source), both).await;
+        let found = ids(&sandbox.target(), Table::Grants);
+        assert!(!found.contains(&copied), "{format:?} {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_placeholders_for_the_same_people_the_last_counts() {
+    let note = |url: &str| {
+        let mut grant = all(Trait::User);
+        grant.id = url.to_owned();
+        grant.principal = Some(ResourceBuilder::new("x", url).build().expect("valid"));
+        let link = v2::ExternalLink {
+            url: url.to_owned(),
+        };
+        any::append(&mut grant.annotations, &link);
+        grant
+    };
+    for format in FORMATS {
+        let both = [note("1"), note("2")];
+        let (sandbox, report) = sync(world(both), directory(), [Format::V1, format]).await;
+        let people = ["person:ada", "person:bob", "person:eve"];
+        assert_eq!(holders(&sandbox.target()), people);
+        scan(&sandbox.target(), |table, row| {
+            if table == Table::Grants && row.entitlement_id == "role:admin:assigned" {
+                let grant = v2::Grant::decode(row.data).expect("valid");
+                let link: v2::ExternalLink = any::find(&grant.annotations)
+                    .expect("valid")
+                    .expect("there");
+                assert_eq!(link.url, "2");
+            }
+        });
+        assert!(!report.warnings.join("\n").contains("match none"));
+    }
+}
+
+#[tokio::test]
+async fn a_placeholder_that_cannot_be_read_is_refused_when_it_is_listed() {
+    let mut grant = by_id("ada");
+    for annotation in &mut grant.annotations {
+        if any::is::<v2::ExternalResourceMatchId>(annotation) {
+            annotation.value = vec![0x0a, 0x7f];
+        }
+    }
+    let sandbox = Sandbox::new();
+    let error = sandbox.fail(world([grant])).await;
+    assert!(matches!(error, Error::Annotation { .. }), "{error:?}");
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::directory::*;
 use crate::sandbox::{Sandbox, ids, rows};
+use crate::world::kind;
 
 #[tokio::test]
 async fn the_result_does_not_depend_on_workers() {
@@ -52,6 +53,64 @@ async fn copied_users_are_none_that_the_connector_had_before() {
             .await
             .expect("not taken for a loss");
     }
+}
+
+#[tokio::test]
+async fn own_users_beside_copied_ones_of_the_same_type_may_not_vanish() {
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, directory(), Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    let with = |people: &[&str]| {
+        let mut world = world([]);
+        world.types.push(kind("person", Some(Trait::User)));
+        for id in people {
+            world.add("person", person(id, "a@example.com", Profile::new()));
+        }
+        Arc::new(world)
+    };
+    let own = with(&["zoe", "zora"]);
+    sandbox.run(&own, request.clone()).await.expect("synced");
+    let error = sandbox.run(&with(&[]), request).await.expect_err("refused");
+    assert!(
+        matches!(
+            error,
+            Error::Empty {
+                what: "users",
+                before: 2,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_doubtful_file_is_told() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.folder().join("directory.c1z");
+    let part = SyncRequest {
+        targets: vec!["bid:r:person/ada".parse().expect("valid")],
+        ..SyncRequest::new(&path)
+    };
+    let source = Arc::new(directory());
+    sandbox.run(&source, part).await.expect("synced");
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    let report = sandbox.run(&Arc::new(world([])), request.clone()).await;
+    let told = report.expect("synced").warnings.join("\n");
+    assert!(told.contains("is of type partial"), "{told}");
+    assert!(!told.contains("also the file to be written"), "{told}");
+    let own = ExternalResources::new(sandbox.target());
+    let request = SyncRequest {
+        external: Some(own),
+        ..request
+    };
+    let report = sandbox.run(&Arc::new(world([])), request).await;
+    let told = report.expect("synced").warnings.join("\n");
+    assert!(told.contains("also the file to be written"), "{told}");
+    assert_eq!(
+        ids(&sandbox.target(), Table::Resources),
+        ["person:ada", "role:admin"]
+    );
 }
 
 /// Cancels when a phase begins.
@@ -134,6 +193,38 @@ async fn a_copy_that_stops_halfway_leaves_nothing_twice() {
     assert_eq!(rows(&sandbox.target()), expected);
 }
 
+/// Ends the work when the last page of another file has been stored.
+struct CrashAtEnd;
+
+impl Observer for CrashAtEnd {
+    fn event(&self, event: &Event) {
+        if let Event::Page { phase, last, .. } = event {
+            assert!(*phase != Phase::ExternalResources || !last, "a crash");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_right_after_the_copy_leaves_nothing_twice() {
+    let undisturbed = sync(world([all(Trait::User)]), directory(), [Format::V1; 2]).await;
+    let expected = rows(&undisturbed.0.target());
+    let sandbox = Sandbox::new();
+    let path = file_of(&sandbox, directory(), Format::V1).await;
+    let request = request(&sandbox, ExternalResources::new(path), Format::V1);
+    let host = Host {
+        observer: Arc::new(CrashAtEnd),
+        ..sandbox.host()
+    };
+    let first = Arc::new(world([all(Trait::User)]));
+    let crashed = baton_sync::run(first, request.clone(), host).await;
+    assert!(matches!(crashed, Err(Error::Crashed { .. })), "{crashed:?}");
+    let second = Arc::new(world([all(Trait::User)]));
+    let report = sandbox.run(&second, request).await.expect("synced");
+    assert_eq!(second.calls(), ["cleanup"]);
+    assert_eq!(report.duplicates, 0);
+    assert_eq!(rows(&sandbox.target()), expected);
+}
+
 #[tokio::test]
 async fn another_file_begins_another_sync() {
     let sandbox = Sandbox::new();
@@ -193,13 +284,16 @@ async fn a_file_that_cannot_be_used_is_refused_before_anything_is_asked_for() {
         ),
         ("empty", Code::FailedPrecondition, "holds no finished sync"),
     ] {
-        let world = Arc::new(world([]));
+        let mut unasked = world([]);
+        unasked.invalid = Some(|| unreachable!("the connector is not asked"));
+        let world = Arc::new(unasked);
         let external = ExternalResources::new(folder.join(name));
         let request = request(&sandbox, external, Format::V1);
         let error = sandbox.run(&world, request).await.expect_err("refused");
         assert!(error.to_string().contains(words), "{name}: {error}");
         assert_eq!(error.code(), code, "{name}: {error:?}");
-        assert!(error.hint().is_some(), "{name}");
+        let hint = error.hint().expect("there");
+        assert_eq!(hint.contains("copy it again"), name == "cut", "{hint}");
         assert!(world.calls().is_empty(), "{name}: {:?}", world.calls());
         assert!(!sandbox.target().exists());
     }

@@ -1,7 +1,7 @@
 //! `rollback-expansion`: what expansion made of the grants is taken back, into
 //! a new file; on request it is made again and compared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -65,7 +65,14 @@ pub(super) fn rollback(
             error
         };
         let same = checked.map_err(removed)?;
-        writeln!(err, "{same} grants have the sources that they had")?;
+        writeln!(err, "{} grants have the sources that they had", same.grants)?;
+        if same.direct_only > 0 {
+            writeln!(
+                err,
+                "the sources of {} of them differ only in which of them are direct, as in files of older writers",
+                same.direct_only
+            )?;
+        }
     }
     if !wanted.replay {
         writeln!(
@@ -141,52 +148,90 @@ fn replayed(
     Ok(done)
 }
 
-/// Compares the sources of all grants; gives how many grants there are. Keeps
-/// two numbers per grant, not the grants.
+/// Grants whose sources are the same.
+struct Same {
+    grants: usize,
+    /// Of these, grants of which only the marks of direct sources differ.
+    direct_only: usize,
+}
+
+/// Hashes of the sources of a grant: of their ids alone, and with their marks.
+type Sources = (u64, u64);
+
+/// Grants that differ: how many, and the first of them in the order of ids.
+#[derive(Default)]
+struct Differences {
+    count: usize,
+    first: BTreeSet<(String, &'static str)>,
+}
+
+impl Differences {
+    fn add(&mut self, id: &str, how: &'static str) {
+        self.count += 1;
+        self.first.insert((id.to_owned(), how));
+        if self.first.len() > MAX_LISTED {
+            self.first.pop_last();
+        }
+    }
+
+    fn message(&self) -> String {
+        let mut message = format!("{} grants differ after replay:", self.count);
+        for (id, how) in &self.first {
+            message += "\ngrant \"";
+            message += id;
+            message += "\": ";
+            message += how;
+        }
+        message
+    }
+}
+
+/// Compares the sources of all grants. Which of them are direct may differ:
+/// older writers did not say it. Keeps three numbers per grant, not the grants.
 fn compare(
     before: &Path,
     after: &Path,
     sync_id: &str,
     surroundings: &Surroundings,
-) -> Result<usize, CliError> {
+) -> Result<Same, CliError> {
     let hasher = RandomState::new();
+    let hashes = |row: &Row<'_>| -> Sources {
+        let sources = sources(row);
+        let ids: Vec<&str> = sources.iter().map(|(id, _)| id.as_str()).collect();
+        (hasher.hash_one(ids), hasher.hash_one(&sources))
+    };
     let mut known = HashMap::new();
     each_grant(before, sync_id, surroundings, &mut |row| {
-        known.insert(hasher.hash_one(row.id), hasher.hash_one(sources(row)));
+        known.insert(hasher.hash_one(row.id), hashes(row));
     })?;
-    let count = known.len();
-    let mut different: Vec<(String, &str)> = Vec::new();
-    each_grant(
-        after,
-        sync_id,
-        surroundings,
-        &mut |row| match known.remove(&hasher.hash_one(row.id)) {
-            None => different.push((row.id.to_owned(), "present after replay, absent before")),
-            Some(old) if old != hasher.hash_one(sources(row)) => {
-                different.push((row.id.to_owned(), "its sources differ after replay"));
-            }
-            Some(_) => {}
-        },
-    )?;
+    let mut same = Same {
+        grants: known.len(),
+        direct_only: 0,
+    };
+    let mut different = Differences::default();
+    each_grant(after, sync_id, surroundings, &mut |row| {
+        let Some((ids, marked)) = known.remove(&hasher.hash_one(row.id)) else {
+            different.add(row.id, "present after replay, absent before");
+            return;
+        };
+        let now = hashes(row);
+        if ids != now.0 {
+            different.add(row.id, "its sources differ after replay");
+        } else if marked != now.1 {
+            same.direct_only += 1;
+        }
+    })?;
     if !known.is_empty() {
         each_grant(before, sync_id, surroundings, &mut |row| {
             if known.contains_key(&hasher.hash_one(row.id)) {
-                different.push((row.id.to_owned(), "absent after replay, present before"));
+                different.add(row.id, "absent after replay, present before");
             }
         })?;
     }
-    if different.is_empty() {
-        return Ok(count);
+    if different.count == 0 {
+        return Ok(same);
     }
-    different.sort_unstable();
-    let mut message = format!("{} grants differ after replay:", different.len());
-    for (id, how) in different.iter().take(MAX_LISTED) {
-        message += "\ngrant \"";
-        message += id;
-        message += "\": ";
-        message += how;
-    }
-    Err(CliError::usage(message))
+    Err(CliError::usage(different.message()))
 }
 
 fn each_grant(
@@ -215,4 +260,24 @@ fn sources(row: &Row<'_>) -> Vec<(String, bool)> {
         .collect();
     sources.sort_unstable();
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_differences_are_counted_and_the_first_ones_kept() {
+        let mut different = Differences::default();
+        for number in (0..100).rev() {
+            different.add(&format!("{number:03}"), "it differs");
+        }
+        assert_eq!(different.first.len(), MAX_LISTED);
+        let message = different.message();
+        let lines: Vec<&str> = message.lines().collect();
+        assert_eq!(lines.len(), 1 + MAX_LISTED);
+        assert_eq!(lines[0], "100 grants differ after replay:");
+        assert_eq!(lines[1], "grant \"000\": it differs");
+        assert_eq!(lines[MAX_LISTED], "grant \"019\": it differs");
+    }
 }

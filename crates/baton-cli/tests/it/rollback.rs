@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use baton_proto::c1::connector::v2;
+use prost::Message;
 use serde_json::Value;
 
 use crate::program::words;
@@ -82,6 +84,75 @@ fn a_replay_that_gives_the_same_sources_is_valid() {
         outcome.stderr
     );
     assert_eq!(grants(&made), grants(&source));
+}
+
+/// The file as an older writer would have left it, which marked no source as
+/// direct.
+fn without_direct_sources(path: &str, folder: &Path) -> String {
+    let database = folder.join("made.db");
+    let outcome = words(&[
+        "dump-db",
+        "-f",
+        path,
+        "--out",
+        &database.display().to_string(),
+    ]);
+    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    let conn = rusqlite::Connection::open(&database).unwrap();
+    let grants: Vec<(i64, Vec<u8>)> = conn
+        .prepare("select id, data from v1_grants")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let mut changed = 0;
+    for (id, data) in grants {
+        let mut grant = v2::Grant::decode(&data[..]).unwrap();
+        for source in grant
+            .sources
+            .iter_mut()
+            .flat_map(|s| s.sources.values_mut())
+        {
+            changed += i32::from(std::mem::take(&mut source.is_direct));
+        }
+        conn.execute(
+            "update v1_grants set data = ? where id = ?",
+            (grant.encode_to_vec(), id),
+        )
+        .unwrap();
+    }
+    assert!(changed > 0);
+    drop(conn);
+    let made = folder.join("older.c1z");
+    let content = zstd::encode_all(&std::fs::read(&database).unwrap()[..], 1).unwrap();
+    std::fs::write(&made, [b"C1ZF\0", &content[..]].concat()).unwrap();
+    made.display().to_string()
+}
+
+#[test]
+fn a_file_of_an_older_writer_that_marked_no_source_as_direct_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = without_direct_sources(&expanded(folder.path()), folder.path());
+    let made = folder.path().join("again.c1z").display().to_string();
+    let outcome = words(&[
+        "rollback-expansion",
+        "--replay",
+        "--validate",
+        "-f",
+        &source,
+        "--out",
+        &made,
+    ]);
+    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .contains("differ only in which of them are direct"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(Path::new(&made).exists());
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl FileDiffPlan<'_> {
 
 fn open(path: &Path, options: &ReadOptions) -> Result<v1::Reader> {
     match detect(path)? {
-        Detected::Missing | Detected::Empty => Err(Error::NotC1z {
+        Detected::Missing | Detected::Empty => Err(Error::NoFile {
             path: path.to_owned(),
         }),
         Detected::V1 => Ok(v1::Reader::open(path, options)?.0),
@@ -77,8 +77,9 @@ fn open(path: &Path, options: &ReadOptions) -> Result<v1::Reader> {
 /// is what grants expand to. Neither sync need have ended.
 ///
 /// # Errors
-/// [`Error::NoDifferences`] for a v3 file, [`Error::NoSuchSync`], those of
-/// reading and writing. The file is then what it was.
+/// [`Error::NoFile`], [`Error::NoDifferences`] for a v3 file,
+/// [`Error::NoSuchSync`], [`Error::DuplicateSync`], those of reading and
+/// writing. The file is then what it was.
 pub fn diff_syncs(plan: &DiffPlan<'_>, options: &RewriteOptions) -> Result<()> {
     let reader = open(plan.path, &options.read_options())?;
     v1::diff(reader, plan, options)
@@ -89,9 +90,9 @@ pub fn diff_syncs(plan: &DiffPlan<'_>, options: &RewriteOptions) -> Result<()> {
 /// as their parent and each other as link.
 ///
 /// # Errors
-/// [`Error::NoDifferences`] for a v3 file, [`Error::NoSuchSync`],
-/// [`Error::NotComparable`], those of reading and writing. Both files are
-/// then what they were.
+/// [`Error::NoFile`], [`Error::NoDifferences`] for a v3 file,
+/// [`Error::NoSuchSync`], [`Error::NotComparable`], [`Error::DuplicateSync`],
+/// those of reading and writing. Both files are then what they were.
 pub fn diff_files(plan: &FileDiffPlan<'_>, options: &RewriteOptions) -> Result<()> {
     let read = options.read_options();
     let old = open(plan.old_path, &read)?;

@@ -29,6 +29,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// There is no file, or nothing in it.
+    #[error("{} does not exist or is empty", path.display())]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// The file was of format v1 when it was looked at, and is of v3 now.
     #[error("{} became a file of another format while it was being opened", path.display())]
     FormatChanged {
@@ -403,7 +409,8 @@ impl Error {
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
                 Code::ResourceExhausted
             }
-            Self::NoSuchSync { .. }
+            Self::NoFile { .. }
+            | Self::NoSuchSync { .. }
             | Self::NoFullSync { .. }
             | Self::NoFinishedSync { .. }
             | Self::NoCompactableSync { .. } => Code::NotFound,
@@ -419,6 +426,7 @@ impl Error {
             Self::NotC1z { .. } => {
                 Some("pass a file that a connector wrote, usually named sync.c1z")
             }
+            Self::NoFile { .. } => Some("check the path, or run a connector to make the file"),
             Self::FormatChanged { .. } => Some("run again"),
             Self::Compressed { .. }
             | Self::Envelope { .. }

@@ -238,11 +238,10 @@ pub fn recalculate_stats(
 /// any that is there; for v3 a folder, which must be empty or not exist.
 ///
 /// # Errors
-/// [`Error::NotC1z`] also for a missing or empty file; those of reading and
-/// writing.
+/// [`Error::NoFile`], and those of reading and writing.
 pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped> {
     match detect(path)? {
-        Detected::Missing | Detected::Empty => Err(Error::NotC1z {
+        Detected::Missing | Detected::Empty => Err(Error::NoFile {
             path: path.to_owned(),
         }),
         Detected::V1 => {

@@ -174,7 +174,7 @@ fn what_cannot_be_expanded_leaves_no_file() {
     let missing = folder.path().join("missing.c1z");
     for (source, id, to, code) in [
         (&small, Some("nope"), &target, Code::NotFound),
-        (&missing, None, &target, Code::InvalidArgument),
+        (&missing, None, &target, Code::NotFound),
         (&small, None, &small, Code::AlreadyExists),
     ] {
         let error = expand(source, id, to, &folder).expect_err("refused");

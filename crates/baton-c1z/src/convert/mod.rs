@@ -168,13 +168,13 @@ fn find(path: &Path, runs: &[SyncRun], id: Option<&str>) -> Result<SyncRun> {
 /// objects again where the file holds them.
 ///
 /// # Errors
-/// [`Error::Exists`]; [`Error::SameFormat`] if the source is of format v1;
+/// [`Error::Exists`]; [`Error::NoFile`]; [`Error::SameFormat`] if the source is of format v1;
 /// [`Error::DuplicateId`] if two grants have one id, which v3 can hold and v1
 /// cannot; those of reading and writing. There is then no target.
 pub fn to_v1(source: &Path, target: &Path, options: &RewriteOptions) -> Result<Converted> {
     must_not_exist(target)?;
     match detect(source)? {
-        Detected::Missing | Detected::Empty => Err(Error::NotC1z {
+        Detected::Missing | Detected::Empty => Err(Error::NoFile {
             path: source.to_owned(),
         }),
         Detected::V1 => Err(Error::SameFormat {

@@ -111,7 +111,7 @@ pub struct Compacted {
 /// be skipped.
 ///
 /// # Errors
-/// [`Error::TooFewFiles`]; [`Error::NotCompactable`] for a v3 file on its way
+/// [`Error::TooFewFiles`]; [`Error::NoFile`]; [`Error::NotCompactable`] for a v3 file on its way
 /// into a v1 file; [`Error::NoCompactableSync`], [`Error::NoSuchSync`],
 /// [`Error::Unfinished`]; [`Error::Exists`]; those of the expander, of reading
 /// and writing. There is then no new file.

@@ -38,8 +38,8 @@ pub struct Expanded {
 /// what is expanded already only adds.
 ///
 /// # Errors
-/// [`Error::Exists`], [`Error::NoSuchSync`], [`Error::NoFullSync`], those of
-/// the expander, of reading and writing. There is then no target.
+/// [`Error::Exists`], [`Error::NoFile`], [`Error::NoSuchSync`],
+/// [`Error::NoFullSync`], those of the expander, of reading and writing. There is then no target.
 pub fn expand_sync(
     source: &Path,
     sync_id: Option<&str>,

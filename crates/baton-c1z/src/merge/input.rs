@@ -26,10 +26,10 @@ impl Source {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::NotC1z`] also for a missing or empty one.
+    /// [`Error::NoFile`] for a missing or empty one, those of reading.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
         match detect(path)? {
-            Detected::Missing | Detected::Empty => Err(Error::NotC1z {
+            Detected::Missing | Detected::Empty => Err(Error::NoFile {
                 path: path.to_owned(),
             }),
             Detected::V1 => Ok(Self::V1(Box::new(v1::Reader::open(path, options)?.0))),

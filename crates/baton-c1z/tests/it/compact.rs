@@ -515,6 +515,7 @@ fn what_cannot_be_compacted_is_refused_and_leaves_no_file() {
     let diff = write(&inputs, &[], 0, "partial_upserts");
     let cut = inputs.file("cut.c1z", &fs::read(&small).unwrap()[..3000]);
     let missing = folder.path().join("missing.c1z");
+    let empty = inputs.file("empty.c1z", b"");
     let unfinished = fixture("baton-cli/v1-unfinished.c1z");
     for (paths, format, code, words) in [
         (vec![], None, Code::Unknown, "two or more files"),
@@ -535,8 +536,14 @@ fn what_cannot_be_compacted_is_refused_and_leaves_no_file() {
         (
             vec![&small, &missing],
             None,
-            Code::InvalidArgument,
-            "not a c1z",
+            Code::NotFound,
+            "missing.c1z does not exist or is empty",
+        ),
+        (
+            vec![&empty, &small],
+            None,
+            Code::NotFound,
+            "empty.c1z does not exist or is empty",
         ),
         (vec![&small, &cut], None, Code::DataLoss, "damaged"),
         (vec![&v3, &cut], None, Code::DataLoss, "damaged"),

@@ -83,10 +83,7 @@ fn what_cannot_be_converted_leaves_no_file() {
             Code::AlreadyExists,
         ),
         (to_v1(&v3, &v1, &options(&folder)), Code::AlreadyExists),
-        (
-            to_v1(&missing, &target, &options(&folder)),
-            Code::InvalidArgument,
-        ),
+        (to_v1(&missing, &target, &options(&folder)), Code::NotFound),
         (
             to_v3(
                 &fixture("baton-cli/v1-unfinished.c1z"),

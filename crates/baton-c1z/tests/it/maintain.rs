@@ -211,7 +211,8 @@ fn a_dump_is_the_database_and_replaces_what_is_there() {
     let error = dump(&cut, &out, &options(&folder)).unwrap_err();
     assert!(matches!(error, Error::Compressed { .. }), "{error}");
     assert_eq!(fs::read(&out).unwrap(), before);
-    assert!(dump(&folder.path().join("missing"), &out, &options(&folder)).is_err());
+    let error = dump(&folder.path().join("missing"), &out, &options(&folder)).unwrap_err();
+    assert!(matches!(error, Error::NoFile { .. }), "{error}");
 }
 
 /// Names and contents of the files in a folder.

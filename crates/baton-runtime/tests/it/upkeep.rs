@@ -138,7 +138,13 @@ fn what_cannot_be_compacted_ends_with_the_code_of_the_go_program() {
             2,
             "cannot be compacted",
         ),
-        ("a.c1z,none.c1z", ",", &[], 3, "none.c1z is not a c1z file"),
+        (
+            "a.c1z,none.c1z",
+            ",",
+            &[],
+            5,
+            "none.c1z does not exist or is empty",
+        ),
         ("a.c1z,b.c1z", "x,x", &[], 5, "no sync `x`"),
         (
             "a.c1z,b.c1z",
@@ -223,7 +229,7 @@ fn a_diff_that_cannot_be_made_leaves_the_file() {
     for (file, base, code, text) in [
         ("multi.c1z", "nope", 5, "no sync `nope`"),
         ("v3.c1z", OLDER, 2, "unsupported"),
-        ("none.c1z", OLDER, 3, "not a c1z file"),
+        ("none.c1z", OLDER, 5, "does not exist or is empty"),
     ] {
         let before = std::fs::read(stage.path().join(file)).ok();
         let outcome = diff(&mut stage, file, base, NEWER);

@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::db::{self, Budget};
+use super::layout::quoted;
 use super::reader::Reader;
 use super::time;
 use super::writer::save_database;
@@ -53,7 +54,7 @@ pub(crate) fn diff(reader: Reader, plan: &DiffPlan<'_>, options: &RewriteOptions
         let (mut conn, budget) = open(&copy)?;
         conn.execute_batch("begin")?;
         for table in DATA_TABLES {
-            let columns = columns(&conn, table, &EXPANSION)?.join(", ");
+            let columns = columns(&conn, "main", table, &EXPANSION)?;
             budget.refill();
             conn.execute(
                 &format!(
@@ -103,6 +104,16 @@ pub(crate) fn diff_files(
     plan: &FileDiffPlan<'_>,
     options: &RewriteOptions,
 ) -> Result<()> {
+    let runs = new.runs()?;
+    let ids = [plan.deletions_sync_id, plan.upserts_sync_id];
+    let taken = |id: &&str| runs.iter().any(|run| run.id == **id);
+    let repeated = (ids[0] == ids[1]).then_some(ids[0]);
+    if let Some(id) = ids.into_iter().find(taken).or(repeated) {
+        return Err(Error::DuplicateSync {
+            path: plan.new_path.to_owned(),
+            id: id.to_owned(),
+        });
+    }
     let old = copy_of(old, plan.old_path)?;
     let new = copy_of(new, plan.new_path)?;
     must_be_comparable(&old, plan.old_path, plan.old_sync_id)?;
@@ -117,7 +128,7 @@ pub(crate) fn diff_files(
             (plan.upserts(), Side::Upserts),
         ] {
             for table in &DATA_TABLES[..FILE_TABLES] {
-                let columns = columns(&conn, table, &[])?.join(", ");
+                let columns = columns(&conn, sql.source(), table, &[])?;
                 budget.refill();
                 conn.execute(
                     &sql.statement(table, &columns),
@@ -149,11 +160,20 @@ enum Side {
 }
 
 impl Side {
+    /// The file whose rows are copied.
+    fn source(self) -> &'static str {
+        match self {
+            Self::Deletions => "old",
+            Self::Upserts => "main",
+        }
+    }
+
     /// Parameters: the run, the old sync, the new sync.
     fn statement(self, table: &str, columns: &str) -> String {
-        let (from, other, from_sync, other_sync) = match self {
-            Self::Deletions => ("old", "main", "?2", "?3"),
-            Self::Upserts => ("main", "old", "?3", "?2"),
+        let from = self.source();
+        let (other, from_sync, other_sync) = match self {
+            Self::Deletions => ("main", "?2", "?3"),
+            Self::Upserts => ("old", "?3", "?2"),
         };
         let same = match self {
             Self::Deletions => String::new(),
@@ -202,15 +222,24 @@ impl Run<'_> {
     }
 }
 
-/// All columns but the row's number, the sync, and those that are left out.
-fn columns(conn: &Connection, table: &str, without: &[&str]) -> rusqlite::Result<Vec<String>> {
+/// The columns that the table has both in the database `from` and in the one
+/// that is written, but the row's number, the sync, and those that are left out.
+fn columns(
+    conn: &Connection,
+    from: &str,
+    table: &str,
+    without: &[&str],
+) -> rusqlite::Result<String> {
     let mut statement = conn.prepare(
-        "select name from main.pragma_table_info(?) where name not in ('id', 'sync_id')",
+        "select name from main.pragma_table_info(?1, 'main')
+         where name not in ('id', 'sync_id') and name collate nocase in
+            (select name from main.pragma_table_info(?1, ?2))",
     )?;
-    let names = statement.query_map([table], |row| row.get::<_, String>(0))?;
+    let names = statement.query_map([table, from], |row| row.get::<_, String>(0))?;
     let mut all = names.collect::<rusqlite::Result<Vec<_>>>()?;
     all.retain(|name| !without.contains(&name.as_str()));
-    Ok(all)
+    let quoted: Vec<String> = all.iter().map(|name| quoted(name)).collect();
+    Ok(quoted.join(", "))
 }
 
 fn open(copy: &Scratch) -> rusqlite::Result<(Connection, Budget)> {

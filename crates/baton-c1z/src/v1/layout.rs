@@ -188,7 +188,7 @@ fn stored_sql(conn: &Connection, kind: &str) -> rusqlite::Result<Vec<(String, St
     .collect()
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::{
-    DiffPlan, FileDiffPlan, RewriteOptions, SyncRun, diff_files, diff_syncs, recalculate_stats,
+    DiffPlan, Error, FileDiffPlan, RewriteOptions, SyncRun, diff_files, diff_syncs,
+    recalculate_stats,
 };
 use baton_proto::Code;
 use rusqlite::Connection;
@@ -56,6 +57,15 @@ fn run(path: &Path, id: &str) -> SyncRun {
     let runs = open(path).unwrap().sync_runs().unwrap();
     runs.into_iter().find(|run| run.id == id).unwrap()
 }
+
+/// Makes the syncs of a file ones that can be compared with another file's.
+const COMPARABLE: &str = "update v1_sync_runs set supports_diff = 1, grants_backfilled = 1;";
+
+/// Columns that the current schema does not have, with names that are no words.
+const ODD_COLUMNS: &str = r#"
+    alter table v1_grants add column "order" text;
+    update v1_grants set "order" = 'kept';
+    alter table v1_resources add column "a"", (select 1) --" text;"#;
 
 /// Gives the oldest sync of the fixture fewer rows, and one that only it has,
 /// and makes an asset and an expansion of what is new.
@@ -203,7 +213,6 @@ fn without_time(row: &str) -> String {
 
 #[test]
 fn a_diff_between_files_says_what_is_gone_and_what_is_new_or_different() {
-    const COMPARABLE: &str = "update v1_sync_runs set supports_diff = 1, grants_backfilled = 1;";
     let folder = Folder::new();
     let old = changed(
         &folder,
@@ -321,4 +330,121 @@ fn only_marked_syncs_of_v1_files_can_be_compared_between_files() {
         assert_eq!(fs::read(new).unwrap(), before);
     }
     assert_eq!(folder.names(), ["good.c1z", "plain.c1z", "v3.c1z"]);
+}
+
+fn between<'a>(old: &'a Path, new: &'a Path) -> FileDiffPlan<'a> {
+    FileDiffPlan {
+        old_path: old,
+        old_sync_id: MULTI[0],
+        new_path: new,
+        new_sync_id: MULTI[1],
+        deletions_sync_id: GONE,
+        upserts_sync_id: NEW,
+    }
+}
+
+fn count(conn: &Connection, sql: &str) -> i64 {
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn columns_of_later_writers_are_copied_whatever_they_are_called() {
+    let folder = Folder::new();
+    let base = "v1-multi-sync.c1z";
+    let path = changed(
+        &folder,
+        "multi.c1z",
+        base,
+        &[APART, ";", ODD_COLUMNS].concat(),
+    );
+    let plan = DiffPlan {
+        path: &path,
+        base_sync_id: MULTI[0],
+        applied_sync_id: MULTI[1],
+        new_sync_id: NEW,
+    };
+    diff_syncs(&plan, &options(&folder)).unwrap();
+    let conn = database(&folder, &path);
+    let made = format!("select count(*) from v1_grants where sync_id = '{NEW}'");
+    assert!(count(&conn, &made) > 0);
+    let kept = format!("{made} and \"order\" = 'kept'");
+    assert_eq!(count(&conn, &kept), count(&conn, &made));
+}
+
+#[test]
+fn files_of_which_one_has_a_column_more_can_be_compared() {
+    let folder = Folder::new();
+    let base = "v1-multi-sync.c1z";
+    let more = [COMPARABLE, APART, ";", ODD_COLUMNS].concat();
+    for (old, new, kept) in [(COMPARABLE, &more[..], true), (&more, COMPARABLE, false)] {
+        let old = changed(&folder, "old.c1z", base, old);
+        let new = changed(
+            &folder,
+            "new.c1z",
+            base,
+            &[new, "; update v1_grants set expansion = x'0a0162'"].concat(),
+        );
+        diff_files(&between(&old, &new), &options(&folder)).unwrap();
+        let conn = database(&folder, &new);
+        let upserts = format!("select count(*) from v1_grants where sync_id = '{NEW}'");
+        assert!(count(&conn, &upserts) > 0);
+        if kept {
+            let kept = format!("{upserts} and \"order\" = 'kept'");
+            assert_eq!(count(&conn, &kept), count(&conn, &upserts));
+        }
+    }
+}
+
+#[test]
+fn ids_that_are_taken_already_are_refused_before_anything_is_compared() {
+    let folder = Folder::new();
+    let base = "v1-multi-sync.c1z";
+    let old = changed(&folder, "old.c1z", base, COMPARABLE);
+    let new = changed(&folder, "new.c1z", base, COMPARABLE);
+    let before = fs::read(&new).unwrap();
+    for (gone, upserts, taken) in [
+        (GONE, GONE, GONE),
+        (MULTI[2], NEW, MULTI[2]),
+        (GONE, MULTI[1], MULTI[1]),
+    ] {
+        let plan = FileDiffPlan {
+            deletions_sync_id: gone,
+            upserts_sync_id: upserts,
+            ..between(&old, &new)
+        };
+        match diff_files(&plan, &options(&folder)) {
+            Err(Error::DuplicateSync { path, id }) => {
+                assert_eq!((path.as_path(), id.as_str()), (new.as_path(), taken));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(fs::read(&new).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_or_empty_is_told_as_such() {
+    let folder = Folder::new();
+    let good = changed(&folder, "good.c1z", "v1-multi-sync.c1z", COMPARABLE);
+    let empty = folder.file("empty.c1z", b"");
+    for path in [&folder.path().join("missing.c1z"), &empty] {
+        let within = DiffPlan {
+            path,
+            base_sync_id: MULTI[0],
+            applied_sync_id: MULTI[1],
+            new_sync_id: NEW,
+        };
+        for error in [
+            diff_syncs(&within, &options(&folder)),
+            diff_files(&between(path, &good), &options(&folder)),
+            diff_files(&between(&good, path), &options(&folder)),
+        ] {
+            let error = error.unwrap_err();
+            assert_eq!(error.code(), Code::NotFound, "{error}");
+            let said = format!("{} does not exist or is empty", path.display());
+            assert_eq!(error.to_string(), said);
+            assert!(error.hint().is_some());
+        }
+    }
+    assert_eq!(folder.names(), ["empty.c1z", "good.c1z"]);
 }

@@ -30,6 +30,13 @@ pub trait Files: Debug + Send + Sync {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DataFile>>;
     /// Renames a file over another.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Renames a file to a name that nothing has, not even a dangling link;
+    /// else that is [`io::ErrorKind::AlreadyExists`] and nothing changes. By
+    /// default another process may still take the name between look and rename.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        must_be_free(to)?;
+        self.rename(from, to)
+    }
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Creates a folder and its parents; an existing one is fine.
@@ -80,6 +87,14 @@ impl dyn DataFile + '_ {
     }
 }
 
+fn must_be_free(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 /// The operating system's files.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemFiles;
@@ -100,6 +115,19 @@ impl Files for SystemFiles {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match std::fs::hard_link(from, to) {
+            // The file is in its place; an old name that stays harms nobody.
+            Ok(()) => std::fs::remove_file(from).or(Ok(())),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
+            // Not every file system has hard links.
+            Err(_) => {
+                must_be_free(to)?;
+                std::fs::rename(from, to)
+            }
+        }
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

@@ -149,10 +149,13 @@ pub fn clone_sync(
         Detected::V3 => {
             let (reader, _) = v3::Reader::open(source, &options.read_options())?;
             let run = chosen(source, &reader.runs()?, sync_id)?;
-            rewrite_v3(&reader, source, target, options, |summary| v3::Rewrite {
-                stats: None,
-                without_state: true,
-                summary,
+            let saver = Saver::new_file();
+            rewrite_v3(&reader, (source, target), saver, options, |summary| {
+                v3::Rewrite {
+                    stats: None,
+                    without_state: true,
+                    summary,
+                }
             })?;
             Ok(run)
         }
@@ -161,8 +164,8 @@ pub fn clone_sync(
 
 fn rewrite_v3<'a>(
     reader: &v3::Reader,
-    source: &Path,
-    target: &Path,
+    (source, target): (&Path, &Path),
+    saver: Saver,
     options: &RewriteOptions,
     how: impl FnOnce(Option<SyncRunSummary>) -> v3::Rewrite<'a>,
 ) -> Result<()> {
@@ -170,7 +173,7 @@ fn rewrite_v3<'a>(
     let scratch = Scratch::new(options.temp_dir.as_deref())?;
     let write = v3::WriteOptions {
         target: target.to_owned(),
-        saver: Saver::shared(),
+        saver,
         place: options.place(&scratch, "v3"),
         encoding,
         compression_level: options.compression_level,
@@ -223,10 +226,12 @@ pub fn recalculate_stats(
                 let mut stats = reader.compute_stats(None)?;
                 stats.keep_history_of(run);
                 tell(&NewStats { run, stats: &stats });
-                rewrite_v3(&reader, path, path, options, |_| v3::Rewrite {
-                    stats: Some((run, &stats)),
-                    without_state: false,
-                    summary: None,
+                rewrite_v3(&reader, (path, path), Saver::shared(), options, |_| {
+                    v3::Rewrite {
+                        stats: Some((run, &stats)),
+                        without_state: false,
+                        summary: None,
+                    }
                 })?;
             }
             Ok(runs.len())

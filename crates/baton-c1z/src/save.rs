@@ -1,5 +1,6 @@
 //! Replacing a file as a whole: the old content stays until the new one is
-//! complete and on the device, and whoever looks sees one or the other.
+//! complete and on the device, and whoever looks sees one or the other. A file
+//! that is to be new takes no other's place.
 
 use std::ffi::OsString;
 use std::fs;
@@ -28,13 +29,18 @@ enum Naming {
 pub(crate) struct Saver {
     files: Arc<dyn Files>,
     naming: Naming,
+    /// What lies in the target's place stays, and is an error.
+    is_new: bool,
 }
 
 impl Saver {
     /// For whoever holds the lock of the target's working folder.
     pub(crate) fn locked(files: Arc<dyn Files>) -> Self {
-        let naming = Naming::Locked;
-        Self { files, naming }
+        Self {
+            files,
+            naming: Naming::Locked,
+            is_new: false,
+        }
     }
 
     /// For everybody else: the operating system's files.
@@ -42,11 +48,27 @@ impl Saver {
         Self {
             files: Arc::new(SystemFiles),
             naming: Naming::Shared,
+            is_new: false,
         }
+    }
+
+    /// For whoever makes a new file: one that has appeared since it was looked
+    /// for is not replaced.
+    pub(crate) fn new_file() -> Self {
+        Self {
+            is_new: true,
+            ..Self::shared()
+        }
+    }
+
+    /// Whether there is no old file to look at.
+    pub(crate) fn makes_new_file(&self) -> bool {
+        self.is_new
     }
 }
 
-/// Lets `write` fill a new file beside `target`, then puts it in its place.
+/// Lets `write` fill a new file beside `target`, then puts it in its place; of
+/// a saver of new files that is [`Error::Exists`] if the place is taken.
 ///
 /// The new file has the mode of the one it replaces, else it is private to
 /// its owner. A symbolic link keeps pointing to the replaced file. On any
@@ -58,13 +80,10 @@ pub(crate) fn replace(
     target: &Path,
     write: impl FnOnce(&mut NewFile) -> io::Result<()>,
 ) -> Result<PathBuf> {
-    let (target, mode) = match fs::canonicalize(target) {
-        Ok(real) => {
-            let old = fs::metadata(&real).map_err(|e| Error::io("look at", &real, e))?;
-            (real, Some(old.permissions()))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => (target.to_owned(), None),
-        Err(e) => return Err(Error::io("look at", target, e)),
+    let (target, mode) = if saver.is_new {
+        (target.to_owned(), None)
+    } else {
+        existing(target)?
     };
     let folder = match target.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -82,11 +101,7 @@ pub(crate) fn replace(
         .map_err(|e| Error::io("create a file in", folder, e))?;
     let put = fill(files, &temp, file, mode, write)
         .map_err(|e| Error::io("write the new content of", &target, e))
-        .and_then(|()| {
-            files
-                .rename(&temp, &target)
-                .map_err(|e| Error::io("replace", &target, e))
-        });
+        .and_then(|()| rename(saver, &temp, &target));
     if let Err(error) = put {
         // The error is told; a rest is cleared away by the next try.
         let _ = files.remove_file(&temp);
@@ -96,6 +111,31 @@ pub(crate) fn replace(
         .sync_dir(folder)
         .map_err(|e| Error::io("make the rename durable in", folder, e))?;
     Ok(target)
+}
+
+/// Links in the target's path resolved, and the mode of the file that is there.
+fn existing(target: &Path) -> Result<(PathBuf, Option<fs::Permissions>)> {
+    match fs::canonicalize(target) {
+        Ok(real) => {
+            let old = fs::metadata(&real).map_err(|e| Error::io("look at", &real, e))?;
+            Ok((real, Some(old.permissions())))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok((target.to_owned(), None)),
+        Err(e) => Err(Error::io("look at", target, e)),
+    }
+}
+
+fn rename(saver: &Saver, temp: &Path, target: &Path) -> Result<()> {
+    if !saver.is_new {
+        let renamed = saver.files.rename(temp, target);
+        return renamed.map_err(|e| Error::io("replace", target, e));
+    }
+    match saver.files.rename_new(temp, target) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists {
+            path: target.to_owned(),
+        }),
+        other => other.map_err(|e| Error::io("create", target, e)),
+    }
 }
 
 /// Makes the new file, empty. Never follows a link that lies in its place.
@@ -210,6 +250,74 @@ mod tests {
         replace(&Saver::shared(), &target, |f| f.write_all(b"newer")).expect("saved");
         assert_eq!(fs::read(&target).expect("read"), b"newer");
         assert_eq!(names(folder.path()), [other, "a.c1z".to_owned()]);
+    }
+
+    /// Files on a file system without hard links.
+    #[derive(Debug)]
+    struct NoLinks;
+
+    impl Files for NoLinks {
+        fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DataFile>> {
+            SystemFiles.open(path, how)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            SystemFiles.rename(from, to)
+        }
+        fn remove_file(&self, path: &Path) -> io::Result<()> {
+            SystemFiles.remove_file(path)
+        }
+        fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+            SystemFiles.create_dir_all(path)
+        }
+        fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+            SystemFiles.remove_dir_all(path)
+        }
+        fn set_permissions(&self, path: &Path, mode: fs::Permissions) -> io::Result<()> {
+            SystemFiles.set_permissions(path, mode)
+        }
+        fn sync_dir(&self, path: &Path) -> io::Result<()> {
+            SystemFiles.sync_dir(path)
+        }
+    }
+
+    fn without_links() -> Saver {
+        Saver {
+            files: Arc::new(NoLinks),
+            ..Saver::new_file()
+        }
+    }
+
+    #[test]
+    fn a_new_file_takes_no_others_place() {
+        for saver in [Saver::new_file(), without_links()] {
+            let folder = tempfile::tempdir().expect("folder");
+            let target = folder.path().join("a.c1z");
+            replace(&saver, &target, |f| f.write_all(b"mine")).expect("saved");
+            assert_eq!(fs::read(&target).expect("read"), b"mine");
+            assert_eq!(names(folder.path()), ["a.c1z"]);
+            fs::remove_file(&target).expect("removed");
+            let error = replace(&saver, &target, |f| {
+                fs::write(&target, "theirs")?;
+                f.write_all(b"mine")
+            })
+            .expect_err("it has appeared");
+            assert!(matches!(error, Error::Exists { .. }), "{error}");
+            assert_eq!(fs::read(&target).expect("read"), b"theirs");
+            assert_eq!(names(folder.path()), ["a.c1z"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_takes_no_dangling_links_place() {
+        for saver in [Saver::new_file(), without_links()] {
+            let folder = tempfile::tempdir().expect("folder");
+            let link = folder.path().join("link.c1z");
+            std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).expect("link");
+            let error = replace(&saver, &link, |f| f.write_all(b"new")).expect_err("taken");
+            assert!(matches!(error, Error::Exists { .. }), "{error}");
+            assert_eq!(names(folder.path()), ["link.c1z"]);
+        }
     }
 
     #[test]

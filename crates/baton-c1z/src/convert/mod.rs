@@ -135,7 +135,7 @@ pub fn to_v3(
 fn write_options(target: &Path, scratch: &Scratch, options: &RewriteOptions) -> v3::WriteOptions {
     v3::WriteOptions {
         target: target.to_owned(),
-        saver: Saver::shared(),
+        saver: Saver::new_file(),
         place: options.place(scratch, "v3"),
         encoding: v3::Encoding::IndexedZstd,
         compression_level: options.compression_level,
@@ -201,7 +201,7 @@ fn pour_into_v1(
     let started = Instant::now();
     let write = v1::WriteOptions {
         target: target.to_owned(),
-        saver: Saver::shared(),
+        saver: Saver::new_file(),
         temp_dir: options.temp_dir.clone(),
         limits: options.limits.clone(),
         compression_level: options.compression_level,

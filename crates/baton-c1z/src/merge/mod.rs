@@ -162,7 +162,7 @@ impl Merging<'_> {
             Format::V1 => Box::new(move || {
                 let options = v1::WriteOptions {
                     target: self.target.to_owned(),
-                    saver: Saver::shared(),
+                    saver: Saver::new_file(),
                     temp_dir: self.options.temp_dir.clone(),
                     limits: self.options.limits.clone(),
                     compression_level: self.options.compression_level,
@@ -176,7 +176,7 @@ impl Merging<'_> {
             Format::V3 => Box::new(move || {
                 let options = v3::WriteOptions {
                     target: self.target.to_owned(),
-                    saver: Saver::shared(),
+                    saver: Saver::new_file(),
                     place: Place {
                         name: "v3",
                         ..self.options.place(scratch, "v3")

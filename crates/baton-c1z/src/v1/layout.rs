@@ -71,6 +71,9 @@ impl Old {
     /// Unpacks and migrates the target. `None` if there is none, or it is empty.
     pub fn open(options: &WriteOptions, new: &SyncRun) -> Result<Option<Self>> {
         let path = options.target.as_path();
+        if options.saver.makes_new_file() {
+            return Ok(None);
+        }
         match detect(path)? {
             Detected::Missing | Detected::Empty => return Ok(None),
             Detected::V3 => {

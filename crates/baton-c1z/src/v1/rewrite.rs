@@ -44,7 +44,7 @@ pub(crate) fn clone_sync(
     save_database(
         scratch.file_path(),
         target,
-        &Saver::shared(),
+        &Saver::new_file(),
         options.compression_level,
         &mut |_| (),
     )?;
@@ -68,7 +68,7 @@ pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<Pat
     save_database(
         scratch.file_path(),
         target,
-        &Saver::shared(),
+        &Saver::new_file(),
         options.compression_level,
         &mut |_| (),
     )

@@ -57,7 +57,7 @@ pub(crate) fn roll_back(
     save_database(
         scratch.file_path(),
         target,
-        &Saver::shared(),
+        &Saver::new_file(),
         options.compression_level,
         &mut |_| (),
     )?;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use baton_c1z::{
     CompactEntry, CompactPlan, Compacted, Error, Expander, Expansion, Filter, Format, NoExpansion,
-    RewriteOptions, SortedRows, Strategy, SyncRun, Table, View, compact, to_v3,
+    RewriteOptions, SortedRows, Strategy, SyncRun, Table, View, compact, expand_sync, to_v3,
 };
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
@@ -597,5 +597,44 @@ fn a_failure_while_expanding_leaves_the_inputs_only() {
         assert_eq!(error.code(), Code::Aborted);
         assert!(folder.names().is_empty(), "{:?}", folder.names());
         assert_eq!(paths.map(|path| fs::read(path).unwrap()), before);
+    }
+}
+
+/// Somebody else makes the target while it is worked on.
+struct Meanwhile(PathBuf);
+
+impl Expander for Meanwhile {
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn expand(&mut self, _: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
+        fs::write(&self.0, "theirs").unwrap();
+        Ok(Expansion::new(std::iter::empty()))
+    }
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_is_not_replaced() {
+    for name in ["v1-small.c1z", "v3-small.c1z"] {
+        let folder = Folder::new();
+        let source = fixture(name);
+        let target = folder.path().join(format!("compacted-{NEW_ID}.c1z"));
+        let plan = CompactPlan {
+            skip_expansion: false,
+            ..plan(&[source.clone(), source.clone()], &folder)
+        };
+        let mut somebody = Meanwhile(target.clone());
+        for compacts in [true, false] {
+            let error = if compacts {
+                compact(&plan, &options(&folder), &mut somebody).map(|_| ())
+            } else {
+                expand_sync(&source, None, &target, &options(&folder), &mut somebody).map(|_| ())
+            };
+            assert!(matches!(error, Err(Error::Exists { .. })), "{error:?}");
+            assert_eq!(fs::read(&target).unwrap(), b"theirs");
+            assert_eq!(folder.names().len(), 1, "{:?}", folder.names());
+            fs::remove_file(&target).unwrap();
+        }
     }
 }

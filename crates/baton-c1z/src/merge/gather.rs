@@ -143,7 +143,7 @@ impl Gatherer {
             if last.0 != Some(at) {
                 last = (Some(at), v3::timestamp(&at));
             }
-            to_record(table, row, &last.1, &mut self.packed)?;
+            to_record(table, row, &last.1, &mut self.packed).map_err(|e| input.of_row(e))?;
             self.rows.push(Entry {
                 key: &self.key,
                 page: time_rank(at),
@@ -173,6 +173,7 @@ impl Gatherer {
                     return Ok(());
                 }
                 self.message(table, row, at.unwrap_or(input.undated()))
+                    .map_err(|e| input.of_row(e))
             })?;
         }
         Ok(())

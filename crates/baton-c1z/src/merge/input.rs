@@ -44,12 +44,32 @@ impl Source {
         }
     }
 
+    fn path(&self) -> &Path {
+        match self {
+            Self::V1(reader) => reader.path(),
+            Self::V3(reader) => reader.path(),
+        }
+    }
+
     pub fn format(&self) -> Format {
         self.store().format()
     }
 }
 
 impl Input {
+    /// The error about a row, which is in this file.
+    pub fn of_row(&self, error: Error) -> Error {
+        match error {
+            Error::Malformed { table, id, .. } => Error::Row {
+                path: self.source.path().to_owned(),
+                table,
+                id,
+                reason: "its content is no message of that table",
+            },
+            other => other,
+        }
+    }
+
     /// The time of rows that have none of their own.
     pub fn undated(&self) -> Timestamp {
         self.run.started_at.unwrap_or_default()

@@ -54,7 +54,7 @@ pub(super) fn settle(
             group.key.clear();
             group.key.extend_from_slice(entry.key);
         }
-        group.add(&entry)?;
+        group.add(&entry, shape)?;
     }
     layer.put(&mut group)?;
     drop(merge);
@@ -115,10 +115,16 @@ struct Version {
 }
 
 impl Versions {
-    fn add(&mut self, entry: &Entry<'_>) -> Result<()> {
+    fn add(&mut self, entry: &Entry<'_>, shape: Shape) -> Result<()> {
         let same = self.list.iter_mut().find(|old| old.rank == entry.row);
-        // Only a v1 file has two grants of one principal and entitlement.
         if let Some(old) = same {
+            // Only grants may differ where their keys do not: v1 files have
+            // several of one principal and entitlement.
+            let table = key::table_of(&self.key).unwrap_or(Table::Grants);
+            if shape != Shape::Records || table != Table::Grants {
+                let id = key::id(&self.key);
+                return Err(Error::DuplicateId { table, id });
+            }
             old.data = merged(&old.data, entry.data)?;
             old.time = v3::discovered_at(Table::Grants, &old.data).map_or(old.time, time_rank);
             return Ok(());
@@ -156,7 +162,7 @@ impl Origin for Facts {
     fn malformed(&self, entry: &Entry<'_>, source: baton_proto::Error) -> Error {
         Error::Malformed {
             table: key::table_of(entry.key).unwrap_or(Table::Grants),
-            id: String::new(),
+            id: key::id(entry.key),
             source,
         }
     }

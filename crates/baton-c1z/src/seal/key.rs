@@ -6,7 +6,7 @@
 //! compares tuples.
 
 use crate::row::{Row, Table};
-use crate::tuple::{push, push_entitlement};
+use crate::tuple::{self, push, push_entitlement};
 
 /// The first byte of the keys of a table: its place in a file.
 pub(crate) fn table_byte(table: Table) -> u8 {
@@ -57,6 +57,23 @@ pub(crate) fn build(identity: Identity, table: Table, row: &Row<'_>, out: &mut V
     }
 }
 
+/// The id that the row of a key has, or would have if it is a grant told apart
+/// by the key tuple. Of no key the empty one.
+pub(crate) fn id(key: &[u8]) -> String {
+    let parts: Vec<&[u8]> = tuple::parts(key).skip(1).collect();
+    let text = |part: &[u8]| tuple::unescape(part).unwrap_or_default().into_owned();
+    match parts[..] {
+        [type_id, id] => [text(type_id), text(id)].join(":"),
+        [a, b, flag, tail] => tuple::entitlement_id([a, b, flag, tail]).unwrap_or_default(),
+        [a, b, flag, tail, type_id, id] => {
+            let entitlement = tuple::entitlement_id([a, b, flag, tail]).unwrap_or_default();
+            [entitlement, text(type_id), text(id)].join(":")
+        }
+        [.., id] => text(id),
+        [] => String::new(),
+    }
+}
+
 /// The part of a grant's key that all grants of its entitlement share.
 pub(crate) fn entitlement_of(identity: Identity, grant_key: &[u8]) -> &[u8] {
     // Behind it are principal type and principal id, and the external id.
@@ -98,6 +115,31 @@ mod tests {
         };
         build(Identity::ExternalId, Table::Grants, &row, &mut key);
         key
+    }
+
+    #[test]
+    fn a_key_tells_the_id_of_its_row() {
+        let row = Row {
+            id: "t:r\0:m",
+            resource_type_id: "t",
+            resource_id: "r\0",
+            entitlement_id: "t:r\0:m",
+            principal_type_id: "u",
+            principal_id: "\x01",
+            ..Row::default()
+        };
+        for (table, identity, expected) in [
+            (Table::ResourceTypes, Identity::Tuple, "t:r\0:m"),
+            (Table::Resources, Identity::Tuple, "t:r\0"),
+            (Table::Entitlements, Identity::Tuple, "t:r\0:m"),
+            (Table::Grants, Identity::Tuple, "t:r\0:m:u:\x01"),
+            (Table::Grants, Identity::ExternalId, "t:r\0:m"),
+        ] {
+            let mut key = Vec::new();
+            build(identity, table, &row, &mut key);
+            assert_eq!(id(&key), expected, "{table:?}");
+        }
+        assert_eq!(id(&[]), "");
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Reader {
         self.copy
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Ids of the grants of a sync that have an expansion which is not to be
     /// done.
     pub fn idle_grants(&self, sync_id: &str) -> Result<HashSet<String>> {

@@ -600,6 +600,86 @@ fn a_failure_while_expanding_leaves_the_inputs_only() {
     }
 }
 
+/// A file under its own name.
+fn named(folder: &Folder, made: &Path, name: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::rename(made, &path).unwrap();
+    path
+}
+
+/// `v1-small.c1z`, changed by `sql`.
+fn changed(folder: &Folder, name: &str, sql: &str) -> PathBuf {
+    let made = folder.c1z_with(Some("v1-small.c1z"), |conn| {
+        conn.execute_batch(sql).unwrap();
+    });
+    named(folder, &made, name)
+}
+
+#[test]
+fn a_malformed_row_is_told_with_the_file_that_it_is_in() {
+    let inputs = Folder::new();
+    let good = fixture("v1-small.c1z");
+    for (table, column) in [
+        (Table::Resources, "v1_resources"),
+        (Table::Grants, "v1_grants"),
+    ] {
+        let bad = changed(
+            &inputs,
+            "bad.c1z",
+            &format!("update {column} set data = x'0aff'"),
+        );
+        for format in [Format::V1, Format::V3] {
+            let folder = Folder::new();
+            let plan = CompactPlan {
+                format: Some(format),
+                ..plan(&[good.clone(), bad.clone()], &folder)
+            };
+            match compact(&plan, &options(&folder), &mut NoExpansion) {
+                Err(Error::Row {
+                    path,
+                    table: of,
+                    id,
+                    ..
+                }) => {
+                    assert_eq!((path, of), (bad.clone(), table));
+                    assert!(!id.is_empty());
+                }
+                other => panic!("{format:?}, {table:?}: {other:?}"),
+            }
+            assert!(folder.names().is_empty(), "{:?}", folder.names());
+        }
+    }
+}
+
+#[test]
+fn two_rows_that_become_one_are_an_error_that_names_them() {
+    const TWICE: &str = "
+        insert into v1_resources (resource_type_id, external_id, data, sync_id, discovered_at)
+        select resource_type_id, substr(external_id, 6), data, sync_id, discovered_at
+        from v1_resources where external_id = 'user:u1'";
+    let inputs = Folder::new();
+    let twice = changed(&inputs, "twice.c1z", TWICE);
+    for format in [Format::V1, Format::V3] {
+        let folder = Folder::new();
+        let plan = CompactPlan {
+            format: Some(format),
+            ..plan(&[fixture("v1-small.c1z"), twice.clone()], &folder)
+        };
+        let error = compact(&plan, &options(&folder), &mut NoExpansion).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "two rows of resources have the id `user:u1`",
+            "{format:?}"
+        );
+        assert_eq!(error.code(), Code::FailedPrecondition);
+    }
+    let folder = Folder::new();
+    let target = folder.path().join("out.c1z");
+    let error = expand_sync(&twice, None, &target, &options(&folder), &mut NoExpansion);
+    assert!(matches!(error, Err(Error::DuplicateId { .. })), "{error:?}");
+    assert!(folder.names().is_empty(), "{:?}", folder.names());
+}
+
 /// Somebody else makes the target while it is worked on.
 struct Meanwhile(PathBuf);
 

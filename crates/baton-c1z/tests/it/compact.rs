@@ -718,3 +718,63 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
         }
     }
 }
+
+/// A file with one asset, in both formats.
+fn with_asset(folder: &Folder, asset: &str) -> [PathBuf; 2] {
+    let sql = format!(
+        "delete from v1_assets;
+         insert into v1_assets (external_id, content_type, data, sync_id, discovered_at)
+         select '{asset}', 'image/png', x'010203', sync_id, '2026-01-01 00:00:00'
+         from v1_sync_runs"
+    );
+    let v1 = changed(folder, &format!("{asset}.c1z"), &sql);
+    let v3 = folder.path().join(format!("{asset}-v3.c1z"));
+    to_v3(&v1, None, &v3, &options(folder)).unwrap();
+    [v1, v3]
+}
+
+fn has_asset(path: &Path, id: &str) -> bool {
+    let file = open(path).unwrap();
+    let run = only_run(path);
+    let found = file.view(View::Sync(&run.id)).unwrap().asset(id).unwrap();
+    if let Some(asset) = &found {
+        assert_eq!(asset.content_type, "image/png");
+        assert_eq!(asset.data, [1, 2, 3]);
+    }
+    found.is_some()
+}
+
+#[test]
+fn only_a_base_that_is_folded_into_keeps_its_assets() {
+    let inputs = Folder::new();
+    let [base, base_v3] = with_asset(&inputs, "logo");
+    let [other, _] = with_asset(&inputs, "icon");
+    for (base, strategy, kept) in [
+        (&base_v3, Strategy::Fold, true),
+        (&base_v3, Strategy::Overlay, false),
+        (&base_v3, Strategy::Kway, false),
+        (&base, Strategy::Auto, false),
+    ] {
+        let folder = Folder::new();
+        let plan = CompactPlan {
+            strategy,
+            ..plan(&[base.clone(), other.clone()], &folder)
+        };
+        let done = compacted(&plan, &folder);
+        assert_eq!(has_asset(&done.path, "logo"), kept, "{strategy:?}");
+        assert!(!has_asset(&done.path, "icon"), "{strategy:?}");
+        assert_eq!(done.stats.assets, i64::from(kept), "{strategy:?}");
+    }
+}
+
+#[test]
+fn an_expansion_keeps_the_assets() {
+    let inputs = Folder::new();
+    for source in with_asset(&inputs, "logo") {
+        let folder = Folder::new();
+        let target = folder.path().join("out.c1z");
+        let done = expand_sync(&source, None, &target, &options(&folder), &mut NoExpansion);
+        assert_eq!(done.unwrap().stats.assets, 1);
+        assert!(has_asset(&target, "logo"));
+    }
+}

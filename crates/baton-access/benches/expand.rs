@@ -265,7 +265,12 @@ fn measure_rows() {
     let start = Instant::now();
     let expansion = GraphExpander::default().expand(&rows).unwrap();
     let ready = start.elapsed();
-    let changes = expansion.changes.map(Result::unwrap).count();
+    let mut changes = expansion.changes.map(Result::unwrap).count();
+    if let Some(mut inserts) = expansion.inserts {
+        while inserts.advance().unwrap() {
+            changes += 1;
+        }
+    }
     println!(
         "nested rows: {:.1} s until the first change, {:.1} s until the last of {changes}; peak {}",
         ready.as_secs_f64(),

@@ -1,18 +1,20 @@
-//! What an expansion changes, as a stream in canonical order.
+//! What an expansion changes: two streams.
 //!
-//! New grants are made one at a time out of numbers; changed ones were put
-//! aside when the rows passed by. Neither stands in memory as rows. Shape of a
+//! New grants are made one at a time out of numbers, in canonical order:
+//! destinations have the order of the stored entitlements, principals are
+//! numbered in theirs. Changed ones were put aside when the rows passed by.
+//! Neither stands in memory as rows. Shape of a
 //! derived grant: sync-runtime specification, §4.4.
 
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 
-use baton_c1z::{GrantChange, Row};
+use baton_c1z::{GrantChange, NewGrants, Row};
 use baton_proto::wire;
 use tempfile::SpooledTempFile;
 
 use crate::blob::{Blob, Blobs, failed};
 use crate::embedded::Embedded;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::expander::outward;
 use crate::intern::Directory;
 use crate::load::Stored;
@@ -24,8 +26,6 @@ use crate::sources::{
 /// An encoded `Any` that holds an empty `GrantImmutable`: its type URL only.
 const IMMUTABLE_TYPE_URL: &[u8] = b"type.googleapis.com/c1.connector.v2.GrantImmutable";
 const ANY_TYPE_URL: u32 = 1;
-/// Room for the tags and lengths of a grant's fields.
-const FRAMING: usize = 24;
 
 /// The new grants, destination by destination.
 #[derive(Debug)]
@@ -45,6 +45,10 @@ pub(crate) struct Derived {
     sources: Vec<Option<Box<[u8]>>>,
     /// The annotations of every derived grant.
     immutable: Vec<u8>,
+    /// The grant that was made last: its principal, id and bytes.
+    principal: u32,
+    id: String,
+    data: Vec<u8>,
 }
 
 impl Derived {
@@ -70,15 +74,18 @@ impl Derived {
             head: Vec::new(),
             sources: Vec::new(),
             immutable,
+            principal: 0,
+            id: String::new(),
+            data: Vec::new(),
         }
     }
 
-    /// The next claim that becomes a grant, and the destination it is on.
-    fn claim(&mut self) -> Option<(&Stored, Claim)> {
+    /// The next claim that becomes a grant.
+    fn claim(&mut self) -> Option<Claim> {
         while let Some(slot) = self.derivations.get_mut(self.destination) {
             let claim = slot.as_ref().and_then(|d| d.new.get(self.next).copied());
-            if let Some(claim) = claim {
-                return Some((self.entitlements.get(self.destination)?, claim));
+            if claim.is_some() {
+                return claim;
             }
             // A derivation is asked again only for principals whose messages vary.
             if !self.embedded.is_varied() {
@@ -90,19 +97,9 @@ impl Derived {
         None
     }
 
-    fn key(&mut self) -> Option<Key<'_>> {
-        let principal = self.claim()?.1.principal.0;
-        let stored = &self.entitlements[self.destination];
-        Some(Key {
-            resource: (&stored.resource_type_id, &stored.resource_id),
-            entitlement: &stored.id,
-            principal: self.directory.name(principal),
-        })
-    }
-
-    fn make(&mut self) -> Result<Option<Vec<u8>>> {
-        let Some((_, claim)) = self.claim() else {
-            return Ok(None);
+    fn make(&mut self) -> Result<bool> {
+        let Some(claim) = self.claim() else {
+            return Ok(false);
         };
         if self.next == 0 {
             self.enter()?;
@@ -126,30 +123,51 @@ impl Derived {
     }
 
     /// One derived grant. The head stands ready.
-    fn encode(&mut self, claim: Claim) -> Result<Option<Vec<u8>>> {
+    fn encode(&mut self, claim: Claim) -> Result<bool> {
         let Some(Some(derivation)) = self.derivations.get(self.destination) else {
-            return Ok(None);
+            return Ok(false);
         };
         let stored = &self.entitlements[self.destination];
-        let principal = claim.principal.0;
-        let (type_id, principal_id) = self.directory.name(principal);
-        let id = [&*stored.id, type_id, principal_id].join(":");
+        self.principal = claim.principal.0;
+        let (type_id, principal_id) = self.directory.name(self.principal);
+        self.id.clear();
+        for part in [&*stored.id, ":", type_id, ":", principal_id] {
+            self.id.push_str(part);
+        }
         let message = self
             .embedded
-            .find(derivation, &self.derivations, principal, claim.set)
+            .find(derivation, &self.derivations, self.principal, claim.set)
             .unwrap_or_default();
         let sources = self.sources[claim.set as usize]
             .get_or_insert_with(|| sources_field(derivation, claim.set, &self.entitlements));
+        self.data.clear();
+        self.data.extend_from_slice(&self.head);
+        put_blob(&mut self.data, GRANT_PRINCIPAL, message, &mut self.embedded)?;
+        wire::put_bytes(&mut self.data, GRANT_ID, self.id.as_bytes());
+        self.data.extend_from_slice(&self.immutable);
+        self.data.extend_from_slice(sources);
+        Ok(true)
+    }
+}
 
-        let parts = [&self.head[..], id.as_bytes(), &self.immutable, sources];
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        let mut data = Vec::with_capacity(length + message.len() + FRAMING);
-        data.extend_from_slice(&self.head);
-        put_blob(&mut data, GRANT_PRINCIPAL, message, &mut self.embedded)?;
-        wire::put_bytes(&mut data, GRANT_ID, id.as_bytes());
-        data.extend_from_slice(&self.immutable);
-        data.extend_from_slice(sources);
-        Ok(Some(data))
+impl NewGrants for Derived {
+    fn advance(&mut self) -> baton_c1z::Result<bool> {
+        self.make().map_err(outward)
+    }
+
+    fn row(&self) -> Row<'_> {
+        let (principal_type_id, principal_id) = self.directory.name(self.principal);
+        let stored = &self.entitlements[self.destination];
+        Row {
+            id: &self.id,
+            resource_type_id: &stored.resource_type_id,
+            resource_id: &stored.resource_id,
+            entitlement_id: &stored.id,
+            principal_type_id,
+            principal_id,
+            data: &self.data,
+            ..Row::default()
+        }
     }
 }
 
@@ -178,46 +196,28 @@ fn put_blob(out: &mut Vec<u8>, number: u32, blob: Blob, from: &mut Embedded) -> 
 #[derive(Debug)]
 pub(crate) struct ChangedWriter {
     file: SpooledTempFile,
-    record: Vec<u8>,
     count: u64,
 }
 
 impl ChangedWriter {
     pub(crate) fn new(file: SpooledTempFile) -> Self {
-        Self {
-            file,
-            record: Vec::new(),
-            count: 0,
-        }
+        Self { file, count: 0 }
     }
 
-    /// Puts aside a row with new data.
-    pub(crate) fn put(&mut self, row: &Row<'_>, data: &[u8]) -> Result<()> {
-        self.record.clear();
-        for part in [
-            row.resource_type_id.as_bytes(),
-            row.resource_id.as_bytes(),
-            row.entitlement_id.as_bytes(),
-            row.principal_type_id.as_bytes(),
-            row.principal_id.as_bytes(),
-            data,
-        ] {
-            self.record.extend((part.len() as u64).to_le_bytes());
-            self.record.extend_from_slice(part);
-        }
+    /// Puts aside a row's new data.
+    pub(crate) fn put(&mut self, data: &[u8]) -> Result<()> {
+        let length = (data.len() as u64).to_le_bytes();
+        self.file.write_all(&length).map_err(failed("write"))?;
         self.count += 1;
-        self.file.write_all(&self.record).map_err(failed("write"))
+        self.file.write_all(data).map_err(failed("write"))
     }
 
     pub(crate) fn into_reader(mut self) -> Result<Changed> {
         self.file.seek(SeekFrom::Start(0)).map_err(failed("seek"))?;
-        let mut changed = Changed {
+        Ok(Changed {
             file: BufReader::new(self.file),
             left: self.count,
-            head: None,
-        };
-        changed.advance()?;
-        Ok(changed)
+        })
     }
 }
 
@@ -225,145 +225,35 @@ impl ChangedWriter {
 #[derive(Debug)]
 pub(crate) struct Changed {
     file: BufReader<SpooledTempFile>,
-    /// Rows in the file behind the head.
     left: u64,
-    head: Option<ChangedRow>,
-}
-
-#[derive(Debug)]
-struct ChangedRow {
-    /// Resource type and id, entitlement, principal type and id.
-    key: [String; 5],
-    data: Vec<u8>,
-}
-
-impl ChangedRow {
-    fn key(&self) -> Key<'_> {
-        let [
-            resource_type,
-            resource,
-            entitlement,
-            principal_type,
-            principal,
-        ] = &self.key;
-        Key {
-            resource: (resource_type, resource),
-            entitlement,
-            principal: (principal_type, principal),
-        }
-    }
 }
 
 impl Changed {
-    /// Gives the head and reads the row behind it.
-    fn advance(&mut self) -> Result<Option<ChangedRow>> {
-        let next = match self.left.checked_sub(1) {
-            None => None,
-            Some(left) => {
-                self.left = left;
-                let mut key: [String; 5] = Default::default();
-                for part in &mut key {
-                    *part = self.text()?;
-                }
-                let data = self.part()?;
-                Some(ChangedRow { key, data })
-            }
-        };
-        Ok(std::mem::replace(&mut self.head, next))
-    }
-
-    fn part(&mut self) -> Result<Vec<u8>> {
+    fn read(&mut self) -> Result<Vec<u8>> {
         let mut length = [0; 8];
         self.file.read_exact(&mut length).map_err(failed("read"))?;
         // The writer had these bytes in one piece.
-        let length = usize::try_from(u64::from_le_bytes(length)).map_err(|_| damaged())?;
-        let mut part = vec![0; length];
-        self.file.read_exact(&mut part).map_err(failed("read"))?;
-        Ok(part)
-    }
-
-    fn text(&mut self) -> Result<String> {
-        String::from_utf8(self.part()?).map_err(|_| damaged())
+        let length = usize::try_from(u64::from_le_bytes(length))
+            .map_err(|_| failed("read")(ErrorKind::InvalidData.into()))?;
+        let mut data = vec![0; length];
+        self.file.read_exact(&mut data).map_err(failed("read"))?;
+        Ok(data)
     }
 }
 
-/// What was written did not come back.
-fn damaged() -> Error {
-    failed("read")(ErrorKind::InvalidData.into())
-}
-
-/// Both streams as one. Ends after the first error.
-#[derive(Debug)]
-pub(crate) struct Changes {
-    derived: Derived,
-    changed: Changed,
-    ended: bool,
-}
-
-impl Changes {
-    pub(crate) fn new(derived: Derived, changed: Changed) -> Self {
-        Self {
-            derived,
-            changed,
-            ended: false,
-        }
-    }
-
-    fn step(&mut self) -> Result<Option<GrantChange>> {
-        let changed_first = match (self.changed.head.as_ref(), self.derived.key()) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(changed), Some(derived)) => changed.key().canonical() <= derived.canonical(),
-        };
-        Ok(if changed_first {
-            self.changed
-                .advance()?
-                .map(|row| GrantChange::Replace { data: row.data })
-        } else {
-            self.derived
-                .make()?
-                .map(|data| GrantChange::Insert { data })
-        })
-    }
-}
-
-impl Iterator for Changes {
+/// Ends after the first error.
+impl Iterator for Changed {
     type Item = baton_c1z::Result<GrantChange>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        self.left = self.left.checked_sub(1)?;
+        let data = self.read();
+        if data.is_err() {
+            self.left = 0;
         }
-        let step = self.step();
-        self.ended = !matches!(step, Ok(Some(_)));
-        step.map_err(outward).transpose()
-    }
-}
-
-/// Where a grant stands in a file.
-#[derive(Debug, Clone, Copy)]
-struct Key<'a> {
-    resource: (&'a str, &'a str),
-    entitlement: &'a str,
-    principal: (&'a str, &'a str),
-}
-
-impl Key<'_> {
-    /// Canonical order: the parts of the v3 key (c1z specification, §2.3), of
-    /// which one says whether the entitlement id begins with its resource.
-    /// Grants of one pair differ in id only; of those one stream has all.
-    fn canonical(&self) -> impl Ord {
-        let tail = self
-            .entitlement
-            .strip_prefix(self.resource.0)
-            .and_then(|rest| rest.strip_prefix(':'))
-            .and_then(|rest| rest.strip_prefix(self.resource.1))
-            .and_then(|rest| rest.strip_prefix(':'));
-        (
-            self.resource,
-            tail.is_some(),
-            tail.unwrap_or(self.entitlement),
-            self.principal,
+        Some(
+            data.map(|data| GrantChange::Replace { data })
+                .map_err(outward),
         )
     }
 }

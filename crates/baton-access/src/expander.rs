@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::blob::{Blobs, spool};
-use crate::changes::{ChangedWriter, Changes, Derived};
+use crate::changes::{ChangedWriter, Derived};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::intern::Directory;
@@ -47,7 +47,7 @@ impl Default for ExpandOptions {
 /// also around cycles and beyond any depth, the same for the same rows.
 ///
 /// Every row that comes with an expansion makes edges. Derived grants come out
-/// as inserts, grants that gain sources as replacements.
+/// as inserts in order, grants that gain sources as replacements.
 #[derive(Default)]
 pub struct GraphExpander<'h> {
     options: ExpandOptions,
@@ -190,13 +190,15 @@ impl Expander for GraphExpander<'_> {
             &entitlements,
             &wanted,
             &mut |number, row| match raise.raised(number, row)? {
-                Some(data) => writer.put(row, &data),
+                Some(data) => writer.put(&data),
                 None => Ok(()),
             },
         )?;
         let changed = writer.into_reader().map_err(outward)?;
         let derived = Derived::new(entitlements, derivations, directory, embedded, messages);
-        Ok(Expansion::new(Changes::new(derived, changed)).with_warnings(warnings))
+        Ok(Expansion::new(changed)
+            .with_inserts(derived)
+            .with_warnings(warnings))
     }
 }
 

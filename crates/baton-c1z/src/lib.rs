@@ -56,8 +56,8 @@ pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
 pub use seal::{
-    Cleanup, Expander, Expansion, GrantChange, NoExpansion, PutGrant, SealEvent, SealPlan, Sealed,
-    SortedRows, Substitutes,
+    Cleanup, Expander, Expansion, GrantChange, NewGrants, NoExpansion, PutGrant, SealEvent,
+    SealPlan, Sealed, SortedRows, Substitutes,
 };
 pub use store::Asset;
 #[doc(hidden)]

@@ -200,18 +200,25 @@ impl File {
     pub fn expand_with(&mut self, options: ExpandOptions) -> baton_c1z::Result<usize> {
         let expansion = GraphExpander::new(options).expand(self)?;
         let changes: Vec<GrantChange> = expansion.changes.collect::<baton_c1z::Result<_>>()?;
-        let mut last_key = Vec::new();
         for change in &changes {
-            let key = match change {
-                GrantChange::Insert { data } => self.insert(data),
+            match change {
                 GrantChange::Replace { data } => self.replace(data),
-                other => panic!("unknown change {other:?}"),
+                other => panic!("unexpected change {other:?}"),
             };
-            assert!(last_key < key, "changes come in canonical order");
-            last_key = key;
+        }
+        let mut inserted = 0;
+        let mut last_key = Vec::new();
+        if let Some(mut inserts) = expansion.inserts {
+            while inserts.advance()? {
+                let row = inserts.row();
+                let key = self.insert(row.data);
+                assert!(last_key < key, "new grants come in canonical order");
+                last_key = key;
+                inserted += 1;
+            }
         }
         self.sort();
-        Ok(changes.len())
+        Ok(changes.len() + inserted)
     }
 
     fn insert(&mut self, data: &[u8]) -> Vec<String> {

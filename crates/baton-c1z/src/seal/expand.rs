@@ -50,12 +50,29 @@ pub enum GrantChange {
     },
 }
 
+/// Grants that were not there, one after the other in canonical order.
+pub trait NewGrants: Send {
+    /// Goes to the next grant, at first to the first one; `false` at the end.
+    fn advance(&mut self) -> Result<bool>;
+
+    /// The grant that this stands on: the bytes of the whole
+    /// `c1.connector.v2.Grant`, without `GrantExpandable`, and beside them
+    /// the columns, which must be what the bytes say. They are not read
+    /// again.
+    fn row(&self) -> Row<'_>;
+}
+
 /// What an expander made of the grants.
 #[non_exhaustive]
 pub struct Expansion {
     /// The changes, best in canonical order (it saves a sort). Consumed
     /// before the file is begun.
     pub changes: Box<dyn Iterator<Item = Result<GrantChange>> + Send>,
+    /// Further new grants; as with [`GrantChange::Insert`], one with the id of
+    /// another grant is left out. Where a format tells grants apart by what
+    /// they join, these are consumed while the file is written and stand
+    /// nowhere before that.
+    pub inserts: Option<Box<dyn NewGrants>>,
     /// What the user should know, passed on in [`super::Sealed`].
     pub warnings: Vec<String>,
 }
@@ -65,8 +82,16 @@ impl Expansion {
     pub fn new(changes: impl Iterator<Item = Result<GrantChange>> + Send + 'static) -> Self {
         Self {
             changes: Box::new(changes),
+            inserts: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// The same with these [`Expansion::inserts`].
+    #[must_use]
+    pub fn with_inserts(mut self, inserts: impl NewGrants + 'static) -> Self {
+        self.inserts = Some(Box::new(inserts));
+        self
     }
 
     /// The same with warnings.

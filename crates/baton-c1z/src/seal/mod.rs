@@ -20,10 +20,11 @@ pub(crate) mod sink;
 mod substitute;
 #[cfg(test)]
 mod tests;
+mod visit;
 pub(crate) mod winners;
 mod write;
 
-pub use expand::{Expander, Expansion, GrantChange, NoExpansion, SortedRows};
+pub use expand::{Expander, Expansion, GrantChange, NewGrants, NoExpansion, SortedRows};
 pub use plan::{Cleanup, SealEvent, SealPlan, Sealed};
 pub use substitute::{PutGrant, Substitutes};
 
@@ -167,7 +168,7 @@ impl Sources<'_> {
         assets: &mut Assets<'_>,
     ) -> Result<Sealed> {
         let Hands { expander, progress } = hands;
-        let changes = self.expand(expander, &ids, place, progress)?;
+        let mut changes = self.expand(expander, &ids, place, progress)?;
         let changed = changes.as_ref().is_some_and(|changes| !changes.is_empty());
         let late = match self.grants {
             None if changed => Some(GrantTable::lay_down(&self, place)?),
@@ -179,7 +180,7 @@ impl Sources<'_> {
         };
         ids.remove(place.files.as_ref())?;
         let sink = open()?;
-        let written = Writing::new(&sources, sink, progress).run(changes.as_ref(), assets)?;
+        let written = Writing::new(&sources, sink, progress).run(changes.as_mut(), assets)?;
         Ok(Sealed {
             path: written.finished.path,
             stats: written.finished.stats,
@@ -214,6 +215,6 @@ impl Sources<'_> {
         progress(SealEvent::Expanding { expandable });
         let view = View { sources: self };
         let expansion = expander.expand(&view)?;
-        Changes::spool(expansion, self.origin, ids, place).map(Some)
+        Changes::take(expansion, self.origin, ids, place).map(Some)
     }
 }

@@ -6,12 +6,12 @@ use prost_types::Timestamp;
 
 use crate::columns;
 use crate::error::{Error, Result};
-use crate::row::Table;
+use crate::row::{Row, Table};
 use crate::sort::Entry;
 use crate::v3;
 
 use super::Sources;
-use super::changes::{Change, ChangeReader, Changes};
+use super::changes::{ChangeReader, Changes, What};
 use super::dated::Dated;
 use super::grants::{GrantTable, RowReader};
 use super::key;
@@ -67,7 +67,7 @@ impl<'a> Writing<'a> {
     /// Writes everything and completes the file.
     pub(super) fn run(
         mut self,
-        changes: Option<&Changes>,
+        changes: Option<&mut Changes>,
         assets: &mut Assets<'_>,
     ) -> Result<WrittenRows> {
         self.sorted_rows()?;
@@ -120,10 +120,10 @@ impl<'a> Writing<'a> {
                 let order = entry.map_or(Ordering::Less, |entry| change.key.cmp(entry.key));
                 match (order, &entry) {
                     (Ordering::Equal, Some(entry)) if !put => {
-                        self.replace(entry, &change)?;
+                        self.replace(entry, change.what)?;
                         put = true;
                     }
-                    (Ordering::Less, _) if last_key != change.key => self.insert(&change)?,
+                    (Ordering::Less, _) if last_key != change.key => self.insert(change.what)?,
                     (Ordering::Greater, _) => break,
                     // A second change to one grant.
                     _ => {}
@@ -157,16 +157,17 @@ impl<'a> Writing<'a> {
     }
 
     /// Puts a grant in its changed form; the expansion stays.
-    fn replace(&mut self, entry: &Entry<'_>, change: &Change<'_>) -> Result<()> {
+    fn replace(&mut self, entry: &Entry<'_>, change: What<'_>) -> Result<()> {
         let sink = &mut self.sink;
         if self.sources.origin.derived_at().is_some()
             && let Some(at) = found_at(self.sources.origin.shape(), entry)
         {
             sink.set_discovered_at(at)?;
         }
+        let (What::Insert(new) | What::Replace(new) | What::Row(Row { data: new, .. })) = change;
         self.rows.with(entry, |old| -> Result<()> {
-            let split = columns::split_expandable(change.data).map_err(Error::Derived)?;
-            let data = split.as_ref().map_or(change.data, |split| &split.data);
+            let split = columns::split_expandable(new).map_err(Error::Derived)?;
+            let data = split.as_ref().map_or(new, |split| &split.data);
             let mut row = columns::read(Table::Grants, data).map_err(Error::Derived)?;
             row.expansion = old.expansion;
             sink.put(Table::Grants, &row)
@@ -176,21 +177,28 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    fn insert(&mut self, change: &Change<'_>) -> Result<()> {
-        if change.replaces {
-            return Err(Error::Argument {
+    fn insert(&mut self, change: What<'_>) -> Result<()> {
+        match change {
+            What::Row(row) => self.put_new(&row),
+            What::Insert(data) => {
+                let split = columns::split_expandable(data).map_err(Error::Derived)?;
+                let data = split.as_ref().map_or(data, |split| &split.data);
+                let mut row = columns::read(Table::Grants, data).map_err(Error::Derived)?;
+                row.expansion = split.as_ref().and_then(|split| split.expansion.as_deref());
+                self.put_new(&row)
+            }
+            What::Replace(_) => Err(Error::Argument {
                 what: "change of a grant",
                 reason: "there is no grant with its id, entitlement and principal",
-            });
+            }),
         }
-        let split = columns::split_expandable(change.data).map_err(Error::Derived)?;
-        let data = split.as_ref().map_or(change.data, |split| &split.data);
-        let mut row = columns::read(Table::Grants, data).map_err(Error::Derived)?;
-        row.expansion = split.as_ref().and_then(|split| split.expansion.as_deref());
+    }
+
+    fn put_new(&mut self, row: &Row<'_>) -> Result<()> {
         if let Some(at) = self.sources.origin.derived_at() {
             self.sink.set_discovered_at(at)?;
         }
-        self.sink.put(Table::Grants, &row)?;
+        self.sink.put(Table::Grants, row)?;
         self.inserted += 1;
         self.count(Table::Grants);
         Ok(())

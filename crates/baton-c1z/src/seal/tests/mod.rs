@@ -2,6 +2,7 @@
 //! the rules says, and the rules one by one.
 
 mod expansion;
+mod inserts;
 mod model;
 mod rules;
 mod substitute;

@@ -35,6 +35,15 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// The work was asked to end before it was done. Nothing was written.
+    #[error("the work was stopped before it was done")]
+    Stopped,
+    /// The file is not the one any more that the work began with.
+    #[error("{} was changed by somebody else meanwhile, and is left as it is", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file was of format v1 when it was looked at, and is of v3 now.
     #[error("{} became a file of another format while it was being opened", path.display())]
     FormatChanged {
@@ -405,7 +414,8 @@ impl Error {
             | Self::Malformed { .. }
             | Self::PageRow { .. }
             | Self::LogDamaged { .. } => Code::DataLoss,
-            Self::Busy { .. } | Self::FormatChanged { .. } => Code::Aborted,
+            Self::Busy { .. } | Self::FormatChanged { .. } | Self::Changed { .. } => Code::Aborted,
+            Self::Stopped => Code::Canceled,
             Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
                 Code::ResourceExhausted
             }
@@ -427,7 +437,7 @@ impl Error {
                 Some("pass a file that a connector wrote, usually named sync.c1z")
             }
             Self::NoFile { .. } => Some("check the path, or run a connector to make the file"),
-            Self::FormatChanged { .. } => Some("run again"),
+            Self::FormatChanged { .. } | Self::Changed { .. } => Some("run again"),
             Self::Compressed { .. }
             | Self::Envelope { .. }
             | Self::Database { .. }

@@ -30,6 +30,7 @@ mod save;
 mod scratch;
 mod seal;
 mod sort;
+mod stop;
 mod store;
 mod tuple;
 mod v1;
@@ -59,6 +60,7 @@ pub use seal::{
     Cleanup, Expander, Expansion, GrantChange, NewGrants, NoExpansion, PutGrant, SealEvent,
     SealPlan, Sealed, SortedRows, Substitutes,
 };
+pub use stop::Stop;
 pub use store::Asset;
 #[doc(hidden)]
 pub use v3::fuzzing;

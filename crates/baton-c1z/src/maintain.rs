@@ -17,7 +17,9 @@ use crate::run::{Stats, SyncRun, SyncType};
 use crate::save::{self, Saver};
 use crate::scratch::Scratch;
 use crate::sort::Place;
+use crate::stop::Stop;
 use crate::store::Store;
+use crate::workdir::WorkDir;
 use crate::{Limits, ReadOptions, SealPlan, v1, v3};
 
 /// Bytes copied at a time.
@@ -36,6 +38,8 @@ pub struct RewriteOptions {
     pub now: SystemTime,
     /// Bytes of memory for sorting; what does not fit goes to the folder.
     pub memory_budget_bytes: usize,
+    /// Ends merges early.
+    pub stop: Stop,
 }
 
 impl Default for RewriteOptions {
@@ -46,6 +50,7 @@ impl Default for RewriteOptions {
             compression_level: SealPlan::COMPRESSION_LEVEL,
             now: SystemTime::UNIX_EPOCH,
             memory_budget_bytes: SealPlan::MEMORY_BUDGET_BYTES,
+            stop: Stop::default(),
         }
     }
 }
@@ -66,6 +71,35 @@ impl RewriteOptions {
             limits: self.limits.clone(),
             temp_dir: self.temp_dir.clone(),
             ..ReadOptions::default()
+        }
+    }
+}
+
+/// A file that is changed in its place: nobody else works on it while this
+/// lives, as far as they take its lock, and a change by anybody else is
+/// noticed before it is overwritten.
+pub(crate) struct InPlace {
+    dir: WorkDir,
+    /// Replaces the file.
+    pub saver: Saver,
+}
+
+impl InPlace {
+    /// # Errors
+    /// [`Error::Busy`] if a sync, or somebody else, works on the file.
+    pub(crate) fn begin(path: &Path, options: &RewriteOptions) -> Result<Self> {
+        let dir = WorkDir::locate(path, options.temp_dir.as_deref(), options.now)?;
+        let saver = Saver::locked(Arc::new(SystemFiles)).expecting(path)?;
+        Ok(Self { dir, saver })
+    }
+}
+
+impl Drop for InPlace {
+    fn drop(&mut self) {
+        // Work that waits there to be resumed stays.
+        if !self.dir.has_work() {
+            // An empty folder that cannot be removed is used by the next run.
+            let _ = self.dir.remove();
         }
     }
 }
@@ -188,8 +222,8 @@ fn rewrite_v3<'a>(
 /// Gives the number of syncs; with none, the file is left alone.
 ///
 /// # Errors
-/// [`Error::NoSuchSync`], and those of reading and writing. The file is then
-/// what it was.
+/// [`Error::NoSuchSync`]; [`Error::Busy`] while a sync works on the file;
+/// those of reading and writing. The file is then what it was.
 pub fn recalculate_stats(
     path: &Path,
     sync_id: Option<&str>,
@@ -212,21 +246,23 @@ pub fn recalculate_stats(
     match detect(path)? {
         Detected::Missing | Detected::Empty => Ok(wanted(Vec::new())?.len()),
         Detected::V1 => {
+            let held = InPlace::begin(path, options)?;
             let (reader, _) = v1::Reader::open(path, &options.read_options())?;
             let runs = wanted(reader.runs()?)?;
             if !runs.is_empty() {
-                v1::restat(reader, &runs, path, options, tell)?;
+                v1::restat(reader, &runs, (path, &held.saver), options, tell)?;
             }
             Ok(runs.len())
         }
         Detected::V3 => {
+            let held = InPlace::begin(path, options)?;
             let (reader, _) = v3::Reader::open(path, &options.read_options())?;
             let runs = wanted(reader.runs()?)?;
             if let [run] = runs.as_slice() {
                 let mut stats = reader.compute_stats(None)?;
                 stats.keep_history_of(run);
                 tell(&NewStats { run, stats: &stats });
-                rewrite_v3(&reader, (path, path), Saver::shared(), options, |_| {
+                rewrite_v3(&reader, (path, path), held.saver.clone(), options, |_| {
                     v3::Rewrite {
                         stats: Some((run, &stats)),
                         without_state: false,

@@ -59,6 +59,9 @@ pub struct Row<'a> {
     pub data: &'a [u8],
     /// Bytes of a grant's `c1.connector.v2.GrantExpandable`.
     pub expansion: Option<&'a [u8]>,
+    /// The expansion is not to be done (`needs_expansion` is off). Without an
+    /// expansion `false`.
+    pub settled: bool,
 }
 
 impl Row<'_> {
@@ -74,6 +77,7 @@ impl Row<'_> {
             principal_id: self.principal_id.to_owned(),
             data: self.data.to_owned(),
             expansion: self.expansion.map(<[u8]>::to_vec),
+            settled: self.settled,
         }
     }
 }
@@ -99,6 +103,8 @@ pub struct OwnedRow {
     pub data: Vec<u8>,
     /// See [`Row::expansion`].
     pub expansion: Option<Vec<u8>>,
+    /// See [`Row::settled`].
+    pub settled: bool,
 }
 
 impl OwnedRow {
@@ -114,6 +120,7 @@ impl OwnedRow {
             principal_id: &self.principal_id,
             data: &self.data,
             expansion: self.expansion.as_deref(),
+            settled: self.settled,
         }
     }
 }

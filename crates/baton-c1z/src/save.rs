@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::files::{DataFile, Files, Open, SystemFiles};
@@ -24,6 +25,42 @@ enum Naming {
     Shared,
 }
 
+/// What tells a file from one that took its place or was written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Mark {
+    /// `None` if there is no file.
+    fn of(path: &Path) -> Result<Option<Self>> {
+        let found = match fs::metadata(path) {
+            Ok(found) => found,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("look at", path, e)),
+        };
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&found);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok(Some(Self {
+            bytes: found.len(),
+            modified: found.modified().ok(),
+            inode,
+        }))
+    }
+}
+
+/// What must lie in the target's place when it is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Anything,
+    Nothing,
+    File(Mark),
+}
+
 /// How files are replaced.
 #[derive(Debug, Clone)]
 pub(crate) struct Saver {
@@ -31,6 +68,8 @@ pub(crate) struct Saver {
     naming: Naming,
     /// What lies in the target's place stays, and is an error.
     is_new: bool,
+    /// What must still lie in the target's place.
+    expected: Expected,
 }
 
 impl Saver {
@@ -40,7 +79,31 @@ impl Saver {
             files,
             naming: Naming::Locked,
             is_new: false,
+            expected: Expected::Anything,
         }
+    }
+
+    /// Replaces `target` only if it is then what it is now, read or not.
+    pub(crate) fn expecting(self, target: &Path) -> Result<Self> {
+        Ok(Self {
+            expected: Mark::of(target)?.map_or(Expected::Nothing, Expected::File),
+            ..self
+        })
+    }
+
+    /// Fails if the target is not what it was.
+    fn check(&self, target: &Path) -> Result<()> {
+        let is_expected = match self.expected {
+            Expected::Anything => true,
+            Expected::Nothing => Mark::of(target)?.is_none(),
+            Expected::File(mark) => Mark::of(target)? == Some(mark),
+        };
+        if is_expected {
+            return Ok(());
+        }
+        Err(Error::Changed {
+            path: target.to_owned(),
+        })
     }
 
     /// For everybody else: the operating system's files.
@@ -49,6 +112,7 @@ impl Saver {
             files: Arc::new(SystemFiles),
             naming: Naming::Shared,
             is_new: false,
+            expected: Expected::Anything,
         }
     }
 
@@ -101,6 +165,7 @@ pub(crate) fn replace(
         .map_err(|e| Error::io("create a file in", folder, e))?;
     let put = fill(files, &temp, file, mode, write)
         .map_err(|e| Error::io("write the new content of", &target, e))
+        .and_then(|()| saver.check(&target))
         .and_then(|()| rename(saver, &temp, &target));
     if let Err(error) = put {
         // The error is told; a rest is cleared away by the next try.
@@ -318,6 +383,35 @@ mod tests {
             assert!(matches!(error, Error::Exists { .. }), "{error}");
             assert_eq!(names(folder.path()), ["link.c1z"]);
         }
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_changed_meanwhile_is_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("folder");
+        let target = folder.path().join("a.c1z");
+        let expecting = || Saver::shared().expecting(&target).expect("looked at");
+        // It came, it changed, it was replaced by one of the same size, it went.
+        let changes: [&dyn Fn(); 4] = [
+            &|| fs::write(&target, "old").expect("write"),
+            &|| fs::write(&target, "longer").expect("write"),
+            &|| {
+                let other = folder.path().join("other");
+                fs::write(&other, "LONGER").expect("write");
+                fs::rename(other, &target).expect("rename");
+            },
+            &|| fs::remove_file(&target).expect("remove"),
+        ];
+        for change in changes {
+            let saver = expecting();
+            change();
+            let before = fs::read(&target).ok();
+            let error = replace(&saver, &target, |f| f.write_all(b"new")).expect_err("changed");
+            assert!(matches!(error, Error::Changed { .. }), "{error}");
+            assert_eq!(fs::read(&target).ok(), before);
+        }
+        replace(&expecting(), &target, |f| f.write_all(b"new")).expect("saved");
+        replace(&expecting(), &target, |f| f.write_all(b"newer")).expect("saved");
+        assert_eq!(names(folder.path()), ["a.c1z"]);
     }
 
     #[test]

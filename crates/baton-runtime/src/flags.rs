@@ -217,7 +217,7 @@ fn file_fields() -> Vec<Field> {
         ),
         Field::list(
             name::COMPACT_SYNC_IDS,
-            "Sync ids of --compact-file-paths, one per file in the same order",
+            "Sync ids of --compact-file-paths, one per file in the same order; they count for v1 files that become v3",
         ),
     ];
     let hide = |field: Field| field.hidden().export(Export::None);

@@ -23,7 +23,7 @@ use crate::log::Logging;
 use crate::program::{CommandId, CommandShape, Program};
 use crate::relation;
 use crate::session::Session;
-use crate::signals::{Ended, supervise};
+use crate::signals::{Ended, Words, supervise};
 use crate::sources::{self, Settled, Sources};
 use crate::storage_env::StorageEnv;
 use crate::terminal::Stderr;
@@ -311,12 +311,18 @@ impl Work {
             Err(error) => return fail(&stderr, &error),
         };
         let cancel = session.cancel.clone();
+        let on_files = [name::DIFF_SYNCS, name::COMPACT_SYNCS];
+        let words = if on_files.iter().any(|mode| session.config.bool(mode)) {
+            Words::FILES
+        } else {
+            Words::SYNC
+        };
         let ended = runtime.block_on(async {
             let listener = signals
                 .listen()
                 .map_err(|source| Error::Runtime { source })?;
             let work = perform(app, session, &task, &mut *stdout);
-            Ok(supervise(work, listener, &cancel, &stderr).await)
+            Ok(supervise(work, listener, &cancel, &stderr, words).await)
         });
         // After a second signal, blocking tasks may still be at work; the process ends with them.
         runtime.shutdown_background();
@@ -334,7 +340,7 @@ impl Work {
                 signal.status()
             }
             Ok(Ended::Abandoned(signal)) => {
-                stderr.line("stopped at once; the next run resumes from the last stored page");
+                stderr.line(words.abandoned);
                 signal.status()
             }
             Ok(Ended::Done(Err(error), _)) | Err(error) => fail(&stderr, &error),

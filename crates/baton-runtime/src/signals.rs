@@ -117,12 +117,35 @@ pub(crate) enum Ended<T> {
     Abandoned(Signal),
 }
 
+/// What is said when signals come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words {
+    /// After the first.
+    pub(crate) ending: &'static str,
+    /// After the second.
+    pub(crate) abandoned: &'static str,
+}
+
+impl Words {
+    /// Of a sync.
+    pub(crate) const SYNC: Self = Self {
+        ending: "finishing the requests in flight; a second signal stops at once",
+        abandoned: "stopped at once; the next run resumes from the last stored page",
+    };
+    /// Of work on files.
+    pub(crate) const FILES: Self = Self {
+        ending: "ending; a second signal stops at once",
+        abandoned: "stopped at once; unfinished files may be left in the folder for temporary files",
+    };
+}
+
 /// Drives `work` until it ends, cancelling it on the first signal and leaving it on the second.
 pub(crate) async fn supervise<T>(
     work: impl Future<Output = T>,
     mut listener: Listener,
     cancel: &CancellationToken,
     stderr: &Stderr,
+    words: Words,
 ) -> Ended<T> {
     tokio::pin!(work);
     let mut first = None;
@@ -136,10 +159,7 @@ pub(crate) async fn supervise<T>(
                 }
                 first = Some(signal);
                 cancel.cancel();
-                stderr.line(&format!(
-                    "{}: finishing the requests in flight; a second signal stops at once",
-                    signal.word()
-                ));
+                stderr.line(&format!("{}: {}", signal.word(), words.ending));
             }
         }
     }

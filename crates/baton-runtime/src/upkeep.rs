@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use baton_access::{ExpandOptions, GraphExpander};
-use baton_c1z::{CompactEntry, CompactPlan, DiffPlan, RewriteOptions};
-use baton_sync::new_sync_id;
+use baton_c1z::{CompactEntry, CompactPlan, DiffPlan, RewriteOptions, Stop, SyncRun};
+use baton_sync::{MergeChecks, new_sync_id};
 use tokio::task::spawn_blocking;
 
 use crate::error::{Error, Result};
@@ -24,7 +24,8 @@ impl Session {
         let new_sync_id = id.clone();
         let base = self.config.string(name::BASE_SYNC_ID).to_owned();
         let applied = self.config.string(name::APPLIED_SYNC_ID).to_owned();
-        self.work("the diff", move || {
+        let stop = options.stop.clone();
+        self.work("the diff", stop, move || {
             let plan = DiffPlan {
                 path: &file,
                 base_sync_id: &base,
@@ -60,16 +61,23 @@ impl Session {
             strategy: self.storage.strategy,
             skip_expansion: false,
         };
+        preflight::check_target(&plan.target())?;
         let options = self.rewrite_options()?;
         let expansion = ExpandOptions {
             temp_dir: options.temp_dir.clone(),
             ..ExpandOptions::default()
         };
+        let stop = options.stop.clone();
+        let asked_for = plan.entries.clone();
         let done = self
-            .work("the compaction", move || {
-                baton_c1z::compact(&plan, &options, &mut GraphExpander::new(expansion))
+            .work("the compaction", stop, move || {
+                let mut expander = MergeChecks::new(GraphExpander::new(expansion));
+                baton_c1z::compact(&plan, &options, &mut expander)
             })
             .await?;
+        for (entry, run) in asked_for.iter().zip(&done.inputs) {
+            tell_input(entry, run);
+        }
         for warning in &done.warnings {
             tracing::warn!("{warning}");
         }
@@ -107,20 +115,49 @@ impl Session {
         })
     }
 
-    /// Does slow work beside the runtime. After a signal nobody waits for it: what it has written
-    /// so far lies under another name, and the process ends with it.
+    /// Does slow work beside the runtime. After a signal it is asked to end, and waited for: only
+    /// then it is known whether there is a result, and its private files are gone.
     async fn work<T: Send + 'static>(
         &self,
         doing: &'static str,
+        stop: Stop,
         work: impl FnOnce() -> baton_c1z::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let work = spawn_blocking(work);
-        tokio::select! {
-            done = work => match done {
-                Ok(done) => Ok(done?),
+        let mut work = spawn_blocking(work);
+        let done = tokio::select! {
+            biased;
+            done = &mut work => done,
+            () = self.cancel.cancelled() => {
+                stop.request();
+                work.await
+            }
+        };
+        match done {
+            Ok(Err(baton_c1z::Error::Stopped)) => Err(Error::Stopped { doing }),
+            Ok(done) => Ok(done?),
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Err(Error::Stopped { doing }),
             },
-            () = self.cancel.cancelled() => Err(Error::Stopped { doing }),
         }
+    }
+}
+
+/// Says which sync of a file was merged, and that it is not the one that was named.
+fn tell_input(entry: &CompactEntry, run: &SyncRun) {
+    tracing::info!(
+        file_path = %entry.path.display(),
+        sync_id = run.id,
+        sync_type = run.sync_type,
+        "merged sync"
+    );
+    if let Some(named) = entry.sync_id.as_ref().filter(|named| **named != run.id) {
+        tracing::warn!(
+            file_path = %entry.path.display(),
+            named = named.as_str(),
+            taken = run.id,
+            "the newest finished sync was taken instead of the one that was named: only of a v1 \
+             file on its way into a v3 file can a sync be chosen"
+        );
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use baton_c1z::{Expander, Expansion, Row, SortedRows, Substitutes, Table};
+use baton_c1z::{Expander, Expansion, Format, Row, SortedRows, Substitutes, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::wire;
 use prost::Name;
@@ -18,12 +18,16 @@ use crate::records;
 
 /// Examples that a finding names: ids are long, and one line must hold them.
 const MAX_EXAMPLES: usize = 3;
+/// Broken exclusion groups that are told one by one.
+const MAX_GROUPS_TOLD: usize = 25;
 /// Field number of `Grant.annotations`.
 const GRANT_ANNOTATIONS_FIELD: u32 = 4;
 /// The version of these rules, as it is stored with a sync that keeps them.
 const GENERATION: &str = "1";
 /// How the sync came about, as it is stored beside the version.
 const MODE: &str = "connector";
+/// The same of a sync that was put together from others.
+const MODE_MERGE: &str = "compaction_merge";
 /// The same where every finding was to fail it.
 const MODE_FAIL_FAST: &str = "connector_fail_fast";
 
@@ -38,6 +42,8 @@ pub(crate) struct Rules {
     pub(crate) inserted_must_exist: bool,
     /// What is found fails the sync, placeholders left aside.
     pub(crate) fail_fast: bool,
+    /// What is found in exclusion groups is only told.
+    pub(crate) soft: bool,
 }
 
 /// The mark of a sync that keeps the rules: generation, coverage and mode.
@@ -59,6 +65,46 @@ pub(crate) fn marker(
     [GENERATION.to_owned(), coverage, mode.to_owned()]
 }
 
+/// Checks the rows of a compaction, then expands them. What would fail the
+/// sync of a connector is a warning here: the files were accepted once, and
+/// their parts need not fit together (sync-runtime.md §3.3).
+#[derive(Debug)]
+pub struct MergeChecks<E>(Checks<E>);
+
+impl<E: Expander> MergeChecks<E> {
+    /// Checks, then has `inner` expand.
+    pub fn new(inner: E) -> Self {
+        Self(Checks {
+            inner,
+            expands: true,
+            matcher: None,
+            rules: Rules {
+                groups: true,
+                references: true,
+                inserted_must_exist: false,
+                fail_fast: false,
+                soft: true,
+            },
+            verdict: None,
+        })
+    }
+}
+
+impl<E: Expander> Expander for MergeChecks<E> {
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn ingest_invariant(&self, format: Format) -> [String; 3] {
+        let [generation, coverage, _] = marker(false, format == Format::V3, false);
+        [generation, coverage, MODE_MERGE.to_owned()]
+    }
+
+    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
+        self.0.expand(rows)
+    }
+}
+
 /// Fails if resources name child types that were not listed below them (I4).
 pub(crate) fn check_children(unknown: &BTreeSet<String>) -> Result<()> {
     let Some(example) = unknown.first() else {
@@ -71,6 +117,7 @@ pub(crate) fn check_children(unknown: &BTreeSet<String>) -> Result<()> {
 }
 
 /// Checks the rules, then expands.
+#[derive(Debug)]
 pub(crate) struct Checks<E> {
     pub(crate) inner: E,
     /// The connector's grants are expanded. Expansions that only the copied
@@ -97,10 +144,21 @@ impl<E: Expander> Expander for Checks<E> {
     }
 
     fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
+        let mut told = Vec::new();
         if self.rules.groups {
-            let mut groups = Groups::default();
-            self.scan(rows, Table::Entitlements, &mut |row| {
-                groups.add(row.id, row.resource_type_id, row.data)
+            let (mut groups, soft) = (Groups::default(), self.rules.soft);
+            self.scan(rows, Table::Entitlements, &mut |row| match groups.add(
+                row.id,
+                row.resource_type_id,
+                row.data,
+            ) {
+                Err(error) if soft => {
+                    if told.len() < MAX_GROUPS_TOLD {
+                        told.push(error.to_string());
+                    }
+                    Ok(())
+                }
+                judged => judged,
             })?;
         }
         let mut findings = Findings::default();
@@ -128,6 +186,7 @@ impl<E: Expander> Expander for Checks<E> {
         if let Some(matcher) = &self.matcher {
             expansion.warnings.extend(matcher.warnings());
         }
+        expansion.warnings.extend(told);
         expansion.warnings.extend(findings.tell());
         Ok(expansion)
     }

@@ -87,6 +87,7 @@ mod types;
 pub use blocking::Blocking;
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
+pub use invariants::MergeChecks;
 pub use report::{Completeness, Dropped, Report, Shortfall, SkipKind, Skipped, Uncounted};
 pub use request::{ExternalResources, Host, Provenance, SyncRequest, Workers};
 pub use run::{new_sync_id, run};

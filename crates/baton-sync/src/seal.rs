@@ -164,6 +164,7 @@ pub(crate) async fn seal(
             references,
             inserted_must_exist: is_v3 || request.fail_fast,
             fail_fast: request.fail_fast,
+            soft: false,
         },
     };
     let teller = Arc::clone(&observer);

@@ -169,6 +169,12 @@ pub(crate) const TUPLE_START: usize = 2;
 /// Replaces `out` by a row's record.
 pub(crate) fn to_record(table: Table, row: &Row<'_>, time: &[u8], out: &mut Vec<u8>) -> Result<()> {
     out.clear();
+    // Whatever a v1 file says, its expansions are to be done (c1z
+    // specification §2.8).
+    let row = &Row {
+        settled: false,
+        ..*row
+    };
     v3::write_record(table, row, time, out).map_err(|source| Error::Malformed {
         table,
         id: row.id.to_owned(),

@@ -81,6 +81,14 @@ pub struct CompactPlan {
     pub skip_expansion: bool,
 }
 
+impl CompactPlan {
+    /// The new file.
+    pub fn target(&self) -> PathBuf {
+        self.output_dir
+            .join(format!("compacted-{}.c1z", self.sync_id))
+    }
+}
+
 /// What a compaction has made.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -89,6 +97,8 @@ pub struct Compacted {
     pub path: PathBuf,
     /// Its sync.
     pub run: SyncRun,
+    /// The syncs that were merged, one per file.
+    pub inputs: Vec<SyncRun>,
     /// The sync's counts.
     pub stats: Stats,
     /// What became of the rows, in the order of [`crate::Table::ALL`].
@@ -123,9 +133,7 @@ pub fn compact(
     if plan.entries.len() < 2 {
         return Err(Error::TooFewFiles);
     }
-    let target = plan
-        .output_dir
-        .join(format!("compacted-{}.c1z", plan.sync_id));
+    let target = plan.target();
     must_not_exist(&target)?;
     let read = options.read_options();
     let sources = plan
@@ -154,6 +162,7 @@ pub fn compact(
         inputs: &inputs,
         format,
         strategy,
+        marker: expander.ingest_invariant(format),
         now: options.now.into(),
     };
     let run = |counts: &Counts| facts.run(counts);
@@ -172,6 +181,7 @@ pub fn compact(
     Ok(Compacted {
         path: sealed.path,
         run,
+        inputs: inputs.into_iter().map(|input| input.run).collect(),
         stats: sealed.stats,
         tables: counts.tables,
         dropped_rows: unstorable,
@@ -265,6 +275,8 @@ struct Facts<'a> {
     inputs: &'a [Input],
     format: Format,
     strategy: Strategy,
+    /// What the expander holds the rows to.
+    marker: [String; 3],
     now: Timestamp,
 }
 
@@ -316,6 +328,11 @@ impl Facts<'_> {
             ended_at,
             sync_token,
             supports_diff: self.expands(),
+            ingest_invariant: if self.expands() {
+                self.marker.clone()
+            } else {
+                <[String; 3]>::default()
+            },
             ..SyncRun::default()
         }
     }

@@ -6,8 +6,6 @@
 //! keys in two inputs, so a first, small sort of the ids finds which row of
 //! each id stays.
 
-use std::collections::HashSet;
-
 use prost_types::Timestamp;
 
 use super::Counts;
@@ -22,6 +20,7 @@ use crate::seal::key::{self, Identity};
 use crate::seal::origin::Shape;
 use crate::seal::winners::Losers;
 use crate::sort::{Entry, Place, Sorted, Sorter};
+use crate::stop::Stop;
 use crate::v3;
 
 /// Shares of the memory budget, in sixteenths.
@@ -38,6 +37,9 @@ pub(super) struct Gathered {
     /// Rows that format v3 cannot hold, since they lack an id.
     pub unstorable: u64,
 }
+
+/// The rank of rows whose time is unknown: anything else is newer.
+const UNDATED: u64 = 0;
 
 /// A time as a number that sorts as times do.
 pub(super) fn time_rank(at: Timestamp) -> u64 {
@@ -64,11 +66,14 @@ pub(super) fn gather(
     inputs: &[Input],
     shape: Shape,
     base_wins: bool,
+    stop: &Stop,
     place: &Place,
     counts: &mut Counts,
 ) -> Result<Gathered> {
     let losers = match shape.identity() {
-        Identity::ExternalId if inputs.len() > 1 => Some(losers(inputs, base_wins, place, counts)?),
+        Identity::ExternalId if inputs.len() > 1 => {
+            Some(losers(inputs, base_wins, stop, place, counts)?)
+        }
         _ => None,
     };
     let mut gatherer = Gatherer {
@@ -79,7 +84,7 @@ pub(super) fn gather(
         key: Vec::new(),
         packed: Vec::new(),
         id: String::new(),
-        idle: HashSet::new(),
+        stop: stop.clone(),
     };
     let mut losers = losers
         .as_ref()
@@ -107,8 +112,7 @@ struct Gatherer {
     key: Vec<u8>,
     packed: Vec<u8>,
     id: String,
-    /// Ids of the input's grants whose expansion is not to be done.
-    idle: HashSet<String>,
+    stop: Stop,
 }
 
 impl Gatherer {
@@ -116,10 +120,10 @@ impl Gatherer {
         for table in Table::ALL {
             match &input.source {
                 Source::V3(reader) => reader.scan_records(table, &mut |key, record| {
-                    let at = v3::discovered_at(table, record).unwrap_or(input.undated());
+                    self.stop.check()?;
                     self.rows.push(Entry {
                         key,
-                        page: time_rank(at),
+                        page: v3::discovered_at(table, record).map_or(UNDATED, time_rank),
                         row: self.rank,
                         data: record,
                     })
@@ -133,20 +137,21 @@ impl Gatherer {
     fn made_records(&mut self, input: &Input, table: Table) -> Result<()> {
         let mut last = (None, Vec::new());
         let store = input.source.store();
-        store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
+        store.scan_dated(Some(&input.run.id), table, &mut |row, found_at| {
+            self.stop.check()?;
             key::build(Identity::Tuple, table, row, &mut self.key);
             if !v3::is_storable(self.key.get(TUPLE_START..).unwrap_or_default()) {
                 self.unstorable += 1;
                 return Ok(());
             }
-            let at = at.unwrap_or(input.undated());
+            let at = found_at.unwrap_or(input.undated());
             if last.0 != Some(at) {
                 last = (Some(at), v3::timestamp(&at));
             }
             to_record(table, row, &last.1, &mut self.packed).map_err(|e| input.of_row(e))?;
             self.rows.push(Entry {
                 key: &self.key,
-                page: time_rank(at),
+                page: found_at.map_or(UNDATED, time_rank),
                 row: self.rank,
                 data: &self.packed,
             })
@@ -159,27 +164,31 @@ impl Gatherer {
         input: &Input,
         mut losers: Option<&mut Losers<'_>>,
     ) -> Result<()> {
-        if let Source::V1(reader) = &input.source {
-            self.idle = reader.idle_grants(&input.run.id)?;
-        }
         let mut place = 0;
         for table in Table::ALL {
             let store = input.source.store();
             store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
+                self.stop.check()?;
                 place += 1;
                 if let Some(losers) = losers.as_deref_mut()
                     && losers.contains(&row_number(number, place))?
                 {
                     return Ok(());
                 }
-                self.message(table, row, at.unwrap_or(input.undated()))
+                self.message(table, row, at, input.undated())
                     .map_err(|e| input.of_row(e))
             })?;
         }
         Ok(())
     }
 
-    fn message(&mut self, table: Table, row: &Row<'_>, at: Timestamp) -> Result<()> {
+    fn message(
+        &mut self,
+        table: Table,
+        row: &Row<'_>,
+        at: Option<Timestamp>,
+        undated: Timestamp,
+    ) -> Result<()> {
         // Later passes read the columns from the message, so does the key.
         let mut columns = columns::read(table, row.data).map_err(|source| Error::Malformed {
             table,
@@ -200,11 +209,10 @@ impl Gatherer {
                 data: &self.key,
             })?;
         }
-        let due = !self.idle.contains(row.id);
-        Dated::pack(row, at, due, &mut self.packed);
+        Dated::pack(row, at.unwrap_or(undated), !row.settled, &mut self.packed);
         self.rows.push(Entry {
             key: &self.key,
-            page: time_rank(at),
+            page: at.map_or(UNDATED, time_rank),
             row: self.rank,
             data: &self.packed,
         })
@@ -220,7 +228,13 @@ fn row_number(input: usize, place: u64) -> [u8; 16] {
 }
 
 /// The numbers of all rows whose id belongs to a newer row.
-fn losers(inputs: &[Input], base_wins: bool, place: &Place, counts: &mut Counts) -> Result<Sorted> {
+fn losers(
+    inputs: &[Input],
+    base_wins: bool,
+    stop: &Stop,
+    place: &Place,
+    counts: &mut Counts,
+) -> Result<Sorted> {
     let mut ids = Sorter::new(share(place, "versions", ROWS_SHARE));
     for (number, input) in inputs.iter().enumerate() {
         let mut at_place = 0;
@@ -228,13 +242,14 @@ fn losers(inputs: &[Input], base_wins: bool, place: &Place, counts: &mut Counts)
             let store = input.source.store();
             let mut key = Vec::new();
             store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
+                stop.check()?;
                 at_place += 1;
                 key.clear();
                 key.push(key::table_byte(table));
                 key.extend_from_slice(row.id.as_bytes());
                 ids.push(Entry {
                     key: &key,
-                    page: time_rank(at.unwrap_or(input.undated())),
+                    page: at.map_or(UNDATED, time_rank),
                     row: rank(number, base_wins),
                     data: &row_number(number, at_place),
                 })

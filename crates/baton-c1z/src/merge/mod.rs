@@ -17,15 +17,20 @@ use std::time::SystemTime;
 
 use crate::error::Result;
 use crate::maintain::RewriteOptions;
-use crate::row::Table;
+use prost_types::Timestamp;
+
+use crate::row::{Row, Table};
 use crate::run::{NewAsset, SyncRun};
 use crate::save::Saver;
 use crate::scratch::Scratch;
 use crate::seal::origin::Shape;
 use crate::seal::outlet::{V1Sink, V3Sink};
-use crate::seal::sink::Sink;
-use crate::seal::{Expander, Hands, OpenSink, Sealed, finish_laid_down};
+use crate::seal::sink::{Finished, Sink};
+use crate::seal::{
+    Expander, Expansion, Hands, OpenSink, SealEvent, Sealed, SortedRows, finish_laid_down,
+};
 use crate::sort::Place;
+use crate::stop::Stop;
 use crate::{Format, v1, v3};
 use gather::gather;
 use input::Input;
@@ -106,7 +111,15 @@ impl Merging<'_> {
         };
         let place = self.options.place(&scratch, "merge");
         let mut counts = Counts::default();
-        let gathered = gather(self.inputs, shape, self.base_wins, &place, &mut counts)?;
+        let stop = &self.options.stop;
+        let gathered = gather(
+            self.inputs,
+            shape,
+            self.base_wins,
+            stop,
+            &place,
+            &mut counts,
+        )?;
         let unstorable = gathered.unstorable;
         // Ids have been counted already, where there is more than one input.
         let by_key = shape == Shape::Records || self.inputs.len() == 1;
@@ -116,11 +129,16 @@ impl Merging<'_> {
             self.options.now.into(),
             &place,
             by_key.then_some(&mut counts),
+            stop,
         )?;
         let run = run(&counts);
         let mut assets = |sink: &mut dyn Sink| self.put_assets(sink);
+        let mut expander = Stoppable {
+            inner: expander,
+            stop: stop.clone(),
+        };
         let hands = Hands {
-            expander,
+            expander: &mut expander,
             progress: &mut |_| (),
         };
         let sealed = finish_laid_down(
@@ -158,6 +176,15 @@ impl Merging<'_> {
 
     fn open<'s>(&'s self, run: &SyncRun, scratch: &'s Scratch) -> OpenSink<'s> {
         let run = run.clone();
+        let open = self.open_format(run, scratch);
+        let stop = self.options.stop.clone();
+        Box::new(move || {
+            let inner = open()?;
+            Ok(Box::new(Stoppable { inner, stop }) as Box<dyn Sink>)
+        })
+    }
+
+    fn open_format<'s>(&'s self, run: SyncRun, scratch: &'s Scratch) -> OpenSink<'s> {
         match self.format {
             Format::V1 => Box::new(move || {
                 let options = v1::WriteOptions {
@@ -193,5 +220,53 @@ impl Merging<'_> {
                 }) as Box<dyn Sink>)
             }),
         }
+    }
+}
+
+/// An expander or a sink that ends when it is asked to.
+struct Stoppable<T> {
+    inner: T,
+    stop: Stop,
+}
+
+impl Expander for Stoppable<&mut dyn Expander> {
+    fn needs_rows(&self) -> bool {
+        self.inner.needs_rows()
+    }
+
+    fn expand(&mut self, rows: &dyn SortedRows) -> Result<Expansion> {
+        self.stop.check()?;
+        let expansion = self.inner.expand(rows)?;
+        let stop = self.stop.clone();
+        let changes = expansion.changes;
+        Ok(Expansion {
+            changes: Box::new(changes.map(move |change| stop.check().and(change))),
+            ..expansion
+        })
+    }
+}
+
+impl Sink for Stoppable<Box<dyn Sink + '_>> {
+    fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
+        self.stop.check()?;
+        self.inner.put(table, row)
+    }
+
+    fn put_record(&mut self, table: Table, tuple: &[u8], record: &[u8]) -> Result<()> {
+        self.stop.check()?;
+        self.inner.put_record(table, tuple, record)
+    }
+
+    fn set_discovered_at(&mut self, at: Timestamp) -> Result<()> {
+        self.inner.set_discovered_at(at)
+    }
+
+    fn put_asset(&mut self, asset: &NewAsset) -> Result<()> {
+        self.inner.put_asset(asset)
+    }
+
+    fn finish(self: Box<Self>, progress: &mut dyn FnMut(SealEvent)) -> Result<Finished> {
+        self.stop.check()?;
+        self.inner.finish(progress)
     }
 }

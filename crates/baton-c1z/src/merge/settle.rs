@@ -11,6 +11,7 @@ use crate::seal::grants::{GrantTable, Layer, RowReader};
 use crate::seal::key;
 use crate::seal::origin::{Entries, Origin, Shape};
 use crate::sort::{Entry, Place, RunReader, Sorted};
+use crate::stop::Stop;
 use crate::v3;
 
 /// Settled rows, all in one run.
@@ -33,6 +34,7 @@ pub(super) fn settle(
     derived_at: Timestamp,
     place: &Place,
     counts: Option<&mut Counts>,
+    stop: &Stop,
 ) -> Result<(Settled, Sorted)> {
     let Gathered { rows, ids, .. } = gathered;
     let facts = Facts {
@@ -49,6 +51,7 @@ pub(super) fn settle(
     let mut merge = rows.merge(0);
     let mut group = Versions::default();
     while let Some(entry) = merge.next()? {
+        stop.check()?;
         if group.key != entry.key {
             layer.put(&mut group)?;
             group.key.clear();

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::Format;
 use crate::error::Result;
 use crate::row::{Row, Table};
 
@@ -118,6 +119,12 @@ pub trait Expander {
     /// expandable, for example to check the rows as a whole.
     fn needs_rows(&self) -> bool {
         false
+    }
+
+    /// What [`Expander::expand`] holds the rows of a merge to, as it is stored
+    /// with the sync: generation, coverage and mode. Empty texts: nothing.
+    fn ingest_invariant(&self, _format: Format) -> [String; 3] {
+        <[String; 3]>::default()
     }
 
     /// What puts grants in the place of others before [`Expander::expand`]

@@ -66,11 +66,11 @@ impl PageLog {
             Detected::V3 => Format::V3,
         };
         let outlet = match format {
-            Format::V1 => v1_outlet(
-                plan,
-                Saver::locked(Arc::clone(self.work_dir().files())),
-                scratch,
-            ),
+            Format::V1 => {
+                let saver = Saver::locked(Arc::clone(self.work_dir().files()));
+                let saver = saver.expecting(&plan.target)?;
+                v1_outlet(plan, saver, scratch)
+            }
             Format::V3 => v3_outlet(plan, self.place(&pouring))?,
         };
         let mut sealed = self.pour(outlet, &pouring, expander, progress)?;
@@ -118,12 +118,13 @@ fn v1_outlet<'a>(plan: SealPlan, saver: Saver, scratch: PathBuf) -> Outlet<'a> {
 /// Format v3 holds one sync: the one that was there is replaced.
 fn v3_outlet<'a>(plan: SealPlan, place: Place) -> Result<Outlet<'a>> {
     v3::check_sync_id(&plan.run.id)?;
+    let saver = Saver::locked(Arc::clone(&place.files)).expecting(&plan.target)?;
     let old = v3::Old::read(&plan.target, &plan.limits)?;
     let removed_syncs = old.sync_ids.into_iter().filter(|id| *id != plan.run.id);
     let removed_syncs = removed_syncs.collect();
     let options = v3::WriteOptions {
         target: plan.target,
-        saver: Saver::locked(Arc::clone(&place.files)),
+        saver,
         place,
         encoding: old.encoding,
         compression_level: plan.compression_level,

@@ -170,6 +170,7 @@ impl<'a> Writing<'a> {
             let data = split.as_ref().map_or(new, |split| &split.data);
             let mut row = columns::read(Table::Grants, data).map_err(Error::Derived)?;
             row.expansion = old.expansion;
+            row.settled = old.settled;
             sink.put(Table::Grants, &row)
         })??;
         self.replaced += 1;

@@ -191,7 +191,8 @@ impl Batch {
                     Some(expansion) => self.blob(expansion),
                     None => self.values.push(Value::Null),
                 }
-                self.values.push(Value::Flag(row.expansion.is_some()));
+                self.values
+                    .push(Value::Flag(row.expansion.is_some() && !row.settled));
             }
         }
         self.blob(row.data);

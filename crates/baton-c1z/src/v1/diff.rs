@@ -35,7 +35,12 @@ const EXPANSION: [&str; 2] = ["expansion", "needs_expansion"];
 const FILE_TABLES: usize = 4;
 
 /// Adds the run of a diff to the file `path`.
-pub(crate) fn diff(reader: Reader, plan: &DiffPlan<'_>, options: &RewriteOptions) -> Result<()> {
+pub(crate) fn diff(
+    reader: Reader,
+    plan: &DiffPlan<'_>,
+    saver: &Saver,
+    options: &RewriteOptions,
+) -> Result<()> {
     let runs = reader.runs()?;
     for id in [plan.base_sync_id, plan.applied_sync_id] {
         if !runs.iter().any(|run| run.id == id) {
@@ -94,7 +99,7 @@ pub(crate) fn diff(reader: Reader, plan: &DiffPlan<'_>, options: &RewriteOptions
         conn.close().map_err(|(_, e)| e)
     };
     store().map_err(db::write_error(plan.path, "store the counts"))?;
-    save(&copy, plan.path, options)
+    save(&copy, plan.path, saver, options)
 }
 
 /// Adds the two runs of a diff between files to the newer file.
@@ -102,6 +107,7 @@ pub(crate) fn diff_files(
     old: Reader,
     new: Reader,
     plan: &FileDiffPlan<'_>,
+    saver: &Saver,
     options: &RewriteOptions,
 ) -> Result<()> {
     let runs = new.runs()?;
@@ -149,7 +155,7 @@ pub(crate) fn diff_files(
         conn.close().map_err(|(_, e)| e)
     };
     add().map_err(db::write_error(plan.new_path, "add the differences"))?;
-    save(&new, plan.new_path, options)
+    save(&new, plan.new_path, saver, options)
 }
 
 /// Which of the two runs between files.
@@ -295,11 +301,11 @@ fn now(options: &RewriteOptions) -> Result<String> {
     })
 }
 
-fn save(copy: &Scratch, path: &Path, options: &RewriteOptions) -> Result<()> {
+fn save(copy: &Scratch, path: &Path, saver: &Saver, options: &RewriteOptions) -> Result<()> {
     save_database(
         copy.file_path(),
         path,
-        &Saver::shared(),
+        saver,
         options.compression_level,
         &mut |_| (),
     )

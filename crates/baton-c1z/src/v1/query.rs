@@ -136,19 +136,20 @@ impl<'a> Condition<'a> {
 pub(super) fn columns(table: Table) -> &'static str {
     match table {
         Table::ResourceTypes => {
-            "id, external_id, external_id, null, null, null, null, null, null, data, null"
+            "id, external_id, external_id, null, null, null, null, null, null, data, null, null"
         }
         Table::Resources => {
             "id, external_id, resource_type_id, null, parent_resource_type_id,
-             parent_resource_id, null, null, null, data, null"
+             parent_resource_id, null, null, null, data, null, null"
         }
         Table::Entitlements => {
             "id, external_id, resource_type_id, resource_id, null, null, null, null, null,
-             data, null"
+             data, null, null"
         }
         Table::Grants => {
             "id, external_id, resource_type_id, resource_id, null, null, entitlement_id,
-             principal_resource_type_id, principal_resource_id, data, expansion"
+             principal_resource_type_id, principal_resource_id, data, expansion,
+             needs_expansion"
         }
     }
 }

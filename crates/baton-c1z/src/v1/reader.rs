@@ -4,7 +4,6 @@
 //! by ascending `id`, which is checked: a database whose pages form a circle
 //! repeats ids and is reported instead of being read for ever.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str;
@@ -29,7 +28,7 @@ use crate::store::{
 use crate::{Capabilities, Format, ReadOptions};
 
 /// Where a dated scan has the time, behind the columns of a row.
-const DATE_COLUMN: usize = 11;
+const DATE_COLUMN: usize = 12;
 
 /// Called with a row's number, the row, and all that was selected.
 type VisitStored<'v> = dyn FnMut(i64, &Row<'_>, &rusqlite::Row<'_>) -> Result<ControlFlow<()>> + 'v;
@@ -89,21 +88,6 @@ impl Reader {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Ids of the grants of a sync that have an expansion which is not to be
-    /// done.
-    pub fn idle_grants(&self, sync_id: &str) -> Result<HashSet<String>> {
-        const SQL: &str = "select external_id from v1_grants
-            where sync_id = ? and expansion is not null and needs_expansion = 0";
-        self.budget.refill();
-        let read = || -> rusqlite::Result<HashSet<String>> {
-            self.conn
-                .prepare(SQL)?
-                .query_map([sync_id], |row| row.get(0))?
-                .collect()
-        };
-        read().map_err(self.failed(reading(Table::Grants)))
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {
@@ -471,6 +455,9 @@ fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<
         (ValueRef::Null, ValueRef::Null) => None,
         _ => Some((text(row, 4)?, text(row, 5)?)),
     };
+    let expansion = bytes(row, 10)?.filter(|bytes| !bytes.is_empty());
+    // Only a plain 0 says that nothing is to be done.
+    let is_off = matches!(row.get_ref(11)?, ValueRef::Integer(0));
     Ok(Row {
         id,
         resource_type_id,
@@ -480,7 +467,8 @@ fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<
         principal_type_id: text(row, 7)?,
         principal_id: text(row, 8)?,
         data: bytes(row, 9)?.unwrap_or_default(),
-        expansion: bytes(row, 10)?.filter(|bytes| !bytes.is_empty()),
+        settled: is_off && expansion.is_some(),
+        expansion,
     })
 }
 

@@ -125,7 +125,7 @@ fn copied_columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String
 pub(crate) fn restat(
     source: Reader,
     runs: &[SyncRun],
-    path: &Path,
+    (path, saver): (&Path, &Saver),
     options: &RewriteOptions,
     tell: &mut dyn FnMut(&NewStats<'_>),
 ) -> Result<()> {
@@ -155,7 +155,7 @@ pub(crate) fn restat(
     save_database(
         copy.file_path(),
         path,
-        &Saver::shared(),
+        saver,
         options.compression_level,
         &mut |_| (),
     )?;

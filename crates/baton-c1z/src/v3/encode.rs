@@ -197,7 +197,7 @@ fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     );
     wire::put_bytes(out, field::GRANT_DISCOVERED, discovered_at);
     if let Some(expansion) = row.expansion {
-        put_expansion(expansion, out)?;
+        put_expansion(expansion, !row.settled, out)?;
     }
     message.copy_list(field::TO_GRANT_ANNOTATIONS, out, field::GRANT_ANNOTATIONS)?;
     if message.has(field::TO_GRANT_SOURCES) {
@@ -206,8 +206,8 @@ fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// What a grant expands to, and that it is to be expanded.
-fn put_expansion(expansion: &[u8], out: &mut Vec<u8>) -> Result<()> {
+/// What a grant expands to, and whether it is to be expanded.
+fn put_expansion(expansion: &[u8], is_due: bool, out: &mut Vec<u8>) -> Result<()> {
     let expandable = Record::read(expansion)?;
     let mut record = Vec::with_capacity(expansion.len());
     expandable.copy_list(field::EXPANDABLE_IDS, &mut record, field::EXPANDABLE_IDS)?;
@@ -220,7 +220,9 @@ fn put_expansion(expansion: &[u8], out: &mut Vec<u8>) -> Result<()> {
         field::EXPANDABLE_TYPES,
     )?;
     wire::put_bytes(out, field::GRANT_EXPANSION, &record);
-    wire::put_varint(out, field::GRANT_NEEDS_EXPANSION, 1);
+    if is_due {
+        wire::put_varint(out, field::GRANT_NEEDS_EXPANSION, 1);
+    }
     Ok(())
 }
 

@@ -21,11 +21,11 @@ use crate::support::{Dice, Folder, MULTI, fixture, open};
 const NEW_ID: &str = "3MXvu0000000000000000000000";
 const EXPANDS: &str = "group:g0:e0";
 
-fn now() -> SystemTime {
+pub fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000)
 }
 
-fn options(folder: &Folder) -> RewriteOptions {
+pub fn options(folder: &Folder) -> RewriteOptions {
     RewriteOptions {
         temp_dir: Some(folder.path().to_owned()),
         now: now(),
@@ -33,7 +33,7 @@ fn options(folder: &Folder) -> RewriteOptions {
     }
 }
 
-fn plan(paths: &[PathBuf], folder: &Folder) -> CompactPlan {
+pub fn plan(paths: &[PathBuf], folder: &Folder) -> CompactPlan {
     CompactPlan {
         entries: paths
             .iter()
@@ -50,7 +50,7 @@ fn plan(paths: &[PathBuf], folder: &Folder) -> CompactPlan {
     }
 }
 
-fn compacted(plan: &CompactPlan, folder: &Folder) -> Compacted {
+pub fn compacted(plan: &CompactPlan, folder: &Folder) -> Compacted {
     compact(plan, &options(folder), &mut NoExpansion).unwrap()
 }
 

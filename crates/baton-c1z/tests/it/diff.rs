@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::{
-    DiffPlan, Error, FileDiffPlan, RewriteOptions, SyncRun, diff_files, diff_syncs,
-    recalculate_stats,
+    DiffPlan, Error, FileDiffPlan, Fingerprint, PageLog, RewriteOptions, SyncRun, WorkDir,
+    diff_files, diff_syncs, recalculate_stats,
 };
 use baton_proto::Code;
 use rusqlite::Connection;
@@ -447,4 +447,56 @@ fn a_file_that_is_missing_or_empty_is_told_as_such() {
         }
     }
     assert_eq!(folder.names(), ["empty.c1z", "good.c1z"]);
+}
+
+#[test]
+fn a_file_that_a_sync_works_on_is_not_changed_in_its_place() {
+    let folder = Folder::new();
+    let path = changed(&folder, "held.c1z", "v1-multi-sync.c1z", "");
+    let before = fs::read(&path).unwrap();
+    let options = options(&folder);
+    let [older, newer] = newest(&path);
+    let plan = DiffPlan {
+        path: &path,
+        base_sync_id: &older,
+        applied_sync_id: &newer,
+        new_sync_id: NEW,
+    };
+    {
+        let temp_dir = options.temp_dir.as_deref();
+        let _held = WorkDir::locate(&path, temp_dir, options.now).unwrap();
+        let busy = [
+            diff_syncs(&plan, &options).unwrap_err(),
+            recalculate_stats(&path, None, &options, &mut |_| ()).unwrap_err(),
+        ];
+        for error in busy {
+            assert_eq!(error.code(), Code::Aborted, "{error}");
+            assert!(matches!(error, Error::Busy { .. }), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+    diff_syncs(&plan, &options).unwrap();
+    // The lock's folder goes with the lock.
+    assert_eq!(folder.names(), ["held.c1z"]);
+}
+
+#[test]
+fn what_a_stopped_sync_left_stays_beside_a_file_that_is_changed() {
+    let folder = Folder::new();
+    let path = changed(&folder, "held.c1z", "v1-multi-sync.c1z", "");
+    let options = options(&folder);
+    let dir = WorkDir::locate(&path, options.temp_dir.as_deref(), options.now).unwrap();
+    let (mut log, _) = PageLog::open(&dir, &Fingerprint::default(), options.now, false).unwrap();
+    log.mark("any", b"").unwrap();
+    let work = dir.path().to_owned();
+    drop((log, dir));
+    recalculate_stats(&path, None, &options, &mut |_| ()).unwrap();
+    assert!(work.join("pages.log").exists());
+}
+
+/// The two newest runs of a file.
+fn newest(path: &Path) -> [String; 2] {
+    let runs = open(path).unwrap().sync_runs().unwrap();
+    let ids: Vec<String> = runs.into_iter().rev().take(2).map(|run| run.id).collect();
+    [ids[1].clone(), ids[0].clone()]
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compact;
+mod compact_rules;
 mod conformance;
 mod conformance_differences;
 mod conformance_sync;

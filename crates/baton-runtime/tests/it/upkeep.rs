@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use baton_c1z::{C1zFile, Format, ReadOptions, SyncRun};
+use baton_runtime::{Signal, Signals};
 
 use crate::stage::{Outcome, Stage};
 
@@ -237,4 +238,80 @@ fn a_diff_that_cannot_be_made_leaves_the_file() {
         assert!(outcome.stderr.contains(text), "{}", outcome.stderr);
         assert_eq!(std::fs::read(stage.path().join(file)).ok(), before);
     }
+}
+
+#[test]
+fn a_compacted_sync_is_marked_as_that_of_the_go_tools() {
+    let golden = runs(&fixture("v3-compacted-fold.c1z"))[0]
+        .ingest_invariant
+        .clone();
+    assert_eq!(golden[2], "compaction_merge");
+    let mut stage = stage(&[("a.c1z", "v3-small.c1z"), ("b.c1z", "v1-small.c1z")]);
+    let outcome = compact(&mut stage, "a.c1z,b.c1z", ",", &[]);
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+    assert_eq!(runs(&made(&stage)[0])[0].ingest_invariant, golden);
+}
+
+#[test]
+fn each_sync_that_is_merged_is_told_and_one_that_was_named_in_vain_is_warned_of() {
+    let mut stage = stage(&[("a.c1z", "v1-small.c1z"), ("m.c1z", "v1-multi-sync.c1z")]);
+    let ids = format!(",{OLDER}");
+    let outcome = compact(&mut stage, "a.c1z,m.c1z", &ids, &[]);
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+    let line = told(&outcome, "merged sync");
+    assert!(line["file_path"].as_str().unwrap().ends_with("a.c1z"));
+    let warned = outcome
+        .stderr
+        .lines()
+        .find(|line| line.contains("instead of the one"));
+    assert!(
+        warned.is_some_and(|line| line.contains(OLDER)),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_missing_folder_for_the_result_is_refused_before_the_work() {
+    let mut stage = stage(&[("a.c1z", "v1-small.c1z"), ("b.c1z", "v1-small.c1z")]);
+    std::fs::remove_dir(stage.path().join("out")).unwrap();
+    let outcome = compact(&mut stage, "a.c1z,none.c1z", ",", &[]);
+    assert_eq!(outcome.status.code(), 2, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("does not exist"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("output folder"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_signal_ends_the_merge_and_leaves_nothing() {
+    let mut stage = stage(&[("a.c1z", "v1-small.c1z"), ("b.c1z", "v1-small.c1z")]);
+    std::fs::create_dir(stage.path().join("tmp")).unwrap();
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    sender.try_send(Signal::Interrupt).unwrap();
+    stage.signals = Some(Signals::Given(receiver));
+    let outcome = compact(&mut stage, "a.c1z,b.c1z", ",", &["--c1z-temp-dir=tmp"]);
+    // Whoever is first: the result is whole and told, or there is none.
+    match outcome.status.code() {
+        130 => {
+            let line = "the compaction was interrupted: nothing was changed";
+            assert!(outcome.stderr.contains(line), "{}", outcome.stderr);
+            assert!(made(&stage).is_empty());
+        }
+        0 => assert_eq!(made(&stage).len(), 1),
+        other => panic!("{other}: {}", outcome.stderr),
+    }
+    assert!(
+        !outcome.stderr.contains("requests in flight"),
+        "{}",
+        outcome.stderr
+    );
+    let left = std::fs::read_dir(stage.path().join("tmp")).unwrap().count();
+    assert_eq!(left, 0);
 }

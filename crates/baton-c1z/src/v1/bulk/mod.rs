@@ -124,7 +124,7 @@ impl Bulk {
                 text(row.principal_id),
                 text(row.id),
                 row.expansion.map_or(Value::Null, Value::Blob),
-                Value::Int(row.expansion.is_some().into()),
+                Value::Int((row.expansion.is_some() && !row.settled).into()),
                 Value::Blob(row.data),
                 text(sync_id),
                 text(discovered_at),

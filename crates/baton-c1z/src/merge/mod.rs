@@ -27,7 +27,8 @@ use crate::seal::origin::Shape;
 use crate::seal::outlet::{V1Sink, V3Sink};
 use crate::seal::sink::{Finished, Sink};
 use crate::seal::{
-    Expander, Expansion, Hands, OpenSink, SealEvent, Sealed, SortedRows, finish_laid_down,
+    Expander, Expansion, Hands, NewGrants, OpenSink, SealEvent, Sealed, SortedRows,
+    finish_laid_down,
 };
 use crate::sort::Place;
 use crate::stop::Stop;
@@ -223,7 +224,7 @@ impl Merging<'_> {
     }
 }
 
-/// An expander or a sink that ends when it is asked to.
+/// An expander, its new grants, or a sink that ends when it is asked to.
 struct Stoppable<T> {
     inner: T,
     stop: Stop,
@@ -239,10 +240,26 @@ impl Expander for Stoppable<&mut dyn Expander> {
         let expansion = self.inner.expand(rows)?;
         let stop = self.stop.clone();
         let changes = expansion.changes;
+        let inserts = expansion.inserts.map(|inner| {
+            let stop = self.stop.clone();
+            Box::new(Stoppable { inner, stop }) as Box<dyn NewGrants>
+        });
         Ok(Expansion {
             changes: Box::new(changes.map(move |change| stop.check().and(change))),
+            inserts,
             ..expansion
         })
+    }
+}
+
+impl NewGrants for Stoppable<Box<dyn NewGrants>> {
+    fn advance(&mut self) -> Result<bool> {
+        self.stop.check()?;
+        self.inner.advance()
+    }
+
+    fn row(&self) -> Row<'_> {
+        self.inner.row()
     }
 }
 

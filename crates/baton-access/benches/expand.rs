@@ -268,6 +268,7 @@ fn measure_rows() {
     let mut changes = expansion.changes.map(Result::unwrap).count();
     if let Some(mut inserts) = expansion.inserts {
         while inserts.advance().unwrap() {
+            inserts.make().unwrap();
             changes += 1;
         }
     }

@@ -257,14 +257,10 @@ struct Watched<I> {
 }
 
 impl<I> Watched<I> {
-    fn note(&mut self, more: bool) {
-        if more {
-            self.count += 1;
-        } else {
-            let mut last = self.last.lock().unwrap();
-            last.0 += std::mem::take(&mut self.count);
-            last.1 = Some(Clock::now());
-        }
+    fn ended(&mut self) {
+        let mut last = self.last.lock().unwrap();
+        last.0 += std::mem::take(&mut self.count);
+        last.1 = Some(Clock::now());
     }
 }
 
@@ -273,20 +269,35 @@ impl<I: Iterator> Iterator for Watched<I> {
 
     fn next(&mut self) -> Option<I::Item> {
         let next = self.inner.next();
-        self.note(next.is_some());
+        match next {
+            Some(_) => self.count += 1,
+            None => self.ended(),
+        }
         next
     }
 }
 
+/// Counts what is made: a pass may look at the ids alone.
 impl NewGrants for Watched<Box<dyn NewGrants>> {
     fn advance(&mut self) -> baton_c1z::Result<bool> {
         let more = self.inner.advance()?;
-        self.note(more);
+        if !more {
+            self.ended();
+        }
         Ok(more)
+    }
+
+    fn make(&mut self) -> baton_c1z::Result<()> {
+        self.count += 1;
+        self.inner.make()
     }
 
     fn row(&self) -> Row<'_> {
         self.inner.row()
+    }
+
+    fn rewind(&mut self) {
+        self.inner.rewind();
     }
 }
 
@@ -350,7 +361,7 @@ struct Measured {
 }
 
 /// Memory for sorting.
-const BUDGET: usize = 96 << 20;
+const BUDGET: usize = SealPlan::MEMORY_BUDGET_BYTES;
 
 fn run_once(folder: &Path, input: &Input, format: Format, count_only: bool) -> Measured {
     let target = folder.join("sync.c1z");
@@ -370,7 +381,6 @@ fn run_once(folder: &Path, input: &Input, format: Format, count_only: bool) -> M
     };
     let plan = SealPlan {
         format,
-        memory_budget_bytes: BUDGET,
         ..SealPlan::new(target.clone(), run)
     };
     let marks = Rc::new(Marks::default());

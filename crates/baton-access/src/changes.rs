@@ -45,8 +45,10 @@ pub(crate) struct Derived {
     sources: Vec<Option<Box<[u8]>>>,
     /// The annotations of every derived grant.
     immutable: Vec<u8>,
-    /// The grant that was made last: its principal, id and bytes.
-    principal: u32,
+    /// The destination that the head and the sources are of.
+    prepared: Option<usize>,
+    /// The grant that this stands on, its id and its bytes.
+    current: Option<Claim>,
     id: String,
     data: Vec<u8>,
 }
@@ -74,7 +76,8 @@ impl Derived {
             head: Vec::new(),
             sources: Vec::new(),
             immutable,
-            principal: 0,
+            prepared: None,
+            current: None,
             id: String::new(),
             data: Vec::new(),
         }
@@ -82,30 +85,15 @@ impl Derived {
 
     /// The next claim that becomes a grant.
     fn claim(&mut self) -> Option<Claim> {
-        while let Some(slot) = self.derivations.get_mut(self.destination) {
+        while let Some(slot) = self.derivations.get(self.destination) {
             let claim = slot.as_ref().and_then(|d| d.new.get(self.next).copied());
             if claim.is_some() {
                 return claim;
-            }
-            // A derivation is asked again only for principals whose messages vary.
-            if !self.embedded.is_varied() {
-                *slot = None;
             }
             self.destination += 1;
             self.next = 0;
         }
         None
-    }
-
-    fn make(&mut self) -> Result<bool> {
-        let Some(claim) = self.claim() else {
-            return Ok(false);
-        };
-        if self.next == 0 {
-            self.enter()?;
-        }
-        self.next += 1;
-        self.encode(claim)
     }
 
     /// Prepares what the grants on the current destination share.
@@ -122,21 +110,38 @@ impl Derived {
         Ok(())
     }
 
-    /// One derived grant. The head stands ready.
-    fn encode(&mut self, claim: Claim) -> Result<bool> {
-        let Some(Some(derivation)) = self.derivations.get(self.destination) else {
-            return Ok(false);
+    /// Goes to the next claim and says who it is for.
+    fn go_on(&mut self) -> bool {
+        let Some(claim) = self.claim() else {
+            return false;
         };
+        self.next += 1;
+        self.current = Some(claim);
+        self.data.clear();
         let stored = &self.entitlements[self.destination];
-        self.principal = claim.principal.0;
-        let (type_id, principal_id) = self.directory.name(self.principal);
+        let (type_id, principal_id) = self.directory.name(claim.principal.0);
         self.id.clear();
         for part in [&*stored.id, ":", type_id, ":", principal_id] {
             self.id.push_str(part);
         }
+        true
+    }
+
+    /// The message of the grant that this stands on.
+    fn encode(&mut self) -> Result<()> {
+        if self.prepared != Some(self.destination) {
+            self.enter()?;
+            self.prepared = Some(self.destination);
+        }
+        let Some(Some(derivation)) = self.derivations.get(self.destination) else {
+            return Ok(());
+        };
+        let Some(claim) = self.current else {
+            return Ok(());
+        };
         let message = self
             .embedded
-            .find(derivation, &self.derivations, self.principal, claim.set)
+            .find(derivation, &self.derivations, claim.principal.0, claim.set)
             .unwrap_or_default();
         let sources = self.sources[claim.set as usize]
             .get_or_insert_with(|| sources_field(derivation, claim.set, &self.entitlements));
@@ -146,17 +151,30 @@ impl Derived {
         wire::put_bytes(&mut self.data, GRANT_ID, self.id.as_bytes());
         self.data.extend_from_slice(&self.immutable);
         self.data.extend_from_slice(sources);
-        Ok(true)
+        Ok(())
     }
 }
 
 impl NewGrants for Derived {
     fn advance(&mut self) -> baton_c1z::Result<bool> {
-        self.make().map_err(outward)
+        Ok(self.go_on())
+    }
+
+    fn make(&mut self) -> baton_c1z::Result<()> {
+        self.encode().map_err(outward)
+    }
+
+    fn rewind(&mut self) {
+        self.destination = 0;
+        self.next = 0;
+        self.current = None;
     }
 
     fn row(&self) -> Row<'_> {
-        let (principal_type_id, principal_id) = self.directory.name(self.principal);
+        let Some(claim) = self.current else {
+            return Row::default();
+        };
+        let (principal_type_id, principal_id) = self.directory.name(claim.principal.0);
         let stored = &self.entitlements[self.destination];
         Row {
             id: &self.id,

@@ -98,11 +98,6 @@ impl Embedded {
             .collect();
     }
 
-    /// Whether [`Embedded::find`] may have to look at other derivations.
-    pub(crate) fn is_varied(&self) -> bool {
-        !self.varied.is_empty()
-    }
-
     /// The message for a derived grant with the sources `set` of `derivation`.
     /// `None` only if no contributing grant was noted.
     pub(crate) fn find<'a>(

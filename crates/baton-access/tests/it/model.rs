@@ -210,7 +210,10 @@ impl File {
         let mut last_key = Vec::new();
         if let Some(mut inserts) = expansion.inserts {
             while inserts.advance()? {
+                let id = inserts.row().id.to_owned();
+                inserts.make()?;
                 let row = inserts.row();
+                assert_eq!(row.id, id);
                 let key = self.insert(row.data);
                 assert!(last_key < key, "new grants come in canonical order");
                 last_key = key;

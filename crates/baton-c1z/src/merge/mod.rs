@@ -258,8 +258,16 @@ impl NewGrants for Stoppable<Box<dyn NewGrants>> {
         self.inner.advance()
     }
 
+    fn make(&mut self) -> Result<()> {
+        self.inner.make()
+    }
+
     fn row(&self) -> Row<'_> {
         self.inner.row()
+    }
+
+    fn rewind(&mut self) {
+        self.inner.rewind();
     }
 }
 

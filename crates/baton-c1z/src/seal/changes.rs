@@ -4,10 +4,9 @@
 //! in memory while they are few, on disk otherwise. They need not come in
 //! order. Where one belongs is read from its own bytes.
 //!
-//! New grants that come in order are not taken up where nothing has to be
-//! known of all of them first: then each is made when its place comes. Where
-//! grants are told apart by their ids, an id may belong to another grant that
-//! comes later, so they are spooled like the rest.
+//! New grants that come in order are not taken up: each is made when its place
+//! comes. Where ids tell grants apart, those that have to give way to another
+//! with the same id are found first, by their ids alone.
 
 use crate::columns;
 use crate::error::{Error, Result};
@@ -19,10 +18,15 @@ use super::conflict::Inserts;
 use super::expand::{Expansion, GrantChange, NewGrants};
 use super::key::{self, Identity};
 use super::origin::Origin;
+use super::repeats::{id_hash, repeats};
 use super::winners::Losers;
 
 /// Share of the memory budget, in sixteenths.
 const SHARE: usize = 2;
+/// Share of the memory budget for comparing ids, in sixteenths.
+const HASHES_SHARE: usize = 12;
+/// So many ids are compared at once, whatever the budget.
+const LEAST_HASHES: usize = 64 << 10;
 const INSERT: u8 = 0;
 const REPLACE: u8 = 1;
 
@@ -62,50 +66,44 @@ impl Changes {
         place: &Place,
     ) -> Result<Self> {
         let identity = origin.shape().identity();
-        let mut sorter = Sorter::new(share(place, "changes", SHARE));
-        let mut by_id = Inserts::new(place, "inserts");
-        let (mut key, mut buf) = (Vec::new(), Vec::new());
-        let mut number = 0_u64;
-        let mut put = |kind: u8, row: &Row<'_>| {
-            key::build(identity, Table::Grants, row, &mut key);
-            if kind == INSERT && identity == Identity::ExternalId {
-                by_id.push(row, &key)?;
-            }
-            buf.clear();
-            buf.push(kind);
-            buf.extend_from_slice(row.data);
-            number += 1;
-            sorter.push(Entry {
-                key: &key,
-                page: number,
-                row: 0,
-                data: &buf,
-            })
+        let mut taking = Taking {
+            identity,
+            sorter: Sorter::new(share(place, "changes", SHARE)),
+            by_id: Inserts::new(place, "inserts"),
+            inserts: 0,
+            count: 0,
+            key: Vec::new(),
+            buf: Vec::new(),
         };
         for change in expansion.changes {
             let (kind, data) = match change? {
                 GrantChange::Insert { data } => (INSERT, data),
                 GrantChange::Replace { data } => (REPLACE, data),
             };
-            put(
-                kind,
-                &columns::read(Table::Grants, &data).map_err(Error::Derived)?,
-            )?;
+            let row = columns::read(Table::Grants, &data).map_err(Error::Derived)?;
+            taking.put(kind, &row)?;
         }
-        let mut inserts = Inserted::begin(expansion.inserts)?;
-        if identity == Identity::ExternalId {
-            while let Some(row) = inserts.row() {
-                put(INSERT, &row)?;
-                inserts.advance()?;
+        let mut grants = expansion.inserts;
+        if identity == Identity::ExternalId
+            && let Some(by) = &mut grants
+        {
+            if taking.inserts > 0 {
+                taking.all(by.as_mut())?;
+                grants = None;
+            } else {
+                let most = place.budget_bytes / 16 * HASHES_SHARE / size_of::<u64>();
+                let repeats = repeats(by.as_mut(), ids, most.max(LEAST_HASHES))?;
+                taking.suspects(by.as_mut(), &repeats)?;
+                by.rewind();
             }
         }
         Ok(Self {
-            sorted: sorter.finish()?,
+            sorted: taking.sorter.finish()?,
             blocked: match identity {
-                Identity::ExternalId => by_id.blocked(origin, ids, place)?.0,
+                Identity::ExternalId => taking.by_id.blocked(origin, ids, place)?.0,
                 Identity::Tuple => None,
             },
-            inserts,
+            inserts: Inserted::begin(grants, identity)?,
             warnings: expansion.warnings,
         })
     }
@@ -117,25 +115,88 @@ impl Changes {
 
     /// The changes in canonical order, once.
     pub(super) fn read(&mut self) -> Result<ChangeReader<'_>> {
+        let blocked = self.blocked.as_ref();
+        let blocked = || blocked.map(|sorted| Losers::new(sorted, 0)).transpose();
         let mut reader = ChangeReader {
             spooled: Spooled {
                 merge: self.sorted.merge(0),
-                blocked: self
-                    .blocked
-                    .as_ref()
-                    .map(|sorted| Losers::new(sorted, 0))
-                    .transpose()?,
+                blocked: blocked()?,
             },
+            blocked: blocked()?,
             inserts: &mut self.inserts,
         };
         reader.spooled.advance()?;
+        reader.pass_blocked()?;
         Ok(reader)
+    }
+}
+
+/// Changes being taken up.
+struct Taking {
+    identity: Identity,
+    sorter: Sorter,
+    /// Ids of new grants, as far as one may belong to another grant too.
+    by_id: Inserts,
+    /// New grants in the sorter.
+    inserts: u64,
+    count: u64,
+    key: Vec<u8>,
+    buf: Vec<u8>,
+}
+
+impl Taking {
+    fn put(&mut self, kind: u8, row: &Row<'_>) -> Result<()> {
+        key::build(self.identity, Table::Grants, row, &mut self.key);
+        if kind == INSERT {
+            self.inserts += 1;
+            if self.identity == Identity::ExternalId {
+                self.by_id.push(row, &self.key)?;
+            }
+        }
+        self.buf.clear();
+        self.buf.push(kind);
+        self.buf.extend_from_slice(row.data);
+        self.count += 1;
+        self.sorter.push(Entry {
+            key: &self.key,
+            page: self.count,
+            row: 0,
+            data: &self.buf,
+        })
+    }
+
+    /// Takes up all new grants.
+    fn all(&mut self, grants: &mut dyn NewGrants) -> Result<()> {
+        grants.rewind();
+        while grants.advance()? {
+            grants.make()?;
+            self.put(INSERT, &grants.row())?;
+        }
+        Ok(())
+    }
+
+    /// Takes up the ids of the new grants whose hash is among `repeats`.
+    fn suspects(&mut self, grants: &mut dyn NewGrants, repeats: &[u64]) -> Result<()> {
+        if repeats.is_empty() {
+            return Ok(());
+        }
+        grants.rewind();
+        while grants.advance()? {
+            let row = grants.row();
+            if repeats.binary_search(&id_hash(&row)).is_ok() {
+                key::build(self.identity, Table::Grants, &row, &mut self.key);
+                self.by_id.push(&row, &self.key)?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// Walks the changes; stands on the next one.
 pub(super) struct ChangeReader<'a> {
     spooled: Spooled<'a>,
+    /// What the inserts must not be.
+    blocked: Option<Losers<'a>>,
     inserts: &'a mut Inserted,
 }
 
@@ -152,8 +213,20 @@ impl ChangeReader<'_> {
         if self.spooled_first() {
             self.spooled.advance()
         } else {
-            self.inserts.advance()
+            self.inserts.advance()?;
+            self.pass_blocked()
         }
+    }
+
+    /// Goes to the next insert that does not have to give way.
+    fn pass_blocked(&mut self) -> Result<()> {
+        while let Some(blocked) = &mut self.blocked
+            && self.inserts.row().is_some()
+            && blocked.contains(&self.inserts.key)?
+        {
+            self.inserts.advance()?;
+        }
+        Ok(())
     }
 
     fn spooled_first(&self) -> bool {
@@ -205,14 +278,16 @@ impl Spooled<'_> {
 /// New grants as they are made; stands on the next one, if there is one.
 struct Inserted {
     grants: Option<Box<dyn NewGrants>>,
+    identity: Identity,
     key: Vec<u8>,
     last: Vec<u8>,
 }
 
 impl Inserted {
-    fn begin(grants: Option<Box<dyn NewGrants>>) -> Result<Self> {
+    fn begin(grants: Option<Box<dyn NewGrants>>, identity: Identity) -> Result<Self> {
         let mut inserted = Self {
             grants,
+            identity,
             key: Vec::new(),
             last: Vec::new(),
         };
@@ -239,10 +314,11 @@ impl Inserted {
             self.grants = None;
             return Ok(());
         }
+        grants.make()?;
         let row = grants.row();
         debug_assert_eq!(columns::read(Table::Grants, row.data).ok(), Some(row));
         std::mem::swap(&mut self.key, &mut self.last);
-        key::build(Identity::Tuple, Table::Grants, &row, &mut self.key);
+        key::build(self.identity, Table::Grants, &row, &mut self.key);
         if self.key < self.last {
             return Err(Error::Argument {
                 what: "list of new grants",

@@ -299,7 +299,7 @@ fn non_empty(out: Sorter) -> Result<Option<Sorted>> {
 }
 
 /// Hash of the id and hash of the key.
-fn split_hashes(key: &[u8]) -> (u64, u64) {
+pub(super) fn split_hashes(key: &[u8]) -> (u64, u64) {
     let part = |at: usize| {
         let bytes = key.get(at..).and_then(<[u8]>::first_chunk);
         u64::from_be_bytes(bytes.copied().unwrap_or_default())

@@ -56,11 +56,17 @@ pub trait NewGrants: Send {
     /// Goes to the next grant, at first to the first one; `false` at the end.
     fn advance(&mut self) -> Result<bool>;
 
-    /// The grant that this stands on: the bytes of the whole
-    /// `c1.connector.v2.Grant`, without `GrantExpandable`, and beside them
-    /// the columns, which must be what the bytes say. They are not read
-    /// again.
+    /// Makes the bytes of the grant that this stands on.
+    fn make(&mut self) -> Result<()>;
+
+    /// The grant that this stands on. Its columns are known at once. Its data
+    /// counts after [`NewGrants::make`]: the bytes of the whole
+    /// `c1.connector.v2.Grant`, without `GrantExpandable`. Columns must be
+    /// what the bytes say, which are not read again.
     fn row(&self) -> Row<'_>;
+
+    /// Begins anew, with the same grants.
+    fn rewind(&mut self);
 }
 
 /// What an expander made of the grants.
@@ -70,9 +76,9 @@ pub struct Expansion {
     /// before the file is begun.
     pub changes: Box<dyn Iterator<Item = Result<GrantChange>> + Send>,
     /// Further new grants; as with [`GrantChange::Insert`], one with the id of
-    /// another grant is left out. Where a format tells grants apart by what
-    /// they join, these are consumed while the file is written and stand
-    /// nowhere before that.
+    /// another grant is left out. They are made while the file is written,
+    /// unless there are inserts among the changes too and the format tells
+    /// grants apart by their ids.
     pub inserts: Option<Box<dyn NewGrants>>,
     /// What the user should know, passed on in [`super::Sealed`].
     pub warnings: Vec<String>,

@@ -16,6 +16,7 @@ pub(crate) mod key;
 pub(crate) mod origin;
 pub(crate) mod outlet;
 mod plan;
+mod repeats;
 pub(crate) mod sink;
 mod substitute;
 #[cfg(test)]

@@ -9,11 +9,10 @@ use prost::Name;
 use prost_types::Any;
 
 use crate::error::{Error, Result};
+use crate::field::ENTITLEMENT_ANNOTATIONS;
 
 /// Entitlements that one exclusion group may have.
 const MAX_ENTITLEMENTS: u64 = 50;
-/// Field number of `Entitlement.annotations`.
-const ANNOTATIONS_FIELD: u32 = 6;
 
 #[derive(Debug)]
 struct Group {
@@ -32,7 +31,7 @@ impl Groups {
     /// Takes note of an entitlement; fails when it breaks a rule.
     pub(crate) fn add(&mut self, id: &str, resource_type: &str, entitlement: &[u8]) -> Result<()> {
         let name = v2::EntitlementExclusionGroup::full_name();
-        let marked = wire::split_annotation(entitlement, ANNOTATIONS_FIELD, &name);
+        let marked = wire::split_annotation(entitlement, ENTITLEMENT_ANNOTATIONS, &name);
         let unreadable = |source| Error::Annotation {
             record: format!("entitlement `{id}`"),
             source,

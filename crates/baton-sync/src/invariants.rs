@@ -13,6 +13,7 @@ use prost::Name;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
 use crate::external::Matcher;
+use crate::field::GRANT_ANNOTATIONS;
 use crate::groups::Groups;
 use crate::records;
 
@@ -20,8 +21,6 @@ use crate::records;
 const MAX_EXAMPLES: usize = 3;
 /// Broken exclusion groups that are told one by one.
 const MAX_GROUPS_TOLD: usize = 25;
-/// Field number of `Grant.annotations`.
-const GRANT_ANNOTATIONS_FIELD: u32 = 4;
 /// The version of these rules, as it is stored with a sync that keeps them.
 const GENERATION: &str = "1";
 /// How the sync came about, as it is stored beside the version.
@@ -295,8 +294,8 @@ impl Findings {
     }
 
     fn grant(&mut self, known: &Known, row: &Row<'_>, must: bool) -> Result<()> {
-        let has = |name: &str| {
-            wire::has_annotation(row.data, GRANT_ANNOTATIONS_FIELD, &[name]).map_err(|source| {
+        let has = |names: &[&str]| {
+            wire::has_annotation(row.data, GRANT_ANNOTATIONS, names).map_err(|source| {
                 Error::Annotation {
                     record: format!("grant `{}`", row.id),
                     source,
@@ -304,7 +303,7 @@ impl Findings {
             })
         };
         if !known.has_resource(row.resource_type_id, row.resource_id) {
-            if must && has(&v2::InsertResourceGrants::full_name())? {
+            if must && has(&[&v2::InsertResourceGrants::full_name()])? {
                 return Err(Error::Invariant {
                     id: "I3",
                     problem: format!(
@@ -318,7 +317,7 @@ impl Findings {
         let orphan = !row.entitlement_id.is_empty()
             && !known.entitlements.contains(&digest(&[row.entitlement_id]));
         if orphan {
-            let excused = has(&v2::InsertResourceGrants::full_name())?;
+            let excused = has(&[&v2::InsertResourceGrants::full_name()])?;
             match &mut self.orphaned {
                 Some(orphaned) if orphaned.id == row.entitlement_id => {
                     orphaned.excused &= excused;
@@ -333,9 +332,11 @@ impl Findings {
             }
         }
         if !known.has_resource(row.principal_type_id, row.principal_id) {
-            let waits = has(&v2::ExternalResourceMatchAll::full_name())?
-                || has(&v2::ExternalResourceMatchId::full_name())?
-                || has(&v2::ExternalResourceMatch::full_name())?;
+            let waits = has(&[
+                &v2::ExternalResourceMatchAll::full_name(),
+                &v2::ExternalResourceMatchId::full_name(),
+                &v2::ExternalResourceMatch::full_name(),
+            ])?;
             let broken = if waits {
                 Broken::Placeholder
             } else {

@@ -65,6 +65,7 @@ mod error;
 mod event;
 mod external;
 mod families;
+mod field;
 mod groups;
 mod index;
 mod invariants;

@@ -16,11 +16,9 @@ use baton_proto::wire;
 use prost::{Message, Name};
 
 use crate::error::{Error, Result};
+use crate::field::RESOURCE_ANNOTATIONS;
 use crate::request::SyncRequest;
 use crate::types::TypeFacts;
-
-/// Field number of `Resource.annotations`.
-const RESOURCE_ANNOTATIONS: u32 = 4;
 
 /// What the last finished sync in the target was.
 #[derive(Debug, Clone, Default)]

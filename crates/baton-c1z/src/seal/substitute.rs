@@ -185,7 +185,7 @@ fn lay_down(
     gone: &Gone,
     place: &Place,
 ) -> Result<GrantTable> {
-    let mut new = NewGrants::new(new, blocked)?;
+    let mut new = Standins::new(new, blocked)?;
     let mut layer = Layer::new(place)?;
     let mut reader = RowReader::new(sources.origin);
     let mut winners = sources.origin.rows(Table::Grants)?;
@@ -214,8 +214,8 @@ fn lay_down(
     layer.finish(winners.dropped())
 }
 
-/// Walks the new grants, each key once, the last of equal ones.
-struct NewGrants<'a> {
+/// Walks the grants that take the places, each key once, the last of equal ones.
+struct Standins<'a> {
     merge: Merge<'a>,
     blocked: Option<Losers<'a>>,
     key: Vec<u8>,
@@ -223,7 +223,7 @@ struct NewGrants<'a> {
     is_at_end: bool,
 }
 
-impl<'a> NewGrants<'a> {
+impl<'a> Standins<'a> {
     fn new(sorted: &'a Sorted, blocked: Option<&'a Sorted>) -> Result<Self> {
         let mut merge = sorted.merge(0);
         merge.next()?;

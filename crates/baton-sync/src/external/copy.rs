@@ -15,19 +15,13 @@ use crate::check::StoredRow;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
+use crate::field::{ENTITLEMENT_ANNOTATIONS, GRANT_ANNOTATIONS, RESOURCE_ANNOTATIONS};
 use crate::types::Skips;
 
 /// Rows of one page of the log.
 const PAGE_ROWS: usize = 1000;
 /// Bytes of rows after which a page ends.
 const PAGE_BYTES: usize = 4 << 20;
-
-/// Field numbers of the annotations.
-mod field {
-    pub const RESOURCE: u32 = 4;
-    pub const ENTITLEMENT: u32 = 6;
-    pub const GRANT: u32 = 4;
-}
 
 /// Writes rows into the log, page by page.
 pub(super) struct Pages<'a> {
@@ -246,7 +240,7 @@ impl Job<'_, '_> {
                     job.granting.insert(digest);
                 }
             }
-            let data = job.marked::<v2::BatonId>(data, field::RESOURCE)?;
+            let data = job.marked::<v2::BatonId>(data, RESOURCE_ANNOTATIONS)?;
             job.pages.put(StoredRow::Resource(data))
         })
     }
@@ -261,7 +255,7 @@ impl Job<'_, '_> {
                 let parts = [row.resource_type_id, row.resource_id, row.id];
                 job.granted.insert(digest(&parts));
             }
-            let data = job.marked::<v2::EntitlementImmutable>(data, field::ENTITLEMENT)?;
+            let data = job.marked::<v2::EntitlementImmutable>(data, ENTITLEMENT_ANNOTATIONS)?;
             job.pages.put(StoredRow::Entitlement(data))
         })
     }
@@ -275,10 +269,10 @@ impl Job<'_, '_> {
             if !job.granted.contains(&digest(&parts)) {
                 return Ok(());
             }
-            let mut data = job.marked::<v2::GrantImmutable>(data, field::GRANT)?;
+            let mut data = job.marked::<v2::GrantImmutable>(data, GRANT_ANNOTATIONS)?;
             if let Some(expansion) = row.expansion.filter(|_| expandable) {
                 let name = v2::GrantExpandable::full_name();
-                data = wire::append_annotation(&data, field::GRANT, &name, expansion)
+                data = wire::append_annotation(&data, GRANT_ANNOTATIONS, &name, expansion)
                     .map_err(|source| job.external.malformed(source))?;
             }
             job.pages.put(StoredRow::Grant(data))

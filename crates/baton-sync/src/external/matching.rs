@@ -19,9 +19,10 @@ use prost_types::{Struct, value::Kind};
 use tempfile::SpooledTempFile;
 
 use super::fold::fold;
-use super::placeholder::{GRANT_ANNOTATIONS, Placeholder, Profile, trait_of, unreadable};
+use super::placeholder::{Placeholder, Profile, trait_of, unreadable};
 use crate::digest::{Digests, digest};
 use crate::error::Error;
+use crate::field::{GRANT_ANNOTATIONS, RESOURCE_ANNOTATIONS};
 
 /// Bytes of principals' messages in memory, before they go to a file.
 const SPOOL_BYTES: usize = 16 << 20;
@@ -32,8 +33,6 @@ const EMAIL: &str = "email";
 /// Field numbers of `Grant`.
 const GRANT_PRINCIPAL: u32 = 2;
 const GRANT_ID: u32 = 3;
-/// Field number of `Resource.annotations`.
-const RESOURCE_ANNOTATIONS: u32 = 4;
 
 /// Number of a principal that was found.
 type Found = u32;
@@ -461,9 +460,9 @@ impl<'a> Carried<'a> {
         }
     }
 
+    /// The resource's own profile, else that of the first trait with one.
     // Profiles have moved to the resource, but not in all files.
     #[allow(deprecated)]
-    /// The resource's own profile, else that of the first trait with one.
     fn profile(&self) -> Option<Struct> {
         macro_rules! profile_of {
             ($message:ty) => {

@@ -7,9 +7,7 @@ use prost::{Message, Name};
 
 use super::fold::fold;
 use crate::error::{Error, Result};
-
-/// Field number of `Grant.annotations`.
-pub(super) const GRANT_ANNOTATIONS: u32 = 4;
+use crate::field::GRANT_ANNOTATIONS;
 
 /// Who a placeholder stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -213,7 +213,10 @@ impl Sources<'_> {
         if expandable == 0 && !expander.needs_rows() {
             return Ok(None);
         }
-        progress(SealEvent::Expanding { expandable });
+        // An expander may only want to look.
+        if expandable > 0 {
+            progress(SealEvent::Expanding { expandable });
+        }
         let view = View { sources: self };
         let expansion = expander.expand(&view)?;
         Changes::take(expansion, self.origin, ids, place).map(Some)

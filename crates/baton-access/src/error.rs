@@ -3,6 +3,7 @@
 use std::io;
 
 use baton_proto::Code;
+use baton_proto::advice::{Advice, Advise, Limit};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -84,6 +85,18 @@ impl Error {
                 Code::ResourceExhausted
             }
             Self::Spool { .. } => Code::Internal,
+        }
+    }
+}
+
+impl Advise for Error {
+    fn advice(&self) -> Vec<Advice> {
+        match self {
+            Self::TooManyDerived { .. } => vec![Advice::RaiseLimit(Limit::DerivedGrants)],
+            Self::Spool { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                vec![Advice::FreeSpace]
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use baton_proto::Code;
+use baton_proto::advice::{Advice, Advise, Limit};
 
 use crate::row::Table;
 use crate::workdir::Holder;
@@ -429,52 +430,42 @@ impl Error {
             Self::Caller(failure) => failure.code,
         }
     }
+}
 
-    /// What the user can do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NotC1z { .. } => {
-                Some("pass a file that a connector wrote, usually named sync.c1z")
-            }
-            Self::NoFile { .. } => Some("check the path, or run a connector to make the file"),
-            Self::FormatChanged { .. } | Self::Changed { .. } => Some("run again"),
+impl Advise for Error {
+    fn advice(&self) -> Vec<Advice> {
+        let advice = match self {
+            Self::NotC1z { .. } => Advice::NameSyncFile,
+            Self::NoFile { .. } => Advice::CheckPath,
+            Self::FormatChanged { .. } | Self::Changed { .. } => Advice::RunAgain,
             Self::Compressed { .. }
             | Self::Envelope { .. }
             | Self::Database { .. }
             | Self::Tables {
                 code: Code::DataLoss,
                 ..
-            } => {
-                Some("the file may be cut off or half copied: copy it again, or run the sync again")
-            }
+            } => Advice::CopyAgain,
             Self::Unsupported { .. }
             | Self::Tables {
                 code: Code::Unimplemented,
                 ..
-            } => Some("convert the file with the tool that wrote it, or run the sync again"),
-            Self::TooLarge { .. } => {
-                Some("if the file is trusted, raise BATON_DECODER_MAX_DECODED_SIZE_MB")
-            }
-            Self::WindowTooLarge { .. } => {
-                Some("if the file is trusted, raise BATON_DECODER_MAX_MEMORY_MB")
-            }
-            Self::NoDifferences { .. } => Some("`baton to-sqlite` makes a v1 file of it"),
-            Self::NotComparable { .. } => Some("`baton expand` makes a file whose sync does"),
-            Self::NotCompactable { .. } => {
-                Some("leave --storage-engine out, or pass --storage-engine pebble")
-            }
-            Self::Exists { .. } => Some("remove it, or name another path"),
+            } => Advice::ConvertWithWriter,
+            Self::TooLarge { .. } => Advice::RaiseLimit(Limit::DecodedSize),
+            Self::WindowTooLarge { .. } => Advice::RaiseLimit(Limit::DecoderMemory),
+            Self::NoDifferences { .. } => Advice::ConvertToV1,
+            Self::NotComparable { .. } => Advice::ExpandFirst,
+            Self::NotCompactable { .. } => Advice::ChooseV3,
+            Self::Exists { .. } => Advice::RemoveOrRename,
             Self::NoSuchSync { .. }
             | Self::NoFullSync { .. }
             | Self::NoFinishedSync { .. }
-            | Self::Unfinished { .. } => {
-                Some("`baton syncs` lists the syncs of a file; --sync-id chooses a finished one")
-            }
-            Self::Busy { .. } => Some("wait for it, or pass --file with another path"),
-            Self::LogDamaged { .. } => Some("run again: what is intact is kept"),
-            Self::Io { source, .. } => io_hint(source.kind()),
-            _ => None,
-        }
+            | Self::Unfinished { .. } => Advice::ChooseSync,
+            Self::Busy { .. } => Advice::WaitForWriter,
+            Self::LogDamaged { .. } => Advice::Resume,
+            Self::Io { source, .. } => return io_advice(source).into_iter().collect(),
+            _ => return Vec::new(),
+        };
+        vec![advice]
     }
 }
 
@@ -489,13 +480,12 @@ fn holder_text(holder: Option<Holder>) -> String {
     }
 }
 
-fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space on that disk, or use a folder on another one")
-        }
+/// What the user can do about a refusal of the operating system.
+fn io_advice(error: &io::Error) -> Option<Advice> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Advice::FreeSpace),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Some("check who may use that file and its folder")
+            Some(Advice::CheckPermissions)
         }
         _ => None,
     }

@@ -1,10 +1,13 @@
 //! What the program says when it fails, and with which exit status it ends:
 //! the gRPC code of the cause, 2 for everything that has none.
 
-use std::error::Error as _;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 
-use baton_proto::Code;
+use baton_proto::advice::Limit;
+use baton_proto::{Advice, Advise, Code};
+use baton_term::Block;
+
+use crate::advice;
 
 /// Exit status of failures without a code of their own, bad flags included.
 pub const EXIT_UNKNOWN: u8 = 2;
@@ -71,37 +74,23 @@ impl CliError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hints(&self) -> Vec<String> {
         match self {
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } => hint.iter().cloned().collect(),
             Self::TooManyGrants { .. } => {
-                Some("no file was made; --max-grants allows more".to_owned())
+                advice::sentences(&[Advice::RaiseLimit(Limit::DerivedGrants)])
             }
-            Self::NoSuchSync { file, .. } => Some(format!(
+            Self::NoSuchSync { file, .. } => vec![format!(
                 "`baton syncs -f {file}` lists the syncs of the file"
-            )),
-            Self::File(error) => error.hint().map(ToOwned::to_owned),
-            _ => None,
+            )],
+            Self::File(error) => advice::sentences(&error.advice()),
+            _ => Vec::new(),
         }
     }
 
-    /// Prints the failure: what failed, the causes, what to do.
-    pub fn print(&self, err: &mut dyn Write) -> io::Result<()> {
-        writeln!(err, "error: {self}")?;
-        let mut cause = self.source();
-        let mut said = self.to_string();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !said.contains(&text) {
-                writeln!(err, "caused by: {text}")?;
-                said = text;
-            }
-            cause = error.source();
-        }
-        if let Some(hint) = self.hint() {
-            writeln!(err, "hint: {hint}")?;
-        }
-        Ok(())
+    /// The failure for people: what failed, the causes, what to do.
+    pub fn block(&self) -> Block {
+        Block::of_error(self, &self.hints())
     }
 }
 

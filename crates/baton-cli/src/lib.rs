@@ -4,6 +4,7 @@
 //! no environment and no clock. Data goes to `out`, all else to `err`.
 #![warn(missing_docs)]
 
+mod advice;
 mod ahead;
 mod args;
 mod commands;
@@ -18,6 +19,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use baton_term::{Printer, TextGate};
 pub use error::EXIT_UNKNOWN;
 use error::{CliError, is_closed_pipe};
 
@@ -47,8 +49,7 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
         Ok(()) => 0,
         Err(error) if is_closed_pipe(&error) => 0,
         Err(error) => {
-            // When even this fails there is nobody left to tell.
-            let _ = error.print(err);
+            Printer::new(err, TextGate::default(), false).print(&error.block());
             error.exit_status()
         }
     }

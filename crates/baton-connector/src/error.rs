@@ -2,11 +2,11 @@
 //!
 //! An error names what failed; a failed request brings its whole story (see
 //! [`RequestError`]). Advice for the user travels apart from the message, as
-//! [`Error::hint`], and nothing in here ever holds a credential.
+//! [`Advise::advice`], and nothing in here ever holds a credential.
 
 use std::time::Duration;
 
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 
 /// Result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -28,7 +28,7 @@ pub enum Error {
         /// The step, as in ``cannot list groups of organization `o-7` ``.
         what: String,
         /// What the user can do, when the step knows better than its cause.
-        hint: Option<String>,
+        advice: Option<Advice>,
         /// The cause.
         source: Box<Error>,
     },
@@ -40,7 +40,7 @@ pub enum Error {
         /// What failed, on what.
         message: String,
         /// What the user can do.
-        hint: Option<String>,
+        advice: Option<Advice>,
     },
     /// A call named a resource type that no syncer serves.
     #[error("{call}: there is no resource type `{type_id}`")]
@@ -152,7 +152,7 @@ impl Error {
         Self::Stated {
             code,
             message: message.into(),
-            hint: None,
+            advice: None,
         }
     }
 
@@ -161,33 +161,40 @@ impl Error {
     pub fn during(self, what: impl Into<String>) -> Self {
         Self::Step {
             what: what.into(),
-            hint: None,
+            advice: None,
             source: Box::new(self),
         }
     }
 
+    /// Adds a sentence that says what the user can do; it wins over advice
+    /// from deeper causes. It may name the connector's own flags only.
+    #[must_use]
+    pub fn with_hint(self, sentence: impl Into<String>) -> Self {
+        self.with_advice(Advice::sentence(sentence))
+    }
+
     /// Adds advice for the user; it wins over advice from deeper causes.
     #[must_use]
-    pub fn with_hint(self, advice: impl Into<String>) -> Self {
-        let advice = Some(advice.into());
+    pub fn with_advice(self, advice: Advice) -> Self {
+        let advice = Some(advice);
         match self {
             Self::Step { what, source, .. } => Self::Step {
                 what,
-                hint: advice,
+                advice,
                 source,
             },
             Self::Stated { code, message, .. } => Self::Stated {
                 code,
                 message,
-                hint: advice,
+                advice,
             },
             Self::Request(mut request) => {
-                request.hint = advice;
+                request.advice = advice;
                 Self::Request(request)
             }
             other => Self::Step {
                 what: other.to_string(),
-                hint: advice,
+                advice,
                 source: Box::new(other),
             },
         }
@@ -215,21 +222,6 @@ impl Error {
         }
     }
 
-    /// What the user can do about it, if anybody knows.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Request(request) => request.hint.as_deref(),
-            Self::Step {
-                hint: Some(hint), ..
-            }
-            | Self::Stated {
-                hint: Some(hint), ..
-            } => Some(hint),
-            Self::Step { source, .. } => source.hint(),
-            _ => None,
-        }
-    }
-
     /// The request that failed, when one did.
     pub fn request(&self) -> Option<&RequestError> {
         match self {
@@ -253,6 +245,30 @@ impl Error {
     /// How long the server asked us to wait, when it did.
     pub fn retry_after(&self) -> Option<Duration> {
         self.request().and_then(|request| request.retry_after)
+    }
+}
+
+impl Advise for Error {
+    fn advice(&self) -> Vec<Advice> {
+        match self {
+            Self::Request(request) => request.advice(),
+            Self::Step {
+                advice: Some(advice),
+                ..
+            }
+            | Self::Stated {
+                advice: Some(advice),
+                ..
+            } => vec![advice.clone()],
+            Self::Step { source, .. } => source.advice(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Advise for RequestError {
+    fn advice(&self) -> Vec<Advice> {
+        self.advice.iter().cloned().collect()
     }
 }
 
@@ -295,7 +311,7 @@ pub struct RequestError {
     /// Time from the first request to giving up, waits included.
     pub elapsed: Duration,
     /// What the user can do.
-    pub hint: Option<String>,
+    pub advice: Option<Advice>,
 }
 
 /// What went wrong with a request.

@@ -85,3 +85,10 @@ impl Error {
         }
     }
 }
+
+/// Bytes and texts are beyond a user's reach: no remedy is known.
+impl crate::Advise for Error {
+    fn advice(&self) -> Vec<crate::Advice> {
+        Vec::new()
+    }
+}

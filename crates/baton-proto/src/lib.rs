@@ -35,8 +35,10 @@
 
 #![warn(missing_docs)]
 
+pub mod advice;
 pub mod any;
 pub mod bid;
+pub mod causes;
 mod code;
 pub mod encode;
 mod error;
@@ -58,6 +60,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/all.rs"));
 }
 
+pub use advice::{Advice, Advise};
 pub use code::Code;
 pub use error::{Error, Result};
 pub use generated::{baton, c1, google, validate};

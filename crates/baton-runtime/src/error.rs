@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 
-use baton_proto::Code;
+use baton_proto::{Advise, Code};
+use baton_term::{Block, Label};
 
-use crate::preflight;
 use crate::relation::Violation;
 use crate::value::Malformed;
+use crate::{advice, preflight};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -312,6 +313,22 @@ impl Error {
         }
     }
 
+    /// The error with its causes and hints, for people.
+    pub(crate) fn block(&self) -> Block {
+        let hints = self.hints();
+        // The one text that has lines of our own making.
+        if let Self::InvalidFields { problems } = self {
+            let mut block = Block::new();
+            block.labelled(Label::Error, "errors found:");
+            for problem in problems {
+                block.line(problem.as_str());
+            }
+            block.hints(&hints);
+            return block;
+        }
+        Block::of_error(self, &hints)
+    }
+
     /// What the user can do, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
@@ -373,9 +390,9 @@ impl Error {
             Self::OutputFolderUnwritable { .. } => {
                 vec!["pass another path with --file".to_owned()]
             }
-            Self::Store(error) => error.hint().map(ToOwned::to_owned).into_iter().collect(),
-            Self::Connector(error) => error.hint().map(ToOwned::to_owned).into_iter().collect(),
-            Self::Sync(error) => error.hint().into_iter().collect(),
+            Self::Store(error) => advice::sentences(&error.advice()),
+            Self::Connector(error) => advice::sentences(&error.advice()),
+            Self::Sync(error) => advice::sentences(&error.advice()),
             _ => Vec::new(),
         }
     }

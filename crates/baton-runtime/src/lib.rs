@@ -41,6 +41,7 @@
     allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")
 )]
 
+mod advice;
 mod app;
 mod args;
 mod completion;
@@ -60,7 +61,6 @@ mod program;
 mod progress;
 mod reference;
 mod relation;
-mod report;
 mod rules;
 mod run;
 mod schema;

@@ -28,7 +28,7 @@ use crate::sources::{self, Settled, Sources};
 use crate::storage_env::StorageEnv;
 use crate::terminal::Stderr;
 use crate::world::World;
-use crate::{completion, help, report, schema};
+use crate::{completion, help, schema};
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
@@ -59,7 +59,7 @@ pub fn run(app: &App, mut world: World) -> ExitStatus {
 }
 
 fn fail(stderr: &Stderr, error: &Error) -> ExitStatus {
-    stderr.line(&report::render(error, &error.hints(), stderr.colours()));
+    stderr.print(&error.block());
     ExitStatus::Failed(error.code())
 }
 

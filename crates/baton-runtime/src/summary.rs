@@ -13,6 +13,7 @@ use baton_c1z::Stats;
 use baton_connector::{EndpointTraffic, LeastTime, TrafficSnapshot};
 use baton_sync::{Completeness, Report, SkipKind, Skipped};
 
+use crate::advice;
 use crate::figures::{change, count, counted, duration};
 
 /// Skipped lists named one by one; the log has the rest.
@@ -268,9 +269,9 @@ fn missing(text: &mut String, report: &Report) {
         if report.unreadable > named {
             let _ = writeln!(text, "  and {} more", count(report.unreadable - named));
         }
-        let hints: BTreeSet<&str> = unread
+        let hints: BTreeSet<String> = unread
             .iter()
-            .filter_map(|skip| skip.hint.as_deref())
+            .flat_map(|skip| advice::sentences(&skip.advice))
             .collect();
         for hint in hints {
             let _ = writeln!(text, "  hint: {hint}");
@@ -332,6 +333,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use baton_connector::{AnnouncedLimit, Planning};
+    use baton_proto::Advice;
 
     use super::*;
 
@@ -368,7 +370,7 @@ mod tests {
             resource: resource.to_owned(),
             kind: SkipKind::Forbidden,
             reason: "GET /groups answered 403".to_owned(),
-            hint: Some("add the scope read:groups".to_owned()),
+            advice: vec![Advice::sentence("add the scope read:groups")],
         }
     }
 

@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use baton_term::{Block, TextGate};
 use indicatif::MultiProgress;
 
 /// Standard error, shared by everything that reports. Clones write to the same stream.
@@ -41,6 +42,12 @@ impl Stderr {
 
     pub(crate) fn colours(&self) -> bool {
         self.colours
+    }
+
+    /// Writes lines for people; text in them cannot make further lines.
+    pub fn print(&self, block: &Block) {
+        let text = block.render(&TextGate::default(), self.colours);
+        self.line(text.trim_end_matches('\n'));
     }
 
     /// Writes a block of text, and a line break behind it.

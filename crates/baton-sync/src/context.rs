@@ -52,7 +52,7 @@ impl Context {
         let skip = Skip {
             kind: crate::report::SkipKind::Abandoned,
             reason: reason.clone(),
-            hint: None,
+            advice: Vec::new(),
         };
         self.tell(&Event::ListSkipped(progress::skipped(list, &skip)));
         self.progress.list_abandoned(list, reason);

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_proto::Code;
+use baton_proto::{Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::ask::{self, AskError};
@@ -190,7 +190,7 @@ impl Driver {
                 cx.progress.restarted(&list.id, list.generation);
                 cx.tell(&Event::ListRestarted {
                     what: list::name(&list.id),
-                    reason: chain(&error),
+                    reason: causes::one_line(&error),
                 });
                 self.ready.push_back(list);
                 Ok(())
@@ -224,8 +224,8 @@ impl Driver {
 fn skip(kind: SkipKind, error: &baton_connector::Error) -> Skip {
     Skip {
         kind,
-        reason: chain(error),
-        hint: error.hint().map(ToOwned::to_owned),
+        reason: causes::one_line(error),
+        advice: error.advice(),
     }
 }
 
@@ -273,18 +273,6 @@ fn judge(list: &OpenList, error: &baton_connector::Error) -> Verdict {
         }
         _ => Verdict::Fail,
     }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 
 /// Result of everything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -247,63 +247,6 @@ impl Error {
         }
     }
 
-    /// What the user can do about it, where that is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Store(source) => source.hint().map(ToOwned::to_owned),
-            Self::Validation(source) | Self::Connector { source, .. } => {
-                source.hint().map(ToOwned::to_owned)
-            }
-            Self::Folder { .. } => {
-                Some("make the folder writable, or pass --file with another path".to_owned())
-            }
-            Self::External { source, .. } if source.hint().is_some() => {
-                source.hint().map(ToOwned::to_owned)
-            }
-            Self::External { .. }
-            | Self::ExternalUnreadable { .. }
-            | Self::ExternalUnfinished { .. } => Some(
-                "--external-resource-c1z names the file of a finished sync of another connector"
-                    .to_owned(),
-            ),
-            Self::ExternalEntitlement { path, .. } => Some(format!(
-                "`baton entitlements -f {}` lists the ids",
-                path.display()
-            )),
-            Self::UnknownFilterType { .. } => {
-                Some("the command `capabilities` lists the resource types".to_owned())
-            }
-            Self::TooManyWarnings { example, .. } => Some(format!(
-                "the first one: {example}; start the sync again when the data is stable"
-            )),
-            Self::Empty { .. } => Some(
-                "if that is right, pass --allow-empty; the next run asks for everything anew"
-                    .to_owned(),
-            ),
-            Self::CursorDied { .. } => Some("the next run asks for everything anew".to_owned()),
-            Self::Journal { .. } => Some("pass --fresh to start over".to_owned()),
-            Self::Invariant { id: "I10", .. } => {
-                Some("this is a fault of the program; the next run asks for everything".to_owned())
-            }
-            Self::MissingTrait { .. }
-            | Self::BatonId { .. }
-            | Self::SeveralExclusionGroups { .. }
-            | Self::ExclusionGroup { .. }
-            | Self::Invariant { .. }
-            | Self::Annotation { .. }
-            | Self::Cursors { .. }
-            | Self::Unsupported { .. }
-            | Self::TokenUnchanged { .. }
-            | Self::EndlessList { .. } => {
-                Some("this is a fault of the connector: report it to its maintainers".to_owned())
-            }
-            Self::Interrupted { phase } => (*phase != crate::event::Phase::Validate)
-                .then(|| "the same command goes on from there".to_owned()),
-            Self::OutOfTime { .. } => Some("the same request goes on from there".to_owned()),
-            Self::Crashed { .. } => None,
-        }
-    }
-
     /// Whether the error is a verdict on what was collected, so that a run
     /// that resumed it would meet the same verdict. The working folder is
     /// then removed and the next run asks for everything anew.
@@ -320,5 +263,50 @@ impl Error {
             Self::Store(baton_c1z::Error::Caller(_)) => self.code() == Code::FailedPrecondition,
             _ => false,
         }
+    }
+}
+
+impl Advise for Error {
+    fn advice(&self) -> Vec<Advice> {
+        let advice = match self {
+            Self::Store(source) => return source.advice(),
+            Self::Validation(source) | Self::Connector { source, .. } => return source.advice(),
+            Self::Folder { .. } => Advice::MakeFolderWritable,
+            Self::External { source, .. } => {
+                let advice = source.advice();
+                if !advice.is_empty() {
+                    return advice;
+                }
+                Advice::NameExternalFile
+            }
+            Self::ExternalUnreadable { .. } | Self::ExternalUnfinished { .. } => {
+                Advice::NameExternalFile
+            }
+            Self::ExternalEntitlement { path, .. } => Advice::ListEntitlements(path.clone()),
+            Self::UnknownFilterType { .. } => Advice::ListResourceTypes,
+            Self::TooManyWarnings { example, .. } => Advice::WaitForStableData(example.clone()),
+            Self::Empty { .. } => Advice::AllowEmpty,
+            Self::CursorDied { .. } => Advice::NextRunStartsOver,
+            Self::Journal { .. } => Advice::StartOver,
+            Self::Invariant { id: "I10", .. } => {
+                return vec![Advice::ReportBug, Advice::NextRunStartsOver];
+            }
+            Self::MissingTrait { .. }
+            | Self::BatonId { .. }
+            | Self::SeveralExclusionGroups { .. }
+            | Self::ExclusionGroup { .. }
+            | Self::Invariant { .. }
+            | Self::Annotation { .. }
+            | Self::Cursors { .. }
+            | Self::Unsupported { .. }
+            | Self::TokenUnchanged { .. }
+            | Self::EndlessList { .. } => Advice::ReportConnectorBug,
+            Self::Interrupted { phase } if *phase == crate::event::Phase::Validate => {
+                return Vec::new();
+            }
+            Self::Interrupted { .. } | Self::OutOfTime { .. } => Advice::Resume,
+            Self::Crashed { .. } => return Vec::new(),
+        };
+        vec![advice]
     }
 }

@@ -140,7 +140,7 @@ mod tests {
         Skip {
             kind: SkipKind::Forbidden,
             reason: "no".to_owned(),
-            hint: None,
+            advice: Vec::new(),
         }
     }
 

@@ -372,7 +372,7 @@ impl Progress {
         let skip = Skip {
             kind: SkipKind::Abandoned,
             reason,
-            hint: None,
+            advice: Vec::new(),
         };
         self.skip(list, skip);
     }
@@ -528,7 +528,7 @@ pub(crate) fn skipped(id: &ListId, skip: &Skip) -> Skipped {
         resource: list::object(id),
         kind: skip.kind,
         reason: skip.reason.clone(),
-        hint: skip.hint.clone(),
+        advice: skip.advice.clone(),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use baton_c1z::{DropReason, ListId};
+use baton_proto::Advice;
 use baton_proto::c1::connector::v2;
 use prost::Message;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -167,8 +168,8 @@ pub(crate) fn template(bytes: &[u8]) -> Result<v2::Entitlement> {
 pub(crate) struct Skip {
     pub(crate) kind: SkipKind,
     pub(crate) reason: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) advice: Vec<Advice>,
 }
 
 impl Skip {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use baton_c1z::Stats;
 use baton_connector::{Planning, TrafficSnapshot};
+use baton_proto::Advice;
 use serde::{Deserialize, Serialize};
 
 /// Whether a file holds everything that was asked for.
@@ -44,8 +45,8 @@ pub struct Skipped {
     pub kind: SkipKind,
     /// Why in full: what the connector answered.
     pub reason: String,
-    /// What can be done about it.
-    pub hint: Option<String>,
+    /// What the user can do about it.
+    pub advice: Vec<Advice>,
 }
 
 /// A list that brought fewer rows than the application counts.

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
-use baton_proto::Code;
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
+use baton_proto::{Code, causes};
 use baton_sync::{Completeness, Error, Report};
 use prost::Message;
 
@@ -65,7 +65,7 @@ impl World<'_> {
     }
 
     fn judge_error(&self, error: &Error, mishaps: &[Mishap], untouched: bool) -> Judged<()> {
-        let told = chain(error);
+        let told = causes::one_line(error);
         if matches!(error, Error::Crashed { .. } | Error::Journal { .. }) {
             return violated(format!("the engine broke: {told}"));
         }
@@ -293,15 +293,4 @@ impl World<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

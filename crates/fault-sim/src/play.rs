@@ -10,11 +10,12 @@ use baton_atlassian::Settings;
 use baton_connector::http::{HttpParts, HttpSettings};
 use baton_connector::{Secret, SplitMix};
 use baton_proto::bid::{ResourceBid, TypedId};
+use baton_proto::causes;
 use baton_sync::{Blocking, Completeness, Error, Host, Report, Silent, SyncRequest};
 
 use crate::disk::Disk;
 use crate::finding::Finding;
-use crate::judge::chain;
+
 use crate::network::{Network, SimulatedClock};
 use crate::plan::{Extent, Mishap, Plan};
 use crate::random::Dice;
@@ -197,7 +198,10 @@ impl World<'_> {
                     Ok(_) if run == 0 => {}
                     Ok(_) => return violated("an undisturbed run of its own is partial"),
                     Err(error) => {
-                        return violated(format!("an undisturbed run fails: {}", chain(error)));
+                        return violated(format!(
+                            "an undisturbed run fails: {}",
+                            causes::one_line(error)
+                        ));
                     }
                 },
                 Ending::Killed => return violated("an undisturbed run died"),

@@ -12,6 +12,7 @@ use std::{env, fs};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-proto", &[]),
     ("baton-pebble", &[]),
+    ("baton-term", &["baton-proto"]),
     ("baton-c1z", &["baton-proto", "baton-pebble"]),
     ("baton-access", &["baton-proto", "baton-c1z"]),
     ("baton-connector", &["baton-proto"]),
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-access",
             "baton-connector",
             "baton-sync",
+            "baton-term",
         ],
     ),
     (
@@ -43,8 +45,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "atlassian-sim",
         ],
     ),
-    ("atlassian-sim", &[]),
-    ("baton-cli", &["baton-c1z", "baton-access", "baton-proto"]),
+    ("atlassian-sim", &["baton-term"]),
+    (
+        "baton-cli",
+        &["baton-c1z", "baton-access", "baton-proto", "baton-term"],
+    ),
     (
         "fault-sim",
         &[

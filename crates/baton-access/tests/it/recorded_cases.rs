@@ -57,13 +57,6 @@ pub fn cases() -> Vec<Case> {
     paths.iter().map(read).collect()
 }
 
-/// The message of an error and all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |e| e.source());
-    let texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
-}
-
 #[test]
 fn recorded_failures_fail_with_the_recorded_message() {
     let mut seen = 0;
@@ -73,7 +66,7 @@ fn recorded_failures_fail_with_the_recorded_message() {
         };
         let mut file = File::new(&case.entitlements, &case.grants);
         let error = file.expand().expect_err(&case.name);
-        let text = chain(&error);
+        let text = baton_proto::causes::one_line(&error);
         assert!(text.ends_with(expected.as_str()), "{}: {text}", case.name);
         seen += 1;
     }

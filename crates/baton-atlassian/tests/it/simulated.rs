@@ -13,7 +13,7 @@ use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
 use baton_connector::http::{HttpParts, HttpSettings, Transport};
 use baton_connector::{Secret, SplitMix, SystemClock};
-use baton_proto::Code;
+use baton_proto::{Advise, Code, causes};
 use baton_sync::{Completeness, Host, Provenance, Report, Silent, SyncRequest};
 use tokio_util::sync::CancellationToken;
 
@@ -383,13 +383,8 @@ async fn an_object_that_may_not_be_read_makes_the_result_partial() {
 
 /// The chain of causes and the advice, as the program would print them.
 fn told(error: &baton_sync::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    format!("{text} | {}", error.hint().unwrap_or_default())
+    let hints: Vec<String> = error.advice().iter().map(ToString::to_string).collect();
+    format!("{} | {}", causes::one_line(error), hints.join("; "))
 }
 
 #[tokio::test(start_paused = true)]

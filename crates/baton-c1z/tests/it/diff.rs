@@ -9,7 +9,7 @@ use baton_c1z::{
     DiffPlan, Error, FileDiffPlan, Fingerprint, PageLog, RewriteOptions, SyncRun, WorkDir,
     diff_files, diff_syncs, recalculate_stats,
 };
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 use rusqlite::Connection;
 
 use crate::support::{Folder, MULTI, fixture, open};
@@ -443,7 +443,7 @@ fn a_file_that_is_missing_or_empty_is_told_as_such() {
             assert_eq!(error.code(), Code::NotFound, "{error}");
             let said = format!("{} does not exist or is empty", path.display());
             assert_eq!(error.to_string(), said);
-            assert!(error.hint().is_some());
+            assert_eq!(error.advice(), [Advice::CheckPath]);
         }
     }
     assert_eq!(folder.names(), ["empty.c1z", "good.c1z"]);

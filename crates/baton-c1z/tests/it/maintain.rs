@@ -7,7 +7,7 @@ use baton_c1z::{
     C1zFile, Dumped, Error, Filter, OwnedRow, RewriteOptions, SyncType, Table, View, clone_sync,
     dump, recalculate_stats,
 };
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 
 use crate::support::{Folder, MULTI, V1, V3, fixture, open};
 
@@ -70,7 +70,7 @@ fn what_cannot_be_cloned_leaves_no_file() {
     let taken = folder.file("taken.c1z", b"");
     let error = clone_sync(&multi, None, &taken, &options(&folder)).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
-    assert!(error.hint().is_some());
+    assert_eq!(error.advice(), [Advice::RemoveOrRename]);
     assert_eq!(names(&folder), ["taken.c1z", "text.c1z"]);
 }
 

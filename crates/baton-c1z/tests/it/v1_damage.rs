@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use baton_c1z::{C1zFile, Error, Filter, Limits, ReadOptions, Result, Table, View, detect, peek};
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 
 use crate::support::{Dice, Folder, database, envelope, fixture, now, open};
 
@@ -257,7 +257,7 @@ fn a_database_that_is_none_is_an_error() {
         assert!(matches!(error, Error::Database { .. }), "{error:?}");
         assert_eq!(error.code(), Code::DataLoss);
         assert!(error.to_string().contains("garbage.c1z"));
-        assert!(error.hint().is_some());
+        assert_eq!(error.advice(), [Advice::CopyAgain]);
     }
 }
 

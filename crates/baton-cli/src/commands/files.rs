@@ -6,8 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use baton_c1z::{Converted, Dumped, RewriteOptions};
+use baton_proto::Advise as _;
 
 use crate::Surroundings;
+use crate::advice;
 use crate::args::Invocation;
 use crate::error::CliError;
 use crate::open;
@@ -38,7 +40,7 @@ pub(super) fn export(
         // The words of the Go tool.
         baton_c1z::Error::Exists { .. } => CliError::Usage {
             message: format!("clone-sync: {error}"),
-            hint: error.hint().map(ToOwned::to_owned),
+            hint: advice::sentences(&error.advice()).pop(),
         },
         other => other.into(),
     })?;

@@ -1,5 +1,6 @@
 //! What a connector gets back: a success, read whole.
 
+use baton_proto::Advice;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -77,15 +78,12 @@ impl Response {
     fn failed(&self, kind: RequestErrorKind) -> Error {
         let mut story = self.story.clone();
         if matches!(kind, RequestErrorKind::NotJson { .. }) {
-            story.hint = Some(PAGE_HINT.to_owned());
+            story.advice = Some(Advice::CheckWhoAnswers);
         }
         story.kind = kind;
         Error::Request(story)
     }
 }
-
-pub(super) const PAGE_HINT: &str = "a proxy or a sign-in page seems to answer instead of the API: \
-     check the base URL and the proxy settings";
 
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_TYPE)?.to_str().ok()

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use baton_proto::Advice;
 use http::header::LOCATION;
 use tokio::time::Instant;
 use url::Url;
@@ -13,7 +14,7 @@ use super::limiter::BucketKey;
 use super::meter::Wait;
 use super::redact::{headers_line, quoted};
 use super::request::Request;
-use super::response::{PAGE_HINT, content_type, looks_like_a_page};
+use super::response::{content_type, looks_like_a_page};
 use super::transport::{TransportError, TransportErrorKind};
 use crate::error::{RequestError, RequestErrorKind};
 
@@ -63,7 +64,7 @@ impl<'a> Story<'a> {
     }
 
     pub(super) fn error(&self, kind: RequestErrorKind) -> RequestError {
-        let hint = hint(&kind).map(str::to_owned);
+        let advice = advice(&kind);
         RequestError {
             method: self.request.method.to_string(),
             target: self.request.target(),
@@ -77,7 +78,7 @@ impl<'a> Story<'a> {
             retry_after: None,
             tries: self.sent,
             elapsed: self.began.elapsed(),
-            hint,
+            advice,
         }
     }
 
@@ -109,9 +110,9 @@ impl<'a> Story<'a> {
         error.api_code = told.code.as_deref().map(quoted);
         error.api_message = told.message.as_deref().map(quoted);
         error.vanished = told.vanished && matches!(status, 404 | 410);
-        error.hint = told.hint.or_else(|| match status {
-            300..=399 => Some(redirect_hint(answer)),
-            _ if looks_like_a_page(&answer.headers, &answer.body) => Some(PAGE_HINT.to_owned()),
+        error.advice = told.hint.map(Advice::Sentence).or_else(|| match status {
+            300..=399 => Some(Advice::CorrectBaseUrl(redirect_host(answer))),
+            _ if looks_like_a_page(&answer.headers, &answer.body) => Some(Advice::CheckWhoAnswers),
             _ => None,
         });
         error
@@ -169,42 +170,26 @@ pub(super) fn summary(error: &RequestError) -> String {
     }
 }
 
-fn hint(kind: &RequestErrorKind) -> Option<&'static str> {
+fn advice(kind: &RequestErrorKind) -> Option<Advice> {
     Some(match kind {
         RequestErrorKind::Transport { kind, .. } => match kind {
-            TransportErrorKind::UnknownHost => "check the spelling of the host in the base URL",
-            TransportErrorKind::NameLookup => "check the network and its name service",
-            TransportErrorKind::Tls => {
-                "if a proxy intercepts TLS, put its certificate authority into a PEM file and name \
-                 it in SSL_CERT_FILE"
-            }
-            TransportErrorKind::ProxyAuth => {
-                "put user and password into the proxy setting, as in \
-                 HTTPS_PROXY=http://user:password@proxy:3128"
-            }
+            TransportErrorKind::UnknownHost => Advice::CheckHost,
+            TransportErrorKind::NameLookup => Advice::CheckNameService,
+            TransportErrorKind::Tls => Advice::TrustCertificate,
+            TransportErrorKind::ProxyAuth => Advice::GiveProxyCredentials,
             TransportErrorKind::Refused
             | TransportErrorKind::Unreachable
             | TransportErrorKind::ConnectTimeout
-            | TransportErrorKind::Proxy => "check the network, the proxy settings and the base URL",
+            | TransportErrorKind::Proxy => Advice::CheckNetwork,
             _ => return None,
         },
-        RequestErrorKind::NeverSucceeded { .. } => {
-            "run the same command again later: it goes on where this run stopped"
-        }
+        RequestErrorKind::NeverSucceeded { .. } => Advice::ResumeLater,
         _ => return None,
     })
 }
 
-fn redirect_hint(answer: &Answer) -> String {
-    let location = answer.headers.get(LOCATION);
-    let host = location
-        .and_then(|value| Url::parse(value.to_str().ok()?).ok())
-        .and_then(|url| url.host_str().map(quoted));
-    match host {
-        Some(host) => format!(
-            "the server sends us on to `{host}`, which is not followed because of the \
-             credential: correct the base URL"
-        ),
-        None => "redirects are not followed: correct the base URL".to_owned(),
-    }
+/// The host that a redirect leads to.
+fn redirect_host(answer: &Answer) -> Option<String> {
+    let location = answer.headers.get(LOCATION)?.to_str().ok()?;
+    Url::parse(location).ok()?.host_str().map(quoted)
 }

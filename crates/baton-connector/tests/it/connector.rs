@@ -12,8 +12,8 @@ use baton_connector::{
     CallContext, Connector, ConnectorBuilder, Error, Page, ResourceSyncer, Result,
     SyncerCapabilities, TrafficSnapshot, Upstream, Validator,
 };
-use baton_proto::Code;
 use baton_proto::c1::connector::v2;
+use baton_proto::{Advice, Advise, Code};
 use v2::Capability as C;
 
 use crate::script::{Script, ok};
@@ -388,7 +388,7 @@ async fn validation_is_the_validators() {
         .unwrap();
     let error = strict.validate().await.expect_err("refused");
     assert_eq!(error.code(), Code::Unauthenticated);
-    assert_eq!(error.hint(), Some("make a new one"));
+    assert_eq!(error.advice(), [Advice::sentence("make a new one")]);
     assert_eq!(error.to_string(), "cannot validate");
 }
 

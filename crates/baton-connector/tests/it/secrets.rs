@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use baton_connector::http::{Credential, HeaderName, HeaderValue, Request};
 use baton_connector::{Error, Secret};
+use baton_proto::Advise;
 use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
 
@@ -81,7 +82,7 @@ async fn neither_errors_nor_debug_output_have_the_token() {
     let error = failed(client.send(&request()).await);
     let shown = format!(
         "{error} {error:?} {:?} {:?} {client:?}",
-        error.hint(),
+        error.advice(),
         request()
     );
     assert!(!shown.contains(SECRET), "{shown}");

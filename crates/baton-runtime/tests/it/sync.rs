@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use baton_c1z::{Format, Stats};
-use baton_proto::Code;
 use baton_proto::c1::connector::v2::resource_type::Trait;
+use baton_proto::{Advice, Code};
 use baton_runtime::{Engine, ExitStatus, ExtraCommand, Field, Signals};
 use baton_sync::{
     Completeness, Error, Event, Phase, Report, SkipKind, Skipped, SyncRequest, Workers,
@@ -20,7 +20,7 @@ fn skip() -> Skipped {
         resource: "group:g1".to_owned(),
         kind: SkipKind::Forbidden,
         reason: "GET /groups/g1/members answered 403".to_owned(),
-        hint: Some("give the key the scope read:groups".to_owned()),
+        advice: vec![Advice::sentence("give the key the scope read:groups")],
     }
 }
 

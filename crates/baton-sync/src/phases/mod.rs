@@ -63,7 +63,7 @@ async fn drop_orphans(cx: &mut Context) -> Result<()> {
         let skip = Skip {
             kind: SkipKind::Vanished,
             reason: "its parent is not listed any more".to_owned(),
-            hint: None,
+            advice: Vec::new(),
         };
         cx.journal.drop_list(list.clone(), &skip).await?;
         cx.progress.list_dropped(&list, skip);

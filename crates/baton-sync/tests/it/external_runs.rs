@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use baton_c1z::{Format, Table};
 use baton_connector::resource::Profile;
-use baton_proto::Code;
 use baton_proto::c1::connector::v2::resource_type::Trait;
+use baton_proto::{Advice, Advise, Code};
 use baton_sync::{Error, Event, ExternalResources, Host, Observer, Phase, SyncRequest, Workers};
 use tokio_util::sync::CancellationToken;
 
@@ -292,8 +292,9 @@ async fn a_file_that_cannot_be_used_is_refused_before_anything_is_asked_for() {
         let error = sandbox.run(&world, request).await.expect_err("refused");
         assert!(error.to_string().contains(words), "{name}: {error}");
         assert_eq!(error.code(), code, "{name}: {error:?}");
-        let hint = error.hint().expect("there");
-        assert_eq!(hint.contains("copy it again"), name == "cut", "{hint}");
+        let advice = error.advice();
+        assert_eq!(advice.len(), 1, "{advice:?}");
+        assert_eq!(advice == [Advice::CopyAgain], name == "cut", "{advice:?}");
         assert!(world.calls().is_empty(), "{name}: {:?}", world.calls());
         assert!(!sandbox.target().exists());
     }
@@ -312,9 +313,9 @@ async fn a_filter_by_an_entitlement_that_is_not_there_ends_the_sync() {
         "{error:?}"
     );
     assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("baton entitlements -f"))
+        matches!(&error.advice()[..], [Advice::ListEntitlements(_)]),
+        "{:?}",
+        error.advice()
     );
     assert!(world.calls().is_empty(), "{:?}", world.calls());
     assert!(!sandbox.target().exists());

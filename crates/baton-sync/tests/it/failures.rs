@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_c1z::Table;
 use baton_connector::Error as Refusal;
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 use baton_sync::{Completeness, Error, Event, Phase, SkipKind, SyncRequest};
 
 use crate::sandbox::{Sandbox, ids, open, rows};
@@ -44,7 +44,7 @@ async fn a_failed_root_list_fails_the_sync_with_its_code() {
             let sandbox = Sandbox::new();
             let error = sandbox.fail(failing(list, code)).await;
             assert_eq!(error.code(), code, "{list}");
-            assert_eq!(error.hint().as_deref(), Some("ask nicely"));
+            assert_eq!(error.advice(), [Advice::sentence("ask nicely")]);
             assert!(!sandbox.target().exists());
             assert!(!error.discards_work());
         }
@@ -94,7 +94,7 @@ async fn an_object_that_may_not_be_read_makes_the_result_partial_and_is_named() 
     assert_eq!(skipped.resource, "group:g3");
     assert_eq!(skipped.kind, SkipKind::Forbidden);
     assert_eq!(skipped.reason, "no");
-    assert_eq!(skipped.hint.as_deref(), Some("ask nicely"));
+    assert_eq!(skipped.advice, [Advice::sentence("ask nicely")]);
     assert!(
         sandbox
             .events()

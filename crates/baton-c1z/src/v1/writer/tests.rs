@@ -6,6 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::time::{Duration, UNIX_EPOCH};
 
+use baton_proto::{Advice, Advise};
 use tempfile::TempDir;
 
 use super::*;
@@ -154,7 +155,7 @@ fn a_v3_target_is_refused_before_anything_is_written() {
     let bench = Bench::with_fixture("v3-small.c1z");
     let refused = bench.writer("s", None).map(|_| ()).expect_err("v3");
     assert!(matches!(refused, Error::FormatChanged { .. }));
-    assert!(refused.hint().is_some());
+    assert_eq!(refused.advice(), [Advice::RunAgain]);
     assert_eq!(bench.names(), ["sync.c1z"]);
 }
 

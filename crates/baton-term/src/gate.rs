@@ -1,0 +1,156 @@
+//! The gate for text from outside: names, ids, messages, paths, arguments.
+//!
+//! Characters that move the cursor, start an escape sequence, break a line or
+//! change the direction of writing become U+FFFD. Known secrets are replaced.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "[secret]";
+
+/// Secrets shorter than this are not searched for: they would match by chance.
+const SHORTEST_SECRET: usize = 4;
+
+/// Whether a character must not reach a terminal or a log line: C0, DEL, C1,
+/// line and paragraph separators, and marks that change the direction.
+pub fn is_forbidden(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// The text with every forbidden character replaced by U+FFFD.
+///
+/// The result is one line. It has as many characters as the text.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    replaced(text, is_forbidden)
+}
+
+fn replaced(text: &str, forbidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&forbidden) {
+        return Cow::Borrowed(text);
+    }
+    let replace = |c| if forbidden(c) { '\u{fffd}' } else { c };
+    Cow::Owned(text.chars().map(replace).collect())
+}
+
+/// The gate with the secrets that it hides. Clones share them.
+#[derive(Clone, Default)]
+pub struct TextGate {
+    secrets: Arc<[String]>,
+}
+
+impl TextGate {
+    /// A gate that also hides these secrets, by value. Secrets of fewer than
+    /// 4 characters are ignored.
+    pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            secrets: secrets
+                .into_iter()
+                .filter(|secret| secret.chars().count() >= SHORTEST_SECRET)
+                .collect(),
+        }
+    }
+
+    /// The text without its secrets; control characters stay.
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in &*self.secrets {
+            if text.contains(secret.as_str()) {
+                text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
+            }
+        }
+        text
+    }
+
+    /// The text as one line for a terminal, a table cell or a log line:
+    /// secrets hidden, forbidden characters replaced.
+    pub fn pass<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.redact(text) {
+            Cow::Borrowed(text) => clean(text),
+            Cow::Owned(text) => Cow::Owned(clean(&text).into_owned()),
+        }
+    }
+
+    /// The text as a string value of a JSON log line: as [`TextGate::pass`],
+    /// but C0 characters stay, since JSON escapes them.
+    pub fn pass_json<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let forbidden = |c: char| c > '\u{1f}' && is_forbidden(c);
+        match self.redact(text) {
+            Cow::Borrowed(text) => replaced(text, forbidden),
+            Cow::Owned(text) => Cow::Owned(replaced(&text, forbidden).into_owned()),
+        }
+    }
+}
+
+impl std::fmt::Debug for TextGate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextGate")
+            .field("secrets", &self.secrets.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The characters of the rule, one by one.
+    fn forbidden() -> Vec<char> {
+        let ranges = [
+            (0, 0x1f),
+            (0x7f, 0x9f),
+            (0x61c, 0x61c),
+            (0x200e, 0x200f),
+            (0x2028, 0x202e),
+            (0x2066, 0x2069),
+        ];
+        let codes = ranges.into_iter().flat_map(|(from, to)| from..=to);
+        codes.filter_map(char::from_u32).collect()
+    }
+
+    #[test]
+    fn exactly_the_characters_of_the_rule_are_replaced() {
+        let rule = forbidden();
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let text = format!("a{c}b");
+            let expected = if rule.contains(&c) { '\u{fffd}' } else { c };
+            assert_eq!(clean(&text), format!("a{expected}b"), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn json_values_keep_what_json_escapes_and_nothing_else() {
+        let gate = TextGate::default();
+        for c in forbidden() {
+            let text = c.to_string();
+            let expected = if c < ' ' { c } else { '\u{fffd}' };
+            assert_eq!(gate.pass_json(&text), expected.to_string(), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn text_without_such_characters_is_not_copied() {
+        let text = "Zoë `group:7` – 管理者";
+        assert!(matches!(clean(text), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn secrets_are_hidden_before_characters_are_replaced() {
+        let gate = TextGate::new(["s3cr\tet".to_owned(), "abc".to_owned()]);
+        assert_eq!(
+            gate.pass("key s3cr\tet, abc\n"),
+            "key [secret], abc\u{fffd}"
+        );
+        assert_eq!(gate.pass_json("key s3cr\tet\n"), "key [secret]\n");
+        assert_eq!(format!("{gate:?}"), "TextGate { secrets: 1 }");
+    }
+}

@@ -1,0 +1,58 @@
+//! The writer for terminals and for what stands in for one.
+
+use std::io::Write;
+
+use crate::block::Block;
+use crate::gate::TextGate;
+
+/// Writes blocks to a stream, each in one piece.
+///
+/// The stream is the program's standard error: the last place to report
+/// anything, so a failure to write is ignored. It never changes the outcome.
+pub struct Printer<'w> {
+    writer: &'w mut dyn Write,
+    gate: TextGate,
+    colours: bool,
+}
+
+impl<'w> Printer<'w> {
+    /// A printer that hides the secrets of the gate.
+    pub fn new(writer: &'w mut dyn Write, gate: TextGate, colours: bool) -> Self {
+        Self {
+            writer,
+            gate,
+            colours,
+        }
+    }
+
+    /// Writes a block.
+    pub fn print(&mut self, block: &Block) {
+        let text = block.render(&self.gate, self.colours);
+        let _ = self.writer.write_all(text.as_bytes());
+        let _ = self.writer.flush();
+    }
+
+    /// Writes one line.
+    pub fn line(&mut self, text: impl Into<String>) {
+        self.print(Block::new().line(text));
+    }
+
+    /// Writes a `warning:` line.
+    pub fn warning(&mut self, text: impl Into<String>) {
+        self.print(Block::new().warning(text));
+    }
+
+    /// Writes a `note:` line.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.print(Block::new().note(text));
+    }
+}
+
+impl std::fmt::Debug for Printer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Printer")
+            .field("gate", &self.gate)
+            .field("colours", &self.colours)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! Rules for the texts of library crates: they name no flag, no environment
+//! variable and no command, since they do not know the program around them.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The crates whose texts every program shows. `baton-atlassian` is not among
+/// them: it is a program with flags of its own.
+const LIBRARIES: &[&str] = &[
+    "baton-proto",
+    "baton-pebble",
+    "baton-c1z",
+    "baton-access",
+    "baton-connector",
+    "baton-sync",
+    "baton-term",
+];
+
+/// Environment variables that do not begin with `BATON_`.
+const VARIABLES: &[&str] = &[
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "NO_COLOR",
+    "TMPDIR",
+];
+
+/// What a text names that belongs to a program, if it does.
+fn named(text: &str) -> Option<String> {
+    let after = |start: usize| text[start..].chars();
+    for (at, _) in text.match_indices("--") {
+        let begins = text[..at]
+            .chars()
+            .next_back()
+            .is_none_or(|c| !c.is_alphanumeric() && c != '-');
+        if begins && after(at + 2).next().is_some_and(|c| c.is_ascii_lowercase()) {
+            return Some(format!("the flag `{}`", word(&text[at..])));
+        }
+    }
+    for (at, _) in text.match_indices("BATON_") {
+        if after(at + 6).next().is_some_and(|c| c.is_ascii_uppercase()) {
+            return Some(format!("the variable `{}`", word(&text[at..])));
+        }
+    }
+    if let Some(variable) = VARIABLES.iter().find(|name| text.contains(**name)) {
+        return Some(format!("the variable `{variable}`"));
+    }
+    for start in ["`baton ", "`baton-", "command `"] {
+        if let Some(at) = text.find(start) {
+            return Some(format!("a command: {}", &text[at..]));
+        }
+    }
+    None
+}
+
+fn word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The string literals of a Rust source with their lines; comments, and the
+/// tests at the end of a file, are left out.
+fn literals(source: &str) -> Vec<(usize, String)> {
+    let end = source
+        .match_indices("#[cfg(test)]")
+        .map(|(at, _)| at)
+        .find(|at| {
+            source[*at..]
+                .lines()
+                .nth(1)
+                .is_some_and(|next| next.ends_with('{'))
+        });
+    let code: Vec<char> = source[..end.unwrap_or(source.len())].chars().collect();
+    let peek = |at: usize| code.get(at).copied().unwrap_or('\0');
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let begins_word = |at: usize| at == 0 || !is_word(peek(at - 1)) || peek(at - 1) == 'b';
+    let mut found = Vec::new();
+    let (mut at, mut line) = (0, 1);
+    while at < code.len() {
+        match (peek(at), peek(at + 1)) {
+            ('/', '/') => {
+                while at < code.len() && peek(at) != '\n' {
+                    at += 1;
+                }
+                continue;
+            }
+            ('/', '*') => {
+                while at < code.len() && (peek(at), peek(at + 1)) != ('*', '/') {
+                    line += usize::from(peek(at) == '\n');
+                    at += 1;
+                }
+                at += 1;
+            }
+            // Raw strings; `br` ends the same way.
+            ('r', '"' | '#') if begins_word(at) => {
+                let hashes = (at + 1..code.len()).take_while(|i| peek(*i) == '#').count();
+                if peek(at + 1 + hashes) == '"' {
+                    let begin = at + 2 + hashes;
+                    let closes =
+                        |i: &usize| peek(*i) == '"' && (1..=hashes).all(|k| peek(*i + k) == '#');
+                    let end = (begin..code.len()).find(closes).unwrap_or(code.len());
+                    let text: String = code[begin..end].iter().collect();
+                    found.push((line, text.clone()));
+                    line += text.matches('\n').count();
+                    at = end + hashes;
+                }
+            }
+            ('"', _) => {
+                let begun = line;
+                let mut text = String::new();
+                at += 1;
+                while at < code.len() && peek(at) != '"' {
+                    line += usize::from(peek(at) == '\n');
+                    if peek(at) == '\\' {
+                        at += 1;
+                        line += usize::from(peek(at) == '\n');
+                    }
+                    text.push(peek(at));
+                    at += 1;
+                }
+                found.push((begun, text));
+            }
+            // A character, not a lifetime.
+            ('\'', '\\') => at += 3,
+            ('\'', _) if peek(at + 2) == '\'' => at += 2,
+            ('\n', _) => line += 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") && !name.contains("tests") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn texts_of_libraries_name_no_flag_no_variable_and_no_command() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for library in LIBRARIES {
+        let mut files = Vec::new();
+        sources(&crates.join(library).join("src"), &mut files);
+        for file in files {
+            for (line, text) in literals(&fs::read_to_string(&file).unwrap()) {
+                seen += 1;
+                if let Some(what) = named(&text) {
+                    wrong.push(format!("{}:{line} names {what}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(seen > 1000, "only {seen} texts were found");
+    assert!(
+        wrong.is_empty(),
+        "say it as `baton_proto::Advice`, and in words in the program: {wrong:#?}"
+    );
+}
+
+#[test]
+fn the_rule_sees_flags_variables_and_commands_and_nothing_else() {
+    for bad in [
+        "pass --file with another path",
+        "`--fresh` starts over",
+        "raise BATON_DECODER_MAX_MEMORY_MB",
+        "put it into SSL_CERT_FILE",
+        "`baton expand` makes a file",
+        "the command `capabilities` lists them",
+    ] {
+        assert!(named(bad).is_some(), "{bad}");
+    }
+    for good in [
+        "a -- b",
+        "read--only",
+        "BATON_",
+        "the baton format",
+        "--",
+        "x --- y",
+    ] {
+        assert_eq!(named(good), None, "{good}");
+    }
+}
+
+#[test]
+fn literals_are_told_from_comments_characters_and_tests() {
+    let source = "// \"--a\"\nlet x = '\"'; /* \"--b\" */ let y: &'a str = \"one \\\n two\";\n\
+                  let z = r#\"three \"3\" \"#;\n#[cfg(test)]\nmod tests {\n\"four\"";
+    let texts: Vec<String> = literals(source).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["one \n two", "three \"3\" "]);
+    assert_eq!(literals("let a = \"x\";\n\nlet b = \"y\";")[1].0, 3);
+}

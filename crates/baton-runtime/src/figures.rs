@@ -15,6 +15,21 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// Text with spaces behind it up to a width in characters. (A width in a
+/// format string is a `u16`, and a larger one panics.)
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", blanks(text, width))
+}
+
+/// Text with spaces before it up to a width in characters.
+pub(crate) fn padded_left(text: &str, width: usize) -> String {
+    format!("{}{text}", blanks(text, width))
+}
+
+fn blanks(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(text.chars().count()))
+}
+
 /// A change with its sign: `+12`, `-3`; nothing for 0.
 pub(crate) fn change(by: i64) -> String {
     match by {
@@ -54,6 +69,14 @@ mod tests {
     fn changes_carry_their_sign() {
         assert_eq!([0, 5, -1200].map(change), ["", "+5", "-1,200"]);
         assert_eq!(change(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn widths_beyond_that_of_a_format_string_are_fine() {
+        let width = usize::from(u16::MAX) + 5;
+        assert_eq!(padded("é", width).chars().count(), width);
+        assert_eq!(padded_left("é", width).chars().count(), width);
+        assert_eq!(padded_left("long", 2), "long");
     }
 
     #[test]

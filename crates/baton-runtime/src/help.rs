@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::field::Field;
+use crate::figures::padded;
 use crate::program::{CommandId, CommandShape, Program, Shell};
 
 /// Narrowest column of command names.
@@ -160,21 +161,23 @@ fn plain_switch(short: char, name: &str, right: String) -> FlagLine {
 
 fn flag_table(text: &mut String, title: &str, mut lines: Vec<FlagLine>) {
     lines.sort_by(|a, b| a.name.cmp(&b.name));
-    let width = lines.iter().map(|line| line.left.len()).max().unwrap_or(0);
+    let widest = lines.iter().map(|line| line.left.chars().count()).max();
+    let width = widest.unwrap_or(0);
     let _ = write!(text, "\n{title}:\n");
     for line in lines {
-        let _ = writeln!(text, "{:width$}   {}", line.left, line.right);
+        let left = padded(&line.left, width);
+        let _ = writeln!(text, "{left}   {}", line.right);
     }
 }
 
 fn command_table(text: &mut String, commands: &[(&str, &str)]) {
     let longest = commands
         .iter()
-        .map(|(name, _)| name.len())
+        .map(|(name, _)| name.chars().count())
         .max()
         .unwrap_or(0);
     let width = longest.max(COMMAND_COLUMN);
     for (name, about) in commands {
-        let _ = writeln!(text, "  {name:width$} {about}");
+        let _ = writeln!(text, "  {} {about}", padded(name, width));
     }
 }

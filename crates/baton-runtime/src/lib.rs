@@ -56,6 +56,7 @@ mod flags;
 mod help;
 mod log;
 mod origin;
+mod panics;
 mod preflight;
 mod program;
 mod progress;

@@ -12,7 +12,7 @@ use baton_proto::{any, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
-use crate::app::{App, Surroundings};
+use crate::app::{App, Built, Surroundings};
 use crate::args::{self, CommandLine, Invoked};
 use crate::config::{self, Config, Origin};
 use crate::config_file::{self, ConfigFile};
@@ -28,7 +28,7 @@ use crate::sources::{self, Settled, Sources};
 use crate::storage_env::StorageEnv;
 use crate::terminal::Stderr;
 use crate::world::World;
-use crate::{completion, help, schema};
+use crate::{completion, help, panics, schema};
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
@@ -36,7 +36,10 @@ const WORKER_THREADS: usize = 2;
 /// Runs the program in this process and gives the exit code to return from `main`.
 pub fn main(app: &App) -> std::process::ExitCode {
     match World::of_process() {
-        Ok(world) => run(app, world).into(),
+        Ok(world) => {
+            panics::silence(&world.env);
+            run(app, world).into()
+        }
         Err(error) => {
             let stderr = Stderr::new(Box::new(std::io::stderr()), false, false);
             fail(&stderr, &error).into()
@@ -47,13 +50,16 @@ pub fn main(app: &App) -> std::process::ExitCode {
 /// Runs the program in the given surroundings.
 pub fn run(app: &App, mut world: World) -> ExitStatus {
     let stderr = world.stderr.clone();
-    match start(app, &mut world) {
+    match panics::guard("reading the settings", || start(app, &mut world)) {
         Ok(Next::Done(status)) => status,
         Ok(Next::Print(text)) => match print(&mut *world.stdout, &text) {
             Ok(()) => ExitStatus::Success,
             Err(error) => fail(&stderr, &error),
         },
-        Ok(Next::Work(work)) => work.run(app, world),
+        Ok(Next::Work(work)) => {
+            let ran = panics::guard("running the program", || Ok(work.run(app, world)));
+            ran.unwrap_or_else(|error| fail(&stderr, &error))
+        }
         Err(error) => fail(&stderr, &error),
     }
 }
@@ -85,6 +91,22 @@ enum Task {
     Sync,
     Capabilities,
     Extra(usize),
+}
+
+impl Task {
+    /// What is being done, for the report of a panic.
+    fn doing(&self, app: &App, config: &Config) -> String {
+        match self {
+            Self::Sync if config.bool(name::DIFF_SYNCS) => "comparing syncs".to_owned(),
+            Self::Sync if config.bool(name::COMPACT_SYNCS) => "compacting syncs".to_owned(),
+            Self::Sync => "syncing".to_owned(),
+            Self::Capabilities => "reading the connector's capabilities".to_owned(),
+            Self::Extra(index) => {
+                let command = app.commands.get(*index).map_or("", |command| command.name);
+                format!("running the command `{command}`")
+            }
+        }
+    }
 }
 
 struct Work {
@@ -321,7 +343,9 @@ impl Work {
             let listener = signals
                 .listen()
                 .map_err(|source| Error::Runtime { source })?;
+            let doing = task.doing(app, &session.config);
             let work = perform(app, session, &task, &mut *stdout);
+            let work = panics::guard_async(doing, work);
             Ok(supervise(work, listener, &cancel, &stderr, words).await)
         });
         // After a second signal, blocking tasks may still be at work; the process ends with them.
@@ -367,12 +391,12 @@ async fn perform(
             }
             // Before the connector is made: a refusal must not depend on what it does.
             session.preflight(&target)?;
-            let built = (app.connect)(&session.config, &session.surroundings)?;
+            let built = connect(app, &session)?;
             Ok(session.sync(built, &target).await?.status)
         }
         Task::Capabilities => {
             crate::preflight::check_values(&session.config)?;
-            let built = (app.connect)(&session.config, &session.surroundings)?;
+            let built = connect(app, &session)?;
             let metadata = built.connector.metadata().await?;
             let mut capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
             // Readers expect the key, also where there is nothing to say.
@@ -389,6 +413,13 @@ async fn perform(
             }),
         },
     }
+}
+
+/// Makes the connector.
+fn connect(app: &App, session: &Session) -> Result<Built> {
+    panics::guard("setting up the connector", || {
+        Ok((app.connect)(&session.config, &session.surroundings)?)
+    })
 }
 
 /// The capabilities message, indented by two, without a line break at the end (§7.2).

@@ -14,7 +14,7 @@ use baton_connector::{EndpointTraffic, LeastTime, TrafficSnapshot};
 use baton_sync::{Completeness, Report, SkipKind, Skipped};
 
 use crate::advice;
-use crate::figures::{change, count, counted, duration};
+use crate::figures::{change, count, counted, duration, padded, padded_left};
 
 /// Skipped lists named one by one; the log has the rest.
 const NAMED_SKIPS: usize = 20;
@@ -22,6 +22,9 @@ const NAMED_SKIPS: usize = 20;
 const NAMED_WARNINGS: usize = 10;
 /// Endpoints listed, busiest first.
 const NAMED_ENDPOINTS: usize = 12;
+
+/// Widest text that widens its column; a longer one is shown whole.
+const MAX_COLUMN: usize = 80;
 
 /// Heads of the table of requests: how many, the least time that the server's announced limit
 /// allows for as many (as far as a whole period of it was seen), and where they went.
@@ -152,12 +155,14 @@ fn counts(text: &mut String, now: &Stats, before: Option<&Stats>) {
         shown
             .iter()
             .map(|row| of(row).chars().count())
+            .filter(|width| *width <= MAX_COLUMN)
             .max()
             .unwrap_or(0)
     };
-    let (labels, numbers, changes) = (width(|r| &r.0), width(|r| &r.1), width(|r| &r.2));
+    let (labels, numbers) = (width(|r| &r.0), width(|r| &r.1));
     for (label, number, by) in &shown {
-        let line = format!("  {label:labels$}  {number:>numbers$}  {by:<changes$}");
+        let (label, number) = (padded(label, labels), padded_left(number, numbers));
+        let line = format!("  {label}  {number}  {by}");
         let _ = writeln!(text, "{}", line.trim_end());
     }
 }
@@ -209,12 +214,13 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
     let requests = width(0).unwrap_or(0).max(HEADS[0].len());
     let least = width(1).unwrap_or(0).max(HEADS[1].len());
     let [head, least_head, endpoint_head] = HEADS;
-    let _ = writeln!(
-        text,
-        "  {head:>requests$}  {least_head:>least$}  {endpoint_head}"
-    );
+    let mut line = |number: &str, time: &str, endpoint: &str| {
+        let (number, time) = (padded_left(number, requests), padded_left(time, least));
+        let _ = writeln!(text, "  {number}  {time}  {endpoint}");
+    };
+    line(head, least_head, endpoint_head);
     for [number, time, endpoint] in &shown {
-        let _ = writeln!(text, "  {number:>requests$}  {time:>least$}  {endpoint}");
+        line(number, time, endpoint);
     }
     if let Some(more) = more(endpoints.len(), NAMED_ENDPOINTS) {
         let _ = writeln!(

@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::name;
+use crate::panics;
 use crate::preflight;
 use crate::session::Session;
 
@@ -136,7 +137,7 @@ impl Session {
             Ok(Err(baton_c1z::Error::Stopped)) => Err(Error::Stopped { doing }),
             Ok(done) => Ok(done?),
             Err(ended) => match ended.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
+                Ok(payload) => Err(panics::error(format!("working on {doing}"), &*payload)),
                 Err(_) => Err(Error::Stopped { doing }),
             },
         }

@@ -15,7 +15,7 @@ pub enum Blocking {
 }
 
 impl Blocking {
-    /// Runs `work`; `doing` says what it is, should it panic.
+    /// Runs `work`; `doing` ("reading the file") says what it is, should it panic.
     pub(crate) async fn run<R: Send + 'static>(
         self,
         doing: &'static str,
@@ -25,10 +25,7 @@ impl Blocking {
             Self::Inline => Ok(work()),
             Self::Pool => {
                 let ended = tokio::task::spawn_blocking(work).await;
-                ended.map_err(|source| Error::Crashed {
-                    doing: doing.to_owned(),
-                    source,
-                })
+                ended.map_err(|ended| Error::ended(doing, ended))
             }
         }
     }

@@ -14,6 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::ask::{self, AskError};
 use crate::check::Checked;
 use crate::context::Context;
+use crate::crash;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::journal::Arrived;
@@ -86,7 +87,8 @@ impl Driver {
             };
             let (source, rules) = (Arc::clone(&cx.source), Arc::clone(&cx.rules));
             self.calls.spawn(async move {
-                let answer = ask::page(&source, &rules, &list).await;
+                let doing = || format!("listing {}", list::name(&list.id));
+                let answer = crash::guard(doing, ask::page(&source, &rules, &list)).await;
                 (list, answer)
             });
         }
@@ -103,10 +105,8 @@ impl Driver {
         let mut failures = Vec::new();
         let mut next = Some(first);
         while let Some(joined) = next {
-            let (list, answer) = joined.map_err(|source| Error::Crashed {
-                doing: "a call to the connector".to_owned(),
-                source,
-            })?;
+            let (list, answer) =
+                joined.map_err(|ended| Error::ended("listing what the connector has", ended))?;
             match answer {
                 Ok(page) => pages.push(Arrived { list, page }),
                 Err(error) => failures.push((list, error)),

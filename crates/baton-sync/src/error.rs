@@ -199,18 +199,37 @@ pub enum Error {
         /// The limit.
         limit: std::time::Duration,
     },
-    /// A call ended in a panic, or its task was torn down.
-    #[error("{doing} ended abnormally")]
+    /// Code of the connector or of this crate panicked.
+    #[error("internal error while {doing}: {message}")]
     Crashed {
-        /// What was running.
+        /// What was being done.
         doing: String,
-        /// How the task ended.
-        #[source]
-        source: tokio::task::JoinError,
+        /// What the panic said, on one line.
+        message: String,
     },
 }
 
 impl Error {
+    /// A panic, caught while `doing` ("listing grants").
+    pub fn crashed(doing: impl Into<String>, payload: &(dyn std::any::Any + Send)) -> Self {
+        Self::Crashed {
+            doing: doing.into(),
+            message: baton_proto::panic_text(payload),
+        }
+    }
+
+    /// A task that ended without a result.
+    pub(crate) fn ended(doing: impl Into<String>, ended: tokio::task::JoinError) -> Self {
+        match ended.try_into_panic() {
+            Ok(payload) => Self::crashed(doing, &*payload),
+            // Tasks are cancelled only with the runtime as a whole.
+            Err(_) => Self::Crashed {
+                doing: doing.into(),
+                message: "the task was cancelled".to_owned(),
+            },
+        }
+    }
+
     /// The gRPC code of the failure; the program's exit status follows from it.
     pub fn code(&self) -> Code {
         match self {

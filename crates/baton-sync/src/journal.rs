@@ -71,7 +71,7 @@ impl Journal {
         work: impl FnOnce(&mut PageLog) -> Result<R> + Send + 'static,
     ) -> Result<R> {
         let mut log = self.log.take().ok_or(Error::Journal { what: "the log" })?;
-        let doing = "the work on the page log";
+        let doing = "working on the page log";
         let work = move || {
             let result = work(&mut log);
             (log, result)

@@ -58,6 +58,7 @@ mod ask;
 mod blocking;
 mod check;
 mod context;
+mod crash;
 mod cursor;
 mod digest;
 mod drive;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::Source;
 use crate::check::Rules;
 use crate::context::Context;
+use crate::crash;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::external::{self, External, Taken, Wanted};
@@ -173,7 +174,7 @@ async fn run_unlimited(
 
 async fn check_target(request: &SyncRequest, host: &Host) -> Result<Target> {
     let (request, now) = (request.clone(), host.clock.now());
-    let doing = "the check of the target";
+    let doing = "checking the target";
     let blocking = request.blocking;
     blocking
         .run(doing, move || Target::check(&request, now))
@@ -187,10 +188,12 @@ async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
     let validated = tokio::select! {
         biased;
         () = host.cancel.cancelled() => return Err(Error::Interrupted { phase }),
-        validated = connector.validate() => validated,
+        validated = crash::guard(|| "validating the connector's settings", async {
+            connector.validate().await.map_err(Error::Validation)
+        }) => validated,
     };
     // Annotations of the answer concern caches, of which there are none here.
-    validated.map_err(Error::Validation)?;
+    validated?;
     host.observer
         .event(&Event::PhaseFinished { phase, rows: 0 });
     Ok(())
@@ -278,11 +281,14 @@ async fn fingerprint(
     request: &SyncRequest,
     external: Option<String>,
 ) -> Result<Fingerprint> {
-    let metadata = connector.metadata().await;
-    let metadata = metadata.map_err(|source| Error::Connector {
-        doing: "read the connector's metadata".to_owned(),
-        source,
-    })?;
+    let metadata = crash::guard(|| "reading the connector's metadata", async {
+        let metadata = connector.metadata().await;
+        metadata.map_err(|source| Error::Connector {
+            doing: "read the connector's metadata".to_owned(),
+            source,
+        })
+    });
+    let metadata = metadata.await?;
     let mut filter = request.resource_type_filter.clone();
     filter.sort_unstable();
     filter.dedup();
@@ -411,8 +417,20 @@ async fn targeted(cx: &mut Context, request: &SyncRequest) -> Result<()> {
 /// Tells the connector that the sync is over. The file stands already, so a
 /// failure is only reported.
 async fn clean_up(source: &Source, host: &Host, report: &mut Report) {
-    if let Err(error) = source.connector.cleanup(&source.call).await {
-        let message = format!("the connector could not clean up: {error}");
+    // The file is in its place by now: not even a panic makes the sync a failed one.
+    let cleaned = crash::guard(|| "cleaning up after the sync", async {
+        let cleaned = source.connector.cleanup(&source.call).await;
+        cleaned.map_err(|source| Error::Connector {
+            doing: "clean up".to_owned(),
+            source,
+        })
+    });
+    if let Err(error) = cleaned.await {
+        let reason = match error {
+            Error::Connector { source, .. } => source.to_string(),
+            other => other.to_string(),
+        };
+        let message = format!("the connector could not clean up: {reason}");
         host.observer.event(&Event::Warning {
             message: message.clone(),
         });

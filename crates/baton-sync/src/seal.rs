@@ -168,7 +168,7 @@ pub(crate) async fn seal(
         },
     };
     let teller = Arc::clone(&observer);
-    let sealing = request.blocking.run("sealing", move || {
+    let sealing = request.blocking.run("writing the sync file", move || {
         write(log, plan, grants, |event| {
             teller.event(&sealing_event(event));
         })

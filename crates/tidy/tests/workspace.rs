@@ -200,9 +200,9 @@ fn banned_crates_stay_out() {
     }
 }
 
-#[test]
-fn source_files_can_be_read_in_one_sitting() {
-    let mut long = Vec::new();
+/// Our source files, with their text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
     let mut folders = vec![root().join("crates"), root().join("examples")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -210,14 +210,91 @@ fn source_files_can_be_read_in_one_sitting() {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
-                let lines = fs::read_to_string(&path).unwrap().lines().count();
-                if lines > 900 {
-                    long.push(format!("{} has {lines} lines", path.display()));
-                }
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
             }
         }
     }
+    found
+}
+
+#[test]
+fn source_files_can_be_read_in_one_sitting() {
+    let sources = sources().into_iter();
+    let lines = sources.map(|(path, text)| (path, text.lines().count()));
+    let long: Vec<_> = lines
+        .filter(|(_, lines)| *lines > 900)
+        .map(|(path, lines)| format!("{} has {lines} lines", path.display()))
+        .collect();
     assert!(long.is_empty(), "split by what they do: {long:#?}");
+}
+
+/// Whether a line of code formats with a width or precision that is only known
+/// when it runs: `{:width$}`, `{x:>1$}`, `{:.*}`.
+fn formats_with_a_width(line: &str) -> bool {
+    line.split('{').skip(1).any(|rest| {
+        let spec = rest.split('}').next().unwrap_or_default();
+        match spec.split_once(':') {
+            Some((name, spec)) => {
+                let is_name = |c: char| c.is_alphanumeric() || c == '_';
+                name.chars().all(is_name)
+                    && (spec.contains(".*") || spec.trim_end_matches('?').contains('$'))
+                    && spec.len() < 40
+            }
+            None => false,
+        }
+    })
+}
+
+#[test]
+fn widths_known_only_at_run_time_are_not_format_widths() {
+    for line in [
+        r#"write!(out, "{:width$}", "")"#,
+        r#"format!("{label:labels$}  {number:>0$}")"#,
+        r#"format!("{:.*}", 2, x)"#,
+        r#"format!("{x:.digits$}")"#,
+    ] {
+        assert!(formats_with_a_width(line), "{line}");
+    }
+    assert!(!formats_with_a_width(r#"format!("{x:>3} {y:?} {z:.2}")"#));
+    assert!(!formats_with_a_width("($($args:tt)*) => { info!($($args)*) }"));
+    // Such a width is a u16: a value above 65,535 panics.
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        if path.ends_with("tidy/tests/workspace.rs") {
+            continue;
+        }
+        let lines = text.lines().enumerate();
+        let lines = lines.filter(|(_, line)| formats_with_a_width(line));
+        found.extend(lines.map(|(at, line)| format!("{}:{}: {line}", path.display(), at + 1)));
+    }
+    assert!(found.is_empty(), "pad by hand instead: {found:#?}");
+}
+
+#[test]
+fn no_profile_aborts_on_panic() {
+    // A panic must end as an error that says what was being done.
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(!manifest.contains("panic ="), "a profile sets `panic`");
+    let folder = root().join(".cargo");
+    for name in ["config.toml", "config"] {
+        let config = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        assert!(!config.contains("panic"), "{name} sets `panic`");
+    }
+}
+
+#[test]
+fn shipped_binaries_carry_no_symbols() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let profile = |name: &str| {
+        let start = manifest.find(&format!("\n[profile.{name}]\n")).unwrap();
+        let body = &manifest[start + 2..];
+        body.split("\n[").next().unwrap().to_owned()
+    };
+    assert!(profile("release").contains("strip = \"symbols\""));
+    assert!(!profile("release").contains("debug"));
+    let symbols = profile("release-symbols");
+    assert!(symbols.contains("inherits = \"release\"") && symbols.contains("strip = \"none\""));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod errors;
 mod flags;
 mod help;
 mod logging;
+mod panics;
 mod signals;
 mod sources;
 mod stage;

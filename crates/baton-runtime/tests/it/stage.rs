@@ -214,6 +214,8 @@ pub struct Stage {
     pub engine: Engine,
     pub signals: Option<Signals>,
     pub commands: Vec<baton_runtime::ExtraCommand>,
+    /// Makes the connector.
+    pub connect: fn() -> Arc<dyn Connector>,
     /// Runs before this one.
     runs: u64,
 }
@@ -229,6 +231,7 @@ impl Stage {
             engine: crate::sync::complete_engine(),
             signals: None,
             commands: Vec::new(),
+            connect: || Arc::new(Toy),
             runs: 0,
         }
     }
@@ -278,13 +281,14 @@ impl Stage {
         let seen: Arc<Mutex<Option<Config>>> = Arc::default();
         let (stdout, stderr) = (Sink::default(), Sink::default());
         let config = Arc::clone(&seen);
+        let connect = self.connect;
         let mut app = App::new(
             "baton-toy",
             "1.2.3",
             Box::new(move |settled, _| {
                 *config.lock().unwrap() = Some(settled.clone());
                 Ok(Built {
-                    connector: Arc::new(Toy),
+                    connector: connect(),
                     content_facts: BTreeMap::new(),
                 })
             }),

@@ -265,6 +265,7 @@ fn parse(entry: &[u8]) -> Option<(&str, &str, Found)> {
         name: text(&mut rest)?.into(),
         json: part(&mut rest)?.into(),
         slug: Box::default(),
+        is_missing: false,
     };
     Some((type_id, id, found))
 }
@@ -281,6 +282,7 @@ mod tests {
             json: json.into(),
             parent: parent.map(|(t, i)| Box::new((t.to_owned(), i.to_owned()))),
             slug: Box::default(),
+            is_missing: false,
         }
     }
 

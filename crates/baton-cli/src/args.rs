@@ -60,6 +60,30 @@ pub(crate) enum Action {
     RollBack(Rollback),
 }
 
+impl Action {
+    /// Whether this only shows something. Other actions do their work even
+    /// where their output has no reader.
+    pub fn only_shows(&self) -> bool {
+        match self {
+            Self::ResourceTypes
+            | Self::Resources { .. }
+            | Self::Entitlements { .. }
+            | Self::Grants(_)
+            | Self::Principals(_)
+            | Self::Access { .. }
+            | Self::Syncs
+            | Self::Stats => true,
+            Self::RollBack(rollback) => rollback.out.is_none(),
+            Self::RecalculateStats
+            | Self::ExportC1z { .. }
+            | Self::ToPebble { .. }
+            | Self::ToSqlite { .. }
+            | Self::Expand { .. }
+            | Self::DumpDb { .. } => false,
+        }
+    }
+}
+
 /// What `rollback-expansion` is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rollback {
@@ -86,6 +110,10 @@ pub(crate) struct Invocation {
     pub file: PathBuf,
     pub output: Output,
     pub sync_id: Option<String>,
+    /// Whether everything is shown that is summed up otherwise.
+    pub verbose: bool,
+    /// The command's words, such as `export c1z`.
+    pub command: String,
     /// Things that were ignored, to be said on stderr.
     pub notices: Vec<String>,
 }
@@ -114,10 +142,13 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, CliError> {
             None => Parsed::Print(sub_help(&mut command, name)),
         });
     }
-    let (action, sub) = match sub.subcommand() {
-        Some((_, sub)) => (Action::ExportC1z { out: out(sub)? }, sub),
+    let (action, sub, words) = match sub.subcommand() {
+        Some((inner, sub)) => {
+            let action = Action::ExportC1z { out: out(sub)? };
+            (action, sub, format!("{name} {inner}"))
+        }
         None if name == "export" => return Ok(Parsed::Print(sub_help(&mut command, name))),
-        None => (action(name, sub)?, sub),
+        None => (action(name, sub)?, sub, name.to_owned()),
     };
     let mut notices = Vec::new();
     if let Some(extra) = sub.get_many::<String>("extra") {
@@ -128,6 +159,8 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, CliError> {
         file: file(sub)?,
         output: output(sub, &mut notices),
         sync_id: text(sub, "sync-id").filter(|id| !id.is_empty()),
+        verbose: sub.get_flag("verbose"),
+        command: words,
         notices,
     })))
 }
@@ -348,6 +381,13 @@ pub(crate) fn command() -> Command {
                 .value_name("format")
                 .default_value("console")
                 .help("how to show the result: console or json"),
+        )
+        .arg(
+            Arg::new("verbose")
+                .long("verbose")
+                .global(true)
+                .action(ArgAction::SetTrue)
+                .help("list each missing object; on a terminal, show sync tokens whole"),
         )
         .subcommand(leaf("resource-types", "list resource types").arg(sync_id()))
         .subcommand(

@@ -1,7 +1,7 @@
 //! What the program says when it fails, and with which exit status it ends:
 //! the gRPC code of the cause, 2 for everything that has none.
 
-use std::io::{self, ErrorKind};
+use std::io;
 
 use baton_proto::advice::Limit;
 use baton_proto::{Advice, Advise, Code};
@@ -41,6 +41,9 @@ pub(crate) enum CliError {
     TooManyGrants { failure: baton_c1z::CallerFailure },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
+    /// The program panicked.
+    #[error("internal error while {doing}: {message}")]
+    Crashed { doing: String, message: String },
 }
 
 impl CliError {
@@ -56,6 +59,7 @@ impl CliError {
             Self::File(error) => error.code(),
             Self::NoSuchSync { .. } => Code::NotFound,
             Self::TooManyGrants { .. } => Code::ResourceExhausted,
+            Self::Crashed { .. } => Code::Internal,
             _ => Code::Unknown,
         }
     }
@@ -92,9 +96,4 @@ impl CliError {
     pub fn block(&self) -> Block {
         Block::of_error(self, &self.hints())
     }
-}
-
-/// Whether the failure is that nobody reads the output any more.
-pub(crate) fn is_closed_pipe(error: &CliError) -> bool {
-    matches!(error, CliError::Output(e) if e.kind() == ErrorKind::BrokenPipe)
 }

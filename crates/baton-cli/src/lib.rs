@@ -10,18 +10,24 @@ mod args;
 mod commands;
 mod error;
 mod json;
+mod layout;
 mod lookups;
+mod missing;
 mod open;
+mod streams;
 mod table;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use baton_proto::panic_text;
 use baton_term::{Printer, TextGate};
+use error::CliError;
 pub use error::EXIT_UNKNOWN;
-use error::{CliError, is_closed_pipe};
+use streams::{Data, Finished, OnFailure, Remarks};
 
 /// What a run of the program depends on besides files.
 #[derive(Debug, Clone)]
@@ -36,20 +42,45 @@ pub struct Surroundings {
     pub max_window_mb: Option<String>,
     /// Whether tables may be coloured.
     pub colour: bool,
+    /// Columns of the terminal that tables are shown on; none where the
+    /// output goes into a pipe or a file.
+    pub terminal: Option<usize>,
     /// The time at which old unfinished syncs are judged.
     pub now: SystemTime,
 }
 
 /// Runs one command line and returns the exit status.
 ///
-/// A closed pipe ends the run quietly with 0. Errors are printed to `err`:
-/// what failed, the causes, and what to do.
+/// Errors are printed to `err`: what failed, the causes, and what to do. Where
+/// `err` cannot be written, nothing changes. Where `out` cannot be written,
+/// the run fails; only a list whose reader went away (a closed pipe) ends
+/// quietly with 0. A panic is an error, too.
 pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    match dispatch(surroundings, out, err) {
+    let mut out = Data::new(out);
+    let mut err = Remarks(err);
+    let mut doing = "reading the command line".to_owned();
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        dispatch(surroundings, &mut out, &mut err, &mut doing)
+    }));
+    let result = match done {
+        Ok(result) => result,
+        Err(payload) => Err(CliError::Crashed {
+            doing,
+            message: panic_text(&*payload),
+        }),
+    };
+    let result = match (result, out.finish()) {
+        (Ok(()), Finished::Whole) | (Ok(()) | Err(CliError::Output(_)), Finished::NotWanted) => {
+            Ok(())
+        }
+        (Ok(()) | Err(CliError::Output(_)), Finished::Failed(error)) => Err(error.into()),
+        // Why the work failed says more than why its output did.
+        (Err(error), _) => Err(error),
+    };
+    match result {
         Ok(()) => 0,
-        Err(error) if is_closed_pipe(&error) => 0,
         Err(error) => {
-            Printer::new(err, TextGate::default(), false).print(&error.block());
+            Printer::new(&mut err, TextGate::default(), false).print(&error.block());
             error.exit_status()
         }
     }
@@ -57,8 +88,9 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
 
 fn dispatch(
     surroundings: &Surroundings,
-    out: &mut dyn Write,
+    out: &mut Data<'_>,
     err: &mut dyn Write,
+    doing: &mut String,
 ) -> Result<(), CliError> {
     match args::parse(&surroundings.args)? {
         args::Parsed::Print(text) => {
@@ -66,6 +98,14 @@ fn dispatch(
             Ok(())
         }
         args::Parsed::Command(invocation) => {
+            *doing = format!(
+                "running `baton {}` on {}",
+                invocation.command,
+                invocation.file.display()
+            );
+            if !invocation.action.only_shows() {
+                out.on_failure(OnFailure::Continue);
+            }
             for notice in &invocation.notices {
                 writeln!(err, "warning: {notice}")?;
             }

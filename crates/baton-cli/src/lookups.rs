@@ -1,9 +1,8 @@
 //! Objects that rows refer to. Each is fetched once and kept, name or JSON,
 //! as long as the cache's budget lasts; a missing one gets a stand-in with an
-//! id and a telling name, and a line on stderr.
+//! id and a name that says so, and is counted.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -15,6 +14,7 @@ use baton_proto::{encode, wire};
 use crate::ahead::{Ahead, Reader};
 use crate::error::CliError;
 use crate::json::{self, Shapes};
+use crate::missing::{Kind, Missing};
 
 /// Bytes kept per kind of object before its cache starts anew.
 const BUDGET_BYTES: usize = 8 << 20;
@@ -44,6 +44,8 @@ pub(crate) struct Found {
     pub parent: Option<Box<(String, String)>>,
     /// The slug (entitlements only).
     pub slug: Box<str>,
+    /// A stand-in: the file has no such object.
+    pub is_missing: bool,
 }
 
 /// How much of a referred object a command wants.
@@ -91,7 +93,6 @@ impl Cache {
 /// All look-ups of one command.
 pub(crate) struct Lookups<'s> {
     snapshot: &'s Snapshot<'s>,
-    err: &'s mut dyn Write,
     shapes: Shapes,
     want: Want,
     types: Cache,
@@ -104,20 +105,15 @@ pub(crate) struct Lookups<'s> {
     /// All resources were read ahead: what is not among them is missing.
     ahead_is_complete: bool,
     entitlements: Cache,
-    /// Missing objects were already named, in an earlier pass over the rows.
+    missing: Missing,
+    /// Missing objects were already counted, in an earlier pass over the rows.
     silent: bool,
 }
 
 impl<'s> Lookups<'s> {
-    pub fn new(
-        snapshot: &'s Snapshot<'s>,
-        err: &'s mut dyn Write,
-        shapes: Shapes,
-        want: Want,
-    ) -> Self {
+    pub fn new(snapshot: &'s Snapshot<'s>, shapes: Shapes, want: Want, missing: Missing) -> Self {
         Self {
             snapshot,
-            err,
             shapes,
             want,
             types: Cache::default(),
@@ -127,16 +123,55 @@ impl<'s> Lookups<'s> {
             ahead: None,
             ahead_is_complete: false,
             entitlements: Cache::default(),
+            missing,
             silent: false,
         }
     }
 
-    /// From now on missing objects are not named again.
+    /// From now on missing objects are not counted again.
     pub fn silent(&mut self) {
         self.silent = true;
     }
 
+    /// What was not in the file.
+    pub fn into_missing(self) -> Missing {
+        self.missing
+    }
+
+    fn note(&mut self, found: &Found, kind: Kind, type_id: &str, id: &str) {
+        if found.is_missing && !self.silent {
+            self.missing.add(kind, type_id, id);
+        }
+    }
+
     pub fn resource_type(&mut self, id: &str) -> Result<Rc<Found>, CliError> {
+        let found = self.kept_resource_type(id)?;
+        self.note(&found, Kind::ResourceType, "", id);
+        Ok(found)
+    }
+
+    pub fn resource(&mut self, type_id: &str, id: &str) -> Result<Rc<Found>, CliError> {
+        let found = self.kept_resource(type_id, id)?;
+        self.note(&found, Kind::Resource, type_id, id);
+        Ok(found)
+    }
+
+    /// A resource that no row refers to, but the command line.
+    pub fn asked_for(&mut self, type_id: &str, id: &str) -> Result<Rc<Found>, CliError> {
+        let found = self.kept_resource(type_id, id)?;
+        if found.is_missing {
+            self.missing.asked_for(type_id, id);
+        }
+        Ok(found)
+    }
+
+    pub fn entitlement(&mut self, id: &str) -> Result<Rc<Found>, CliError> {
+        let found = self.kept_entitlement(id)?;
+        self.note(&found, Kind::Entitlement, "", id);
+        Ok(found)
+    }
+
+    fn kept_resource_type(&mut self, id: &str) -> Result<Rc<Found>, CliError> {
         if id.is_empty() {
             return Err(CliError::Row {
                 what: "resource type id must be set".to_owned(),
@@ -145,20 +180,23 @@ impl<'s> Lookups<'s> {
         if let Some(found) = self.types.get("", id) {
             return Ok(Rc::clone(found));
         }
-        let data = match self.snapshot.get(Table::ResourceTypes, id)? {
+        let stored = self.snapshot.get(Table::ResourceTypes, id)?;
+        let is_missing = stored.is_none();
+        let data = match stored {
             Some(row) => row.data,
             None => encode::to_vec(&v2::ResourceType {
                 id: id.to_owned(),
-                display_name: self.missing("RESOURCE TYPE", id)?,
+                display_name: stand_in("RESOURCE TYPE", id),
                 ..v2::ResourceType::default()
             }),
         };
-        let found = self.found(&data, (self.shapes.resource_type, TYPE_NAME), id)?;
+        let kind = (self.shapes.resource_type, TYPE_NAME);
+        let found = self.found(&data, kind, id, is_missing)?;
         self.types.keep("", id, &found);
         Ok(found)
     }
 
-    pub fn resource(&mut self, type_id: &str, id: &str) -> Result<Rc<Found>, CliError> {
+    fn kept_resource(&mut self, type_id: &str, id: &str) -> Result<Rc<Found>, CliError> {
         if let Some(found) = self.resources.get(type_id, id) {
             return Ok(Rc::clone(found));
         }
@@ -192,6 +230,7 @@ impl<'s> Lookups<'s> {
         } else {
             self.snapshot.get_resource(type_id, id)?
         };
+        let is_missing = row.is_none();
         let (data, parent) = match row {
             Some(row) => (row.data, row.parent),
             None => {
@@ -201,14 +240,18 @@ impl<'s> Lookups<'s> {
                         resource: id.to_owned(),
                         baton_resource: false,
                     }),
-                    display_name: self.missing("RESOURCE", &format!("{type_id}:{id}"))?,
+                    display_name: stand_in("RESOURCE", &format!("{type_id}:{id}")),
                     ..v2::Resource::default()
                 };
                 (encode::to_vec(&stand_in), None)
             }
         };
         let kind = (self.shapes.resource, NAME);
-        read(self.want, self.shapes, kind, &data, parent, id)
+        let found = read(self.want, self.shapes, kind, &data, parent, id)?;
+        Ok(Found {
+            is_missing,
+            ..found
+        })
     }
 
     fn read_ahead(&mut self) -> Result<(), CliError> {
@@ -239,7 +282,7 @@ impl<'s> Lookups<'s> {
         Ok(())
     }
 
-    pub fn entitlement(&mut self, id: &str) -> Result<Rc<Found>, CliError> {
+    fn kept_entitlement(&mut self, id: &str) -> Result<Rc<Found>, CliError> {
         if id.is_empty() {
             return Err(CliError::Row {
                 what: "entitlement id must be set".to_owned(),
@@ -248,34 +291,40 @@ impl<'s> Lookups<'s> {
         if let Some(found) = self.entitlements.get("", id) {
             return Ok(Rc::clone(found));
         }
-        let data = match self.snapshot.get(Table::Entitlements, id)? {
+        let stored = self.snapshot.get(Table::Entitlements, id)?;
+        let is_missing = stored.is_none();
+        let data = match stored {
             Some(row) => row.data,
             None => encode::to_vec(&v2::Entitlement {
                 id: id.to_owned(),
-                display_name: self.missing("ENTITLEMENT", id)?,
+                display_name: stand_in("ENTITLEMENT", id),
                 ..v2::Entitlement::default()
             }),
         };
-        let found = self.found(&data, (self.shapes.entitlement, NAME), id)?;
+        let kind = (self.shapes.entitlement, NAME);
+        let found = self.found(&data, kind, id, is_missing)?;
         self.entitlements.keep("", id, &found);
         Ok(found)
     }
 
-    /// Says that an object is missing and gives the stand-in's name.
-    fn missing(&mut self, kind: &str, id: &str) -> Result<String, CliError> {
-        if !self.silent {
-            writeln!(
-                self.err,
-                "warning: {} `{id}` is not in the file",
-                kind.to_lowercase()
-            )?;
-        }
-        Ok(format!("MISSING {kind} ({id})"))
+    fn found(
+        &self,
+        data: &[u8],
+        kind: (MessageId, u32),
+        id: &str,
+        is_missing: bool,
+    ) -> Result<Rc<Found>, CliError> {
+        let found = read(self.want, self.shapes, kind, data, None, id)?;
+        Ok(Rc::new(Found {
+            is_missing,
+            ..found
+        }))
     }
+}
 
-    fn found(&self, data: &[u8], kind: (MessageId, u32), id: &str) -> Result<Rc<Found>, CliError> {
-        read(self.want, self.shapes, kind, data, None, id).map(Rc::new)
-    }
+/// The name of an object that is not in the file, as in the Go tool.
+fn stand_in(kind: &str, id: &str) -> String {
+    format!("MISSING {kind} ({id})")
 }
 
 /// Reading ahead begins when the resources that were fetched one by one have
@@ -304,6 +353,7 @@ fn read(
         json: Box::default(),
         parent: parent.map(Box::new),
         slug: Box::default(),
+        is_missing: false,
     };
     match want {
         Want::Json => {

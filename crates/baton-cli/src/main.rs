@@ -1,29 +1,70 @@
 //! The `baton` program: reads the surroundings once, hands them on, and turns
 //! the outcome into an exit status.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use baton_term::columns_of_stdout;
+
+/// Columns of a terminal that does not say how many it has.
+const USUAL_COLUMNS: usize = 80;
+
 fn main() -> ExitCode {
+    let backtrace = std::env::var_os("RUST_BACKTRACE");
+    if backtrace.is_none_or(|value| value.is_empty() || value == "0") {
+        // A panic is reported like every other error, and only once.
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     let surroundings = baton_cli::Surroundings {
         args: std::env::args_os().collect(),
         temp_dir: std::env::var_os("BATON_TMPDIR").map(Into::into),
         max_decoded_mb: std::env::var("BATON_DECODER_MAX_DECODED_SIZE_MB").ok(),
         max_window_mb: std::env::var("BATON_DECODER_MAX_MEMORY_MB").ok(),
         colour: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        terminal: stdout()
+            .is_terminal()
+            .then(|| columns_of_stdout().unwrap_or(USUAL_COLUMNS)),
         now: SystemTime::now(),
     };
-    let mut out = std::io::BufWriter::with_capacity(1 << 16, stdout().lock());
     let mut err = std::io::stderr().lock();
-    let status = baton_cli::run(&surroundings, &mut out, &mut err);
-    // A reader that went away (`baton grants | head`) is no error.
-    let flushed = out.flush();
-    match flushed {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(err, "error: cannot write the output: {e}");
-            ExitCode::from(baton_cli::EXIT_UNKNOWN)
+    let status = match standard_output() {
+        Ok(file) => {
+            let mut out = BufWriter::with_capacity(1 << 16, file);
+            baton_cli::run(&surroundings, &mut out, &mut err)
         }
-        _ => ExitCode::from(status),
+        Err(error) => baton_cli::run(&surroundings, &mut Unusable(error), &mut err),
+    };
+    ExitCode::from(status)
+}
+
+/// Standard output as a file. (The standard library's own writer takes a
+/// descriptor that cannot be written for one that nobody reads.)
+#[cfg(unix)]
+fn standard_output() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn standard_output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(stdout().as_handle().try_clone_to_owned()?.into())
+}
+
+/// A stream that nothing can be written to.
+struct Unusable(io::Error);
+
+impl Write for Unusable {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self
+            .0
+            .raw_os_error()
+            .map_or_else(|| self.0.kind().into(), io::Error::from_raw_os_error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

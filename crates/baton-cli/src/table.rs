@@ -1,56 +1,119 @@
-//! Console tables: cells padded to the widest of their column, joined by
-//! ` | `, one empty line at the end. Rows are measured in a first pass and
-//! written in a second, so that a table of any length needs no memory.
+//! Console tables, in two layouts. Rows are measured in a first pass and
+//! written in a second, so that a table of any length needs little memory.
+//!
+//! Into a pipe or a file: cells padded to the widest of their column, joined
+//! by ` | `, one empty line at the end, as scripts know it. On a terminal
+//! (see [`crate::layout`]): nothing wider than the screen but ids.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-const HEADER_COLOUR: &str = "\x1b[96m";
-const LINE_COLOUR: &str = "\x1b[90m";
-const NO_COLOUR: &str = "\x1b[0m";
+use crate::layout::{Fitted, Part, write_line};
+
+/// Widest cell that widens its column, in terminal columns. A wider one is
+/// printed whole; the other cells of its column are not padded to it.
+pub(crate) const MAX_COLUMN_WIDTH: usize = 4_096;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text that may be cut on a terminal.
+    Text,
+    /// What is copied to be used elsewhere: always whole, behind all text.
+    Id,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    pub head: &'static str,
+    pub kind: Kind,
+}
+
+/// A column of names and other text.
+pub(crate) const fn text(head: &'static str) -> Column {
+    Column {
+        head,
+        kind: Kind::Text,
+    }
+}
+
+/// A column of ids.
+pub(crate) const fn id(head: &'static str) -> Column {
+    Column {
+        head,
+        kind: Kind::Id,
+    }
+}
+
+/// How tables look.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Style {
+    /// Columns of the terminal; none for a pipe or a file.
+    pub terminal: Option<usize>,
+    pub colour: bool,
+}
 
 /// A table whose column widths are being learned, then used.
 pub(crate) struct Table<'h> {
-    headers: &'h [&'h str],
+    columns: &'h [Column],
     widths: Vec<usize>,
-    colour: bool,
+    style: Style,
+    /// On a terminal, once all rows were measured.
+    fitted: Option<Fitted>,
 }
 
 impl<'h> Table<'h> {
-    pub fn new(headers: &'h [&'h str], colour: bool) -> Self {
+    pub fn new(columns: &'h [Column], style: Style) -> Self {
         Self {
-            headers,
-            widths: headers.iter().map(|text| text.width()).collect(),
-            colour,
+            columns,
+            widths: columns.iter().map(|column| column.head.width()).collect(),
+            style,
+            fitted: None,
         }
     }
 
     /// Learns from a row. Every row must pass here before the first is written.
     pub fn measure<S: AsRef<str>>(&mut self, cells: &[S]) {
+        let on_terminal = self.style.terminal.is_some();
         for (width, cell) in self.widths.iter_mut().zip(cells) {
-            let widest = visible(cell.as_ref())
-                .split('\n')
-                .map(UnicodeWidthStr::width)
-                .max();
-            *width = (*width).max(widest.unwrap_or_default());
+            let cell = visible(cell.as_ref());
+            let widest = if on_terminal {
+                Some(cell.width())
+            } else {
+                cell.split('\n').map(UnicodeWidthStr::width).max()
+            };
+            let fits = widest.filter(|width| *width <= MAX_COLUMN_WIDTH);
+            *width = (*width).max(fits.unwrap_or_default());
         }
     }
 
-    pub fn header(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.line(out, self.headers, self.colour.then_some(HEADER_COLOUR))
+    /// Writes the heads. All rows have been measured.
+    pub fn header(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let heads: Vec<&str> = self.columns.iter().map(|column| column.head).collect();
+        if let Some(terminal) = self.style.terminal {
+            let fitted = Fitted::new(self.columns, &self.widths, terminal);
+            fitted.header(out, &heads, self.style.colour)?;
+            self.fitted = Some(fitted);
+            return Ok(());
+        }
+        self.line(out, &heads, true)
     }
 
     pub fn row<S: AsRef<str>>(&self, out: &mut dyn Write, cells: &[S]) -> io::Result<()> {
         let cells: Vec<Cow<'_, str>> = cells.iter().map(|cell| visible(cell.as_ref())).collect();
+        if let Some(fitted) = &self.fitted {
+            return fitted.row(out, &cells, self.style.colour);
+        }
         let lines = cells.iter().map(|cell| cell.split('\n').count()).max();
         for line in 0..lines.unwrap_or(1) {
             let parts: Vec<&str> = cells
                 .iter()
                 .map(|cell| cell.split('\n').nth(line).unwrap_or_default())
                 .collect();
-            self.line(out, &parts, None)?;
+            self.line(out, &parts, false)?;
         }
         Ok(())
     }
@@ -62,12 +125,12 @@ impl<'h> Table<'h> {
 
     /// A whole table whose rows are at hand.
     pub fn print<S: AsRef<str>>(
-        headers: &[&str],
+        columns: &[Column],
         rows: &[Vec<S>],
-        colour: bool,
+        style: Style,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let mut table = Table::new(headers, colour);
+        let mut table = Table::new(columns, style);
         for row in rows {
             table.measure(row);
         }
@@ -78,22 +141,12 @@ impl<'h> Table<'h> {
         Self::end(out)
     }
 
-    fn line(&self, out: &mut dyn Write, cells: &[&str], colour: Option<&str>) -> io::Result<()> {
-        for (index, (width, cell)) in self.widths.iter().zip(cells).enumerate() {
-            if index > 0 {
-                if self.colour {
-                    write!(out, "{LINE_COLOUR} | {NO_COLOUR}")?;
-                } else {
-                    out.write_all(b" | ")?;
-                }
-            }
-            let padding = width.saturating_sub(cell.width());
-            match colour {
-                Some(colour) => write!(out, "{colour}{cell}{:padding$}{NO_COLOUR}", "")?,
-                None => write!(out, "{cell}{:padding$}", "")?,
-            }
-        }
-        out.write_all(b"\n")
+    fn line(&self, out: &mut dyn Write, cells: &[&str], is_head: bool) -> io::Result<()> {
+        let parts = self.widths.iter().zip(cells).map(|(width, cell)| Part {
+            text: Cow::Borrowed(cell),
+            blanks: width.saturating_sub(cell.width()),
+        });
+        write_line(out, parts, self.style.colour, is_head)
     }
 }
 
@@ -117,22 +170,22 @@ fn visible(cell: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn printed(headers: &[&str], rows: &[Vec<&str>]) -> String {
+    fn printed(columns: &[Column], rows: &[Vec<&str>]) -> String {
         let mut out = Vec::new();
-        Table::print(headers, rows, false, &mut out).unwrap();
+        Table::print(columns, rows, Style::default(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_name_cannot_steer_the_terminal() {
-        let text = printed(&["Name"], &[vec!["a\x1b[2Jb\x07"]]);
+        let text = printed(&[text("Name")], &[vec!["a\x1b[2Jb\x07"]]);
         assert!(!text.contains('\x1b') && !text.contains('\x07'));
     }
 
     #[test]
     fn every_cell_is_padded_to_its_column() {
         let text = printed(
-            &["ID", "Name"],
+            &[id("ID"), text("Name")],
             &[vec!["x", "long name"], vec!["yyy", "日本"]],
         );
         assert_eq!(
@@ -143,12 +196,39 @@ mod tests {
 
     #[test]
     fn a_line_break_continues_in_the_same_column() {
-        let text = printed(&["A", "B"], &[vec!["1\n22", "x"]]);
+        let text = printed(&[text("A"), text("B")], &[vec!["1\n22", "x"]]);
         assert_eq!(text, "A  | B\n1  | x\n22 |  \n\n");
     }
 
     #[test]
     fn an_empty_list_is_a_header_and_an_empty_line() {
-        assert_eq!(printed(&["A"], &[]), "A\n\n");
+        assert_eq!(printed(&[text("A")], &[]), "A\n\n");
+    }
+
+    #[test]
+    fn a_cell_of_any_width_is_printed_whole_and_does_not_widen_its_column_beyond_the_limit() {
+        for width in [
+            MAX_COLUMN_WIDTH,
+            MAX_COLUMN_WIDTH + 1,
+            usize::from(u16::MAX),
+            usize::from(u16::MAX) + 1,
+            200_000,
+        ] {
+            for terminal in [None, Some(80)] {
+                let wide = "x".repeat(width);
+                let mut out = Vec::new();
+                let style = Style {
+                    terminal,
+                    colour: false,
+                };
+                let rows = [vec!["short", &wide], vec![&wide, "short"]];
+                Table::print(&[id("ID"), id("Other")], &rows, style, &mut out).unwrap();
+                let text = String::from_utf8(out).unwrap();
+                assert_eq!(text.matches(&wide).count(), 2, "{width} {terminal:?}");
+                let is_padded = width <= MAX_COLUMN_WIDTH && terminal.is_none();
+                let head = text.lines().next().unwrap().len();
+                assert_eq!(head > MAX_COLUMN_WIDTH, is_padded, "{width} {terminal:?}");
+            }
+        }
     }
 }

@@ -257,7 +257,9 @@ fn widths_known_only_at_run_time_are_not_format_widths() {
         assert!(formats_with_a_width(line), "{line}");
     }
     assert!(!formats_with_a_width(r#"format!("{x:>3} {y:?} {z:.2}")"#));
-    assert!(!formats_with_a_width("($($args:tt)*) => { info!($($args)*) }"));
+    assert!(!formats_with_a_width(
+        "($($args:tt)*) => { info!($($args)*) }"
+    ));
     // Such a width is a u16: a value above 65,535 panics.
     let mut found = Vec::new();
     for (path, text) in sources() {

@@ -21,7 +21,7 @@ struct Group {
 }
 
 pub(super) fn access(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
-    let principal = listing.lookups.resource(type_id, id)?;
+    let principal = listing.lookups.asked_for(type_id, id)?;
     let groups = groups(listing, type_id, id)?;
     match listing.output {
         Output::Json => json(listing, &principal, &groups),
@@ -100,7 +100,7 @@ fn tree(
     groups: &[Group],
 ) -> Result<(), CliError> {
     let out = &mut *listing.out;
-    let (dim, plain) = if listing.colour {
+    let (dim, plain) = if listing.style.colour {
         ("\x1b[90m", "\x1b[0m")
     } else {
         ("", "")

@@ -12,7 +12,7 @@ use super::{Listing, grant_rows};
 use crate::args::{GrantFilter, Output};
 use crate::error::CliError;
 use crate::json::ListWriter;
-use crate::table::Table;
+use crate::table::{Table, id, text};
 
 pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
     let shape = listing.shapes.grant;
@@ -22,15 +22,15 @@ pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<
         listing,
         (Rows::Grants, &grant_rows(filter)),
         &[
-            "ID",
-            "Resource Type",
-            "Resource",
-            "Entitlement",
-            "Principal",
+            id("ID"),
+            text("Resource Type"),
+            text("Resource"),
+            text("Entitlement"),
+            text("Principal"),
         ],
         "grants",
         |row, lookups| {
-            Ok(Some([
+            Ok([
                 row.id.to_owned(),
                 lookups
                     .resource_type(row.resource_type_id)?
@@ -45,7 +45,7 @@ pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<
                     .resource(row.principal_type_id, row.principal_id)?
                     .name
                     .to_string(),
-            ]))
+            ])
         },
         |row, lookups, item| {
             let expanded = match row.expansion.filter(|_| shows_expansion) {
@@ -137,7 +137,7 @@ pub(super) fn principals(listing: &mut Listing<'_>, filter: &GrantFilter) -> Res
         lookups.silent();
         Ok::<(), CliError>(())
     };
-    let mut table = Table::new(&RESOURCE_COLUMNS, listing.colour);
+    let mut table = Table::new(&RESOURCE_COLUMNS, listing.style);
     lines(&mut |line| {
         table.measure(&line);
         Ok(())

@@ -10,7 +10,7 @@ use crate::args::Output;
 use crate::error::CliError;
 use crate::json::{Fields, ListWriter};
 use crate::lookups::{Lookups, name_of};
-use crate::table::Table;
+use crate::table::{Column, Table, id, text};
 
 /// Field numbers of the stored messages.
 const TYPE_NAME: u32 = 2;
@@ -19,8 +19,12 @@ const RESOURCE_NAME: u32 = 3;
 const ENTITLEMENT_NAME: u32 = 3;
 const ENTITLEMENT_SLUG: u32 = 8;
 
-pub(super) const RESOURCE_COLUMNS: [&str; 4] =
-    ["ID", "Display Name", "Resource Type", "Parent Resource"];
+pub(super) const RESOURCE_COLUMNS: [Column; 4] = [
+    id("ID"),
+    text("Display Name"),
+    text("Resource Type"),
+    text("Parent Resource"),
+];
 
 /// Visits rows with a function that can fail in its own way.
 pub(super) fn each(
@@ -44,9 +48,9 @@ pub(super) fn each(
 pub(super) fn show<const N: usize>(
     listing: &mut Listing<'_>,
     source: (Rows, &Filter<'_>),
-    headers: &[&str; N],
+    columns: &[Column; N],
     key: &'static str,
-    mut cells: impl FnMut(&Row<'_>, &mut Lookups<'_>) -> Result<Option<[String; N]>, CliError>,
+    mut cells: impl FnMut(&Row<'_>, &mut Lookups<'_>) -> Result<[String; N], CliError>,
     mut fields: impl FnMut(&Row<'_>, &mut Lookups<'_>, &mut Fields<'_>) -> Result<(), CliError>,
     mut wanted: impl FnMut(&Row<'_>) -> bool,
 ) -> Result<(), CliError> {
@@ -62,10 +66,10 @@ pub(super) fn show<const N: usize>(
         })?;
         return Ok(list.finish()?);
     }
-    let mut table = Table::new(headers, listing.colour);
+    let mut table = Table::new(columns, listing.style);
     each(listing.snapshot, rows, filter, |row| {
-        if let Some(line) = cells(row, lookups)?.filter(|_| wanted(row)) {
-            table.measure(&line);
+        if wanted(row) {
+            table.measure(&cells(row, lookups)?);
         }
         Ok(())
     })?;
@@ -73,8 +77,8 @@ pub(super) fn show<const N: usize>(
     let out = &mut *listing.out;
     lookups.silent();
     each(listing.snapshot, rows, filter, |row| {
-        if let Some(line) = cells(row, lookups)?.filter(|_| wanted(row)) {
-            table.row(out, &line)?;
+        if wanted(row) {
+            table.row(out, &cells(row, lookups)?)?;
         }
         Ok(())
     })?;
@@ -86,11 +90,11 @@ pub(super) fn resource_types(listing: &mut Listing<'_>) -> Result<(), CliError> 
     show(
         listing,
         (Rows::ResourceTypes, &Filter::default()),
-        &["ID", "Display Name", "Traits"],
+        &[id("ID"), text("Display Name"), text("Traits")],
         "resourceTypes",
         |row, _| {
             let name = name_of(row.data, TYPE_NAME, row.id)?.to_owned();
-            Ok(Some([row.id.to_owned(), name, traits(row.data)?]))
+            Ok([row.id.to_owned(), name, traits(row.data)?])
         },
         |row, _, item| {
             item.message("resourceType", shape, row.data, || {
@@ -120,7 +124,6 @@ pub(super) fn resources(listing: &mut Listing<'_>, type_id: Option<&str>) -> Res
                 name,
                 row.parent,
             )
-            .map(Some)
         },
         |row, lookups, item| {
             item.message("resource", shape, row.data, || named("resource", row.id))?;
@@ -139,15 +142,15 @@ pub(super) fn entitlements(
         listing,
         (Rows::Entitlements, &Filter::default()),
         &[
-            "ID",
-            "Display Name",
-            "Resource Type",
-            "Resource",
-            "Permission",
+            id("ID"),
+            text("Display Name"),
+            text("Resource Type"),
+            text("Resource"),
+            text("Permission"),
         ],
         "entitlements",
         |row, lookups| {
-            Ok(Some([
+            Ok([
                 row.id.to_owned(),
                 name_of(row.data, ENTITLEMENT_NAME, row.id)?.to_owned(),
                 lookups
@@ -159,7 +162,7 @@ pub(super) fn entitlements(
                     .name
                     .to_string(),
                 name_of(row.data, ENTITLEMENT_SLUG, row.id)?.to_owned(),
-            ]))
+            ])
         },
         |row, lookups, item| {
             item.message("entitlement", shape, row.data, || {

@@ -17,7 +17,9 @@ use crate::args::{Action, GrantFilter, Invocation, Output};
 use crate::error::CliError;
 use crate::json::Shapes;
 use crate::lookups::{Lookups, Want};
+use crate::missing::Missing;
 use crate::open;
+use crate::table::Style;
 
 /// What a list command works with.
 struct Listing<'c> {
@@ -25,7 +27,7 @@ struct Listing<'c> {
     lookups: Lookups<'c>,
     shapes: Shapes,
     output: Output,
-    colour: bool,
+    style: Style,
     out: &'c mut dyn Write,
 }
 
@@ -77,13 +79,13 @@ pub(crate) fn run(
     };
     let mut listing = Listing {
         snapshot: &snapshot,
-        lookups: Lookups::new(&snapshot, err, shapes, want),
+        lookups: Lookups::new(&snapshot, shapes, want, Missing::new(invocation.verbose)),
         shapes,
         output: invocation.output,
-        colour: surroundings.colour,
+        style: style(surroundings),
         out,
     };
-    match &invocation.action {
+    let shown = match &invocation.action {
         Action::ResourceTypes => lists::resource_types(&mut listing),
         Action::Resources { type_id } => lists::resources(&mut listing, type_id.as_deref()),
         Action::Entitlements { type_id } => lists::entitlements(&mut listing, type_id.as_deref()),
@@ -92,6 +94,17 @@ pub(crate) fn run(
         Action::Access { type_id, id } => access::access(&mut listing, type_id, id),
         // Answered above, without a view of a sync.
         _ => Ok(()),
+    };
+    shown?;
+    listing.lookups.into_missing().report(err)?;
+    Ok(())
+}
+
+/// How tables look in these surroundings.
+fn style(surroundings: &Surroundings) -> Style {
+    Style {
+        terminal: surroundings.terminal,
+        colour: surroundings.colour,
     }
 }
 

@@ -8,12 +8,16 @@ use baton_proto::c1::reader::v2 as reader;
 use baton_proto::{baton, time};
 use prost_types::Timestamp;
 
+use super::style;
 use crate::Surroundings;
 use crate::args::{Invocation, Output};
 use crate::error::CliError;
 use crate::json::{self, ListWriter};
 use crate::open;
-use crate::table::Table;
+use crate::table::{Style, Table, id, text};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
 
 pub(super) fn syncs(
     invocation: &Invocation,
@@ -46,12 +50,39 @@ pub(super) fn syncs(
                 seconds(run.ended_at.as_ref()).unwrap_or_default(),
                 run.sync_type.clone(),
                 run.parent_sync_id.clone(),
-                run.sync_token.clone(),
+                token(&run.sync_token, invocation, surroundings),
             ]
         })
         .collect();
-    let headers = ["ID", "Started At", "Ended At", "Type", "Parent ID", "Token"];
-    Ok(Table::print(&headers, &rows, surroundings.colour, out)?)
+    let shown = if invocation.verbose { id } else { text };
+    let columns = [
+        id("ID"),
+        text("Started At"),
+        text("Ended At"),
+        text("Type"),
+        id("Parent ID"),
+        shown("Token"),
+    ];
+    Ok(Table::print(&columns, &rows, style(surroundings), out)?)
+}
+
+/// A sync token as a table shows it: on a terminal its size only, unless all
+/// of it was asked for.
+fn token(token: &str, invocation: &Invocation, surroundings: &Surroundings) -> String {
+    if token.is_empty() || invocation.verbose || surroundings.terminal.is_none() {
+        return token.to_owned();
+    }
+    match token.len() {
+        1 => "1 byte".to_owned(),
+        bytes @ ..KIB => format!("{bytes} bytes"),
+        bytes @ ..MIB => tenths(bytes, KIB, "KiB"),
+        bytes => tenths(bytes, MIB, "MiB"),
+    }
+}
+
+fn tenths(bytes: usize, unit: usize, name: &str) -> String {
+    let tenths = bytes.saturating_mul(10) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
 pub(super) fn stats(
@@ -75,13 +106,11 @@ pub(super) fn stats(
     };
     match invocation.output {
         Output::Json => stats_json(run, &stats, out),
-        Output::Console => stats_tables(
-            peeked.format.engine_name(),
-            run,
-            &stats,
-            surroundings.colour,
-            out,
-        ),
+        Output::Console => {
+            let token = token(&run.sync_token, invocation, surroundings);
+            let engine = peeked.format.engine_name();
+            stats_tables(engine, run, token, &stats, style(surroundings), out)
+        }
     }
 }
 
@@ -127,8 +156,9 @@ fn stats_json(run: &SyncRun, stats: &Stats, out: &mut dyn Write) -> Result<(), C
 fn stats_tables(
     engine: &str,
     run: &SyncRun,
+    token: String,
     stats: &Stats,
-    colour: bool,
+    style: Style,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let dash = || "-".to_owned();
@@ -149,13 +179,13 @@ fn stats_tables(
             "Duration",
             duration(run.started_at.as_ref(), run.ended_at.as_ref()).unwrap_or_else(dash),
         ),
-        ("Sync Token", run.sync_token.clone()),
+        ("Sync Token", token),
     ];
     let rows: Vec<Vec<String>> = facts
         .into_iter()
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
-    Table::print(&["Field", "Value"], &rows, colour, out)?;
+    Table::print(&[text("Field"), id("Value")], &rows, style, out)?;
     out.write_all(b"\n")?;
     let counts = [
         ("Resource Types", stats.resource_types),
@@ -167,12 +197,17 @@ fn stats_tables(
         .into_iter()
         .map(|(name, count)| vec![name.to_owned(), count.to_string()])
         .collect();
-    Table::print(&["Type", "Count"], &rows, colour, out)?;
+    Table::print(&[text("Type"), text("Count")], &rows, style, out)?;
     let by_type = by_type(stats);
     if !by_type.is_empty() {
         out.write_all(b"\n")?;
-        let headers = ["Resource Type", "Resources", "Entitlements", "Grants"];
-        Table::print(&headers, &by_type, colour, out)?;
+        let columns = [
+            id("Resource Type"),
+            text("Resources"),
+            text("Entitlements"),
+            text("Grants"),
+        ];
+        Table::print(&columns, &by_type, style, out)?;
     }
     Ok(())
 }

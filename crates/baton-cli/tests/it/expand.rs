@@ -1,17 +1,8 @@
 //! `baton expand`: what it prints, what it makes, what it refuses.
 
 use std::fs;
-use std::path::Path;
 
-use crate::program::words;
-
-fn fixture(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
-        .display()
-        .to_string()
-}
+use crate::program::{fixture, words};
 
 fn grants(path: &str) -> usize {
     let outcome = words(&["grants", "-o", "json", "-f", path]);

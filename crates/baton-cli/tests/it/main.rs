@@ -3,7 +3,10 @@
 
 mod expand;
 mod goldens;
+mod panics;
 mod program;
 mod refusals;
 mod rollback;
 mod steps;
+mod streams;
+mod terminal;

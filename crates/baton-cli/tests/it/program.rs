@@ -1,6 +1,6 @@
-//! Running the program in process, with surroundings made up by the test.
+//! Running the program, in process with surroundings made up by the test.
 
-use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use baton_cli::{Surroundings, run};
@@ -12,21 +12,46 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// Runs `baton <args>`.
-pub fn baton(args: &[String]) -> Outcome {
-    let mut command_line: Vec<OsString> = vec!["baton".into()];
-    command_line.extend(args.iter().map(Into::into));
-    let surroundings = Surroundings {
-        args: command_line,
+/// The path of a recorded file.
+pub fn fixture(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+        .display()
+        .to_string()
+}
+
+/// The surroundings of `baton <args>`, with its output in a pipe.
+pub fn surroundings<S: AsRef<str>>(args: &[S]) -> Surroundings {
+    let args = args.iter().map(|word| word.as_ref().into());
+    Surroundings {
+        args: std::iter::once("baton".into()).chain(args).collect(),
         temp_dir: None,
         max_decoded_mb: None,
         max_window_mb: None,
         colour: false,
+        terminal: None,
         // A day after the fixtures were made, whatever the clock says.
         now: SystemTime::UNIX_EPOCH + Duration::from_hours(498_760),
-    };
+    }
+}
+
+/// Runs `baton <args>`.
+pub fn baton<S: AsRef<str>>(args: &[S]) -> Outcome {
+    run_in(&surroundings(args))
+}
+
+/// Runs `baton <args>` on a terminal with so many columns.
+pub fn on_terminal(columns: usize, args: &[&str]) -> Outcome {
+    run_in(&Surroundings {
+        terminal: Some(columns),
+        ..surroundings(args)
+    })
+}
+
+fn run_in(surroundings: &Surroundings) -> Outcome {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = run(&surroundings, &mut out, &mut err);
+    let status = run(surroundings, &mut out, &mut err);
     Outcome {
         status,
         stdout: String::from_utf8(out).unwrap(),
@@ -36,5 +61,21 @@ pub fn baton(args: &[String]) -> Outcome {
 
 /// Runs a command line given as separate words.
 pub fn words(args: &[&str]) -> Outcome {
-    baton(&args.iter().map(ToString::to_string).collect::<Vec<_>>())
+    baton(args)
+}
+
+/// The database of a v1 file, unpacked into a folder.
+pub fn unpacked(path: &str, folder: &Path) -> PathBuf {
+    let database = folder.join("unpacked.db");
+    let out = database.display().to_string();
+    let outcome = words(&["dump-db", "-f", path, "--out", &out]);
+    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    database
+}
+
+/// A v1 file of a database.
+pub fn packed(database: &Path, path: &Path) -> String {
+    let content = zstd::encode_all(&std::fs::read(database).unwrap()[..], 1).unwrap();
+    std::fs::write(path, [b"C1ZF\0", &content[..]].concat()).unwrap();
+    path.display().to_string()
 }

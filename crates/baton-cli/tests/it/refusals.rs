@@ -1,17 +1,8 @@
 //! Files and command lines that cannot work, and what is said about them.
 
 use std::fs;
-use std::path::Path;
 
-use crate::program::words;
-
-fn fixture(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
-        .display()
-        .to_string()
-}
+use crate::program::{fixture, words};
 
 #[test]
 fn a_missing_file_is_named_with_a_way_out() {
@@ -69,15 +60,65 @@ fn an_unknown_output_format_is_said_to_mean_console() {
 }
 
 #[test]
-fn a_missing_object_is_named_once_and_stood_in_for() {
-    let outcome = words(&["grants", "-f", &fixture("v1-missing-entitlement.c1z")]);
+fn references_to_missing_objects_are_one_warning_and_a_list_on_request() {
+    let files = ["v1-missing-entitlement.c1z", "v1-missing-type.c1z"].map(fixture);
+    let lists = [
+        &["resource-types"][..],
+        &["resources"],
+        &["entitlements"],
+        &["grants"],
+        &["principals"],
+        &["access", "-t", "user", "-r", "u1"],
+    ];
+    let mut warned = 0;
+    for (file, list) in files.iter().flat_map(|f| lists.map(|list| (f, list))) {
+        for format in ["console", "json"] {
+            let said = |more: &[&str]| {
+                let words_of = [list, &["-o", format, "-f", file], more].concat();
+                let outcome = words(&words_of);
+                assert_eq!(outcome.status, 0, "{words_of:?}");
+                outcome.stderr
+            };
+            let (short, long) = (said(&[]), said(&["--verbose"]));
+            let Some(first) = short.lines().next() else {
+                assert_eq!(long, "", "{file} {list:?}");
+                continue;
+            };
+            warned += 1;
+            let number = first
+                .strip_prefix("warning: ")
+                .and_then(|rest| rest.split_once(" reference"))
+                .map(|(number, _)| number.parse::<u64>().unwrap());
+            let hint = "hint: --verbose lists the missing objects";
+            assert_eq!(short.lines().skip(1).collect::<Vec<_>>(), [hint]);
+            let listed: u64 = long
+                .lines()
+                .skip(1)
+                .map(|line| line.rsplit_once(": ").unwrap().1)
+                .map(|count| count.split(' ').next().unwrap().parse::<u64>().unwrap())
+                .sum();
+            assert_eq!(long.lines().next(), Some(first));
+            assert_eq!(Some(listed), number, "{long}");
+        }
+    }
+    assert!(warned > 4, "{warned}");
+}
+
+#[test]
+fn only_references_of_listed_rows_count() {
+    let file = fixture("v1-missing-type.c1z");
+    let outcome = words(&["entitlements", "-t", "no-such-type", "-f", &file]);
+    assert_eq!((outcome.status, &*outcome.stderr), (0, ""));
+}
+
+#[test]
+fn a_principal_that_is_not_in_the_file_is_named() {
+    let file = fixture("v1-small.c1z");
+    let outcome = words(&["access", "-t", "user", "-r", "nobody", "-f", &file]);
     assert_eq!(outcome.status, 0);
-    let line = "warning: entitlement `group:g1:member` is not in the file";
     assert_eq!(
-        outcome.stderr.matches(line).count(),
-        1,
-        "{}",
-        outcome.stderr
+        outcome.stderr,
+        "warning: resource `user:nobody` is not in the file\n"
     );
 }
 

@@ -7,15 +7,7 @@ use baton_proto::c1::connector::v2;
 use prost::Message;
 use serde_json::Value;
 
-use crate::program::words;
-
-fn fixture(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
-        .display()
-        .to_string()
-}
+use crate::program::{fixture, packed, unpacked, words};
 
 /// The ids of all grants of a file, with their sources.
 fn grants(path: &str) -> BTreeMap<String, Value> {
@@ -89,15 +81,7 @@ fn a_replay_that_gives_the_same_sources_is_valid() {
 /// The file as an older writer would have left it, which marked no source as
 /// direct.
 fn without_direct_sources(path: &str, folder: &Path) -> String {
-    let database = folder.join("made.db");
-    let outcome = words(&[
-        "dump-db",
-        "-f",
-        path,
-        "--out",
-        &database.display().to_string(),
-    ]);
-    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    let database = unpacked(path, folder);
     let conn = rusqlite::Connection::open(&database).unwrap();
     let grants: Vec<(i64, Vec<u8>)> = conn
         .prepare("select id, data from v1_grants")
@@ -124,10 +108,7 @@ fn without_direct_sources(path: &str, folder: &Path) -> String {
     }
     assert!(changed > 0);
     drop(conn);
-    let made = folder.join("older.c1z");
-    let content = zstd::encode_all(&std::fs::read(&database).unwrap()[..], 1).unwrap();
-    std::fs::write(&made, [b"C1ZF\0", &content[..]].concat()).unwrap();
-    made.display().to_string()
+    packed(&database, &folder.join("older.c1z"))
 }
 
 #[test]

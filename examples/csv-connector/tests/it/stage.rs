@@ -73,6 +73,7 @@ impl Stage {
             max_decoded_mb: None,
             max_window_mb: None,
             colour: false,
+            terminal: None,
             now: SystemTime::now(),
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -1,0 +1,162 @@
+//! Objects that rows refer to and that are not in the file: counted, and
+//! listed on request. One warning at the end says how many references lead
+//! nowhere.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Missing objects that are listed, in the order of their first reference.
+const MAX_LISTED: usize = 10_000;
+
+/// What is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    ResourceType,
+    Resource,
+    Entitlement,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::ResourceType => "resource type",
+            Self::Resource => "resource",
+            Self::Entitlement => "entitlement",
+        }
+    }
+}
+
+/// The references that lead nowhere.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    verbose: bool,
+    references: u64,
+    /// Missing objects, each with the number of references; filled only if
+    /// they are to be listed.
+    listed: Vec<(String, u64)>,
+    places: HashMap<(Kind, String, String), usize>,
+    /// References to objects that are not listed.
+    unlisted: u64,
+    /// The resource that the command line names, if it is missing.
+    asked_for: Option<String>,
+}
+
+impl Missing {
+    /// None yet. With `verbose`, the report will list them.
+    pub fn new(verbose: bool) -> Self {
+        Self {
+            verbose,
+            references: 0,
+            listed: Vec::new(),
+            places: HashMap::new(),
+            unlisted: 0,
+            asked_for: None,
+        }
+    }
+
+    /// Counts a reference. A resource has a type; other objects have none.
+    pub fn add(&mut self, kind: Kind, type_id: &str, id: &str) {
+        self.references += 1;
+        if !self.verbose {
+            return;
+        }
+        let key = (kind, type_id.to_owned(), id.to_owned());
+        if let Some(place) = self.places.get(&key) {
+            if let Some((_, count)) = self.listed.get_mut(*place) {
+                *count += 1;
+            }
+        } else if self.listed.len() < MAX_LISTED {
+            let name = match kind {
+                Kind::Resource => format!("resource `{type_id}:{id}`"),
+                other => format!("{} `{id}`", other.word()),
+            };
+            self.places.insert(key, self.listed.len());
+            self.listed.push((name, 1));
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Notes that the file lacks the resource that the command line names.
+    pub fn asked_for(&mut self, type_id: &str, id: &str) {
+        self.asked_for = Some(format!("resource `{type_id}:{id}`"));
+    }
+
+    /// Warns, if anything is missing.
+    pub fn report(&self, err: &mut dyn Write) -> io::Result<()> {
+        if let Some(name) = &self.asked_for {
+            writeln!(err, "warning: {name} is not in the file")?;
+        }
+        let lead = match self.references {
+            0 => return Ok(()),
+            1 => "1 reference leads to an object that is not in the file".to_owned(),
+            n => format!("{n} references lead to objects that are not in the file"),
+        };
+        writeln!(err, "warning: {lead}")?;
+        if !self.verbose {
+            return writeln!(err, "hint: --verbose lists the missing objects");
+        }
+        for (name, count) in &self.listed {
+            writeln!(err, "  {name}: {}", references(*count))?;
+        }
+        if self.unlisted > 0 {
+            writeln!(err, "  others: {}", references(self.unlisted))?;
+        }
+        Ok(())
+    }
+}
+
+fn references(count: u64) -> String {
+    match count {
+        1 => "1 reference".to_owned(),
+        n => format!("{n} references"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reported(missing: &Missing) -> String {
+        let mut err = Vec::new();
+        let written = missing.report(&mut err);
+        assert!(written.is_ok());
+        String::from_utf8_lossy(&err).into_owned()
+    }
+
+    #[test]
+    fn nothing_missing_is_not_mentioned() {
+        assert_eq!(reported(&Missing::new(true)), "");
+    }
+
+    #[test]
+    fn references_are_counted_and_listed_on_request() {
+        for verbose in [false, true] {
+            let mut missing = Missing::new(verbose);
+            missing.add(Kind::Resource, "user", "u1");
+            missing.add(Kind::Entitlement, "", "e");
+            missing.add(Kind::Resource, "user", "u1");
+            let text = reported(&missing);
+            let first = "warning: 3 references lead to objects that are not in the file\n";
+            let rest = if verbose {
+                "  resource `user:u1`: 2 references\n  entitlement `e`: 1 reference\n"
+            } else {
+                "hint: --verbose lists the missing objects\n"
+            };
+            assert_eq!(text, format!("{first}{rest}"));
+        }
+    }
+
+    #[test]
+    fn the_list_has_an_end_and_the_count_has_none() {
+        let mut missing = Missing::new(true);
+        let count = MAX_LISTED + 5;
+        for n in 0..count {
+            missing.add(Kind::Entitlement, "", &n.to_string());
+        }
+        let text = reported(&missing);
+        assert!(text.starts_with(&format!("warning: {count} references")));
+        assert!(text.ends_with("  others: 5 references\n"));
+        assert_eq!(text.lines().count(), MAX_LISTED + 2);
+    }
+}

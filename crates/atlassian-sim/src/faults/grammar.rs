@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Action, Calls, Fault, RetryAfter};
+use super::{Action, Calls, Fault, RetryAfter, WrongShape};
 use crate::endpoint::ENDPOINTS;
 use crate::error::Error;
 
@@ -16,15 +16,45 @@ Fault rules: ENDPOINT[#CALLS]=ACTION (the first rule that hits a request acts)
             `2.5%` at random by the seed; left out: all
   ACTION    `429`, `429:retry-after=5` (also `-3`, `999999999`, `date+30`, any text)
             `500`, `502`, `503`, `504`, any other status from 400 to 599
+            `404:ADMIN-404-10`       that status with one of the API's codes;
+                                     `404:gateway` without any
             `html`, `html:503`       a proxy's web page (default status 502)
             `reset`                  connection reset before the answer
             `truncate`, `truncate:100`  body cut in the middle, or after 100 bytes
             `invalid-json`           a complete answer that is not JSON
+            `shape:errors`           a success in a wrong shape (also `message`,
+                                     `status-202`, `no-data`, `data-null`, `html`, …)
             `repeat-cursor`          a page whose next cursor is its own
             `expire-cursor`          400 for a request with a cursor
             `drip:64/200ms`          64 bytes every 200 ms
             `page-size:50`           400 for a page size above 50
             `delay:2s`               answered 2 s later";
+
+/// Codes that a rule may answer with (§2).
+const CODES: [&str; 22] = [
+    "ADMIN-400-1",
+    "ADMIN-401-2",
+    "ADMIN-403-3",
+    "ADMIN-404-1",
+    "ADMIN-404-2",
+    "ADMIN-404-3",
+    "ADMIN-404-4",
+    "ADMIN-404-5",
+    "ADMIN-404-8",
+    "ADMIN-404-10",
+    "ADMIN-405-1",
+    "ADMIN-409-3",
+    "ADMIN-500-1",
+    "ADMIN-UAM-400-1",
+    "ADMIN-UAM-403-1",
+    "ADMIN-UAM-404-1",
+    "ADMIN-UAM-404-2",
+    "ADMIN-UAM-404-3",
+    "ADMIN-UAM-405-1",
+    "ADMIN-UAM-409-2",
+    "ADMIN-UAM-409-3",
+    "ADMIN-UAM-500-1",
+];
 
 /// Parses `40ms`, `1.5s` or `60m` (minutes).
 pub fn parse_duration(text: &str) -> Result<Duration, Error> {
@@ -134,6 +164,7 @@ fn parse_action(text: &str) -> Option<Action> {
         ("truncate", None) => Some(Action::Truncate(None)),
         ("truncate", Some(bytes)) => bytes.parse().ok().map(|n| Action::Truncate(Some(n))),
         ("invalid-json", None) => Some(Action::InvalidJson),
+        ("shape", Some(name)) => WrongShape::named(name).map(Action::Shape),
         ("repeat-cursor", None) => Some(Action::RepeatCursor),
         ("expire-cursor", None) => Some(Action::ExpireCursor),
         ("drip", Some(argument)) => {
@@ -147,7 +178,11 @@ fn parse_action(text: &str) -> Option<Action> {
         ("page-size", Some(size)) => size.parse().ok().map(Action::RefusePageSize),
         ("delay", Some(time)) => duration(time).map(Action::Delay),
         (code, None) => status(code).map(Action::Status),
-        _ => None,
+        (number, Some(word)) => {
+            let known = CODES.iter().find(|code| **code == word);
+            let code = if word == "gateway" { "" } else { known? };
+            status(number).map(|status| Action::Refuse(status, code))
+        }
     }
 }
 
@@ -184,6 +219,8 @@ mod tests {
             "v2/users=drip:0/1s",
             "v2/users=429:soon",
             "v2/users=delay:fast",
+            "v2/users=shape:round",
+            "v2/users=404:ADMIN-1",
             "v2/users=",
         ] {
             let error = rule.parse::<Fault>().unwrap_err().to_string();
@@ -214,6 +251,15 @@ mod tests {
             }
         );
         assert_eq!(action("*=html"), Action::HtmlPage(502));
+        assert_eq!(action("*=404:gateway"), Action::Refuse(404, ""));
+        assert_eq!(
+            action("*=404:ADMIN-404-10"),
+            Action::Refuse(404, "ADMIN-404-10")
+        );
+        for shape in WrongShape::ALL {
+            let rule = format!("*=shape:{}", shape.name());
+            assert_eq!(action(&rule), Action::Shape(*shape));
+        }
         assert_eq!(action("*=truncate:100"), Action::Truncate(Some(100)));
         let calls = |text: &str| text.parse::<Fault>().map(|f| f.calls).unwrap();
         assert_eq!(calls("GET v2/users#2-5=500"), Calls::Between(2, 5));

@@ -33,6 +33,15 @@ pub(crate) fn instead(
             let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Some(errors::response(&ApiError::of_status(status), occasion))
         }
+        Action::Refuse(status, code) => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let error = ApiError {
+                code,
+                gateway: code.is_empty(),
+                ..ApiError::of_status(status)
+            };
+            Some(errors::response(&error, occasion))
+        }
         Action::HtmlPage(code) => Some(html_page(
             StatusCode::from_u16(*code).unwrap_or(StatusCode::BAD_GATEWAY),
         )),
@@ -112,7 +121,11 @@ const MAX_DAMAGED_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Response) -> Response {
     if !matches!(
         action,
-        Action::Truncate(_) | Action::InvalidJson | Action::RepeatCursor | Action::SlowDrip { .. }
+        Action::Truncate(_)
+            | Action::InvalidJson
+            | Action::Shape(_)
+            | Action::RepeatCursor
+            | Action::SlowDrip { .. }
     ) {
         return response;
     }
@@ -120,6 +133,9 @@ pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Resp
     let bytes = axum::body::to_bytes(body, MAX_DAMAGED_BYTES)
         .await
         .unwrap_or_default();
+    if let Action::Shape(shape) = action {
+        return shape.apply(Response::from_parts(parts, Body::empty()), &bytes);
+    }
     match action {
         Action::Truncate(after) => {
             let kept = after

@@ -2,8 +2,11 @@
 
 pub(crate) mod grammar;
 pub(crate) mod inflict;
+mod shapes;
 
 use std::time::Duration;
+
+pub use shapes::WrongShape;
 
 use crate::random::{below, draw};
 
@@ -44,6 +47,8 @@ pub enum Action {
     TooManyRequests(RetryAfter),
     /// An error of the API with this status.
     Status(u16),
+    /// An error of the API with this status and code; with an empty code the gateway's, which has none.
+    Refuse(u16, &'static str),
     /// A web page with this status, as a proxy answers.
     HtmlPage(u16),
     /// The connection is reset before an answer.
@@ -52,6 +57,8 @@ pub enum Action {
     Truncate(Option<usize>),
     /// A complete answer that is not JSON.
     InvalidJson,
+    /// A success in another shape than the documented one.
+    Shape(WrongShape),
     /// `next` of a page is the cursor that the page was asked with.
     RepeatCursor,
     /// A request with a cursor answers that the cursor is not valid any more.

@@ -327,10 +327,18 @@ pub enum RequestErrorKind {
         /// The transport's own words.
         detail: String,
     },
-    /// A page of HTML (or other text) where JSON was due.
+    /// Something else where JSON was due: a web page, compressed data, another
+    /// character set.
     NotJson {
         /// The content type of the answer, if it had one.
         content_type: Option<String>,
+        /// What came, in words.
+        found: String,
+    },
+    /// A success of another kind than the one that counts.
+    WrongStatus {
+        /// The status that counts.
+        due: u16,
     },
     /// JSON that does not parse or has the wrong shape.
     Decode {
@@ -366,6 +374,7 @@ impl RequestError {
             RequestErrorKind::Status => self.status.map_or(Code::Unknown, Code::from_http_status),
             RequestErrorKind::Transport { kind, .. } => kind.code(),
             RequestErrorKind::NotJson { .. }
+            | RequestErrorKind::WrongStatus { .. }
             | RequestErrorKind::Decode { .. }
             | RequestErrorKind::TooLarge { .. } => Code::Internal,
             RequestErrorKind::NeverSucceeded { .. } => Code::Unavailable,
@@ -387,13 +396,20 @@ impl std::fmt::Display for RequestError {
                     write!(f, ": {detail}")?;
                 }
             }
-            RequestErrorKind::NotJson { content_type } => {
+            RequestErrorKind::NotJson {
+                content_type,
+                found,
+            } => {
                 let status = self.status.unwrap_or_default();
-                let content_type = content_type.as_deref().unwrap_or("no content type");
-                write!(
-                    f,
-                    "answered {status} with {content_type} where JSON was due"
-                )?;
+                write!(f, "answered {status} with {found} where JSON was due")?;
+                match content_type {
+                    Some(content_type) => write!(f, " (content type `{content_type}`)")?,
+                    None => write!(f, " (no content type)")?,
+                }
+            }
+            RequestErrorKind::WrongStatus { due } => {
+                let status = self.status.unwrap_or_default();
+                write!(f, "answered {status} where only {due} counts")?;
             }
             RequestErrorKind::Decode { path, detail } => {
                 write!(f, "answered JSON that cannot be used")?;

@@ -17,7 +17,7 @@ use super::health::Health;
 use super::in_flight::{Gate, InFlight, Place};
 use super::limiter::{Admission, BucketKey, Limiter};
 use super::meter::{Meter, Wait};
-use super::request::Request;
+use super::request::{Request, header_value};
 use super::response::Response;
 use super::retry::{Failure, Next, Standing};
 use super::settings::{HttpParts, HttpSettings};
@@ -63,11 +63,10 @@ impl std::fmt::Debug for HttpClient {
 impl HttpClient {
     /// A client; refused when the user agent cannot be sent.
     pub fn new(parts: HttpParts, settings: HttpSettings) -> Result<Self> {
-        let user_agent =
-            HeaderValue::try_from(&settings.user_agent).map_err(|_| Error::Setting {
-                setting: "the user agent",
-                reason: "it has characters that no header can carry".to_owned(),
-            })?;
+        let user_agent = header_value(&settings.user_agent).ok_or_else(|| Error::Setting {
+            setting: "the header `user-agent`",
+            reason: "it has a control character".to_owned(),
+        })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 user_agent,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use url::Url;
 
@@ -25,12 +26,11 @@ pub struct Credential {
 impl Credential {
     /// A bearer token. The name appears in logs, the token nowhere.
     pub fn bearer(name: &str, token: &Secret) -> Result<Self> {
-        let mut header = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            // The error of the header type could quote the token.
-            .map_err(|_| Error::Setting {
-                setting: "credential",
-                reason: format!("`{name}` has characters that no header can carry"),
-            })?;
+        let value = header_value(&format!("Bearer {}", token.expose()));
+        let mut header = value.ok_or_else(|| Error::Setting {
+            setting: "the header `authorization`",
+            reason: format!("the {name} has a control character"),
+        })?;
         header.set_sensitive(true);
         Ok(Self {
             name: name.into(),
@@ -69,10 +69,12 @@ impl Request {
     /// `template` is the endpoint's path with a `{name}` for each of
     /// `params`, as in `/v2/orgs/{org}/groups/{group}`. It names the endpoint
     /// in counters, limits and errors. Parameters are encoded as one path
-    /// segment each.
+    /// segment each, so that the server reads them as they are: the characters
+    /// of RFC 3986 `pchar` and `|` stay, every other byte becomes `%XX`.
     ///
     /// Refused: a parameter that is empty or only dots (it would change the
-    /// path), and a number of parameters that is not the template's.
+    /// path), a number of parameters that is not the template's, and a base URL
+    /// with a query or a fragment. Slashes at the base's end do not count.
     pub fn new(
         method: Method,
         base: &Url,
@@ -125,6 +127,11 @@ impl Request {
         }
     }
 
+    /// The endpoint template.
+    pub fn endpoint(&self) -> &'static str {
+        self.endpoint
+    }
+
     /// Sends a JSON body.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self> {
         let bytes = serde_json::to_vec(body).map_err(|_| Error::Build {
@@ -143,8 +150,15 @@ impl Request {
         self
     }
 
-    /// Sets a header. An idempotency key makes repetitions harmless.
-    pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+    /// Sets a header. An idempotency key makes repetitions harmless. Refused:
+    /// a value with a control character, which the error does not repeat.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Result<Self> {
+        let Some(mut value) = header_value(value) else {
+            return Err(Error::Build {
+                what: format!("header `{name}` of the request to `{}`", self.endpoint),
+                reason: "its value has a control character",
+            });
+        };
         if is_hidden(&name) {
             value.set_sensitive(true);
         }
@@ -152,7 +166,7 @@ impl Request {
             self.idempotent = true;
         }
         self.headers.insert(name, value);
-        self
+        Ok(self)
     }
 
     /// Says whether a repetition does no harm; `GET`, `HEAD`, `OPTIONS` and
@@ -187,7 +201,11 @@ impl Request {
     pub(super) fn to_http(&self, user_agent: &HeaderValue) -> Option<http::Request<Bytes>> {
         let mut request = http::Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.url.as_str().parse().ok()?;
+        let uri: http::Uri = self.url.as_str().parse().ok()?;
+        if uri.path() != self.url.path() || uri.query() != self.url.query() {
+            return None;
+        }
+        *request.uri_mut() = uri;
         let headers = request.headers_mut();
         *headers = self.headers.clone();
         headers
@@ -200,30 +218,66 @@ impl Request {
     }
 }
 
+/// A header's value; `None` if it has a control character (C0, DEL or C1).
+pub(super) fn header_value(text: &str) -> Option<HeaderValue> {
+    let has_control = text.chars().any(char::is_control);
+    // What is left is refused by no header; its error could quote the value.
+    (!has_control)
+        .then(|| HeaderValue::from_bytes(text.as_bytes()).ok())
+        .flatten()
+}
+
+/// What a path segment must not hold as it is: everything but the `pchar` of
+/// RFC 3986 and `|`, which ids of accounts have.
+const NOT_IN_SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
+
+/// The URL of an endpoint. The path is put together here and not by the URL
+/// library, which drops TAB, CR and LF and resolves dots.
 fn fill(base: &Url, template: &str, params: &[&str]) -> std::result::Result<Url, &'static str> {
-    let mut url = base.clone();
+    if base.cannot_be_a_base() {
+        return Err("the base URL cannot have a path");
+    }
+    if base.query().is_some() || base.fragment().is_some() {
+        return Err("the base URL has a query or a fragment");
+    }
+    let mut path = base.path().trim_end_matches('/').to_owned();
     let mut params = params.iter();
-    {
-        let mut path = url
-            .path_segments_mut()
-            .map_err(|()| "the base URL cannot have a path")?;
-        path.pop_if_empty();
-        for segment in template.trim_start_matches('/').split('/') {
-            if !segment.starts_with('{') {
-                path.push(segment);
-                continue;
-            }
-            let value = params.next().ok_or("too few parameters")?;
-            if value.chars().all(|c| c == '.') {
-                return Err("a parameter is empty or only dots");
-            }
-            path.push(value);
+    for segment in template.trim_start_matches('/').split('/') {
+        path.push('/');
+        if !segment.starts_with('{') {
+            path.push_str(segment);
+            continue;
         }
+        let value = params.next().ok_or("too few parameters")?;
+        if value.chars().all(|c| c == '.') {
+            return Err("a parameter is empty or only dots");
+        }
+        path.extend(utf8_percent_encode(value, NOT_IN_SEGMENT));
     }
-    match params.next() {
-        Some(_) => Err("too many parameters"),
-        None => Ok(url),
+    if params.next().is_some() {
+        return Err("too many parameters");
     }
+    let mut url = base.clone();
+    url.set_path(&path);
+    if url.path() != path {
+        return Err("the URL library changes its path");
+    }
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -236,13 +290,58 @@ mod tests {
 
     #[test]
     fn parameters_cannot_leave_their_segment() {
-        for bad in ["", ".", ".."] {
+        for bad in ["", ".", "..", "..."] {
             assert!(Request::get(&base(), "/a/{x}", &[bad]).is_err(), "{bad:?}");
         }
         assert!(Request::get(&base(), "/a/{x}", &[]).is_err());
         assert!(Request::get(&base(), "/a", &["x"]).is_err());
         let odd = Request::get(&base(), "/a/{x}/b", &["../c?d#e/f"]).expect("valid");
         assert_eq!(odd.url.path(), "/admin/a/..%2Fc%3Fd%23e%2Ff/b");
+    }
+
+    #[test]
+    fn slashes_at_the_end_of_a_base_do_not_count() {
+        for base in ["https://api.test/admin", "https://api.test/admin///"] {
+            let base = Url::parse(base).expect("valid");
+            let request = Request::get(&base, "/a/{x}", &["b"]).expect("valid");
+            assert_eq!(request.url.as_str(), "https://api.test/admin/a/b");
+        }
+        for base in [
+            "https://api.test/admin?a=b",
+            "https://api.test/#a",
+            "data:a",
+        ] {
+            let base = Url::parse(base).expect("valid");
+            assert!(Request::get(&base, "/a", &[]).is_err(), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_a_control_character_is_refused_by_its_name() {
+        for bad in [
+            "a\tb",
+            "a\r\nx-other: c",
+            "\0",
+            "\u{7f}",
+            "\u{85}",
+            "\u{1b}[31m",
+        ] {
+            let request = Request::get(&base(), "/u", &[]).expect("valid");
+            let name = HeaderName::from_static("x-tenant");
+            let secret = format!("s3cr3t{bad}");
+            let error = request.header(name, &secret).expect_err("refused");
+            let told = format!("{error} {error:?}");
+            assert!(told.contains("`x-tenant`"), "{told}");
+            assert!(!told.contains("s3cr3t"), "{told}");
+            let error = Credential::bearer("key", &Secret::new(secret)).expect_err("refused");
+            let told = format!("{error} {error:?}");
+            assert!(told.contains("`authorization`"), "{told}");
+            assert!(!told.contains("s3cr3t"), "{told}");
+        }
+        let request = Request::get(&base(), "/u", &[]).expect("valid");
+        let name = HeaderName::from_static("x-tenant");
+        let request = request.header(name, "plain ~ and d\u{e9}j\u{e0} vu");
+        assert!(request.is_ok());
     }
 
     #[test]
@@ -275,10 +374,7 @@ mod tests {
     fn an_idempotency_key_makes_a_write_harmless() {
         let write = Request::post(&base(), "/u", &[]).expect("valid");
         assert!(!write.idempotent);
-        let keyed = write.header(
-            HeaderName::from_static("idempotency-key"),
-            HeaderValue::from_static("1"),
-        );
-        assert!(keyed.idempotent);
+        let name = HeaderName::from_static("idempotency-key");
+        assert!(write.header(name, "1").expect("valid").idempotent);
     }
 }

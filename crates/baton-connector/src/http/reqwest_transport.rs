@@ -187,8 +187,14 @@ impl Transport for ReqwestTransport {
         &self,
         request: http::Request<Bytes>,
     ) -> std::result::Result<http::Response<BodyStream>, TransportError> {
+        let asked = request.uri().clone();
         let request = reqwest::Request::try_from(request)
             .map_err(|error| TransportError::new(TransportErrorKind::Other, error.to_string()))?;
+        // The conversion parses the URL once more.
+        if request.url().path() != asked.path() || request.url().query() != asked.query() {
+            let detail = "the URL library changes the target of the request";
+            return Err(TransportError::new(TransportErrorKind::Other, detail));
+        }
         let answer = self
             .client
             .execute(request)

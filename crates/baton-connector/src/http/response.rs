@@ -3,9 +3,11 @@
 use baton_proto::Advice;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
+use super::fields::Misfit;
+use super::json::{Document, foreign_form};
 use super::redact::quoted;
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
 
@@ -36,9 +38,11 @@ impl Response {
     }
 
     /// The body as JSON. Errors name the request and the place in the
-    /// document; a web page is told from broken JSON.
+    /// document, or what came instead of JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        let mut source = serde_json::Deserializer::from_slice(&self.body);
+        let body = self.body.strip_prefix(BYTE_ORDER_MARK);
+        let body = body.unwrap_or(&self.body);
+        let mut source = serde_json::Deserializer::from_slice(body);
         let parsed: std::result::Result<T, _> = serde_path_to_error::deserialize(&mut source);
         let (path, detail) = match parsed {
             Ok(value) => match source.end() {
@@ -51,19 +55,16 @@ impl Response {
                 (path, error.into_inner().to_string())
             }
         };
-        if looks_like_a_page(&self.headers, &self.body) {
-            let content_type = content_type(&self.headers).map(quoted);
-            return Err(self.failed(RequestErrorKind::NotJson { content_type }));
+        Err(self.not_json(&path, &detail))
+    }
+
+    /// The answer to a read, as a document to be taken apart: only status 200
+    /// is one. The error about any other body says what came instead.
+    pub fn document(&self) -> Result<Document> {
+        if self.status != 200 {
+            return Err(self.failed(RequestErrorKind::WrongStatus { due: 200 }));
         }
-        let detail = if self.body.is_empty() {
-            "the body is empty".to_owned()
-        } else {
-            quoted(&detail)
-        };
-        Err(self.failed(RequestErrorKind::Decode {
-            path: quoted(&path),
-            detail,
-        }))
+        Document::parse(&self.body).map_err(|error| self.not_json("", &error.to_string()))
     }
 
     /// An error about this answer, found by who reads it: where in the
@@ -75,15 +76,49 @@ impl Response {
         })
     }
 
+    /// An error about a value of this answer.
+    pub fn misfit(&self, misfit: &Misfit) -> Error {
+        self.unusable(&misfit.path, &misfit.detail)
+    }
+
+    /// The error of a body that does not parse: as what it is where that can
+    /// be seen, else by the parser's words.
+    fn not_json(&self, path: &str, detail: &str) -> Error {
+        if let Some(found) = self.foreign() {
+            let content_type = content_type(&self.headers).map(quoted);
+            return self.failed(RequestErrorKind::NotJson {
+                content_type,
+                found,
+            });
+        }
+        self.unusable(path, detail)
+    }
+
+    fn foreign(&self) -> Option<String> {
+        let encoding = self.header(CONTENT_ENCODING.as_str()).unwrap_or_default();
+        if !matches!(encoding.trim(), "" | "identity") {
+            let encoding = quoted(encoding);
+            return Some(format!(
+                "a body in the encoding `{encoding}`, which was not asked for"
+            ));
+        }
+        if let Some(form) = foreign_form(&self.body) {
+            return Some(form.to_owned());
+        }
+        looks_like_a_page(&self.headers, &self.body).then(|| "text".to_owned())
+    }
+
     fn failed(&self, kind: RequestErrorKind) -> Error {
         let mut story = self.story.clone();
-        if matches!(kind, RequestErrorKind::NotJson { .. }) {
+        if matches!(kind, RequestErrorKind::NotJson { .. }) && !self.body.is_empty() {
             story.advice = Some(Advice::CheckWhoAnswers);
         }
         story.kind = kind;
         Error::Request(story)
     }
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_TYPE)?.to_str().ok()

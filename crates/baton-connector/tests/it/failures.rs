@@ -93,6 +93,15 @@ async fn a_web_page_is_told_from_broken_json() {
         assert!(error.to_string().contains("where JSON was due"), "{error}");
         assert_eq!(error.advice(), [Advice::CheckWhoAnswers]);
     }
+    let empty = failed(
+        client(&Script::new([ok().body("")]))
+            .json::<serde_json::Value>(&get("/x"))
+            .await,
+    );
+    assert!(
+        empty.to_string().contains("with an empty body where"),
+        "{empty}"
+    );
     let page = status(503).with("content-type", "text/html").body(page);
     let error = failed(client(&Script::new([page])).send(&get("/x")).await);
     assert_eq!(error.advice(), [Advice::CheckWhoAnswers]);
@@ -118,7 +127,6 @@ async fn unusable_json_names_the_place_and_the_request() {
         (r#"{"data":{}}"#, "at `data`"),
         (r#"{"data":["#, "EOF"),
         (r#"{"data":[]} {}"#, "trailing"),
-        ("", "the body is empty"),
         ("null", "invalid type: null"),
     ];
     for (body, says) in cases {
@@ -264,4 +272,77 @@ async fn waits_asked_for_are_told_to_the_caller() {
     let refused = status(403).with("retry-after", 17);
     let error = failed(proven(&Script::new([refused])).await.send(&get("/x")).await);
     assert_eq!(error.retry_after().unwrap().as_secs(), 17);
+}
+
+#[tokio::test]
+async fn what_came_instead_of_json_is_named() {
+    let cases: [(&str, Option<&str>, &[u8], &str); 8] = [
+        ("application/json", None, b"<html>", "with a web page where"),
+        (
+            "application/json",
+            None,
+            b"\x1f\x8b\x08\0",
+            "gzip data that no header announces",
+        ),
+        (
+            "application/json",
+            Some("br"),
+            b"\x8b\x01\x80",
+            "in the encoding `br`, which was not asked for",
+        ),
+        (
+            "application/json",
+            Some("gzip"),
+            b"\x1f\x8b\x08\0",
+            "in the encoding `gzip`",
+        ),
+        ("application/json", None, b"\xff\xfe{\0}\0", "UTF-16 text"),
+        ("application/json", None, b"{\0}\0", "UTF-16 text"),
+        ("text/plain", None, b"blocked", "with text where"),
+        ("application/json", None, b"", "an empty body"),
+    ];
+    for (content_type, encoding, body, says) in cases {
+        let mut answer = ok().with("content-type", content_type).raw(body);
+        if let Some(encoding) = encoding {
+            answer = answer.with("content-encoding", encoding);
+        }
+        let script = Script::new([answer]);
+        let client = client(&script);
+        let response = client.send(&get("/x")).await.unwrap();
+        let errors = [
+            failed(response.json::<serde_json::Value>()),
+            failed(response.document()),
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(matches!(kind(&error), RequestErrorKind::NotJson { .. }));
+            assert!(text.contains(says), "{text}");
+            assert!(text.contains(content_type), "{text}");
+            assert_eq!(error.code(), Code::Internal);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_the_successes_only_200_answers_a_read() {
+    for answered in [201, 202, 203, 204, 205, 206, 207, 226, 299] {
+        let script = Script::new([status(answered)]);
+        let response = client(&script).send(&get("/x")).await.unwrap();
+        let error = failed(response.document());
+        let text = error.to_string();
+        let says = format!("answered {answered} where only 200 counts");
+        assert!(text.contains(&says), "{text}");
+        assert_eq!(error.code(), Code::Internal);
+        assert_eq!(script.count(), 1, "it is not asked for again");
+    }
+    let response = client(&Script::new([ok()])).send(&get("/x")).await.unwrap();
+    assert!(response.document().is_ok());
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_in_front_is_no_error() {
+    let script = Script::new([ok().raw(b"\xef\xbb\xbf{\"a\":1}")]);
+    let response = client(&script).send(&get("/x")).await.unwrap();
+    assert!(response.document().is_ok());
+    assert_eq!(response.json::<serde_json::Value>().unwrap()["a"], 1);
 }

@@ -5,6 +5,7 @@
 mod builders;
 mod connector;
 mod failures;
+mod identifiers;
 mod limits;
 mod network;
 mod paging;

@@ -25,7 +25,7 @@ pub enum Reply {
     Answer {
         status: u16,
         headers: Vec<(&'static str, String)>,
-        body: String,
+        body: Bytes,
     },
     /// No answer at all.
     Fail(TransportErrorKind),
@@ -43,7 +43,7 @@ pub fn status(status: u16) -> Reply {
     Reply::Answer {
         status,
         headers: vec![("content-type", "application/json".to_owned())],
-        body: "{}".to_owned(),
+        body: Bytes::from_static(b"{}"),
     }
 }
 
@@ -63,7 +63,14 @@ impl Reply {
 
     pub fn body(mut self, text: &str) -> Self {
         if let Self::Answer { body, .. } = &mut self {
-            text.clone_into(body);
+            *body = Bytes::copy_from_slice(text.as_bytes());
+        }
+        self
+    }
+
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
+        if let Self::Answer { body, .. } = &mut self {
+            *body = Bytes::copy_from_slice(bytes);
         }
         self
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use baton_connector::http::{Credential, HeaderName, HeaderValue, Request};
+use baton_connector::http::{Credential, HeaderName, Request};
 use baton_connector::{Error, Secret};
 use baton_proto::Advise;
 use tracing_subscriber::fmt::MakeWriter;
@@ -40,10 +40,8 @@ fn request() -> Request {
     Request::get(&base(), "/users", &[])
         .unwrap()
         .query("token", SECRET)
-        .header(
-            HeaderName::from_static("x-api-key"),
-            HeaderValue::from_static(SECRET),
-        )
+        .header(HeaderName::from_static("x-api-key"), SECRET)
+        .unwrap()
         .credential(&credential)
 }
 

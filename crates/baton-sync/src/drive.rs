@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::journal::Arrived;
 use crate::list::{self, OpenList};
 use crate::phases::ListPhase;
+use crate::recheck;
 use crate::records::Skip;
 use crate::report::SkipKind;
 
@@ -119,7 +120,11 @@ impl Driver {
         }
         self.store(cx, pages).await?;
         for (list, error) in failures {
-            self.failed(cx, list, error).await?;
+            let id = list.id.clone();
+            if let Err(error) = self.failed(cx, list, error).await {
+                recheck::note(cx, &id).await;
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -180,7 +185,10 @@ impl Driver {
                 source: error,
             }),
             Verdict::Fail => Err(Error::Connector {
-                doing: format!("list {}", list::name(&list.id)),
+                doing: match list.page {
+                    0 => format!("list {}", list::name(&list.id)),
+                    page => format!("list {}, page {}", list::name(&list.id), page + 1),
+                },
                 source: error,
             }),
             Verdict::Skip(kind) => cx.drop_list(&list.id, skip(kind, &error)).await,

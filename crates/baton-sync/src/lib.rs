@@ -75,6 +75,7 @@ mod list;
 mod phases;
 mod plan;
 mod progress;
+mod recheck;
 mod records;
 mod report;
 mod request;

@@ -20,7 +20,7 @@ use crate::index::{Done, Origin, ResourceIndex};
 use crate::list::{self, OpenList, Position};
 use crate::phases::is_single;
 use crate::plan::Plan;
-use crate::records::{self, Abandoned, Note, PageFacts, Related, Run, Skip};
+use crate::records::{self, Abandoned, EndedBy, Note, PageFacts, Related, Run, Skip};
 use crate::report::{Dropped, Report, SkipKind, Skipped};
 use crate::sessions::Values;
 use crate::tally::{Reached, Tallies};
@@ -86,6 +86,8 @@ pub(crate) struct Progress {
     pub(crate) families: Families,
     /// What the connector keeps for itself. Filled by a replay only.
     pub(crate) session_values: Values,
+    /// The list that ended the run before. Filled by a replay only.
+    pub(crate) ended_by: Option<ListId>,
     /// What lists brought, where somebody else has counted it.
     pub(crate) tallies: Tallies,
     /// Pages stored.
@@ -292,7 +294,7 @@ impl Progress {
         }
     }
 
-    fn is_ended(&self, list: &ListId) -> bool {
+    pub(crate) fn is_ended(&self, list: &ListId) -> bool {
         match self.place(list) {
             Place::Plan => self.plan.is_ended(list),
             Place::Index(Some(slot), done) => self.index.is_done(slot, done),
@@ -576,6 +578,10 @@ impl Replay {
                 let abandoned: Abandoned = records::from_bytes(payload, "abandoned list")?;
                 self.progress
                     .list_abandoned(&abandoned.list(), abandoned.reason);
+            }
+            records::ENDED_BY => {
+                let ended: EndedBy = records::from_bytes(payload, "list that ended a run")?;
+                self.progress.ended_by = ended.list();
             }
             _ => {
                 return Err(Error::Journal {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use baton_c1z::{DropReason, ListId};
+use baton_c1z::{DropReason, ListId, Op};
 use baton_proto::Advice;
 use baton_proto::c1::connector::v2;
 use prost::Message;
@@ -16,7 +16,7 @@ use crate::report::{Dropped, SkipKind};
 
 /// Version of everything here. Part of the fingerprint: work of another
 /// layout is set aside.
-pub(crate) const LAYOUT: &str = "4";
+pub(crate) const LAYOUT: &str = "5";
 
 /// Kind of the mark that opens a sync.
 pub(crate) const RUN: &str = "run";
@@ -28,6 +28,9 @@ pub(crate) const NOTE: &str = "note";
 pub(crate) const SESSION: &str = "session";
 /// Kind of the mark that ends a list without dropping its rows.
 pub(crate) const ABANDONED: &str = "abandoned";
+
+/// Kind of the mark that names the list which ended a run.
+pub(crate) const ENDED_BY: &str = "ended by";
 
 /// Who the sync is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +212,43 @@ impl Abandoned {
     }
 }
 
+/// The list of one object that ended a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndedBy {
+    op: String,
+    type_id: String,
+    parent: (String, String),
+    resource: (String, String),
+    cursor: String,
+}
+
+impl EndedBy {
+    pub(crate) fn of(list: &ListId) -> Self {
+        Self {
+            op: list.op.name().to_owned(),
+            type_id: list.type_id.clone(),
+            parent: (list.parent_type.clone(), list.parent_id.clone()),
+            resource: (list.resource_type.clone(), list.resource_id.clone()),
+            cursor: list.cursor.clone(),
+        }
+    }
+
+    /// The list; `None` if it is of a kind that has no object.
+    pub(crate) fn list(self) -> Option<ListId> {
+        let ops = [Op::Resources, Op::Entitlements, Op::Grants];
+        let op = ops.into_iter().find(|op| op.name() == self.op)?;
+        Some(ListId {
+            op,
+            type_id: self.type_id,
+            parent_type: self.parent.0,
+            parent_id: self.parent.1,
+            resource_type: self.resource.0,
+            resource_id: self.resource.1,
+            cursor: self.cursor,
+        })
+    }
+}
+
 pub(crate) fn to_text(value: &impl Serialize) -> String {
     // Strings, numbers and maps with string keys into memory: cannot fail.
     serde_json::to_string(value).unwrap_or_default()
@@ -271,6 +311,20 @@ mod tests {
             templates: vec![vec![], vec![0x0a, 0x00], vec![b'\n']],
         };
         assert_eq!(Note::decode(&note.encode()).expect("whole"), note);
+    }
+
+    #[test]
+    fn a_list_that_ended_a_run_is_read_back() {
+        for list in [
+            ListId::grants("group", "g:1"),
+            ListId::entitlements("group", "g").with_cursor("c"),
+            ListId::resources("site", Some(("org", "o"))),
+        ] {
+            let text = to_text(&EndedBy::of(&list));
+            let back: EndedBy = from_bytes(text.as_bytes(), "mark").expect("valid");
+            assert_eq!(back.list(), Some(list));
+        }
+        assert_eq!(EndedBy::of(&ListId::resource_types()).list(), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::phases::{
     self, Related, ResourceLists, ResourceTypes, Resources, StaticEntitlements, Targets,
 };
 use crate::progress::Progress;
+use crate::recheck;
 use crate::records;
 use crate::report::Report;
 use crate::request::{Host, SyncRequest, Workers};
@@ -368,6 +369,7 @@ async fn collect(
     external: Option<External>,
 ) -> Result<()> {
     if !request.skip_full_sync {
+        recheck::recheck(cx, !request.skip_grants).await?;
         phases::run(cx, &mut ResourceTypes).await?;
         if request.targets.is_empty() {
             everything(cx, request).await?;

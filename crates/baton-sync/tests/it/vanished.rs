@@ -127,3 +127,64 @@ async fn when_too_much_is_gone_the_sync_fails_and_its_work_is_not_kept() {
         }
     }
 }
+
+/// A world in which the grants of `g3` cannot be listed, for a reason that
+/// says nothing of the group, and in which the group itself is gone or not.
+fn failing(is_gone: bool) -> World {
+    let mut world = World::small();
+    if is_gone {
+        let groups = world.resources.get_mut("group").expect("groups");
+        groups.retain(|group| group.id.as_ref().is_some_and(|id| id.resource != "g3"));
+    }
+    world.hooked(|list, token, _| {
+        let last = list == "grants group:g3" && token == "p2";
+        let error = || Refusal::stated(Code::NotFound, "no route");
+        last.then(|| Twist::Fail(error()))
+    })
+}
+
+#[tokio::test]
+async fn what_ended_a_run_and_is_gone_is_left_out_by_the_next() {
+    let sandbox = Sandbox::new();
+    let error = sandbox.fail(failing(false)).await;
+    assert_eq!(error.code(), Code::NotFound);
+    let world = Arc::new(failing(true));
+    let report = sandbox.sync_as(&world, sandbox.request()).await;
+    assert_eq!(report.completeness, Completeness::Complete);
+    assert_eq!((report.vanished, report.unreadable), (1, 0));
+    assert_eq!(report.skipped[0].kind, SkipKind::Vanished);
+    assert_eq!(report.skipped[0].resource, "group:g3");
+    let calls = world.calls();
+    assert_eq!(calls.iter().filter(|c| c.starts_with("get ")).count(), 1);
+    assert_eq!(calls[0], "get group:g3 @", "{calls:?}");
+    assert!(!calls.iter().any(|c| c.starts_with("grants group:g3")));
+    let grants = ids(&sandbox.target(), Table::Grants);
+    assert!(!grants.iter().any(|id| id.starts_with("group:g3:")));
+}
+
+#[tokio::test]
+async fn what_ended_a_run_and_is_there_is_asked_again() {
+    let sandbox = Sandbox::new();
+    sandbox.fail(failing(false)).await;
+    let error = sandbox.fail(failing(false)).await;
+    assert_eq!(error.code(), Code::NotFound);
+    let world = Arc::new(World::small());
+    let report = sandbox.sync_as(&world, sandbox.request()).await;
+    assert_eq!((report.vanished, report.skipped.len()), (0, 0));
+    assert_eq!(world.calls()[0], "get group:g3 @");
+    let grants = ids(&sandbox.target(), Table::Grants);
+    assert!(grants.iter().any(|id| id.starts_with("group:g3:")));
+}
+
+#[tokio::test]
+async fn a_list_of_everything_that_ended_a_run_asks_for_no_object() {
+    let sandbox = Sandbox::new();
+    let world = World::small().hooked(|list, _, _| {
+        let error = || Refusal::stated(Code::NotFound, "no route");
+        (list == "resources group").then(|| Twist::Fail(error()))
+    });
+    sandbox.fail(world).await;
+    let world = Arc::new(World::small());
+    sandbox.sync_as(&world, sandbox.request()).await;
+    assert!(!world.calls().iter().any(|call| call.starts_with("get ")));
+}

@@ -19,7 +19,7 @@ mod validate;
 use std::sync::Arc;
 
 use baton_connector::http::{Credential, HttpClient, HttpParts, HttpSettings};
-use baton_connector::{BuiltConnector, ConnectorBuilder, Result, Validator};
+use baton_connector::{BuiltConnector, ConnectorBuilder, Planner, Remarks, Result, Validator};
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
@@ -61,6 +61,7 @@ pub fn connector(
         settings.organization_id.clone(),
         key,
         settings.go_compatible,
+        &session,
     ));
     let shared = Shared {
         api: Arc::clone(&api),
@@ -80,7 +81,10 @@ pub fn connector(
         })
         .upstream(Arc::new(client))
         .session(session)
-        .planner(plan)
+        .planner(Arc::new(Notes {
+            plan,
+            api: Arc::clone(&api),
+        }))
         .validate_with(Arc::new(Check(api)))
         .syncer(Arc::new(Users(shared.clone())))
         .syncer(Arc::new(Workspaces(shared.clone())))
@@ -88,6 +92,25 @@ pub fn connector(
         .syncer(Arc::new(Organizations(shared.clone())))
         .syncer(Arc::new(ApiTokens(shared)))
         .build()
+}
+
+/// What there is to say about a run: of its plan, and of what it read.
+struct Notes {
+    plan: Arc<Plan>,
+    api: Arc<Api>,
+}
+
+impl Planner for Notes {
+    fn remarks(&self) -> Remarks {
+        let mut remarks = self.plan.remarks();
+        remarks.warnings.extend(self.api.odd_values());
+        remarks
+    }
+
+    fn end_run(&self) {
+        self.plan.end_run();
+        self.api.end_run();
+    }
 }
 
 /// The check before a sync.

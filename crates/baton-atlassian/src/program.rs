@@ -116,7 +116,9 @@ fn refused(error: &SettingsError) -> Error {
         SettingsError::Contradiction => {
             "the Go connector's requests are plain ones: leave out one of the two"
         }
-        SettingsError::Url { .. } => "for example https://api.atlassian.com/admin",
+        SettingsError::Url { .. } | SettingsError::UrlPart { .. } => {
+            "for example https://api.atlassian.com/admin"
+        }
     };
     Error::stated(Code::Unknown, error.to_string()).with_hint(hint)
 }

@@ -48,6 +48,14 @@ pub enum SettingsError {
         /// The flag. Its value is not shown: it may hold credentials.
         setting: &'static str,
     },
+    /// A URL with a part that a base URL does not have.
+    #[error("invalid {setting}: expected a base URL, which has no {part}")]
+    UrlPart {
+        /// The flag. Its value is not shown: it may hold credentials.
+        setting: &'static str,
+        /// The part that is too much.
+        part: &'static str,
+    },
     /// The automatic plan together with the Go connector's requests.
     #[error("--request-plan auto and --go-compatible contradict each other")]
     Contradiction,
@@ -87,8 +95,7 @@ impl Settings {
     pub fn with_scim(mut self, token: Secret, base_url: &str) -> Result<Self, SettingsError> {
         self.scim_token = token;
         if !base_url.is_empty() {
-            let plain = base_url.strip_suffix('/').unwrap_or(base_url);
-            self.scim_base_url = Some(web_url("scim-base-url", plain)?);
+            self.scim_base_url = Some(web_url("scim-base-url", base_url)?);
         }
         Ok(self)
     }
@@ -124,11 +131,23 @@ impl Settings {
     }
 }
 
+/// A base URL, without slashes at its end.
 fn web_url(setting: &'static str, text: &str) -> Result<Url, SettingsError> {
-    Url::parse(text)
+    let mut url = Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or(SettingsError::Url { setting })
+        .ok_or(SettingsError::Url { setting })?;
+    let part = match (url.query(), url.fragment()) {
+        (Some(_), _) => Some("query"),
+        (None, Some(_)) => Some("fragment"),
+        (None, None) => None,
+    };
+    if let Some(part) = part {
+        return Err(SettingsError::UrlPart { setting, part });
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -170,6 +189,30 @@ mod tests {
             assert!(settings("o", bad).is_err(), "{bad}");
         }
         assert_eq!(settings("o", "").unwrap().base_url.as_str(), ADMIN_BASE_URL);
+    }
+
+    #[test]
+    fn slashes_at_the_end_of_a_base_url_do_not_count_and_other_parts_are_refused() {
+        for base in [
+            "https://a.test/admin",
+            "https://a.test/admin/",
+            "https://a.test/admin//",
+        ] {
+            assert_eq!(
+                settings("o", base).unwrap().base_url.as_str(),
+                "https://a.test/admin"
+            );
+        }
+        let root = settings("o", "https://a.test//").unwrap();
+        assert_eq!(root.base_url.as_str(), "https://a.test/");
+        for (base, part) in [
+            ("https://a.test/admin?x=s3cr3t", "query"),
+            ("https://a.test/admin?", "query"),
+            ("https://a.test/admin#s3cr3t", "fragment"),
+        ] {
+            let error = settings("o", base).unwrap_err().to_string();
+            assert!(error.contains(part) && !error.contains("s3cr3t"), "{error}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use atlassian_sim::{
     Action, Answers, Calls, CursorKind, Fault, Generation, GroupSizes, LastPage, OrganizationSpec,
-    PageFill, Paging, RateLimits, RetryAfter,
+    PageFill, Paging, RateLimits, RetryAfter, WrongShape,
 };
 use baton_c1z::Format;
 use baton_sync::Workers;
@@ -15,7 +15,7 @@ use crate::disk::DiskFault;
 use crate::random::Dice;
 
 /// Endpoints that a sync may ask.
-const ENDPOINTS: [&str; 14] = [
+const ENDPOINTS: [&str; 15] = [
     "*",
     "GET v1/orgs",
     "GET v1/orgs/{org}",
@@ -30,6 +30,7 @@ const ENDPOINTS: [&str; 14] = [
     "GET v2/users/count",
     "GET v2/groups/count",
     "GET api-access/v1/api-tokens",
+    "GET api-access/v1/api-tokens/count",
 ];
 
 /// A change of the organization, on objects picked by number.
@@ -399,7 +400,7 @@ fn server_fault(dice: &mut Dice) -> Fault {
         _ => Calls::Nth(first),
     };
     let status = [400, 401, 403, 404, 409, 410, 500, 501, 502, 503, 504];
-    let action = match dice.below(14) {
+    let action = match dice.below(18) {
         0 => Action::TooManyRequests(RetryAfter::Absent),
         1 => Action::TooManyRequests(RetryAfter::Seconds(
             [-5, 0, 7, 60, 99_999_999][index(dice.below(5))],
@@ -413,7 +414,8 @@ fn server_fault(dice: &mut Dice) -> Fault {
         9 => Action::InvalidJson,
         10 => Action::RepeatCursor,
         11 => Action::ExpireCursor,
-        12 => Action::RefusePageSize(u32::try_from(dice.between(1, 99)).unwrap_or(1)),
+        12..=15 => Action::Shape(*dice.pick(WrongShape::ALL).unwrap_or(&WrongShape::ALL[0])),
+        16 => Action::RefusePageSize(u32::try_from(dice.between(1, 99)).unwrap_or(1)),
         _ if dice.one_in(2) => Action::SlowDrip {
             bytes: index(dice.between(1, 400)),
             pause: Duration::from_millis(dice.between(1, 3000)),

@@ -1,10 +1,9 @@
 //! The API's own counts of lists, to be compared with what the lists bring.
 
 use baton_connector::Result;
-use serde_json::Value;
 
 use super::endpoints::{API_TOKENS_COUNT, GROUPS_COUNT, USERS_COUNT};
-use super::{Api, Request};
+use super::{Api, Request, answer};
 
 impl Api {
     /// The number of all users.
@@ -29,47 +28,6 @@ impl Api {
     }
 
     async fn count(&self, request: &Request) -> Result<u64> {
-        let response = self.client.send(request).await?;
-        let answer: Value = response.json()?;
-        number_in(&answer).ok_or_else(|| response.unusable("count", "no number is there"))
-    }
-}
-
-/// A count comes as a bare number or as the member `count`, and either may be
-/// inside `data`, as elsewhere in this API.
-fn number_in(answer: &Value) -> Option<u64> {
-    let inner = answer.get("data").unwrap_or(answer);
-    inner.get("count").unwrap_or(inner).as_u64()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_count_is_read_in_every_form_and_never_guessed() {
-        let forms = [
-            json!(7),
-            json!({"count": 7}),
-            json!({"data": 7}),
-            json!({"data": {"count": 7}, "links": {}}),
-        ];
-        for form in forms {
-            assert_eq!(number_in(&form), Some(7), "{form}");
-        }
-        let odd = [
-            json!(null),
-            json!(-1),
-            json!("7"),
-            json!({}),
-            json!({"count": null}),
-            json!({"total": 7}),
-            json!([7]),
-        ];
-        for form in odd {
-            assert_eq!(number_in(&form), None, "{form}");
-        }
+        answer::count(&self.client.send(request).await?)
     }
 }

@@ -2,32 +2,35 @@
 //! endpoint first, the older one while it lives. Endpoints that are retired
 //! have no method here.
 //!
-//! What a list answers is strict where rows depend on it (see `models`);
-//! where it goes on is a [`Position`] in a page token, so that nothing is
-//! remembered between calls but which generation of an endpoint is alive.
+//! What answers count is judged in one place (`answer`); what they hold is
+//! strict where rows depend on it (`models`). Where a list goes on is a
+//! [`Position`] in a page token, and that a search is gone is kept in the
+//! sync's session, so that nothing is remembered between calls.
 
+mod answer;
 mod counts;
+mod directory;
 mod endpoints;
 mod error_body;
 pub(crate) mod models;
+mod odd;
 mod refusals;
 mod survey;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use baton_connector::http::{Credential, HttpClient, Request};
+use baton_connector::http::{Credential, HttpClient, Oddities, Request};
 use baton_connector::paging::{Chunk, Position, page};
-use baton_connector::{Counted, Error, Page, Result};
-use serde::de::DeserializeOwned;
+use baton_connector::session::Session;
+use baton_connector::{Counted, Page, Result};
 use serde_json::{Value, json};
 use url::Url;
 
-use endpoints::{
-    API_TOKENS, GROUP_ROLES, GROUPS, GROUPS_SEARCH, ORGANIZATION, USER_ROLES, USERS, USERS_SEARCH,
-    WORKSPACES,
-};
-use models::{ListAnswer, OneAnswer};
+use answer::{ListAnswer, Read};
+use directory::{DirectoryQuery, GroupQuery, UserQuery};
+use endpoints::{API_TOKENS, GROUP_ROLES, ORGANIZATION, USER_ROLES, WORKSPACES};
+use odd::OddValues;
 pub(crate) use refusals::Refusals;
+#[cfg(test)]
+pub(crate) use survey::surveyed;
 pub(crate) use survey::{SurveyedGroup, SurveyedUser, is_unwilling};
 
 /// Steps of a list's position: which generation, or which part of it.
@@ -67,12 +70,6 @@ pub(crate) enum GroupStep {
     Roles(ListPage<models::RoleAssignment>),
 }
 
-/// Two generations of one list. Which one is alive is found out by trying.
-#[derive(Debug, Default)]
-struct Generations {
-    older_only: AtomicBool,
-}
-
 /// The admin APIs of one organization.
 #[derive(Debug)]
 pub(crate) struct Api {
@@ -82,8 +79,9 @@ pub(crate) struct Api {
     key: Credential,
     /// Send only the requests that the Go connector sends.
     go_compatible: bool,
-    users: Generations,
-    groups: Generations,
+    /// Keeps which searches are gone.
+    session: Session,
+    odd: OddValues,
 }
 
 impl Api {
@@ -93,6 +91,7 @@ impl Api {
         organization_id: String,
         key: Credential,
         go_compatible: bool,
+        session: &Session,
     ) -> Self {
         Self {
             client,
@@ -100,8 +99,8 @@ impl Api {
             organization_id,
             key,
             go_compatible,
-            users: Generations::default(),
-            groups: Generations::default(),
+            session: session.prefixed("api/"),
+            odd: OddValues::default(),
         }
     }
 
@@ -116,14 +115,13 @@ impl Api {
     /// The organization itself.
     pub async fn organization(&self) -> Result<models::Organization> {
         let request = self.get(ORGANIZATION, &[])?;
-        let answer: OneAnswer<models::Organization> = self.client.json(&request).await?;
-        Ok(answer.data)
+        self.one(&request).await
     }
 
     /// One user, whoever it is: shows whether the key may read users.
     pub async fn any_user(&self) -> Result<()> {
         let at = Position::default();
-        let list = self.directory_page::<models::Member>(&self.users, at, 1, UserQuery::All);
+        let list = self.directory_page::<models::Member>(at, 1, UserQuery::All);
         list.await.map(drop)
     }
 
@@ -131,7 +129,7 @@ impl Api {
     pub async fn users(&self, token: &str) -> Result<ListPage<models::User>> {
         let list = format!("users of organization `{}`", self.organization_id);
         let fetch = async |at| {
-            self.directory_page(&self.users, at, DIRECTORY_PAGE, UserQuery::All)
+            self.directory_page(at, DIRECTORY_PAGE, UserQuery::All)
                 .await
         };
         Ok(page(&list, token, fetch).await?.into())
@@ -140,10 +138,7 @@ impl Api {
     /// A page of all groups.
     pub async fn groups(&self, token: &str) -> Result<ListPage<models::Group>> {
         let list = format!("groups of organization `{}`", self.organization_id);
-        let fetch = async |at| {
-            self.directory_page(&self.groups, at, DIRECTORY_PAGE, GroupQuery)
-                .await
-        };
+        let fetch = async |at| self.directory_page(at, DIRECTORY_PAGE, GroupQuery).await;
         Ok(page(&list, token, fetch).await?.into())
     }
 
@@ -169,7 +164,7 @@ impl Api {
                     .await?
                 }
             };
-            total = answer.meta.as_ref().and_then(|meta| meta.total);
+            total = answer.total;
             Ok(chunk(NEWER, answer))
         };
         let page = page(&list, token, fetch).await?;
@@ -238,9 +233,7 @@ impl Api {
     pub async fn members(&self, group_id: &str, token: &str) -> Result<ListPage<models::Member>> {
         let fetch = async |at| {
             let query = UserQuery::MembersOf(group_id);
-            let mut chunk = self
-                .directory_page(&self.users, at, DIRECTORY_PAGE, query)
-                .await?;
+            let mut chunk = self.directory_page(at, DIRECTORY_PAGE, query).await?;
             chunk.next = chunk.next.or(Some(Position::begin(GROUP_ROLE_STEP)));
             Ok(chunk)
         };
@@ -267,87 +260,6 @@ impl Api {
         Ok(chunk(step, answer))
     }
 
-    /// A page of users or groups: by search, or by the older list where the
-    /// search is not there (or not wanted).
-    async fn directory_page<T: DeserializeOwned>(
-        &self,
-        generations: &Generations,
-        at: Position,
-        size: u32,
-        query: impl DirectoryQuery,
-    ) -> Result<Chunk<T>> {
-        let begins = at.cursor.is_none();
-        let older_only = self.go_compatible || generations.older_only.load(Ordering::Relaxed);
-        if begins && !older_only {
-            let search = self.search_page(&at, size, &query).await;
-            match search {
-                Err(error) if is_absent(&error) => {
-                    let chunk = self.list_page(&at, size, &query).await?;
-                    generations.older_only.store(true, Ordering::Relaxed);
-                    tracing::info!(
-                        endpoint = query.search(),
-                        "the search endpoint is not there: using the older list"
-                    );
-                    return Ok(chunk);
-                }
-                other => return other,
-            }
-        }
-        // A cursor belongs to the generation that gave it.
-        if begins || at.step == OLDER {
-            self.list_page(&at, size, &query).await
-        } else {
-            self.search_page(&at, size, &query).await
-        }
-    }
-
-    async fn search_page<T: DeserializeOwned>(
-        &self,
-        at: &Position,
-        size: u32,
-        query: &impl DirectoryQuery,
-    ) -> Result<Chunk<T>> {
-        let answer = match &at.cursor {
-            Some(cursor) => {
-                // The page size lives in the cursor.
-                let mut body = query.body();
-                body["cursor"] = json!(cursor);
-                self.list(&self.post(query.search(), &body)?).await?
-            }
-            None => {
-                self.sized(size, |limit| {
-                    let mut body = query.body();
-                    if let Some(limit) = limit {
-                        body["limit"] = json!(limit);
-                    }
-                    self.post(query.search(), &body)
-                })
-                .await?
-            }
-        };
-        Ok(chunk(NEWER, answer))
-    }
-
-    async fn list_page<T: DeserializeOwned>(
-        &self,
-        at: &Position,
-        size: u32,
-        query: &impl DirectoryQuery,
-    ) -> Result<Chunk<T>> {
-        let cursor = at.cursor.as_deref();
-        let request = |limit: Option<u32>| {
-            let request = self.get(query.list(), &[])?.maybe_query("cursor", cursor);
-            let request = request.maybe_query("groupIds", query.group_id());
-            Ok(request.maybe_query("limit", limit.map(|n| n.to_string()).as_deref()))
-        };
-        let answer = if cursor.is_some() {
-            self.list(&request(self.later(size))?).await?
-        } else {
-            self.sized(size, request).await?
-        };
-        Ok(chunk(OLDER, answer))
-    }
-
     /// The size that later pages ask for: none, since it lives in the cursor;
     /// the Go connector repeats it.
     fn later(&self, size: u32) -> Option<u32> {
@@ -356,7 +268,7 @@ impl Api {
 
     /// The first page of a list at the size wanted; where that size is refused
     /// (and only then), at the endpoint's own default.
-    async fn sized<T: DeserializeOwned>(
+    async fn sized<T: Read>(
         &self,
         size: u32,
         request: impl Fn(Option<u32>) -> Result<Request>,
@@ -372,14 +284,30 @@ impl Api {
         }
     }
 
-    async fn list<T: DeserializeOwned>(&self, request: &Request) -> Result<ListAnswer<T>> {
+    async fn list<T: Read>(&self, request: &Request) -> Result<ListAnswer<T>> {
         let response = self.client.send(request).await?;
-        let answer: ListAnswer<T> = response.json()?;
-        if answer.data.is_none() && answer.links.is_none() {
-            // Some gateways answer 200 with a message of their own.
-            return Err(response.unusable("data", "the list is missing"));
-        }
-        Ok(answer)
+        let oddities = Oddities::default();
+        let list = answer::list(&response, &oddities);
+        self.odd.note(&oddities, request.endpoint());
+        list
+    }
+
+    async fn one<T: Read>(&self, request: &Request) -> Result<T> {
+        let response = self.client.send(request).await?;
+        let oddities = Oddities::default();
+        let one = answer::one(&response, &oddities);
+        self.odd.note(&oddities, request.endpoint());
+        one
+    }
+
+    /// A sentence about the describing values that the run found odd.
+    pub fn odd_values(&self) -> Option<String> {
+        self.odd.sentence()
+    }
+
+    /// A run is over: what was found in it is forgotten.
+    pub fn end_run(&self) {
+        self.odd.clear();
     }
 
     fn get(&self, template: &'static str, params: &[&str]) -> Result<Request> {
@@ -400,111 +328,13 @@ impl Api {
     }
 }
 
-/// A search endpoint and the older list with the same content.
-trait DirectoryQuery {
-    fn search(&self) -> &'static str;
-    fn list(&self) -> &'static str;
-    /// The search's body, without paging.
-    fn body(&self) -> Value;
-    fn group_id(&self) -> Option<&str>;
-}
-
-enum UserQuery<'a> {
-    All,
-    MembersOf(&'a str),
-}
-
-impl DirectoryQuery for UserQuery<'_> {
-    fn search(&self) -> &'static str {
-        USERS_SEARCH
-    }
-
-    fn list(&self) -> &'static str {
-        USERS
-    }
-
-    fn body(&self) -> Value {
-        match self {
-            Self::All => json!({ "expand": ["productAccess"] }),
-            Self::MembersOf(group) => json!({ "groupIds": [group] }),
-        }
-    }
-
-    fn group_id(&self) -> Option<&str> {
-        match self {
-            Self::All => None,
-            Self::MembersOf(group) => Some(group),
-        }
-    }
-}
-
-struct GroupQuery;
-
-impl DirectoryQuery for GroupQuery {
-    fn search(&self) -> &'static str {
-        GROUPS_SEARCH
-    }
-
-    fn list(&self) -> &'static str {
-        GROUPS
-    }
-
-    fn body(&self) -> Value {
-        json!({})
-    }
-
-    fn group_id(&self) -> Option<&str> {
-        None
-    }
-}
-
 fn group_list(group_id: &str) -> String {
     format!("members and roles of group `{group_id}`")
 }
 
-/// Whether an endpoint is not there (any more), as opposed to refusing.
-fn is_absent(error: &Error) -> bool {
-    matches!(error.status(), Some(404 | 405 | 410 | 501))
-}
-
 fn chunk<T>(step: u8, answer: ListAnswer<T>) -> Chunk<T> {
-    let next = answer.links.map(|links| links.next).unwrap_or_default();
     Chunk {
-        items: answer.data.unwrap_or_default(),
-        next: Position::after(step, Some(cursor_of(next))),
-    }
-}
-
-/// A cursor is opaque; where an endpoint gives a whole URL instead, it is the
-/// URL's `cursor` value.
-fn cursor_of(next: String) -> String {
-    let url = Url::parse(&next).ok().filter(Url::has_host);
-    match url {
-        Some(url) => url
-            .query_pairs()
-            .find(|(name, _)| name == "cursor")
-            .map_or(next, |(_, value)| value.into_owned()),
-        None => next,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_may_come_inside_a_url() {
-        let bare = "eyJvIjoyMH0=";
-        assert_eq!(cursor_of(bare.to_owned()), bare);
-        let url = "https://api.test/admin/v2/orgs/o/workspaces?cursor=eyJvIjoyMH0%3D&limit=20";
-        assert_eq!(cursor_of(url.to_owned()), bare);
-        assert_eq!(
-            cursor_of("https://api.test/x".to_owned()),
-            "https://api.test/x"
-        );
-        assert_eq!(
-            cursor_of("cursor:with:colons".to_owned()),
-            "cursor:with:colons"
-        );
+        items: answer.items,
+        next: Position::after(step, Some(answer.next)),
     }
 }

@@ -16,7 +16,7 @@ impl ReadApiError for Refusals {
         ApiError {
             code: some(&body.code),
             message: some(&body.message),
-            vanished: body.means_gone(),
+            vanished: answer.status == 404 && body.means_gone(),
             hint: hint(answer, &body),
             ..ApiError::default()
         }

@@ -3,58 +3,104 @@
 
 use std::borrow::Cow;
 
+#[cfg(test)]
+use baton_connector::http::{Document, Oddities};
+use baton_connector::http::{Fields, Json, Misfit};
 use baton_connector::paging::{Chunk, LoopGuard, Position};
 use baton_connector::{Error, Result};
-use serde::Deserialize;
+use baton_proto::Code;
 use serde_json::{Value, json};
 
-use super::endpoints::{GROUP_ROLES, GROUPS_SEARCH, USER_ROLES, USERS_SEARCH};
-use super::models::{self, lenient, text_or_empty};
-use super::{Api, DIRECTORY_PAGE, DirectoryQuery, NEWER, UserQuery};
+use super::answer::Read;
+use super::endpoints::{GROUP_ROLES, GROUPS, GROUPS_SEARCH, USER_ROLES, USERS, USERS_SEARCH};
+use super::{Api, DIRECTORY_PAGE, DirectoryQuery, NEWER, UserQuery, models};
 
 /// A user as the search shows it with all expansions. What is absent, null or
 /// of an odd form is no fact.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
 pub(crate) struct SurveyedUser {
-    #[serde(deserialize_with = "text_or_empty")]
     pub account_id: String,
-    #[serde(deserialize_with = "lenient")]
     pub counts: Option<Counts>,
-    #[serde(deserialize_with = "lenient")]
-    pub platform_roles: Option<Vec<Value>>,
-    #[serde(deserialize_with = "lenient")]
-    pub product_access: Option<Vec<Value>>,
-    #[serde(deserialize_with = "lenient")]
+    pub platform_roles: Option<Vec<()>>,
+    pub product_access: Option<Vec<()>>,
     pub groups: Option<Vec<GroupRef>>,
 }
 
+impl Read for SurveyedUser {
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit> {
+        let groups = fact(fields, "groups").and_then(Json::list);
+        let groups = groups.and_then(|groups| {
+            let groups = groups.into_iter();
+            groups.map(|group| GroupRef::of(group, fields)).collect()
+        });
+        Ok(Self {
+            account_id: fields.id("accountId")?,
+            counts: Counts::of(fields),
+            platform_roles: entries(fields, "platformRoles"),
+            product_access: entries(fields, "productAccess"),
+            groups,
+        })
+    }
+}
+
+/// A member that is there once; one that comes twice is not a fact.
+fn fact<'a>(fields: &Fields<'a>, name: &str) -> Option<Json<'a>> {
+    fields.value(name).ok().flatten()
+}
+
+/// A list of which only the length matters.
+fn entries(fields: &Fields<'_>, name: &str) -> Option<Vec<()>> {
+    Some(vec![(); fact(fields, name)?.list()?.len()])
+}
+
 /// A group that a user is in.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct GroupRef {
     pub id: String,
 }
 
+impl GroupRef {
+    /// `None` if it has no usable id.
+    fn of(value: Json<'_>, user: &Fields<'_>) -> Option<Self> {
+        let id = user.inner(value, "groups").ok()?.id("id").ok()?;
+        Some(Self { id })
+    }
+}
+
 /// A group as the search shows it with all expansions.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(crate) struct SurveyedGroup {
-    #[serde(deserialize_with = "text_or_empty")]
     pub id: String,
-    #[serde(deserialize_with = "lenient")]
     pub counts: Option<Counts>,
 }
 
+impl Read for SurveyedGroup {
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit> {
+        Ok(Self {
+            id: fields.id("id")?,
+            counts: Counts::of(fields),
+        })
+    }
+}
+
 /// Numbers that the searches give on request.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Members of a group.
-    #[serde(deserialize_with = "lenient")]
     pub users: Option<u64>,
     /// Things on which roles are held.
-    #[serde(deserialize_with = "lenient")]
     pub resources: Option<u64>,
+}
+
+impl Counts {
+    fn of(fields: &Fields<'_>) -> Option<Self> {
+        let counts = fields.inner(fact(fields, "counts")?, "counts").ok()?;
+        let count = |name| fact(&counts, name).and_then(Json::count);
+        Some(Self {
+            users: count("users"),
+            resources: count("resources"),
+        })
+    }
 }
 
 /// All users, with everything that the search can tell.
@@ -66,7 +112,7 @@ impl DirectoryQuery for AllUsers {
     }
 
     fn list(&self) -> &'static str {
-        super::USERS
+        USERS
     }
 
     fn body(&self) -> Value {
@@ -87,7 +133,7 @@ impl DirectoryQuery for AllGroups {
     }
 
     fn list(&self) -> &'static str {
-        super::GROUPS
+        GROUPS
     }
 
     fn body(&self) -> Value {
@@ -191,7 +237,7 @@ impl Api {
         let mut all = Vec::new();
         while let Some(at) = walk.at.take() {
             let query = UserQuery::MembersOf(id);
-            let page = self.directory_page(&self.users, at.clone(), DIRECTORY_PAGE, query);
+            let page = self.directory_page(at.clone(), DIRECTORY_PAGE, query);
             let chunk: Chunk<models::Member> = page.await?;
             walk.pass(&at, &chunk, |member| &member.account_id)?;
             all.extend(chunk.items);
@@ -207,6 +253,15 @@ pub(crate) fn is_unwilling(error: &Error) -> bool {
     match error.status() {
         Some(401 | 408 | 429) => false,
         Some(400..=499 | 501) => true,
-        _ => error.code() == baton_proto::Code::Internal,
+        _ => matches!(error.code(), Code::Internal | Code::OutOfRange),
     }
+}
+
+/// Reads what a search shows of a user or a group, for tests.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn surveyed<T: Read>(value: &Value) -> T {
+    let document = Document::parse(value.to_string().as_bytes()).unwrap();
+    let oddities = Oddities::default();
+    T::read(&Fields::of(document.root(), String::new(), &oddities).unwrap()).unwrap()
 }

@@ -29,13 +29,12 @@ pub(crate) struct RoleContext<'a> {
     pub fidelity: Fidelity,
 }
 
-/// Memberships of a group. Members without an id are nobody.
+/// Memberships of a group.
 pub(crate) fn member_grants<'a>(
     group: &v2::Resource,
     members: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<v2::Grant>> {
     members
-        .filter(|id| !id.is_empty())
         .map(|id| GrantBuilder::new(group, MEMBER, resource_id(USER, id)).build())
         .collect()
 }
@@ -102,13 +101,6 @@ fn role_grants(
             continue;
         }
         let (type_id, id) = target(item, owner, cx);
-        if id.is_empty() {
-            tracing::warn!(
-                owner = item.resource_owner,
-                "a role assignment names no resource"
-            );
-            continue;
-        }
         for role in roles_of(item, cx.fidelity) {
             let key = (type_id, id, role);
             let entry = held.entry(key).or_insert_with(|| {
@@ -141,7 +133,7 @@ fn roles_of(item: &RoleAssignment, fidelity: Fidelity) -> Vec<&str> {
         .map(|assigned| assigned.role.as_str());
     let newer = newer.filter(|_| fidelity.is_full());
     for role in item.roles.iter().map(String::as_str).chain(newer) {
-        if !role.is_empty() && !roles.contains(&role) {
+        if !roles.contains(&role) {
             roles.push(role);
         }
     }

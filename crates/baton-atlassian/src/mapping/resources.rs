@@ -86,20 +86,15 @@ fn full_user_profile(profile: Profile, user: &models::User) -> Profile {
     }
 }
 
-fn activity(user: &models::User) -> impl Iterator<Item = &String> {
-    user.product_access
-        .iter()
-        .flatten()
-        .filter_map(|product| product.last_active_timestamp.as_ref())
-}
-
 fn last_active(user: &models::User) -> Option<prost_types::Timestamp> {
-    activity(user).fold(None, |latest, text| later(latest, timestamp(text)))
+    let times = user.last_active.iter();
+    times.fold(None, |latest, text| later(latest, timestamp(text)))
 }
 
 fn last_active_text(user: &models::User) -> Option<String> {
     let latest = last_active(user)?;
-    activity(user)
+    user.last_active
+        .iter()
         .find(|text| timestamp(text) == Some(latest))
         .cloned()
 }
@@ -128,7 +123,7 @@ pub(crate) fn group(group: &models::Group, fidelity: Fidelity) -> v2::Resource {
 
 /// A workspace, named after its product and its own name.
 pub(crate) fn workspace(workspace: &models::Workspace, fidelity: Fidelity) -> v2::Resource {
-    let about = workspace.attributes.clone().unwrap_or_default();
+    let about = workspace.attributes.clone();
     let name = format!(
         "{}: {}",
         about.product.as_deref().unwrap_or_default(),
@@ -140,7 +135,7 @@ pub(crate) fn workspace(workspace: &models::Workspace, fidelity: Fidelity) -> v2
             .maybe_text("type_key", about.type_key)
             .maybe_text("status", about.status)
             .maybe_text("host_url", about.host_url)
-            .maybe_text("sandbox", about.sandbox.and_then(|sandbox| sandbox.kind));
+            .maybe_text("sandbox", about.sandbox);
         if !profile.is_empty() {
             builder = builder.profile(profile);
         }
@@ -154,9 +149,8 @@ pub(crate) fn workspace(workspace: &models::Workspace, fidelity: Fidelity) -> v2
 /// The organization, named by its id when it has no name.
 pub(crate) fn organization(organization: &models::Organization) -> v2::Resource {
     let name = organization
-        .attributes
-        .as_ref()
-        .and_then(|about| about.name.as_deref())
+        .name
+        .as_deref()
         .filter(|name| !name.is_empty())
         .unwrap_or(&organization.id);
     let builder = ResourceBuilder::new(ORGANIZATION, &organization.id).display_name(name);
@@ -178,7 +172,7 @@ pub(crate) fn api_token(token: &models::ApiToken, fidelity: Fidelity) -> v2::Res
     if let Some(at) = time(&token.last_active_at) {
         secret = secret.last_used_at(at);
     }
-    let owner = token.user.as_ref().and_then(|owner| owner.id.as_deref());
+    let owner = token.owner_id.as_deref();
     if let Some(owner) = owner.filter(|id| !id.is_empty()) {
         secret = secret.identity(resource_id(USER, owner));
     }

@@ -205,13 +205,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::surveyed;
 
-    fn group(value: Value) -> SurveyedGroup {
-        serde_json::from_value(value).unwrap()
+    fn group(value: &Value) -> SurveyedGroup {
+        surveyed(value)
     }
 
-    fn user(value: Value) -> SurveyedUser {
-        serde_json::from_value(value).unwrap()
+    fn user(value: &Value) -> SurveyedUser {
+        surveyed(value)
     }
 
     fn quiet(id: &str, groups: &[&str]) -> Value {
@@ -230,10 +231,10 @@ mod tests {
     fn facts(groups: &[Value], users: &[Value]) -> Facts {
         let mut facts = Facts::default();
         for value in groups {
-            facts.note_group(group(value.clone()));
+            facts.note_group(group(value));
         }
         for value in users {
-            facts.note_user(user(value.clone()));
+            facts.note_user(user(value));
         }
         facts.finish()
     }

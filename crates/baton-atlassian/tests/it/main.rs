@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod counts;
+mod fields;
 mod flood;
 mod in_process;
 mod limits;
@@ -9,4 +10,6 @@ mod plans;
 mod program;
 mod recording;
 mod replay;
+mod shapes;
 mod simulated;
+mod vanished;

@@ -1,0 +1,229 @@
+//! The one place that judges answers to reads: an answer counts only in its
+//! documented shape. Status 200; `errors` absent, null or empty; and the member
+//! that carries the data there and of its type: a list (or `null` beside
+//! `links`, unless `meta.total` is above 0), or for one
+//! object an object. Everything else is an error of that request that names
+//! the place, never an empty list. Unknown members are ignored.
+
+use baton_connector::http::{Document, Fields, Json, Misfit, Oddities, Response};
+use baton_connector::{Error, Result};
+
+use super::error_body::ErrorBody;
+
+/// Read from an object of the API.
+pub(crate) trait Read: Sized {
+    /// Strict where rows depend on it, lenient elsewhere; see [`Fields`].
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit>;
+}
+
+/// A page of any list.
+#[derive(Debug)]
+pub(crate) struct ListAnswer<T> {
+    pub items: Vec<T>,
+    /// The cursor of the next page; empty on the last.
+    pub next: String,
+    /// Items of the whole list, where the page says so.
+    pub total: Option<u64>,
+}
+
+/// A page of a list.
+pub(crate) fn list<T: Read>(response: &Response, oddities: &Oddities) -> Result<ListAnswer<T>> {
+    judged(response, |root| {
+        let fields = envelope(response, root, oddities)?;
+        let links = match fields.value("links")? {
+            Some(links) => Some(Fields::of(links, "links".to_owned(), oddities)?),
+            None => None,
+        };
+        let next = match &links {
+            Some(links) => match links.maybe_id("next")? {
+                Some(next) => cursor_of(next)?,
+                None => String::new(),
+            },
+            None => String::new(),
+        };
+        let total = total(root);
+        let items = match fields.member("data")? {
+            Some(data) if !data.is_null() => items(data, oddities)?,
+            Some(_) if links.is_some() && total.unwrap_or_default() == 0 => Vec::new(),
+            Some(_) if links.is_some() => {
+                let total = total.unwrap_or_default();
+                let detail = format!("null, although `meta.total` counts {total}");
+                return Err(misfit("data", detail));
+            }
+            Some(_) => return Err(misfit("data", "null without `links`")),
+            None => return Err(missing(response, "the list is missing")),
+        };
+        Ok(ListAnswer { items, next, total })
+    })
+}
+
+/// One object.
+pub(crate) fn one<T: Read>(response: &Response, oddities: &Oddities) -> Result<T> {
+    judged(response, |root| {
+        let fields = envelope(response, root, oddities)?;
+        match fields.member("data")? {
+            Some(data) => T::read(&Fields::of(data, "data".to_owned(), oddities)?),
+            None => Err(missing(response, "the object is missing")),
+        }
+    })
+}
+
+/// A count: a bare number or the member `count`, and either may be inside
+/// `data`, as elsewhere in this API.
+pub(crate) fn count(response: &Response) -> Result<u64> {
+    let oddities = Oddities::default();
+    judged(response, |root| {
+        let odd = || misfit("count", "a whole number is missing");
+        if root.object().is_none() {
+            return root.count().ok_or_else(odd);
+        }
+        let outer = envelope(response, root, &oddities)?;
+        let inner = outer.member("data")?.unwrap_or(root);
+        if inner.object().is_none() {
+            return inner.count().ok_or_else(odd);
+        }
+        let inner = Fields::of(inner, "data".to_owned(), &oddities)?;
+        let count = inner.member("count")?.and_then(Json::count);
+        count.ok_or_else(odd)
+    })
+}
+
+fn judged<T>(
+    response: &Response,
+    read: impl FnOnce(Json<'_>) -> std::result::Result<T, Misfit>,
+) -> Result<T> {
+    let document: Document = response.document()?;
+    read(document.root()).map_err(|wrong: Misfit| -> Error { response.misfit(&wrong) })
+}
+
+/// The outermost object, which must not report errors.
+fn envelope<'a>(
+    response: &Response,
+    root: Json<'a>,
+    oddities: &'a Oddities,
+) -> std::result::Result<Fields<'a>, Misfit> {
+    let fields = Fields::of(root, String::new(), oddities)?;
+    let Some(errors) = fields.value("errors")? else {
+        return Ok(fields);
+    };
+    let is_empty = errors.list().is_some_and(|list| list.is_empty())
+        || errors.object().is_some_and(|object| object.is_empty())
+        || errors.text().is_some_and(|text| text.words.is_empty());
+    if is_empty {
+        return Ok(fields);
+    }
+    let words = own_words(response).unwrap_or_else(|| "of unknown form".to_owned());
+    Err(misfit(
+        "errors",
+        format!("the answer reports errors: {words}"),
+    ))
+}
+
+fn items<T: Read>(data: Json<'_>, oddities: &Oddities) -> std::result::Result<Vec<T>, Misfit> {
+    let Some(list) = data.list() else {
+        let detail = format!("{} where a list was due", data.kind());
+        return Err(misfit("data", detail));
+    };
+    let items = list.into_iter().enumerate();
+    items
+        .map(|(at, item)| T::read(&Fields::of(item, format!("data[{at}]"), oddities)?))
+        .collect()
+}
+
+/// The list's own count of itself; one of an odd form compares with nothing.
+fn total(root: Json<'_>) -> Option<u64> {
+    let meta = root.object()?.get("meta")?.value.object()?;
+    meta.get("total")?.value.count()
+}
+
+fn misfit(path: &str, detail: impl Into<String>) -> Misfit {
+    Misfit {
+        path: path.to_owned(),
+        detail: detail.into(),
+    }
+}
+
+/// The data is not there; some gateways answer 200 with a message of their own.
+fn missing(response: &Response, what: &str) -> Misfit {
+    let detail = match own_words(response) {
+        Some(words) => format!("{what}, and the answer says: {words}"),
+        None => what.to_owned(),
+    };
+    misfit("data", detail)
+}
+
+/// Code and words of an error body that came with a success.
+fn own_words(response: &Response) -> Option<String> {
+    let ErrorBody { code, message } = ErrorBody::parse(response.body());
+    match (code.is_empty(), message.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(message),
+        (false, true) => Some(code),
+        (false, false) => Some(format!("{code}: {message}")),
+    }
+}
+
+/// A cursor is opaque; where an endpoint gives a URL instead, whole or
+/// relative, it is the URL's `cursor` value.
+fn cursor_of(next: String) -> std::result::Result<String, Misfit> {
+    let absolute = ["http://", "https://"]
+        .iter()
+        .any(|scheme| next.starts_with(scheme));
+    // An opaque cursor can begin with a slash, but has no query.
+    let relative = next.starts_with(['/', '?', '.']) && next.contains('?') && next.contains('=');
+    if !absolute && !relative {
+        return Ok(next);
+    }
+    let query = next.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let cursor = pairs.find(|(name, value)| name == "cursor" && !value.is_empty());
+    match cursor {
+        Some((_, cursor)) => Ok(cursor.into_owned()),
+        None => {
+            let form = if absolute { "a URL" } else { "a relative URL" };
+            let detail = format!(
+                "{form} without a `cursor` in its query, where a cursor or a URL with one was due"
+            );
+            Err(misfit("links.next", detail))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_may_come_inside_a_url() {
+        let bare = "eyJvIjoyMH0=";
+        for next in [
+            bare,
+            "https://api.test/admin/v2/orgs/o/workspaces?cursor=eyJvIjoyMH0%3D&limit=20",
+            "/admin/v2/orgs/o/workspaces?limit=20&cursor=eyJvIjoyMH0%3D",
+            "?cursor=eyJvIjoyMH0%3D#top",
+            "../workspaces?cursor=eyJvIjoyMH0%3D",
+        ] {
+            assert_eq!(cursor_of(next.to_owned()).unwrap(), bare, "{next}");
+        }
+        for opaque in ["cursor:with:colons", "/v8+base/64==", "//", "a?b=c", ".="] {
+            assert_eq!(cursor_of(opaque.to_owned()).unwrap(), opaque);
+        }
+    }
+
+    #[test]
+    fn a_url_without_a_cursor_is_no_cursor() {
+        for next in [
+            "https://api.test/x",
+            "http://api.test/x?page=2",
+            "/admin/v2/orgs/o/workspaces?page=2",
+            "?page=2",
+            "https://api.test/x?cursor=",
+        ] {
+            let wrong = cursor_of(next.to_owned()).unwrap_err();
+            assert_eq!(wrong.path, "links.next");
+            assert!(wrong.detail.contains("URL without a `cursor`"), "{next}");
+        }
+    }
+}

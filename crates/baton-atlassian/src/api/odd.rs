@@ -1,0 +1,51 @@
+//! Describing values that were repaired or left out, counted over a run.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use baton_connector::http::Oddities;
+
+#[derive(Debug, Default)]
+struct Found {
+    count: u64,
+    first: Option<String>,
+}
+
+/// What a run found odd in describing values.
+#[derive(Debug, Default)]
+pub(super) struct OddValues(Mutex<Found>);
+
+impl OddValues {
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what one answer of an endpoint had.
+    pub(super) fn note(&self, oddities: &Oddities, endpoint: &str) {
+        if oddities.count() == 0 {
+            return;
+        }
+        let mut found = self.found();
+        found.count += oddities.count();
+        let first = oddities.first();
+        if found.first.is_none() {
+            found.first = first.map(|first| format!("{first} (`{endpoint}`)"));
+        }
+    }
+
+    /// One sentence about all of them; `None` if there are none.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let found = self.found();
+        let first = found.first.as_deref()?;
+        let values = match found.count {
+            1 => "1 describing value".to_owned(),
+            count => format!("{count} describing values"),
+        };
+        Some(format!(
+            "{values} could not be read as documented, and were repaired or left out; the first: {first}"
+        ))
+    }
+
+    pub(super) fn clear(&self) {
+        *self.found() = Found::default();
+    }
+}

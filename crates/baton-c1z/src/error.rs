@@ -222,6 +222,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file holds no sync that is shown when none is asked for.
+    #[error("{} holds no current sync: none that is finished, and none that began in the last 7 days", path.display())]
+    NoCurrentSync {
+        /// The file.
+        path: PathBuf,
+    },
     /// The sync was never expanded, so there is nothing to take back.
     #[error(
         "sync did not run grant expansion (no supports_diff marker); nothing to roll back: \"{id}\""
@@ -400,6 +406,7 @@ impl Error {
             Self::DuplicateId { .. }
             | Self::Unstorable { .. }
             | Self::Unfinished { .. }
+            | Self::NoCurrentSync { .. }
             | Self::NotExpanded { .. }
             | Self::NotComparable { .. } => Code::FailedPrecondition,
             // Plain errors in the Go tools.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::store::{Asset, Key, Query, Store};
-use crate::{Capabilities, Format, ReadOptions, v1, v3};
+use crate::{Capabilities, Format, Migration, ReadOptions, v1, v3};
 
 /// Unfinished syncs older than this are not shown by default.
 const MAX_UNFINISHED_AGE: Duration = Duration::from_hours(7 * 24);
@@ -59,7 +59,7 @@ pub enum View<'a> {
     Sync(&'a str),
     /// Those of the newest finished sync of any type; if there is none, of
     /// the newest unfinished one that began at most 7 days before `now`; if
-    /// there is none either, those of all syncs in format v1, and no rows in
+    /// there is none either, those of all syncs in format v1, and an error in
     /// format v3 (c1z specification §4, trap 32).
     Default {
         /// The present time.
@@ -123,6 +123,12 @@ impl C1zFile {
         self.store.capabilities()
     }
 
+    /// What became of rows that the file has in an earlier layout of its
+    /// format; `None` if it has not. The file itself is not changed.
+    pub fn migration(&self) -> Option<Migration> {
+        self.store.migration()
+    }
+
     /// All syncs, finished or not, in storage order.
     pub fn sync_runs(&self) -> Result<Vec<SyncRun>> {
         Ok(self.runs.clone())
@@ -137,7 +143,8 @@ impl C1zFile {
     /// The rows that `view` selects.
     ///
     /// # Errors
-    /// [`Error::NoSuchSync`] if the file lacks the sync asked for.
+    /// [`Error::NoSuchSync`] if the file lacks the sync asked for,
+    /// [`Error::NoCurrentSync`] if it has none to be shown by default.
     pub fn view(&self, view: View<'_>) -> Result<Snapshot<'_>> {
         let rows = match view {
             View::AllRows => Rows::All,
@@ -156,7 +163,11 @@ impl C1zFile {
                 match run {
                     Some(run) => Rows::Of(run),
                     None if self.capabilities().many_syncs => Rows::All,
-                    None => Rows::None,
+                    None => {
+                        return Err(Error::NoCurrentSync {
+                            path: self.path.clone(),
+                        });
+                    }
                 }
             }
         };
@@ -206,18 +217,14 @@ pub struct Snapshot<'a> {
 enum Rows<'a> {
     Of(&'a SyncRun),
     All,
-    None,
 }
 
-/// No sync has this id.
-const NO_SYNC: &str = "";
-
 impl<'a> Snapshot<'a> {
-    /// The sync; `None` if rows of all syncs or no rows are shown.
+    /// The sync; `None` if rows of all syncs are shown.
     pub fn sync(&self) -> Option<&'a SyncRun> {
         match self.rows {
             Rows::Of(run) => Some(run),
-            Rows::All | Rows::None => None,
+            Rows::All => None,
         }
     }
 
@@ -325,7 +332,6 @@ impl<'a> Snapshot<'a> {
         match self.rows {
             Rows::Of(run) => Some(run.id.as_str()),
             Rows::All => None,
-            Rows::None => Some(NO_SYNC),
         }
     }
 

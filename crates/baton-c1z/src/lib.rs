@@ -62,6 +62,7 @@ pub use seal::{
 };
 pub use stop::Stop;
 pub use store::Asset;
+pub use v3::Migration;
 #[doc(hidden)]
 pub use v3::fuzzing;
 pub use workdir::{Holder, MAX_WORK_AGE, WorkDir};

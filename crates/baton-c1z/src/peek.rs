@@ -6,7 +6,7 @@ use crate::envelope::{Detected, detect};
 use crate::error::Result;
 use crate::file::{C1zFile, latest_finished};
 use crate::run::{SyncRun, SyncType};
-use crate::{Format, ReadOptions, v1};
+use crate::{Format, Migration, ReadOptions, v1};
 
 /// What can be said about a file at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Peek {
     /// Its syncs in storage order, with their stored counts. A finished sync
     /// without counts must be opened to be counted.
     pub runs: Vec<SyncRun>,
+    /// As [`C1zFile::migration`].
+    pub migration: Option<Migration>,
 }
 
 impl Peek {
@@ -33,14 +35,23 @@ impl Peek {
 /// # Errors
 /// As [`C1zFile::open`].
 pub fn peek(path: &Path, options: &ReadOptions) -> Result<Peek> {
+    let mut migration = None;
     let (format, runs) = match detect(path)? {
         Detected::Missing | Detected::Empty => (Format::V1, Vec::new()),
-        // Opening reads no rows.
-        Detected::V3 => (Format::V3, C1zFile::open(path, options)?.sync_runs()?),
+        // Opening reads no rows, unless they are in an earlier layout.
+        Detected::V3 => {
+            let file = C1zFile::open(path, options)?;
+            migration = file.migration();
+            (Format::V3, file.sync_runs()?)
+        }
         Detected::V1 => match v1::runs_in_prefix(path, options)? {
             Some(runs) => (Format::V1, runs),
             None => (Format::V1, C1zFile::open(path, options)?.sync_runs()?),
         },
     };
-    Ok(Peek { format, runs })
+    Ok(Peek {
+        format,
+        runs,
+        migration,
+    })
 }

@@ -11,7 +11,7 @@ use prost_types::Timestamp;
 use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
-use crate::{Capabilities, Format};
+use crate::{Capabilities, Format, Migration};
 
 /// Types of principals that one filter may list.
 const MAX_PRINCIPAL_TYPES: usize = 1000;
@@ -96,6 +96,11 @@ pub(crate) type VisitSession<'v> = dyn FnMut(&str, &[u8]) -> Result<()> + 'v;
 pub(crate) trait Store: Send {
     fn format(&self) -> Format;
     fn capabilities(&self) -> Capabilities;
+    /// How rows were brought into the current layout of the format when the
+    /// file was opened; `None` if they were in it.
+    fn migration(&self) -> Option<Migration> {
+        None
+    }
     /// All runs in storage order.
     fn runs(&self) -> Result<Vec<SyncRun>>;
     /// Visits rows in storage order, in constant memory.

@@ -15,9 +15,9 @@ pub(crate) const FLAG_REST: &[u8] = b"1";
 pub(crate) const FLAG_WHOLE: &[u8] = b"0";
 
 /// Appends a separator and an escaped part.
-pub(crate) fn push(out: &mut Vec<u8>, part: &str) {
+pub(crate) fn push(out: &mut Vec<u8>, part: impl AsRef<[u8]>) {
     out.push(SEPARATOR);
-    escape(out, part.as_bytes());
+    escape(out, part.as_ref());
 }
 
 /// The escaped form of a part.
@@ -42,15 +42,21 @@ fn escape(out: &mut Vec<u8>, part: &[u8]) {
 
 /// Appends the four parts of an entitlement: type and id of its resource,
 /// flag, tail.
-pub(crate) fn push_entitlement(out: &mut Vec<u8>, (type_id, id): (&str, &str), entitlement: &str) {
+pub(crate) fn push_entitlement<P: AsRef<[u8]>>(
+    out: &mut Vec<u8>,
+    (type_id, id): (P, P),
+    entitlement: P,
+) {
+    let (type_id, id) = (type_id.as_ref(), id.as_ref());
     push(out, type_id);
     push(out, id);
-    let tail = entitlement
+    let whole = entitlement.as_ref();
+    let tail = whole
         .strip_prefix(type_id)
-        .and_then(|rest| rest.strip_prefix(':'))
+        .and_then(|rest| rest.strip_prefix(b":"))
         .and_then(|rest| rest.strip_prefix(id))
-        .and_then(|rest| rest.strip_prefix(':'));
-    let (flag, rest) = tail.map_or((FLAG_WHOLE, entitlement), |tail| (FLAG_REST, tail));
+        .and_then(|rest| rest.strip_prefix(b":"));
+    let (flag, rest) = tail.map_or((FLAG_WHOLE, whole), |tail| (FLAG_REST, tail));
     out.push(SEPARATOR);
     out.extend_from_slice(flag);
     push(out, rest);

@@ -67,7 +67,9 @@ impl CliError {
     /// The exit status: a code as its number, everything else 2.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::File(baton_c1z::Error::Unfinished { .. }) => Code::FailedPrecondition.as_u8(),
+            Self::File(
+                baton_c1z::Error::Unfinished { .. } | baton_c1z::Error::NoCurrentSync { .. },
+            ) => Code::FailedPrecondition.as_u8(),
             Self::File(baton_c1z::Error::NoFile { .. }) => EXIT_UNKNOWN,
             // Opening and decoding failures carry no code in the Go tools.
             Self::File(error) if error.code() != Code::NotFound => EXIT_UNKNOWN,

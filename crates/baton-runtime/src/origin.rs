@@ -40,7 +40,11 @@ impl Session {
         };
         let file = C1zFile::open(path, &options)?;
         let now = self.surroundings.clock.now();
-        let asset = file.view(View::Default { now })?.asset(PROVENANCE_ASSET)?;
+        let view = match file.view(View::Default { now }) {
+            Err(baton_c1z::Error::NoCurrentSync { .. }) => return Ok(Origin::Unnamed),
+            view => view?,
+        };
+        let asset = view.asset(PROVENANCE_ASSET)?;
         let named = asset.and_then(|asset| serde_json::from_slice::<Provenance>(&asset.data).ok());
         Ok(named.map_or(Origin::Unnamed, |provenance| Origin::Tool(provenance.tool)))
     }

@@ -9,7 +9,7 @@ use crate::seal::key::table_byte;
 use crate::tuple::{self, SEPARATOR, push, push_entitlement};
 
 /// First byte of every key.
-const ROOT: u8 = 3;
+pub(super) const ROOT: u8 = 3;
 const ASSET: u8 = 5;
 const SYNC_RUN: u8 = 6;
 const INDEX: u8 = 7;
@@ -32,6 +32,21 @@ pub(crate) const LAYOUT: u32 = 2;
 pub(crate) const STATS: &[u8] = b"\x03\xffstats\0";
 /// Key that is there while the index by principal is not complete.
 pub(crate) const INDEXES_PENDING: &[u8] = b"\x03\xffdeferred_grant_idx_pending";
+/// What the keys of all stored indexes begin with; the index's number follows.
+pub(super) const INDEXES: &[u8] = &[ROOT, INDEX];
+/// What the keys of the index of grants by principal begin with.
+pub(super) const BY_PRINCIPAL_INDEX: &[u8] = &[ROOT, INDEX, BY_PRINCIPAL];
+/// Indexes over entitlements and grants that the earlier layout has: four
+/// that are gone since, and those by principal and of what is to be expanded.
+pub(super) const EARLIER_INDEXES: [u8; 6] = [2, 3, BY_PRINCIPAL, NEEDS_EXPANSION, 6, 7];
+/// The first key that can belong to data, and the first that cannot.
+pub(super) const DATA: &[u8] = &[ROOT, 1];
+pub(super) const STAMPS: &[u8] = &[ROOT, 0xff];
+/// What the keys of digests begin with: content hashes of grants, and the
+/// nodes over them.
+pub(super) const DIGESTS: [&[u8]; 2] = [&[ROOT, INDEX, 8], &[ROOT, 10]];
+/// Key that is there while digests are not complete.
+pub(super) const DIGESTS_PENDING: &[u8] = b"\x03\xffgrant_digest_build_pending";
 /// What the keys of all assets begin with.
 pub(crate) const ASSETS: &[u8] = &[ROOT, ASSET, SEPARATOR];
 
@@ -52,6 +67,14 @@ pub(crate) fn of_sealed(sealed: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.push(ROOT);
     out.extend_from_slice(sealed);
+}
+
+/// Replaces `out` by the key of the row with this tuple, which begins with a
+/// separator.
+pub(super) fn of_tuple(of: Table, tuple: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(&[ROOT, table_byte(of)]);
+    out.extend_from_slice(tuple);
 }
 
 /// The key, while sealing, of the row with this key.

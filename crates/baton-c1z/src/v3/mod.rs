@@ -6,12 +6,14 @@
 
 mod content;
 mod directory;
+mod earlier;
 mod encode;
 mod envelope;
 mod fields;
 mod find;
 pub mod fuzzing;
 mod keys;
+mod layout;
 mod plan;
 mod reader;
 mod records;
@@ -20,6 +22,7 @@ mod unpacked;
 mod whole;
 mod write;
 
+pub use earlier::Migration;
 pub(crate) use encode::{needs_expansion, record as write_record, timestamp};
 pub(crate) use envelope::{Encoding, read_summary};
 pub(crate) use reader::Reader;

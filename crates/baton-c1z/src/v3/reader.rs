@@ -15,9 +15,11 @@ use baton_proto::c1::storage::v3 as storage;
 use bytes::Bytes;
 use prost::Message;
 
-use super::envelope::{Envelope, damaged, unsupported};
+use super::earlier::{Migration, migrate};
+use super::envelope::{Envelope, damaged};
 use super::find::{Finder, Learnt};
 use super::keys;
+use super::layout::{self, Layout};
 use super::plan::{Access, Plan};
 use super::records::{self, Buffers};
 use super::runs;
@@ -37,6 +39,10 @@ pub(crate) struct Reader {
     db: Db,
     run: Option<SyncRun>,
     learnt: Learnt,
+    /// How the rows were brought into the current layout, if they were not.
+    migration: Option<Migration>,
+    /// The digests in the file are not complete.
+    digests_pending: bool,
 }
 
 impl Reader {
@@ -45,23 +51,34 @@ impl Reader {
         let envelope = Envelope::open(path, options)?;
         let identity = envelope.identity;
         let db = Db::open(Arc::new(envelope.directory)).map_err(|e| tables_error(path, e))?;
+        let layout = layout::of(path, &db)?;
         let mut this = Self {
             path: path.to_owned(),
             db,
             run: None,
             learnt: Learnt::default(),
+            migration: None,
+            digests_pending: false,
         };
-        this.check_layout()?;
+        let mut counted = None;
+        if layout != Layout::Current {
+            let migrated = migrate(path, &this.db, layout, &envelope.limits, options)?;
+            this.db = migrated.db;
+            counted = migrated.stats;
+            this.migration = Some(migrated.migration);
+        }
+        this.digests_pending = this.value(keys::DIGESTS_PENDING)?.is_some();
         this.run = this.read_run()?;
         if let Some(run) = &mut this.run {
             // The manifest answers without another look at the tables, but
             // only a checksum tells that it says what its writer did.
-            run.stats = if envelope.is_manifest_checked {
-                runs::stats_of_summary(envelope.runs, &run.id)
-            } else {
-                None
+            run.stats = match counted {
+                None if envelope.is_manifest_checked && layout == Layout::Current => {
+                    runs::stats_of_summary(envelope.runs, &run.id)
+                }
+                counted => counted,
             };
-            if run.stats.is_none() {
+            if run.stats.is_none() && layout != Layout::ByExternalId {
                 let id = run.id.clone();
                 let stats = this.read_stats(&id)?;
                 if let Some(run) = &mut this.run {
@@ -72,42 +89,28 @@ impl Reader {
         Ok((this, identity))
     }
 
-    /// Refuses keys of another layout, and indexes that are not complete.
-    fn check_layout(&self) -> Result<()> {
-        for key in [keys::KEYSPACE_VERSION, keys::ENTITLEMENT_ID_FORMAT] {
-            let Some(value) = self.value(key)? else {
-                return Err(unsupported(&self.path, "a directory without a key layout"));
-            };
-            let layout = <[u8; 4]>::try_from(&value[..])
-                .map_err(|_| damaged(&self.path, "the number of its key layout is malformed"))?;
-            let layout = u32::from_be_bytes(layout);
-            if layout != keys::LAYOUT {
-                return Err(unsupported(&self.path, format!("key layout {layout}")));
-            }
-        }
-        match self.value(keys::INDEXES_PENDING)? {
-            None => Ok(()),
-            Some(_) => Err(unsupported(
-                &self.path,
-                "a file whose indexes are not complete",
-            )),
-        }
+    /// The run with its counts, if these were made when the file was opened.
+    pub(super) fn new_stats(&self) -> Option<(&SyncRun, &Stats)> {
+        self.migration?;
+        let run = self.run.as_ref()?;
+        Some((run, run.stats.as_ref()?))
     }
 
     fn read_run(&self) -> Result<Option<SyncRun>> {
         let Some(value) = self.value(keys::RUN)? else {
             return Ok(None);
         };
-        storage::SyncRunRecord::decode(value)
-            .map(|record| Some(runs::run(record)))
-            .map_err(|_| damaged(&self.path, "its sync run is malformed"))
+        let record = storage::SyncRunRecord::decode(value)
+            .map_err(|_| damaged(&self.path, "its sync run is malformed"))?;
+        // Without an id nothing can be of that sync.
+        Ok(Some(runs::run(record)).filter(|run| !run.id.is_empty()))
     }
 
     fn read_stats(&self, id: &str) -> Result<Option<Stats>> {
         // A cache: what cannot be read is counted.
         Ok(self.value(keys::STATS)?.and_then(|value| {
             let record = storage::SyncStatsRecord::decode(value).ok()?;
-            runs::stats(record, id)
+            runs::stored_stats(record, id)
         }))
     }
 
@@ -121,13 +124,20 @@ impl Reader {
         id.is_none_or(|id| self.is_run(id))
     }
 
-    /// Visits all keys that there are, with their values.
+    /// Visits all keys that there are, with their values; without digests that
+    /// are not complete.
     pub fn visit_all(&self, visit: &mut VisitRaw<'_>) -> Result<()> {
         let mut rows = self
             .db
             .range(Bound::Unbounded, Bound::Unbounded)
             .map_err(|e| tables_error(&self.path, e))?;
         while let Some((key, value)) = rows.next().map_err(|e| tables_error(&self.path, e))? {
+            let is_digest = |prefix: &&[u8]| key.starts_with(prefix);
+            if self.digests_pending
+                && (key == keys::DIGESTS_PENDING || keys::DIGESTS.iter().any(is_digest))
+            {
+                continue;
+            }
             visit(key, value)?;
         }
         Ok(())
@@ -272,7 +282,7 @@ type VisitRaw<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;
 type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
 
 /// A key's parts, for people.
-fn shown(key: &[u8]) -> String {
+pub(super) fn shown(key: &[u8]) -> String {
     let parts = tuple::parts(keys::tuple_of(key));
     let texts: Vec<_> = parts.map(String::from_utf8_lossy).collect();
     texts.join(" ")
@@ -290,6 +300,10 @@ impl Store for Reader {
             duplicate_pairs: false,
             lookup_by_bare_id: false,
         }
+    }
+
+    fn migration(&self) -> Option<Migration> {
+        self.migration
     }
 
     fn runs(&self) -> Result<Vec<SyncRun>> {

@@ -300,8 +300,9 @@ fn grant<'a>(value: &'a [u8], into: &'a mut Buffers) -> Result<Row<'a>> {
         sources(&record, &mut into.nested)?;
         wire::put_bytes(out, field::TO_GRANT_SOURCES, &into.nested);
     }
-    let mut expansion =
-        Some(record.bytes(field::GRANT_EXPANSION)).filter(|bytes| !bytes.is_empty());
+    let mut expansion = record
+        .has(field::GRANT_EXPANSION)
+        .then(|| record.bytes(field::GRANT_EXPANSION));
     if record.has(field::GRANT_ANNOTATIONS)
         && let Some(split) = columns::split_expandable(&into.data)?
     {

@@ -1,5 +1,7 @@
 //! The one sync of a file, and its stored counts.
 
+use std::collections::BTreeMap;
+
 use baton_proto::c1::c1z::v3::SyncRunSummary;
 use baton_proto::c1::storage::v3 as storage;
 
@@ -54,11 +56,20 @@ pub(super) fn stats_of_summary(runs: Vec<SyncRunSummary>, id: &str) -> Option<St
     stats(summary.stats?, id)
 }
 
-/// The counts of a record. `None` if they are of another sync, or count no
+/// The counts of the stored record: as they are, if they are of the sync `id`.
+pub(super) fn stored_stats(record: storage::SyncStatsRecord, id: &str) -> Option<Stats> {
+    (record.sync_id == id).then(|| counts(record))
+}
+
+/// The counts of a summary. `None` if they are of another sync, or count no
 /// resource types: as in format v1, such counts are not used.
-pub(super) fn stats(record: storage::SyncStatsRecord, id: &str) -> Option<Stats> {
+fn stats(record: storage::SyncStatsRecord, id: &str) -> Option<Stats> {
     let is_own = record.sync_id.is_empty() || record.sync_id == id;
-    (is_own && record.resource_types > 0).then(|| Stats {
+    (is_own && record.resource_types > 0).then(|| counts(record))
+}
+
+fn counts(record: storage::SyncStatsRecord) -> Stats {
+    Stats {
         resource_types: record.resource_types,
         resources: record.resources,
         entitlements: record.entitlements,
@@ -70,12 +81,27 @@ pub(super) fn stats(record: storage::SyncStatsRecord, id: &str) -> Option<Stats>
         step_durations_ms: record.step_durations_ms,
         connector_call_stats: calls(record.connector_call_stats),
         session_store_stats: calls(record.session_store_stats),
-    })
+    }
 }
 
-fn calls(
-    records: std::collections::BTreeMap<String, storage::CallStat>,
-) -> std::collections::BTreeMap<String, CallStat> {
+/// Adds what the syncer's state says of how the sync went.
+pub(super) fn add_timings(stats: &mut Stats, token: &str) {
+    /// The part of the state that matters here.
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct State {
+        step_durations_ms: BTreeMap<String, i64>,
+        connector_call_stats: BTreeMap<String, CallStat>,
+        session_store_stats: BTreeMap<String, CallStat>,
+    }
+    // Opaque to the file: what cannot be read says nothing.
+    let state: State = serde_json::from_str(token).unwrap_or_default();
+    stats.step_durations_ms = state.step_durations_ms;
+    stats.connector_call_stats = state.connector_call_stats;
+    stats.session_store_stats = state.session_store_stats;
+}
+
+fn calls(records: BTreeMap<String, storage::CallStat>) -> BTreeMap<String, CallStat> {
     let call = |record: storage::CallStat| CallStat {
         count: record.count,
         total_ms: record.total_ms,
@@ -116,6 +142,14 @@ mod tests {
         assert_eq!(stats_of_summary(runs.clone(), "b"), None);
         assert_eq!(stats_of_summary(runs, "a").map(|s| s.grants), Some(7));
         assert_eq!(stats(counted("", 1), "a").map(|s| s.grants), Some(7));
+    }
+
+    #[test]
+    fn the_stored_record_counts_as_it_is_if_it_names_the_sync() {
+        let grants = |record| stored_stats(record, "a").map(|stats| stats.grants);
+        assert_eq!(grants(counted("", 1)), None);
+        assert_eq!(grants(counted("b", 1)), None);
+        assert_eq!(grants(counted("a", 0)), Some(7));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use baton_c1z::{
     C1zFile, Cleanup, Error, Filter, Format, ListId, PageLog, PageRow, RewriteOptions, SealPlan,
     Snapshot, Table, View, to_v3,
 };
+use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_proto::encode;
 
@@ -261,7 +262,7 @@ fn a_file_holds_several_syncs_or_the_last_one() {
 }
 
 #[test]
-fn an_unfinished_sync_is_shown_for_seven_days_and_then_all_rows_or_none() {
+fn an_unfinished_sync_is_shown_for_seven_days_and_then_all_rows_or_an_error() {
     let folder = Folder::new();
     let options = RewriteOptions {
         temp_dir: Some(folder.path().to_owned()),
@@ -285,8 +286,12 @@ fn an_unfinished_sync_is_shown_for_seven_days_and_then_all_rows_or_none() {
         };
         assert_eq!(shown(started + week), (true, 8));
         let late = started + week + Duration::from_secs(1);
-        let rows = if file.capabilities().many_syncs { 8 } else { 0 };
-        assert_eq!(shown(late), (false, rows));
+        if file.capabilities().many_syncs {
+            assert_eq!(shown(late), (false, 8));
+        } else {
+            let error = file.view(View::Default { now: late }).unwrap_err();
+            assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
+        }
     }
 }
 

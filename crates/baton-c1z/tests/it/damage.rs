@@ -8,7 +8,7 @@ use std::path::Path;
 
 use baton_c1z::{C1zFile, Filter, Limits, ReadOptions, Result, Table, View, peek};
 
-use crate::support::{Dice, Folder, V1, V3, fixture};
+use crate::support::{Dice, Folder, V1, V3, earlier, fixture};
 
 /// Files up to this size are flipped bit by bit.
 const EVERY_BIT_BYTES: usize = 6 << 10;
@@ -73,9 +73,16 @@ fn is_noticed(path: &Path, whole: (u64, u64), what: &dyn Fn() -> String) -> bool
     }
 }
 
-fn cut_everywhere(names: &[&str]) {
+/// A file in an earlier layout of keys.
+fn earlier_fixture() -> Fixture {
+    let name = "damage-plain.c1z";
+    let bytes = earlier().remove(name).expect("a fixture");
+    (name.to_owned(), bytes)
+}
+
+fn cut_everywhere(files: Vec<Fixture>) {
     let folder = Folder::new();
-    for (name, whole) in fixtures(names) {
+    for (name, whole) in files {
         let path = folder.file("cut.c1z", &whole);
         let digest = read_all(&path).expect("whole");
         for len in (1..whole.len()).rev() {
@@ -94,12 +101,17 @@ fn cut_everywhere(names: &[&str]) {
 
 #[test]
 fn a_v1_file_that_is_cut_off_at_any_byte_is_an_error() {
-    cut_everywhere(V1);
+    cut_everywhere(fixtures(V1));
 }
 
 #[test]
 fn a_v3_file_that_is_cut_off_at_any_byte_is_an_error() {
-    cut_everywhere(V3);
+    cut_everywhere(fixtures(V3));
+}
+
+#[test]
+fn a_file_in_an_earlier_layout_that_is_cut_off_at_any_byte_is_an_error() {
+    cut_everywhere(vec![earlier_fixture()]);
 }
 
 /// Flips bits of one file one after the other, each alone.
@@ -134,7 +146,8 @@ impl Flipper {
 }
 
 fn small_and_large() -> (Vec<Fixture>, Vec<Fixture>) {
-    let all = fixtures(&[V1, V3].concat());
+    let mut all = fixtures(&[V1, V3].concat());
+    all.push(earlier_fixture());
     all.into_iter()
         .partition(|(_, bytes)| bytes.len() <= EVERY_BIT_BYTES)
 }

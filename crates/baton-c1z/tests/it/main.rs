@@ -12,6 +12,7 @@ mod convert;
 mod convert_losses;
 mod damage;
 mod diff;
+mod earlier;
 mod history;
 mod log_damage;
 mod log_rows;

@@ -53,6 +53,24 @@ pub fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// The handmade files with earlier engine names and layouts, by name.
+pub fn earlier() -> std::collections::BTreeMap<String, Vec<u8>> {
+    let archive = fs::read(fixture("pebble2/handmade.tar.zst")).expect("read");
+    let archive = zstd::decode_all(archive.as_slice()).expect("decodes");
+    let mut files = std::collections::BTreeMap::new();
+    for entry in tar::Archive::new(archive.as_slice())
+        .entries()
+        .expect("a tar")
+    {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mut bytes = Vec::new();
+        std::io::copy(&mut entry, &mut bytes).expect("in memory");
+        files.insert(name, bytes);
+    }
+    files
+}
+
 pub fn open(path: &Path) -> Result<C1zFile> {
     C1zFile::open(path, &ReadOptions::default())
 }

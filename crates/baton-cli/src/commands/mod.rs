@@ -38,9 +38,18 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
+    if matches!(
+        invocation.action,
+        Action::RecalculateStats
+            | Action::ExportC1z { .. }
+            | Action::ToSqlite { .. }
+            | Action::Expand { .. }
+    ) {
+        open::warn_of_migration_in(&invocation.file, surroundings, err)?;
+    }
     match &invocation.action {
-        Action::Syncs => return runs::syncs(invocation, surroundings, out),
-        Action::Stats => return runs::stats(invocation, surroundings, out),
+        Action::Syncs => return runs::syncs(invocation, surroundings, out, err),
+        Action::Stats => return runs::stats(invocation, surroundings, out, err),
         Action::RecalculateStats => return files::recalculate(invocation, surroundings, out),
         Action::ExportC1z { out: target } => {
             return files::export(invocation, target, surroundings);
@@ -70,6 +79,7 @@ pub(crate) fn run(
         _ => {}
     }
     let file = open::open(&invocation.file, surroundings)?;
+    open::warn_of_migration(&invocation.file, file.migration(), err)?;
     let sync_id = invocation.sync_id.as_deref();
     let snapshot = open::view(&file, &invocation.file, sync_id, surroundings)?;
     let shapes = Shapes::new()?;

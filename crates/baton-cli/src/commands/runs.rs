@@ -23,9 +23,12 @@ pub(super) fn syncs(
     invocation: &Invocation,
     surroundings: &Surroundings,
     out: &mut dyn Write,
+    err: &mut dyn Write,
 ) -> Result<(), CliError> {
     open::must_hold_something(&invocation.file)?;
-    let runs = peek(&invocation.file, &open::read_options(surroundings)?)?.runs;
+    let peeked = peek(&invocation.file, &open::read_options(surroundings)?)?;
+    open::warn_of_migration(&invocation.file, peeked.migration, err)?;
+    let runs = peeked.runs;
     if invocation.output == Output::Json {
         let mut list = ListWriter::new(out, "syncs");
         for run in &runs {
@@ -89,10 +92,12 @@ pub(super) fn stats(
     invocation: &Invocation,
     surroundings: &Surroundings,
     out: &mut dyn Write,
+    err: &mut dyn Write,
 ) -> Result<(), CliError> {
     open::must_hold_something(&invocation.file)?;
     let options = open::read_options(surroundings)?;
     let peeked = peek(&invocation.file, &options)?;
+    open::warn_of_migration(&invocation.file, peeked.migration, err)?;
     let Some(run) = peeked.latest_finished(None) else {
         return Ok(writeln!(out, " INFO  No finished sync found in the c1z")?);
     };

@@ -1,6 +1,7 @@
 //! The program as a user meets it: command lines in, text and exit status out.
 #![allow(clippy::unwrap_used)]
 
+mod earlier;
 mod expand;
 mod goldens;
 mod panics;

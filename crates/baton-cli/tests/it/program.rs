@@ -41,6 +41,14 @@ pub fn baton<S: AsRef<str>>(args: &[S]) -> Outcome {
     run_in(&surroundings(args))
 }
 
+/// Runs `baton <args>` so long after 1970.
+pub fn baton_at<S: AsRef<str>>(args: &[S], now: Duration) -> Outcome {
+    run_in(&Surroundings {
+        now: SystemTime::UNIX_EPOCH + now,
+        ..surroundings(args)
+    })
+}
+
 /// Runs `baton <args>` on a terminal with so many columns.
 pub fn on_terminal(columns: usize, args: &[&str]) -> Outcome {
     run_in(&Surroundings {

@@ -101,7 +101,7 @@ impl External {
                 fingerprint: crate::records::to_text(&(hash, &entitlement, names)),
                 traits,
                 known_types: BTreeSet::new(),
-                warnings: oddities(path, &run, request),
+                warnings: oddities(&file, path, &run, request),
             },
             sync_id: run.id,
             file,
@@ -194,8 +194,12 @@ fn keep_going(result: Result<()>, failure: &mut Option<Error>) -> ControlFlow<()
 }
 
 /// What makes it doubtful that this is the file and the sync that was meant.
-fn oddities(path: &Path, run: &SyncRun, request: &SyncRequest) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn oddities(file: &C1zFile, path: &Path, run: &SyncRun, request: &SyncRequest) -> Vec<String> {
+    let left_out = file.migration().map_or(Vec::new(), |m| m.warnings());
+    let mut warnings: Vec<String> = left_out
+        .into_iter()
+        .map(|warning| format!("{}: {warning}", path.display()))
+        .collect();
     if !matches!(run.kind(), Some(SyncType::Full | SyncType::ResourcesOnly)) {
         warnings.push(format!(
             "the newest finished sync in {} is of type {}: external resources that it lacks are \

@@ -16,15 +16,18 @@ use crate::error::Result;
 pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Most syncs that a manifest may sum up. There is one.
 const MAX_RUNS: usize = 1000;
-/// The engine whose keys are read here.
-const ENGINE: &str = "pebble3";
-/// Names of earlier layouts of the same engine.
-const EARLIER_ENGINES: [&str; 2] = ["pebble", "pebble2"];
+/// Names of the engine that is read here, now and before. They do not tell
+/// the layout of its keys.
+const ENGINES: [&str; 3] = ["pebble", "pebble2", "pebble3"];
 
 mod field {
     pub const ENGINE: u32 = 1;
+    pub const SCHEMA_VERSION: u32 = 2;
     pub const ENCODING: u32 = 4;
     pub const RUNS: u32 = 40;
+    pub const FOLD_DEAD_BYTES: u32 = 41;
+    pub const ID_INDEX_FORMAT: u32 = 42;
+    pub const DIGEST_ROOT: u32 = 43;
 }
 
 /// How the directory is stored.
@@ -75,6 +78,20 @@ impl Manifest {
                         .map_err(|_| damaged(path, "the syncs in its manifest are malformed"))?;
                     runs.push(run);
                 }
+                (field::RUNS | field::DIGEST_ROOT, Value::Bytes(_))
+                | (field::FOLD_DEAD_BYTES | field::ID_INDEX_FORMAT, Value::Varint(_)) => {}
+                (field::SCHEMA_VERSION, Value::Varint(number)) if u32::try_from(number).is_ok() => {
+                }
+                (
+                    number @ (field::ENGINE
+                    | field::SCHEMA_VERSION
+                    | field::ENCODING
+                    | field::RUNS..=field::DIGEST_ROOT),
+                    _,
+                ) => {
+                    let what = format!("field {number} of its manifest is malformed");
+                    return Err(damaged(path, what));
+                }
                 _ => {}
             }
         }
@@ -91,7 +108,7 @@ impl Manifest {
 }
 
 fn check_engine(path: &Path, engine: &str) -> Result<()> {
-    if engine == ENGINE {
+    if ENGINES.contains(&engine) {
         return Ok(());
     }
     if engine.is_empty() {
@@ -99,14 +116,7 @@ fn check_engine(path: &Path, engine: &str) -> Result<()> {
     }
     // Shown to people: a damaged name must not fill the screen.
     let shown: String = engine.chars().take(40).collect();
-    Err(unsupported(
-        path,
-        if EARLIER_ENGINES.contains(&engine) {
-            format!("the storage engine `{shown}`, an earlier layout of `{ENGINE}`,")
-        } else {
-            format!("the storage engine `{shown}`")
-        },
-    ))
+    Err(unsupported(path, format!("the storage engine `{shown}`")))
 }
 
 #[cfg(test)]
@@ -127,7 +137,7 @@ mod tests {
 
     #[test]
     fn other_engines_and_encodings_are_refused_by_name() {
-        for engine in ["pebble", "pebble2", "pebble4", "rocks"] {
+        for engine in ["pebble4", "Pebble2", "pebble ", "sqlite", "rocks"] {
             let error = error(&manifest(engine, 5));
             assert!(matches!(error, Error::Unsupported { .. }), "{error}");
             assert!(
@@ -136,7 +146,7 @@ mod tests {
             );
         }
         for encoding in [3, 4, 6, u64::MAX] {
-            let error = error(&manifest(ENGINE, encoding));
+            let error = error(&manifest("pebble3", encoding));
             assert!(matches!(error, Error::Unsupported { .. }));
             assert!(error.to_string().contains(&encoding.to_string()), "{error}");
         }
@@ -147,19 +157,42 @@ mod tests {
         for bytes in [
             &[][..],
             &manifest("", 5),
-            &manifest(ENGINE, 0),
+            &manifest("pebble3", 0),
             &[0x0a, 0x50],
         ] {
             assert!(matches!(error(bytes), Error::Envelope { .. }));
         }
-        let mut with_run = manifest(ENGINE, 2);
+        let mut with_run = manifest("pebble3", 2);
         wire::put_bytes(&mut with_run, field::RUNS, &[0x0a, 0x7f]);
         assert!(matches!(error(&with_run), Error::Envelope { .. }));
     }
 
     #[test]
+    fn fields_of_another_type_are_refused_where_they_are_read() {
+        for number in [1, 2, 4, 40, 41, 42, 43] {
+            let mut bytes = manifest("pebble3", 2);
+            wire::put_fixed32(&mut bytes, number, [0; 4]);
+            let error = error(&bytes);
+            assert!(matches!(error, Error::Envelope { .. }), "{number}: {error}");
+        }
+        let mut bytes = manifest("pebble3", 2);
+        wire::put_varint(&mut bytes, 2, 1 << 32);
+        assert!(matches!(error(&bytes), Error::Envelope { .. }));
+    }
+
+    #[test]
+    fn names_of_the_engine_are_accepted_alike_and_of_two_the_last_counts() {
+        for engine in ENGINES {
+            let mut bytes = manifest("rocks", 3);
+            bytes.extend_from_slice(&manifest(engine, 2));
+            let parsed = Manifest::parse(Path::new("x.c1z"), &bytes).expect("accepted");
+            assert_eq!(parsed.encoding, Encoding::Tar);
+        }
+    }
+
+    #[test]
     fn fields_of_later_writers_are_passed_over() {
-        let mut bytes = manifest(ENGINE, 2);
+        let mut bytes = manifest("pebble3", 2);
         wire::put_bytes(&mut bytes, 10, b"\xff\xff");
         wire::put_varint(&mut bytes, 900, 1);
         let parsed = Manifest::parse(Path::new("x.c1z"), &bytes).expect("valid");

@@ -42,6 +42,8 @@ pub(super) struct Envelope {
     /// A checksum covers the manifest.
     pub is_manifest_checked: bool,
     pub identity: Identity,
+    /// The limits for a file of this size.
+    pub limits: Limits,
 }
 
 /// Files by name.
@@ -88,7 +90,8 @@ impl Envelope {
                 bytes: disk.len(),
                 crc: sum.finalize(),
             },
-            directory: Directory::new(path, storage, places, limits, options),
+            directory: Directory::new(path, storage, places, limits.clone(), options),
+            limits,
         })
     }
 }

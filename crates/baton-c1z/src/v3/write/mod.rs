@@ -22,6 +22,9 @@ use prost_types::Timestamp;
 
 pub(crate) use old::Old;
 pub(crate) use rewrite::{Rewrite, rewrite};
+pub(super) use run::stats_record;
+pub(super) use spool::Spools;
+pub(super) use tables::{TableSink, Tables};
 
 use super::envelope::Encoding;
 use super::records::Buffers;
@@ -34,8 +37,6 @@ use crate::save::Saver;
 use crate::sort::Place;
 use crate::tuple;
 use payload::Payload;
-use spool::Spools;
-use tables::Tables;
 
 /// Content type of an asset that states none.
 const UNKNOWN_CONTENT_TYPE: &str = "unknown";
@@ -86,7 +87,7 @@ pub(crate) struct Writer {
     run: SyncRun,
     dated: Timestamp,
     discovered_at: Vec<u8>,
-    tables: Tables,
+    tables: Tables<Payload>,
     spools: Spools,
     counts: Counts,
     key: Vec<u8>,
@@ -133,7 +134,7 @@ const FLAG_PART: usize = 2;
 const TAIL_PART: usize = 3;
 
 /// Adds what tells readers the layout of the keys.
-fn stamp(tables: &mut Tables) -> Result<()> {
+fn stamp(tables: &mut Tables<Payload>) -> Result<()> {
     for key in [keys::ENTITLEMENT_ID_FORMAT, keys::KEYSPACE_VERSION] {
         tables.add(key, &keys::LAYOUT.to_be_bytes())?;
     }
@@ -157,7 +158,7 @@ pub(crate) fn write_empty(options: &WriteOptions) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn begin(options: &WriteOptions) -> Result<Tables> {
+fn begin(options: &WriteOptions) -> Result<Tables<Payload>> {
     let payload = Payload::begin(
         &options.place.files,
         &options.place.dir,
@@ -316,7 +317,7 @@ impl Writer {
         tables.add(keys::RUN, &encode::to_vec(&run::record(&run)))?;
         indexes.put(&mut tables)?;
         let stats = counts.into_stats();
-        let stored_stats = run::stats_record(&run, &stats, options.written_at);
+        let stored_stats = run::stats_record(&run.id, &stats, Some(options.written_at));
         stamp(&mut tables)?;
         tables.add(keys::STATS, &encode::to_vec(&stored_stats))?;
         let stored = tables.finish()?;

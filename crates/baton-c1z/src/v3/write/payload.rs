@@ -15,6 +15,7 @@ use baton_proto::c1::c1z::v3::IndexedFrameEntry;
 use sha2::{Digest, Sha256};
 use zstd::zstd_safe::CParameter;
 
+use super::tables::TableSink;
 use super::tar;
 use crate::error::{Error, Result};
 use crate::files::{DataFile, Files, Open};
@@ -93,8 +94,23 @@ impl Payload {
         })
     }
 
-    /// Adds a file. Its name is greater than those before it.
-    pub fn put(&mut self, name: String, bytes: Vec<u8>) -> Result<()> {
+    fn close(&mut self) -> Result<Stored> {
+        self.queue = None;
+        match self.worker.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Err(Error::Argument {
+                what: "payload",
+                reason: "it failed before",
+            }),
+        }
+    }
+}
+
+impl TableSink for Payload {
+    type Done = Stored;
+
+    fn put(&mut self, name: String, bytes: Vec<u8>) -> Result<()> {
         let sent = match &self.queue {
             Some(queue) => queue.send(Piece { name, bytes }).is_ok(),
             None => false,
@@ -107,20 +123,8 @@ impl Payload {
     }
 
     /// Waits for the second thread.
-    pub fn finish(mut self) -> Result<Stored> {
+    fn finish(mut self) -> Result<Stored> {
         self.close()
-    }
-
-    fn close(&mut self) -> Result<Stored> {
-        self.queue = None;
-        match self.worker.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Err(Error::Argument {
-                what: "payload",
-                reason: "it failed before",
-            }),
-        }
     }
 }
 

@@ -30,9 +30,12 @@ pub(crate) fn rewrite(
     rewrite: Rewrite<'_>,
 ) -> Result<PathBuf> {
     let mut tables = begin(options)?;
-    let record = rewrite
-        .stats
-        .map(|(run, stats)| (run, run::stats_record(run, stats, options.written_at)));
+    // Counts that were made while reading are in no file yet.
+    let stats = rewrite.stats.or_else(|| source.new_stats());
+    let record = stats.map(|(run, stats)| {
+        let record = run::stats_record(&run.id, stats, Some(options.written_at));
+        (run, record)
+    });
     let mut stored_stats = record.as_ref().map(|(_, record)| encode::to_vec(record));
     source.visit_all(&mut |key, value| {
         if rewrite.without_state

@@ -27,11 +27,11 @@ pub(super) fn record(run: &SyncRun) -> v3::SyncRunRecord {
     }
 }
 
-/// The record of a run's counts.
-pub(super) fn stats_record(
-    run: &SyncRun,
+/// The record of the counts of a sync.
+pub(crate) fn stats_record(
+    sync_id: &str,
     stats: &Stats,
-    written_at: Timestamp,
+    written_at: Option<Timestamp>,
 ) -> v3::SyncStatsRecord {
     let calls = |calls: &std::collections::BTreeMap<String, CallStat>| {
         calls
@@ -40,7 +40,7 @@ pub(super) fn stats_record(
             .collect()
     };
     v3::SyncStatsRecord {
-        sync_id: run.id.clone(),
+        sync_id: sync_id.to_owned(),
         resource_types: stats.resource_types,
         resources: stats.resources,
         entitlements: stats.entitlements,
@@ -52,7 +52,7 @@ pub(super) fn stats_record(
         step_durations_ms: stats.step_durations_ms.clone(),
         connector_call_stats: calls(&stats.connector_call_stats),
         session_store_stats: calls(&stats.session_store_stats),
-        written_at: Some(written_at),
+        written_at,
         ..Default::default()
     }
 }

@@ -1,7 +1,7 @@
 //! Rows that come in another order than they are stored in: kept apart, in
 //! bounded memory, until their turn.
 
-use super::tables::Tables;
+use super::tables::{TableSink, Tables};
 use crate::error::Result;
 use crate::sort::{Entry, Place, RunWriter, Sorter, create_run};
 use crate::v3::keys;
@@ -16,7 +16,7 @@ const SESSIONS_SHARE: usize = 1;
 const NAMED_BYTES: usize = 8 << 20;
 
 /// The three stored indexes, the assets, and what connectors stored.
-pub(super) struct Spools {
+pub(crate) struct Spools {
     place: Place,
     by_parent: Sorter,
     by_principal: Sorter,
@@ -92,21 +92,26 @@ impl Spools {
 
     /// Hands out the assets, then the rest as [`Indexes`]. `false` if two
     /// assets have one key.
-    pub fn put_assets(self, tables: &mut Tables) -> Result<(bool, Indexes)> {
+    pub fn put_assets<S: TableSink>(mut self, tables: &mut Tables<S>) -> Result<(bool, Indexes)> {
         let mut unique = true;
-        drain(self.assets, &self.place, |entry| {
+        let assets = std::mem::replace(&mut self.assets, Sorter::new(self.place.clone()));
+        drain(assets, &self.place, |entry| {
             unique &= tables.add(entry.key, entry.data)?;
             Ok(())
         })?;
-        let indexes = Indexes {
+        Ok((unique, self.into_indexes()))
+    }
+
+    /// All but the assets.
+    pub fn into_indexes(self) -> Indexes {
+        Indexes {
             by_parent: self.by_parent,
             by_principal: self.by_principal,
             entitlements: self.entitlements,
             needs_expansion: self.needs_expansion,
             sessions: self.sessions,
             place: self.place,
-        };
-        Ok((unique, indexes))
+        }
     }
 }
 
@@ -159,7 +164,7 @@ impl Entitlements {
 }
 
 /// The rows of the stored indexes, and what connectors stored.
-pub(super) struct Indexes {
+pub(crate) struct Indexes {
     place: Place,
     by_parent: Sorter,
     by_principal: Sorter,
@@ -170,7 +175,7 @@ pub(super) struct Indexes {
 
 impl Indexes {
     /// Hands out all rows in the order of their keys.
-    pub fn put(self, tables: &mut Tables) -> Result<()> {
+    pub fn put<S: TableSink>(self, tables: &mut Tables<S>) -> Result<()> {
         drain(self.by_parent, &self.place, |entry| {
             tables.add(entry.key, &[]).map(|_| ())
         })?;

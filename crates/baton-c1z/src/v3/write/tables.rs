@@ -5,7 +5,6 @@ use baton_pebble::write::{
     table_name,
 };
 
-use super::payload::{Payload, Stored};
 use crate::error::{Error, Result};
 
 /// Size at which a table ends: one page of rows costs one table to read.
@@ -15,9 +14,21 @@ const TABLE_BYTES: usize = 8 << 20;
 const SHARED_TABLE_BYTES: usize = 512 << 10;
 const FIRST_TABLE: u64 = 4;
 
+/// Takes the files of a directory, each whole, in the order of their names.
+pub(crate) trait TableSink {
+    /// What has taken them all.
+    type Done;
+
+    /// Adds a file.
+    fn put(&mut self, name: String, bytes: Vec<u8>) -> Result<()>;
+
+    /// Completes the directory.
+    fn finish(self) -> Result<Self::Done>;
+}
+
 /// A directory being written.
-pub(crate) struct Tables {
-    payload: Payload,
+pub(crate) struct Tables<S> {
+    sink: S,
     table: TableBuilder,
     done: Vec<TableMeta>,
     next_number: u64,
@@ -25,10 +36,10 @@ pub(crate) struct Tables {
     family: Option<[u8; 2]>,
 }
 
-impl Tables {
-    pub fn new(payload: Payload) -> Self {
+impl<S: TableSink> Tables<S> {
+    pub fn new(sink: S) -> Self {
         Self {
-            payload,
+            sink,
             table: empty(),
             done: Vec::new(),
             next_number: FIRST_TABLE,
@@ -55,8 +66,8 @@ impl Tables {
         }
     }
 
-    /// Completes the directory and its payload.
-    pub fn finish(mut self) -> Result<Stored> {
+    /// Completes the directory.
+    pub fn finish(mut self) -> Result<S::Done> {
         self.cut()?;
         let manifest = manifest(&self.done, None, self.next_number, 0);
         for (name, bytes) in [
@@ -64,9 +75,9 @@ impl Tables {
             (FORMAT_MARKER, Vec::new()),
             (MANIFEST_MARKER, Vec::new()),
         ] {
-            self.payload.put(name.to_owned(), bytes)?;
+            self.sink.put(name.to_owned(), bytes)?;
         }
-        self.payload.finish()
+        self.sink.finish()
     }
 
     fn cut(&mut self) -> Result<()> {
@@ -82,7 +93,7 @@ impl Tables {
             smallest: table.smallest,
             largest: table.largest,
         });
-        self.payload.put(table_name(number), table.bytes)
+        self.sink.put(table_name(number), table.bytes)
     }
 }
 

@@ -2,7 +2,7 @@
 //! this reads all of them into one code and one message, and tells the
 //! answers of the API itself from those of a gateway in front of it.
 
-use serde_json::Value;
+use baton_connector::http::{Document, Json, Object};
 
 /// The part of an error body that decisions and messages need.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -15,20 +15,28 @@ pub(crate) struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Reads a body of any form. A body that is no JSON gives the default.
+    /// Reads a body of any form; any other body gives the default. As in
+    /// answers, text that is not valid Unicode and values that nothing holds do
+    /// not hide the code.
     pub fn parse(body: &[u8]) -> Self {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        let Ok(document) = Document::parse(body) else {
             return Self::default();
         };
-        if let Some(first) = value.get("errors").and_then(|e| e.get(0)) {
-            return Self::of_entry(first);
+        let Some(value) = document.root().object() else {
+            return Self::default();
+        };
+        let first = member(&value, "errors")
+            .and_then(Json::list)
+            .and_then(|errors| errors.first()?.object());
+        if let Some(first) = first {
+            return Self::of_entry(&first);
         }
-        if value.get("code").is_some_and(Value::is_string) {
+        if member(&value, "code").is_some_and(|code| code.text().is_some()) {
             return Self::of_entry(&value);
         }
-        if let Some(key) = value.get("key").and_then(Value::as_str) {
+        if let Some(key) = member(&value, "key").and_then(Json::text) {
             return Self {
-                code: key.to_owned(),
+                code: key.words,
                 message: lifecycle_message(&value),
             };
         }
@@ -41,7 +49,7 @@ impl ErrorBody {
         }
     }
 
-    fn of_entry(entry: &Value) -> Self {
+    fn of_entry(entry: &Object<'_>) -> Self {
         Self {
             code: text(entry, "code").unwrap_or_default(),
             message: text(entry, "detail")
@@ -62,22 +70,25 @@ impl ErrorBody {
     }
 }
 
-fn lifecycle_message(value: &Value) -> String {
+fn lifecycle_message(value: &Object<'_>) -> String {
     text(value, "errorDetail")
-        .or_else(|| match value.get("context") {
-            Some(Value::String(words)) => Some(words.clone()),
-            Some(context) => text(context, "message"),
-            None => None,
+        .or_else(|| {
+            let context = member(value, "context")?;
+            match context.object() {
+                Some(context) => text(&context, "message"),
+                None => Some(context.text()?.words),
+            }
         })
         .unwrap_or_default()
 }
 
-fn text(value: &Value, key: &str) -> Option<String> {
-    value
-        .get(key)
-        .and_then(Value::as_str)
-        .filter(|words| !words.is_empty())
-        .map(ToOwned::to_owned)
+fn member<'a>(value: &Object<'a>, key: &str) -> Option<Json<'a>> {
+    Some(value.get(key)?.value)
+}
+
+fn text(value: &Object<'_>, key: &str) -> Option<String> {
+    let text = member(value, key)?.text()?;
+    Some(text.words).filter(|words| !words.is_empty())
 }
 
 #[cfg(test)]
@@ -91,6 +102,21 @@ mod tests {
     #[test]
     fn a_body_that_is_no_json_gives_nothing() {
         assert_eq!(read("<html>"), ErrorBody::default());
+    }
+
+    #[test]
+    fn bad_text_and_odd_values_do_not_hide_the_code() {
+        for body in [
+            &br#"{"errors":[{"code":"ADMIN-404-10","detail":"\ud800"}]}"#[..],
+            b"{\"errors\":[{\"code\":\"ADMIN-404-10\",\"detail\":\"\xff\"}]}",
+            br#"{"errors":[{"status":1e999,"code":"ADMIN-404-10","code":"ADMIN-404-10"}]}"#,
+            b"\xef\xbb\xbf{\"code\":\"ADMIN-404-10\"}",
+            br#"{"errors":[{"code":"ADMIN-404-10","status":[[[[[]]]]]},7],"errors2":{}}"#,
+        ] {
+            let read = ErrorBody::parse(body);
+            assert_eq!(read.code, "ADMIN-404-10", "{}", body.escape_ascii());
+            assert!(read.means_gone());
+        }
     }
 
     #[test]

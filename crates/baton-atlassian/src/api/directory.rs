@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::Read;
 use super::endpoints::{GROUPS, GROUPS_SEARCH, USERS, USERS_SEARCH};
+use super::error_body::is_api_code;
 use super::{Api, NEWER, OLDER, chunk};
 
 impl Api {
@@ -188,7 +189,8 @@ impl DirectoryQuery for GroupQuery {
 fn may_be_gone(error: &Error, is_root: bool) -> bool {
     let code = error
         .request()
-        .and_then(|request| request.api_code.as_deref());
+        .and_then(|request| request.api_code.as_deref())
+        .filter(|code| is_api_code(code));
     match (error.status(), code) {
         (Some(405 | 410 | 501), _) | (Some(404), None) => true,
         (Some(404), Some("ADMIN-404-1" | "ADMIN-UAM-404-1")) => is_root,

@@ -63,11 +63,13 @@ impl ErrorBody {
     /// A gateway's 404 carries no code of the API, and also means a wrong
     /// organization; `ADMIN-404-2` and `ADMIN-UAM-404-2` say that outright.
     pub fn means_gone(&self) -> bool {
-        let Some((_, number)) = self.code.split_once("404-") else {
-            return false;
-        };
-        self.code.starts_with("ADMIN-") && number != "2"
+        is_api_code(&self.code) && !self.code.ends_with("-404-2")
     }
+}
+
+/// Whether a code is one of the admin APIs.
+pub(super) fn is_api_code(code: &str) -> bool {
+    code.starts_with("ADMIN-")
 }
 
 fn lifecycle_message(value: &Object<'_>) -> String {
@@ -134,7 +136,7 @@ mod tests {
             r#"{"id":"1","status":"400","code":"ADMIN-400-1","title":"Bad","detail":"cursor"}"#,
         );
         assert_eq!(body.code, "ADMIN-400-1");
-        assert!(!body.means_gone());
+        assert_eq!(body.message, "cursor");
     }
 
     #[test]
@@ -151,6 +153,12 @@ mod tests {
         );
         assert_eq!(body.message, "TCS validation failed");
         assert!(!body.means_gone());
+    }
+
+    #[test]
+    fn a_code_of_something_in_front_of_the_api_does_not_mean_gone() {
+        assert!(!read(r#"{"code":"NOT_FOUND","message":"no route"}"#).means_gone());
+        assert!(!read(r#"{"key":"notFound"}"#).means_gone());
     }
 
     #[test]

@@ -71,7 +71,6 @@ pub fn connector(
         } else {
             Fidelity::Full
         },
-        synthesize: settings.synthesize_entitlements && !settings.go_compatible,
     };
     ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {

@@ -81,7 +81,6 @@ pub(crate) fn request_plan_field() -> Field {
 /// The settings that both the sync and the demo take from flags.
 pub(crate) fn modes(settings: &mut Settings, config: &Config) -> Result<()> {
     settings.go_compatible = config.go_compatible();
-    settings.synthesize_entitlements = config.synthesize_entitlements();
     settings.request_plan = config.string("request-plan").parse().ok();
     settings.check().map_err(|error| refused(&error))
 }

@@ -25,6 +25,9 @@ pub(crate) const ORGANIZATION_ROLES: [&str; 4] = [
     "atlassian/ai-access",
 ];
 
+/// What the slugs of roles begin with.
+const ROLE_SLUG: &str = "role:";
+
 /// What a role assignment is about, by the word in its `resourceOwner`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -48,7 +51,12 @@ impl Owner {
 
 /// The slug of the entitlement that stands for a role.
 pub(crate) fn role_slug(role: &str) -> String {
-    format!("role:{role}")
+    format!("{ROLE_SLUG}{role}")
+}
+
+/// The role that an entitlement's slug stands for, if it stands for one.
+pub(crate) fn role_of_slug(slug: &str) -> Option<&str> {
+    slug.strip_prefix(ROLE_SLUG).filter(|role| !role.is_empty())
 }
 
 #[cfg(test)]

@@ -28,8 +28,6 @@ pub struct Settings {
     /// How the facts are asked for; `None` leaves it to the connector. No part
     /// of what decides the content.
     pub request_plan: Option<RequestPlan>,
-    /// Make entitlements for roles outside the fixed lists.
-    pub synthesize_entitlements: bool,
 }
 
 /// A setting that cannot be used.
@@ -87,7 +85,6 @@ impl Settings {
             scim_base_url: None,
             go_compatible: false,
             request_plan: None,
-            synthesize_entitlements: false,
         })
     }
 
@@ -123,10 +120,6 @@ impl Settings {
             ("base-url".to_owned(), self.base_url.to_string()),
             ("organization-id".to_owned(), self.organization_id.clone()),
             ("go-compatible".to_owned(), self.go_compatible.to_string()),
-            (
-                "synthesize-entitlements".to_owned(),
-                self.synthesize_entitlements.to_string(),
-            ),
         ])
     }
 }

@@ -427,6 +427,15 @@ impl Connector for BuiltConnector {
         advanced(page, token, || format!("grants of type `{type_id}`"))
     }
 
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let syncer = self.syncer_of("make an added entitlement", resource)?;
+        syncer.added_entitlement(resource, slug)
+    }
+
     async fn get_resource(
         &self,
         _cx: &CallContext,

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
+use crate::added::Added;
 use crate::counted::Counted;
 use crate::error::{Error, Result};
 use crate::http::InFlight;
@@ -86,6 +87,9 @@ pub struct Page<T> {
     pub counted: Counted,
     /// What was counted ends with this page, though the list goes on.
     pub ends_counted: bool,
+    /// Entitlements that the page's grants are on and that no list may have.
+    /// Pages of other lists have none.
+    pub added: Vec<Added>,
 }
 
 impl<T> Page<T> {
@@ -97,6 +101,7 @@ impl<T> Page<T> {
             annotations: Vec::new(),
             counted: Counted::Untold,
             ends_counted: false,
+            added: Vec::new(),
         }
     }
 
@@ -200,6 +205,17 @@ pub trait Connector: Send + Sync {
             call: "list grants of a type",
             type_id: type_id.to_owned(),
         })
+    }
+
+    /// The entitlement `slug` of `resource` for [`Page::added`]: `resource` is
+    /// the listed one where a list has it. `None`: nothing is added.
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let _ = (resource, slug);
+        Ok(None)
     }
 
     /// One resource by id; `None` when it does not exist.

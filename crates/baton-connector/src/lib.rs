@@ -11,6 +11,7 @@
 //! state: settings, clock, randomness and network are values.
 #![warn(missing_docs)]
 
+mod added;
 mod builder;
 mod clock;
 mod connector;
@@ -25,6 +26,7 @@ pub mod session;
 mod syncer;
 mod traffic;
 
+pub use added::Added;
 pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::{CallContext, Connector, Page, PageToken};

@@ -61,6 +61,18 @@ pub trait ResourceSyncer: Send + Sync {
         Ok(Page::empty())
     }
 
+    /// The entitlement `slug` of `resource`, for grants on it that no list of
+    /// entitlements has ([`Page::added`]). Makes no request. `None`: nothing
+    /// is added.
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let _ = (resource, slug);
+        Ok(None)
+    }
+
     /// One resource by id; `None` when it does not exist. Called only when
     /// [`SyncerCapabilities::get`] is set.
     async fn get(

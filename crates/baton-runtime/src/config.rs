@@ -122,11 +122,6 @@ impl Config {
     pub fn go_compatible(&self) -> bool {
         self.bool(name::GO_COMPATIBLE)
     }
-
-    /// `--synthesize-entitlements`: rows are added for roles outside the fixed lists.
-    pub fn synthesize_entitlements(&self) -> bool {
-        self.bool(name::SYNTHESIZE_ENTITLEMENTS)
-    }
 }
 
 /// The value that a field has when no source gives one.

@@ -42,7 +42,6 @@ pub(crate) mod name {
     pub const COMPACT_FILE_PATHS: &str = "compact-file-paths";
     pub const COMPACT_SYNC_IDS: &str = "compact-sync-ids";
     pub const GO_COMPATIBLE: &str = "go-compatible";
-    pub const SYNTHESIZE_ENTITLEMENTS: &str = "synthesize-entitlements";
     pub const ALLOW_PARTIAL: &str = "allow-partial";
     pub const ALLOW_EMPTY: &str = "allow-empty";
     pub const FRESH: &str = "fresh";
@@ -247,11 +246,6 @@ fn our_fields() -> Vec<Field> {
         Field::bool(
             name::GO_COMPATIBLE,
             "Write exactly what the Go connector writes: no added fields, rows or assets",
-        )
-        .export(Export::None),
-        Field::bool(
-            name::SYNTHESIZE_ENTITLEMENTS,
-            "Add entitlements for roles that grants name but no list defines",
         )
         .export(Export::None),
         Field::bool(

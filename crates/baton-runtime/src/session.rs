@@ -191,9 +191,8 @@ impl Session {
         let config = &self.config;
         let mut facts = built.content_facts.clone();
         facts.insert("connector".to_owned(), self.program.to_owned());
-        for flag in [name::GO_COMPATIBLE, name::SYNTHESIZE_ENTITLEMENTS] {
-            facts.insert(flag.to_owned(), config.bool(flag).to_string());
-        }
+        let flag = name::GO_COMPATIBLE;
+        facts.insert(flag.to_owned(), config.bool(flag).to_string());
         let mut request = SyncRequest::new(target);
         request.temp_dir = self.temp_dir()?;
         request.format = preflight::format(config);

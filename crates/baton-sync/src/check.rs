@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use baton_c1z::PageRow;
-use baton_connector::{Counted, Page};
+use baton_c1z::{Op, PageRow, Table};
+use baton_connector::{Added, Counted, Page};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -32,6 +32,10 @@ pub(crate) enum StoredRow {
     Resource(Vec<u8>),
     Entitlement(Vec<u8>),
     Grant(Vec<u8>),
+    /// A resource that no list has.
+    AddedResource(Vec<u8>),
+    /// An entitlement that no list has.
+    AddedEntitlement(Vec<u8>),
 }
 
 impl StoredRow {
@@ -41,6 +45,8 @@ impl StoredRow {
             Self::Resource(bytes) => PageRow::Resource(bytes),
             Self::Entitlement(bytes) => PageRow::Entitlement(bytes),
             Self::Grant(bytes) => PageRow::Grant(bytes),
+            Self::AddedResource(bytes) => PageRow::AddedResource(bytes),
+            Self::AddedEntitlement(bytes) => PageRow::AddedEntitlement(bytes),
         }
     }
 }
@@ -121,6 +127,11 @@ pub(crate) struct Checked {
     pub(crate) resources: Vec<ResourceFacts>,
     /// Templates of static entitlements, encoded.
     pub(crate) templates: Vec<Vec<u8>>,
+    /// What grants of the page are on and that no list may have.
+    pub(crate) added: Vec<Added>,
+    /// Ids of the entitlements that its grants are on, where some may be
+    /// added.
+    pub(crate) granted: BTreeSet<String>,
     /// The list cannot go on, and this page does not count: why.
     pub(crate) abandoned: Option<String>,
 }
@@ -131,6 +142,13 @@ impl Checked {
         let mut checked = Self::default();
         checked.facts.absent = Some(reason);
         checked
+    }
+
+    /// Rows of the table that a list of `op` is of. Others are only carried by
+    /// its pages.
+    pub(crate) fn own_rows(&self, op: Op) -> u64 {
+        let own = self.rows.iter().map(StoredRow::as_page_row);
+        own.filter(|row| is_own(*row, op)).count() as u64
     }
 
     fn of<T: Identity>(page: &Page<T>) -> Self {
@@ -150,6 +168,17 @@ impl Checked {
         }
         checked.facts.ends_counted = page.ends_counted;
         checked
+    }
+}
+
+/// Whether a row is of the table that a list of `op` is of.
+pub(crate) fn is_own(row: PageRow<'_>, op: Op) -> bool {
+    match op {
+        Op::ResourceTypes => row.table() == Table::ResourceTypes,
+        Op::Resources => row.table() == Table::Resources,
+        Op::StaticEntitlements | Op::Entitlements => row.table() == Table::Entitlements,
+        Op::Grants => row.table() == Table::Grants,
+        Op::External => true,
     }
 }
 
@@ -180,6 +209,14 @@ impl Rules {
             || self.types.knows(type_id)
             || external.is_some_and(|types| types.contains(type_id))
     }
+
+    /// Whether the sync could add an entitlement. A sync of named resources
+    /// adds none: it reads no lists, so it cannot know what they lack.
+    fn adds(&self, added: &Added) -> bool {
+        self.targets.is_none()
+            && has_whole_id(&added.resource)
+            && self.types.knows(type_of(Some(&added.resource)))
+    }
 }
 
 fn unreadable(record: String, source: baton_proto::Error) -> Error {
@@ -191,14 +228,14 @@ fn resource_name(resource: &v2::Resource) -> String {
     format!("resource `{}:{}`", id.resource_type, id.resource)
 }
 
-fn has_whole_id(resource: &v2::Resource) -> bool {
+pub(crate) fn has_whole_id(resource: &v2::Resource) -> bool {
     resource
         .id
         .as_ref()
         .is_some_and(|id| !id.resource_type.is_empty() && !id.resource.is_empty())
 }
 
-fn refuse_baton_id(resource: &v2::Resource) -> Result<()> {
+pub(crate) fn refuse_baton_id(resource: &v2::Resource) -> Result<()> {
     if any::contains::<v2::BatonId>(&resource.annotations) {
         return Err(Error::BatonId {
             record: resource_name(resource),
@@ -294,7 +331,7 @@ pub(crate) fn static_entitlements(page: &Page<v2::Entitlement>) -> Result<Checke
 }
 
 /// Whether an entitlement is in an exclusion group; more than one is refused.
-fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
+pub(crate) fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
     let annotations = entitlement.annotations.iter();
     let groups = annotations.filter(|a| any::is::<v2::EntitlementExclusionGroup>(a));
     match groups.count() {
@@ -396,6 +433,8 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
     let inserts = any::contains::<v2::InsertResourceGrants>(&page.annotations);
+    let mut added = page.added;
+    added.retain(|added| rules.adds(added));
     for mut grant in page.items {
         if inserts && !insert_resource(&mut grant, rules, &mut checked)? {
             continue;
@@ -418,9 +457,14 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
             checked.facts.expandable |= any::contains::<v2::GrantExpandable>(&grant.annotations);
             checked.facts.placeholder |= matched;
         }
+        if !added.is_empty()
+            && let Some(entitlement) = &grant.entitlement
+        {
+            checked.granted.insert(entitlement.id.clone());
+        }
         checked.rows.push(StoredRow::Grant(encode::to_vec(&grant)));
     }
-    brought_entitlements(&page.annotations, rules, &mut checked)?;
+    checked.added = added;
     Ok(checked)
 }
 
@@ -433,26 +477,6 @@ fn related(resource: &v2::Resource) -> Option<Related> {
     let (resource_type, id) = whole(resource.id.as_ref()?)?;
     let parent = resource.parent_resource_id.as_ref().and_then(whole);
     Some((resource_type, id, parent))
-}
-
-/// Stores the entitlements that a page of grants brings along, as annotations
-/// of the page: those of roles that no list of entitlements can know. They
-/// are checked like listed ones.
-fn brought_entitlements(annotations: &[Any], rules: &Rules, checked: &mut Checked) -> Result<()> {
-    let brought = annotations.iter().filter(|a| any::is::<v2::Entitlement>(a));
-    let brought: Vec<v2::Entitlement> = brought
-        .map(|a| any::unpack(a).map_err(|e| unreadable("a page of grants".to_owned(), e)))
-        .collect::<Result<_>>()?;
-    if brought.is_empty() {
-        return Ok(());
-    }
-    let listed = entitlements(Page::last(brought), rules)?;
-    checked.rows.extend(listed.rows);
-    checked.facts.grouped |= listed.facts.grouped;
-    let dropped = &mut checked.facts.dropped;
-    dropped.invalid_entitlements += listed.facts.dropped.invalid_entitlements;
-    dropped.entitlements_of_unknown_type += listed.facts.dropped.entitlements_of_unknown_type;
-    Ok(())
 }
 
 /// Stores the resource that a grant brings along (`InsertResourceGrants`),

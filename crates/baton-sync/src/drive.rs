@@ -11,6 +11,7 @@ use std::time::Duration;
 use baton_proto::{Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::added::Adder;
 use crate::ask::{self, AskError};
 use crate::check::Checked;
 use crate::context::Context;
@@ -39,6 +40,7 @@ pub(crate) async fn read_all(cx: &mut Context, phase: &mut dyn ListPhase) -> Res
     let mut driver = Driver {
         calls: JoinSet::new(),
         ready: VecDeque::new(),
+        adder: Adder::default(),
     };
     let result = driver.run(cx, phase).await;
     driver.calls.shutdown().await;
@@ -49,6 +51,7 @@ struct Driver {
     calls: JoinSet<Asked>,
     /// Lists that were begun and whose next page may be asked for.
     ready: VecDeque<OpenList>,
+    adder: Adder,
 }
 
 impl Driver {
@@ -141,7 +144,10 @@ impl Driver {
                 continue;
             }
             match check_paging(&mut arrived) {
-                Ok(()) => storable.push(arrived),
+                Ok(()) => {
+                    self.adder.add(cx, &mut arrived.page).await?;
+                    storable.push(arrived);
+                }
                 // Stored pages need not be asked for again after the failure.
                 Err(error) => refused = Some(error),
             }
@@ -149,11 +155,12 @@ impl Driver {
         if !storable.is_empty() {
             for (Arrived { mut list, page }, refs) in cx.journal.append(storable).await? {
                 let next = page.next.clone();
+                let rows = page.own_rows(list.id.op);
                 cx.progress.page_stored(&list, page, &refs)?;
                 cx.tell(&Event::Page {
                     phase: list::phase(list.id.op),
                     type_id: list::counted_type(&list.id).to_owned(),
-                    rows: refs.len() as u64,
+                    rows,
                     last: next.is_empty(),
                 });
                 if !next.is_empty() {

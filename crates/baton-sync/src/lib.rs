@@ -54,6 +54,7 @@
 
 #![warn(missing_docs)]
 
+mod added;
 mod ask;
 mod blocking;
 mod check;

@@ -12,7 +12,7 @@ use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
-use crate::check::{Checked, ResourceFacts};
+use crate::check::{self, Checked, ResourceFacts};
 use crate::error::{Error, Result};
 use crate::event::Phase;
 use crate::families::{Brought, Families};
@@ -49,6 +49,8 @@ pub(crate) struct PagePlace<'a> {
     pub(crate) generation: u32,
     pub(crate) page: u32,
     pub(crate) next: &'a str,
+    /// Rows of the table that the list is of.
+    pub(crate) rows: u64,
 }
 
 /// A list between its pages.
@@ -163,6 +165,7 @@ impl Progress {
         page: Checked,
         refs: &[RowRef],
     ) -> Result<()> {
+        let own_rows = page.own_rows(open.id.op);
         let content = match open.id.op {
             Op::ResourceTypes => Content::Types(page.types),
             Op::Resources => Content::Resources(page.resources),
@@ -176,6 +179,7 @@ impl Progress {
             generation: open.generation,
             page: open.page,
             next: &page.next,
+            rows: own_rows,
         };
         self.apply_page(place, content, refs, &page.facts)
     }
@@ -201,7 +205,7 @@ impl Progress {
             }
             Content::RowsOnly => {}
         }
-        let rows = refs.len() as u64;
+        let rows = place.rows;
         self.pages += 1;
         *self.rows.entry(list.op).or_default() += rows;
         self.dropped.add(facts.dropped);
@@ -600,8 +604,10 @@ impl Replay {
         let mut refs = Vec::new();
         let mut types = Vec::new();
         let mut resources = Vec::new();
+        let mut own_rows = 0;
         for (at, row) in page.rows.clone() {
             refs.push(at);
+            own_rows += u64::from(check::is_own(row, header.list.op));
             match header.list.op {
                 Op::ResourceTypes => {
                     let kind: v2::ResourceType = decode(row.data())?;
@@ -628,6 +634,7 @@ impl Replay {
             generation: header.generation,
             page: header.page,
             next: header.next_token,
+            rows: own_rows,
         };
         self.progress.apply_page(place, content, &refs, &note.facts)
     }
@@ -651,6 +658,7 @@ mod tests {
             generation: 0,
             page: 0,
             next: "",
+            rows: 0,
         };
         let facts = PageFacts {
             spawned: vec!["t".to_owned()],

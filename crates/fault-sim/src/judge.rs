@@ -12,6 +12,7 @@ use baton_proto::c1::connector::v2;
 use baton_proto::{Code, causes};
 use baton_sync::{Completeness, Error, Report};
 use prost::Message;
+use prost_types::value::Kind;
 
 use crate::disk::DiskFault;
 use crate::history::Facts;
@@ -114,26 +115,48 @@ impl World<'_> {
         };
         let view = file.view(View::Sync(&run.id)).map_err(unreadable)?;
         let mut found = Facts::default();
+        // Resources that no list has.
+        let mut added = BTreeSet::new();
         view.scan(Table::Resources, &Filter::default(), &mut |row| {
-            found.resources.insert(row.id.to_owned());
             let resource = v2::Resource::decode(row.data).unwrap_or_default();
+            if is_added(&resource) {
+                added.insert(row.id.to_owned());
+                return Ok(ControlFlow::Continue(()));
+            }
+            found.resources.insert(row.id.to_owned());
             found.names.insert(row.id.to_owned(), resource.display_name);
             Ok(ControlFlow::Continue(()))
         })
         .map_err(unreadable)?;
+        let (mut granted, mut held) = (BTreeSet::new(), BTreeSet::new());
         view.scan(Table::Grants, &Filter::default(), &mut |row| {
             found.grants.insert(row.id.to_owned());
+            granted.insert(row.entitlement_id.to_owned());
+            held.insert(format!("{}:{}", row.resource_type_id, row.resource_id));
             Ok(ControlFlow::Continue(()))
         })
         .map_err(unreadable)?;
         let mut members = BTreeSet::new();
+        let mut entitlements = BTreeSet::new();
         view.scan(Table::Entitlements, &Filter::default(), &mut |row| {
+            entitlements.insert(row.id.to_owned());
             if let Some(group) = row.id.strip_suffix(":member") {
                 members.insert(group.to_owned());
             }
             Ok(ControlFlow::Continue(()))
         })
         .map_err(unreadable)?;
+        if let Some(id) = added.difference(&held).next() {
+            return violated(format!("{id} was added, and nothing is granted on it"));
+        }
+        // A sync of named resources holds a part.
+        let is_there = |id: &&String| found.resources.contains(*id) || added.contains(*id);
+        if self.plan.extent != Extent::Named {
+            let missing = granted.difference(&entitlements).next();
+            if let Some(id) = missing.or_else(|| held.iter().find(|id| !is_there(id))) {
+                return violated(format!("grants are on {id}, which is not there"));
+            }
+        }
         self.network.history(|history| {
             let moments = history.between(began, ended + Duration::from_secs(1));
             if let Some(untrue) = found.untrue(&moments) {
@@ -293,4 +316,11 @@ impl World<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a resource is there only because grants are on it.
+fn is_added(resource: &v2::Resource) -> bool {
+    let profile = resource.profile.as_ref();
+    let listed = profile.and_then(|profile| profile.fields.get("listed"));
+    listed.is_some_and(|value| value.kind == Some(Kind::BoolValue(false)))
 }

@@ -6,11 +6,14 @@ use baton_connector::resource::{EntitlementBuilder, Profile};
 use baton_proto::c1::connector::v2;
 use prost_types::value::Kind;
 
-use super::{Fidelity, group_type, profile_keys, user_type};
-use crate::roles::{ORGANIZATION_ROLES, WORKSPACE_ROLES, role_slug};
+use super::{Fidelity, ORGANIZATION, group_type, profile_keys, user_type};
+use crate::roles::{ORGANIZATION_ROLES, WORKSPACE_ROLES, role_of_slug, role_slug};
 
 /// The slug of a group's one entitlement.
 pub(crate) const MEMBER: &str = "member";
+
+/// What the description of a role says that only grants name.
+const UNLISTED: &str = " No list has this role; it was found in a grant.";
 
 /// Membership. A group that an identity provider fills cannot be changed here.
 pub(crate) fn group_entitlements(
@@ -53,7 +56,7 @@ pub(crate) fn workspace_entitlements(workspace: &v2::Resource) -> Result<Vec<v2:
 }
 
 /// One role of a workspace.
-pub(super) fn workspace_role(workspace: &v2::Resource, role: &str) -> Result<v2::Entitlement> {
+fn workspace_role(workspace: &v2::Resource, role: &str) -> Result<v2::Entitlement> {
     let name = &workspace.display_name;
     EntitlementBuilder::permission(workspace, role_slug(role))
         .display_name(format!("{role} on {name}"))
@@ -73,13 +76,32 @@ pub(crate) fn organization_entitlements(
 }
 
 /// One role of the organization.
-pub(super) fn organization_role(
-    organization: &v2::Resource,
-    role: &str,
-) -> Result<v2::Entitlement> {
+fn organization_role(organization: &v2::Resource, role: &str) -> Result<v2::Entitlement> {
     EntitlementBuilder::permission(organization, role_slug(role))
         .display_name(format!("{role} on {}", organization.display_name))
         .description(format!("Role '{role}' applied at organization level."))
         .grantable_to([&user_type()])
         .build()
+}
+
+/// A role of a workspace or of the organization that only grants name. `None`
+/// if the slug is not one of a role.
+pub(crate) fn unlisted_role(
+    resource: &v2::Resource,
+    slug: &str,
+) -> Result<Option<v2::Entitlement>> {
+    let Some(role) = role_of_slug(slug) else {
+        return Ok(None);
+    };
+    let of_organization = resource
+        .id
+        .as_ref()
+        .is_some_and(|id| id.resource_type == ORGANIZATION);
+    let mut entitlement = if of_organization {
+        organization_role(resource, role)?
+    } else {
+        workspace_role(resource, role)?
+    };
+    entitlement.description.push_str(UNLISTED);
+    Ok(Some(entitlement))
 }

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_connector::Result;
 use baton_connector::resource::{GrantBuilder, Profile, resource_id};
+use baton_connector::{Added, Result};
 use baton_proto::c1::connector::v2;
 
-use super::entitlements::{MEMBER, organization_role, workspace_role};
+use super::entitlements::MEMBER;
+use super::resources::unlisted;
 use super::{Fidelity, ORGANIZATION, USER, WORKSPACE};
 use crate::api::models::RoleAssignment;
 use crate::roles::{ORGANIZATION_ROLES, Owner, WORKSPACE_ROLES, role_slug};
@@ -29,6 +30,14 @@ pub(crate) struct RoleContext<'a> {
     pub fidelity: Fidelity,
 }
 
+/// Grants of roles, and the entitlements that they are on.
+#[derive(Debug, Default)]
+pub(crate) struct RoleGrants {
+    pub grants: Vec<v2::Grant>,
+    /// In full fidelity: what the lists may lack.
+    pub added: Vec<Added>,
+}
+
 /// Memberships of a group.
 pub(crate) fn member_grants<'a>(
     group: &v2::Resource,
@@ -44,7 +53,7 @@ pub(crate) fn user_role_grants(
     user: &v2::Resource,
     assignments: &[RoleAssignment],
     cx: RoleContext<'_>,
-) -> Result<Vec<v2::Grant>> {
+) -> Result<RoleGrants> {
     role_grants(user, assignments, cx, |owner| owner != Owner::InProduct)
 }
 
@@ -54,7 +63,7 @@ pub(crate) fn group_role_grants(
     group: &v2::Resource,
     assignments: &[RoleAssignment],
     cx: RoleContext<'_>,
-) -> Result<Vec<v2::Grant>> {
+) -> Result<RoleGrants> {
     role_grants(group, assignments, cx, |owner| owner == Owner::Workspace)
 }
 
@@ -81,6 +90,8 @@ struct Held<'a> {
     methods: BTreeSet<&'a str>,
     /// One of the assignments does not say how.
     untold: bool,
+    /// The last word for who owns the thing.
+    owner: &'a str,
     /// The platform things behind an organization role.
     scopes: BTreeSet<&'a str>,
 }
@@ -90,7 +101,7 @@ fn role_grants(
     assignments: &[RoleAssignment],
     cx: RoleContext<'_>,
     counts: impl Fn(Owner) -> bool,
-) -> Result<Vec<v2::Grant>> {
+) -> Result<RoleGrants> {
     // The same role can stand in several items (one per directory): one grant
     // results, in the place of the first.
     let mut order = Vec::new();
@@ -110,10 +121,28 @@ fn role_grants(
             note(entry, item, role, owner);
         }
     }
-    order
-        .into_iter()
-        .map(|key| grant(principal, key, &held[&key], cx))
-        .collect()
+    let mut made = RoleGrants::default();
+    for key in order {
+        made.grants.push(grant(principal, key, &held[&key], cx)?);
+        if cx.fidelity.is_full() {
+            made.added.push(added(key, &held[&key])?);
+        }
+    }
+    Ok(made)
+}
+
+/// The entitlement that a role is, with the thing that it is on as far as the
+/// assignment tells of it.
+fn added((type_id, id, role): (&str, &str, &str), held: &Held<'_>) -> Result<Added> {
+    let roles: &[&str] = match type_id {
+        ORGANIZATION => &ORGANIZATION_ROLES,
+        _ => &WORKSPACE_ROLES,
+    };
+    Ok(Added {
+        resource: unlisted(type_id, id, held.owner)?,
+        slug: role_slug(role),
+        listed_with_resource: roles.contains(&role),
+    })
 }
 
 fn target<'a>(item: &'a RoleAssignment, owner: Owner, cx: RoleContext<'a>) -> (&'a str, &'a str) {
@@ -141,6 +170,7 @@ fn roles_of(item: &RoleAssignment, fidelity: Fidelity) -> Vec<&str> {
 }
 
 fn note<'a>(held: &mut Held<'a>, item: &'a RoleAssignment, role: &str, owner: Owner) {
+    held.owner = &item.resource_owner;
     let told = item
         .role_assignments
         .iter()
@@ -178,52 +208,4 @@ fn grant(
         }
     }
     builder.build()
-}
-
-/// Entitlements that grants of roles outside the fixed lists point to. Their
-/// resource is embedded by id alone, and the id stands for its name.
-pub(crate) fn missing_entitlements(grants: &[v2::Grant]) -> Result<Vec<v2::Entitlement>> {
-    let mut seen = BTreeSet::new();
-    let mut made = Vec::new();
-    for grant in grants {
-        let Some(resource) = grant.entitlement.as_ref().and_then(|e| e.resource.as_ref()) else {
-            continue;
-        };
-        let Some(id) = &resource.id else { continue };
-        let Some(role) = role_of(grant, id) else {
-            continue;
-        };
-        let known: &[&str] = match id.resource_type.as_str() {
-            ORGANIZATION => &ORGANIZATION_ROLES,
-            WORKSPACE => &WORKSPACE_ROLES,
-            _ => continue,
-        };
-        if known.contains(&role)
-            || !seen.insert((
-                id.resource_type.clone(),
-                id.resource.clone(),
-                role.to_owned(),
-            ))
-        {
-            continue;
-        }
-        let named = v2::Resource {
-            display_name: id.resource.clone(),
-            ..resource.clone()
-        };
-        let mut entitlement = match id.resource_type.as_str() {
-            ORGANIZATION => organization_role(&named, role)?,
-            _ => workspace_role(&named, role)?,
-        };
-        entitlement.resource = Some(resource.clone());
-        made.push(entitlement);
-    }
-    Ok(made)
-}
-
-/// The role that a grant was made for. The id's parts are known here, so its
-/// end is compared with what this crate itself put there, never split.
-fn role_of<'a>(grant: &'a v2::Grant, resource: &v2::ResourceId) -> Option<&'a str> {
-    let head = format!("{}:{}:role:", resource.resource_type, resource.resource);
-    grant.entitlement.as_ref()?.id.strip_prefix(&head)
 }

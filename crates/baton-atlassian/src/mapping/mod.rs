@@ -8,11 +8,11 @@ mod resources;
 mod time;
 
 pub(crate) use entitlements::{
-    group_entitlements, organization_entitlements, workspace_entitlements,
+    group_entitlements, organization_entitlements, unlisted_role, workspace_entitlements,
 };
 pub(crate) use grants::{
-    RoleContext, group_holds_any, group_role_grants, member_grants, missing_entitlements,
-    user_holds_any, user_role_grants,
+    RoleContext, RoleGrants, group_holds_any, group_role_grants, member_grants, user_holds_any,
+    user_role_grants,
 };
 pub(crate) use resources::{api_token, group, organization, user, workspace};
 

@@ -1,5 +1,6 @@
 //! Objects of the API as resources.
 
+use baton_connector::Result;
 use baton_connector::resource::{
     Profile, ResourceBuilder, SecretTraitBuilder, Status, UserTraitBuilder, resource_id,
 };
@@ -144,6 +145,19 @@ pub(crate) fn workspace(workspace: &models::Workspace, fidelity: Fidelity) -> v2
         }
     }
     finish(builder, WORKSPACE, &name)
+}
+
+/// A thing that a role assignment names and that no list may have. All that is
+/// known of it is its id, which stands for its name, and whose it is.
+pub(crate) fn unlisted(type_id: &str, id: &str, owner: &str) -> Result<v2::Resource> {
+    let mut profile = Profile::new();
+    if type_id == WORKSPACE {
+        profile = profile.text("type_key", owner);
+    }
+    ResourceBuilder::new(type_id, id)
+        .display_name(id)
+        .profile(profile.flag("listed", false))
+        .build()
 }
 
 /// The organization, named by its id when it has no name.

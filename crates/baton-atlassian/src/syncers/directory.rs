@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use baton_connector::{Page, ResourceSyncer, Result};
 use baton_proto::c1::connector::v2;
 
-use super::{Shared, id_of, resources};
+use super::{Shared, id_of, resources, role_page};
 use crate::mapping;
 
 /// Users of all directories, and managed accounts that are in none.
@@ -39,7 +39,7 @@ impl ResourceSyncer for Users {
         }
         let page = self.0.api.user_roles(id_of(user), token).await?;
         let grants = mapping::user_role_grants(user, &page.items, self.0.roles())?;
-        self.0.role_page(grants, page.next)
+        Ok(role_page(grants, page.next))
     }
 }
 

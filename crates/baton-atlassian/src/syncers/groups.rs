@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use baton_connector::{Page, ResourceSyncer, Result};
 use baton_proto::c1::connector::v2;
 
-use super::{Shared, id_of, resources};
+use super::{Shared, id_of, resources, role_page};
 use crate::api::{Api, GroupStep};
 use crate::mapping;
 
@@ -77,7 +77,7 @@ impl ResourceSyncer for Groups {
             }
             GroupStep::Roles(page) => {
                 let grants = mapping::group_role_grants(group, &page.items, self.0.roles())?;
-                self.0.role_page(grants, page.next)
+                Ok(role_page(grants, page.next))
             }
         }
     }

@@ -12,12 +12,11 @@ pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Page, Result};
-use baton_proto::any;
+use baton_connector::Page;
 use baton_proto::c1::connector::v2;
 
 use crate::api::{Api, ListPage};
-use crate::mapping::{Fidelity, RoleContext, missing_entitlements};
+use crate::mapping::{Fidelity, RoleContext, RoleGrants};
 use crate::plan::Plan;
 
 /// What every syncer shares.
@@ -26,8 +25,6 @@ pub(crate) struct Shared {
     pub api: Arc<Api>,
     pub plan: Arc<Plan>,
     pub fidelity: Fidelity,
-    /// Entitlements are made for roles outside the fixed lists.
-    pub synthesize: bool,
 }
 
 impl Shared {
@@ -37,20 +34,13 @@ impl Shared {
             fidelity: self.fidelity,
         }
     }
+}
 
-    /// A page of role grants. Entitlements that are made for them travel as
-    /// annotations of the page, since a list of grants has no place for them.
-    fn role_page(&self, grants: Vec<v2::Grant>, next: String) -> Result<Page<v2::Grant>> {
-        let made = if self.synthesize {
-            missing_entitlements(&grants)?
-        } else {
-            Vec::new()
-        };
-        let mut page = Page::new(grants, next);
-        for entitlement in &made {
-            any::append(&mut page.annotations, entitlement);
-        }
-        Ok(page)
+/// A page of role grants.
+fn role_page(made: RoleGrants, next: String) -> Page<v2::Grant> {
+    Page {
+        added: made.added,
+        ..Page::new(made.grants, next)
     }
 }
 

@@ -36,6 +36,14 @@ impl ResourceSyncer for Workspaces {
     ) -> Result<Page<v2::Entitlement>> {
         Ok(Page::last(mapping::workspace_entitlements(workspace)?))
     }
+
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        mapping::unlisted_role(resource, slug)
+    }
 }
 
 /// The one organization.
@@ -65,5 +73,13 @@ impl ResourceSyncer for Organizations {
         Ok(Page::last(mapping::organization_entitlements(
             organization,
         )?))
+    }
+
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        mapping::unlisted_role(resource, slug)
     }
 }

@@ -13,3 +13,4 @@ mod replay;
 mod shapes;
 mod simulated;
 mod vanished;
+mod whole;

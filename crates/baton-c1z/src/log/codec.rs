@@ -18,7 +18,9 @@ pub(super) const FRAME_BYTES: usize = 9;
 pub(super) const HEADER_FRAME_BYTES: usize = 20;
 const MAGIC: &[u8; 8] = b"BATONLOG";
 /// Raised whenever the bytes of a log mean something else than before.
-const LAYOUT_VERSION: u32 = 3;
+const LAYOUT_VERSION: u32 = 4;
+/// Beside the number of a row's table: no list has the row.
+const ADDED: u8 = 0x80;
 /// Largest payload of the header, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 1 << 20;
 
@@ -172,7 +174,8 @@ pub(super) fn put_page_header(out: &mut Vec<u8>, header: &PageHeader<'_>, rows: 
 
 /// Appends one row.
 pub(super) fn put_row(out: &mut Vec<u8>, row: &PageRow<'_>) {
-    out.push(table_byte(row.table()));
+    let added = if row.is_added() { ADDED } else { 0 };
+    out.push(table_byte(row.table()) | added);
     put_bytes(out, row.data());
 }
 
@@ -259,6 +262,8 @@ pub(super) fn check_rows(mut at: Cursor<'_>, count: u64) -> Result<(), Malformed
 }
 
 fn row<'a>(at: &mut Cursor<'a>) -> Result<PageRow<'a>, Malformed> {
+    const ADDED_RESOURCE: u8 = ADDED | 1;
+    const ADDED_ENTITLEMENT: u8 = ADDED | 2;
     let table = at.byte()?;
     let len = at.length()?;
     let data = at.bytes(len)?;
@@ -267,15 +272,22 @@ fn row<'a>(at: &mut Cursor<'a>) -> Result<PageRow<'a>, Malformed> {
         1 => PageRow::Resource(data),
         2 => PageRow::Entitlement(data),
         3 => PageRow::Grant(data),
+        ADDED_RESOURCE => PageRow::AddedResource(data),
+        ADDED_ENTITLEMENT => PageRow::AddedEntitlement(data),
         _ => return Err(Malformed),
     })
+}
+
+/// Whether no list has the row that begins with this byte.
+pub(super) fn is_added(first: u8) -> bool {
+    first & ADDED != 0
 }
 
 /// Reads what a row begins with: its table, how many bytes that took, and how
 /// many bytes follow.
 pub(super) fn row_frame(bytes: &[u8]) -> Result<(Table, usize, usize), Malformed> {
     let mut at = Cursor::new(bytes);
-    let table = at.byte()?;
+    let table = at.byte()? & !ADDED;
     let table = Table::ALL
         .into_iter()
         .find(|t| table_byte(*t) == table)

@@ -70,6 +70,11 @@ pub enum PageRow<'a> {
     Entitlement(&'a [u8]),
     /// A `Grant`.
     Grant(&'a [u8]),
+    /// A `Resource` that no list has: any listed row of its id wins over it.
+    AddedResource(&'a [u8]),
+    /// An `Entitlement` that no list has: any listed row of its id wins over
+    /// it.
+    AddedEntitlement(&'a [u8]),
 }
 
 impl<'a> PageRow<'a> {
@@ -77,8 +82,8 @@ impl<'a> PageRow<'a> {
     pub fn table(&self) -> Table {
         match self {
             Self::ResourceType(_) => Table::ResourceTypes,
-            Self::Resource(_) => Table::Resources,
-            Self::Entitlement(_) => Table::Entitlements,
+            Self::Resource(_) | Self::AddedResource(_) => Table::Resources,
+            Self::Entitlement(_) | Self::AddedEntitlement(_) => Table::Entitlements,
             Self::Grant(_) => Table::Grants,
         }
     }
@@ -86,8 +91,18 @@ impl<'a> PageRow<'a> {
     /// The message's bytes.
     pub fn data(&self) -> &'a [u8] {
         match self {
-            Self::ResourceType(d) | Self::Resource(d) | Self::Entitlement(d) | Self::Grant(d) => d,
+            Self::ResourceType(d)
+            | Self::Resource(d)
+            | Self::Entitlement(d)
+            | Self::Grant(d)
+            | Self::AddedResource(d)
+            | Self::AddedEntitlement(d) => d,
         }
+    }
+
+    /// Whether no list has the row.
+    pub fn is_added(&self) -> bool {
+        matches!(self, Self::AddedResource(_) | Self::AddedEntitlement(_))
     }
 }
 

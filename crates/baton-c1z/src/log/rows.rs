@@ -99,6 +99,15 @@ impl PageLog {
         }
     }
 
+    /// Whether no list has the row at an offset from its page's record.
+    pub(crate) fn is_added(&self, page: u64, row: u32) -> Result<bool> {
+        let mut first = [0];
+        self.file
+            .read_exact_at(&mut first, page + u64::from(row))
+            .map_err(|e| Error::io("read", &self.path, e))?;
+        Ok(codec::is_added(first[0]))
+    }
+
     /// The row at an offset from its page's record.
     pub(crate) fn row_at(&self, page: u64, row: u32) -> Result<(Table, Vec<u8>)> {
         self.read(RowRef(page + u64::from(row)))

@@ -54,6 +54,8 @@ pub(super) struct Collected {
     pub ids: Sorted,
     /// Grants with an expansion, before repeated ids are resolved.
     pub expandable: u64,
+    /// There are rows that no list has.
+    pub added: bool,
 }
 
 /// Shares of the memory budget, in sixteenths.
@@ -106,6 +108,7 @@ pub(super) fn collect(
                 rows: mine.rows.join(others.rows),
                 ids: mine.ids.join(others.ids),
                 expandable: mine.expandable + others.expandable,
+                added: mine.added || others.added,
             },
         })
     })
@@ -144,6 +147,7 @@ struct Collector<'a> {
     rows: Sorter,
     ids: Sorter,
     expandable: u64,
+    added: bool,
     key: Vec<u8>,
     id: String,
     record: Vec<u8>,
@@ -162,6 +166,7 @@ impl<'a> Collector<'a> {
             rows: Sorter::new(share(place, rows, ROWS_SHARE)),
             ids: Sorter::new(share(place, ids, IDS_SHARE)),
             expandable: 0,
+            added: false,
             key: Vec::new(),
             id: String::new(),
             record: Vec::new(),
@@ -188,12 +193,14 @@ impl<'a> Collector<'a> {
             rows: self.rows.finish()?,
             ids: self.ids.finish()?,
             expandable: self.expandable,
+            added: self.added,
         })
     }
 
     fn add(&mut self, page: u64, logged: LoggedPage<'_>) -> Result<()> {
         for (at, row) in logged.rows {
             let (table, data) = (row.table(), row.data());
+            self.added |= row.is_added();
             // Rows are within their record, whose size is limited.
             let row = u32::try_from(at.offset() - page).unwrap_or(u32::MAX);
             match self.form {

@@ -33,10 +33,15 @@ struct Candidate {
 }
 
 /// Finds the keys whose id belongs to a later row under another key.
-pub(super) fn losers(log: &PageLog, ids: &Sorted, place: &Place) -> Result<Option<Sorted>> {
+pub(super) fn losers(
+    log: &PageLog,
+    ids: &Sorted,
+    added: bool,
+    place: &Place,
+) -> Result<Option<Sorted>> {
     let mut finder = Finder {
         log,
-        judge: Judge::new(log),
+        judge: Judge::new(log, added),
         group: Vec::new(),
         out: Sorter::new(share(place, "losers", SHARE)),
     };

@@ -79,15 +79,17 @@ impl PageLog {
             rows,
             ids,
             expandable,
+            added,
         } = collect::collect(self, &outlet.form, &place, progress)?;
         let losers = match identity {
-            Identity::ExternalId => conflict::losers(self, &ids, &place)?,
+            Identity::ExternalId => conflict::losers(self, &ids, added, &place)?,
             Identity::Tuple => None,
         };
         let mut origin = LogRows {
             log: self,
             rows: &rows,
             losers: losers.as_ref(),
+            added,
             shape: Shape::from(&outlet.form),
             gone: None,
         };

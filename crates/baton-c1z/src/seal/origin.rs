@@ -78,6 +78,8 @@ pub(super) struct LogRows<'a> {
     pub log: &'a PageLog,
     pub rows: &'a Sorted,
     pub losers: Option<&'a Sorted>,
+    /// There are rows that no list has.
+    pub added: bool,
     pub shape: Shape,
     /// Grants that others were put in the place of.
     pub gone: Option<&'a Gone>,
@@ -94,6 +96,7 @@ impl Origin for LogRows<'_> {
             self.log,
             self.rows,
             self.losers,
+            self.added,
             from,
         )?))
     }

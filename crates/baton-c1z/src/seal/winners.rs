@@ -1,7 +1,7 @@
 //! Rows in canonical order, each identity once.
 //!
 //! Rows of equal key are neighbours after the sort; the one that is last in
-//! canonical list and page order stays. Page headers are only looked up
+//! canonical list and page order stays, a listed one before any that was added. Page headers are only looked up
 //! where there is a choice. Keys that lost their id to a row under another
 //! key (see [`super::conflict`]) are left out on the way.
 
@@ -17,16 +17,20 @@ use super::origin::Entries;
 /// So many page headers are remembered; then all are forgotten.
 const MAX_HEADERS: usize = 1024;
 
-/// Decides which of two rows is later in canonical list and page order.
+/// Decides which of two rows is later in canonical list and page order. Rows
+/// that no list has come before all others.
 pub(super) struct Judge<'a> {
     log: &'a PageLog,
+    /// The log has rows that no list has.
+    added: bool,
     headers: HashMap<u64, (ListId, u32)>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(log: &'a PageLog) -> Self {
+    pub(super) fn new(log: &'a PageLog, added: bool) -> Self {
         Self {
             log,
+            added,
             headers: HashMap::new(),
         }
     }
@@ -34,6 +38,10 @@ impl<'a> Judge<'a> {
     /// Compares two rows, each given by the offset of its page's record and
     /// its offset from there.
     pub(super) fn compare(&mut self, a: (u64, u32), b: (u64, u32)) -> Result<Ordering> {
+        let listed = self.is_listed(a)?.cmp(&self.is_listed(b)?);
+        if listed.is_ne() {
+            return Ok(listed);
+        }
         if a.0 == b.0 {
             return Ok(a.1.cmp(&b.1));
         }
@@ -48,6 +56,11 @@ impl<'a> Judge<'a> {
         let pages = self.headers.get(&a.0).cmp(&self.headers.get(&b.0));
         // One page logged twice: the repetition counts.
         Ok(pages.then(a.cmp(&b)))
+    }
+
+    /// Whether a list has the row.
+    pub(super) fn is_listed(&self, at: (u64, u32)) -> Result<bool> {
+        Ok(!self.added || !self.log.is_added(at.0, at.1)?)
     }
 }
 
@@ -88,17 +101,19 @@ pub(super) struct Winners<'a> {
 }
 
 impl<'a> Winners<'a> {
-    /// The rows from table byte `from` on.
+    /// The rows from table byte `from` on. `added`: there are rows that no
+    /// list has.
     pub(super) fn new(
         log: &'a PageLog,
         rows: &'a Sorted,
         losers: Option<&'a Sorted>,
+        added: bool,
         from: u8,
     ) -> Result<Self> {
         Ok(Self {
             merge: rows.merge(from),
             losers: losers.map(|l| Losers::new(l, from)).transpose()?,
-            judge: Judge::new(log),
+            judge: Judge::new(log, added),
             held: None,
             out: Held::default(),
             dropped: 0,
@@ -122,7 +137,8 @@ impl Entries for Winners<'_> {
             if let Some(losers) = &mut self.losers
                 && losers.contains(entry.key)?
             {
-                self.dropped += 1;
+                let listed = self.judge.is_listed((entry.page, entry.row))?;
+                self.dropped += u64::from(listed);
                 continue;
             }
             let Some(held) = &mut self.held else {
@@ -131,8 +147,10 @@ impl Entries for Winners<'_> {
                 continue;
             };
             if held.key == entry.key {
-                self.dropped += 1;
                 let at = (entry.page, entry.row);
+                // A row that no list has gives way without being a repetition.
+                let repeated = self.judge.is_listed(held.at)? && self.judge.is_listed(at)?;
+                self.dropped += u64::from(repeated);
                 if self.judge.compare(held.at, at)? == Ordering::Less {
                     held.set(&entry);
                 }

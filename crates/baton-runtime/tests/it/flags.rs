@@ -7,14 +7,13 @@ use crate::stage::Stage;
 /// Flags whose default differs from the Go program's on purpose.
 const OTHER_DEFAULT: [&str; 1] = ["workers"];
 
-const OURS: [&str; 7] = [
+const OURS: [&str; 6] = [
     "allow-empty",
     "allow-partial",
     "fresh",
     "go-compatible",
     "max-requests-per-second",
     "rate-share",
-    "synthesize-entitlements",
 ];
 
 /// Name to (shorthand, type, default, hidden), from the program's own reference page.

@@ -1,5 +1,6 @@
 //! The engine against a scripted connector, read back through the file.
 
+mod added;
 mod bad_data;
 mod counts;
 mod directory;

@@ -10,7 +10,9 @@ use baton_connector::resource::{
     EntitlementBuilder, EntitlementId, GrantBuilder, ResourceBuilder, ResourceTypeBuilder,
     RoleTraitBuilder, UserTraitBuilder, resource_id,
 };
-use baton_connector::{CallContext, Connector, Counted, Error, Page, Random, Result, SplitMix};
+use baton_connector::{
+    Added, CallContext, Connector, Counted, Error, Page, Random, Result, SplitMix,
+};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost_types::Any;
 
@@ -27,6 +29,8 @@ pub enum Twist {
     Counted(Counted),
     /// The page as it is, the last of what was counted.
     EndsCounted,
+    /// The page as it is, with entitlements that no list may have.
+    Adds(Vec<Added>),
     /// No answer, ever.
     Hang,
 }
@@ -231,6 +235,7 @@ impl World {
             }
             Some(Twist::Counted(counted)) => page.counted = counted,
             Some(Twist::EndsCounted) => page.ends_counted = true,
+            Some(Twist::Adds(added)) => page.added = added,
             Some(Twist::Hang) => std::future::pending().await,
         }
         Ok(page)
@@ -351,6 +356,16 @@ impl Connector for World {
         let all: Vec<_> = all.flat_map(|(_, list)| list.clone()).collect();
         self.answer(format!("all grants {type_id}"), Some(&all), token)
             .await
+    }
+
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let name = format!("{slug} on {}", resource.display_name);
+        let made = EntitlementBuilder::permission(resource, slug).display_name(name);
+        made.build().map(Some)
     }
 
     async fn get_resource(

@@ -24,6 +24,77 @@ fn a_repeated_grant_is_taken_from_the_last_list_the_last_page_and_the_last_row()
 }
 
 #[test]
+fn a_listed_row_wins_over_an_added_one_wherever_it_stands() {
+    let on = ("w", "1");
+    let (early, late) = (ListId::resources("w", None), ListId::grants("u", "1"));
+    for (listed, added) in [(&early, &late), (&late, &early), (&late, &late)] {
+        for identity in [Identity::ExternalId, Identity::Tuple] {
+            for added_page in [0, 2] {
+                let mut bench = bench();
+                let rows = [
+                    resource(on, "listed"),
+                    entitlement(on, "w:1:r", "listed"),
+                    // The id of an added row under another key.
+                    entitlement(on, "w:1:x", "listed"),
+                ];
+                bench.page(listed, 0, 1, &rows);
+                let header = PageHeader {
+                    list: added,
+                    generation: 0,
+                    page: added_page,
+                    request_token: "",
+                    next_token: "",
+                };
+                let rows = [
+                    resource(on, "added"),
+                    resource(("w", "2"), "added"),
+                    entitlement(on, "w:1:r", "added"),
+                    entitlement(("w", "2"), "w:2:r", "added"),
+                    entitlement(("w", "2"), "w:1:x", "added"),
+                ];
+                let rows = rows.each_ref().map(|row| match row.0 {
+                    Table::Resources => PageRow::AddedResource(&row.1),
+                    _ => PageRow::AddedEntitlement(&row.1),
+                });
+                bench.log.append_page(&header, &rows).expect("appended");
+                let (sealed, rows) = bench
+                    .seal(identity, &mut super::super::NoExpansion, 0)
+                    .expect("sealed");
+                let told: Vec<_> = rows
+                    .iter()
+                    .map(|(_, row)| {
+                        let word = ["listed", "added"].into_iter().find(|word| {
+                            row.data.windows(word.len()).any(|w| w == word.as_bytes())
+                        });
+                        format!("{}{} {}", row.resource_id, row.id, word.unwrap_or_default())
+                    })
+                    .collect();
+                // Where ids do not identify, the one under another key stays.
+                let expected: &[&str] = match identity {
+                    Identity::ExternalId => &[
+                        "1w:1 listed",
+                        "2w:2 added",
+                        "1w:1:r listed",
+                        "1w:1:x listed",
+                        "2w:2:r added",
+                    ],
+                    Identity::Tuple => &[
+                        "1w:1 listed",
+                        "2w:2 added",
+                        "1w:1:r listed",
+                        "1w:1:x listed",
+                        "2w:1:x added",
+                        "2w:2:r added",
+                    ],
+                };
+                assert_eq!(told, expected, "{identity:?}");
+                assert_eq!(sealed.duplicates_resolved, 0);
+            }
+        }
+    }
+}
+
+#[test]
 fn one_grant_id_with_two_principals_is_one_row() {
     let mut bench = bench();
     let list = ListId::grants("g", "1");

@@ -69,6 +69,10 @@ pub enum Advice {
     ListEntitlements(PathBuf),
     /// Look up the resource types of the connector.
     ListResourceTypes,
+    /// Check the ids of the named resources.
+    CheckNamedResources,
+    /// Sync all resources of the types instead of named ones.
+    SyncWholeTypes,
     /// Accept that a list is empty now.
     AllowEmpty,
     /// Nothing to do: the next run starts over by itself.
@@ -168,6 +172,8 @@ impl fmt::Display for Advice {
                 );
             }
             Self::ListResourceTypes => "list the resource types of the connector",
+            Self::CheckNamedResources => "check the types and ids of the named resources",
+            Self::SyncWholeTypes => "sync all resources of the types instead of named ones",
             Self::AllowEmpty => "if the empty list is correct, allow it; the next run starts over",
             Self::NextRunStartsOver => "the next run starts over",
             Self::StartOver => "start over without the unfinished work",

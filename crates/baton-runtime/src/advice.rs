@@ -46,6 +46,10 @@ fn sentence(advice: &Advice) -> String {
         Advice::ListResourceTypes => {
             "the command `capabilities` lists the resource types".to_owned()
         }
+        Advice::CheckNamedResources => "check the types and ids in --sync-resources".to_owned(),
+        Advice::SyncWholeTypes => {
+            "use --sync-resource-types to sync all resources of these types".to_owned()
+        }
         Advice::AllowEmpty => {
             "if this is correct, pass --allow-empty; the next run starts over".to_owned()
         }

@@ -157,6 +157,14 @@ fn warned(event: &Event) {
         Event::SetAside { reason } => {
             tracing::warn!(reason, "earlier unfinished work is set aside");
         }
+        Event::InvalidData(dropped) if dropped.is_on_purpose() => {
+            tracing::info!(
+                entitlements = dropped.filtered_entitlements,
+                grants = dropped.filtered_grants,
+                grant_resources = dropped.filtered_grant_resources,
+                "left out by --sync-resource-types"
+            );
+        }
         Event::InvalidData(dropped) => {
             tracing::warn!(
                 invalid_resource_types = dropped.invalid_resource_types,

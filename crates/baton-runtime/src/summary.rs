@@ -76,22 +76,43 @@ pub(crate) fn verdict(report: &Report, circumstances: Circumstances<'_>) -> Stri
             format!("complete: `{path}` holds everything that was asked for")
         }
         Completeness::Partial if report.path == target => {
-            format!("partial: `{path}` lacks {}", unread(report))
+            format!("partial: `{path}` lacks {}", lacks(report))
         }
         Completeness::Partial => format!(
             "partial: `{path}` lacks {}; `{}` is as it was (accept with --allow-partial)",
-            unread(report),
+            lacks(report),
             short(target)
         ),
     }
 }
 
-fn unread(report: &Report) -> String {
-    counted(
-        report.unreadable,
-        "list that could not be read",
-        "lists that could not be read",
-    )
+/// What a partial result lacks.
+fn lacks(report: &Report) -> String {
+    let mut parts = Vec::new();
+    if report.unreadable > 0 {
+        parts.push(counted(
+            report.unreadable,
+            "list that could not be read",
+            "lists that could not be read",
+        ));
+    }
+    let types: BTreeSet<&str> = report
+        .unknown_types
+        .iter()
+        .map(|unknown| unknown.resource_type.as_str())
+        .collect();
+    if !types.is_empty() {
+        let names: Vec<String> = types.iter().map(|id| format!("`{id}`")).collect();
+        let resource_type = match types.len() {
+            1 => "resource type",
+            _ => "resource types",
+        };
+        parts.push(format!(
+            "the {resource_type} {}, which the connector does not have",
+            names.join(", ")
+        ));
+    }
+    parts.join(", and ")
 }
 
 struct Row {
@@ -298,10 +319,25 @@ fn noticed(text: &mut String, report: &Report) {
             )
         );
     }
-    if !report.dropped.is_empty() {
+    let filtered = report.dropped.filtered();
+    let filtered: Vec<String> = filtered
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{} {}", count(*number), singular(*number, what)))
+        .collect();
+    if !filtered.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nleft out by --{}: {}",
+            crate::flags::name::SYNC_RESOURCE_TYPES,
+            filtered.join(", ")
+        );
+    }
+    if !report.dropped.is_on_purpose() {
         text.push_str("\nrecords left out\n");
         let reasons = report.dropped.by_reason();
         for (number, what) in reasons.iter().filter(|(number, _)| *number > 0) {
+            let what = singular(*number, what);
             let _ = writeln!(text, "  {} {what}", count(*number));
         }
     }
@@ -317,6 +353,16 @@ fn noticed(text: &mut String, report: &Report) {
         if let Some(more) = more(report.warnings.len(), NAMED_WARNINGS) {
             let _ = writeln!(text, "  and {} more", count(more));
         }
+    }
+}
+
+/// A noun in the plural, or the same in the singular where there is only one.
+fn singular(number: u64, plural: &str) -> std::borrow::Cow<'_, str> {
+    let (first, rest) = plural.split_once(' ').unwrap_or((plural, ""));
+    match first.strip_suffix('s').filter(|_| number == 1) {
+        Some(one) if rest.is_empty() => one.into(),
+        Some(one) => format!("{one} {rest}").into(),
+        None => plural.into(),
     }
 }
 

@@ -109,10 +109,27 @@ async fn single(source: &Source, rules: &Rules, list: &OpenList) -> Result<Check
     let resource = match answer {
         Ok(Some(resource)) => resource,
         Ok(None) => return Ok(Checked::absent("it does not exist".to_owned())),
-        Err(error) if matches!(error.code(), Code::NotFound | Code::Unimplemented) => {
-            return Ok(Checked::absent(error.to_string()));
+        Err(error) if error.code() == Code::Unimplemented => {
+            let has_type = rules.types.get(&id.resource_type).is_some();
+            return Ok(if has_type {
+                Checked::unreadable(error.to_string())
+            } else {
+                Checked::absent(no_such_type(&id.resource_type))
+            });
         }
+        Err(error) if says_absent(&error) => return Ok(Checked::absent(error.to_string())),
         Err(error) => return Err(error.into()),
     };
     Ok(check::single(Page::last(vec![resource]), rules)?)
+}
+
+/// Whether an error says that the resource does not exist. A 404 that is not
+/// the application's own word may come from a gateway.
+fn says_absent(error: &baton_connector::Error) -> bool {
+    error.code() == Code::NotFound && (error.is_vanished() || error.status() != Some(404))
+}
+
+/// Why a resource of an unknown type does not exist.
+pub(crate) fn no_such_type(type_id: &str) -> String {
+    format!("the connector has no resource type `{type_id}`")
 }

@@ -15,7 +15,7 @@ use prost_types::Any;
 use crate::cursor::ItemSet;
 use crate::error::{Error, Result};
 use crate::records::{PageFacts, Related};
-use crate::report::Dropped;
+use crate::report::{Dropped, UnknownKind};
 use crate::types::{Skips, TypeFacts, TypeTable};
 
 /// Further page tokens that one page may name.
@@ -137,6 +137,13 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The page of a resource that cannot be read by its id.
+    pub(crate) fn unreadable(reason: String) -> Self {
+        let mut checked = Self::absent(reason);
+        checked.facts.unreadable = true;
+        checked
+    }
+
     /// The page of a resource that does not exist.
     pub(crate) fn absent(reason: String) -> Self {
         let mut checked = Self::default();
@@ -200,6 +207,11 @@ pub(crate) struct Rules {
 impl Rules {
     fn wants(&self, type_id: &str) -> bool {
         self.filter.is_empty() || self.filter.contains(type_id)
+    }
+
+    /// Whether the request leaves this type out on purpose.
+    fn leaves_out(&self, type_id: &str) -> bool {
+        !self.wants(type_id)
     }
 
     /// Whether records about resources of this type belong to the sync.
@@ -287,6 +299,12 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
                 resource: format!("{}:{}", facts.type_id, facts.id),
             });
         }
+        let parent = resource.parent_resource_id.as_ref();
+        let parent = parent.map_or("", |id| &id.resource_type);
+        if !rules.knows(parent) && !rules.leaves_out(parent) {
+            let id = format!("{}:{}", facts.type_id, facts.id);
+            checked.facts.strays.note(UnknownKind::Child, parent, &id);
+        }
         checked
             .rows
             .push(StoredRow::Resource(encode::to_vec(&resource)));
@@ -306,10 +324,7 @@ pub(crate) fn single(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked>
         }
         let facts = ResourceFacts::of(&resource)?;
         if rules.types.get(&facts.type_id).is_none() {
-            return Ok(Checked::absent(format!(
-                "there is no resource type `{}` in the sync",
-                facts.type_id
-            )));
+            return Ok(Checked::absent(crate::ask::no_such_type(&facts.type_id)));
         }
         checked
             .rows
@@ -359,8 +374,15 @@ pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result
             continue;
         }
         checked.facts.grouped |= is_grouped(&entitlement)?;
-        if !rules.knows(type_of(entitlement.resource.as_ref())) {
-            checked.facts.dropped.entitlements_of_unknown_type += 1;
+        let kind = type_of(entitlement.resource.as_ref());
+        if !rules.knows(kind) {
+            if rules.leaves_out(kind) {
+                checked.facts.dropped.filtered_entitlements += 1;
+            } else {
+                checked.facts.dropped.entitlements_of_unknown_type += 1;
+                let strays = &mut checked.facts.strays;
+                strays.note(UnknownKind::Entitlement, kind, &entitlement.id);
+            }
             continue;
         }
         checked
@@ -441,10 +463,22 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
         }
         let resource = grant.entitlement.as_ref().and_then(|e| e.resource.as_ref());
         let matched = is_external_match(&grant)?;
-        if !rules.knows(type_of(resource))
-            || !(matched || rules.knows(type_of(grant.principal.as_ref())))
-        {
-            checked.facts.dropped.grants_of_unknown_type += 1;
+        let principal = grant.principal.as_ref().filter(|_| !matched);
+        let kinds = [type_of(resource), type_of(principal)];
+        let outside: Vec<&str> = kinds
+            .into_iter()
+            .filter(|kind| !rules.knows(kind))
+            .collect();
+        if !outside.is_empty() {
+            // One type that the connector lacks is worse than one left out.
+            match outside.iter().find(|kind| !rules.leaves_out(kind)) {
+                Some(unknown) => {
+                    checked.facts.dropped.grants_of_unknown_type += 1;
+                    let strays = &mut checked.facts.strays;
+                    strays.note(UnknownKind::Grant, unknown, &grant.id);
+                }
+                None => checked.facts.dropped.filtered_grants += 1,
+            }
             continue;
         }
         if rules.targets.is_some() && !inserts {
@@ -493,7 +527,12 @@ fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) 
     };
     refuse_baton_id(resource)?;
     if !rules.knows(type_of(Some(resource))) {
-        checked.facts.dropped.grant_resources_of_unknown_type += 1;
+        let dropped = &mut checked.facts.dropped;
+        if rules.leaves_out(type_of(Some(resource))) {
+            dropped.filtered_grant_resources += 1;
+        } else {
+            dropped.grant_resources_of_unknown_type += 1;
+        }
         return Ok(true);
     }
     let type_id = type_of(Some(resource));

@@ -148,6 +148,24 @@ pub enum Error {
         /// The target.
         path: PathBuf,
     },
+    /// None of the named resources exists.
+    #[error("none of the named resources exists: {}", named(targets))]
+    TargetsAbsent {
+        /// The resources.
+        targets: Vec<String>,
+    },
+    /// The connector cannot read single resources of these types.
+    #[error(
+        "the connector cannot read single resources of this type: {}",
+        named(targets)
+    )]
+    TargetsUnreadable {
+        /// The resources.
+        targets: Vec<String>,
+    },
+    /// The type filter leaves out every named resource.
+    #[error("the type filter leaves out every named resource")]
+    TargetsLeftOut,
     /// The file of external resources cannot be read as one.
     #[error("cannot read external resources from {}", path.display())]
     External {
@@ -209,6 +227,16 @@ pub enum Error {
     },
 }
 
+/// The first names, and how many more there are.
+fn named(targets: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = targets.get(..SHOWN).unwrap_or(targets).join(", ");
+    match targets.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 impl Error {
     /// A panic, caught while `doing` ("listing grants").
     pub fn crashed(doing: impl Into<String>, payload: &(dyn std::any::Any + Send)) -> Self {
@@ -242,13 +270,13 @@ impl Error {
                 std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
                 _ => Code::Unknown,
             },
-            Self::ExternalEntitlement { .. } => Code::NotFound,
+            Self::ExternalEntitlement { .. } | Self::TargetsAbsent { .. } => Code::NotFound,
             Self::ExternalUnfinished { .. } | Self::Folder { .. } | Self::Empty { .. } => {
                 Code::FailedPrecondition
             }
-            Self::UnknownFilterType { .. } | Self::SeveralExclusionGroups { .. } => {
-                Code::InvalidArgument
-            }
+            Self::UnknownFilterType { .. }
+            | Self::SeveralExclusionGroups { .. }
+            | Self::TargetsLeftOut => Code::InvalidArgument,
             Self::MissingTrait { .. }
             | Self::BatonId { .. }
             | Self::ExclusionGroup { .. }
@@ -258,7 +286,7 @@ impl Error {
             | Self::TokenUnchanged { .. }
             | Self::EndlessList { .. }
             | Self::Crashed { .. } => Code::Internal,
-            Self::Unsupported { .. } => Code::Unimplemented,
+            Self::Unsupported { .. } | Self::TargetsUnreadable { .. } => Code::Unimplemented,
             Self::TooManyWarnings { .. } => Code::Aborted,
             Self::Journal { .. } => Code::DataLoss,
             Self::Interrupted { .. } => Code::Canceled,
@@ -272,6 +300,9 @@ impl Error {
     pub fn discards_work(&self) -> bool {
         match self {
             Self::UnknownFilterType { .. }
+            | Self::TargetsAbsent { .. }
+            | Self::TargetsUnreadable { .. }
+            | Self::TargetsLeftOut
             | Self::ExclusionGroup { .. }
             | Self::Invariant { .. }
             | Self::CursorDied { .. }
@@ -304,6 +335,8 @@ impl Advise for Error {
             Self::ExternalEntitlement { path, .. } => Advice::ListEntitlements(path.clone()),
             Self::UnknownFilterType { .. } => Advice::ListResourceTypes,
             Self::TooManyWarnings { example, .. } => Advice::WaitForStableData(example.clone()),
+            Self::TargetsAbsent { .. } | Self::TargetsLeftOut => Advice::CheckNamedResources,
+            Self::TargetsUnreadable { .. } => Advice::SyncWholeTypes,
             Self::Empty { .. } => Advice::AllowEmpty,
             Self::CursorDied { .. } => Advice::NextRunStartsOver,
             Self::Journal { .. } => Advice::StartOver,

@@ -83,6 +83,7 @@ mod request;
 mod run;
 mod seal;
 mod sessions;
+mod strays;
 mod tally;
 mod target;
 mod template;
@@ -92,7 +93,10 @@ pub use blocking::Blocking;
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use invariants::MergeChecks;
-pub use report::{Completeness, Dropped, Report, Shortfall, SkipKind, Skipped, Uncounted};
+pub use report::{
+    Completeness, Dropped, Report, Shortfall, SkipKind, Skipped, Uncounted, UnknownKind,
+    UnknownType,
+};
 pub use request::{ExternalResources, Host, Provenance, SyncRequest, Workers};
 pub use run::{new_sync_id, run};
 pub use seal::PROVENANCE_ASSET;

@@ -21,8 +21,9 @@ use crate::list::{self, OpenList, Position};
 use crate::phases::is_single;
 use crate::plan::Plan;
 use crate::records::{self, Abandoned, EndedBy, Note, PageFacts, Related, Run, Skip};
-use crate::report::{Dropped, Report, SkipKind, Skipped};
+use crate::report::{Dropped, Report, SkipKind, Skipped, UnknownType};
 use crate::sessions::Values;
+use crate::strays::Strays;
 use crate::tally::{Reached, Tallies};
 use crate::types::{TypeFacts, TypeTable};
 
@@ -51,6 +52,15 @@ pub(crate) struct PagePlace<'a> {
     pub(crate) next: &'a str,
     /// Rows of the table that the list is of.
     pub(crate) rows: u64,
+}
+
+/// A resource that was asked for by its id and is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Absent {
+    /// What the connector says.
+    pub(crate) reason: String,
+    /// The connector cannot read resources of this type by their id.
+    pub(crate) unreadable: bool,
 }
 
 /// A list between its pages.
@@ -83,7 +93,10 @@ pub(crate) struct Progress {
     /// Resources that grants are on, of a targeted sync.
     pub(crate) related: BTreeSet<ResourceBid>,
     /// Resources that were asked for by id and do not exist, and why.
-    pub(crate) absent: BTreeMap<ListId, String>,
+    pub(crate) absent: BTreeMap<ListId, Absent>,
+    /// Rows of types that the connector does not have, by the list that
+    /// brought them.
+    strays: BTreeMap<ListId, Strays>,
     /// Lists that are made up of several.
     pub(crate) families: Families,
     /// What the connector keeps for itself. Filled by a replay only.
@@ -218,7 +231,15 @@ impl Progress {
         }
         self.related.extend(facts.related.iter().cloned().map(bid));
         if let Some(reason) = &facts.absent {
-            self.absent.insert(list.clone(), reason.clone());
+            let absent = Absent {
+                reason: reason.clone(),
+                unreadable: facts.unreadable,
+            };
+            self.absent.insert(list.clone(), absent);
+        }
+        if !facts.strays.is_empty() {
+            let strays = self.strays.entry(list.clone()).or_default();
+            strays.merge(&facts.strays);
         }
         let mut begun = self.begun.remove(list).unwrap_or_default();
         begun.brought.rows += rows;
@@ -344,6 +365,7 @@ impl Progress {
 
     fn take_back(&mut self, list: &ListId) {
         self.tallies.forget(list);
+        self.strays.remove(list);
         let begun = self.begun.remove(list).map(|begun| begun.brought);
         if let Some(brought) = begun.or_else(|| self.families.take_back(list)) {
             self.dropped.subtract(brought.dropped);
@@ -493,6 +515,18 @@ impl Progress {
     /// Lists that could not be read, by number.
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
+    }
+
+    /// Rows of types that the connector does not have.
+    pub(crate) fn unknown_types(&self) -> Vec<UnknownType> {
+        let mut all = Strays::default();
+        self.strays.values().for_each(|strays| all.merge(strays));
+        all.report()
+    }
+
+    /// Whether something of the application is not in the file.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.unreadable > 0 || !self.strays.is_empty()
     }
 
     pub(crate) fn vanished(&self) -> u64 {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::error::{Error, Result};
 use crate::event::Phase;
 use crate::report::{Dropped, SkipKind};
+use crate::strays::Strays;
 
 /// Version of everything here. Part of the fingerprint: work of another
 /// layout is set aside.
@@ -74,6 +75,12 @@ pub(crate) struct PageFacts {
     /// connector said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) absent: Option<String>,
+    /// The connector cannot read resources of that type by their id.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unreadable: bool,
+    /// Rows of types that the connector does not have.
+    #[serde(skip_serializing_if = "Strays::is_empty")]
+    pub(crate) strays: Strays,
     /// Resources that grants are on, as far as a targeted sync wants them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) related: BTreeSet<Related>,
@@ -275,6 +282,7 @@ pub(crate) fn phase_named(name: &[u8]) -> Option<Phase> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::UnknownKind;
 
     #[test]
     fn a_note_that_is_cut_off_is_an_error() {
@@ -303,6 +311,12 @@ mod tests {
                 inserted: ["site".to_owned()].into(),
                 spawned: vec!["t".to_owned()],
                 absent: Some("gone".to_owned()),
+                unreadable: true,
+                strays: {
+                    let mut strays = Strays::default();
+                    strays.note(UnknownKind::Grant, "robot", "r:1");
+                    strays
+                },
                 related: [("a".to_owned(), "b".to_owned(), None)].into(),
                 counted: Some(7),
                 uncounted: Some("refused".to_owned()),

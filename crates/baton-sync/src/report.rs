@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Completeness {
     /// Everything that the connector has.
     Complete,
-    /// Some objects could not be read; [`Report::skipped`] names them.
+    /// Some objects could not be read ([`Report::skipped`] names them), or are
+    /// of types that the connector does not have ([`Report::unknown_types`]).
     Partial,
 }
 
@@ -47,6 +48,60 @@ pub struct Skipped {
     pub reason: String,
     /// What the user can do about it.
     pub advice: Vec<Advice>,
+}
+
+/// What refers to a type that the connector does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownKind {
+    /// An entitlement on a resource of the type; left out.
+    Entitlement,
+    /// A grant on a resource of the type, or to a principal of it; left out.
+    Grant,
+    /// A resource below a parent of the type; kept.
+    Child,
+}
+
+/// Rows that refer to a type that the connector does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownType {
+    /// What they are.
+    pub kind: UnknownKind,
+    /// The type.
+    pub resource_type: String,
+    /// How many there are.
+    pub rows: u64,
+    /// Up to three ids: of entitlements and of grants, and of resources as
+    /// `<type>:<id>`.
+    pub examples: Vec<String>,
+}
+
+impl fmt::Display for UnknownType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            resource_type,
+            rows,
+            ..
+        } = self;
+        let s = if *rows == 1 { "" } else { "s" };
+        match self.kind {
+            UnknownKind::Entitlement => write!(f, "{rows} entitlement{s} left out")?,
+            UnknownKind::Grant => write!(f, "{rows} grant{s} left out")?,
+            UnknownKind::Child => write!(f, "{rows} resource{s} without the parent")?,
+        }
+        write!(
+            f,
+            ": the connector has no resource type `{resource_type}`: "
+        )?;
+        for (n, id) in self.examples.iter().enumerate() {
+            let comma = if n > 0 { ", " } else { "" };
+            write!(f, "{comma}`{id}`")?;
+        }
+        match rows.saturating_sub(self.examples.len() as u64) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 /// A list that brought fewer rows than the application counts.
@@ -142,7 +197,7 @@ pub struct Dropped {
     /// Entitlements without an id or a whole resource id.
     #[serde(skip_serializing_if = "is_zero")]
     pub invalid_entitlements: u64,
-    /// Entitlements on a resource of a type that is not part of the sync.
+    /// Entitlements on a resource of a type that the connector does not have.
     #[serde(skip_serializing_if = "is_zero")]
     pub entitlements_of_unknown_type: u64,
     /// Grants whose entitlement or principal is of such a type.
@@ -157,6 +212,15 @@ pub struct Dropped {
     /// Expansions whose type filter had no other types.
     #[serde(skip_serializing_if = "is_zero")]
     pub expansions: u64,
+    /// Entitlements of types that the request leaves out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub filtered_entitlements: u64,
+    /// Grants whose entitlement or principal is of such a type.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub filtered_grants: u64,
+    /// Resources of such a type that grants bring along.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub filtered_grant_resources: u64,
 }
 
 // The signature is serde's.
@@ -166,7 +230,7 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Dropped {
-    fn counters(&mut self) -> [&mut u64; 8] {
+    fn counters(&mut self) -> [&mut u64; 11] {
         [
             &mut self.invalid_resource_types,
             &mut self.invalid_resources,
@@ -176,6 +240,9 @@ impl Dropped {
             &mut self.grant_resources_of_unknown_type,
             &mut self.expansion_types,
             &mut self.expansions,
+            &mut self.filtered_entitlements,
+            &mut self.filtered_grants,
+            &mut self.filtered_grant_resources,
         ]
     }
 
@@ -197,7 +264,29 @@ impl Dropped {
         *self == Self::default()
     }
 
-    /// The reasons, as text that goes behind a number, each with its number.
+    /// What the request's type filter leaves out on purpose, as text that goes
+    /// behind a number, each with its number.
+    pub fn filtered(&self) -> [(u64, &'static str); 3] {
+        [
+            (self.filtered_entitlements, "entitlements"),
+            (self.filtered_grants, "grants"),
+            (self.filtered_grant_resources, "resources of grants"),
+        ]
+    }
+
+    /// Whether nothing was dropped but what the type filter leaves out.
+    pub fn is_on_purpose(&self) -> bool {
+        let filtered = Self {
+            filtered_entitlements: self.filtered_entitlements,
+            filtered_grants: self.filtered_grants,
+            filtered_grant_resources: self.filtered_grant_resources,
+            ..Self::default()
+        };
+        *self == filtered
+    }
+
+    /// The other reasons, as text that goes behind a number, each with its
+    /// number.
     pub fn by_reason(&self) -> [(u64, &'static str); 8] {
         [
             (self.invalid_resource_types, "resource types without an id"),
@@ -208,15 +297,15 @@ impl Dropped {
             ),
             (
                 self.entitlements_of_unknown_type,
-                "entitlements of types outside the sync",
+                "entitlements of types that the connector does not have",
             ),
             (
                 self.grants_of_unknown_type,
-                "grants of types outside the sync",
+                "grants of types that the connector does not have",
             ),
             (
                 self.grant_resources_of_unknown_type,
-                "resources of grants, of types outside the sync",
+                "resources of grants, of types that the connector does not have",
             ),
             (
                 self.expansion_types,
@@ -228,7 +317,11 @@ impl Dropped {
 
     /// Rows that were listed and left out.
     pub(crate) fn rows(&self) -> u64 {
-        self.invalid() + self.entitlements_of_unknown_type + self.grants_of_unknown_type
+        self.invalid()
+            + self.entitlements_of_unknown_type
+            + self.grants_of_unknown_type
+            + self.filtered_entitlements
+            + self.filtered_grants
     }
 
     /// Records that were invalid in themselves.
@@ -263,6 +356,9 @@ pub struct Report {
     pub vanished: u64,
     /// Records that were left out.
     pub dropped: Dropped,
+    /// Rows that refer to types that the connector does not have, in stable
+    /// order. They make the result partial. The warnings name them too.
+    pub unknown_types: Vec<UnknownType>,
     /// Lists that brought fewer rows than the application counts, in stable
     /// order. The warnings tell of them too.
     pub shortfalls: Vec<Shortfall>,
@@ -298,6 +394,7 @@ impl Report {
             unreadable: 0,
             vanished: 0,
             dropped: Dropped::default(),
+            unknown_types: Vec::new(),
             shortfalls: Vec::new(),
             uncounted: Vec::new(),
             warnings: Vec::new(),
@@ -319,9 +416,11 @@ mod tests {
         for (counter, n) in dropped.counters().into_iter().zip(1..) {
             *counter = n;
         }
-        let mut told = dropped.by_reason();
+        let (told, filtered) = (dropped.by_reason(), dropped.filtered());
+        let mut told: Vec<u64> = told.iter().chain(&filtered).map(|(n, _)| *n).collect();
         told.sort_unstable();
-        assert_eq!(told.map(|(n, _)| n), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(told, (1..=11).collect::<Vec<_>>());
+        assert!(!dropped.is_on_purpose());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
 use baton_connector::{CallContext, Connector, Random};
+use baton_proto::bid::ResourceBid;
 use svix_ksuid::{Ksuid, KsuidLike};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use crate::event::{Event, Phase};
 use crate::external::{self, External, Taken, Wanted};
 use crate::index::Done;
 use crate::journal::Journal;
+use crate::list;
 use crate::phases::{
     self, Related, ResourceLists, ResourceTypes, Resources, StaticEntitlements, Targets,
 };
@@ -405,13 +407,44 @@ async fn everything(cx: &mut Context, request: &SyncRequest) -> Result<()> {
 
 async fn targeted(cx: &mut Context, request: &SyncRequest) -> Result<()> {
     let chosen = phases::chosen(&request.targets, &request.resource_type_filter);
+    let names = chosen.clone();
     phases::run(cx, &mut Targets { chosen }).await?;
+    check_targets(cx, &names)?;
     if !request.skip_entitlements_and_grants {
         phases::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
         if !request.skip_grants {
             phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
             phases::run(cx, &mut Related::default()).await?;
         }
+    }
+    Ok(())
+}
+
+/// Ends a sync of named resources that cannot be about them.
+fn check_targets(cx: &Context, chosen: &[ResourceBid]) -> Result<()> {
+    if chosen.is_empty() {
+        return Err(Error::TargetsLeftOut);
+    }
+    let lists = chosen.iter().map(phases::single);
+    let absent: Vec<_> = lists
+        .filter_map(|list| Some((list::name(&list), cx.progress.absent.get(&list)?)))
+        .collect();
+    let names = |unreadable: bool| -> Vec<String> {
+        let absent = absent
+            .iter()
+            .filter(|(_, absent)| absent.unreadable || !unreadable);
+        absent.map(|(name, _)| name.clone()).collect()
+    };
+    let unreadable = names(true);
+    if !unreadable.is_empty() {
+        return Err(Error::TargetsUnreadable {
+            targets: unreadable,
+        });
+    }
+    if absent.len() == chosen.len() {
+        return Err(Error::TargetsAbsent {
+            targets: names(false),
+        });
     }
     Ok(())
 }

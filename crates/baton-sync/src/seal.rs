@@ -1,5 +1,6 @@
 //! The collected pages become the file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
@@ -26,7 +27,6 @@ use crate::target::{self, Previous, Target};
 
 /// What a sealed sync of ours holds as its token: there is nothing to resume.
 const TOKEN: &str = r#"{"version":1}"#;
-/// Id of the asset that says where a file comes from.
 /// Id of the asset that says who wrote a file, and how complete it is.
 pub const PROVENANCE_ASSET: &str = "baton.provenance.v1";
 
@@ -107,7 +107,7 @@ pub(crate) async fn seal(
     let phase = Phase::Seal;
     observer.event(&Event::PhaseStarted { phase, lists: None });
     let log = journal.into_log()?;
-    let completeness = if progress.unreadable() > 0 {
+    let completeness = if progress.is_partial() {
         Completeness::Partial
     } else {
         Completeness::Complete
@@ -314,14 +314,32 @@ fn report(
 ) -> Report {
     let shortfalls = progress.tallies.shortfalls();
     let uncounted = progress.tallies.uncounted();
-    let mut warnings = tally::warnings(&shortfalls, &uncounted);
+    let unknown_types = progress.unknown_types();
+    let mut warnings: Vec<String> = unknown_types.iter().map(ToString::to_string).collect();
+    warnings.extend(tally::warnings(&shortfalls, &uncounted));
     warnings.extend(sealed.warnings);
     warnings.extend(target.warning.clone());
     let named = phases::chosen(&request.targets, &request.resource_type_filter);
     warnings.extend(named.iter().map(phases::single).filter_map(|list| {
-        let reason = progress.absent.get(&list)?;
-        Some(format!("{} is left out: {reason}", list::name(&list)))
+        let absent = progress.absent.get(&list)?;
+        Some(format!(
+            "{} is left out: {}",
+            list::name(&list),
+            absent.reason
+        ))
     }));
+    let outside = request
+        .targets
+        .iter()
+        .filter(|target| !named.contains(target));
+    let outside: BTreeSet<String> = outside
+        .map(|target| list::name(&phases::single(target)))
+        .collect();
+    warnings.extend(
+        outside
+            .iter()
+            .map(|name| format!("{name} is left out: the request leaves its type out")),
+    );
     if request.external.is_some() && external::settings(request).is_none() {
         warnings.push(
             "a sync of single resources, or of none, takes nothing from the file of external \
@@ -363,6 +381,7 @@ fn report(
         unreadable: progress.unreadable(),
         vanished: progress.vanished(),
         dropped: progress.dropped,
+        unknown_types,
         shortfalls,
         uncounted,
         warnings,

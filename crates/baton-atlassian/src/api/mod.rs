@@ -15,6 +15,7 @@ mod error_body;
 pub(crate) mod models;
 mod odd;
 mod refusals;
+mod single;
 mod survey;
 
 use baton_connector::http::{Credential, HttpClient, Oddities, Request};

@@ -1,7 +1,7 @@
 //! People and their secrets.
 
 use async_trait::async_trait;
-use baton_connector::{Page, ResourceSyncer, Result};
+use baton_connector::{Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -40,6 +40,19 @@ impl ResourceSyncer for Users {
         let page = self.0.api.user_roles(id_of(user), token).await?;
         let grants = mapping::user_role_grants(user, &page.items, self.0.roles())?;
         Ok(role_page(grants, page.next))
+    }
+
+    async fn get(
+        &self,
+        id: &v2::ResourceId,
+        _parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        let user = self.0.api.user(&id.resource).await?;
+        Ok(user.map(|user| mapping::user(&user, self.0.fidelity)))
+    }
+
+    fn capabilities(&self) -> SyncerCapabilities {
+        self.0.single()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Groups: their members, then their roles on workspaces.
 
 use async_trait::async_trait;
-use baton_connector::{Page, ResourceSyncer, Result};
+use baton_connector::{Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -80,5 +80,18 @@ impl ResourceSyncer for Groups {
                 Ok(role_page(grants, page.next))
             }
         }
+    }
+
+    async fn get(
+        &self,
+        id: &v2::ResourceId,
+        _parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        let group = self.0.api.group(&id.resource).await?;
+        Ok(group.map(|group| mapping::group(&group, self.0.fidelity)))
+    }
+
+    fn capabilities(&self) -> SyncerCapabilities {
+        self.0.single()
     }
 }

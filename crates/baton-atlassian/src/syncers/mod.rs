@@ -12,7 +12,7 @@ pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::Page;
+use baton_connector::{Page, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use crate::api::{Api, ListPage};
@@ -28,6 +28,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Of types that can be read by id. The Go connector reads none.
+    fn single(&self) -> SyncerCapabilities {
+        let none = SyncerCapabilities::default();
+        if self.fidelity.is_full() {
+            none.with_get()
+        } else {
+            none
+        }
+    }
+
     fn roles(&self) -> RoleContext<'_> {
         RoleContext {
             organization_id: self.api.organization_id(),

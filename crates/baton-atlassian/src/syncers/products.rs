@@ -2,7 +2,7 @@
 //! about users and groups.
 
 use async_trait::async_trait;
-use baton_connector::{Page, ResourceSyncer, Result};
+use baton_connector::{Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, resources};
@@ -81,5 +81,23 @@ impl ResourceSyncer for Organizations {
         slug: &str,
     ) -> Result<Option<v2::Entitlement>> {
         mapping::unlisted_role(resource, slug)
+    }
+
+    /// There is only the one that is configured, so any other id is unknown.
+    async fn get(
+        &self,
+        id: &v2::ResourceId,
+        _parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        let Shared { api, .. } = &self.0;
+        if id.resource != api.organization_id() {
+            return Ok(None);
+        }
+        let organization = api.organization().await?;
+        Ok(Some(mapping::organization(&organization)))
+    }
+
+    fn capabilities(&self) -> SyncerCapabilities {
+        self.0.single()
     }
 }

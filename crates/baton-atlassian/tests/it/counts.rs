@@ -10,14 +10,13 @@ use atlassian_sim::{
     PageFill, Paging, SearchFlaws, Simulator, Truth,
 };
 use baton_atlassian::{RequestPlan, Settings};
-use baton_c1z::Table;
 use baton_connector::Secret;
 use baton_connector::http::{BodyStream, Transport, TransportError};
 use baton_sync::{Completeness, Report};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::simulated::{InProcess, ids, listed_and_added, run, simulate, spec};
+use crate::simulated::{InProcess, listed_and_added, run, simulate, spec};
 
 /// Changes the organization right before a request that continues a list.
 struct Changing<F> {

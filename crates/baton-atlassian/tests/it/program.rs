@@ -161,6 +161,11 @@ fn capabilities_are_told_without_credentials_of_worth() {
     for (ours, theirs) in types.iter().zip(expected) {
         assert_eq!(ours["resourceType"], theirs["resourceType"]);
         // Provisioning comes later: only what is there is announced.
-        assert_eq!(ours["capabilities"], serde_json::json!(["CAPABILITY_SYNC"]));
+        let by_id = ["user", "group", "organization"];
+        let mut expected = vec!["CAPABILITY_SYNC"];
+        if by_id.contains(&ours["resourceType"]["id"].as_str().unwrap()) {
+            expected.push("CAPABILITY_TARGETED_SYNC");
+        }
+        assert_eq!(ours["capabilities"], serde_json::json!(expected));
     }
 }

@@ -10,9 +10,10 @@ use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::{C1zFile, Filter, Format, ReadOptions, Table, View};
 use baton_connector::http::{HttpParts, HttpSettings, Transport};
 use baton_connector::{Secret, SplitMix, SystemClock};
+use baton_proto::Code;
 use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
-use baton_sync::{Host, Report, Silent, SyncRequest};
+use baton_sync::{Completeness, Host, Report, Silent, SyncRequest};
 use prost::Message;
 use prost_types::value::Kind;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,13 @@ impl Run {
     }
 
     async fn sync(&self, transport: impl Transport + 'static) -> Report {
+        self.try_sync(transport).await.unwrap()
+    }
+
+    async fn try_sync(
+        &self,
+        transport: impl Transport + 'static,
+    ) -> Result<Report, baton_sync::Error> {
         let parts = HttpParts::new(Arc::new(transport), 1);
         let connector = connector(&self.settings, parts, HttpSettings::default()).unwrap();
         let host = Host {
@@ -48,9 +56,7 @@ impl Run {
             cancel: CancellationToken::new(),
             observer: Arc::new(Silent),
         };
-        baton_sync::run(Arc::new(connector), self.request.clone(), host)
-            .await
-            .unwrap()
+        baton_sync::run(Arc::new(connector), self.request.clone(), host).await
     }
 
     fn path(&self) -> &Path {
@@ -204,19 +210,76 @@ async fn simulated_organizations_are_whole_under_every_plan_filter_and_kind_of_s
     assert!(added_somewhere > 0, "nothing was added, nothing was tested");
 }
 
+fn target(kind: &str, id: &str) -> ResourceBid {
+    let id = TypedId {
+        resource_type: kind.to_owned(),
+        resource: id.to_owned(),
+    };
+    ResourceBid { id, parent: None }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_sync_of_single_resources_says_nothing_about_lists() {
+async fn a_sync_of_single_resources_holds_them_and_says_nothing_about_lists() {
     let simulator = simulator(odd(1));
+    let truth = simulator.truth();
     let mut run = Run::new(simulator.access_token(), simulator.organization_id());
-    let targets = simulator.truth().users.into_iter().map(|user| ResourceBid {
-        id: TypedId {
-            resource_type: "user".to_owned(),
-            resource: user.account_id,
-        },
-        parent: None,
-    });
-    run.request.targets = targets.collect();
-    run.sync(InProcess(simulator.clone())).await;
+    let users = truth.users.iter();
+    let mut targets: Vec<_> = users.map(|user| target("user", &user.account_id)).collect();
+    let groups = truth.groups.iter();
+    targets.extend(groups.map(|group| target("group", &group.id)));
+    targets.push(target("organization", &truth.organization_id));
+    let wanted: BTreeSet<String> = targets
+        .iter()
+        .map(|target| format!("{}:{}", target.id.resource_type, target.id.resource))
+        .collect();
+    run.request.targets = targets;
+    let report = run.sync(InProcess(simulator.clone())).await;
+    assert_eq!(report.completeness, Completeness::Complete);
+    assert_eq!(ids(run.path(), Table::Resources), wanted);
     assert!(!ids(run.path(), Table::Grants).is_empty());
     assert_eq!(listed_and_added(run.path()).1, BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_of_single_resources_ends_by_what_exists() {
+    type Named<'a> = &'a [(&'a str, &'a str)];
+    let simulator = simulator(odd(1));
+    let truth = simulator.truth();
+    let user = truth.users[0].account_id.as_str();
+    let workspace = truth.workspaces[0].id.as_str();
+    let cases: [(Named<'_>, bool, Option<Code>); 8] = [
+        (&[("user", user), ("user", "712020:nobody")], false, None),
+        (&[("user", "712020:nobody")], false, Some(Code::NotFound)),
+        (
+            &[("group", "none"), ("user", "none")],
+            false,
+            Some(Code::NotFound),
+        ),
+        (&[("organization", "another")], false, Some(Code::NotFound)),
+        (&[("planet", "mars")], false, Some(Code::NotFound)),
+        (
+            &[("workspace", workspace)],
+            false,
+            Some(Code::Unimplemented),
+        ),
+        (
+            &[("user", user), ("api_token", "t")],
+            false,
+            Some(Code::Unimplemented),
+        ),
+        (&[("user", user)], true, Some(Code::Unimplemented)),
+    ];
+    for (targets, go_compatible, expected) in cases {
+        let mut run = Run::new(simulator.access_token(), simulator.organization_id());
+        run.settings.go_compatible = go_compatible;
+        run.request.targets = targets.iter().map(|(kind, id)| target(kind, id)).collect();
+        let outcome = run.try_sync(InProcess(simulator.clone())).await;
+        let code = outcome.as_ref().err().map(baton_sync::Error::code);
+        assert_eq!(code, expected, "{targets:?}: {outcome:?}");
+        assert_eq!(run.path().exists(), expected.is_none());
+        if let Ok(report) = outcome {
+            let named = |w: &String| w.starts_with("user `712020:nobody` is left out");
+            assert!(report.warnings.iter().any(named), "{:?}", report.warnings);
+        }
+    }
 }

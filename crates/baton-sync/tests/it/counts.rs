@@ -115,7 +115,7 @@ async fn rows_that_are_left_out_were_listed_all_the_same() {
     };
     let world = Arc::new(world.hooked(hook));
     let report = sandbox.sync_as(&world, request).await;
-    assert!(report.dropped.grants_of_unknown_type >= 2);
+    assert!(report.dropped.filtered_grants >= 2);
     assert_eq!(report.shortfalls, []);
     let report = sandbox.sync_as(&world, sandbox.request()).await;
     assert_eq!(report.dropped.invalid_resources, 1);

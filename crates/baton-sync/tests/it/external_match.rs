@@ -303,8 +303,8 @@ async fn grants_to_the_files_users_are_of_known_types() {
     // The connector does not list persons; the file has them.
     let known = assigned(("person", "ada")).build().expect("valid");
     let unknown = assigned(("app", "wiki")).build().expect("valid");
-    let (sandbox, report) = sync(world([known, unknown]), directory(), [Format::V1; 2]).await;
-    assert_eq!(holders(&sandbox.target()), ["person:ada"]);
+    let (_sandbox, report) = sync(world([known, unknown]), directory(), [Format::V1; 2]).await;
+    assert_eq!(holders(&report.path), ["person:ada"]);
     assert_eq!(report.dropped.grants_of_unknown_type, 1);
 }
 

@@ -127,7 +127,7 @@ async fn a_filter_keeps_other_types_out_and_drops_what_hangs_on_them() {
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     // The role's only grant is to a group.
     assert_eq!(report.stats.grants, 0);
-    assert_eq!(report.dropped.grants_of_unknown_type, 1);
+    assert_eq!(report.dropped.filtered_grants, 1);
     assert_eq!(report.dropped.invalid(), 0);
     assert!(
         sandbox

@@ -18,6 +18,7 @@ mod schedule;
 mod sessions;
 mod spawned;
 mod targeted;
+mod unknown_types;
 mod validation;
 mod vanished;
 mod world;

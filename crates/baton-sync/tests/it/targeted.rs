@@ -153,7 +153,7 @@ async fn in_a_v3_file_a_targeted_sync_replaces_the_one_before_and_says_so() {
 
 #[tokio::test]
 async fn what_does_not_exist_is_left_out_and_named() {
-    for refusal in [None, Some(Code::NotFound), Some(Code::Unimplemented)] {
+    for refusal in [None, Some(Code::NotFound)] {
         let sandbox = Sandbox::new();
         let world = World::small().hooked(move |list, _, _| {
             let code = refusal.filter(|_| list == "get user:u99")?;
@@ -177,6 +177,65 @@ async fn what_does_not_exist_is_left_out_and_named() {
         assert!(told.iter().any(|e| matches!(e, Event::Warning { .. })));
         assert_eq!(ids(&sandbox.target(), Table::Resources), ["user:u1"]);
     }
+}
+
+/// How a sync of these ends where the connector says so of each `get`.
+async fn refused(bids: &[&str], code: Option<Code>) -> (Option<Code>, String, bool) {
+    let mut sandbox = Sandbox::new();
+    sandbox.sync(World::small()).await;
+    let before = std::fs::read(sandbox.target()).expect("a file");
+    sandbox.hours = 1;
+    let world = World::small().hooked(move |list, _, _| {
+        let code = code.filter(|_| list.starts_with("get "))?;
+        Some(Twist::Fail(Refusal::stated(code, "refused")))
+    });
+    let outcome = sandbox.run(&Arc::new(world), request(&sandbox, bids)).await;
+    let kept = std::fs::read(sandbox.target()).expect("a file") == before;
+    match outcome {
+        Ok(_) => (None, String::new(), kept),
+        Err(error) => (Some(error.code()), error.to_string(), kept),
+    }
+}
+
+#[tokio::test]
+async fn if_none_of_the_named_resources_exists_the_sync_fails_and_the_file_stays() {
+    for code in [None, Some(Code::NotFound)] {
+        let bids = ["bid:r:user/u99", "bid:r:group/g99", "bid:r:planet/mars"];
+        let (failed, told, kept) = refused(&bids, code).await;
+        assert_eq!(failed, Some(Code::NotFound));
+        assert_eq!(
+            told,
+            "none of the named resources exists: group `g99`, planet `mars`, user `u99`"
+        );
+        assert!(kept);
+    }
+    let (failed, _, kept) = refused(&["bid:r:user/u99", "bid:r:user/u1"], None).await;
+    assert_eq!((failed, kept), (None, false), "one of them exists");
+}
+
+#[tokio::test]
+async fn a_connector_that_reads_no_single_resources_says_so() {
+    for bids in [&["bid:r:user/u1"][..], &["bid:r:user/u1", "bid:r:group/g1"]] {
+        let (failed, told, kept) = refused(bids, Some(Code::Unimplemented)).await;
+        assert_eq!(failed, Some(Code::Unimplemented));
+        assert!(told.contains("user `u1`"), "{told}");
+        assert!(kept);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_verdict_on_named_resources_is_not_resumed() {
+    let sandbox = Sandbox::new();
+    let wanted = request(&sandbox, &["bid:r:user/u99"]);
+    let world = Arc::new(World::small());
+    sandbox
+        .run(&world, wanted.clone())
+        .await
+        .expect_err("absent");
+    let mut world = World::small();
+    world.add("user", crate::world::user("u99"));
+    let report = sandbox.run(&Arc::new(world), wanted).await.expect("there");
+    assert!(!report.resumed);
 }
 
 #[tokio::test]
@@ -204,7 +263,10 @@ async fn types_outside_the_filter_are_not_asked_for() {
             &["bid:r:group/g1", "bid:r:user/u1", "bid:r:org/o1"],
         )
     };
-    sandbox.run(&world, wanted).await.expect("sealed");
+    let report = sandbox.run(&world, wanted).await.expect("sealed");
+    let named = |name: &str| report.warnings.iter().any(|w| w.starts_with(name));
+    assert!(named("user `u1` is left out"), "{:?}", report.warnings);
+    assert!(named("org `o1` is left out"), "{:?}", report.warnings);
     assert_eq!(ids(&sandbox.target(), Table::Resources), ["group:g1"]);
     assert!(
         !world
@@ -329,4 +391,16 @@ async fn a_skipped_sync_checks_the_connector_and_leaves_an_empty_full_one() {
         assert_eq!(run.kind(), Some(SyncType::Full));
         assert!(run.is_finished() && !run.supports_diff);
     }
+}
+
+#[tokio::test]
+async fn a_filter_that_leaves_out_every_named_resource_is_refused() {
+    let sandbox = Sandbox::new();
+    let wanted = SyncRequest {
+        resource_type_filter: vec!["group".to_owned()],
+        ..request(&sandbox, &["bid:r:user/u1"])
+    };
+    let outcome = sandbox.run(&Arc::new(World::small()), wanted).await;
+    let error = outcome.expect_err("nothing is left");
+    assert_eq!(error.code(), Code::InvalidArgument);
 }

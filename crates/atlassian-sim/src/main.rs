@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use atlassian_sim::Simulator;
+use baton_term::{Block, Printer, TextGate};
 use clap::Parser as _;
 use tokio::net::TcpListener;
 
@@ -14,15 +15,38 @@ use args::Args;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) => return explain(&refused),
+    };
     match run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Standard error may be gone; there is nobody left to tell then.
-            let _ = write!(io::stderr(), "{}", failure.report());
+            let block = Block::of_error(&failure, &failure.hints());
+            Printer::new(&mut io::stderr(), TextGate::default(), false).print(&block);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the help, the version, or why the arguments cannot be used.
+fn explain(refused: &clap::Error) -> ExitCode {
+    if !refused.use_stderr() {
+        // A closed pipe does not matter: nothing else is to be printed.
+        let _ = write!(io::stdout(), "{refused}");
+        return ExitCode::SUCCESS;
+    }
+    // The text quotes arguments. Quoted from clean ones, its line breaks are all its own.
+    let clean = std::env::args_os()
+        .map(|argument| baton_term::clean(&argument.to_string_lossy()).into_owned());
+    let text = match Args::try_parse_from(clean) {
+        Err(refused) => refused.to_string(),
+        Ok(_) => "error: an argument contains control characters".to_owned(),
+    };
+    let mut block = Block::new();
+    block.laid_out(&text);
+    Printer::new(&mut io::stderr(), TextGate::default(), false).print(&block);
+    ExitCode::from(u8::try_from(refused.exit_code()).unwrap_or(2))
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
@@ -84,29 +108,16 @@ enum Failure {
 }
 
 impl Failure {
-    /// The error, its causes, and what to do.
-    fn report(&self) -> String {
-        let mut text = format!("error: {self}\n");
-        let mut cause = std::error::Error::source(self);
-        while let Some(inner) = cause {
-            text.push_str("caused by: ");
-            text.push_str(&inner.to_string());
-            text.push('\n');
-            cause = inner.source();
-        }
-        text.push_str(self.hint());
-        text
-    }
-
-    fn hint(&self) -> &'static str {
-        match self {
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
             Self::Listen { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse => {
-                "hint: pass --port 0 to take any free port\n"
+                "pass --port 0 to take any free port"
             }
             Self::Listen { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
-                "hint: ports below 1024 need privileges; pass --port 8080\n"
+                "ports below 1024 need privileges; pass --port 8080"
             }
-            _ => "",
-        }
+            _ => return Vec::new(),
+        };
+        vec![hint.to_owned()]
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use baton_proto::advice::Limit;
 use baton_proto::{Advice, Advise, Code};
-use baton_term::Block;
+use baton_term::{Block, Label};
 
 use crate::advice;
 
@@ -36,6 +36,12 @@ pub(crate) enum CliError {
     Row { what: String },
     #[error("no sync `{id}` in {file}")]
     NoSuchSync { id: String, file: String },
+    /// Two files differ where they must not.
+    #[error("{}", lines.join("\n"))]
+    Differ {
+        /// What differs, then one line per difference.
+        lines: Vec<String>,
+    },
     /// More grants would be derived than are allowed.
     #[error("{failure}")]
     TooManyGrants { failure: baton_c1z::CallerFailure },
@@ -96,6 +102,17 @@ impl CliError {
 
     /// The failure for people: what failed, the causes, what to do.
     pub fn block(&self) -> Block {
+        if let Self::Differ { lines } = self {
+            let mut block = Block::new();
+            for (index, line) in lines.iter().enumerate() {
+                let label = (index == 0).then_some(Label::Error);
+                match label {
+                    Some(label) => block.labelled(label, line.as_str()),
+                    None => block.line(line.as_str()),
+                };
+            }
+            return block;
+        }
         Block::of_error(self, &self.hints())
     }
 }

@@ -27,7 +27,7 @@ use baton_proto::panic_text;
 use baton_term::{Printer, TextGate};
 use error::CliError;
 pub use error::EXIT_UNKNOWN;
-use streams::{Data, Finished, OnFailure, Remarks};
+use streams::{Data, Finished, OnFailure};
 
 /// What a run of the program depends on besides files.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct Surroundings {
     /// Columns of the terminal that tables are shown on; none where the
     /// output goes into a pipe or a file.
     pub terminal: Option<usize>,
+    /// Whether messages on standard error may be coloured.
+    pub colour_err: bool,
     /// The time at which old unfinished syncs are judged.
     pub now: SystemTime,
 }
@@ -57,7 +59,7 @@ pub struct Surroundings {
 /// quietly with 0. A panic is an error, too.
 pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut out = Data::new(out);
-    let mut err = Remarks(err);
+    let mut err = Printer::new(err, TextGate::default(), surroundings.colour_err);
     let mut doing = "reading the command line".to_owned();
     let done = catch_unwind(AssertUnwindSafe(|| {
         dispatch(surroundings, &mut out, &mut err, &mut doing)
@@ -80,7 +82,7 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
     match result {
         Ok(()) => 0,
         Err(error) => {
-            Printer::new(&mut err, TextGate::default(), false).print(&error.block());
+            err.print(&error.block());
             error.exit_status()
         }
     }
@@ -89,7 +91,7 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
 fn dispatch(
     surroundings: &Surroundings,
     out: &mut Data<'_>,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
     doing: &mut String,
 ) -> Result<(), CliError> {
     match args::parse(&surroundings.args)? {
@@ -107,7 +109,7 @@ fn dispatch(
                 out.on_failure(OnFailure::Continue);
             }
             for notice in &invocation.notices {
-                writeln!(err, "warning: {notice}")?;
+                err.warning(notice.as_str());
             }
             commands::run(&invocation, surroundings, out, err)
         }

@@ -2,7 +2,7 @@
 //! the outcome into an exit status.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write, stdout};
+use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -17,18 +17,20 @@ fn main() -> ExitCode {
         // A panic is reported like every other error, and only once.
         std::panic::set_hook(Box::new(|_| {}));
     }
+    let colours = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let surroundings = baton_cli::Surroundings {
         args: std::env::args_os().collect(),
         temp_dir: std::env::var_os("BATON_TMPDIR").map(Into::into),
         max_decoded_mb: std::env::var("BATON_DECODER_MAX_DECODED_SIZE_MB").ok(),
         max_window_mb: std::env::var("BATON_DECODER_MAX_MEMORY_MB").ok(),
-        colour: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        colour: colours && stdout().is_terminal(),
+        colour_err: colours && stderr().is_terminal(),
         terminal: stdout()
             .is_terminal()
             .then(|| columns_of_stdout().unwrap_or(USUAL_COLUMNS)),
         now: SystemTime::now(),
     };
-    let mut err = std::io::stderr().lock();
+    let mut err = stderr().lock();
     let status = match standard_output() {
         Ok(file) => {
             let mut out = BufWriter::with_capacity(1 << 16, file);

@@ -3,7 +3,8 @@
 //! nowhere.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+
+use baton_term::{Block, Label};
 
 /// Missing objects that are listed, in the order of their first reference.
 const MAX_LISTED: usize = 10_000;
@@ -82,27 +83,29 @@ impl Missing {
         self.asked_for = Some(format!("resource `{type_id}:{id}`"));
     }
 
-    /// Warns, if anything is missing.
-    pub fn report(&self, err: &mut dyn Write) -> io::Result<()> {
+    /// A warning, if anything is missing.
+    pub fn report(&self) -> Block {
+        let mut block = Block::new();
         if let Some(name) = &self.asked_for {
-            writeln!(err, "warning: {name} is not in the file")?;
+            block.warning(format!("{name} is not in the file"));
         }
         let lead = match self.references {
-            0 => return Ok(()),
+            0 => return block,
             1 => "1 reference leads to an object that is not in the file".to_owned(),
             n => format!("{n} references lead to objects that are not in the file"),
         };
-        writeln!(err, "warning: {lead}")?;
+        block.warning(lead);
         if !self.verbose {
-            return writeln!(err, "hint: --verbose lists the missing objects");
+            block.labelled(Label::Hint, "--verbose lists the missing objects");
+            return block;
         }
         for (name, count) in &self.listed {
-            writeln!(err, "  {name}: {}", references(*count))?;
+            block.indented(2, format!("{name}: {}", references(*count)));
         }
         if self.unlisted > 0 {
-            writeln!(err, "  others: {}", references(self.unlisted))?;
+            block.indented(2, format!("others: {}", references(self.unlisted)));
         }
-        Ok(())
+        block
     }
 }
 
@@ -115,13 +118,12 @@ fn references(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use baton_term::TextGate;
+
     use super::*;
 
     fn reported(missing: &Missing) -> String {
-        let mut err = Vec::new();
-        let written = missing.report(&mut err);
-        assert!(written.is_ok());
-        String::from_utf8_lossy(&err).into_owned()
+        missing.report().render(&TextGate::default(), false)
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Opening a file and choosing the sync that a command looks at.
 
-use std::io::Write;
 use std::path::Path;
 
 use baton_c1z::{
     C1zFile, Detected, Limits, Migration, ReadOptions, Snapshot, SyncRun, View, detect,
 };
+use baton_term::Printer;
 
 use crate::Surroundings;
 use crate::error::CliError;
@@ -51,28 +51,24 @@ pub(crate) fn open(path: &Path, surroundings: &Surroundings) -> Result<C1zFile, 
 
 /// Warns of rows that are not shown as they are in the file, since it is in an
 /// earlier layout of its format.
-pub(crate) fn warn_of_migration(
-    path: &Path,
-    migration: Option<Migration>,
-    err: &mut dyn Write,
-) -> Result<(), CliError> {
+pub(crate) fn warn_of_migration(path: &Path, migration: Option<Migration>, err: &mut Printer<'_>) {
     for warning in migration.map_or(Vec::new(), |migration| migration.warnings()) {
-        writeln!(err, "warning: {}: {warning}", path.display())?;
+        err.warning(format!("{}: {warning}", path.display()));
     }
-    Ok(())
 }
 
 /// As [`warn_of_migration`], for a file that is not open.
 pub(crate) fn warn_of_migration_in(
     path: &Path,
     surroundings: &Surroundings,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     if detect(path)? != Detected::V3 {
         return Ok(());
     }
     let file = C1zFile::open(path, &read_options(surroundings)?)?;
-    warn_of_migration(path, file.migration(), err)
+    warn_of_migration(path, file.migration(), err);
+    Ok(())
 }
 
 /// A missing or an empty file is an empty store to a writer; to somebody who

@@ -1,5 +1,6 @@
 //! Standard output and standard error fail apart. A reader of messages that
-//! went away changes neither the data nor the outcome; data that could not be
+//! went away changes neither the data nor the outcome (see
+//! [`baton_term::Printer`]); data that could not be
 //! written is never a success, except that a list whose reader went away ends
 //! quietly.
 
@@ -95,21 +96,6 @@ pub(crate) enum Finished {
     Failed(io::Error),
 }
 
-/// Standard error: the last resort, so a failure is reported nowhere.
-pub(crate) struct Remarks<'e>(pub &'e mut dyn Write);
-
-impl Write for Remarks<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let _ = self.0.write_all(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let _ = self.0.flush();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,13 +142,5 @@ mod tests {
             assert!(data.write_all(b"x").is_ok());
             assert!(matches!(data.finish(), Finished::Failed(_)), "{kind}");
         }
-    }
-
-    #[test]
-    fn messages_that_cannot_be_written_are_dropped() {
-        let mut inner = Failing(0, ErrorKind::BrokenPipe);
-        let mut remarks = Remarks(&mut inner);
-        assert!(writeln!(remarks, "warning: x").is_ok());
-        assert!(remarks.flush().is_ok());
     }
 }

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use baton_term::clean;
 use unicode_width::UnicodeWidthStr;
 
 use crate::layout::{Fitted, Part, write_line};
@@ -77,15 +78,9 @@ impl<'h> Table<'h> {
 
     /// Learns from a row. Every row must pass here before the first is written.
     pub fn measure<S: AsRef<str>>(&mut self, cells: &[S]) {
-        let on_terminal = self.style.terminal.is_some();
         for (width, cell) in self.widths.iter_mut().zip(cells) {
-            let cell = visible(cell.as_ref());
-            let widest = if on_terminal {
-                Some(cell.width())
-            } else {
-                cell.split('\n').map(UnicodeWidthStr::width).max()
-            };
-            let fits = widest.filter(|width| *width <= MAX_COLUMN_WIDTH);
+            let fits =
+                Some(clean(cell.as_ref()).width()).filter(|width| *width <= MAX_COLUMN_WIDTH);
             *width = (*width).max(fits.unwrap_or_default());
         }
     }
@@ -103,19 +98,12 @@ impl<'h> Table<'h> {
     }
 
     pub fn row<S: AsRef<str>>(&self, out: &mut dyn Write, cells: &[S]) -> io::Result<()> {
-        let cells: Vec<Cow<'_, str>> = cells.iter().map(|cell| visible(cell.as_ref())).collect();
+        let cells: Vec<Cow<'_, str>> = cells.iter().map(|cell| clean(cell.as_ref())).collect();
         if let Some(fitted) = &self.fitted {
             return fitted.row(out, &cells, self.style.colour);
         }
-        let lines = cells.iter().map(|cell| cell.split('\n').count()).max();
-        for line in 0..lines.unwrap_or(1) {
-            let parts: Vec<&str> = cells
-                .iter()
-                .map(|cell| cell.split('\n').nth(line).unwrap_or_default())
-                .collect();
-            self.line(out, &parts, false)?;
-        }
-        Ok(())
+        let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+        self.line(out, &cells, false)
     }
 
     /// The empty line after the last row.
@@ -150,21 +138,6 @@ impl<'h> Table<'h> {
     }
 }
 
-/// A cell without characters that would move a terminal's cursor or change
-/// its state: names come from strangers. Line breaks stay.
-fn visible(cell: &str) -> Cow<'_, str> {
-    if cell.chars().all(|c| c == '\n' || !c.is_control()) {
-        return Cow::Borrowed(cell);
-    }
-    let safe = cell.replace("\r\n", "\n");
-    let safe = safe.chars().map(|c| match c {
-        '\n' => '\n',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    });
-    Cow::Owned(safe.collect())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -195,9 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_continues_in_the_same_column() {
+    fn a_line_break_in_a_name_makes_no_line() {
         let text = printed(&[text("A"), text("B")], &[vec!["1\n22", "x"]]);
-        assert_eq!(text, "A  | B\n1  | x\n22 |  \n\n");
+        assert_eq!(text, "A    | B\n1\u{fffd}22 | x\n\n");
     }
 
     #[test]

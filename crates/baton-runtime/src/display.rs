@@ -39,8 +39,9 @@ impl Display {
 
     /// Redraws with new lines.
     pub(crate) fn draw(&self, lines: [String; 2]) {
+        let gate = self.stderr.gate();
         for (bar, line) in self.bars.iter().zip(lines) {
-            bar.set_message(line);
+            bar.set_message(gate.pass(&line).into_owned());
             bar.tick();
         }
     }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use baton_connector::TrafficSnapshot;
-use baton_sync::{Event, Observer, Phase};
+use baton_sync::{Dropped, Event, Observer, Phase, Skipped};
 use tokio::time::Instant;
 
 use crate::figures::{count, counted, duration};
@@ -134,6 +134,7 @@ impl Observer for Progress {
                     resource_type_id = skip.resource_type,
                     resource = skip.resource,
                     reason = skip.reason,
+                    words = skipped(skip),
                     "list skipped"
                 );
             }
@@ -142,11 +143,36 @@ impl Observer for Progress {
     }
 }
 
+/// `` skipped grants of `group:g1`: reason ``.
+fn skipped(skip: &Skipped) -> String {
+    let object = if skip.resource.is_empty() {
+        &skip.resource_type
+    } else {
+        &skip.resource
+    };
+    format!("skipped {} of `{object}`: {}", skip.what, skip.reason)
+}
+
+/// What was left out, with its numbers.
+fn invalid(dropped: &Dropped) -> String {
+    let reasons = dropped.by_reason();
+    let reasons: Vec<String> = reasons
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{} {what}", count(*number)))
+        .collect();
+    format!(
+        "the connector returned invalid data; left out: {}",
+        reasons.join(", ")
+    )
+}
+
 /// Events that are nothing but a line.
 fn warned(event: &Event) {
     match event {
         Event::ListRestarted { what, reason } => {
-            tracing::warn!(what, reason, "list starts again");
+            let words = format!("{what} starts again: {reason}");
+            tracing::warn!(what, reason, words, "list starts again");
         }
         Event::Damaged { reason } => {
             tracing::warn!(
@@ -175,6 +201,7 @@ fn warned(event: &Event) {
                 grant_resources_of_unknown_type = dropped.grant_resources_of_unknown_type,
                 expansion_types = dropped.expansion_types,
                 expansions = dropped.expansions,
+                words = invalid(dropped),
                 "connector returned invalid data; skipped records"
             );
         }

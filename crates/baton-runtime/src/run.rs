@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use baton_proto::c1::connector::v2::ConnectorCapabilities;
 use baton_proto::{any, json};
+use baton_term::Block;
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
@@ -195,10 +196,10 @@ fn explain(program: &Program, line: &CommandLine, stderr: &Stderr) -> Next {
     if let Some(shape) = program.command(topic) {
         return Next::Print(help::command(program, shape).into_bytes());
     }
-    stderr.line(&format!(
-        "unknown help topic `{topic}`\n\n{}",
-        help::root(program).trim_end()
-    ));
+    let mut block = Block::new();
+    block.line(format!("unknown help topic `{topic}`"));
+    block.line("").laid_out(help::root(program).trim_end());
+    stderr.print(&block);
     Next::Done(ExitStatus::Success)
 }
 
@@ -251,7 +252,14 @@ fn prepare(
         Arc::clone(&world.clock),
         app.name,
     )?;
-    let dispatch = logging.with_display(world.stderr.is_terminal()).dispatch();
+    let asked_for_log = [name::LOG_LEVEL, name::LOG_FORMAT, name::LOG_PATH]
+        .iter()
+        .any(|flag| config.is_set(flag));
+    let terminal = world.stderr.is_terminal();
+    let dispatch = logging
+        .with_display(terminal)
+        .in_words(terminal && !asked_for_log)
+        .dispatch();
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
     }

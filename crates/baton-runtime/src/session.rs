@@ -248,7 +248,7 @@ impl Session {
         } else if self.brief {
             self.stderr.line(&summary::verdict(report, circumstances));
         } else {
-            self.stderr.line(&summary::render(report, circumstances));
+            self.stderr.print(&summary::render(report, circumstances));
         }
     }
 }

@@ -5,13 +5,13 @@
 //! line that says whether the result is complete.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use baton_c1z::Stats;
 use baton_connector::{EndpointTraffic, LeastTime, TrafficSnapshot};
 use baton_sync::{Completeness, Report, SkipKind, Skipped};
+use baton_term::{Block, Label};
 
 use crate::advice;
 use crate::figures::{change, count, counted, duration, padded, padded_left};
@@ -40,20 +40,22 @@ pub(crate) struct Circumstances<'a> {
     pub elapsed: Duration,
 }
 
-/// The summary, without a line break at the end.
-pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> String {
-    let mut text = format!(
-        "synced in {}{}\n\n",
+/// The summary. Each line passes the gate for text from outside when it is printed.
+pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Block {
+    let mut text = Block::new();
+    text.line(format!(
+        "synced in {}{}",
         duration(circumstances.elapsed),
         if report.resumed {
             ", resuming an interrupted sync"
         } else {
             ""
         },
-    );
+    ));
+    text.line("");
     counts(&mut text, &report.stats, report.previous.as_ref());
     if report.previous.is_none() && !report.targeted {
-        text.push_str("  (the file held no earlier sync to compare with)\n");
+        text.indented(2, "(the file held no earlier sync to compare with)");
     }
     if let Some(traffic) = &report.traffic {
         requests(&mut text, traffic);
@@ -61,8 +63,7 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Strin
     }
     missing(&mut text, report);
     noticed(&mut text, report);
-    text.push('\n');
-    text.push_str(&verdict(report, circumstances));
+    text.line("").line(verdict(report, circumstances));
     text
 }
 
@@ -121,7 +122,7 @@ struct Row {
     before: Option<i64>,
 }
 
-fn counts(text: &mut String, now: &Stats, before: Option<&Stats>) {
+fn counts(text: &mut Block, now: &Stats, before: Option<&Stats>) {
     let mut rows = vec![Row {
         label: "resource types".to_owned(),
         now: now.resource_types,
@@ -184,11 +185,11 @@ fn counts(text: &mut String, now: &Stats, before: Option<&Stats>) {
     for (label, number, by) in &shown {
         let (label, number) = (padded(label, labels), padded_left(number, numbers));
         let line = format!("  {label}  {number}  {by}");
-        let _ = writeln!(text, "{}", line.trim_end());
+        text.line(line.trim_end());
     }
 }
 
-fn requests(text: &mut String, traffic: &TrafficSnapshot) {
+fn requests(text: &mut Block, traffic: &TrafficSnapshot) {
     let total = traffic.total();
     let mut notes = Vec::new();
     if total.retries > 0 {
@@ -208,11 +209,8 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
     } else {
         format!(" ({})", notes.join(", "))
     };
-    let _ = writeln!(
-        text,
-        "\n{}{notes}",
-        counted(total.requests, "request", "requests")
-    );
+    let requests = counted(total.requests, "request", "requests");
+    text.line("").line(format!("{requests}{notes}"));
     let mut endpoints: Vec<_> = traffic.endpoints.iter().collect();
     endpoints.sort_by(|a, b| (b.1.requests, a.0).cmp(&(a.1.requests, b.0)));
     let shown: Vec<[String; 3]> = endpoints
@@ -237,18 +235,15 @@ fn requests(text: &mut String, traffic: &TrafficSnapshot) {
     let [head, least_head, endpoint_head] = HEADS;
     let mut line = |number: &str, time: &str, endpoint: &str| {
         let (number, time) = (padded_left(number, requests), padded_left(time, least));
-        let _ = writeln!(text, "  {number}  {time}  {endpoint}");
+        text.indented(2, format!("{number}  {time}  {endpoint}"));
     };
     line(head, least_head, endpoint_head);
     for [number, time, endpoint] in &shown {
         line(number, time, endpoint);
     }
     if let Some(more) = more(endpoints.len(), NAMED_ENDPOINTS) {
-        let _ = writeln!(
-            text,
-            "  and {}",
-            counted(more, "endpoint more", "endpoints more")
-        );
+        let more = counted(more, "more endpoint", "more endpoints");
+        text.indented(2, format!("and {more}"));
     }
 }
 
@@ -262,7 +257,7 @@ fn least_time(used: &EndpointTraffic) -> String {
 }
 
 /// What the run would have needed without a plan of its requests.
-fn planned(text: &mut String, report: &Report, traffic: &TrafficSnapshot) {
+fn planned(text: &mut Block, report: &Report, traffic: &TrafficSnapshot) {
     let Some(planning) = report.planning else {
         return;
     };
@@ -270,54 +265,49 @@ fn planned(text: &mut String, report: &Report, traffic: &TrafficSnapshot) {
         return;
     }
     let plain = planning.without(traffic.total().requests);
-    let _ = writeln!(
-        text,
-        "  asking about every object would have taken {}",
-        counted(plain, "request", "requests")
-    );
+    let plain = counted(plain, "request", "requests");
+    text.indented(2, format!("without the request plan: {plain}"));
 }
 
-fn missing(text: &mut String, report: &Report) {
+fn missing(text: &mut Block, report: &Report) {
     let unread: Vec<&Skipped> = report
         .skipped
         .iter()
         .filter(|skip| skip.kind != SkipKind::Vanished)
         .collect();
     if report.unreadable > 0 {
-        let _ = writeln!(
-            text,
-            "\n{}",
-            counted(report.unreadable, "list was skipped", "lists were skipped")
-        );
+        text.line("").line(counted(
+            report.unreadable,
+            "list was skipped",
+            "lists were skipped",
+        ));
         for skip in unread.iter().take(NAMED_SKIPS) {
-            let _ = writeln!(text, "  {}: {}", subject(skip), skip.reason);
+            text.indented(2, format!("{}: {}", subject(skip), skip.reason));
         }
         let named = unread.len().min(NAMED_SKIPS) as u64;
         if report.unreadable > named {
-            let _ = writeln!(text, "  and {} more", count(report.unreadable - named));
+            let more = count(report.unreadable - named);
+            text.indented(2, format!("and {more} more"));
         }
         let hints: BTreeSet<String> = unread
             .iter()
             .flat_map(|skip| advice::sentences(&skip.advice))
             .collect();
         for hint in hints {
-            let _ = writeln!(text, "  hint: {hint}");
+            text.labelled_at(2, Label::Hint, hint);
         }
     }
 }
 
 /// What the connector delivered and the file does not hold, and what else was noticed.
-fn noticed(text: &mut String, report: &Report) {
+fn noticed(text: &mut Block, report: &Report) {
     if report.vanished > 0 {
-        let _ = writeln!(
-            text,
-            "\n{} during the sync",
-            counted(
-                report.vanished,
-                "object was deleted",
-                "objects were deleted"
-            )
+        let objects = counted(
+            report.vanished,
+            "object was deleted",
+            "objects were deleted",
         );
+        text.line("").line(format!("{objects} during the sync"));
     }
     let filtered = report.dropped.filtered();
     let filtered: Vec<String> = filtered
@@ -326,32 +316,28 @@ fn noticed(text: &mut String, report: &Report) {
         .map(|(number, what)| format!("{} {}", count(*number), singular(*number, what)))
         .collect();
     if !filtered.is_empty() {
-        let _ = writeln!(
-            text,
-            "\nleft out by --{}: {}",
+        text.line("").line(format!(
+            "left out by --{}: {}",
             crate::flags::name::SYNC_RESOURCE_TYPES,
             filtered.join(", ")
-        );
+        ));
     }
     if !report.dropped.is_on_purpose() {
-        text.push_str("\nrecords left out\n");
+        text.line("").line("records left out");
         let reasons = report.dropped.by_reason();
         for (number, what) in reasons.iter().filter(|(number, _)| *number > 0) {
             let what = singular(*number, what);
-            let _ = writeln!(text, "  {} {what}", count(*number));
+            text.indented(2, format!("{} {what}", count(*number)));
         }
     }
     if !report.warnings.is_empty() {
-        let _ = writeln!(
-            text,
-            "\n{}",
-            counted(report.warnings.len() as u64, "warning", "warnings")
-        );
+        let warnings = counted(report.warnings.len() as u64, "warning", "warnings");
+        text.line("").line(warnings);
         for warning in report.warnings.iter().take(NAMED_WARNINGS) {
-            let _ = writeln!(text, "  {warning}");
+            text.indented(2, warning.as_str());
         }
         if let Some(more) = more(report.warnings.len(), NAMED_WARNINGS) {
-            let _ = writeln!(text, "  and {} more", count(more));
+            text.indented(2, format!("and {} more", count(more)));
         }
     }
 }
@@ -386,6 +372,7 @@ mod tests {
 
     use baton_connector::{AnnouncedLimit, Planning};
     use baton_proto::Advice;
+    use baton_term::TextGate;
 
     use super::*;
 
@@ -405,14 +392,16 @@ mod tests {
 
     fn show(report: &Report, target: &str) -> String {
         let target = Path::new(target);
-        render(
+        let block = render(
             report,
             Circumstances {
                 target,
                 cwd: Path::new("/home"),
                 elapsed: Duration::from_secs(83),
             },
-        )
+        );
+        let text = block.render(&TextGate::default(), false);
+        text.strip_suffix('\n').unwrap_or_default().to_owned()
     }
 
     fn skip(resource: &str) -> Skipped {
@@ -542,7 +531,7 @@ complete: `sync.c1z` holds everything that was asked for"
         };
         report.planning = Some(planning);
         let text = show(&report, "sync.c1z");
-        let line = "asking about every object would have taken 2,096 requests";
+        let line = "without the request plan: 2,096 requests";
         assert!(text.contains(line), "{text}");
         planning.avoided = 0;
         report.planning = Some(planning);

@@ -20,6 +20,7 @@ pub struct Stderr {
 struct Inner {
     writer: Box<dyn Write + Send>,
     display: Option<MultiProgress>,
+    gate: TextGate,
 }
 
 impl Stderr {
@@ -29,6 +30,7 @@ impl Stderr {
             inner: Arc::new(Mutex::new(Inner {
                 writer,
                 display: None,
+                gate: TextGate::default(),
             })),
             is_terminal,
             colours: colours && is_terminal,
@@ -44,21 +46,40 @@ impl Stderr {
         self.colours
     }
 
-    /// Writes lines for people; text in them cannot make further lines.
-    pub fn print(&self, block: &Block) {
-        let text = block.render(&TextGate::default(), self.colours);
-        self.line(text.trim_end_matches('\n'));
+    /// The gate that everything written here passes.
+    pub(crate) fn gate(&self) -> TextGate {
+        self.lock().gate.clone()
     }
 
-    /// Writes a block of text, and a line break behind it.
-    ///
-    /// Standard error is the last resort: a failure to write there is reported nowhere.
+    /// From now on, everything written here passes this gate.
+    pub fn set_gate(&self, gate: TextGate) {
+        self.lock().gate = gate;
+    }
+
+    /// Writes lines for people. Text in them cannot make further lines, and passes the gate.
+    pub fn print(&self, block: &Block) {
+        let text = block.render(&self.gate(), self.colours);
+        self.write(&text);
+    }
+
+    /// Writes one line of text.
     pub fn line(&self, text: &str) {
+        self.print(Block::new().line(text));
+    }
+
+    /// Writes a log line, which has passed the gate and may be coloured.
+    pub(crate) fn log_line(&self, line: &str) {
+        self.write(&format!("{line}\n"));
+    }
+
+    /// Standard error is the last resort: a failure to write there is reported nowhere.
+    fn write(&self, text: &str) {
         let mut inner = self.lock();
-        let Inner { writer, display } = &mut *inner;
+        let Inner {
+            writer, display, ..
+        } = &mut *inner;
         let mut write = || {
             let _ = writer.write_all(text.as_bytes());
-            let _ = writer.write_all(b"\n");
             let _ = writer.flush();
         };
         match display {

@@ -12,7 +12,9 @@ use tokio::task::spawn_blocking;
 
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
+use crate::figures::counted;
 use crate::flags::name;
+use crate::log::RESULT_TARGET;
 use crate::panics;
 use crate::preflight;
 use crate::session::Session;
@@ -36,7 +38,12 @@ impl Session {
             baton_c1z::diff_syncs(&plan, &options)
         })
         .await?;
-        tracing::info!(new_sync_id, "generated diff of syncs");
+        tracing::info!(
+            target: RESULT_TARGET,
+            words = format!("wrote the difference as sync `{new_sync_id}`"),
+            new_sync_id,
+            "generated diff of syncs"
+        );
         Ok(ExitStatus::Success)
     }
 
@@ -89,6 +96,15 @@ impl Session {
             );
         }
         tracing::info!(
+            target: RESULT_TARGET,
+            words = format!(
+                "compacted into `{}` as sync `{}`: {}, {} and {}",
+                done.path.display(),
+                done.run.id,
+                shown(done.stats.resources, "resource", "resources"),
+                shown(done.stats.entitlements, "entitlement", "entitlements"),
+                shown(done.stats.grants, "grant", "grants"),
+            ),
             file_path = %done.path.display(),
             sync_id = done.run.id,
             resources = done.stats.resources,
@@ -144,9 +160,21 @@ impl Session {
     }
 }
 
+/// A count of a file with its noun.
+fn shown(number: i64, one: &str, many: &str) -> String {
+    counted(number.unsigned_abs(), one, many)
+}
+
 /// Says which sync of a file was merged, and that it is not the one that was named.
 fn tell_input(entry: &CompactEntry, run: &SyncRun) {
     tracing::info!(
+        target: RESULT_TARGET,
+        words = format!(
+            "merged sync `{}` ({}) of `{}`",
+            run.id,
+            run.sync_type,
+            entry.path.display()
+        ),
         file_path = %entry.path.display(),
         sync_id = run.id,
         sync_type = run.sync_type,
@@ -157,8 +185,8 @@ fn tell_input(entry: &CompactEntry, run: &SyncRun) {
             file_path = %entry.path.display(),
             named = named.as_str(),
             taken = run.id,
-            "the newest finished sync was taken instead of the one that was named: only of a v1 \
-             file on its way into a v3 file can a sync be chosen"
+            "ignored the requested sync id and used the newest finished sync: a sync can be \
+             chosen only when v1 files are compacted into a v3 file"
         );
     }
 }

@@ -56,3 +56,38 @@ impl std::fmt::Debug for Printer<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Takes some bytes, then fails.
+    struct Failing(usize);
+
+    impl Write for Failing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.min(bytes.len()) {
+                0 => Err(io::ErrorKind::BrokenPipe.into()),
+                taken => {
+                    self.0 -= taken;
+                    Ok(taken)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn messages_that_cannot_be_written_are_dropped() {
+        let mut stream = Failing(3);
+        let mut printer = Printer::new(&mut stream, TextGate::default(), false);
+        printer.warning("x");
+        printer.note("y");
+        assert_eq!(stream.0, 0);
+    }
+}

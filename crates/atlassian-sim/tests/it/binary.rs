@@ -151,3 +151,28 @@ fn it_prints_the_sync_command_and_ends_with_ctrl_c() {
     stdout.read_line(&mut rest).unwrap();
     assert_eq!(rest, "", "one line only");
 }
+
+#[test]
+fn arguments_are_quoted_without_control_characters() {
+    let hostile = "\u{1b}[2Jx\r\nerror: forged\u{7f}\u{9b}1m\u{202e}\u{2066}";
+    for args in [
+        vec![hostile],
+        vec!["--users", hostile],
+        vec!["--fault", hostile],
+        vec!["--budget", hostile],
+        vec!["--rate-limit", hostile],
+        vec!["--latency", hostile],
+        vec!["--port", hostile],
+        vec![&format!("--{hostile}")],
+    ] {
+        let (status, stdout, stderr) = ends(&args);
+        assert!(matches!(status, Some(1 | 2)), "{args:?}: {stderr}");
+        assert_eq!(stdout, "");
+        assert!(stderr.starts_with("error: "), "{args:?}: {stderr}");
+        let bad = stderr
+            .chars()
+            .find(|c| *c != '\n' && baton_term::is_forbidden(*c));
+        assert_eq!(bad, None, "{args:?}: {stderr}");
+        assert!(!stderr.contains("\nerror: forged"), "{args:?}: {stderr}");
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use baton_c1z::{Filter, Table as Rows};
+use baton_term::clean;
 
 use super::Listing;
 use super::lists::each;
@@ -113,7 +114,8 @@ fn tree(
     writeln!(
         out,
         "{dim}{root}{plain}Effective Access for {} ({type_id})",
-        principal.name
+        clean(&principal.name),
+        type_id = clean(type_id)
     )?;
     for (index, group) in groups.iter().enumerate() {
         let last_group = index + 1 == groups.len();
@@ -121,7 +123,8 @@ fn tree(
         writeln!(
             out,
             "{dim}  {corner}{plain}{} ({})",
-            group.resource.name, group.resource_type.name
+            clean(&group.resource.name),
+            clean(&group.resource_type.name)
         )?;
         let stem = if last_group { "    " } else { "  │ " };
         for (place, entitlement) in group.entitlements.iter().enumerate() {
@@ -136,7 +139,7 @@ fn tree(
             } else {
                 &entitlement.slug
             };
-            writeln!(out, "{dim}{stem}{corner}{plain}{label}")?;
+            writeln!(out, "{dim}{stem}{corner}{plain}{}", clean(label))?;
         }
     }
     Ok(out.write_all(b"\n")?)

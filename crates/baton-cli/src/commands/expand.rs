@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use baton_access::{ExpandOptions, GraphExpander};
+use baton_term::Printer;
 
-use super::files::{milliseconds, options};
+use super::files::{milliseconds, options, say};
 use crate::Surroundings;
 use crate::args::Invocation;
 use crate::error::CliError;
@@ -18,7 +19,7 @@ pub(super) fn expand(
     max_grants: Option<u64>,
     surroundings: &Surroundings,
     out: &mut dyn Write,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     open::must_hold_something(&invocation.file)?;
     let started = Instant::now();
@@ -51,11 +52,11 @@ pub(super) fn expand(
         None => estimates(out, 0, 0)?,
     }
     for warning in &done.warnings {
-        writeln!(err, "warning: {warning}")?;
+        err.warning(warning.as_str());
     }
     writeln!(out, "Expanded grants successfully.")?;
-    writeln!(out, "Output: {}", target.display())?;
-    writeln!(out, "Sync ID: {}", done.run.id)?;
+    say(out, &format!("Output: {}", target.display()))?;
+    say(out, &format!("Sync ID: {}", done.run.id))?;
     writeln!(
         out,
         "Grants: {} ({} derived, {} with more sources)",

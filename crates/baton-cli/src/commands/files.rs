@@ -1,12 +1,13 @@
 //! Commands that make files, or change the one they are given: `export c1z`,
 //! `recalculate-stats`, `dump-db`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use baton_c1z::{Converted, Dumped, RewriteOptions};
 use baton_proto::Advise as _;
+use baton_term::{Printer, clean};
 
 use crate::Surroundings;
 use crate::advice;
@@ -69,7 +70,7 @@ pub(super) fn recalculate(
     )?;
     // Only now are the counts in the file.
     for line in lines {
-        writeln!(out, "{line}")?;
+        say(out, &line)?;
     }
     match count {
         0 => writeln!(out, " INFO  No finished syncs found in the c1z")?,
@@ -87,10 +88,9 @@ pub(super) fn dump(
     open::must_hold_something(&invocation.file)?;
     match baton_c1z::dump(&invocation.file, target, &options(surroundings)?)? {
         Dumped::Database => {}
-        Dumped::Folder => writeln!(
+        Dumped::Folder => say(
             out,
-            "Extracted Pebble payload directory to {}",
-            target.display()
+            &format!("Extracted Pebble payload directory to {}", target.display()),
         )?,
     }
     Ok(())
@@ -102,7 +102,7 @@ pub(super) fn to_pebble(
     temp_dir: Option<&Path>,
     surroundings: &Surroundings,
     out: &mut dyn Write,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     let mut options = options(surroundings)?;
     if let Some(temp_dir) = temp_dir {
@@ -112,19 +112,17 @@ pub(super) fn to_pebble(
     let done = baton_c1z::to_v3(&invocation.file, sync_id, target, &options)?;
     tell("Converted C1Z to Pebble successfully.", target, &done, out)?;
     if done.merged_grants > 0 {
-        writeln!(
-            err,
-            "warning: {} grants became one with another of the same principal and entitlement: \
-             format v3 holds one",
-            done.merged_grants
-        )?;
+        err.warning(format!(
+            "merged {} into others with the same principal and entitlement: format v3 holds one \
+             grant of each pair",
+            plural(done.merged_grants, "grant", "grants")
+        ));
     }
     if done.dropped_rows > 0 {
-        writeln!(
-            err,
-            "warning: {} rows lack an id that format v3 needs and were left out",
-            done.dropped_rows
-        )?;
+        err.warning(format!(
+            "left out {} without an id that format v3 needs",
+            plural(done.dropped_rows, "row", "rows")
+        ));
     }
     Ok(())
 }
@@ -142,13 +140,13 @@ pub(super) fn to_sqlite(
 
 fn tell(first: &str, target: &Path, done: &Converted, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "{first}")?;
-    writeln!(out, "Output: {}", target.display())?;
+    say(out, &format!("Output: {}", target.display()))?;
     let id = done.run.as_ref().map_or("", |run| run.id.as_str());
     if done.run.is_none() {
         writeln!(out, "The source holds no sync; the output is empty.")?;
     }
-    writeln!(out, "Source sync ID: {id}")?;
-    writeln!(out, "Destination sync ID: {id}")?;
+    say(out, &format!("Source sync ID: {id}"))?;
+    say(out, &format!("Destination sync ID: {id}"))?;
     let names = ["Resource types", "Resources", "Entitlements", "Grants"];
     for (name, tally) in names.iter().zip(&done.tables) {
         writeln!(out, "{name}: {} ({})", tally.rows, milliseconds(tally.took))?;
@@ -162,6 +160,17 @@ fn tell(first: &str, target: &Path, done: &Converted, out: &mut dyn Write) -> Re
     )?;
     writeln!(out, "Total: {}", milliseconds(done.took))?;
     Ok(())
+}
+
+/// Writes a line whose text may come from outside.
+pub(super) fn say(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{}", clean(text))
+}
+
+/// A number with its noun.
+fn plural(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{number} {noun}")
 }
 
 /// A duration as Go prints it, rounded to milliseconds: `0s`, `12ms`,

@@ -11,6 +11,7 @@ mod runs;
 use std::io::Write;
 
 use baton_c1z::Filter;
+use baton_term::Printer;
 
 use crate::Surroundings;
 use crate::args::{Action, GrantFilter, Invocation, Output};
@@ -36,7 +37,7 @@ pub(crate) fn run(
     invocation: &Invocation,
     surroundings: &Surroundings,
     out: &mut dyn Write,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     if matches!(
         invocation.action,
@@ -79,7 +80,7 @@ pub(crate) fn run(
         _ => {}
     }
     let file = open::open(&invocation.file, surroundings)?;
-    open::warn_of_migration(&invocation.file, file.migration(), err)?;
+    open::warn_of_migration(&invocation.file, file.migration(), err);
     let sync_id = invocation.sync_id.as_deref();
     let snapshot = open::view(&file, &invocation.file, sync_id, surroundings)?;
     let shapes = Shapes::new()?;
@@ -106,7 +107,7 @@ pub(crate) fn run(
         _ => Ok(()),
     };
     shown?;
-    listing.lookups.into_missing().report(err)?;
+    err.print(&listing.lookups.into_missing().report());
     Ok(())
 }
 

@@ -10,9 +10,10 @@ use std::path::Path;
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{Filter, RewriteOptions, RolledBack, Row, Table};
 use baton_proto::c1::connector::v2;
+use baton_term::Printer;
 use prost::Message;
 
-use super::files::options;
+use super::files::{options, say};
 use crate::Surroundings;
 use crate::args::{Invocation, Rollback};
 use crate::error::CliError;
@@ -26,7 +27,7 @@ pub(super) fn rollback(
     wanted: &Rollback,
     surroundings: &Surroundings,
     out: &mut dyn Write,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     open::must_hold_something(&invocation.file)?;
     let options = options(surroundings)?;
@@ -35,13 +36,15 @@ pub(super) fn rollback(
     let Some(target) = &wanted.out else {
         let found = baton_c1z::preview_rollback(source, sync_id, wanted.keep_suspects, &options)
             .map_err(in_known_words)?;
-        writeln!(
+        say(
             out,
-            "dry-run: sync {} \u{2014} would delete {} expansion-derived grant(s) and clear sources on {} direct grant(s){}",
-            found.run.id,
-            found.deleted,
-            found.cleared,
-            note(&found, wanted.keep_suspects),
+            &format!(
+                "dry-run: sync {} \u{2014} would delete {} expansion-derived grant(s) and clear sources on {} direct grant(s){}",
+                found.run.id,
+                found.deleted,
+                found.cleared,
+                note(&found, wanted.keep_suspects),
+            ),
         )?;
         return Ok(());
     };
@@ -65,34 +68,32 @@ pub(super) fn rollback(
             error
         };
         let same = checked.map_err(removed)?;
-        writeln!(err, "{} grants have the sources that they had", same.grants)?;
+        err.note(format!("sources of {} grants are unchanged", same.grants));
         if same.direct_only > 0 {
-            writeln!(
-                err,
-                "the sources of {} of them differ only in which of them are direct, as in files of older writers",
+            err.note(format!(
+                "{} of them differ only in which sources are direct, as in files of older writers",
                 same.direct_only
-            )?;
+            ));
         }
     }
     if !wanted.replay {
-        writeln!(
-            err,
-            "warning: the new file is not expanded: derived grants are missing until an expansion"
-        )?;
+        err.warning("the new file has no derived grants; `baton expand` adds them");
     }
-    writeln!(
+    say(
         out,
-        "sync {} rolled back: deleted {} expansion-derived grant(s), cleared sources on {} direct grant(s){}; wrote {}{}",
-        done.run.id,
-        done.deleted,
-        done.cleared,
-        note(&done, wanted.keep_suspects),
-        target.display(),
-        if wanted.replay {
-            "; replayed expansion"
-        } else {
-            ""
-        },
+        &format!(
+            "sync {} rolled back: deleted {} expansion-derived grant(s), cleared sources on {} direct grant(s){}; wrote {}{}",
+            done.run.id,
+            done.deleted,
+            done.cleared,
+            note(&done, wanted.keep_suspects),
+            target.display(),
+            if wanted.replay {
+                "; replayed expansion"
+            } else {
+                ""
+            },
+        ),
     )?;
     Ok(())
 }
@@ -126,7 +127,7 @@ fn replayed(
     target: &Path,
     keep_suspects: bool,
     options: &RewriteOptions,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<RolledBack, CliError> {
     let folder = match &options.temp_dir {
         Some(dir) => tempfile::tempdir_in(dir),
@@ -143,7 +144,7 @@ fn replayed(
     let id = Some(done.run.id.as_str());
     let expanded = baton_c1z::expand_sync(&between, id, target, options, &mut expander)?;
     for warning in &expanded.warnings {
-        writeln!(err, "warning: {warning}")?;
+        err.warning(warning.as_str());
     }
     Ok(done)
 }
@@ -174,15 +175,14 @@ impl Differences {
         }
     }
 
-    fn message(&self) -> String {
-        let mut message = format!("{} grants differ after replay:", self.count);
-        for (id, how) in &self.first {
-            message += "\ngrant \"";
-            message += id;
-            message += "\": ";
-            message += how;
-        }
-        message
+    /// The first line, then one per grant.
+    fn lines(&self) -> Vec<String> {
+        let first = format!("{} grants differ after replay:", self.count);
+        let grants = self
+            .first
+            .iter()
+            .map(|(id, how)| format!("grant \"{id}\": {how}"));
+        std::iter::once(first).chain(grants).collect()
     }
 }
 
@@ -231,7 +231,9 @@ fn compare(
     if different.count == 0 {
         return Ok(same);
     }
-    Err(CliError::usage(different.message()))
+    Err(CliError::Differ {
+        lines: different.lines(),
+    })
 }
 
 fn each_grant(
@@ -273,8 +275,7 @@ mod tests {
             different.add(&format!("{number:03}"), "it differs");
         }
         assert_eq!(different.first.len(), MAX_LISTED);
-        let message = different.message();
-        let lines: Vec<&str> = message.lines().collect();
+        let lines = different.lines();
         assert_eq!(lines.len(), 1 + MAX_LISTED);
         assert_eq!(lines[0], "100 grants differ after replay:");
         assert_eq!(lines[1], "grant \"000\": it differs");

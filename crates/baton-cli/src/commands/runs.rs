@@ -6,6 +6,7 @@ use std::io::Write;
 use baton_c1z::{CallStat, Stats, SyncRun, peek};
 use baton_proto::c1::reader::v2 as reader;
 use baton_proto::{baton, time};
+use baton_term::Printer;
 use prost_types::Timestamp;
 
 use super::style;
@@ -23,11 +24,11 @@ pub(super) fn syncs(
     invocation: &Invocation,
     surroundings: &Surroundings,
     out: &mut dyn Write,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     open::must_hold_something(&invocation.file)?;
     let peeked = peek(&invocation.file, &open::read_options(surroundings)?)?;
-    open::warn_of_migration(&invocation.file, peeked.migration, err)?;
+    open::warn_of_migration(&invocation.file, peeked.migration, err);
     let runs = peeked.runs;
     if invocation.output == Output::Json {
         let mut list = ListWriter::new(out, "syncs");
@@ -92,12 +93,12 @@ pub(super) fn stats(
     invocation: &Invocation,
     surroundings: &Surroundings,
     out: &mut dyn Write,
-    err: &mut dyn Write,
+    err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     open::must_hold_something(&invocation.file)?;
     let options = open::read_options(surroundings)?;
     let peeked = peek(&invocation.file, &options)?;
-    open::warn_of_migration(&invocation.file, peeked.migration, err)?;
+    open::warn_of_migration(&invocation.file, peeked.migration, err);
     let Some(run) = peeked.latest_finished(None) else {
         return Ok(writeln!(out, " INFO  No finished sync found in the c1z")?);
     };

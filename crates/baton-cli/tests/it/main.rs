@@ -4,6 +4,7 @@
 mod earlier;
 mod expand;
 mod goldens;
+mod hostile;
 mod panics;
 mod program;
 mod refusals;

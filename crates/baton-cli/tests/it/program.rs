@@ -31,6 +31,7 @@ pub fn surroundings<S: AsRef<str>>(args: &[S]) -> Surroundings {
         max_window_mb: None,
         colour: false,
         terminal: None,
+        colour_err: false,
         // A day after the fixtures were made, whatever the clock says.
         now: SystemTime::UNIX_EPOCH + Duration::from_hours(498_760),
     }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use baton_proto::causes;
+use baton_term::TextGate;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
@@ -15,10 +16,13 @@ pub(super) struct Record {
     caller: String,
     message: String,
     fields: Map<String, Value>,
+    /// The event as a sentence for people, from the field `words`, which log lines leave out.
+    words: Option<String>,
 }
 
 impl Record {
-    pub(super) fn of(event: &Event<'_>, at: SystemTime) -> Self {
+    /// Message and fields pass the gate here, once for both forms.
+    pub(super) fn of(event: &Event<'_>, at: SystemTime, gate: &TextGate) -> Self {
         let metadata = event.metadata();
         let mut record = Self {
             level: *metadata.level(),
@@ -26,8 +30,15 @@ impl Record {
             caller: caller(metadata.target(), metadata.file(), metadata.line()),
             message: String::new(),
             fields: Map::new(),
+            words: None,
         };
         event.record(&mut record);
+        record.message = gate.pass(&record.message).into_owned();
+        for value in record.fields.values_mut() {
+            if let Value::String(text) = value {
+                *text = gate.pass_json(text).into_owned();
+            }
+        }
         record
     }
 
@@ -63,8 +74,35 @@ impl Record {
         line
     }
 
+    /// The event for people: its words, or its message with its fields. The reason comes last.
+    pub(super) fn sentence(&self) -> String {
+        if let Some(words) = &self.words {
+            return words.clone();
+        }
+        let mut text = self.message.clone();
+        let shown = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let facts: Vec<String> = self
+            .fields
+            .iter()
+            .filter(|(key, _)| *key != "reason")
+            .map(|(key, value)| format!("{} {}", key.replace('_', " "), shown(value)))
+            .collect();
+        if !facts.is_empty() {
+            let _ = write!(text, " ({})", facts.join(", "));
+        }
+        if let Some(reason) = self.fields.get("reason") {
+            let _ = write!(text, ": {}", shown(reason));
+        }
+        text
+    }
+
     fn put(&mut self, field: &Field, value: Value) {
-        if field.name() == "message" {
+        if field.name() == "words" {
+            self.words = value.as_str().map(ToOwned::to_owned);
+        } else if field.name() == "message" {
             self.message = match value {
                 Value::String(text) => text,
                 other => other.to_string(),

@@ -5,6 +5,7 @@
 //! only: at `debug` an HTTP library may print what it sends, credentials included.
 
 mod line;
+mod words;
 
 use std::fs::File;
 use std::io::Write;
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_connector::Clock;
+use baton_term::TextGate;
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -21,9 +23,12 @@ use crate::error::{Error, Result};
 use crate::flags::name;
 use crate::terminal::Stderr;
 use line::Record;
+use words::Words;
 
+/// Target of lines that are the result of a command: shown on terminals, too.
+pub(crate) const RESULT_TARGET: &str = "baton_runtime::result";
 /// Target of the lines that repeat what a progress display shows.
-pub(crate) const PROGRESS_TARGET: &str = "baton_runtime::progress";
+pub(crate) const PROGRESS_TARGET: &str = "baton_runtime::progress_line";
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +46,12 @@ pub(crate) struct Logging {
     clock: Arc<dyn Clock>,
     /// Name of the program's own package, whose code may log everything.
     own_package: String,
+    /// What every line passes.
+    gate: TextGate,
     /// Whether a progress display stands for the progress lines on standard error.
     display: bool,
+    /// Whether standard error shows no log lines, but warnings and results in words.
+    words: Option<Words>,
 }
 
 enum Sink {
@@ -55,7 +64,7 @@ impl Sink {
     fn write(&self, line: &str) {
         // A log destination that fails has nowhere to report to.
         match self {
-            Self::Stderr(stderr) => stderr.line(line),
+            Self::Stderr(stderr) => stderr.log_line(line),
             Self::Stdout(out) => {
                 let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -121,7 +130,9 @@ impl Logging {
             sinks,
             clock,
             own_package: program.replace('-', "_"),
+            gate: stderr.gate(),
             display: false,
+            words: None,
         })
     }
 
@@ -129,6 +140,14 @@ impl Logging {
     #[must_use]
     pub(crate) fn with_display(mut self, display: bool) -> Self {
         self.display = display;
+        self
+    }
+
+    /// Shows no log lines on standard error, but warnings and results in words: for a terminal
+    /// whose user asked for no log.
+    #[must_use]
+    pub(crate) fn in_words(mut self, in_words: bool) -> Self {
+        self.words = in_words.then(Words::default);
         self
     }
 
@@ -180,19 +199,22 @@ impl<S: Subscriber> Layer<S> for Logging {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let record = Record::of(event, self.clock.now());
+        let record = Record::of(event, self.clock.now(), &self.gate);
         let plain = match self.format {
             Format::Json => record.json(),
             Format::Console => record.console(false),
         };
         let shown_elsewhere = self.display && event.metadata().target() == PROGRESS_TARGET;
         for sink in &self.sinks {
-            match sink {
-                Sink::Stderr(_) if shown_elsewhere => {}
-                Sink::Stderr(stderr) if stderr.colours() && self.format == Format::Console => {
-                    stderr.line(&record.console(true));
+            match (sink, &self.words) {
+                (Sink::Stderr(stderr), Some(words)) => words.tell(stderr, event, &record),
+                (Sink::Stderr(_), None) if shown_elsewhere => {}
+                (Sink::Stderr(stderr), None)
+                    if stderr.colours() && self.format == Format::Console =>
+                {
+                    stderr.log_line(&record.console(true));
                 }
-                other => other.write(&plain),
+                (other, _) => other.write(&plain),
             }
         }
     }

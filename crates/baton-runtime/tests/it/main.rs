@@ -7,6 +7,7 @@ mod config_schema;
 mod errors;
 mod flags;
 mod help;
+mod hostile;
 mod logging;
 mod panics;
 mod signals;

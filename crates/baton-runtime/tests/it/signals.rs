@@ -42,7 +42,7 @@ fn the_first_signal_stops_the_run_resumably() {
         assert!(
             outcome
                 .stderr
-                .contains("interrupted during grants; the same command goes on from there"),
+                .contains("interrupted during grants; run the same command again to resume"),
             "{}",
             outcome.stderr
         );

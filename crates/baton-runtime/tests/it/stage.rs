@@ -216,6 +216,8 @@ pub struct Stage {
     pub commands: Vec<baton_runtime::ExtraCommand>,
     /// Makes the connector.
     pub connect: fn() -> Arc<dyn Connector>,
+    /// Standard error is a terminal.
+    pub terminal: bool,
     /// Runs before this one.
     runs: u64,
 }
@@ -232,6 +234,7 @@ impl Stage {
             signals: None,
             commands: Vec::new(),
             connect: || Arc::new(Toy),
+            terminal: false,
             runs: 0,
         }
     }
@@ -265,6 +268,11 @@ impl Stage {
 
     pub fn relation(mut self, relation: baton_runtime::Relation) -> Self {
         self.relations.push(relation);
+        self
+    }
+
+    pub fn terminal(mut self) -> Self {
+        self.terminal = true;
         self
     }
 
@@ -312,7 +320,7 @@ impl Stage {
             cwd: self.dir.path().to_path_buf(),
             stdin: Box::new(Cursor::new(self.stdin.clone())),
             stdout: Box::new(stdout.clone()),
-            stderr: Stderr::new(Box::new(stderr.clone()), false, false),
+            stderr: Stderr::new(Box::new(stderr.clone()), self.terminal, false),
             signals: self.signals.take().unwrap_or_else(|| {
                 let (_, receiver) = tokio::sync::mpsc::channel(1);
                 Signals::Given(receiver)

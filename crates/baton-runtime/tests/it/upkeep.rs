@@ -263,7 +263,7 @@ fn each_sync_that_is_merged_is_told_and_one_that_was_named_in_vain_is_warned_of(
     let warned = outcome
         .stderr
         .lines()
-        .find(|line| line.contains("instead of the one"));
+        .find(|line| line.contains("ignored the requested sync id"));
     assert!(
         warned.is_some_and(|line| line.contains(OLDER)),
         "{}",

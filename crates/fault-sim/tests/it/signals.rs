@@ -33,7 +33,7 @@ fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         assert!(said(&output).contains("finishing the requests in flight"));
         assert!(
-            said(&output).contains("goes on from there"),
+            said(&output).contains("run the same command again to resume"),
             "{}",
             said(&output)
         );

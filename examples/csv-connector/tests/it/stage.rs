@@ -73,6 +73,7 @@ impl Stage {
             max_decoded_mb: None,
             max_window_mb: None,
             colour: false,
+            colour_err: false,
             terminal: None,
             now: SystemTime::now(),
         };

@@ -2,18 +2,22 @@
 //! asks, at every one of its requests, in every wrong shape.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use atlassian_sim::{
     Action, Answers, Calls, Config, Fault, Generation, OrganizationSpec, PageFill, Paging,
     Simulator, WrongShape,
 };
-use baton_atlassian::RequestPlan;
+use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::Table;
+use baton_connector::http::{HttpParts, HttpSettings};
+use baton_connector::resource::resource_id;
+use baton_connector::{CallContext, Connector, Secret};
 use baton_proto::Code;
 use baton_proto::causes::one_line;
 use baton_sync::{Completeness, Error, Report};
 
-use crate::simulated::{Mode, ids, simulate, spec, sync_as};
+use crate::simulated::{InProcess, Mode, ids, simulate, spec, sync_as};
 
 /// Everything that a sync asks for rows, in one way or another.
 const LISTS: [&str; 9] = [
@@ -36,9 +40,12 @@ const COUNTS: [&str; 3] = [
 ];
 
 /// Members that no answer with one object has, so they say nothing there.
+fn has_no_links(shape: WrongShape) -> bool {
+    shape.name().starts_with("links-") || shape.name().starts_with("next-")
+}
+
 fn is_ignored(endpoint: &str, shape: WrongShape) -> bool {
-    let name = shape.name();
-    endpoint == "GET v1/orgs/{org}" && (name.starts_with("links-") || name.starts_with("next-"))
+    endpoint == "GET v1/orgs/{org}" && has_no_links(shape)
 }
 
 /// An organization whose every list has several pages.
@@ -215,6 +222,40 @@ async fn a_count_in_a_wrong_shape_compares_with_nothing() {
             let report = report.unwrap_or_else(|error| panic!("{case}: {}", one_line(&error)));
             assert_eq!(report.completeness, Completeness::Complete, "{case}");
             assert_eq!(stage.rows(), stage.whole, "{case}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_object_in_a_wrong_shape_is_an_error() {
+    let simulator = organization(Generation::Alive);
+    let truth = simulator.truth();
+    let (key, organization) = (simulator.access_token(), simulator.organization_id());
+    let base = "http://simulated.test/admin";
+    let settings = Settings::new(Secret::new(key), organization, base).unwrap();
+    let parts = HttpParts::new(Arc::new(InProcess(simulator.clone())), 1);
+    let connector = connector(&settings, parts, HttpSettings::default()).unwrap();
+    for (endpoint, kind, id) in [
+        ("GET v2/users/{id}", "user", &truth.users[0].account_id),
+        ("GET v2/groups/{id}", "group", &truth.groups[0].id),
+    ] {
+        let id = resource_id(kind, id);
+        for shape in WrongShape::ALL {
+            let case = format!("{endpoint}={}", shape.name());
+            let fault = Fault::new(endpoint, Calls::All, Action::Shape(*shape));
+            simulator.set_faults(vec![fault]);
+            let call = CallContext::default();
+            match connector.get_resource(&call, &id, None).await {
+                Ok(found) => {
+                    assert!(found.is_some(), "{case}");
+                    assert!(has_no_links(*shape), "{case} went unnoticed");
+                }
+                Err(error) => {
+                    let told = one_line(&error);
+                    assert!(told.contains(" answered "), "{case}: {told}");
+                    assert!(!error.is_vanished(), "{case}: {told}");
+                }
+            }
         }
     }
 }

@@ -236,3 +236,33 @@ async fn a_foreign_organization_and_a_gateway_say_nothing_of_an_object() {
         }
     }
 }
+/// A run that a user's or a group's list ended goes on, once the API says that
+/// the object is gone; as long as it does not, the list is asked again.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_resumes_first_reads_what_ended_the_run_before() {
+    for (list, one, call) in [
+        (
+            "GET v2/groups/{id}/role-assignments",
+            "GET v2/groups/{id}",
+            2,
+        ),
+        ("GET v2/users/{id}/role-assignments", "GET v2/users/{id}", 5),
+    ] {
+        let stage = Stage::new();
+        let failing = |calls| rule(list, calls, (404, ""));
+        stage
+            .sync(vec![failing(Calls::From(call))])
+            .await
+            .unwrap_err();
+        // It is there: the list fails again, and nothing is left out.
+        stage.sync(vec![failing(Calls::All)]).await.unwrap_err();
+        assert_eq!(stage.asked(one), 1, "{one}");
+        // It is gone.
+        let gone = rule(one, Calls::All, (404, "ADMIN-404-8"));
+        let report = stage.sync(vec![gone]).await.unwrap();
+        assert_eq!(stage.asked(one), 1, "{one}");
+        assert_eq!(report.completeness, Completeness::Complete);
+        assert_eq!((report.vanished, report.skipped.len()), (1, 1));
+        assert_eq!(report.skipped[0].kind, SkipKind::Vanished);
+    }
+}

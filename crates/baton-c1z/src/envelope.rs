@@ -97,7 +97,16 @@ pub(crate) struct Content<'a> {
 impl<'a> Content<'a> {
     /// Opens a file that [`detect`] said to be v1.
     pub fn open(path: &'a Path, limits: &Limits) -> Result<Self> {
-        let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        Self::of_file(path, &file, limits)
+    }
+
+    /// As [`Content::open`], of an open file, whatever `path` leads to now.
+    /// Only one content of a file is read at a time.
+    pub fn of_file(path: &'a Path, file: &File, limits: &Limits) -> Result<Self> {
+        let mut file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
+        file.seek(SeekFrom::Start(0))
+            .map_err(|e| Error::io("read", path, e))?;
         match read_magic(path, &mut file)? {
             Detected::V1 => {}
             Detected::V3 => {
@@ -111,12 +120,16 @@ impl<'a> Content<'a> {
                 });
             }
         }
-        Self::behind(path, MAGIC_LEN as u64, limits)
+        Self::from(path, file, MAGIC_LEN as u64, limits)
     }
 
     /// The compressed content that begins at `start` and goes on to the end.
     pub fn behind(path: &'a Path, start: u64, limits: &Limits) -> Result<Self> {
-        let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        Self::from(path, file, start, limits)
+    }
+
+    fn from(path: &'a Path, mut file: File, start: u64, limits: &Limits) -> Result<Self> {
         let seek = |file: &mut File| {
             file.seek(SeekFrom::Start(start))
                 .map_err(|e| Error::io("read", path, e))

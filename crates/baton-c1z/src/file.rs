@@ -38,7 +38,8 @@ const MAX_PAGE_ROWS: u32 = 10_000;
 /// ```
 pub struct C1zFile {
     path: PathBuf,
-    identity: Identity,
+    /// `None`: the store tells when it is needed.
+    identity: Option<Identity>,
     store: Box<dyn Store>,
     runs: Vec<SyncRun>,
 }
@@ -94,15 +95,13 @@ impl C1zFile {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
         let (store, identity): (Box<dyn Store>, _) = match detect(path)? {
             Detected::Missing | Detected::Empty => {
-                (Box::new(v1::Reader::empty(path)?), Identity::default())
+                let empty = v1::Reader::empty(path)?;
+                (Box::new(empty), Some(Identity::default()))
             }
-            Detected::V1 => {
-                let (reader, identity) = v1::Reader::open(path, options)?;
-                (Box::new(reader), identity)
-            }
+            Detected::V1 => (Box::new(v1::Lazy::open(path, options)?), None),
             Detected::V3 => {
                 let (reader, identity) = v3::Reader::open(path, options)?;
-                (Box::new(reader), identity)
+                (Box::new(reader), Some(identity))
             }
         };
         Ok(Self {
@@ -271,7 +270,11 @@ impl<'a> Snapshot<'a> {
         cursor: Option<&Cursor>,
     ) -> Result<Page> {
         let query = self.query(table, filter);
-        let binding = Binding::new(self.file.identity, &query);
+        let identity = match self.file.identity {
+            Some(identity) => identity,
+            None => self.file.store.identity()?,
+        };
+        let binding = Binding::new(identity, &query);
         let after = cursor.map(|c| c.position(binding)).transpose()?;
         let size = match size {
             0 => MAX_PAGE_ROWS,

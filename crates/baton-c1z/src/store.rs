@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use prost_types::Timestamp;
 
+use crate::envelope::Identity;
 use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
@@ -100,6 +101,11 @@ pub(crate) trait Store: Send {
     /// file was opened; `None` if they were in it.
     fn migration(&self) -> Option<Migration> {
         None
+    }
+    /// What tells the file from others, where that was not known when it was
+    /// opened.
+    fn identity(&self) -> Result<Identity> {
+        Ok(Identity::default())
     }
     /// All runs in storage order.
     fn runs(&self) -> Result<Vec<SyncRun>>;

@@ -4,7 +4,8 @@
 use rusqlite::Connection;
 
 use super::db::Budget;
-use super::schema::{BULK_TABLES, IndexDef, KEPT_UP, TABLES};
+use super::schema::{BULK_TABLES, KEPT_UP, TABLES};
+use super::takeover::{self, GRANTS};
 use super::writer::WriteOptions;
 use super::{db, migrate, runs, unpack};
 use crate::envelope::{Detected, detect};
@@ -25,25 +26,43 @@ pub(super) enum Grants {
     AsPages,
 }
 
+/// An index that is built when the rows of its table are there.
+#[derive(Debug)]
+pub(super) struct LateIndex {
+    /// Its table.
+    pub table: String,
+    /// Statement that creates it.
+    pub sql: String,
+}
+
+impl LateIndex {
+    fn new(table: &str, sql: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            sql: sql.to_owned(),
+        }
+    }
+}
+
 /// Begins the transaction and makes the tables of a new file; gives the
-/// statements of the indexes that are to follow the rows. None of these are
-/// the grants' if their pages are to be written at once.
-pub(super) fn create(conn: &Connection, grants: Grants) -> rusqlite::Result<Vec<String>> {
+/// indexes that are to follow the rows. None of these are the grants' if
+/// their pages are to be written at once.
+pub(super) fn create(conn: &Connection, grants: Grants) -> rusqlite::Result<Vec<LateIndex>> {
     conn.execute_batch("begin")?;
-    let mut late: Vec<&IndexDef> = Vec::new();
+    let mut late = Vec::new();
     for table in TABLES {
         conn.execute(table.sql, [])?;
         for index in table.indexes {
-            let by_pages = grants == Grants::AsPages && table.name == "v1_grants";
+            let by_pages = grants == Grants::AsPages && table.name == GRANTS;
             if is_late(table.name, index.name) && !by_pages {
-                late.push(index);
+                late.push(LateIndex::new(table.name, index.sql));
             } else {
                 conn.execute(index.sql, [])?;
             }
         }
     }
     Reserve::make(conn, late.len())?;
-    Ok(late.iter().map(|index| index.sql.to_owned()).collect())
+    Ok(late)
 }
 
 /// Whether an index is built behind the rows.
@@ -64,8 +83,24 @@ pub(super) struct Old {
 
 impl Old {
     /// Ids of the syncs that cleanup removes.
-    pub fn into_cleaned_up(self) -> Vec<String> {
-        self.cleaned_up
+    pub fn cleaned_up(&self) -> &[String] {
+        &self.cleaned_up
+    }
+
+    /// Opens the private copy.
+    pub fn open_copy(&self) -> rusqlite::Result<(Connection, Budget)> {
+        db::open_read(self.copy.file_path(), self.bytes)
+    }
+
+    /// The condition that rows of syncs that stay fulfil, and its values.
+    pub fn staying(&self) -> (String, &[String]) {
+        // Without a condition SQLite copies page by page.
+        if self.doomed.is_empty() {
+            return (String::new(), &[]);
+        }
+        let marks = vec!["?"; self.doomed.len()].join(",");
+        let condition = format!(" where sync_id not in ({marks})");
+        (condition, &self.doomed)
     }
 
     /// Unpacks and migrates the target. `None` if there is none, or it is empty.
@@ -118,63 +153,99 @@ impl Old {
 
     /// Begins the transaction, makes the old file's own tables, so that
     /// columns and tables that are unknown here survive, and copies all rows
-    /// but those of doomed syncs. Gives the statements of all late indexes.
-    pub fn copy_into(&self, conn: &mut Connection) -> rusqlite::Result<Vec<String>> {
-        let budget = Budget::set(conn, self.bytes)?;
-        conn.execute(
-            "attach ? as old",
-            [db::immutable_uri(self.copy.file_path())],
-        )?;
+    /// but those of doomed syncs. The grants' table stays empty, and has all
+    /// of its indexes, if its rows can be taken over as pages. Gives all late
+    /// indexes, and whether grants are still to come.
+    pub fn copy_into(&self, conn: &mut Connection) -> rusqlite::Result<(Vec<LateIndex>, bool)> {
+        let budget = self.attach(conn)?;
+        let by_pages = takeover::fits(conn)?;
+        let is_paged = |table: &str| by_pages && table == GRANTS;
         conn.execute_batch("begin")?;
         let tables = stored_sql(conn, "table")?;
         let indexes = stored_sql(conn, "index")?;
-        for (_, _, sql) in &tables {
-            conn.execute(sql, [])?;
+        for (name, _, sql) in tables.iter().filter(|(name, ..)| !is_paged(name)) {
+            conn.execute(sql, []).map(|_| name)?;
         }
         let mut late = Vec::new();
         for (name, table, sql) in &indexes {
+            if is_paged(table) {
+                continue;
+            }
             if is_late(table, name) {
-                late.push(sql.clone());
+                late.push(LateIndex::new(table, sql));
             } else {
                 conn.execute(sql, [])?;
             }
         }
         for table in TABLES {
+            if is_paged(table.name) {
+                conn.execute(table.sql, [])?;
+            }
             for index in table.indexes {
-                if !indexes.iter().any(|(name, ..)| name == index.name) {
-                    late.push(index.sql.to_owned());
+                if is_paged(table.name) {
+                    conn.execute(index.sql, [])?;
+                } else if !indexes.iter().any(|(name, ..)| name == index.name) {
+                    late.push(LateIndex::new(table.name, index.sql));
                 }
             }
         }
         Reserve::make(conn, late.len())?;
         // The runs first: they are then in the first pages, where a reader
         // finds them without unpacking the rest.
-        let (first, rest): (Vec<_>, Vec<_>) =
-            tables.iter().partition(|(name, ..)| name == "v1_sync_runs");
+        let (first, rest): (Vec<_>, Vec<_>) = tables
+            .iter()
+            .filter(|(name, ..)| !is_paged(name))
+            .partition(|(name, ..)| name == "v1_sync_runs");
         for (name, ..) in first.into_iter().chain(rest) {
             budget.refill();
-            self.copy_rows(conn, name)?;
+            self.copy_rows(conn, name, "*")?;
         }
-        Budget::lift(conn)?;
-        // So that the copy can be removed now, also where open files cannot.
-        conn.execute_batch("commit; detach old; begin")?;
-        Ok(late)
+        Self::detach(conn)?;
+        Ok((late, by_pages))
     }
 
-    fn copy_rows(&self, conn: &Connection, table: &str) -> rusqlite::Result<()> {
-        let table_name = quoted(table);
-        let sql = format!("insert into main.{table_name} select * from old.{table_name}");
-        let ours = TABLES.iter().any(|t| t.name == table);
-        // Without a condition SQLite copies page by page.
-        if !ours || self.doomed.is_empty() {
-            return conn.execute(&sql, []).map(|_| ());
-        }
-        let marks = vec!["?"; self.doomed.len()].join(",");
+    /// Copies the grants of syncs that stay by statements.
+    pub fn copy_grants(&self, conn: &mut Connection) -> rusqlite::Result<()> {
+        let budget = self.attach(conn)?;
+        budget.refill();
+        conn.execute_batch("begin")?;
+        self.copy_rows(conn, GRANTS, takeover::COLUMNS)?;
+        Self::detach(conn)
+    }
+
+    fn attach(&self, conn: &mut Connection) -> rusqlite::Result<Budget> {
+        let budget = Budget::set(conn, self.bytes)?;
         conn.execute(
-            &format!("{sql} where sync_id not in ({marks})"),
-            rusqlite::params_from_iter(&self.doomed),
-        )
-        .map(|_| ())
+            "attach ? as old",
+            [db::immutable_uri(self.copy.file_path())],
+        )?;
+        Ok(budget)
+    }
+
+    /// Ends the transaction, and begins the next one.
+    fn detach(conn: &mut Connection) -> rusqlite::Result<()> {
+        Budget::lift(conn)?;
+        // So that the copy can be removed now, also where open files cannot.
+        conn.execute_batch("commit; detach old; begin")
+    }
+
+    fn copy_rows(&self, conn: &Connection, table: &str, columns: &str) -> rusqlite::Result<()> {
+        let ours = TABLES.iter().any(|t| t.name == table);
+        let table = quoted(table);
+        let (condition, values) = if ours {
+            self.staying()
+        } else {
+            (String::new(), &[][..])
+        };
+        let into = if columns == "*" {
+            String::new()
+        } else {
+            format!(" ({columns})")
+        };
+        let sql =
+            format!("insert into main.{table}{into} select {columns} from old.{table}{condition}");
+        conn.execute(&sql, rusqlite::params_from_iter(values))
+            .map(|_| ())
     }
 }
 

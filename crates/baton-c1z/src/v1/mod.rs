@@ -8,7 +8,9 @@ mod bulk;
 mod cleanup;
 mod db;
 mod diff;
+mod front;
 mod layout;
+mod lazy;
 mod migrate;
 mod peek;
 mod query;
@@ -17,11 +19,13 @@ mod rewrite;
 mod rollback;
 mod runs;
 mod schema;
+mod takeover;
 mod time;
 mod writer;
 
 pub(crate) use cleanup::{Cleanup, Moment};
 pub(crate) use diff::{diff, diff_files};
+pub(crate) use lazy::Lazy;
 pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
 pub(crate) use rewrite::{clone_sync, restat, write_empty};
@@ -46,7 +50,18 @@ const ROLLBACK: [u8; 2] = [1, 1];
 
 /// Decompresses the v1 file `path` into a private copy.
 fn unpack(path: &Path, limits: &Limits, parent: Option<&Path>) -> Result<(Scratch, Identity)> {
-    let content = Content::open(path, limits)?;
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    unpack_file(path, &file, limits, parent)
+}
+
+/// As [`unpack`], of an open file, whatever `path` leads to now.
+fn unpack_file(
+    path: &Path,
+    file: &File,
+    limits: &Limits,
+    parent: Option<&Path>,
+) -> Result<(Scratch, Identity)> {
+    let content = Content::of_file(path, file, limits)?;
     let scratch = Scratch::new(parent)?;
     let mut file = scratch.create_file()?;
     let identity = content.copy_to(&mut file, scratch.file_path())?;

@@ -33,6 +33,9 @@ const DATE_COLUMN: usize = 12;
 /// Called with a row's number, the row, and all that was selected.
 type VisitStored<'v> = dyn FnMut(i64, &Row<'_>, &rusqlite::Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
+/// Called with a row's number and the row; says whether to go on.
+type VisitNumbered<'v> = dyn FnMut(i64, &Row<'_>) -> Result<ControlFlow<()>> + 'v;
+
 /// An open v1 file.
 pub(crate) struct Reader {
     /// The c1z file, for messages.
@@ -77,6 +80,60 @@ impl Reader {
             budget,
             copy: Some(copy),
         })
+    }
+
+    /// Reads a copy of the file's beginning. `None` if more of the file is
+    /// needed to tell what is in it.
+    pub fn of_front(path: &Path, copy: Scratch) -> Result<Option<Self>> {
+        let bytes = copy.file_bytes()?;
+        let open = || {
+            let (conn, budget) = db::open_read(copy.file_path(), bytes)?;
+            // What is to be migrated are rows that lie anywhere.
+            Ok((!migrate::is_needed(&conn)?).then_some((conn, budget)))
+        };
+        // What is wrong here may be right in the whole file.
+        let found = open().unwrap_or_else(|_: rusqlite::Error| None);
+        Ok(found.map(|(conn, budget)| Self {
+            path: path.to_owned(),
+            conn,
+            budget,
+            copy: Some(copy),
+        }))
+    }
+
+    /// What files of format v1 can hold.
+    pub const CAPABILITIES: Capabilities = Capabilities {
+        many_syncs: true,
+        embedded_objects: true,
+        duplicate_pairs: true,
+        lookup_by_bare_id: true,
+    };
+
+    /// As [`Store::scan`], of the rows behind the number `last`, with their
+    /// numbers.
+    pub fn scan_behind(
+        &self,
+        query: &Query<'_>,
+        last: Option<i64>,
+        visit: &mut VisitNumbered<'_>,
+    ) -> Result<()> {
+        let condition = Condition::new(query)?;
+        let behind = last.map_or_else(String::new, |last| format!(" and id > {last}"));
+        let sql = format!(
+            "select {}{}{behind} order by id",
+            columns(query.table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare_cached(&sql)
+            .map_err(self.failed(reading(query.table)))?;
+        self.visit(
+            query.table,
+            &mut statement,
+            &condition.values,
+            &mut |number, row, _| visit(number, row),
+        )
     }
 
     /// Ends reading and hands on the private copy, of current schema. `None`
@@ -179,12 +236,7 @@ impl Store for Reader {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            many_syncs: true,
-            embedded_objects: true,
-            duplicate_pairs: true,
-            lookup_by_bare_id: true,
-        }
+        Self::CAPABILITIES
     }
 
     fn runs(&self) -> Result<Vec<SyncRun>> {
@@ -193,22 +245,7 @@ impl Store for Reader {
     }
 
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()> {
-        let condition = Condition::new(query)?;
-        let sql = format!(
-            "select {}{} order by id",
-            columns(query.table),
-            condition.sql
-        );
-        let mut statement = self
-            .conn
-            .prepare_cached(&sql)
-            .map_err(self.failed(reading(query.table)))?;
-        self.visit(
-            query.table,
-            &mut statement,
-            &condition.values,
-            &mut |_, row, _| visit(row),
-        )
+        self.scan_behind(query, None, &mut |_, row| visit(row))
     }
 
     fn scan_dated(

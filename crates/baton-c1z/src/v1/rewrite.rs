@@ -57,8 +57,8 @@ pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<Pat
     drop(scratch.create_file()?);
     let make = || {
         let conn = db::open_write(scratch.file_path())?;
-        for sql in create(&conn, Grants::AsRows)? {
-            conn.execute(&sql, [])?;
+        for index in create(&conn, Grants::AsRows)? {
+            conn.execute(&index.sql, [])?;
         }
         Reserve::drop(&conn)?;
         conn.execute_batch("commit")?;
@@ -103,10 +103,10 @@ pub(super) fn copy_sync(
             [id],
         )?;
     }
-    for sql in &late {
+    for index in &late {
         Reserve::release(conn)?;
         budget.refill();
-        conn.execute(sql, [])?;
+        conn.execute(&index.sql, [])?;
     }
     Reserve::drop(conn)?;
     Budget::lift(conn)?;

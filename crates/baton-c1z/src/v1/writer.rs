@@ -3,9 +3,10 @@
 //! Always a new database: the syncs that stay are copied from a private copy
 //! of the old one, so what cleanup removes leaves no free pages behind and
 //! nothing needs a vacuum. Indexes in whose order rows do not come are built
-//! behind them, by SQLite's sorter, in bounded memory; where no older grants
-//! stay, those of the new sync are written as pages. The target is only
-//! touched by the final rename.
+//! behind them, by SQLite's sorter, in bounded memory; grants, those of syncs
+//! that stay and new ones, are written as pages where nothing forbids it. All
+//! else lies in front of them, so that whoever wants no grants unpacks no more
+//! than that. The target is only touched by the final rename.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,8 +19,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::batch::Batch;
 use super::bulk::{Bulk, Roots};
 use super::cleanup::Cleanup;
-use super::layout::{Grants, Old, Reserve, create};
+use super::layout::{Grants, LateIndex, Old, Reserve, create};
 use super::schema::table_name;
+use super::takeover::{self, GRANTS, Refusal};
 use super::{db, time};
 use crate::Limits;
 use crate::counts::Counts;
@@ -93,7 +95,9 @@ pub(crate) struct Writer {
     discovered_at: String,
     /// What `discovered_at` says, once it was set.
     dated: Option<Timestamp>,
-    late_indexes: Vec<String>,
+    late_indexes: Vec<LateIndex>,
+    /// The old file, as long as its grants are still to be taken over.
+    waiting: Option<Old>,
     removed_syncs: Vec<String>,
     counts: Counts,
     batch: Batch,
@@ -147,14 +151,19 @@ impl Writer {
         let target = options.target.as_path();
         let mut conn = db::open_write(scratch.file_path())
             .map_err(db::write_error(target, "create a file"))?;
-        let late_indexes = match &old {
+        let (late_indexes, grants_wait) = match &old {
             Some(old) => old
                 .copy_into(&mut conn)
                 .map_err(db::read_error(target, "copy its syncs"))?,
             None => {
-                create(&conn, Grants::AsPages).map_err(db::write_error(target, "create tables"))?
+                let made = create(&conn, Grants::AsPages);
+                (
+                    made.map_err(db::write_error(target, "create tables"))?,
+                    false,
+                )
             }
         };
+        let removed_syncs = old.as_ref().map_or(&[][..], Old::cleaned_up).to_vec();
         Ok(Self {
             door: Door::Rows {
                 conn,
@@ -166,7 +175,8 @@ impl Writer {
             discovered_at,
             dated: None,
             late_indexes,
-            removed_syncs: old.map(Old::into_cleaned_up).unwrap_or_default(),
+            waiting: old.filter(|_| grants_wait),
+            removed_syncs,
             counts: Counts::default(),
             batch: Batch::default(),
             options,
@@ -215,7 +225,8 @@ impl Writer {
             .put(conn, shared, table, row, &self.options.target)
     }
 
-    /// Turns from rows to pages, if the database is fit for it.
+    /// Turns from rows to pages, if the database is fit for it, and takes over
+    /// the grants that stay.
     fn try_pages(&mut self) -> Result<()> {
         if !matches!(self.door, Door::Rows { to_stay: false, .. }) {
             return Ok(());
@@ -224,6 +235,11 @@ impl Writer {
         let Door::Rows { conn, .. } = std::mem::replace(&mut self.door, Door::Closed) else {
             return Ok(());
         };
+        let (grants, others) = std::mem::take(&mut self.late_indexes)
+            .into_iter()
+            .partition(|index| index.table == GRANTS);
+        self.late_indexes = grants;
+        self.build(&conn, others)?;
         let target = self.options.target.as_path();
         let failed = |e| db::write_error(target, "turn to grants")(e);
         // What cleanup would free is only known behind the commit.
@@ -231,17 +247,54 @@ impl Writer {
             .execute_batch("commit")
             .and_then(|()| Roots::find(&conn))
             .map_err(failed)?;
-        let Some(roots) = roots else {
-            conn.execute_batch("begin").map_err(failed)?;
-            self.door = Door::Rows {
-                conn,
-                to_stay: true,
-            };
-            return Ok(());
-        };
         conn.close().map_err(|(_, e)| failed(e))?;
-        let bulk = Bulk::begin(self.scratch.file_path(), &roots, self.scratch.folder_path())?;
+        let Some(roots) = roots else {
+            return self.stay_with_rows();
+        };
+        let mut bulk = Bulk::begin(self.scratch.file_path(), &roots, self.scratch.folder_path())?;
+        if let Some(old) = &self.waiting {
+            match takeover::take_over(old, &mut bulk, target) {
+                Ok(()) => {}
+                Err(Refusal::Failed(e)) => return Err(e),
+                Err(Refusal::Odd) => {
+                    drop(bulk);
+                    self.cut(roots.database_bytes())?;
+                    return self.stay_with_rows();
+                }
+            }
+        }
+        self.waiting = None;
         self.door = Door::Pages(Box::new(bulk));
+        Ok(())
+    }
+
+    /// Forgets what lies behind so many bytes of the new database.
+    fn cut(&self, bytes: u64) -> Result<()> {
+        let path = self.scratch.file_path();
+        File::options()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_len(bytes))
+            .map_err(|e| Error::io("cut", path, e))
+    }
+
+    /// Goes on by statements to the end, the grants that stay first.
+    fn stay_with_rows(&mut self) -> Result<()> {
+        let target = self.options.target.as_path();
+        let mut conn = db::open_write(self.scratch.file_path())
+            .map_err(db::write_error(target, "turn to grants"))?;
+        match self.waiting.take() {
+            Some(old) => old
+                .copy_grants(&mut conn)
+                .map_err(db::read_error(target, "copy its grants"))?,
+            None => conn
+                .execute_batch("begin")
+                .map_err(db::write_error(target, "turn to grants"))?,
+        }
+        self.door = Door::Rows {
+            conn,
+            to_stay: true,
+        };
         Ok(())
     }
 
@@ -321,6 +374,10 @@ impl Writer {
     pub fn finish(mut self, progress: &mut dyn FnMut(Phase)) -> Result<Written> {
         self.flush()?;
         progress(Phase::Indexing);
+        if self.waiting.is_some() {
+            // No new grant has come.
+            self.try_pages()?;
+        }
         self.by_rows()?;
         let stats = std::mem::take(&mut self.counts).into_stats();
         self.complete(&stats)?;
@@ -349,19 +406,25 @@ impl Writer {
         })
     }
 
-    fn complete(&self, stats: &Stats) -> Result<()> {
+    fn complete(&mut self, stats: &Stats) -> Result<()> {
+        let late = std::mem::take(&mut self.late_indexes);
         let target = self.options.target.as_path();
         let conn = self.conn()?;
-        for sql in &self.late_indexes {
-            let made = Reserve::release(conn).and_then(|()| conn.execute(sql, []));
-            if let Err(e) = made {
-                return Err(self
-                    .duplicate_id(conn)
-                    .unwrap_or_else(|| db::write_error(target, "build an index")(e)));
-            }
-        }
+        self.build(conn, late)?;
         self.insert_run(conn, stats)
             .map_err(db::write_error(target, "complete the sync"))
+    }
+
+    fn build(&self, conn: &Connection, late: Vec<LateIndex>) -> Result<()> {
+        for index in late {
+            let made = Reserve::release(conn).and_then(|()| conn.execute(&index.sql, []));
+            if let Err(e) = made {
+                return Err(self.duplicate_id(conn).unwrap_or_else(|| {
+                    db::write_error(&self.options.target, "build an index")(e)
+                }));
+            }
+        }
+        Ok(())
     }
 
     fn insert_run(&self, conn: &Connection, stats: &Stats) -> rusqlite::Result<()> {

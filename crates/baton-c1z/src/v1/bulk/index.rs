@@ -1,8 +1,8 @@
 //! The indexes of the grants: which columns, and a key for sorting from
 //! which the record can be made again.
 
+use super::StoredGrant;
 use super::record::{Value, push_record};
-use crate::row::Row;
 
 /// The columns that are indexed, and the row's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,10 @@ enum Column {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rows {
     All,
+    /// With an expansion.
     Expandable,
+    /// That are still to be expanded.
+    Unsettled,
 }
 
 /// An index of `v1_grants`.
@@ -79,7 +82,7 @@ pub(super) const INDEXES: &[Index] = &[
     Index {
         name: "idx_grants_sync_needs_expansion_v1",
         is_unique: false,
-        rows: Rows::Expandable,
+        rows: Rows::Unsettled,
         columns: &[Column::Sync],
     },
 ];
@@ -91,13 +94,17 @@ const ESCAPED: u8 = 0xff;
 
 impl Index {
     /// Whether it has an entry for the row.
-    pub fn holds(&self, row: &Row<'_>) -> bool {
-        self.rows == Rows::All || row.expansion.is_some()
+    pub fn holds(&self, row: &StoredGrant<'_>) -> bool {
+        match self.rows {
+            Rows::All => true,
+            Rows::Expandable => row.expansion.is_some(),
+            Rows::Unsettled => row.needs_expansion,
+        }
     }
 
     /// Appends the row's sort key. Rows with equal keys are in the order of
     /// their numbers, so the number is no part of it.
-    pub fn push_key(&self, out: &mut Vec<u8>, row: &Row<'_>, sync_id: &str) {
+    pub fn push_key(&self, out: &mut Vec<u8>, row: &StoredGrant<'_>) {
         for column in self.columns {
             let text = match column {
                 Column::ResourceType => row.resource_type_id,
@@ -105,11 +112,11 @@ impl Index {
                 Column::Entitlement => row.entitlement_id,
                 Column::PrincipalType => row.principal_type_id,
                 Column::Principal => row.principal_id,
-                Column::External => row.id,
-                Column::Sync => sync_id,
+                Column::External => row.external_id,
+                Column::Sync => row.sync_id,
                 Column::Number => continue,
             };
-            let mut parts = text.as_bytes().split(|byte| *byte == 0);
+            let mut parts = text.split(|byte| *byte == 0);
             out.extend_from_slice(parts.next().unwrap_or_default());
             for part in parts {
                 out.extend_from_slice(&[0, ESCAPED]);
@@ -186,13 +193,13 @@ mod tests {
         let mut keys = Vec::new();
         for a in all {
             for b in all {
-                let row = Row {
-                    resource_type_id: a,
-                    resource_id: b,
-                    ..Row::default()
+                let row = StoredGrant {
+                    resource_type_id: a.as_bytes(),
+                    resource_id: b.as_bytes(),
+                    ..StoredGrant::default()
                 };
                 let mut key = Vec::new();
-                index.push_key(&mut key, &row, "");
+                index.push_key(&mut key, &row);
                 assert_eq!(texts(&key), [a.as_bytes(), b.as_bytes()]);
                 keys.push(((a, b), key));
             }

@@ -43,7 +43,18 @@ pub(super) struct Roots {
     pages: u32,
 }
 
+/// Whether an index of the grants is one that is written here.
+pub(super) fn is_known_index(name: &str) -> bool {
+    INDEXES.iter().any(|index| index.name == name)
+}
+
 impl Roots {
+    /// Size of the database before anything is filled. Until that is complete
+    /// nothing but what lies behind changes.
+    pub fn database_bytes(&self) -> u64 {
+        u64::from(self.pages) * PAGE_BYTES as u64
+    }
+
     /// Finds the roots. `None` if this is not the table that is written here,
     /// or if it has rows.
     pub fn find(conn: &Connection) -> rusqlite::Result<Option<Self>> {
@@ -80,6 +91,24 @@ impl Roots {
     }
 }
 
+/// A grant as its columns have it; texts need not be UTF-8.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StoredGrant<'a> {
+    /// The row's number, above 0.
+    pub number: i64,
+    pub resource_type_id: &'a [u8],
+    pub resource_id: &'a [u8],
+    pub entitlement_id: &'a [u8],
+    pub principal_type_id: &'a [u8],
+    pub principal_id: &'a [u8],
+    pub external_id: &'a [u8],
+    pub expansion: Option<&'a [u8]>,
+    pub needs_expansion: bool,
+    pub data: &'a [u8],
+    pub sync_id: &'a [u8],
+    pub discovered_at: &'a [u8],
+}
+
 /// Grants on their way into a database that nobody else has open.
 #[derive(Debug)]
 pub(super) struct Bulk {
@@ -107,32 +136,56 @@ impl Bulk {
         })
     }
 
-    /// Adds a grant.
+    /// Adds a grant, with the number behind the last one.
+    ///
+    /// # Errors
+    /// [`crate::Error::Limit`] if there is no such number.
     pub fn put(&mut self, row: &Row<'_>, sync_id: &str, discovered_at: &str) -> Result<()> {
-        self.number += 1;
-        let text = |text| Value::Text(str::as_bytes(text));
+        let number = self.number.checked_add(1).ok_or(crate::Error::Limit {
+            what: "number of a row",
+            limit: i64::MAX.unsigned_abs(),
+        })?;
+        self.put_stored(&StoredGrant {
+            number,
+            resource_type_id: row.resource_type_id.as_bytes(),
+            resource_id: row.resource_id.as_bytes(),
+            entitlement_id: row.entitlement_id.as_bytes(),
+            principal_type_id: row.principal_type_id.as_bytes(),
+            principal_id: row.principal_id.as_bytes(),
+            external_id: row.id.as_bytes(),
+            expansion: row.expansion,
+            needs_expansion: row.expansion.is_some() && !row.settled,
+            data: row.data,
+            sync_id: sync_id.as_bytes(),
+            discovered_at: discovered_at.as_bytes(),
+        })
+    }
+
+    /// Adds a grant of an earlier sync. Its number is greater than all before.
+    pub fn put_stored(&mut self, row: &StoredGrant<'_>) -> Result<()> {
+        self.number = row.number;
         self.record.clear();
         push_record(
             &mut self.record,
             &[
                 // The row's number stands for its id.
                 Value::Null,
-                text(row.resource_type_id),
-                text(row.resource_id),
-                text(row.entitlement_id),
-                text(row.principal_type_id),
-                text(row.principal_id),
-                text(row.id),
+                Value::Text(row.resource_type_id),
+                Value::Text(row.resource_id),
+                Value::Text(row.entitlement_id),
+                Value::Text(row.principal_type_id),
+                Value::Text(row.principal_id),
+                Value::Text(row.external_id),
                 row.expansion.map_or(Value::Null, Value::Blob),
-                Value::Int((row.expansion.is_some() && !row.settled).into()),
+                Value::Int(row.needs_expansion.into()),
                 Value::Blob(row.data),
-                text(sync_id),
-                text(discovered_at),
+                Value::Text(row.sync_id),
+                Value::Text(row.discovered_at),
             ],
         );
-        let number = self.number.unsigned_abs();
+        let number = row.number.unsigned_abs();
         self.table.put_row(&mut self.pages, number, &self.record)?;
-        self.sorting.put(row, self.number, sync_id)
+        self.sorting.put(row)
     }
 
     /// Completes the table and its indexes.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use super::StoredGrant;
 use super::index::{INDEXES, first_text};
 use crate::error::{Error, Result};
 use crate::files::{Files, SystemFiles};
-use crate::row::{Row, Table};
+use crate::row::Table;
 use crate::sort::{Entry, Place, Sorter};
 
 /// Memory of the sorters together.
@@ -80,12 +81,12 @@ impl Sorting {
     }
 
     /// Takes the keys of a row.
-    pub fn put(&mut self, row: &Row<'_>, number: i64, sync_id: &str) -> Result<()> {
+    pub fn put(&mut self, row: &StoredGrant<'_>) -> Result<()> {
         for (at, index) in INDEXES.iter().enumerate() {
             if index.holds(row) {
                 let start = self.batch.bytes.len();
-                index.push_key(&mut self.batch.bytes, row, sync_id);
-                self.batch.end(at, number, start);
+                index.push_key(&mut self.batch.bytes, row);
+                self.batch.end(at, row.number, start);
             }
         }
         if self.batch.bytes.len() >= BATCH_BYTES {

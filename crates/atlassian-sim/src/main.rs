@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use atlassian_sim::Simulator;
-use baton_term::{Block, Printer, TextGate};
+use baton_term::{Block, Printer, StandardOutput, TextGate};
 use clap::Parser as _;
 use tokio::net::TcpListener;
 
@@ -21,20 +21,23 @@ async fn main() -> ExitCode {
     };
     match run(args).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let block = Block::of_error(&failure, &failure.hints());
-            Printer::new(&mut io::stderr(), TextGate::default(), false).print(&block);
-            ExitCode::FAILURE
-        }
+        Err(failure) => failed(&failure),
     }
+}
+
+fn failed(failure: &Failure) -> ExitCode {
+    let block = Block::of_error(failure, &failure.hints());
+    Printer::new(&mut io::stderr(), TextGate::default(), false).print(&block);
+    ExitCode::FAILURE
 }
 
 /// Prints the help, the version, or why the arguments cannot be used.
 fn explain(refused: &clap::Error) -> ExitCode {
     if !refused.use_stderr() {
-        // A closed pipe does not matter: nothing else is to be printed.
-        let _ = write!(io::stdout(), "{refused}");
-        return ExitCode::SUCCESS;
+        return match show(&refused.to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failed(&failure),
+        };
     }
     // The text quotes arguments. Quoted from clean ones, its line breaks are all its own.
     let clean = std::env::args_os()
@@ -49,6 +52,14 @@ fn explain(refused: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(refused.exit_code()).unwrap_or(2))
 }
 
+/// Writes to standard output. That its reader has left does not matter: nothing else is printed.
+fn show(text: &str) -> Result<(), Failure> {
+    match StandardOutput::of_process().write_all(text.as_bytes()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(cause)),
+        _ => Ok(()),
+    }
+}
+
 async fn run(args: Args) -> Result<(), Failure> {
     let address = args.address();
     let listener = TcpListener::bind(address)
@@ -59,12 +70,8 @@ async fn run(args: Args) -> Result<(), Failure> {
     // Before the line that says all is ready: whoever reads it may interrupt at once.
     let interrupted = interruption().map_err(Failure::Signal)?;
     // Nobody has to read it: a closed pipe does not end the server.
-    let _ = writeln!(
-        io::stdout(),
-        "{}",
-        args::sync_command(&simulator, server.address())
-    );
-    let _ = io::stdout().flush();
+    let command = args::sync_command(&simulator, server.address());
+    show(&format!("{command}\n"))?;
     interrupted.await.map_err(Failure::Signal)?;
     // Connections that a client keeps open must not hold up the end.
     let _ = tokio::time::timeout(args::SHUTDOWN_LIMIT, server.shutdown()).await;
@@ -103,6 +110,8 @@ enum Failure {
     },
     #[error(transparent)]
     Simulator(#[from] atlassian_sim::Error),
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
     #[error("cannot wait for Ctrl-C")]
     Signal(#[source] io::Error),
 }

@@ -1,12 +1,11 @@
 //! The `baton` program: reads the surroundings once, hands them on, and turns
 //! the outcome into an exit status.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
+use std::io::{BufWriter, IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use baton_term::columns_of_stdout;
+use baton_term::{StandardOutput, columns_of_stdout};
 
 /// Columns of a terminal that does not say how many it has.
 const USUAL_COLUMNS: usize = 80;
@@ -31,42 +30,6 @@ fn main() -> ExitCode {
         now: SystemTime::now(),
     };
     let mut err = stderr().lock();
-    let status = match standard_output() {
-        Ok(file) => {
-            let mut out = BufWriter::with_capacity(1 << 16, file);
-            baton_cli::run(&surroundings, &mut out, &mut err)
-        }
-        Err(error) => baton_cli::run(&surroundings, &mut Unusable(error), &mut err),
-    };
-    ExitCode::from(status)
-}
-
-/// Standard output as a file. (The standard library's own writer takes a
-/// descriptor that cannot be written for one that nobody reads.)
-#[cfg(unix)]
-fn standard_output() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    Ok(stdout().as_fd().try_clone_to_owned()?.into())
-}
-
-#[cfg(windows)]
-fn standard_output() -> io::Result<File> {
-    use std::os::windows::io::AsHandle;
-    Ok(stdout().as_handle().try_clone_to_owned()?.into())
-}
-
-/// A stream that nothing can be written to.
-struct Unusable(io::Error);
-
-impl Write for Unusable {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(self
-            .0
-            .raw_os_error()
-            .map_or_else(|| self.0.kind().into(), io::Error::from_raw_os_error))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let mut out = BufWriter::with_capacity(1 << 16, StandardOutput::of_process());
+    ExitCode::from(baton_cli::run(&surroundings, &mut out, &mut err))
 }

@@ -72,6 +72,15 @@ impl Config {
         }
     }
 
+    /// The texts of all secrets, to be kept out of what is written for people.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+        let values = self.settings.values().map(|setting| &setting.value);
+        values.filter_map(|value| match value {
+            Value::Secret(secret) => Some(secret.expose().to_owned()),
+            _ => None,
+        })
+    }
+
     /// A switch.
     pub fn bool(&self, name: &str) -> bool {
         matches!(

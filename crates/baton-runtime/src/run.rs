@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use baton_proto::c1::connector::v2::ConnectorCapabilities;
 use baton_proto::{any, json};
-use baton_term::Block;
+use baton_term::{Block, TextGate};
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
@@ -20,7 +20,7 @@ use crate::config_file::{self, ConfigFile};
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::{DefaultLogFormat, name};
-use crate::log::Logging;
+use crate::log::{Failure, Logging};
 use crate::program::{CommandId, CommandShape, Program};
 use crate::relation;
 use crate::session::Session;
@@ -115,6 +115,7 @@ struct Work {
     config: Config,
     storage: StorageEnv,
     dispatch: Dispatch,
+    log_failure: Failure,
     summary_in_log: bool,
 }
 
@@ -227,6 +228,8 @@ fn prepare(
         stdin: &mut *world.stdin,
     };
     let Settled { config, file } = sources::settle(&mut sources, &fields, &all)?;
+    // Servers may echo them: from here on they are kept out of everything that people read.
+    world.stderr.set_gate(TextGate::new(config.secrets()));
     let mut unset: Vec<String> = fields
         .iter()
         .filter(|field| field.is_required() && !config.is_set(field.name))
@@ -252,6 +255,7 @@ fn prepare(
         Arc::clone(&world.clock),
         app.name,
     )?;
+    let log_failure = logging.stdout_failure();
     let asked_for_log = [name::LOG_LEVEL, name::LOG_FORMAT, name::LOG_PATH]
         .iter()
         .any(|flag| config.is_set(flag));
@@ -271,6 +275,7 @@ fn prepare(
         config,
         storage,
         dispatch,
+        log_failure,
         summary_in_log: asked_for_json,
     })
 }
@@ -304,6 +309,7 @@ impl Work {
             config,
             storage,
             dispatch,
+            log_failure,
             summary_in_log,
         } = self;
         let World {
@@ -359,7 +365,13 @@ impl Work {
         // After a second signal, blocking tasks may still be at work; the process ends with them.
         runtime.shutdown_background();
         match ended {
-            Ok(Ended::Done(Ok(status), _)) => status,
+            // What was done is done, but a log that was asked for is not whole.
+            Ok(Ended::Done(Ok(status), _)) => match log_failure.take() {
+                Some(source) if status == ExitStatus::Success => {
+                    fail(&stderr, &Error::Stdout { source })
+                }
+                _ => status,
+            },
             Ok(Ended::Done(Err(error), Some(signal)))
                 if error.code() == baton_proto::Code::Canceled =>
             {

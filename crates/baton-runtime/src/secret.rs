@@ -60,7 +60,8 @@ fn bounded(reader: &mut dyn Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Editors and `echo` end a file with a line break that is no part of the secret.
+/// Editors begin files with a byte order mark and end them with line breaks and blanks: they are
+/// not part of the secret.
 fn checked(flag: &str, from: &str, bytes: Vec<u8>) -> Result<Secret> {
     let malformed = |problem: &'static str| Error::SecretMalformed {
         flag: flag.to_owned(),
@@ -71,8 +72,8 @@ fn checked(flag: &str, from: &str, bytes: Vec<u8>) -> Result<Secret> {
         return Err(malformed("is larger than 64 KiB"));
     }
     let text = String::from_utf8(bytes).map_err(|_| malformed("is not UTF-8 text"))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.trim_end_matches([' ', '\t', '\r', '\n']);
     if text.is_empty() {
         return Err(malformed("is empty"));
     }
@@ -88,7 +89,11 @@ mod tests {
 
     #[test]
     fn unusable_input_is_named_without_its_content() {
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&[u8], &str); 5] = [
+            (
+                b"\xef\xbb\xbf \r\n",
+                "value of --token: standard input is empty",
+            ),
             (b"", "value of --token: standard input is empty"),
             (b"\n", "value of --token: standard input is empty"),
             (
@@ -113,10 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn one_line_break_at_the_end_is_dropped() {
-        for text in ["s3cret", "s3cret\n", "s3cret\r\n"] {
-            let secret = from_stdin("--token", &mut text.as_bytes()).unwrap();
-            assert_eq!(secret.expose(), "s3cret");
+    fn a_byte_order_mark_and_blanks_at_the_end_are_dropped() {
+        for start in ["", "\u{feff}"] {
+            for end in ["", "\n", "\r\n", " ", "\t", " \t\r\n\n \n"] {
+                let text = format!("{start}s3 cret{end}");
+                let secret = from_stdin("--token", &mut text.as_bytes()).unwrap();
+                assert_eq!(secret.expose(), "s3 cret", "{text:?}");
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use baton_connector::{Clock, Connector, Random, SplitMix, SystemClock};
 use baton_sync::{Host, Report, SyncRequest};
+use baton_term::StandardOutput;
 
 use crate::error::{Error, Result};
 use crate::signals::Signals;
@@ -73,7 +74,7 @@ impl World {
             env,
             cwd,
             stdin: Box::new(std::io::stdin()),
-            stdout: Box::new(std::io::stdout()),
+            stdout: Box::new(StandardOutput::of_process()),
             stderr: Stderr::new(Box::new(stderr), is_terminal, !no_colour),
             signals: Signals::OfProcess,
             clock: Arc::new(SystemClock),

@@ -6,11 +6,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::secrets::Secrets;
+
 /// What stands in place of a secret.
 const HIDDEN: &str = "[secret]";
-
-/// Secrets shorter than this are not searched for: they would match by chance.
-const SHORTEST_SECRET: usize = 4;
 
 /// Whether a character must not reach a terminal or a log line: C0, DEL, C1,
 /// line and paragraph separators, and marks that change the direction.
@@ -45,30 +44,38 @@ fn replaced(text: &str, forbidden: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// The gate with the secrets that it hides. Clones share them.
 #[derive(Clone, Default)]
 pub struct TextGate {
-    secrets: Arc<[String]>,
+    secrets: Option<Arc<Secrets>>,
 }
 
 impl TextGate {
-    /// A gate that also hides these secrets, by value. Secrets of fewer than
-    /// 4 characters are ignored.
+    /// A gate that also hides these secrets, by value: whole, in the encodings
+    /// that a server may echo them in, and of secrets with at least 20
+    /// characters every part of 9 or more. Secrets of fewer than 4 characters
+    /// are ignored.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         Self {
-            secrets: secrets
-                .into_iter()
-                .filter(|secret| secret.chars().count() >= SHORTEST_SECRET)
-                .collect(),
+            secrets: Secrets::new(secrets).map(Arc::new),
         }
     }
 
     /// The text without its secrets; control characters stay.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in &*self.secrets {
-            if text.contains(secret.as_str()) {
-                text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
-            }
+        let found = match &self.secrets {
+            Some(secrets) => secrets.find(text),
+            None => Vec::new(),
+        };
+        if found.is_empty() {
+            return Cow::Borrowed(text);
         }
-        text
+        let mut shown = String::with_capacity(text.len());
+        let mut after = 0;
+        for range in found {
+            shown.push_str(text.get(after..range.start).unwrap_or_default());
+            shown.push_str(HIDDEN);
+            after = range.end;
+        }
+        shown.push_str(text.get(after..).unwrap_or_default());
+        Cow::Owned(shown)
     }
 
     /// The text as one line for a terminal, a table cell or a log line:
@@ -94,7 +101,10 @@ impl TextGate {
 impl std::fmt::Debug for TextGate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TextGate")
-            .field("secrets", &self.secrets.len())
+            .field(
+                "secrets",
+                &self.secrets.as_ref().map_or(0, |all| all.count()),
+            )
             .finish()
     }
 }

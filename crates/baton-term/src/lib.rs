@@ -22,9 +22,14 @@
 mod block;
 mod gate;
 mod printer;
+mod secrets;
+mod startup;
+mod stdout;
 mod width;
 
 pub use block::{Block, Label};
 pub use gate::{TextGate, clean, is_forbidden};
 pub use printer::Printer;
+pub use startup::stdout_was_closed;
+pub use stdout::StandardOutput;
 pub use width::{columns_of_stderr, columns_of_stdout};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod counts;
+mod echoes;
 mod fields;
 mod flood;
 mod in_process;
@@ -12,5 +13,6 @@ mod recording;
 mod replay;
 mod shapes;
 mod simulated;
+mod streams;
 mod vanished;
 mod whole;

@@ -18,6 +18,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+use baton_term::StandardOutput;
+
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::flags::name;
@@ -43,6 +45,7 @@ pub(crate) struct Logging {
     level_word: String,
     format: Format,
     sinks: Vec<Sink>,
+    failure: Failure,
     clock: Arc<dyn Clock>,
     /// Name of the program's own package, whose code may log everything.
     own_package: String,
@@ -56,18 +59,53 @@ pub(crate) struct Logging {
 
 enum Sink {
     Stderr(Stderr),
-    Stdout(Mutex<Box<dyn Write + Send>>),
+    Stdout(Mutex<Stdout>),
     File(Mutex<File>),
+}
+
+/// Standard output, which must not fail without a trace.
+struct Stdout {
+    writer: StandardOutput,
+    failure: Failure,
+}
+
+impl Stdout {
+    fn write(&mut self, line: &str) {
+        // One write per line keeps lines whole when processes share a file.
+        if let Err(error) = self.writer.write_all(format!("{line}\n").as_bytes()) {
+            self.failure.note(error);
+        }
+    }
+}
+
+/// The first failure to write log lines to standard output. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Failure(Arc<Mutex<Option<std::io::Error>>>);
+
+impl Failure {
+    fn note(&self, error: std::io::Error) {
+        self.lock().get_or_insert(error);
+    }
+
+    /// The failure, if there was one.
+    pub(crate) fn take(&self) -> Option<std::io::Error> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<std::io::Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Sink {
     fn write(&self, line: &str) {
-        // A log destination that fails has nowhere to report to.
+        // Other destinations that fail have nowhere to report to.
         match self {
             Self::Stderr(stderr) => stderr.log_line(line),
             Self::Stdout(out) => {
-                let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+                out.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .write(line);
             }
             Self::File(file) => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,10 +149,11 @@ impl Logging {
             "console" => Format::Console,
             _ => Format::Json,
         };
+        let failure = Failure::default();
         let mut sinks = config
             .list(name::LOG_PATH)
             .iter()
-            .map(|path| open(path, cwd, stderr))
+            .map(|path| open(path, cwd, stderr, &failure))
             .collect::<Result<Vec<_>>>()?;
         if sinks.is_empty() {
             sinks.push(Sink::Stderr(stderr.clone()));
@@ -128,6 +167,7 @@ impl Logging {
             },
             format,
             sinks,
+            failure,
             clock,
             own_package: program.replace('-', "_"),
             gate: stderr.gate(),
@@ -149,6 +189,11 @@ impl Logging {
     pub(crate) fn in_words(mut self, in_words: bool) -> Self {
         self.words = in_words.then(Words::default);
         self
+    }
+
+    /// Whether log lines for standard output were lost, now and later.
+    pub(crate) fn stdout_failure(&self) -> Failure {
+        self.failure.clone()
     }
 
     /// The subscriber.
@@ -173,10 +218,13 @@ impl Logging {
     }
 }
 
-fn open(path: &str, cwd: &Path, stderr: &Stderr) -> Result<Sink> {
+fn open(path: &str, cwd: &Path, stderr: &Stderr, failure: &Failure) -> Result<Sink> {
     match path {
         "stderr" => Ok(Sink::Stderr(stderr.clone())),
-        "stdout" => Ok(Sink::Stdout(Mutex::new(Box::new(std::io::stdout())))),
+        "stdout" => Ok(Sink::Stdout(Mutex::new(Stdout {
+            writer: StandardOutput::of_process(),
+            failure: failure.clone(),
+        }))),
         _ => File::options()
             .append(true)
             .create(true)

@@ -103,6 +103,14 @@ impl<C: Connector> Connector for Finding<C> {
         self.0.list_grants(cx, resource, token).await
     }
 
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        self.0.added_entitlement(resource, slug)
+    }
+
     async fn get_resource(
         &self,
         cx: &CallContext,

@@ -59,7 +59,11 @@ cargo bench -q --locked -p baton-atlassian --bench limits
 echo "files of 1,000,000 grants and 50,000 users:"
 mkdir "$work/million"
 cargo bench -q --locked -p baton-c1z --bench seal -- 1 1000 order keep="$work/million"
+cargo bench -q --locked -p baton-c1z --bench seal -- 1 1000 beside keep="$work/million"
 cargo bench -q --locked -p baton-c1z --bench read -- "$work/million/v3.c1z"
+for format in v3 v1 v1-two; do
+  median "baton resources, $format" "$bin/baton" resources -f "$work/million/$format.c1z"
+done
 for format in v3 v1; do
   median "baton grants -o json, $format" "$bin/baton" grants -o json -f "$work/million/$format.c1z"
   median "baton stats, $format" "$bin/baton" stats -f "$work/million/$format.c1z"

@@ -1,4 +1,4 @@
-//! Opening a finished file, one page of it, and all of it.
+//! Opening a finished file, one page of it, its resources, and all grants.
 //!
 //! `cargo bench -p baton-c1z --bench read -- FILE...` prints medians of nine
 //! runs. `--bench seal -- 1 1000 order keep=FOLDER` makes files of a million
@@ -52,6 +52,18 @@ fn main() {
             assert!(!page.unwrap().rows.is_empty());
         });
         println!("  open, and a page of {PAGE_ROWS} grants  {page:10.2}");
+        let resources = median_ms(|| {
+            let file = open(path);
+            let mut rows = 0;
+            view(&file)
+                .scan(Table::Resources, &all, &mut |_| {
+                    rows += 1;
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+            assert!(rows > 0);
+        });
+        println!("  open, and all resources        {resources:10.2}");
         let stats = median_ms(|| {
             let peeked = peek(path, &ReadOptions::default()).unwrap();
             assert!(peeked.runs.iter().any(|run| run.stats.is_some()));

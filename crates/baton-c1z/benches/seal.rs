@@ -4,8 +4,9 @@
 //! `cargo bench -p baton-c1z --bench seal -- [runs] [grants per group]
 //! [part of a name] [keep=FOLDER]` prints, for lists that arrive in random and in canonical
 //! order, the median seconds of each step, the peak of resident memory, and
-//! the sizes. `keep` leaves the last file of each format in a folder, for
-//! measuring the programs on.
+//! the sizes; for v1 also into a file that keeps a sync of as many grants.
+//! `keep` leaves the last file of each kind in a folder, for measuring the
+//! programs on.
 
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
@@ -398,8 +399,9 @@ fn main() {
     let runs: usize = numbers.next().unwrap_or(3).max(1);
     let members: usize = numbers.next().unwrap_or(1_000);
     let folder = tempfile::tempdir().unwrap();
+    let grant_bytes = encode::to_vec(&grant(&membership(&group(0)), user(0))).len();
     println!(
-        "{USERS} users, {GROUPS} groups, {} grants; median of {runs}, seconds (of which processor time)",
+        "{USERS} users, {GROUPS} groups, {} grants of {grant_bytes} bytes; median of {runs}, seconds (of which processor time)",
         members * GROUPS
     );
     for (name, format, shuffled, syncs) in [
@@ -420,11 +422,11 @@ fn main() {
                     Some(run_once(folder.path(), format, members, shuffled, id))
                 });
                 let target = folder.path().join(TARGET);
-                if let Some(keep) = keep.as_ref().filter(|_| syncs == 1) {
-                    let name = if format == Format::V3 {
-                        "v3.c1z"
-                    } else {
-                        "v1.c1z"
+                if let Some(keep) = &keep {
+                    let name = match (format, syncs) {
+                        (Format::V3, _) => "v3.c1z",
+                        (Format::V1, 1) => "v1.c1z",
+                        (Format::V1, _) => "v1-two.c1z",
                     };
                     std::fs::copy(&target, keep.join(name)).unwrap();
                 }

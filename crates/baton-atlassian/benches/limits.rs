@@ -1,8 +1,10 @@
 //! How much of a server's quota the limiter uses, and how many of its requests
 //! are answered with 429, in virtual time: the numbers are the same everywhere.
 //!
-//! 64 senders send as much as they are let to a simulator that keeps quotas,
-//! 32 in flight at most; six whole minutes are counted. Prints two tables.
+//! 128 senders send as much as they are let to a simulator that keeps quotas,
+//! 64 in flight at most; six whole minutes are counted. A third table shows how
+//! a run begins where nothing is announced: slow start, what the first refusal
+//! costs, and what happens where answers take longer the more are in flight.
 
 #![allow(clippy::print_stdout)] // a bench reports on stdout
 #![allow(clippy::unwrap_used)] // and may end on anything unexpected
@@ -100,6 +102,58 @@ fn silent() -> Vec<(&'static str, Flood)> {
     ]
 }
 
+/// How a run begins: where nothing is announced, and most of it is refused or
+/// queued.
+fn begun() -> Vec<(&'static str, Flood)> {
+    let quiet = |limits| {
+        Flood::of(RateLimits {
+            headers: false,
+            ..limits
+        })
+    };
+    let free = Flood::of(RateLimits::off());
+    vec![
+        ("no limit", free.clone()),
+        (
+            "no limit, 200 ms latency",
+            Flood {
+                latency: Duration::from_millis(200),
+                ..free.clone()
+            },
+        ),
+        (
+            "16 served at once, all others queue",
+            Flood {
+                served_at_once: Some(16),
+                ..free.clone()
+            },
+        ),
+        (
+            "4 served at once, all others queue",
+            Flood {
+                served_at_once: Some(4),
+                ..free
+            },
+        ),
+        (
+            "500 per minute, `Retry-After`",
+            quiet(RateLimits::per_minute(500)),
+        ),
+        (
+            "40 per second, `Retry-After`",
+            quiet(RateLimits::per_second(40)),
+        ),
+        (
+            "200 per second, `Retry-After`",
+            quiet(RateLimits::per_second(200)),
+        ),
+    ]
+}
+
+fn milliseconds(reached: Option<Duration>) -> String {
+    reached.map_or_else(|| "never".to_owned(), |at| at.as_millis().to_string())
+}
+
 /// `12,345`.
 fn figure(number: u64) -> String {
     let digits = number.to_string();
@@ -124,12 +178,17 @@ fn refused(counted: Counted) -> String {
 }
 
 fn run(flood: &Flood) -> Counted {
+    virtually(flood.run())
+}
+
+/// Runs in virtual time.
+fn virtually<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap()
-        .block_on(flood.run())
+        .block_on(work)
 }
 
 fn main() {
@@ -155,6 +214,22 @@ fn main() {
             "| {name} | {} | {} |",
             figure(counted.let_through),
             refused(counted)
+        );
+    }
+    println!();
+    println!(
+        "| without `X-RateLimit-*`, first 12 s | ms to 8, 16, 32, 64 in flight | answers in the first second | first refusals, later ones | in flight at last |"
+    );
+    println!("|---|---|---|---|---|");
+    for (name, flood) in begun() {
+        let start = virtually(flood.begin(12));
+        println!(
+            "| {name} | {} | {} | {}, {} | {:.0} |",
+            start.reached.map(milliseconds).join(", "),
+            figure(start.answered),
+            start.first_refusals,
+            start.later_refusals,
+            start.settled_at
         );
     }
 }

@@ -23,6 +23,7 @@ mod remarks;
 pub mod resource;
 mod secret;
 pub mod session;
+pub mod stopping;
 mod syncer;
 mod traffic;
 
@@ -36,7 +37,8 @@ pub use remarks::{Planner, Planning, Remarks};
 pub use secret::Secret;
 pub use syncer::{ResourceSyncer, SyncerCapabilities};
 pub use traffic::{
-    ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, TrafficSnapshot, WaitReason,
+    ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,
+    WaitReason, Waited,
 };
 
 // What every connector needs of other crates, so that it need not depend on them.

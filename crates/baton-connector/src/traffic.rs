@@ -11,6 +11,56 @@ pub struct TrafficSnapshot {
     pub waiting: Vec<ActiveWait>,
     /// Requests that are on the wire right now.
     pub in_flight: usize,
+    /// What keeps requests back right now, by endpoint template.
+    pub throttles: Vec<Throttle>,
+    /// How long requests were kept waiting.
+    pub waited: Waited,
+}
+
+/// How long requests were kept waiting, in milliseconds of the run: each
+/// moment counts once, however many requests waited in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waited {
+    /// For whatever reason.
+    pub total_ms: u64,
+    /// By reason; reasons can overlap.
+    pub by_reason: BTreeMap<WaitReason, u64>,
+}
+
+/// What keeps requests to an endpoint back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throttle {
+    /// The endpoint template.
+    pub endpoint: String,
+    /// What it is.
+    pub by: ThrottledBy,
+}
+
+/// What keeps requests back.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThrottledBy {
+    /// The limit that the server announces.
+    Announced {
+        /// The limit.
+        limit: AnnouncedLimit,
+        /// Requests of a period that are this client's share.
+        budget: u64,
+        /// Requests of this period that were used, by this client and others.
+        used: u64,
+        /// When the next period begins, in milliseconds.
+        resets_in_ms: u64,
+    },
+    /// The rate that earlier refusals have shown.
+    Refusals {
+        /// Requests per minute that are kept to.
+        per_minute: u64,
+    },
+    /// The client's own cap.
+    OwnCap {
+        /// Requests per second over all endpoints.
+        per_second: u32,
+    },
 }
 
 impl TrafficSnapshot {
@@ -38,6 +88,13 @@ impl TrafficSnapshot {
                 now.wait_ms = now.wait_ms.saturating_sub(before.wait_ms);
             }
         }
+        self.waited.total_ms -= earlier.waited.total_ms.min(self.waited.total_ms);
+        for (reason, before) in &earlier.waited.by_reason {
+            if let Some(now) = self.waited.by_reason.get_mut(reason) {
+                *now = now.saturating_sub(*before);
+            }
+        }
+        self.waited.by_reason.retain(|_, ms| *ms > 0);
         self.endpoints.retain(|_, counters| {
             let uncounted = EndpointTraffic {
                 limit: counters.limit,

@@ -10,10 +10,11 @@ use baton_connector::http::{
     BodyStream, Credential, HttpClient, HttpParts, HttpSettings, RateSettings, Request, Transport,
     TransportError,
 };
-use baton_connector::{Clock, Secret};
+use baton_connector::{Clock, Secret, Upstream};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::in_process::InProcess;
@@ -24,7 +25,7 @@ const MINUTE: &str = "2026-11-23T20:31:00Z";
 /// Whole windows that are counted.
 pub const MINUTES: u64 = 6;
 /// More senders than requests that may be in flight.
-const SENDERS: usize = 64;
+const SENDERS: usize = 128;
 
 /// Who floods what.
 #[derive(Debug, Clone)]
@@ -36,6 +37,23 @@ pub struct Flood {
     /// Seconds into a minute at which it begins. What happens before the next
     /// minute is not counted.
     pub begins_at: u64,
+    /// Requests that the server works on at once; all others queue.
+    pub served_at_once: Option<usize>,
+}
+
+/// How a flood begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start {
+    /// When so many requests were in flight for the first time: 8, 16, 32, 64.
+    pub reached: [Option<Duration>; 4],
+    /// Answers within the first second.
+    pub answered: u64,
+    /// Requests in flight on average over the last second.
+    pub settled_at: f64,
+    /// Requests refused within 100 ms of the first one, and in the ten
+    /// seconds after those.
+    pub first_refusals: u64,
+    pub later_refusals: u64,
 }
 
 /// Requests that were let through, and that were answered with 429.
@@ -60,7 +78,63 @@ impl Flood {
             clients: 1,
             latency: Duration::from_millis(40),
             begins_at: 0,
+            served_at_once: None,
         }
+    }
+
+    /// Floods for a few seconds and watches the requests in flight.
+    pub async fn begin(&self, seconds: u64) -> Start {
+        let simulator = simulator(self.limits.clone(), at(0));
+        let rate = RateSettings::new(self.share, None).unwrap();
+        let client = self.client(&simulator, rate, at(0));
+        let began = Instant::now();
+        let span = Duration::from_secs(seconds);
+        let mut start = Start::default();
+        let (mut samples, mut sum) = (0_u32, 0.0);
+        let watch = async {
+            while began.elapsed() < span {
+                sleep(Duration::from_millis(5)).await;
+                let in_flight = client.traffic().in_flight;
+                for (reached, many) in start.reached.iter_mut().zip([8, 16, 32, 64]) {
+                    if in_flight >= many {
+                        reached.get_or_insert(began.elapsed());
+                    }
+                }
+                if began.elapsed() + Duration::from_secs(1) >= span {
+                    samples += 1;
+                    sum += f64::from(u32::try_from(in_flight).unwrap());
+                }
+            }
+        };
+        tokio::join!(flood(&client, &simulator, span), watch);
+        start.settled_at = sum / f64::from(samples.max(1));
+        let mut first = None;
+        for record in simulator.requests() {
+            start.answered += u64::from(record.status == 200 && record.at_millis < 1_000);
+            if record.status == 429 {
+                let first = *first.get_or_insert(record.at_millis);
+                match record.at_millis - first {
+                    0..=100 => start.first_refusals += 1,
+                    101..=10_100 => start.later_refusals += 1,
+                    _ => {}
+                }
+            }
+        }
+        start
+    }
+
+    /// A client of the simulator, whose clock begins with the simulator's.
+    pub fn client(
+        &self,
+        simulator: &Simulator,
+        rate: RateSettings,
+        begin: Timestamp,
+    ) -> HttpClient {
+        let inner = InProcess(simulator.clone());
+        let served = self
+            .served_at_once
+            .map(|most| Arc::new(Semaphore::new(most)));
+        client_over(Far(inner, self.latency, served), rate, begin)
     }
 
     pub async fn run(&self) -> Counted {
@@ -68,7 +142,7 @@ impl Flood {
         let simulator = simulator(self.limits.clone(), begin);
         let rate = RateSettings::new(self.share, None).unwrap();
         let clients: Vec<_> = (0..self.clients)
-            .map(|_| client(&simulator, rate, self.latency, begin))
+            .map(|_| self.client(&simulator, rate, begin))
             .collect();
         let before = Duration::from_secs((60 - self.begins_at) % 60);
         let ends = before + Duration::from_secs(60 * MINUTES);
@@ -88,7 +162,7 @@ impl Clock for Virtual {
 }
 
 #[derive(Debug)]
-struct Far(InProcess, Duration);
+struct Far(InProcess, Duration, Option<Arc<Semaphore>>);
 
 #[async_trait]
 impl Transport for Far {
@@ -96,6 +170,10 @@ impl Transport for Far {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<BodyStream>, TransportError> {
+        let _served = match &self.2 {
+            Some(served) => Some(served.acquire().await.unwrap()),
+            None => None,
+        };
         sleep(self.1 / 2).await;
         let answer = self.0.send(request).await;
         sleep(self.1 / 2).await;
@@ -124,13 +202,7 @@ pub fn simulator(limits: RateLimits, begin: Timestamp) -> Simulator {
 }
 
 /// A client whose clock begins with the simulator's.
-pub fn client(
-    simulator: &Simulator,
-    rate: RateSettings,
-    latency: Duration,
-    begin: Timestamp,
-) -> HttpClient {
-    let far = Far(InProcess(simulator.clone()), latency);
+fn client_over(far: Far, rate: RateSettings, begin: Timestamp) -> HttpClient {
     let mut parts = HttpParts::new(Arc::new(far), 1);
     let now = SystemTime::UNIX_EPOCH + Duration::try_from(begin.as_duration()).unwrap();
     parts.clock = Arc::new(Virtual(now, Instant::now()));

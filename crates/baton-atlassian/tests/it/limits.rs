@@ -9,7 +9,7 @@ use baton_c1z::Table;
 use baton_connector::http::{HttpClient, RateSettings};
 use baton_connector::{LeastTime, Upstream};
 
-use crate::flood::{Counted, Flood, MINUTES, at, client, flood, simulator};
+use crate::flood::{Counted, Flood, MINUTES, at, flood, simulator};
 use crate::simulated::{rows, sync};
 
 fn assert_used(told: &str, counted: Counted, budget: u64) {
@@ -115,15 +115,62 @@ async fn without_headers_few_requests_are_refused() {
     }
 }
 
-const LATENCY: Duration = Duration::from_millis(40);
+#[tokio::test(start_paused = true)]
+async fn a_run_without_announcements_begins_quickly() {
+    let start = Flood::of(RateLimits::off()).begin(2).await;
+    // Six doublings of 40 ms each.
+    assert!(
+        start.reached[3] <= Some(Duration::from_millis(260)),
+        "{start:?}"
+    );
+    assert!(start.answered >= 1_200, "{start:?}");
+    assert!(start.settled_at > 60.0, "{start:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_take_longer_the_more_are_in_flight_end_the_ramp() {
+    for (served, most) in [(16_u8, 48.0), (4, 40.0)] {
+        let flood = Flood {
+            served_at_once: Some(usize::from(served)),
+            ..Flood::of(RateLimits::off())
+        };
+        let start = flood.begin(40).await;
+        assert!(start.settled_at <= most, "{served}: {start:?}");
+        // And never at the cost of what the server can do.
+        assert!(
+            start.settled_at >= f64::from(served) * 0.9,
+            "{served}: {start:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_storm_follows_the_first_refusal() {
+    for limits in [RateLimits::per_minute(500), RateLimits::per_second(40)] {
+        for bare_refusals in [false, true] {
+            let told = format!("{limits:?}, bare {bare_refusals}");
+            let flood = Flood::of(RateLimits {
+                headers: false,
+                bare_refusals,
+                ..limits.clone()
+            });
+            let start = flood.begin(12).await;
+            assert!(
+                (1..=64).contains(&start.first_refusals),
+                "{told}: {start:?}"
+            );
+            assert!(start.later_refusals <= 2, "{told}: {start:?}");
+        }
+    }
+}
 
 fn share(share: f64) -> RateSettings {
     RateSettings::new(share, None).unwrap()
 }
 
 fn limited(rate: RateSettings, limits: RateLimits) -> (Simulator, HttpClient) {
-    let simulator = simulator(limits, at(0));
-    let client = client(&simulator, rate, LATENCY, at(0));
+    let simulator = simulator(limits.clone(), at(0));
+    let client = Flood::of(limits).client(&simulator, rate, at(0));
     (simulator, client)
 }
 

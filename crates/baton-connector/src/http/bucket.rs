@@ -3,8 +3,7 @@
 //! Where the server announces its quota, the budget is a share of it: what
 //! others use of the quota counts, the first half of a period's budget is
 //! free, and the rest is spread until the reset. Where it announces nothing,
-//! requests in flight and later a rate grow step by step and fall by a factor
-//! with each refusal. Announcements are outside data: what contradicts itself
+//! `guess` finds a pace. Announcements are outside data: what contradicts itself
 //! is cut to what is possible, and a reset that is past or absurdly far ahead
 //! is not believed.
 
@@ -13,10 +12,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::announce::{Announced, Stated};
-use super::guess::Guess;
-use super::limiter::Admission;
+use super::guess::{Guess, Seen};
+use super::limiter::{Admission, Answered};
 use super::period::{Period, SHORT_PERIOD, WOBBLE};
-use crate::traffic::{AnnouncedLimit, WaitReason};
+use crate::traffic::{AnnouncedLimit, ThrottledBy, WaitReason};
 
 /// What was announced longer ago than this is asked about again.
 const LONGEST_QUOTA_WAIT: Duration = Duration::from_mins(15);
@@ -120,17 +119,30 @@ impl Bucket {
         }
     }
 
-    /// An answer to request `number` arrived.
-    pub(super) fn learn(&mut self, number: u64, now: Instant, status: u16, announced: &Announced) {
+    /// An answer arrived.
+    pub(super) fn learn(&mut self, answer: Answered, announced: &Announced) {
+        let Answered {
+            number,
+            now,
+            status,
+            took,
+        } = answer;
         let announces = self.learn_quota(number, now, announced);
+        let seen = Seen {
+            number,
+            sent: self.sent,
+            under_way: self.under_way,
+            now,
+            took,
+        };
         if status == 429 {
             self.cautious_since = Some(self.sent);
-            self.guess.refused(number, self.sent, now);
+            self.guess.refused(seen, announced.refusal_wait());
         } else if status < 500 {
             if self.cautious_since.is_some_and(|since| number > since) {
                 self.cautious_since = None;
             }
-            self.guess.answered(now);
+            self.guess.answered(seen);
             if announces {
                 self.announces = true;
             } else if !self.is_of_a_period_before(number, now) && self.live(now).is_none() {
@@ -148,6 +160,24 @@ impl Bucket {
             requests: self.limit?,
             period_ms: u64::try_from(period.as_millis()).unwrap_or(u64::MAX),
             whole_period: whole,
+        })
+    }
+
+    /// What keeps requests back: the announced quota, or a rate that refusals
+    /// have shown.
+    pub(super) fn throttled_by(&self, now: Instant, share: f64) -> Option<ThrottledBy> {
+        let Some(quota) = self.live(now) else {
+            let per_minute = self.guess.per_minute()?;
+            return Some(ThrottledBy::Refusals { per_minute });
+        };
+        let limit = self.announced_limit()?;
+        let remaining = quota.left(self.sent, self.period.is_short(), now);
+        let resets_in = quota.resets_at.saturating_duration_since(now);
+        Some(ThrottledBy::Announced {
+            limit,
+            budget: quota.budget(share),
+            used: quota.limit.saturating_sub(remaining),
+            resets_in_ms: u64::try_from(resets_in.as_millis()).unwrap_or(u64::MAX),
         })
     }
 
@@ -214,24 +244,45 @@ impl Bucket {
 }
 
 impl Quota {
-    /// How far apart requests start; `None` when nothing is left for us.
+    /// Requests of a period that are our share.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of a limit: a request more or less is the rounding meant"
     )]
-    fn spacing(&self, sent: u64, short: bool, now: Instant, share: f64) -> Option<Duration> {
-        let budget = ((self.limit as f64 * share) as u64).clamp(1, self.limit.max(1));
-        let reserve = self.limit - budget.min(self.limit);
-        let mut remaining = self
+    fn budget(&self, share: f64) -> u64 {
+        ((self.limit as f64 * share) as u64).clamp(1, self.limit.max(1))
+    }
+
+    /// What is left of the limit, for us and for others.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what has refilled: a request more or less is the rounding meant"
+    )]
+    fn left(&self, sent: u64, short: bool, now: Instant) -> u64 {
+        let remaining = self
             .remaining
             .saturating_sub(sent.saturating_sub(self.as_of));
-        if short {
-            // It refills while we watch.
-            let refilled = now.duration_since(self.learned_at).as_secs_f64() * self.limit as f64;
-            remaining = remaining.saturating_add(refilled as u64).min(self.limit);
+        if !short {
+            return remaining;
         }
+        // It refills while we watch.
+        let refilled = now.duration_since(self.learned_at).as_secs_f64() * self.limit as f64;
+        remaining.saturating_add(refilled as u64).min(self.limit)
+    }
+
+    /// How far apart requests start; `None` when nothing is left for us.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a share of a limit: a request more or less is the rounding meant"
+    )]
+    fn spacing(&self, sent: u64, short: bool, now: Instant, share: f64) -> Option<Duration> {
+        let budget = self.budget(share);
+        let reserve = self.limit - budget.min(self.limit);
+        let remaining = self.left(sent, short, now);
         let mut usable = remaining.saturating_sub(reserve);
         if usable == 0 {
             let ours = sent.saturating_sub(self.sent_before);

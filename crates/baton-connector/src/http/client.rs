@@ -2,7 +2,8 @@
 //!
 //! Invariant: a request holds a place on the wire only while it is being
 //! exchanged, never while it waits. Dropping a future at any point gives
-//! everything back: place, bucket count, shown wait.
+//! everything back: place, bucket count, shown wait. A request that waits ends
+//! as soon as its run is to stop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::announce::Announced;
 use super::exchange::{Answer, Broken, exchange};
 use super::health::Health;
 use super::in_flight::{Gate, InFlight, Place};
-use super::limiter::{Admission, BucketKey, Limiter};
+use super::limiter::{Admission, Answered, BucketKey, Limiter};
 use super::meter::{Meter, Wait};
 use super::request::{Request, header_value};
 use super::response::Response;
@@ -24,6 +25,7 @@ use super::settings::{HttpParts, HttpSettings};
 use super::story::{Story, summary};
 use crate::builder::Upstream;
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
+use crate::stopping::unless_stopped;
 use crate::traffic::{TrafficSnapshot, WaitReason};
 
 /// The usual distance between requests is no wait that needs to be shown.
@@ -100,6 +102,7 @@ impl Upstream for HttpClient {
                 counters.limit = Some(limit);
             }
         }
+        traffic.throttles = self.inner.limiter.throttles(Instant::now());
         traffic
     }
 
@@ -123,9 +126,19 @@ impl Inner {
             let (place, ticket) = self.admitted(&story).await?;
             story.begin_try();
             self.meter.sent(request.endpoint, story.sent > 1);
+            let began = Instant::now();
             let outcome = exchange(self.parts.transport.as_ref(), &self.settings, &wire).await;
             drop(place);
-            let judged = outcome.map(|answer| self.judge(&story, ticket.number, answer));
+            let now = Instant::now();
+            let judged = outcome.map(|answer| {
+                let answered = Answered {
+                    number: ticket.number,
+                    now,
+                    status: answer.status,
+                    took: now - began,
+                };
+                self.judge(&story, answered, answer)
+            });
             let failed = match judged {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(failed)) => failed,
@@ -158,7 +171,7 @@ impl Inner {
     async fn admitted(&self, story: &Story<'_>) -> Result<(Place, Ticket<'_>)> {
         let over = self.limiter.over(&story.key);
         loop {
-            let place = self.gate.enter().await;
+            let place = unless_stopped(self.gate.enter()).await?;
             let one_is_over = over.notified();
             match self.limiter.admit(&story.key, Instant::now()) {
                 Admission::Go(number) => {
@@ -175,7 +188,7 @@ impl Inner {
                 }
                 Admission::AfterAnAnswer => {
                     drop(place);
-                    one_is_over.await;
+                    unless_stopped(one_is_over).await?;
                 }
             }
         }
@@ -185,13 +198,11 @@ impl Inner {
     fn judge(
         &self,
         story: &Story<'_>,
-        number: u64,
+        answered: Answered,
         answer: Answer,
     ) -> std::result::Result<Response, Failed> {
         let announced = Announced::read(&answer.headers, self.parts.clock.now());
-        let now = Instant::now();
-        self.limiter
-            .learn(&story.key, number, now, answer.status, &announced);
+        self.limiter.learn(&story.key, answered, &announced);
         let request_id = self.request_id(&answer.headers);
         story.log_answer(&answer, &announced, request_id.as_deref());
         if (200..300).contains(&answer.status) {
@@ -259,16 +270,16 @@ impl Inner {
     /// Sleeps till `until`, or till the run has no hope left.
     async fn wait(&self, story: &Story<'_>, until: Instant, reason: WaitReason) -> Result<()> {
         let duration = until.saturating_duration_since(Instant::now());
-        if matches!(reason, WaitReason::Paced | WaitReason::Capped) && duration < SHOWN_PACING {
-            sleep_until(until).await;
-            return Ok(());
-        }
-        let ends = self.parts.clock.now().checked_add(duration);
         let wait = Wait {
             endpoint: story.key.endpoint,
             reason,
             duration,
         };
+        if matches!(reason, WaitReason::Paced | WaitReason::Capped) && duration < SHOWN_PACING {
+            let _counted = self.meter.waiting_quietly(wait);
+            return unless_stopped(sleep_until(until)).await;
+        }
+        let ends = self.parts.clock.now().checked_add(duration);
         story.log_wait(&wait, ends, self.meter.is_known(&wait));
         let _shown = self.meter.waiting(wait);
         loop {
@@ -276,12 +287,9 @@ impl Inner {
                 .health
                 .deadline(&story.key, self.settings.retry.hopeless_after);
             match deadline.filter(|deadline| *deadline < until) {
-                None => {
-                    sleep_until(until).await;
-                    return Ok(());
-                }
+                None => return unless_stopped(sleep_until(until)).await,
                 Some(deadline) => {
-                    sleep_until(deadline).await;
+                    unless_stopped(sleep_until(deadline)).await?;
                     // A success meanwhile has moved the deadline on.
                     self.check_hope(story)?;
                 }

@@ -18,7 +18,7 @@ pub enum InFlight {
 
 impl InFlight {
     /// The cap of [`InFlight::Auto`], whatever the number of CPUs.
-    pub const AUTO_CAP: usize = 32;
+    pub const AUTO_CAP: usize = 64;
 
     /// Larger caps than this make no sense for one process.
     pub const MAX_CAP: usize = 4096;
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn caps_stay_within_bounds() {
-        assert_eq!(InFlight::Auto.cap(), 32);
+        assert_eq!(InFlight::Auto.cap(), 64);
         assert_eq!(InFlight::AtMost(0).cap(), 1);
         assert_eq!(InFlight::AtMost(u32::MAX).cap(), InFlight::MAX_CAP);
         assert_eq!(InFlight::Sequential.cap(), 1);

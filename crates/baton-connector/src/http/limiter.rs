@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::announce::Announced;
 use super::bucket::{Bucket, next_slot};
 use super::settings::RateSettings;
-use crate::traffic::{AnnouncedLimit, WaitReason};
+use crate::traffic::{AnnouncedLimit, Throttle, ThrottledBy, WaitReason};
 
 /// Which requests share a limit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,19 @@ pub enum Admission {
     NotBefore(Instant, WaitReason),
     /// Not before one of the bucket's requests under way is over.
     AfterAnAnswer,
+}
+
+/// An answer, as far as the limiter learns from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    /// The number of the request in its bucket.
+    pub number: u64,
+    /// When it came.
+    pub now: Instant,
+    /// Its status.
+    pub status: u16,
+    /// Time from sending the request to the last byte of the answer.
+    pub took: Duration,
 }
 
 /// The buckets of one client.
@@ -100,10 +113,10 @@ impl Limiter {
     /// Learns from the answer to a request. Call it before
     /// [`Limiter::finished`] of the same request, so that whoever that wakes
     /// finds it known.
-    pub fn learn(&self, key: &BucketKey, number: u64, now: Instant, status: u16, told: &Announced) {
+    pub fn learn(&self, key: &BucketKey, answer: Answered, told: &Announced) {
         let mut state = self.lock();
         let entry = state.buckets.entry(key.clone()).or_default();
-        entry.bucket.learn(number, now, status, told);
+        entry.bucket.learn(answer, told);
     }
 
     /// Keeps requests of the bucket from starting before `until`.
@@ -120,6 +133,25 @@ impl Limiter {
         known
             .filter_map(|(key, entry)| Some((key.endpoint, entry.bucket.announced_limit()?)))
             .collect()
+    }
+
+    /// What keeps requests back, by endpoint template.
+    pub fn throttles(&self, now: Instant) -> Vec<Throttle> {
+        let state = self.lock();
+        let share = self.settings.share();
+        let own = self.settings.max_per_second();
+        let mut throttles: Vec<Throttle> = Vec::new();
+        for (key, entry) in &state.buckets {
+            let by = entry.bucket.throttled_by(now, share);
+            let own = own.map(|most| ThrottledBy::OwnCap {
+                per_second: most.get(),
+            });
+            throttles.extend(by.into_iter().chain(own).map(|by| Throttle {
+                endpoint: key.endpoint.to_owned(),
+                by,
+            }));
+        }
+        throttles
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

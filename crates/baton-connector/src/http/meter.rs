@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::waited::WaitClocks;
 use crate::traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};
 
 /// Waits that end so close to each other have one cause.
@@ -55,6 +56,7 @@ struct State {
     endpoints: BTreeMap<&'static str, EndpointTraffic>,
     waits: BTreeMap<u64, (Wait, Instant)>,
     next_wait: u64,
+    clocks: WaitClocks,
 }
 
 impl Meter {
@@ -93,20 +95,30 @@ impl Meter {
 
     /// Shows a wait until the guard is dropped.
     pub(super) fn waiting(self: &Arc<Self>, wait: Wait) -> WaitGuard {
-        let began = Instant::now();
-        let id = {
-            let mut state = self.lock();
-            let id = state.next_wait;
-            state.next_wait += 1;
-            state.waits.insert(id, (wait, began + wait.duration));
-            id
-        };
+        let guard = self.begin(wait, true);
         self.observer.wait_begins(&wait);
+        guard
+    }
+
+    /// Counts the usual distance between requests as a wait of the run, but
+    /// shows it to no observer.
+    pub(super) fn waiting_quietly(self: &Arc<Self>, wait: Wait) -> WaitGuard {
+        self.begin(wait, false)
+    }
+
+    fn begin(self: &Arc<Self>, wait: Wait, shown: bool) -> WaitGuard {
+        let began = Instant::now();
+        let mut state = self.lock();
+        let id = state.next_wait;
+        state.next_wait += 1;
+        state.waits.insert(id, (wait, began + wait.duration));
+        state.clocks.begin(wait.reason, began);
         WaitGuard {
             meter: Arc::clone(self),
             id,
             wait,
             began,
+            shown,
         }
     }
 
@@ -134,6 +146,8 @@ impl Meter {
                 .collect(),
             waiting: waiting.into_values().collect(),
             in_flight,
+            throttles: Vec::new(),
+            waited: state.clocks.read(now),
         }
     }
 
@@ -150,6 +164,8 @@ pub(super) struct WaitGuard {
     id: u64,
     wait: Wait,
     began: Instant,
+    /// To the observer, and in the counters of the endpoint.
+    shown: bool,
 }
 
 impl Drop for WaitGuard {
@@ -158,6 +174,10 @@ impl Drop for WaitGuard {
         {
             let mut state = self.meter.lock();
             state.waits.remove(&self.id);
+            state.clocks.end(self.wait.reason, self.began + waited);
+            if !self.shown {
+                return;
+            }
             let counters = state.endpoints.entry(self.wait.endpoint).or_default();
             counters.wait_ms += millis(waited);
         }

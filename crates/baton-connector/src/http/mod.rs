@@ -37,6 +37,7 @@ mod guess;
 mod health;
 mod in_flight;
 mod json;
+mod latency;
 mod limiter;
 mod meter;
 mod period;
@@ -49,6 +50,7 @@ mod retry;
 mod settings;
 mod story;
 mod transport;
+mod waited;
 
 pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
 pub use client::HttpClient;

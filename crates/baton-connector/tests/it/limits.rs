@@ -85,7 +85,7 @@ async fn requests_in_flight_stay_under_the_cap() {
     for (limit, most, rounds) in [
         (InFlight::Sequential, 1, 64),
         (InFlight::AtMost(8), 8, 8),
-        (InFlight::Auto, 32, 2),
+        (InFlight::Auto, 64, 1),
     ] {
         let script = Script::slow(LATENCY, [ok()]);
         let settings = HttpSettings {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_connector::http::{HttpClient, HttpParts, HttpSettings, TransportErrorKind};
-use baton_connector::{RequestErrorKind, Upstream, WaitReason};
+use baton_connector::{RequestErrorKind, Upstream, WaitReason, stopping};
 use baton_proto::{Advice, Advise, Code};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::script::{
     DATE, NOW_S, Reply, Script, Waits, client, failed, get, kind, ok, parts, post, proven, status,
@@ -319,4 +320,66 @@ async fn a_cancelled_wait_is_over() {
     let traffic = client.traffic();
     assert!(traffic.waiting.is_empty());
     assert_eq!(traffic.endpoints["/x"].wait_ms, 20_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_wait_ends_at_once_when_its_run_is_to_stop() {
+    for (reply, reason) in [
+        (status(429), WaitReason::RateLimited),
+        (status(503).with("retry-after", 700), WaitReason::ServerBusy),
+        (status(500), WaitReason::Retry),
+        (
+            ok().with("x-ratelimit-limit", 10)
+                .with("x-ratelimit-remaining", 0)
+                .with("x-ratelimit-reset", 600),
+            WaitReason::QuotaSpent,
+        ),
+    ] {
+        let script = Script::new([ok(), reply]);
+        let client = client(&script);
+        client.send(&get("/x")).await.unwrap();
+        let stop = CancellationToken::new();
+        let began = Instant::now();
+        let calls = stopping::within(stop.clone(), async {
+            loop {
+                if let Err(error) = client.send(&get("/x")).await {
+                    return error;
+                }
+            }
+        });
+        let stopper = async {
+            // Until it waits, and some of the wait has passed.
+            while client.traffic().waiting.is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(client.traffic().waiting[0].reason, reason);
+            stop.cancel();
+        };
+        let (error, ()) = tokio::join!(calls, stopper);
+        assert_eq!(error.code(), Code::Canceled, "{reason}: {error}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{reason}");
+        assert_eq!(client.traffic().in_flight, 0);
+        // Calls of other runs go on as before.
+        let other = get("/y");
+        let other = tokio::time::timeout(Duration::from_millis(1), client.send(&other)).await;
+        assert!(!matches!(other, Ok(Err(error)) if error.code() == Code::Canceled));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_waited_is_known_by_reason() {
+    let storm = (0..3).map(|_| status(429).with("retry-after", 2));
+    let busy = (0..4).map(|_| status(503).with("retry-after", 5));
+    let client = client(&Script::new(storm.chain(busy).chain([ok()])));
+    client.send(&get("/x")).await.unwrap();
+    let waited = client.traffic().waited;
+    assert_eq!(waited.total_ms, 26_000);
+    let by_reason: Vec<_> = waited.by_reason.into_iter().collect();
+    assert_eq!(
+        by_reason,
+        [
+            (WaitReason::RateLimited, 6_000),
+            (WaitReason::ServerBusy, 20_000)
+        ]
+    );
 }

@@ -52,7 +52,12 @@ pub fn connector(
     };
     let session = Session::new();
     let wanted = settings.effective_plan();
-    let plan = Arc::new(Plan::new(wanted, &session, Arc::clone(&parts.random)));
+    let plan = Arc::new(Plan::new(
+        wanted,
+        settings.grants_follow,
+        &session,
+        Arc::clone(&parts.random),
+    ));
     let client = HttpClient::new(parts, http)?;
     let key = Credential::bearer("access token", &settings.access_token)?;
     let api = Arc::new(Api::new(

@@ -82,6 +82,7 @@ pub(crate) fn request_plan_field() -> Field {
 pub(crate) fn modes(settings: &mut Settings, config: &Config) -> Result<()> {
     settings.go_compatible = config.go_compatible();
     settings.request_plan = config.string("request-plan").parse().ok();
+    settings.grants_follow = config.syncs_grants();
     settings.check().map_err(|error| refused(&error))
 }
 

@@ -28,6 +28,9 @@ pub struct Settings {
     /// How the facts are asked for; `None` leaves it to the connector. No part
     /// of what decides the content.
     pub request_plan: Option<RequestPlan>,
+    /// Grants will be asked for after the lists. Where they will not, the
+    /// automatic plan has nothing to plan. No part of what decides the content.
+    pub grants_follow: bool,
 }
 
 /// A setting that cannot be used.
@@ -85,6 +88,7 @@ impl Settings {
             scim_base_url: None,
             go_compatible: false,
             request_plan: None,
+            grants_follow: true,
         })
     }
 

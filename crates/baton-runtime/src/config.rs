@@ -131,6 +131,16 @@ impl Config {
     pub fn go_compatible(&self) -> bool {
         self.bool(name::GO_COMPATIBLE)
     }
+
+    /// `--max-grants`: grants that expansion may derive.
+    pub(crate) fn max_grants(&self) -> u64 {
+        u64::try_from(self.int(name::MAX_GRANTS)).unwrap_or(0)
+    }
+
+    /// Whether a sync asks for grants: not with `--skip-entitlements-and-grants`.
+    pub fn syncs_grants(&self) -> bool {
+        !self.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS)
+    }
 }
 
 /// The value that a field has when no source gives one.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use baton_connector::Result;
+use baton_connector::http::InFlight;
 use futures_util::stream::{self, StreamExt};
 
 use super::facts::Facts;
@@ -12,7 +13,7 @@ use crate::api::{Api, is_unwilling};
 use crate::mapping;
 
 /// Questions of the check in flight at once; the client's limits hold as well.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = InFlight::AUTO_CAP;
 
 /// What a check found.
 pub(super) struct Checked {

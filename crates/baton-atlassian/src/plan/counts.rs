@@ -17,6 +17,8 @@ impl Plan {
     /// The number of a group's members. Where that could not be had of one
     /// group, no other is asked about: a failure can take its minutes.
     pub async fn count_members(&self, api: &Api, group_id: &str) -> Result<u64> {
+        // The first count goes alone: if it fails, no other is tried.
+        let first = Some(self.members_counted.lock().await).filter(|counted| !**counted);
         if let Some((code, before)) = locked(&self.members_uncounted).clone() {
             let detail = format!("an earlier count of members failed: {before}");
             return Err(Error::stated(code, detail));
@@ -27,6 +29,9 @@ impl Plan {
         {
             let failure = (error.code(), error.to_string());
             locked(&self.members_uncounted).get_or_insert(failure);
+        }
+        if let Some(mut first) = first {
+            *first = counted.is_ok();
         }
         counted
     }

@@ -165,6 +165,18 @@ impl Facts {
         place.is_some_and(|place| self.users[*place as usize].quiet)
     }
 
+    /// Whether the user is known, and may hold something. That stays so
+    /// whatever else is noted.
+    pub fn is_busy_user(&self, id: &str) -> bool {
+        let place = self.by_id.get(id);
+        place.is_some_and(|place| !self.users[*place as usize].quiet)
+    }
+
+    /// The same of a group.
+    pub fn is_busy_group(&self, id: &str) -> bool {
+        self.groups.get(id).is_some_and(|group| !group.quiet)
+    }
+
     /// Whether the group is known to hold no role of any kind.
     pub fn is_quiet_group(&self, id: &str) -> bool {
         self.groups.get(id).is_some_and(|group| group.quiet)

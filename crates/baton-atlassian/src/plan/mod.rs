@@ -1,11 +1,14 @@
 //! Fewer requests for the same facts.
 //!
 //! The plain plan asks about every user and every group. The automatic plan
-//! first takes an overview: both searches with all their expansions, 100
-//! objects per request. Whoever is known to hold nothing is then not asked
-//! about, and members of groups come from the overview. Before anything is
-//! skipped, a sample of what would be is asked plainly; one answer that
-//! differs, and the whole run goes by the plain plan.
+//! takes an overview: both searches with all their expansions, 100 objects per
+//! request. Who is known to hold nothing is then not asked about, and members
+//! of groups come from the overview. Before anything is skipped, a sample of
+//! what would be is asked plainly; one answer that differs, and the whole run
+//! goes by the plain plan.
+//!
+//! The overview is taken beside the lists of users and groups (`overview`),
+//! and only where there are many objects: few are asked about sooner.
 //!
 //! Neither plan shows in the rows, and a list is either skipped (one page) or
 //! asked plainly from its first page to its last, so work begun under one plan
@@ -17,6 +20,7 @@
 mod check;
 mod counts;
 mod facts;
+mod overview;
 mod sample;
 
 use std::str::FromStr;
@@ -24,22 +28,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_connector::session::Session;
-use baton_connector::{Error, Planner, Planning, Random, Remarks, Result};
+use baton_connector::{Error, Planner, Planning, Random, Remarks, Result, stopping};
 use baton_proto::Code;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-use crate::api::{Api, DIRECTORY_PAGE, is_unwilling};
+use crate::api::{Api, DIRECTORY_PAGE};
 use facts::Facts;
+use overview::{Overview, Stage, Taking};
 
-/// Objects that are asked about plainly before the overview is taken: a sync
-/// of a few named objects needs none.
-const ASKED_FIRST: u64 = 20;
-
-/// Bytes of the overview in one session value.
-const PIECE: usize = 1 << 20;
-/// Most bytes of an overview that is kept; a larger one is taken anew by whoever
-/// resumes.
-const MOST_KEPT: usize = 64 << 20;
+/// Objects that are asked about plainly before the overview is taken, where no
+/// list has shown that there are more: so many are asked about in less time
+/// than an overview and its check take.
+const ASKED_FIRST: u64 = 100;
 
 /// Where the session keeps the [`Kept`].
 const KEY: &str = "state";
@@ -76,12 +77,32 @@ struct Kept {
     /// Pieces of the checked overview.
     #[serde(default)]
     pieces: usize,
+    /// An overview was begun, so there are many objects.
+    #[serde(default)]
+    begun: bool,
+}
+
+impl Kept {
+    fn new(salt: u64) -> Self {
+        Self {
+            salt,
+            given_up: None,
+            pieces: 0,
+            begun: false,
+        }
+    }
+
+    /// An earlier run has found that an overview pays.
+    fn is_decided(&self) -> bool {
+        self.begun || self.given_up.is_some() || self.pieces > 0
+    }
 }
 
 /// What the run goes by.
 #[derive(Debug, Clone)]
 enum Verdict {
-    Plain,
+    /// About everything, for this reason.
+    Plain(String),
     By(Arc<Facts>),
 }
 
@@ -100,13 +121,17 @@ pub(crate) struct Plan {
     wanted: RequestPlan,
     session: Session,
     random: Arc<dyn Random>,
+    /// Grants will be asked for, so the overview is taken early.
+    grants_follow: bool,
     asked: AtomicU64,
-    spent: AtomicU64,
+    spent: Arc<AtomicU64>,
     avoided: AtomicU64,
-    /// The verdict of the sync whose salt stands beside it. Locked while it is
-    /// found, so that it is found once.
-    verdict: tokio::sync::Mutex<Option<(u64, Verdict)>>,
-    given_up: Mutex<Option<String>>,
+    overview: Mutex<Option<Overview>>,
+    /// Locked while the number of the sync is drawn, so that it is drawn once.
+    drawing: tokio::sync::Mutex<()>,
+    /// A group's members were counted. Locked while that is tried for the
+    /// first time.
+    members_counted: tokio::sync::Mutex<bool>,
     /// How the first count of a group's members that failed did so.
     members_uncounted: Mutex<Option<(Code, String)>>,
 }
@@ -116,23 +141,46 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Plan {
-    pub fn new(wanted: RequestPlan, session: &Session, random: Arc<dyn Random>) -> Self {
+    pub fn new(
+        wanted: RequestPlan,
+        grants_follow: bool,
+        session: &Session,
+        random: Arc<dyn Random>,
+    ) -> Self {
         Self {
             wanted,
             session: session.prefixed("request-plan/"),
             random,
+            grants_follow,
             asked: AtomicU64::new(0),
-            spent: AtomicU64::new(0),
+            spent: Arc::new(AtomicU64::new(0)),
             avoided: AtomicU64::new(0),
-            verdict: tokio::sync::Mutex::new(None),
-            given_up: Mutex::new(None),
+            overview: Mutex::new(None),
+            drawing: tokio::sync::Mutex::new(()),
+            members_counted: tokio::sync::Mutex::new(false),
             members_uncounted: Mutex::new(None),
         }
     }
 
+    /// A list of users or groups goes over several pages, so it is time for
+    /// the overview: it is taken while the rest of the list is read.
+    pub async fn begin(&self, api: &Arc<Api>) -> Result<()> {
+        if self.wanted == RequestPlan::Auto && self.grants_follow {
+            self.begun(api, true).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the user need not be asked about, since there are no roles.
-    pub async fn is_quiet_user(&self, api: &Api, id: &str) -> Result<bool> {
-        let Some(facts) = self.facts(api).await? else {
+    pub async fn is_quiet_user(&self, api: &Arc<Api>, id: &str) -> Result<bool> {
+        let holds = |facts: &Facts, whole: bool| {
+            if whole {
+                !facts.is_quiet_user(id)
+            } else {
+                facts.is_busy_user(id)
+            }
+        };
+        let Some(facts) = self.facts(api, holds).await? else {
             return Ok(false);
         };
         let quiet = facts.is_quiet_user(id);
@@ -141,8 +189,15 @@ impl Plan {
     }
 
     /// Whether the group's roles need not be asked for, since there are none.
-    pub async fn is_quiet_group(&self, api: &Api, id: &str) -> Result<bool> {
-        let Some(facts) = self.facts(api).await? else {
+    pub async fn is_quiet_group(&self, api: &Arc<Api>, id: &str) -> Result<bool> {
+        let holds = |facts: &Facts, whole: bool| {
+            if whole {
+                !facts.is_quiet_group(id)
+            } else {
+                facts.is_busy_group(id)
+            }
+        };
+        let Some(facts) = self.facts(api, holds).await? else {
             return Ok(false);
         };
         let quiet = facts.is_quiet_group(id);
@@ -152,8 +207,9 @@ impl Plan {
 
     /// What need not be asked about a group. Roles that are known to be none
     /// count only together with the members: else they are their own question.
-    pub async fn group(&self, api: &Api, id: &str) -> Result<KnownGroup> {
-        let Some(facts) = self.facts(api).await? else {
+    pub async fn group(&self, api: &Arc<Api>, id: &str) -> Result<KnownGroup> {
+        let unknown = |facts: &Facts, whole: bool| whole && facts.members(id).is_none();
+        let Some(facts) = self.facts(api, unknown).await? else {
             return Ok(KnownGroup::default());
         };
         let Some(members) = facts.members(id) else {
@@ -172,159 +228,87 @@ impl Plan {
         self.avoided.fetch_add(requests, Ordering::Relaxed);
     }
 
-    /// The overview, if the run goes by it.
-    async fn facts(&self, api: &Api) -> Result<Option<Arc<Facts>>> {
-        if self.wanted == RequestPlan::Plain
-            || self.asked.fetch_add(1, Ordering::Relaxed) < ASKED_FIRST
-        {
+    /// The overview, if the run goes by it. `None` comes as soon as
+    /// `asked_anyway` says so of what is known: of a part of the facts, or of
+    /// all of them while they are checked.
+    async fn facts(
+        &self,
+        api: &Arc<Api>,
+        asked_anyway: impl Fn(&Facts, bool) -> bool + Send,
+    ) -> Result<Option<Arc<Facts>>> {
+        if self.wanted == RequestPlan::Plain {
             return Ok(None);
         }
-        let mut held = self.verdict.lock().await;
-        let kept = self.kept().await?;
-        let verdict = match &*held {
-            Some((salt, verdict)) if *salt == kept.salt => verdict.clone(),
-            _ => {
-                let verdict = self.judge(api, &kept).await?;
-                *held = Some((kept.salt, verdict.clone()));
-                verdict
-            }
+        let Some(mut stage) = self.begun(api, false).await? else {
+            return Ok(None);
         };
-        drop(held);
-        Ok(match verdict {
-            Verdict::Plain => None,
-            Verdict::By(facts) => Some(facts),
-        })
+        loop {
+            match &*stage.borrow_and_update() {
+                Stage::Gathering(facts) if asked_anyway(facts, false) => return Ok(None),
+                Stage::Checking(facts) if asked_anyway(facts, true) => return Ok(None),
+                Stage::Gathering(_) | Stage::Checking(_) => {}
+                Stage::Settled(Verdict::By(facts)) => return Ok(Some(Arc::clone(facts))),
+                Stage::Settled(Verdict::Plain(_)) => return Ok(None),
+                Stage::Failed(error, code, text) => {
+                    return Err(overview::failure(error, *code, text));
+                }
+            }
+            if stopping::unless_stopped(stage.changed()).await?.is_err() {
+                let detail = "the overview of users and groups ended early";
+                return Err(Error::stated(Code::Internal, detail));
+            }
+        }
+    }
+
+    /// The overview of this sync, which is begun if it pays: `many` says that
+    /// it does.
+    async fn begun(&self, api: &Arc<Api>, many: bool) -> Result<Option<watch::Receiver<Stage>>> {
+        let kept = self.kept().await?;
+        let mut held = locked(&self.overview);
+        let known = held.as_ref();
+        if let Some(known) = known.filter(|known| known.salt == kept.salt && !known.has_failed()) {
+            return Ok(Some(known.stage.clone()));
+        }
+        let pays =
+            many || kept.is_decided() || self.asked.fetch_add(1, Ordering::Relaxed) >= ASKED_FIRST;
+        if !pays {
+            return Ok(None);
+        }
+        let taking = Taking {
+            api: Arc::clone(api),
+            session: self.session.clone(),
+            kept,
+            spent: Arc::clone(&self.spent),
+        };
+        let overview = taking.start();
+        let stage = overview.stage.clone();
+        *held = Some(overview);
+        Ok(Some(stage))
     }
 
     /// What the sync keeps, made when it begins. Without a store (a call
     /// outside a sync) there is nothing to keep.
     async fn kept(&self) -> Result<Kept> {
-        let fresh = |salt| Kept {
-            salt,
-            given_up: None,
-            pieces: 0,
-        };
+        let _drawing = self.drawing.lock().await;
         match self.session.get_json(KEY).await {
             Ok(Some(kept)) => Ok(kept),
             Ok(None) => {
-                let kept = fresh(self.random.next_u64());
+                let kept = Kept::new(self.random.next_u64());
                 self.session.set_json(KEY, &kept).await?;
                 Ok(kept)
             }
-            Err(error) if error.code() == Code::FailedPrecondition => Ok(fresh(0)),
+            Err(error) if error.code() == Code::FailedPrecondition => Ok(Kept::new(0)),
             Err(error) => Err(error),
         }
     }
 
-    /// Takes the overview and checks it.
-    async fn judge(&self, api: &Api, kept: &Kept) -> Result<Verdict> {
-        if let Some(reason) = &kept.given_up {
-            *self.reason() = Some(reason.clone());
-            return Ok(Verdict::Plain);
+    /// Why the plan was given up, if it was.
+    fn reason(&self) -> Option<String> {
+        let held = locked(&self.overview);
+        match &*held.as_ref()?.stage.borrow() {
+            Stage::Settled(Verdict::Plain(reason)) => Some(reason.clone()),
+            _ => None,
         }
-        if let Some(facts) = self.recall(kept.pieces).await? {
-            return Ok(Verdict::By(Arc::new(facts)));
-        }
-        let during = |error: Error| error.during("cannot take the overview of users and groups");
-        let mut overview = self.overview(api).await;
-        if matches!(&overview, Err(error) if error.status() == Some(400)) {
-            // The cursor of a long list can die on the way: once more from its beginning.
-            overview = self.overview(api).await;
-        }
-        let facts = match overview {
-            Ok(facts) => facts,
-            Err(error) if is_unwilling(&error) => {
-                let reason = format!("the searches give no overview: {error}");
-                return self.give_up(kept.salt, reason).await;
-            }
-            Err(error) => return Err(during(error)),
-        };
-        let checked = check::check(api, &facts, kept.salt).await.map_err(during)?;
-        self.spent.fetch_add(checked.requests, Ordering::Relaxed);
-        match checked.mismatch {
-            Some(reason) => self.give_up(kept.salt, reason).await,
-            None => {
-                tracing::info!(
-                    quiet_users = facts.quiet_users().count(),
-                    quiet_groups = facts.quiet_groups().count(),
-                    whole_groups = facts.whole_groups().count(),
-                    checked = checked.requests,
-                    "the overview of users and groups agrees with plain requests"
-                );
-                self.remember(kept.salt, &facts).await?;
-                Ok(Verdict::By(Arc::new(facts)))
-            }
-        }
-    }
-
-    /// Keeps a checked overview, so that whoever resumes need not take it again.
-    async fn remember(&self, salt: u64, facts: &Facts) -> Result<()> {
-        let bytes = facts.pack();
-        if bytes.len() > MOST_KEPT {
-            return Ok(());
-        }
-        let pieces = bytes.chunks(PIECE).enumerate();
-        let pieces: Vec<(String, Vec<u8>)> = pieces
-            .map(|(place, piece)| (format!("overview/{place}"), piece.to_vec()))
-            .collect();
-        let kept = Kept {
-            salt,
-            given_up: None,
-            pieces: pieces.len(),
-        };
-        let items = pieces
-            .iter()
-            .map(|(key, piece)| (key.as_str(), piece.clone()));
-        let stored = match self.session.set_many(items).await {
-            Ok(()) => self.session.set_json(KEY, &kept).await,
-            refused => refused,
-        };
-        match stored {
-            Err(error) if error.code() != Code::FailedPrecondition => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// The overview that was kept, if it is whole.
-    async fn recall(&self, pieces: usize) -> Result<Option<Facts>> {
-        let mut bytes = Vec::new();
-        for place in 0..pieces {
-            match self.session.get(&format!("overview/{place}")).await? {
-                Some(piece) => bytes.extend(piece),
-                None => return Ok(None),
-            }
-        }
-        Ok(Facts::unpack(&bytes))
-    }
-
-    async fn overview(&self, api: &Api) -> Result<Facts> {
-        let mut facts = Facts::default();
-        let groups = api.survey_groups(|group| facts.note_group(group)).await?;
-        let users = api.survey_users(|user| facts.note_user(user)).await?;
-        self.spent.fetch_add(groups + users, Ordering::Relaxed);
-        Ok(facts.finish())
-    }
-
-    /// The rest of the sync goes by the plain plan, also after an interruption.
-    async fn give_up(&self, salt: u64, reason: String) -> Result<Verdict> {
-        tracing::warn!(
-            reason,
-            "the overview cannot be relied on: asking about every user and group instead"
-        );
-        let kept = Kept {
-            salt,
-            given_up: Some(reason.clone()),
-            pieces: 0,
-        };
-        match self.session.set_json(KEY, &kept).await {
-            Err(error) if error.code() != Code::FailedPrecondition => return Err(error),
-            _ => *self.reason() = Some(reason),
-        }
-        Ok(Verdict::Plain)
-    }
-
-    fn reason(&self) -> MutexGuard<'_, Option<String>> {
-        locked(&self.given_up)
     }
 }
 
@@ -333,7 +317,7 @@ impl Planner for Plan {
         if self.wanted == RequestPlan::Plain {
             return Remarks::default();
         }
-        let given_up = self.reason().clone();
+        let given_up = self.reason();
         Remarks {
             warnings: given_up
                 .map(|reason| format!("every user and group was asked about, since {reason}"))
@@ -347,14 +331,15 @@ impl Planner for Plan {
     }
 
     fn end_run(&self) {
-        for counter in [&self.asked, &self.spent, &self.avoided] {
+        // The task of an overview ends here, so that it counts no more.
+        *locked(&self.overview) = None;
+        for counter in [&self.asked, &*self.spent, &self.avoided] {
             counter.store(0, Ordering::Relaxed);
         }
-        *self.reason() = None;
         *locked(&self.members_uncounted) = None;
-        // Whoever holds the lock is a call of a run that has ended.
-        if let Ok(mut verdict) = self.verdict.try_lock() {
-            *verdict = None;
+        // A call that holds the lock is of a run that has ended.
+        if let Ok(mut counted) = self.members_counted.try_lock() {
+            *counted = false;
         }
     }
 }

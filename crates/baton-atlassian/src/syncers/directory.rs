@@ -1,7 +1,7 @@
 //! People and their secrets.
 
 use async_trait::async_trait;
-use baton_connector::{Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Error, Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -23,9 +23,14 @@ impl ResourceSyncer for Users {
         token: &str,
     ) -> Result<Page<v2::Resource>> {
         let Shared { api, plan, .. } = &self.0;
-        let page = plan
-            .counted(token, "", || api.users(token), || api.count_users())
-            .await?;
+        let read = || async {
+            let page = api.users(token).await?;
+            if !token.is_empty() || !page.next.is_empty() {
+                plan.begin(api).await?;
+            }
+            Ok::<_, Error>(page)
+        };
+        let page = plan.counted(token, "", read, || api.count_users()).await?;
         Ok(resources(&page, |user| {
             mapping::user(user, self.0.fidelity)
         }))

@@ -1,7 +1,7 @@
 //! Groups: their members, then their roles on workspaces.
 
 use async_trait::async_trait;
-use baton_connector::{Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Error, Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -24,9 +24,14 @@ impl ResourceSyncer for Groups {
         token: &str,
     ) -> Result<Page<v2::Resource>> {
         let Shared { api, plan, .. } = &self.0;
-        let page = plan
-            .counted(token, "", || api.groups(token), || api.count_groups())
-            .await?;
+        let read = || async {
+            let page = api.groups(token).await?;
+            if !token.is_empty() || !page.next.is_empty() {
+                plan.begin(api).await?;
+            }
+            Ok::<_, Error>(page)
+        };
+        let page = plan.counted(token, "", read, || api.count_groups()).await?;
         Ok(resources(&page, |group| {
             mapping::group(group, self.0.fidelity)
         }))

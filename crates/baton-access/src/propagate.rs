@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::graph::Plan;
+use crate::graph::{Plan, Rule};
 use crate::index::{Entitlement, Principal, ResourceType, narrow};
 
 /// Most principals or entitlements in one graph: one bit of the number carries
@@ -17,15 +17,15 @@ pub const MAX_NUMBER: u32 = u32::MAX >> 1;
 
 /// One number with the flag `direct` in its lowest bit. Sorts by number first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Flagged(u32);
+pub(crate) struct Flagged(u32);
 
 impl Flagged {
-    fn new(number: u32, direct: bool) -> Self {
+    pub(crate) fn new(number: u32, direct: bool) -> Self {
         debug_assert!(number <= MAX_NUMBER);
         Self(number << 1 | u32::from(direct))
     }
 
-    fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u32 {
         self.0 >> 1
     }
 
@@ -35,9 +35,9 @@ impl Flagged {
 }
 
 /// Who holds the entitlements of the graph before expansion.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Holders {
-    of: Vec<Vec<Flagged>>,
+    pub(crate) of: Vec<Vec<Flagged>>,
 }
 
 impl Holders {
@@ -66,6 +66,12 @@ impl Holders {
             list.push(Flagged::new(holder.0, direct));
         }
         Ok(())
+    }
+
+    /// Number of principals: one more than the greatest.
+    pub(crate) fn principals(&self) -> usize {
+        let numbers = self.of.iter().flatten().map(|holder| holder.number());
+        numbers.max().map_or(0, |greatest| greatest as usize + 1)
     }
 
     /// Gives every principal its final number: `numbers[old]`.
@@ -229,6 +235,17 @@ fn add_indirect(list: &mut Vec<Flagged>, new: &[Claim]) {
     list.extend(old);
 }
 
+impl Rule {
+    /// Whether a holder of the source gets the destination.
+    pub(crate) fn passes(&self, holder: Flagged, kinds: &[ResourceType]) -> bool {
+        let admitted = match kinds.get(holder.number() as usize) {
+            Some(&kind) => self.admits(kind),
+            None => self.admits_all(),
+        };
+        admitted && (!self.is_shallow() || holder.direct())
+    }
+}
+
 /// All contributions to one node: the same for each of its entitlements.
 #[derive(Debug, Default)]
 struct Gather {
@@ -249,13 +266,7 @@ impl Gather {
             let rule = &edge.rule;
             for &source in plan.members(edge.source) {
                 let held = &holders.of[source.0 as usize];
-                let passing = held
-                    .iter()
-                    .filter(|h| !rule.is_shallow() || h.direct())
-                    .filter(|h| match kinds.get(h.number() as usize) {
-                        Some(&kind) => rule.admits(kind),
-                        None => rule.admits_all(),
-                    });
+                let passing = held.iter().filter(|h| rule.passes(**h, kinds));
                 self.contributions.extend(passing.map(|h| {
                     let source = Flagged::new(source.0, h.direct());
                     u64::from(h.number()) << 32 | u64::from(source.0)

@@ -14,6 +14,7 @@ use zstd::stream::write::Encoder;
 
 use crate::Limits;
 use crate::error::{Error, Result};
+use crate::stop;
 
 /// Bytes of the magic of every format.
 pub(crate) const MAGIC_LEN: usize = 5;
@@ -161,6 +162,7 @@ impl<'a> Content<'a> {
 
     /// Fills `buf` as far as the content reaches; 0 at its end.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        stop::check()?;
         let n = loop {
             match self.decoder.read(buf) {
                 Ok(n) => break n,

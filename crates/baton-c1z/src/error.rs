@@ -351,6 +351,7 @@ pub enum Error {
 pub struct CallerFailure {
     code: Code,
     cause: Cause,
+    advice: Vec<Advice>,
 }
 
 impl CallerFailure {
@@ -383,6 +384,19 @@ impl Error {
         Self::Caller(CallerFailure {
             code,
             cause: source.into(),
+            advice: Vec::new(),
+        })
+    }
+
+    /// As [`Error::caller`], with the error's own advice.
+    pub fn advised(
+        code: Code,
+        source: impl std::error::Error + Advise + Send + Sync + 'static,
+    ) -> Self {
+        Self::Caller(CallerFailure {
+            code,
+            advice: source.advice(),
+            cause: Box::new(source),
         })
     }
 
@@ -470,6 +484,7 @@ impl Advise for Error {
             Self::Busy { .. } => Advice::WaitForWriter,
             Self::LogDamaged { .. } => Advice::Resume,
             Self::Io { source, .. } => return io_advice(source).into_iter().collect(),
+            Self::Caller(failure) => return failure.advice.clone(),
             _ => return Vec::new(),
         };
         vec![advice]

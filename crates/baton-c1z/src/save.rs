@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::files::{DataFile, Files, Open, SystemFiles};
+use crate::stop;
 
 /// Names that are tried for the new file before it is given up.
 const NAME_TRIES: u32 = 64;
@@ -262,6 +263,7 @@ pub(crate) struct NewFile {
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        stop::check_io()?;
         self.file.write_all_at(bytes, self.end)?;
         self.end += bytes.len() as u64;
         Ok(bytes.len())

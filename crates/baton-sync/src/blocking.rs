@@ -1,5 +1,8 @@
 //! Where work runs that blocks: files, sorting, sealing.
 
+use baton_c1z::Stop;
+use baton_connector::stopping;
+
 use crate::error::{Error, Result};
 
 /// Where blocking work runs.
@@ -15,7 +18,9 @@ pub enum Blocking {
 }
 
 impl Blocking {
-    /// Runs `work`; `doing` ("reading the file") says what it is, should it panic.
+    /// Runs `work`; `doing` ("reading the file") says what it is, should it panic. When the run is
+    /// to stop, loops that sort, merge, write and compress end at their next
+    /// step; what is appended to the log is not cut short.
     pub(crate) async fn run<R: Send + 'static>(
         self,
         doing: &'static str,
@@ -24,7 +29,17 @@ impl Blocking {
         match self {
             Self::Inline => Ok(work()),
             Self::Pool => {
-                let ended = tokio::task::spawn_blocking(work).await;
+                let stop = Stop::default();
+                let inner = stop.clone();
+                let mut working = tokio::task::spawn_blocking(move || inner.scope(work));
+                let ended = tokio::select! {
+                    biased;
+                    ended = &mut working => ended,
+                    () = stopping::stopped() => {
+                        stop.request();
+                        working.await
+                    }
+                };
                 ended.map_err(|ended| Error::ended(doing, ended))
             }
         }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_connector::stopping;
 use baton_proto::{Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
 
@@ -90,11 +91,12 @@ impl Driver {
                 break;
             };
             let (source, rules) = (Arc::clone(&cx.source), Arc::clone(&cx.rules));
-            self.calls.spawn(async move {
-                let doing = || format!("listing {}", list::name(&list.id));
-                let answer = crash::guard(doing, ask::page(&source, &rules, &list)).await;
-                (list, answer)
-            });
+            self.calls
+                .spawn(stopping::within(cx.cancel.clone(), async move {
+                    let doing = || format!("listing {}", list::name(&list.id));
+                    let answer = crash::guard(doing, ask::page(&source, &rules, &list)).await;
+                    (list, answer)
+                }));
         }
         Ok(())
     }
@@ -213,7 +215,8 @@ impl Driver {
         }
     }
 
-    /// Waits for the calls in flight and keeps what they bring. Failures
+    /// Waits for the calls in flight and keeps what they bring; those that
+    /// only wait for a limit or a retry end by themselves. Failures
     /// that would end the sync are left for the next run to meet.
     async fn finish_in_flight(&mut self, cx: &mut Context) -> Result<()> {
         let deadline = tokio::time::Instant::now() + GRACE;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_access::ExpandOptions;
 use baton_c1z::{Files, Format, Limits, SystemFiles};
+use baton_connector::http::InFlight;
 use baton_connector::{Clock, Random};
 use baton_proto::bid::ResourceBid;
 use baton_proto::c1::connector::v2::resource_type::Trait;
@@ -19,7 +21,7 @@ use crate::event::Observer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Workers {
     /// As many as the connector's own limiter lets through, up to
-    /// [`Workers::AUTO_CAP`], whatever the number of CPUs.
+    /// [`InFlight::AUTO_CAP`], whatever the number of CPUs.
     #[default]
     Auto,
     /// One after the other.
@@ -29,15 +31,17 @@ pub enum Workers {
 }
 
 impl Workers {
-    /// Requests in flight under [`Workers::Auto`].
-    pub const AUTO_CAP: usize = 32;
+    /// Lists that are read at once under [`Workers::Auto`]. They outnumber
+    /// the requests in flight, since a list can wait for what the connector
+    /// finds out for all of them.
+    pub const AUTO_LISTS: usize = 2 * InFlight::AUTO_CAP;
     /// Upper bound of [`Workers::AtMost`].
     pub const MOST: usize = 1024;
 
-    /// The number of requests in flight, at least 1.
+    /// The number of lists that are read at once, at least 1.
     pub fn width(self) -> usize {
         match self {
-            Self::Auto => Self::AUTO_CAP,
+            Self::Auto => Self::AUTO_LISTS,
             Self::Sequential => 1,
             Self::AtMost(n) => usize::try_from(n)
                 .unwrap_or(Self::MOST)
@@ -127,6 +131,9 @@ pub struct SyncRequest {
     /// [`Error::OutOfTime`](crate::Error::OutOfTime) and the next one goes on. Once sealing has begun, the
     /// run ends normally. `None`: as long as it needs.
     pub max_duration: Option<Duration>,
+    /// Most grants that expansion may derive; more end the sync with
+    /// [`Code::ResourceExhausted`](baton_proto::Code) before any is made.
+    pub max_derived_grants: u64,
     /// Fail where the rows of a sync contradict each other (ingest
     /// invariants), instead of telling of it.
     pub fail_fast: bool,
@@ -160,6 +167,7 @@ impl SyncRequest {
             keep_syncs: None,
             skip_cleanup: false,
             max_duration: None,
+            max_derived_grants: ExpandOptions::DEFAULT_MAX_DERIVED_GRANTS,
             fail_fast: false,
             limits: Limits::default(),
             files: Arc::new(SystemFiles),
@@ -200,6 +208,6 @@ mod tests {
             Workers::Sequential,
             Workers::Auto,
         ];
-        assert_eq!(widths.map(Workers::width), [1, 8, 1024, 1, 32]);
+        assert_eq!(widths.map(Workers::width), [1, 8, 1024, 1, 128]);
     }
 }

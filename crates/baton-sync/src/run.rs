@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
-use baton_connector::{CallContext, Connector, Random};
+use baton_connector::{CallContext, Connector, Random, stopping};
 use baton_proto::bid::ResourceBid;
 use svix_ksuid::{Ksuid, KsuidLike};
 use tokio::task::JoinHandle;
@@ -39,14 +39,33 @@ use crate::target::{self, Target};
 ///
 /// An interrupted or failed run leaves its pages in a working folder; the
 /// next run with an equal request goes on from there. Cancelling through
-/// `host.cancel` stops new requests, waits a short time for those in flight
-/// and keeps what they bring; once sealing has begun, the run ends normally.
+/// `host.cancel` stops new requests and whatever waits, waits a short time for
+/// the requests in flight and keeps what they bring; sealing ends at its next
+/// step, and the next run seals again. The time limit of a request does not
+/// end a seal that has begun.
 /// Dropping the future aborts the requests in flight; the pages stored
 /// before it are kept.
 ///
 /// # Errors
 /// See [`Error`]. After any error the target is what it was before.
 pub async fn run(
+    connector: Arc<dyn Connector>,
+    request: SyncRequest,
+    host: Host,
+) -> Result<Report> {
+    let cancel = host.cancel.clone();
+    let work = Box::pin(run_limited(connector, request, host));
+    let result = stopping::within(cancel.clone(), work).await;
+    match result {
+        // Work on files was cut short.
+        Err(Error::Store(_) | Error::External { .. }) if cancel.is_cancelled() => {
+            Err(Error::Interrupted { phase: Phase::Seal })
+        }
+        result => result,
+    }
+}
+
+async fn run_limited(
     connector: Arc<dyn Connector>,
     request: SyncRequest,
     host: Host,

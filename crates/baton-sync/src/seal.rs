@@ -143,6 +143,7 @@ pub(crate) async fn seal(
     }
     let expansion = ExpandOptions {
         temp_dir: Some(target.dir.path().to_owned()),
+        max_derived_grants: request.max_derived_grants,
         ..ExpandOptions::default()
     };
     let grants = Grants {

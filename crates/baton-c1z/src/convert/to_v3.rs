@@ -17,6 +17,7 @@ use crate::run::{NewAsset, SyncRun};
 use crate::scratch::Scratch;
 use crate::seal::key::{self, Identity};
 use crate::sort::{Entry, Sorted, Sorter};
+use crate::stop::Stop;
 use crate::store::Store;
 use crate::v3;
 
@@ -71,12 +72,15 @@ impl Pouring<'_> {
         let place = self.options.place(self.scratch, table.name());
         let (rows, dropped, sorted) = std::thread::scope(|scope| {
             let (full, batches) = sync_channel::<Batch>(BATCHES);
+            let stop = Stop::current();
             let sorting = scope.spawn(move || {
-                let mut sorter = Sorter::new(place);
-                for batch in batches {
-                    batch.pour(&mut sorter)?;
-                }
-                sorter.finish()
+                stop.scope(|| {
+                    let mut sorter = Sorter::new(place);
+                    for batch in batches {
+                        batch.pour(&mut sorter)?;
+                    }
+                    sorter.finish()
+                })
             });
             let read = self.read(table, &full);
             drop(full);

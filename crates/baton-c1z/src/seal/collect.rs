@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::log::{LoggedPage, PageLog};
 use crate::row::{Row, Table};
 use crate::sort::{Entry, Place, Sorted, Sorter};
+use crate::stop::Stop;
 use crate::v3;
 
 use super::key::{self, Identity};
@@ -87,7 +88,8 @@ pub(super) fn collect(
         let helper = (threads > 1).then(|| {
             let collector = Collector::new(log, form, &place, second);
             let queue = &queue;
-            scope.spawn(move || collector.run(queue, &mut |_| ()))
+            let stop = Stop::current();
+            scope.spawn(move || stop.scope(|| collector.run(queue, &mut |_| ())))
         });
         let mut tell = |done_bytes| {
             progress(SealEvent::Sorting {

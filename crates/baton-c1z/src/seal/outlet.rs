@@ -14,6 +14,7 @@ use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, SyncRun};
 use crate::save::Saver;
 use crate::sort::Place;
+use crate::stop::Stop;
 use crate::{Format, v1, v3};
 
 use super::collect::Form;
@@ -46,11 +47,21 @@ impl PageLog {
     ///
     /// # Errors
     /// Whatever fails, the target is what it was, and opening the log again
-    /// resumes it. (If only the durability of the last rename is in doubt,
+    /// resumes it: also with [`Error::Stopped`], if the work of this thread is
+    /// to end ([`Stop::scope`]). (If only the durability of the last rename is in doubt,
     /// that is an error too, though the new file is in place, and whole.) These are [`Error::Io`] for files, the expander's own errors, and for
     /// format v3 [`Error::Argument`] if the sync's id is no KSUID and
     /// [`Error::Unstorable`] if a row lacks a part of its identity.
     pub fn seal(
+        self,
+        plan: SealPlan,
+        expander: &mut dyn Expander,
+        progress: &mut dyn FnMut(SealEvent),
+    ) -> Result<Sealed> {
+        Stop::current().during(move || self.seal_now(plan, expander, progress))
+    }
+
+    fn seal_now(
         self,
         plan: SealPlan,
         expander: &mut dyn Expander,

@@ -8,6 +8,7 @@ use crate::columns;
 use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::sort::Entry;
+use crate::stop;
 use crate::v3;
 
 use super::Sources;
@@ -142,6 +143,7 @@ impl<'a> Writing<'a> {
     }
 
     fn put(&mut self, entry: &Entry<'_>) -> Result<()> {
+        stop::check()?;
         let table = key::table_of(entry.key).unwrap_or(Table::Grants);
         let sink = &mut self.sink;
         match self.sources.origin.shape() {
@@ -179,6 +181,7 @@ impl<'a> Writing<'a> {
     }
 
     fn insert(&mut self, change: What<'_>) -> Result<()> {
+        stop::check()?;
         match change {
             What::Row(row) => self.put_new(&row),
             What::Insert(data) => {

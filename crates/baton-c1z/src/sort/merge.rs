@@ -7,6 +7,7 @@ use super::Entry;
 use super::chunk::Chunk;
 use super::run::{RunFile, RunReader};
 use crate::error::Result;
+use crate::stop;
 
 #[derive(Debug)]
 enum Source<'a> {
@@ -67,6 +68,7 @@ impl<'a> Merge<'a> {
 
     /// The next entry, or `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Entry<'_>>> {
+        stop::check()?;
         if self.begun {
             if let Some(top) = self.heap.first_mut()
                 && !top.advance()?

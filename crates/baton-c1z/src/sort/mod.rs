@@ -17,6 +17,7 @@ pub(crate) use run::{RunFile, RunReader, RunWriter};
 
 use crate::error::Result;
 use crate::files::Files;
+use crate::stop;
 use chunk::Chunk;
 
 /// So many runs are merged at once; with more, some are merged to one first.
@@ -84,6 +85,7 @@ impl Sorter {
     }
 
     pub(crate) fn push(&mut self, entry: Entry<'_>) -> Result<()> {
+        stop::check()?;
         if !self.chunk.has_room(&entry) {
             self.flush()?;
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Entry, MERGE_READ_BYTES};
 use crate::error::{Error, Result};
 use crate::files::{DataFile, Files, Forward, Open};
+use crate::stop;
 
 const HEAD_BYTES: usize = 20;
 /// Write buffer: large enough to make calls rare, small beside any budget.
@@ -178,6 +179,7 @@ pub(crate) struct RunReader<'a> {
 impl RunReader<'_> {
     /// Goes to the next entry. `false` at the end.
     pub(crate) fn advance(&mut self) -> Result<bool> {
+        stop::check()?;
         self.step().map_err(|e| Error::io("read", self.path, e))
     }
 

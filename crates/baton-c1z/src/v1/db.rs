@@ -12,6 +12,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
+use crate::stop::Stop;
 
 /// Largest single value in a row, in bytes.
 const MAX_VALUE_BYTES: i32 = 256 << 20;
@@ -70,7 +71,8 @@ impl Budget {
             / u64::from(STEPS_PER_CALL.unsigned_abs());
         let left = Arc::new(AtomicU64::new(full));
         let counter = Arc::clone(&left);
-        let is_spent = move || counter.fetch_sub(1, Ordering::Relaxed) <= 1;
+        let stop = Stop::current();
+        let is_spent = move || stop.is_requested() || counter.fetch_sub(1, Ordering::Relaxed) <= 1;
         conn.progress_handler(STEPS_PER_CALL, Some(is_spent))?;
         Ok(Self { left, full })
     }
@@ -82,8 +84,14 @@ impl Budget {
 
     /// Lifts the bound that was set on `conn`.
     pub fn lift(conn: &mut Connection) -> rusqlite::Result<()> {
-        conn.progress_handler(0, None::<fn() -> bool>)
+        end_when_asked(conn)
     }
+}
+
+/// Has the statements of `conn` end when the work of this thread is to.
+fn end_when_asked(conn: &mut Connection) -> rusqlite::Result<()> {
+    let stop = Stop::current();
+    conn.progress_handler(STEPS_PER_CALL, Some(move || stop.is_requested()))
 }
 
 /// Opens a private copy for reading only, of which `bytes` are content.
@@ -104,7 +112,7 @@ pub(super) fn open_read(path: &Path, bytes: u64) -> rusqlite::Result<(Connection
 /// Opens a private copy for changes. There is no journal: whoever fails
 /// throws the copy away.
 pub(super) fn open_write(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(
+    let mut conn = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -119,6 +127,7 @@ pub(super) fn open_write(path: &Path) -> rusqlite::Result<Connection> {
          pragma temp_store = file;",
     )?;
     conn.pragma_update(None, "cache_size", -WRITE_CACHE_KIB)?;
+    end_when_asked(&mut conn)?;
     Ok(conn)
 }
 

@@ -28,6 +28,7 @@ use crate::envelope::Identity;
 use crate::error::{Error, Result};
 use crate::row::{OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
+use crate::stop;
 use crate::store::{
     Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
 };
@@ -166,6 +167,7 @@ impl Reader {
                 .range(lower, upper)
                 .map_err(|e| tables_error(&self.path, e))?;
             while let Some((key, value)) = keys.next().map_err(|e| tables_error(&self.path, e))? {
+                stop::check()?;
                 let (key, value) = match plan.access {
                     Access::Rows => (key, Some(value)),
                     Access::ByParent(_) => {

@@ -20,6 +20,7 @@ mod log_support;
 mod maintain;
 mod seal_v1;
 mod seal_v3;
+mod stopping;
 mod support;
 mod v1_damage;
 mod v1_migration;

@@ -90,10 +90,10 @@ async fn as_many_calls_are_in_flight_as_allowed_and_no_more() {
         (Workers::Sequential, 1),
         (Workers::AtMost(1), 1),
         (Workers::AtMost(5), 5),
-        (Workers::Auto, 32),
+        (Workers::Auto, Workers::AUTO_LISTS),
     ] {
         let mut world = World::small();
-        for n in 10..80 {
+        for n in 10..300 {
             world.add("user", user(&format!("u{n}")));
         }
         let world = Arc::new(world.slow(4));

@@ -2,9 +2,9 @@
 
 use std::process::{Child, Command, Output};
 use std::sync::PoisonError;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use atlassian_sim::{Action, Calls, Fault};
+use atlassian_sim::{Action, Calls, Fault, RetryAfter};
 
 use crate::process::{Stage, rows, said, wait_until};
 
@@ -98,6 +98,40 @@ fn a_second_signal_ends_the_process_at_once() {
     stage.simulator.set_faults(Vec::new());
     let output = stage.run(&[]);
     assert!(output.status.success(), "{}", said(&output));
+}
+
+/// Whatever a request waits for, the first signal ends the process: far sooner
+/// than the wait.
+#[test]
+fn one_signal_ends_every_wait_at_once() {
+    let _starting = crate::STARTING
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
+    let long = RetryAfter::Seconds(800);
+    for (what, action) in [
+        ("a stated wait after 429", Action::TooManyRequests(long)),
+        ("a bare 429", Action::TooManyRequests(RetryAfter::Absent)),
+    ] {
+        for list in ["POST v2/users/search", "GET v2/users/{id}/role-assignments"] {
+            let stage = Stage::new(25, Duration::ZERO);
+            let fault = Fault::new(list, Calls::All, action.clone());
+            stage.simulator.set_faults(vec![fault]);
+            let child = stage.start(&["--request-plan", "plain"]);
+            wait_until(|| stage.simulator.count(list) > 0);
+            // All that can be answered was answered by then.
+            std::thread::sleep(Duration::from_secs(1));
+            let begun = Instant::now();
+            send("-TERM", &child);
+            let output = ended(child);
+            let took = begun.elapsed();
+            assert_eq!(output.status.code(), Some(143), "{what}: {}", said(&output));
+            assert!(took < Duration::from_secs(9), "{what} in {list}: {took:?}");
+            assert!(!stage.target.exists());
+            stage.simulator.set_faults(Vec::new());
+            let output = stage.run(&[]);
+            assert!(output.status.success(), "{what}: {}", said(&output));
+        }
+    }
 }
 
 #[test]

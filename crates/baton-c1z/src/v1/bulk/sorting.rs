@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::files::{Files, SystemFiles};
 use crate::row::Table;
 use crate::sort::{Entry, Place, Sorter};
+use crate::stop::Stop;
 
 /// Memory of the sorters together.
 const BUDGET_BYTES: usize = 48 << 20;
@@ -68,9 +69,10 @@ impl Sorting {
             name: NAMES[0],
             budget_bytes: BUDGET_BYTES / INDEXES.len(),
         };
+        let stop = Stop::current();
         let thread = std::thread::Builder::new()
             .name("c1z-index".to_owned())
-            .spawn(move || sort(&place, &to_sort, &sorted))
+            .spawn(move || stop.scope(|| sort(&place, &to_sort, &sorted)))
             .map_err(|e| Error::io("start a thread to sort", dir, e))?;
         Ok(Self {
             batch: Batch::default(),

@@ -19,6 +19,7 @@ use super::tables::TableSink;
 use super::tar;
 use crate::error::{Error, Result};
 use crate::files::{DataFile, Files, Open};
+use crate::stop::{self, Stop};
 use crate::v3::envelope::Encoding;
 
 /// Name of the scratch file.
@@ -84,9 +85,10 @@ impl Payload {
                 entries,
             })
         };
+        let stop = Stop::current();
         let worker = std::thread::Builder::new()
             .name("c1z-payload".to_owned())
-            .spawn(work)
+            .spawn(move || stop.scope(work))
             .map_err(|e| Error::io("start a thread to compress", dir, e))?;
         Ok(Self {
             queue: Some(queue),
@@ -146,6 +148,7 @@ struct Out {
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        stop::check_io()?;
         self.file.write_all_at(bytes, self.at)?;
         self.at += bytes.len() as u64;
         Ok(bytes.len())

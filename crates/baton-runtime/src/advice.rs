@@ -17,6 +17,9 @@ fn sentence(advice: &Advice) -> String {
         Advice::RaiseLimit(Limit::DecoderMemory) => {
             "if you trust the file, raise BATON_DECODER_MAX_MEMORY_MB".to_owned()
         }
+        Advice::RaiseLimit(Limit::DerivedGrants) => {
+            "raise --max-grants, if there is memory for 8 bytes per grant".to_owned()
+        }
         Advice::NameAnotherTarget => "pass another path with --file".to_owned(),
         Advice::MakeFolderWritable => {
             "make the folder writable, or pass another path with --file".to_owned()

@@ -13,6 +13,8 @@ pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;
 pub(crate) const MAX_WORKERS: i64 = 1024;
 /// Largest `--max-requests-per-second`.
 pub(crate) const MAX_REQUESTS_PER_SECOND: i64 = 1_000_000;
+/// `--max-grants` when nobody says anything: the expander's own default.
+pub(crate) const MAX_GRANTS: i64 = 100_000_000;
 /// `--workers` when nobody says anything: led by the rate limiter.
 pub(crate) const WORKERS_AUTO: i64 = -1;
 
@@ -46,6 +48,7 @@ pub(crate) mod name {
     pub const ALLOW_EMPTY: &str = "allow-empty";
     pub const FRESH: &str = "fresh";
     pub const RATE_SHARE: &str = "rate-share";
+    pub const MAX_GRANTS: &str = "max-grants";
     pub const MAX_REQUESTS_PER_SECOND: &str = "max-requests-per-second";
 }
 
@@ -268,6 +271,16 @@ fn our_fields() -> Vec<Field> {
             "Share of the announced rate limits to use, more than 0 and at most 1",
         )
         .default_string("0.8")
+        .export(Export::None),
+        Field::int(
+            name::MAX_GRANTS,
+            "Most grants that expansion may derive; more end the run before any is made",
+        )
+        .default_int(MAX_GRANTS)
+        .int_rules(IntRules {
+            gte: Some(0),
+            ..IntRules::default()
+        })
         .export(Export::None),
         Field::int(
             name::MAX_REQUESTS_PER_SECOND,

@@ -75,6 +75,7 @@ mod terminal;
 mod unsupported;
 mod upkeep;
 mod value;
+mod waits;
 mod wellknown;
 mod world;
 

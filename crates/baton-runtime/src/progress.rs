@@ -15,9 +15,14 @@ use tokio::time::Instant;
 
 use crate::figures::{count, counted, duration};
 use crate::log::PROGRESS_TARGET;
+use crate::waits;
 
 /// Pause between two in-between lines of one resource type.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Lists that must be done, and time that must have passed, before the time
+/// that is left is estimated.
+const FEWEST_LISTS: u64 = 10;
+const SHORTEST_MEASURE: Duration = Duration::from_secs(3);
 /// Time over which the request rate is averaged.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
@@ -40,6 +45,8 @@ pub(crate) struct State {
     /// Lists to ask for in the phase, and how many are done.
     lists: Option<u64>,
     lists_done: u64,
+    /// When the phase began.
+    phase_began: Instant,
     /// The step of sealing, and how much of it is done, in percent.
     sealing: Option<(&'static str, Option<u64>)>,
     skipped: u64,
@@ -61,10 +68,26 @@ impl State {
             rows: BTreeMap::new(),
             lists: None,
             lists_done: 0,
+            phase_began: now,
             sealing: None,
             skipped: 0,
             resumed_pages: 0,
         }
+    }
+
+    /// How long the rest of the phase takes, if lists go on as they went, and
+    /// not faster than a limit that they wait for allows.
+    fn time_left(&self, traffic: Option<&TrafficSnapshot>, now: Instant) -> Option<Duration> {
+        let left = self.lists?.checked_sub(self.lists_done)?;
+        let took = now.duration_since(self.phase_began);
+        if left == 0 || self.lists_done < FEWEST_LISTS || took < SHORTEST_MEASURE {
+            return None;
+        }
+        let left_u32 = u32::try_from(left).ok()?;
+        let done = u32::try_from(self.lists_done).ok()?;
+        let by_pace = took.checked_mul(left_u32)? / done;
+        let by_limit = traffic.and_then(|traffic| waits::least_time(traffic, left));
+        Some(by_pace.max(by_limit.unwrap_or_default()))
     }
 
     fn phase_rows(&self) -> u64 {
@@ -109,6 +132,7 @@ impl Observer for Progress {
                 state.rows.clear();
                 state.lists = *lists;
                 state.lists_done = 0;
+                state.phase_began = now;
                 phase_started(*phase);
             }
             Event::Page {
@@ -364,6 +388,9 @@ pub(crate) fn lines(
             }
         }
     };
+    if let Some(left) = state.time_left(traffic, now) {
+        let _ = write!(first, ", about {} left", duration(left));
+    }
     if state.resumed_pages > 0 {
         first.push_str(", resumed");
     }
@@ -387,15 +414,8 @@ fn traffic_line(rate: f64) -> impl Fn(&TrafficSnapshot) -> String {
             counted(traffic.total().requests, "request", "requests"),
             traffic.in_flight
         );
-        // The longest wait is the one that people want explained.
-        if let Some(wait) = traffic.waiting.iter().max_by_key(|wait| wait.left_ms) {
-            let _ = write!(
-                text,
-                ", waiting {} for {}: {}",
-                duration(Duration::from_millis(wait.left_ms)),
-                wait.endpoint,
-                wait.reason
-            );
+        if let Some(reason) = waits::held_back(traffic) {
+            let _ = write!(text, ", {reason}");
         }
         text
     }
@@ -403,7 +423,7 @@ fn traffic_line(rate: f64) -> impl Fn(&TrafficSnapshot) -> String {
 
 #[cfg(test)]
 mod tests {
-    use baton_connector::{ActiveWait, EndpointTraffic, WaitReason};
+    use baton_connector::{ActiveWait, EndpointTraffic, Throttle, ThrottledBy, WaitReason};
 
     use super::*;
 
@@ -414,6 +434,43 @@ mod tests {
             progress.event(event);
         }
         (progress.snapshot(), start + Duration::from_secs(75))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_left_follows_the_pace_and_the_limit() {
+        let mut events = vec![Event::PhaseStarted {
+            phase: Phase::Grants,
+            lists: Some(1000),
+        }];
+        events.extend((0..100).map(|_| page(Phase::Grants, 1)));
+        let (state, now) = fed(&events);
+        let first = |traffic: &TrafficSnapshot| lines(&state, Some(traffic), 1.0, now)[0].clone();
+        // 75 s for 100 lists, so nine times as long for 900.
+        assert_eq!(
+            first(&TrafficSnapshot::default()),
+            "grants: 100 rows, 100 of 1,000 lists, about 11 min 15 s left (1 min 15 s)"
+        );
+        let limited = TrafficSnapshot {
+            waiting: vec![ActiveWait {
+                endpoint: "GET /users".to_owned(),
+                reason: WaitReason::Paced,
+                left_ms: 900,
+                requests: 1,
+            }],
+            throttles: vec![Throttle {
+                endpoint: "GET /users".to_owned(),
+                by: ThrottledBy::Refusals { per_minute: 45 },
+            }],
+            ..TrafficSnapshot::default()
+        };
+        assert_eq!(
+            lines(&state, Some(&limited), 1.0, now),
+            [
+                "grants: 100 rows, 100 of 1,000 lists, about 20 min 0 s left (1 min 15 s)",
+                "0 requests (1/s), 0 in flight, limited to 45 requests a minute for GET /users, \
+                 since more were refused",
+            ]
+        );
     }
 
     fn page(phase: Phase, rows: u64) -> Event {
@@ -440,6 +497,7 @@ mod tests {
             endpoints: BTreeMap::from([("GET /groups".to_owned(), endpoint)]),
             waiting: vec![wait("GET /users", 900), wait("GET /groups", 12_000)],
             in_flight: 8,
+            ..TrafficSnapshot::default()
         }
     }
 

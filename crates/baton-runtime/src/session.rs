@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use baton_connector::WaitReason;
 use baton_sync::{Completeness, Host, Provenance, Report, SyncRequest, Workers};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,11 @@ use crate::progress::{self, Progress, Rate};
 use crate::storage_env::StorageEnv;
 use crate::summary::{self, Circumstances};
 use crate::terminal::Stderr;
+use crate::waits;
 use crate::world::Engine;
+
+/// Time between two log lines about what keeps requests back.
+const EXPLAIN_EVERY: Duration = Duration::from_secs(30);
 
 /// A command at work.
 #[derive(Clone)]
@@ -146,7 +152,7 @@ impl Session {
         let report = if self.stderr.is_terminal() {
             self.shown(run, &progress, &built).await?
         } else {
-            run.await?
+            told(run, &built).await?
         };
         self.tell(&report, target, started);
         let status = match report.completeness {
@@ -202,6 +208,7 @@ impl Session {
         request.targets = preflight::targets(config)?;
         request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();
         request.external = preflight::external(config, &self.cwd)?;
+        request.max_derived_grants = config.max_grants();
         request.allow_partial = config.bool(name::ALLOW_PARTIAL);
         request.allow_empty = config.bool(name::ALLOW_EMPTY);
         request.fresh = config.bool(name::FRESH);
@@ -223,6 +230,11 @@ impl Session {
             .traffic
             .as_ref()
             .map(|traffic| traffic.total().requests);
+        let waited = report.traffic.as_ref().map(|traffic| &traffic.waited);
+        let for_limits = waits::sum([
+            waits::seconds(waited, WaitReason::QuotaSpent),
+            waits::seconds(waited, WaitReason::Paced),
+        ]);
         tracing::info!(
             target: PROGRESS_TARGET,
             sync_id = report.sync_id,
@@ -235,6 +247,12 @@ impl Session {
             vanished = report.vanished,
             resumed = report.resumed,
             requests = total,
+            waited = waited.map(|waited| Duration::from_millis(waited.total_ms).as_secs_f64()),
+            waited_for_limits = for_limits,
+            waited_after_refusals = waits::seconds(waited, WaitReason::RateLimited),
+            waited_for_server = waits::seconds(waited, WaitReason::ServerBusy),
+            waited_before_retries = waits::seconds(waited, WaitReason::Retry),
+            waited_for_own_cap = waits::seconds(waited, WaitReason::Capped),
             duration = elapsed.as_secs_f64(),
             "Sync complete."
         );
@@ -249,6 +267,28 @@ impl Session {
             self.stderr.line(&summary::verdict(report, circumstances));
         } else {
             self.stderr.print(&summary::render(report, circumstances));
+        }
+    }
+}
+
+/// Drives the engine, and logs now and then what keeps it waiting.
+async fn told(
+    run: impl Future<Output = baton_sync::Result<Report>>,
+    built: &Built,
+) -> baton_sync::Result<Report> {
+    let mut ticks = tokio::time::interval(EXPLAIN_EVERY);
+    ticks.tick().await;
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut run => return done,
+            _ = ticks.tick() => {
+                let traffic = built.connector.traffic();
+                if let Some(reason) = traffic.as_ref().and_then(waits::held_back) {
+                    tracing::info!(target: PROGRESS_TARGET, reason, "requests are held back");
+                }
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use baton_term::{Block, Label};
 
 use crate::advice;
 use crate::figures::{change, count, counted, duration, padded, padded_left};
+use crate::waits;
 
 /// Skipped lists named one by one; the log has the rest.
 const NAMED_SKIPS: usize = 20;
@@ -59,6 +60,9 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Block
     }
     if let Some(traffic) = &report.traffic {
         requests(&mut text, traffic);
+        for line in waits::summary(&traffic.waited) {
+            text.indented(2, line);
+        }
         planned(&mut text, report, traffic);
     }
     missing(&mut text, report);
@@ -197,12 +201,6 @@ fn requests(text: &mut Block, traffic: &TrafficSnapshot) {
     }
     if total.rate_limited > 0 {
         notes.push(format!("{} answered with 429", count(total.rate_limited)));
-    }
-    if total.wait_ms > 0 {
-        notes.push(format!(
-            "waited {}",
-            duration(Duration::from_millis(total.wait_ms))
-        ));
     }
     let notes = if notes.is_empty() {
         String::new()
@@ -370,7 +368,7 @@ fn more(all: usize, shown: usize) -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use baton_connector::{AnnouncedLimit, Planning};
+    use baton_connector::{AnnouncedLimit, Planning, WaitReason, Waited};
     use baton_proto::Advice;
     use baton_term::TextGate;
 
@@ -487,8 +485,11 @@ partial: `sync.partial.c1z` lacks 2 lists that could not be read; `sync.c1z` is 
                     endpoint(1002, 65_000),
                 ),
             ]),
-            waiting: Vec::new(),
-            in_flight: 0,
+            waited: Waited {
+                total_ms: 65_000,
+                by_reason: BTreeMap::from([(WaitReason::QuotaSpent, 65_000)]),
+            },
+            ..TrafficSnapshot::default()
         });
         assert_eq!(
             show(&report, "sync.c1z"),
@@ -502,11 +503,13 @@ synced in 1 min 23 s, resuming an interrupted sync
   entitlements        2  -3
   grants          5,000
 
-1,265 requests (1 retry, 1 answered with 429, waited 1 min 5 s)
+1,265 requests (1 retry, 1 answered with 429)
    made    least time  endpoint
   1,002     2 min 0 s  GET /groups/{id}/members, waited 1 min 5 s
     250  30 s or more  GET /roles
      13           n/a  GET /users
+  waited 1 min 5 s in all
+    1 min 5 s  for the next period of an announced limit
 
 complete: `sync.c1z` holds everything that was asked for"
         );

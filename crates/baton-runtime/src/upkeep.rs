@@ -73,6 +73,7 @@ impl Session {
         let options = self.rewrite_options()?;
         let expansion = ExpandOptions {
             temp_dir: options.temp_dir.clone(),
+            max_derived_grants: self.config.max_grants(),
             ..ExpandOptions::default()
         };
         let stop = options.stop.clone();
@@ -140,7 +141,8 @@ impl Session {
         stop: Stop,
         work: impl FnOnce() -> baton_c1z::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let mut work = spawn_blocking(work);
+        let asked = stop.clone();
+        let mut work = spawn_blocking(move || asked.during(work));
         let done = tokio::select! {
             biased;
             done = &mut work => done,

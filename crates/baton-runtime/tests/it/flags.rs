@@ -7,11 +7,12 @@ use crate::stage::Stage;
 /// Flags whose default differs from the Go program's on purpose.
 const OTHER_DEFAULT: [&str; 1] = ["workers"];
 
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "allow-empty",
     "allow-partial",
     "fresh",
     "go-compatible",
+    "max-grants",
     "max-requests-per-second",
     "rate-share",
 ];

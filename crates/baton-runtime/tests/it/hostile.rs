@@ -112,6 +112,7 @@ fn hostile_engine() -> Engine {
                 endpoints: [(text(), endpoint)].into(),
                 waiting: Vec::new(),
                 in_flight: 0,
+                ..TrafficSnapshot::default()
             });
             Ok(report)
         })

@@ -132,9 +132,9 @@ fn each_kind_of_bad_record_is_counted_in_the_log_and_in_the_summary() {
         "  1 resource types without an id",
         "  2 resources without a whole id",
         "  3 entitlements without an id or a resource",
-        "  4 entitlements of types outside the sync",
-        "  5 grants of types outside the sync",
-        "  6 resources of grants, of types outside the sync",
+        "  4 entitlements of types that the connector does not have",
+        "  5 grants of types that the connector does not have",
+        "  6 resources of grants, of types that the connector does not have",
         "  7 types outside the sync that expansions are limited to",
         "  8 expansions limited to such types only",
     ] {

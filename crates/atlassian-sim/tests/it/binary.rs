@@ -176,3 +176,35 @@ fn arguments_are_quoted_without_control_characters() {
         assert!(!stderr.contains("\nerror: forged"), "{args:?}: {stderr}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_could_not_be_shown_is_no_success_unless_its_reader_left() {
+    let binary = env!("CARGO_BIN_EXE_atlassian-sim");
+    for (args, closes) in [("--help", true), ("--version", true), ("--port 0", false)] {
+        for (stream, status) in [
+            (">/dev/full", 1),
+            (">&-", 1),
+            ("1</dev/null", 1),
+            ("2>&-", 0),
+            ("2>/dev/full", 0),
+        ] {
+            // A server that could write its line does not end by itself.
+            if status == 0 && !closes {
+                continue;
+            }
+            let line = format!("exec {binary} {args} {stream}");
+            let ran = Command::new("sh").args(["-c", &line]).output().unwrap();
+            let stderr = String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(status), "{line}: {stderr}");
+            let error = "error: cannot write to standard output\n";
+            assert_eq!(stderr.contains(error), status == 1, "{line}: {stderr}");
+        }
+    }
+    let (_, whole, _) = ends(&["--help"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = program(&["--help"]).stdout(writer).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0));
+    assert!(whole.len() > 500 && ran.stderr.is_empty());
+}

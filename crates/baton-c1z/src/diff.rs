@@ -75,7 +75,7 @@ fn detected(path: &Path) -> Result<()> {
 
 fn open(path: &Path, options: &ReadOptions) -> Result<v1::Reader> {
     detected(path)?;
-    Ok(v1::Reader::open(path, options)?.0)
+    Ok(v1::Reader::open_kept(path, options)?.0)
 }
 
 /// Adds to a v1 file a partial sync of all rows of the applied sync, assets

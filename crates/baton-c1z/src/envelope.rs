@@ -14,6 +14,7 @@ use zstd::stream::write::Encoder;
 
 use crate::Limits;
 use crate::error::{Error, Result};
+use crate::paths::open_regular;
 use crate::stop;
 
 /// Bytes of the magic of every format.
@@ -52,10 +53,12 @@ pub enum Detected {
 /// Looks at the first bytes of `path`. Any other content than the two magics,
 /// and a file of 1 to 4 bytes, is [`Error::NotC1z`] (c1z specification §0).
 pub fn detect(path: &Path) -> Result<Detected> {
-    match File::open(path) {
+    match open_regular(path) {
         Ok(mut file) => read_magic(path, &mut file),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Detected::Missing),
-        Err(e) => Err(Error::io("open", path, e)),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Ok(Detected::Missing)
+        }
+        Err(e) => Err(e),
     }
 }
 
@@ -92,13 +95,16 @@ pub(crate) struct Content<'a> {
     decoder: Decoder<'static, BufReader<Tally<File>>>,
     decoded: u64,
     limit: u64,
+    /// What the content itself says that there is of it.
+    bound: Option<u64>,
     declared: Option<u64>,
+    file_bytes: u64,
 }
 
 impl<'a> Content<'a> {
     /// Opens a file that [`detect`] said to be v1.
     pub fn open(path: &'a Path, limits: &Limits) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let file = open_regular(path)?;
         Self::of_file(path, &file, limits)
     }
 
@@ -126,11 +132,13 @@ impl<'a> Content<'a> {
 
     /// The compressed content that begins at `start` and goes on to the end.
     pub fn behind(path: &'a Path, start: u64, limits: &Limits) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let file = open_regular(path)?;
         Self::from(path, file, start, limits)
     }
 
     fn from(path: &'a Path, mut file: File, start: u64, limits: &Limits) -> Result<Self> {
+        let found = file.metadata().map_err(|e| Error::io("look at", path, e))?;
+        let file_bytes = found.len();
         let seek = |file: &mut File| {
             file.seek(SeekFrom::Start(start))
                 .map_err(|e| Error::io("read", path, e))
@@ -151,8 +159,20 @@ impl<'a> Content<'a> {
             decoder,
             decoded: 0,
             limit: limits.max_decoded_bytes,
+            bound: None,
             declared: header.content_size,
+            file_bytes,
         })
+    }
+
+    /// Content longer than this is [`Error::LongContent`].
+    pub fn bound(&mut self, bytes: u64) {
+        self.bound = Some(bytes);
+    }
+
+    /// The size of the file, compressed.
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// The size that the first frame declares for itself.
@@ -177,7 +197,13 @@ impl<'a> Content<'a> {
                 limit: self.limit,
             });
         }
-        Ok(n)
+        match self.bound {
+            Some(announced) if self.decoded > announced => Err(Error::LongContent {
+                path: self.path.to_owned(),
+                announced,
+            }),
+            _ => Ok(n),
+        }
     }
 
     /// Writes all that is left to `out`, whose path is `out_path`, and gives

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use baton_proto::Code;
 use baton_proto::advice::{Advice, Advise, Limit};
 
+use crate::paths::FileKind;
 use crate::row::Table;
 use crate::workdir::Holder;
 
@@ -35,6 +36,61 @@ pub enum Error {
     NoFile {
         /// The path.
         path: PathBuf,
+    },
+    /// A path names something else than a regular file, where only a regular
+    /// file can be read or written.
+    #[error("{} is {kind}, not a regular file", path.display())]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+        /// What it names.
+        kind: FileKind,
+    },
+    /// Two files of one run are the same file, and at least one is written.
+    #[error("the {role} {} and the {other_role} {} are the same file, or one lies in the other", path.display(), other.display())]
+    SameFile {
+        /// A path.
+        path: PathBuf,
+        /// What the run uses it for.
+        role: &'static str,
+        /// Another path of the run.
+        other: PathBuf,
+        /// What the run uses that for.
+        other_role: &'static str,
+    },
+    /// Text was to be written to a pipe that no process has open for reading.
+    #[error("no process reads the pipe {}", path.display())]
+    NoReader {
+        /// The pipe.
+        path: PathBuf,
+    },
+    /// The working folder of a sync file is not one that this user made.
+    #[error("the working folder {} cannot be used: {reason}", path.display())]
+    WorkFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A disk has less room than what is going to be written.
+    #[error("cannot {doing} in {}: at least {needed} bytes are needed, and {free} are free", folder.display())]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+        /// What was to be done, such as `unpack a sync file`.
+        doing: &'static str,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// The content of a file is longer than its database says that it is.
+    #[error("{} is damaged: its content is longer than the {announced} bytes that the header of its database announces", path.display())]
+    LongContent {
+        /// The file.
+        path: PathBuf,
+        /// The size that the header announces, in bytes.
+        announced: u64,
     },
     /// The work was asked to end before it was done. Nothing was written.
     #[error("the work was stopped before it was done")]
@@ -412,12 +468,15 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::NotC1z { .. }
+            | Self::NotRegular { .. }
+            | Self::SameFile { .. }
             | Self::Filter { .. }
             | Self::Cursor { .. }
             | Self::SameFormat { .. }
             | Self::Argument { .. } => Code::InvalidArgument,
             Self::Store { .. } | Self::Derived(_) => Code::Internal,
-            Self::DuplicateId { .. }
+            Self::NoReader { .. }
+            | Self::DuplicateId { .. }
             | Self::Unstorable { .. }
             | Self::Unfinished { .. }
             | Self::NoCurrentSync { .. }
@@ -435,12 +494,15 @@ impl Error {
             | Self::Row { .. }
             | Self::Malformed { .. }
             | Self::PageRow { .. }
+            | Self::LongContent { .. }
             | Self::LogDamaged { .. } => Code::DataLoss,
+            Self::WorkFolder { .. } => Code::PermissionDenied,
             Self::Busy { .. } | Self::FormatChanged { .. } | Self::Changed { .. } => Code::Aborted,
             Self::Stopped => Code::Canceled,
-            Self::TooLarge { .. } | Self::WindowTooLarge { .. } | Self::Limit { .. } => {
-                Code::ResourceExhausted
-            }
+            Self::TooLarge { .. }
+            | Self::WindowTooLarge { .. }
+            | Self::Limit { .. }
+            | Self::NoRoom { .. } => Code::ResourceExhausted,
             Self::NoFile { .. }
             | Self::NoSuchSync { .. }
             | Self::NoFullSync { .. }
@@ -456,7 +518,11 @@ impl Error {
 impl Advise for Error {
     fn advice(&self) -> Vec<Advice> {
         let advice = match self {
-            Self::NotC1z { .. } => Advice::NameSyncFile,
+            Self::NotC1z { .. } | Self::NotRegular { .. } => Advice::NameSyncFile,
+            Self::SameFile { .. } => Advice::NameAnotherTarget,
+            Self::NoRoom { .. } => Advice::FreeSpace,
+            Self::WorkFolder { .. } => Advice::CheckPermissions,
+            Self::LongContent { .. } => Advice::CopyAgain,
             Self::NoFile { .. } => Advice::CheckPath,
             Self::FormatChanged { .. } | Self::Changed { .. } => Advice::RunAgain,
             Self::Compressed { .. }

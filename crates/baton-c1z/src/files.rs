@@ -8,9 +8,25 @@
 //! there that is read again.
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions, Permissions};
+#[cfg(unix)]
+use std::fs::Permissions;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
+
+use crate::room;
+
+/// The mode of a new file in place of one with `mode`. Members of a group that
+/// the new file has instead were strangers to the old one.
+#[cfg(unix)]
+fn kept_mode(mode: u32, is_group_kept: bool) -> u32 {
+    let mode = mode & 0o777;
+    if is_group_kept {
+        mode
+    } else {
+        mode & (0o707 | (mode & 0o007) << 3)
+    }
+}
 
 /// How [`Files::open`] opens a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +55,20 @@ pub trait Files: Debug + Send + Sync {
     }
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
-    /// Creates a folder and its parents; an existing one is fine.
+    /// Creates a folder and its parents, for their owner only where the system
+    /// knows modes; an existing one is fine.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder with all that is in it.
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
-    /// Gives a file the permissions of another.
-    fn set_permissions(&self, path: &Path, permissions: Permissions) -> io::Result<()>;
     /// Returns when what was created, renamed and removed in a folder is on
     /// the device. Where the system has no such notion, that is at once.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Bytes that can still be written in a folder; `None` if that is not
+    /// known, as by default.
+    fn free_bytes(&self, folder: &Path) -> Option<u64> {
+        let _ = folder;
+        None
+    }
 }
 
 /// An open file. Positions are given with each call: no hidden cursor.
@@ -66,6 +87,51 @@ pub trait DataFile: Debug + Send + Sync {
     }
     /// Returns when the content is on the device.
     fn sync(&self) -> io::Result<()>;
+    /// Gives the file the owner, group and mode of another, as far as that is
+    /// permitted. By default nothing happens.
+    fn set_access(&self, access: &Access) -> io::Result<()> {
+        let _ = access;
+        Ok(())
+    }
+}
+
+/// Who may do what with a file.
+#[derive(Debug, Clone)]
+pub struct Access {
+    found: Metadata,
+}
+
+impl Access {
+    /// That of a file with these facts.
+    pub fn of(found: Metadata) -> Self {
+        Self { found }
+    }
+
+    /// Gives it to a new file of ours. Set-id bits stay behind. Where owner or
+    /// group cannot be given, that is no error, and nobody may do more with
+    /// the new file than with the old one.
+    #[cfg(unix)]
+    fn give(&self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+        let new = file.metadata()?;
+        let (owner, group) = (self.found.uid(), self.found.gid());
+        let mut is_group_kept = new.gid() == group;
+        if !is_group_kept {
+            is_group_kept = fchown(file, None, Some(group)).is_ok();
+        }
+        let mode = kept_mode(self.found.mode(), is_group_kept);
+        file.set_permissions(Permissions::from_mode(mode))?;
+        if new.uid() != owner {
+            // Last, since only the owner may do the rest.
+            let _ = fchown(file, Some(owner), None);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn give(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl dyn DataFile + '_ {
@@ -135,15 +201,15 @@ impl Files for SystemFiles {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(path)
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_dir_all(path)
-    }
-
-    fn set_permissions(&self, path: &Path, permissions: Permissions) -> io::Result<()> {
-        std::fs::set_permissions(path, permissions)
     }
 
     #[cfg(unix)]
@@ -165,6 +231,10 @@ impl Files for SystemFiles {
     #[cfg(not(unix))]
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn free_bytes(&self, folder: &Path) -> Option<u64> {
+        room::free_bytes(folder)
     }
 }
 
@@ -205,6 +275,10 @@ impl DataFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn set_access(&self, access: &Access) -> io::Result<()> {
+        access.give(self)
     }
 }
 
@@ -290,5 +364,24 @@ impl<'a> Forward<'a> {
             .read_exact_at(&mut self.buf[self.filled..filled], after)?;
         self.filled = filled;
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_group_a_file_gives_nobody_more_than_before() {
+        for (mode, kept, lost) in [
+            (0o6755, 0o755, 0o755),
+            (0o100_640, 0o640, 0o600),
+            (0o664, 0o664, 0o644),
+            (0o1777, 0o777, 0o777),
+            (0o604, 0o604, 0o604),
+        ] {
+            assert_eq!(kept_mode(mode, true), kept, "{mode:o}");
+            assert_eq!(kept_mode(mode, false), lost, "{mode:o}");
+        }
     }
 }

@@ -19,11 +19,14 @@ mod envelope;
 mod error;
 mod file;
 mod files;
+mod leftovers;
 mod log;
 mod maintain;
 mod merge;
+mod paths;
 mod peek;
 mod rollback;
+mod room;
 mod row;
 mod run;
 mod save;
@@ -43,7 +46,8 @@ pub use diff::{DiffPlan, FileDiffPlan, diff_files, diff_syncs};
 pub use envelope::{Detected, detect};
 pub use error::{CallerFailure, Error, Result};
 pub use file::{C1zFile, Page, Snapshot, View, VisitWhole};
-pub use files::{DataFile, Files, Open, SystemFiles};
+pub use files::{Access, DataFile, Files, Open, SystemFiles};
+pub use leftovers::clear_leftovers;
 pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
     MAX_TOKEN_BYTES, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
@@ -52,10 +56,12 @@ pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalcula
 pub use merge::{
     CompactEntry, CompactPlan, Compacted, Expanded, Strategy, TableCounts, compact, expand_sync,
 };
+pub use paths::{FileKind, RunPaths, Use, check_target, open_log, open_regular};
 pub use peek::{Peek, peek};
 pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};
 pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
+pub use scratch::Scratch;
 pub use seal::{
     Cleanup, Expander, Expansion, GrantChange, NewGrants, NoExpansion, PutGrant, SealEvent,
     SealPlan, Sealed, SortedRows, Substitutes,

@@ -9,10 +9,11 @@ use std::time::SystemTime;
 
 use baton_proto::c1::c1z::v3::SyncRunSummary;
 
-use crate::envelope::{Content, Detected, detect};
+use crate::envelope::{Detected, detect};
 use crate::error::{Error, Result};
 use crate::file::latest_finished;
 use crate::files::SystemFiles;
+use crate::paths::{RunPaths, Use};
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::save::{self, Saver};
 use crate::scratch::Scratch;
@@ -175,7 +176,7 @@ pub fn clone_sync(
             path: source.to_owned(),
         }),
         Detected::V1 => {
-            let (reader, _) = v1::Reader::open(source, &options.read_options())?;
+            let (reader, _) = v1::Reader::open_kept(source, &options.read_options())?;
             let run = chosen(source, &reader.runs()?, sync_id)?;
             v1::clone_sync(reader, &run.id, source, target, options)?;
             Ok(run)
@@ -247,7 +248,7 @@ pub fn recalculate_stats(
         Detected::Missing | Detected::Empty => Ok(wanted(Vec::new())?.len()),
         Detected::V1 => {
             let held = InPlace::begin(path, options)?;
-            let (reader, _) = v1::Reader::open(path, &options.read_options())?;
+            let (reader, _) = v1::Reader::open_kept(path, &options.read_options())?;
             let runs = wanted(reader.runs()?)?;
             if !runs.is_empty() {
                 v1::restat(reader, &runs, (path, &held.saver), options, tell)?;
@@ -279,36 +280,43 @@ pub fn recalculate_stats(
 /// any that is there; for v3 a folder, which must be empty or not exist.
 ///
 /// # Errors
-/// [`Error::NoFile`], and those of reading and writing.
+/// [`Error::NoFile`]; [`Error::SameFile`] if `out` is the file itself; those of
+/// reading and writing.
 pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped> {
+    let mut run = RunPaths::new();
+    run.add("sync file", path, Use::Read)?;
+    run.add("output", out, Use::Replace)?;
     match detect(path)? {
         Detected::Missing | Detected::Empty => Err(Error::NoFile {
             path: path.to_owned(),
         }),
-        Detected::V1 => {
-            let mut content = Content::open(path, &options.limits)?;
-            let mut buf = vec![0; COPIED_BYTES];
-            let mut unreadable = None;
-            let saved = save::replace(&Saver::shared(), out, |file| {
-                loop {
-                    match content.read(&mut buf) {
-                        Ok(0) => return Ok(()),
-                        Ok(n) => file.write_all(&buf[..n])?,
-                        Err(e) => {
-                            unreadable = Some(e);
-                            return Err(ErrorKind::InvalidData.into());
-                        }
-                    }
-                }
-            });
-            match unreadable {
-                Some(e) => Err(e),
-                None => saved.map(|_| Dumped::Database),
-            }
-        }
+        Detected::V1 => dump_v1(path, out, options).map(|()| Dumped::Database),
         Detected::V3 => {
             v3::unpack(path, out, &options.read_options())?;
             Ok(Dumped::Folder)
         }
+    }
+}
+
+fn dump_v1(path: &Path, out: &Path, options: &RewriteOptions) -> Result<()> {
+    let mut opened = v1::open_content(path, &options.limits)?;
+    let mut buf = vec![0; COPIED_BYTES];
+    let mut unreadable = None;
+    let saved = save::replace(&Saver::shared(), out, opened.needed, |file| {
+        file.write_all(&opened.first)?;
+        loop {
+            match opened.content.read(&mut buf) {
+                Ok(0) => return Ok(()),
+                Ok(n) => file.write_all(&buf[..n])?,
+                Err(e) => {
+                    unreadable = Some(e);
+                    return Err(ErrorKind::InvalidData.into());
+                }
+            }
+        }
+    });
+    match unreadable {
+        Some(e) => Err(e),
+        None => saved.map(drop),
     }
 }

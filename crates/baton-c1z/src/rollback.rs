@@ -197,7 +197,7 @@ fn open(
             });
         }
         Detected::Missing | Detected::Empty => v1::Reader::empty(source)?,
-        Detected::V1 => v1::Reader::open(source, &options.read_options())?.0,
+        Detected::V1 => v1::Reader::open_kept(source, &options.read_options())?.0,
     };
     let run = chosen(source, &reader.runs()?, sync_id)?;
     if !run.supports_diff {

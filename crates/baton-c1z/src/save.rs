@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
-use crate::files::{DataFile, Files, Open, SystemFiles};
+use crate::files::{Access, DataFile, Files, Open, SystemFiles};
+use crate::paths;
+use crate::room;
+use crate::scratch::Scratch;
 use crate::stop;
 
-/// Names that are tried for the new file before it is given up.
-const NAME_TRIES: u32 = 64;
+/// What the names of new files under a lock end with.
+pub(crate) const LOCKED_SUFFIX: &str = ".new.tmp";
 
 /// What the new file is called until it is in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,7 @@ enum Naming {
     /// By a fixed name: whoever holds the lock of the target is the only one
     /// to use it, and so clears away what an interrupted earlier try left.
     Locked,
-    /// By a name that no other process uses.
+    /// In a folder of its own, which is cleared away if the process is killed.
     Shared,
 }
 
@@ -132,23 +135,28 @@ impl Saver {
     }
 }
 
-/// Lets `write` fill a new file beside `target`, then puts it in its place; of
-/// a saver of new files that is [`Error::Exists`] if the place is taken.
+/// Lets `write` fill a new file of at least `bytes` beside `target`, if the disk
+/// has that much room, then puts it in its place; of a saver of new files that is [`Error::Exists`] if the place is taken.
 ///
-/// The new file has the mode of the one it replaces, else it is private to
-/// its owner. A symbolic link keeps pointing to the replaced file. On any
-/// failure the target is untouched and nothing is left behind, with one
-/// exception: if the folder cannot be made durable after the rename, that is
-/// an error though the new content is in place and whole.
+/// What is replaced must be a regular file. The new file has the owner, group
+/// and mode of the one that it replaces, as far as that is permitted, else it
+/// is private to its owner. A symbolic link keeps pointing to the replaced
+/// file, and one that points to nothing to the new one. On any failure the
+/// target is untouched and nothing is left behind, with one exception: if the
+/// folder cannot be made durable after the rename, that is an error though the
+/// new content is in place and whole.
 pub(crate) fn replace(
     saver: &Saver,
     target: &Path,
+    bytes: u64,
     write: impl FnOnce(&mut NewFile) -> io::Result<()>,
 ) -> Result<PathBuf> {
-    let (target, mode) = if saver.is_new {
+    let (target, access) = if saver.is_new {
         (target.to_owned(), None)
     } else {
-        existing(target)?
+        let target = paths::resolve(target)?;
+        let old = paths::regular_or_missing(&target)?;
+        (target, old.map(Access::of))
     };
     let folder = match target.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -162,14 +170,18 @@ pub(crate) fn replace(
         }
     };
     let files = saver.files.as_ref();
-    let (temp, file) = create(files, saver.naming, folder, &target)
-        .map_err(|e| Error::io("create a file in", folder, e))?;
-    let put = fill(files, &temp, file, mode, write)
+    room::check(files, folder, bytes, "write the new file")?;
+    let New {
+        path: temp,
+        file,
+        scratch: _scratch,
+    } = create(files, saver.naming, folder, &target)?;
+    let put = fill(file, access.as_ref(), write)
         .map_err(|e| Error::io("write the new content of", &target, e))
         .and_then(|()| saver.check(&target))
         .and_then(|()| rename(saver, &temp, &target));
     if let Err(error) = put {
-        // The error is told; a rest is cleared away by the next try.
+        // The error is reported; a rest is cleared away by the next try.
         let _ = files.remove_file(&temp);
         return Err(error);
     }
@@ -179,20 +191,10 @@ pub(crate) fn replace(
     Ok(target)
 }
 
-/// Links in the target's path resolved, and the mode of the file that is there.
-fn existing(target: &Path) -> Result<(PathBuf, Option<fs::Permissions>)> {
-    match fs::canonicalize(target) {
-        Ok(real) => {
-            let old = fs::metadata(&real).map_err(|e| Error::io("look at", &real, e))?;
-            Ok((real, Some(old.permissions())))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok((target.to_owned(), None)),
-        Err(e) => Err(Error::io("look at", target, e)),
-    }
-}
-
 fn rename(saver: &Saver, temp: &Path, target: &Path) -> Result<()> {
     if !saver.is_new {
+        // Much time has passed since the first look.
+        paths::regular_or_missing(target)?;
         let renamed = saver.files.rename(temp, target);
         return renamed.map_err(|e| Error::io("replace", target, e));
     }
@@ -204,53 +206,59 @@ fn rename(saver: &Saver, temp: &Path, target: &Path) -> Result<()> {
     }
 }
 
+/// The new file until it is in its place.
+struct New {
+    path: PathBuf,
+    file: Box<dyn DataFile>,
+    /// The folder that it is in, if that is its own.
+    scratch: Option<Scratch>,
+}
+
 /// Makes the new file, empty. Never follows a link that lies in its place.
-fn create(
-    files: &dyn Files,
-    naming: Naming,
-    folder: &Path,
-    target: &Path,
-) -> io::Result<(PathBuf, Box<dyn DataFile>)> {
-    let named = |middle: &str| {
-        let mut name = OsString::from(".");
-        name.push(target.file_name().unwrap_or_default());
-        name.push(middle);
-        name.push(".tmp");
-        folder.join(name)
-    };
-    if naming == Naming::Locked {
-        let path = named(".new");
-        match files.remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        let file = files.open(&path, Open::CreateNew)?;
-        return Ok((path, file));
+fn create(files: &dyn Files, naming: Naming, folder: &Path, target: &Path) -> Result<New> {
+    let failed = |e| Error::io("create a file in", folder, e);
+    if naming == Naming::Shared {
+        let scratch = Scratch::new(Some(folder))?;
+        let path = scratch.file_path().to_owned();
+        let file = files.open(&path, Open::CreateNew).map_err(failed)?;
+        return Ok(New {
+            path,
+            file,
+            scratch: Some(scratch),
+        });
     }
-    let process = std::process::id();
-    let mut tries = 0;
-    loop {
-        let path = named(&format!(".{process}-{tries}"));
-        match files.open(&path, Open::CreateNew) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries < NAME_TRIES => tries += 1,
-            opened => return opened.map(|file| (path, file)),
-        }
+    let path = locked_name(target);
+    match files.remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
     }
+    let file = files.open(&path, Open::CreateNew).map_err(failed)?;
+    Ok(New {
+        path,
+        file,
+        scratch: None,
+    })
+}
+
+/// What the new file for `target` is called, for whoever holds its lock.
+pub(crate) fn locked_name(target: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(LOCKED_SUFFIX);
+    target.with_file_name(name)
 }
 
 /// Writes the content. The file is closed when this returns: some systems
 /// refuse to rename open files.
 fn fill(
-    files: &dyn Files,
-    path: &Path,
     file: Box<dyn DataFile>,
-    mode: Option<fs::Permissions>,
+    access: Option<&Access>,
     write: impl FnOnce(&mut NewFile) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut file = NewFile { file, end: 0 };
     write(&mut file)?;
-    if let Some(mode) = mode.filter(|_| cfg!(unix)) {
-        files.set_permissions(path, mode)?;
+    if let Some(access) = access {
+        file.file.set_access(access)?;
     }
     file.file.sync()
 }
@@ -292,7 +300,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let target = folder.path().join("a.c1z");
         fs::write(&target, "old").expect("write");
-        let failed = replace(&Saver::shared(), &target, |f| {
+        let failed = replace(&Saver::shared(), &target, 0, |f| {
             f.write_all(b"half")?;
             Err(io::ErrorKind::StorageFull.into())
         });
@@ -308,15 +316,9 @@ mod tests {
         let rest = folder.path().join(".a.c1z.new.tmp");
         fs::write(&rest, "half").expect("write");
         let saver = Saver::locked(Arc::new(SystemFiles));
-        replace(&saver, &target, |f| f.write_all(b"new")).expect("saved");
+        replace(&saver, &target, 0, |f| f.write_all(b"new")).expect("saved");
         assert_eq!(fs::read(&target).expect("read"), b"new");
         assert_eq!(names(folder.path()), ["a.c1z"]);
-        // Nobody else's file is taken for one's own.
-        let other = format!(".a.c1z.{}-0.tmp", std::process::id());
-        fs::write(folder.path().join(&other), "theirs").expect("write");
-        replace(&Saver::shared(), &target, |f| f.write_all(b"newer")).expect("saved");
-        assert_eq!(fs::read(&target).expect("read"), b"newer");
-        assert_eq!(names(folder.path()), [other, "a.c1z".to_owned()]);
     }
 
     /// Files on a file system without hard links.
@@ -339,9 +341,6 @@ mod tests {
         fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
             SystemFiles.remove_dir_all(path)
         }
-        fn set_permissions(&self, path: &Path, mode: fs::Permissions) -> io::Result<()> {
-            SystemFiles.set_permissions(path, mode)
-        }
         fn sync_dir(&self, path: &Path) -> io::Result<()> {
             SystemFiles.sync_dir(path)
         }
@@ -359,11 +358,11 @@ mod tests {
         for saver in [Saver::new_file(), without_links()] {
             let folder = tempfile::tempdir().expect("folder");
             let target = folder.path().join("a.c1z");
-            replace(&saver, &target, |f| f.write_all(b"mine")).expect("saved");
+            replace(&saver, &target, 0, |f| f.write_all(b"mine")).expect("saved");
             assert_eq!(fs::read(&target).expect("read"), b"mine");
             assert_eq!(names(folder.path()), ["a.c1z"]);
             fs::remove_file(&target).expect("removed");
-            let error = replace(&saver, &target, |f| {
+            let error = replace(&saver, &target, 0, |f| {
                 fs::write(&target, "theirs")?;
                 f.write_all(b"mine")
             })
@@ -381,7 +380,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("folder");
             let link = folder.path().join("link.c1z");
             std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).expect("link");
-            let error = replace(&saver, &link, |f| f.write_all(b"new")).expect_err("taken");
+            let error = replace(&saver, &link, 0, |f| f.write_all(b"new")).expect_err("taken");
             assert!(matches!(error, Error::Exists { .. }), "{error}");
             assert_eq!(names(folder.path()), ["link.c1z"]);
         }
@@ -407,12 +406,12 @@ mod tests {
             let saver = expecting();
             change();
             let before = fs::read(&target).ok();
-            let error = replace(&saver, &target, |f| f.write_all(b"new")).expect_err("changed");
+            let error = replace(&saver, &target, 0, |f| f.write_all(b"new")).expect_err("changed");
             assert!(matches!(error, Error::Changed { .. }), "{error}");
             assert_eq!(fs::read(&target).ok(), before);
         }
-        replace(&expecting(), &target, |f| f.write_all(b"new")).expect("saved");
-        replace(&expecting(), &target, |f| f.write_all(b"newer")).expect("saved");
+        replace(&expecting(), &target, 0, |f| f.write_all(b"new")).expect("saved");
+        replace(&expecting(), &target, 0, |f| f.write_all(b"newer")).expect("saved");
         assert_eq!(names(folder.path()), ["a.c1z"]);
     }
 
@@ -420,7 +419,7 @@ mod tests {
     fn a_folder_that_does_not_exist_is_named() {
         let folder = tempfile::tempdir().expect("folder");
         let missing = folder.path().join("no/a.c1z");
-        let error = replace(&Saver::shared(), &missing, |_| Ok(())).expect_err("no folder");
+        let error = replace(&Saver::shared(), &missing, 0, |_| Ok(())).expect_err("no folder");
         assert!(error.to_string().contains("no"), "{error}");
         assert_eq!(error.code(), baton_proto::Code::NotFound);
     }
@@ -430,7 +429,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let target = folder.path().join("a.c1z");
         fs::create_dir(&target).expect("folder");
-        assert!(replace(&Saver::shared(), &target, |_| Ok(())).is_err());
+        assert!(replace(&Saver::shared(), &target, 0, |_| Ok(())).is_err());
         assert_eq!(names(folder.path()), ["a.c1z"]);
     }
 
@@ -441,12 +440,44 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let target = folder.path().join("a.c1z");
         let mode = || fs::metadata(&target).expect("exists").permissions().mode() & 0o777;
-        replace(&Saver::shared(), &target, |f| f.write_all(b"1")).expect("saved");
+        replace(&Saver::shared(), &target, 0, |f| f.write_all(b"1")).expect("saved");
         assert_eq!(mode(), 0o600);
         fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("chmod");
-        replace(&Saver::shared(), &target, |f| f.write_all(b"2")).expect("saved");
+        replace(&Saver::shared(), &target, 0, |f| f.write_all(b"2")).expect("saved");
         assert_eq!(mode(), 0o644);
         assert_eq!(fs::read(&target).expect("read"), b"2");
+    }
+
+    /// Only the system's own user can make such a file.
+    #[cfg(unix)]
+    #[test]
+    fn owner_and_group_stay_and_set_id_bits_go() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+        let folder = tempfile::tempdir().expect("folder");
+        let target = folder.path().join("a.c1z");
+        fs::write(&target, "old").expect("write");
+        if chown(&target, Some(12_345), Some(54_321)).is_err() {
+            return;
+        }
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o6754)).expect("chmod");
+        for saver in [Saver::shared(), Saver::locked(Arc::new(SystemFiles))] {
+            replace(&saver, &target, 0, |f| f.write_all(b"new")).expect("saved");
+            let found = fs::metadata(&target).expect("there");
+            assert_eq!((found.uid(), found.gid()), (12_345, 54_321));
+            assert_eq!(found.mode() & 0o7777, 0o754);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nothing_gets_its_file() {
+        let folder = tempfile::tempdir().expect("folder");
+        let link = folder.path().join("link.c1z");
+        std::os::unix::fs::symlink("made.c1z", &link).expect("link");
+        let made = replace(&Saver::shared(), &link, 0, |f| f.write_all(b"new")).expect("saved");
+        assert_eq!(made.file_name(), Some("made.c1z".as_ref()));
+        assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
+        assert_eq!(names(folder.path()), ["link.c1z", "made.c1z"]);
     }
 
     #[cfg(unix)]
@@ -457,7 +488,7 @@ mod tests {
         let link = folder.path().join("link.c1z");
         fs::write(&real, "old").expect("write");
         std::os::unix::fs::symlink(&real, &link).expect("link");
-        replace(&Saver::shared(), &link, |f| f.write_all(b"new")).expect("saved");
+        replace(&Saver::shared(), &link, 0, |f| f.write_all(b"new")).expect("saved");
         assert_eq!(fs::read(&real).expect("read"), b"new");
         assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
     }

@@ -1,42 +1,66 @@
-//! Private copies of file contents: a folder of our own, a file in it that
-//! only its owner may read, both gone when the copy is dropped.
+//! Private folders for what is needed for a while, such as decompressed
+//! content: only their owner may look into them, and they are gone when they
+//! are dropped.
+//!
+//! A process that is killed drops nothing. So a folder is locked for as long
+//! as its process lives, and whoever makes the next one beside it removes
+//! those that nobody holds. A folder is removed only under its lock, and its
+//! maker looks after locking whether it is still there; so none is removed
+//! that somebody uses.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
+use crate::paths;
+use crate::workdir::still_there;
 
-const FOLDER_PREFIX: &str = "c1z";
+const PREFIX: &str = ".baton-tmp-";
 const FILE_NAME: &str = "db";
+const LOCK: &str = "lock";
+/// How often a folder may be taken for an abandoned one before it is locked.
+const TRIES: u32 = 16;
 
 /// A private folder with the path of one file in it.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     /// Dropping it removes the folder.
     folder: TempDir,
     file: PathBuf,
+    /// Held for its lock, and dropped last.
+    _lock: File,
 }
 
 impl Scratch {
     /// Makes the folder in `parent`, or in the system's folder for temporary
-    /// files. The file does not exist yet.
+    /// files, and removes what killed processes left there. The file does not
+    /// exist yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`] by the system.
     pub fn new(parent: Option<&Path>) -> Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(FOLDER_PREFIX);
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-        let folder = match parent {
-            Some(parent) => builder.tempdir_in(parent),
-            None => builder.tempdir(),
+        let parent = parent.map_or_else(tempfile::env::temp_dir, Path::to_owned);
+        clear_scratch(&parent);
+        let failed = |e| Error::io("create a folder in", &parent, e);
+        let mut tries = 0;
+        loop {
+            let folder = make(&parent).map_err(failed)?;
+            match lock(folder.path()) {
+                Ok(Some(lock)) => {
+                    return Ok(Self {
+                        file: folder.path().join(FILE_NAME),
+                        folder,
+                        _lock: lock,
+                    });
+                }
+                Ok(None) if tries < TRIES => tries += 1,
+                Ok(None) => return Err(failed(io::ErrorKind::WouldBlock.into())),
+                Err(e) => return Err(failed(e)),
+            }
         }
-        .map_err(|e| {
-            let parent = parent.map_or_else(tempfile::env::temp_dir, Path::to_owned);
-            Error::io("create a folder in", &parent, e)
-        })?;
-        let file = folder.path().join(FILE_NAME);
-        Ok(Self { folder, file })
     }
 
     /// The folder's path.
@@ -45,7 +69,7 @@ impl Scratch {
     }
 
     /// Creates the file, empty.
-    pub fn create_file(&self) -> Result<File> {
+    pub(crate) fn create_file(&self) -> Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
@@ -56,7 +80,7 @@ impl Scratch {
     }
 
     /// The file's size.
-    pub fn file_bytes(&self) -> Result<u64> {
+    pub(crate) fn file_bytes(&self) -> Result<u64> {
         self.file
             .metadata()
             .map(|m| m.len())
@@ -64,7 +88,125 @@ impl Scratch {
     }
 
     /// The file's path.
-    pub fn file_path(&self) -> &Path {
+    pub(crate) fn file_path(&self) -> &Path {
         &self.file
+    }
+}
+
+fn make(parent: &Path) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(parent)
+}
+
+/// Locks a new folder; `None` if it was taken for an abandoned one.
+fn lock(folder: &Path) -> io::Result<Option<File>> {
+    let path = folder.join(LOCK);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = match options.open(&path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(still_there(&file, &path).then_some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        // A file system without locks: nobody takes it for abandoned.
+        Err(fs::TryLockError::Error(_)) => Ok(Some(file)),
+    }
+}
+
+/// Removes the private folders in `parent` whose process is gone. What cannot
+/// be removed, or belongs to another user, stays.
+pub(crate) fn clear_scratch(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
+        {
+            // The next one tries again.
+            let _ = remove_abandoned(&entry.path());
+        }
+    }
+}
+
+fn remove_abandoned(folder: &Path) -> io::Result<()> {
+    let found = folder.symlink_metadata()?;
+    if !found.is_dir() || paths::owned_by_other(&found) {
+        return Ok(());
+    }
+    let path = folder.join(LOCK);
+    let lock = match OpenOptions::new().write(true).open(&path) {
+        // Its maker was killed right after it made it, or is about to lock it
+        // and makes another one then.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return fs::remove_dir(folder),
+        other => other?,
+    };
+    if lock.try_lock().is_ok() && still_there(&lock, &path) {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("listed");
+        let name = |entry: io::Result<fs::DirEntry>| entry.expect("entry").file_name();
+        let mut names: Vec<_> = entries
+            .map(|entry| name(entry).to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A folder as a killed process leaves it.
+    fn abandoned(parent: &Path, name: &str) {
+        let folder = parent.join(format!("{PREFIX}{name}"));
+        fs::create_dir(&folder).expect("folder");
+        fs::write(folder.join(LOCK), "").expect("written");
+        fs::write(folder.join(FILE_NAME), "secret").expect("written");
+    }
+
+    #[test]
+    fn what_killed_processes_left_goes_and_what_is_in_use_stays() {
+        let parent = tempfile::tempdir().expect("folder");
+        let first = Scratch::new(Some(parent.path())).expect("made");
+        fs::write(first.file_path(), "in use").expect("written");
+        abandoned(parent.path(), "a");
+        fs::create_dir(parent.path().join(format!("{PREFIX}empty"))).expect("folder");
+        fs::create_dir(parent.path().join("other")).expect("folder");
+        let second = Scratch::new(Some(parent.path())).expect("made");
+        assert_eq!(fs::read(first.file_path()).expect("there"), b"in use");
+        assert_eq!(names(parent.path()).len(), 3);
+        drop((first, second));
+        assert_eq!(names(parent.path()), ["other"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed_and_all_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().expect("folder");
+        let elsewhere = tempfile::tempdir().expect("folder");
+        abandoned(elsewhere.path(), "b");
+        let kept = elsewhere.path().join(format!("{PREFIX}b"));
+        std::os::unix::fs::symlink(&kept, parent.path().join(format!("{PREFIX}x"))).expect("link");
+        let scratch = Scratch::new(Some(parent.path())).expect("made");
+        assert!(kept.join(FILE_NAME).exists());
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        drop(scratch.create_file().expect("made"));
+        assert_eq!(mode(scratch.folder_path()), 0o700);
+        assert_eq!(mode(scratch.file_path()), 0o600);
     }
 }

@@ -17,14 +17,16 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files::{Files, Open, SystemFiles};
+use crate::paths;
 
 /// Work older than this is not resumed, but set aside (c1z specification
 /// §1.5: unfinished runs count for 7 days).
 pub const MAX_WORK_AGE: Duration = Duration::from_hours(7 * 24);
 
-const SUFFIX: &str = ".baton-work";
+/// What the name of a working folder beside its target ends with.
+pub(crate) const SUFFIX: &str = ".baton-work";
 const TEMP_PREFIX: &str = "baton-work-";
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 const HOLDER: &str = "holder";
 const LOG: &str = "pages.log";
 /// What other processes are told about the holder fits in here.
@@ -32,6 +34,9 @@ const MAX_HOLDER_BYTES: u64 = 256;
 /// A folder can vanish between creating and locking it as often as another
 /// process finishes; more often than this is not that.
 const LOCK_TRIES: u32 = 16;
+/// How often, and how long, a lock that is held is waited for.
+const LOCK_WAITS: u32 = 5;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// The process that holds a working folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +82,7 @@ impl WorkDir {
         temp_dir: Option<&Path>,
         now: SystemTime,
     ) -> Result<Self> {
-        let target = full_path(target)?;
+        let target = paths::resolve(target)?;
         let path = folder_of(&target, temp_dir)?;
         let lock = take_lock(files.as_ref(), &path, &target)?;
         let this = Self {
@@ -104,9 +109,7 @@ impl WorkDir {
 
     /// Whether there is work in the folder to resume.
     pub fn has_work(&self) -> bool {
-        self.log_path()
-            .metadata()
-            .is_ok_and(|found| found.len() > 0)
+        holds_work(&self.inner.path)
     }
 
     /// Removes the folder and all work in it. The lock stays with this
@@ -184,28 +187,8 @@ impl WorkDir {
     }
 }
 
-/// The path with all links resolved, also if its last part does not exist.
-fn full_path(target: &Path) -> Result<PathBuf> {
-    if let Ok(path) = target.canonicalize() {
-        return Ok(path);
-    }
-    let Some(name) = target.file_name() else {
-        return Err(Error::Argument {
-            what: "target",
-            reason: "it names no file",
-        });
-    };
-    let folder = match target.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    let folder = folder
-        .canonicalize()
-        .map_err(|e| Error::io("open", folder, e))?;
-    Ok(folder.join(name))
-}
-
-fn folder_of(target: &Path, temp_dir: Option<&Path>) -> Result<PathBuf> {
+/// The working folder of the file `target`, whose path is resolved.
+pub(crate) fn folder_of(target: &Path, temp_dir: Option<&Path>) -> Result<PathBuf> {
     if let Some(temp_dir) = temp_dir {
         let digest = Sha256::digest(target.as_os_str().as_encoded_bytes());
         let mut name = String::from(TEMP_PREFIX);
@@ -227,6 +210,12 @@ fn folder_of(target: &Path, temp_dir: Option<&Path>) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
+/// Whether there is work to resume in the working folder `path`.
+pub(crate) fn holds_work(path: &Path) -> bool {
+    let log = path.join(LOG).metadata();
+    log.is_ok_and(|found| found.len() > 0)
+}
+
 fn is_work_folder(path: &Path) -> bool {
     path.file_name()
         .and_then(|n| n.to_str())
@@ -238,10 +227,12 @@ fn is_work_folder(path: &Path) -> bool {
 /// Creates the folder and locks it.
 fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
     let path = folder.join(LOCK);
+    let mut waits = 0;
     for _ in 0..LOCK_TRIES {
         files
             .create_dir_all(folder)
             .map_err(|e| Error::io("create", folder, e))?;
+        must_be_ours(folder)?;
         let file = match open_lock(&path) {
             Ok(file) => file,
             // Its last holder has just removed the folder.
@@ -251,6 +242,11 @@ fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
         match file.try_lock() {
             Ok(()) if still_there(&file, &path) => return Ok(file),
             Ok(()) => {}
+            // Whoever looks for leftovers holds it for a moment.
+            Err(TryLockError::WouldBlock) if waits < LOCK_WAITS => {
+                waits += 1;
+                std::thread::sleep(LOCK_WAIT);
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::Busy {
                     target: target.to_owned(),
@@ -266,6 +262,27 @@ fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
     })
 }
 
+/// Refuses a folder that somebody else has put in the place of ours.
+fn must_be_ours(folder: &Path) -> Result<()> {
+    let found = match folder.symlink_metadata() {
+        Ok(found) => found,
+        // Its last holder has just removed it; that is noticed next.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::io("look at", folder, e)),
+    };
+    let reason = if found.is_symlink() {
+        "it is a symbolic link"
+    } else if paths::owned_by_other(&found) {
+        "it belongs to another user"
+    } else {
+        return Ok(());
+    };
+    Err(Error::WorkFolder {
+        path: folder.to_owned(),
+        reason,
+    })
+}
+
 fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -276,7 +293,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
 
 /// Whether the locked file is the one that the path names: its last holder
 /// may have removed the folder between our opening and our locking.
-fn still_there(file: &File, path: &Path) -> bool {
+pub(crate) fn still_there(file: &File, path: &Path) -> bool {
     let (Ok(ours), Ok(named)) = (file.metadata(), path.metadata()) else {
         return false;
     };
@@ -326,4 +343,45 @@ fn remove_orphan(files: &dyn Files, folder: &Path, now: SystemTime) -> io::Resul
     }
     files.remove_dir_all(folder)?;
     Ok(true)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, chown, symlink};
+
+    #[test]
+    fn a_folder_that_somebody_else_put_there_is_refused() {
+        let parent = tempfile::tempdir().expect("folder");
+        let target = parent.path().join("a.c1z");
+        let locate = || WorkDir::locate(&target, None, SystemTime::now());
+        let folder = locate().expect("made").path().to_owned();
+        let mode = std::fs::metadata(&folder).expect("there").mode() & 0o777;
+        assert_eq!(mode, 0o700);
+        std::fs::remove_dir_all(&folder).expect("removed");
+        let elsewhere = parent.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).expect("folder");
+        symlink(&elsewhere, &folder).expect("link");
+        let error = locate().expect_err("a link");
+        assert!(matches!(error, Error::WorkFolder { .. }), "{error}");
+        assert_eq!(std::fs::read_dir(&elsewhere).expect("listed").count(), 0);
+        std::fs::remove_file(&folder).expect("removed");
+        std::fs::create_dir(&folder).expect("folder");
+        // Only the system's own user can give files away.
+        if chown(&folder, Some(12_345), None).is_ok() {
+            let error = locate().expect_err("another user's");
+            assert!(matches!(error, Error::WorkFolder { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn all_names_of_a_target_have_one_working_folder() {
+        let parent = tempfile::tempdir().expect("folder");
+        let target = parent.path().join("a.c1z");
+        symlink("a.c1z", parent.path().join("link.c1z")).expect("link");
+        let held = WorkDir::locate(&target, None, SystemTime::now()).expect("located");
+        let other = WorkDir::locate(&parent.path().join("link.c1z"), None, SystemTime::now());
+        assert!(matches!(other, Err(Error::Busy { .. })));
+        drop(held);
+    }
 }

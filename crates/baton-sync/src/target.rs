@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use baton_c1z::{
-    C1zFile, Detected, Filter, Format, ReadOptions, Snapshot, Stats, SyncType, Table, View,
-    WorkDir, detect,
+    C1zFile, Detected, Filter, Format, ReadOptions, RunPaths, Snapshot, Stats, SyncType, Table,
+    Use, View, WorkDir, check_target, detect,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_proto::wire;
@@ -61,7 +61,18 @@ impl Target {
     pub(crate) fn check(request: &SyncRequest, now: SystemTime) -> Result<Self> {
         let path = &request.target;
         // What is no sync file is left alone before anything is made beside it.
+        check_target(path)?;
         detect(path)?;
+        if let Some(external) = &request.external {
+            let mut run = RunPaths::new();
+            run.add_target("sync file", path, request.temp_dir.as_deref())?;
+            run.add_target(
+                "partial sync file",
+                &partial_path(path),
+                request.temp_dir.as_deref(),
+            )?;
+            run.add("file of external resources", &external.path, Use::Read)?;
+        }
         let files = Arc::clone(&request.files);
         let dir = WorkDir::locate_on(files, path, request.temp_dir.as_deref(), now)?;
         let looked = Self::look(request, dir.clone(), now);
@@ -220,7 +231,7 @@ fn count_own(snapshot: &Snapshot<'_>, type_id: &str) -> Result<i64> {
 }
 
 /// Where a partial result goes: `sync.c1z` becomes `sync.partial.c1z`.
-pub(crate) fn partial_path(target: &Path) -> PathBuf {
+pub fn partial_path(target: &Path) -> PathBuf {
     let mut name = target.file_stem().unwrap_or_default().to_owned();
     name.push(".partial");
     if let Some(extension) = target.extension() {

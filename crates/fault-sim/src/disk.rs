@@ -9,12 +9,12 @@
 //! some point (the last of them perhaps torn), or any of them.
 
 use std::collections::HashMap;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baton_c1z::{DataFile, Files, Open, SystemFiles};
+use baton_c1z::{Access, DataFile, Files, Open, SystemFiles};
 use tokio::sync::Notify;
 
 use crate::random::Dice;
@@ -393,11 +393,6 @@ impl Files for Disk {
         }
     }
 
-    fn set_permissions(&self, path: &Path, permissions: Permissions) -> Result<()> {
-        self.whole(false)?;
-        SystemFiles.set_permissions(path, permissions)
-    }
-
     fn sync_dir(&self, path: &Path) -> Result<()> {
         self.whole(false)?;
         let mut state = lock(&self.state);
@@ -452,6 +447,11 @@ impl DataFile for OnDisk {
             Fate::Fails(error) => Err(error),
             Fate::Dies => Err(dead()),
         }
+    }
+
+    fn set_access(&self, access: &Access) -> Result<()> {
+        self.disk.whole(false)?;
+        self.file.set_access(access)
     }
 
     fn set_len(&self, len: u64) -> Result<()> {

@@ -10,6 +10,7 @@ use crate::envelope::{Detected, detect};
 use crate::error::Error;
 use crate::error::Result;
 use crate::log::PageLog;
+use crate::room;
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, SyncRun};
 use crate::save::Saver;
@@ -21,6 +22,9 @@ use super::collect::Form;
 use super::expand::Expander;
 use super::plan::{Cleanup, SealEvent, SealPlan, Sealed};
 use super::sink::{Finished, Sink};
+
+/// The rows that count are at least this part of the page log.
+const COUNTING_SHARE: u64 = 4;
 
 /// How a format is written: what its rows are sorted as, and the writer,
 /// which is only begun when the rows are ready.
@@ -76,6 +80,13 @@ impl PageLog {
             Detected::Missing | Detected::Empty | Detected::V1 => plan.format,
             Detected::V3 => Format::V3,
         };
+        // Of the log, which is on the same disk, a part may not count any more.
+        let needed = match format {
+            Format::V1 => self.size_bytes() / COUNTING_SHARE,
+            Format::V3 => self.size_bytes() / room::MAX_RATIO,
+        };
+        let files = Arc::clone(self.work_dir().files());
+        room::check(files.as_ref(), &scratch, needed, "make the sync file")?;
         let outlet = match format {
             Format::V1 => {
                 let saver = Saver::locked(Arc::clone(self.work_dir().files()));

@@ -61,9 +61,9 @@ pub(super) fn unpack(
 }
 
 fn page_bytes(header: &[u8]) -> Option<u64> {
-    let magic = header.strip_prefix(super::HEADER_MAGIC)?;
+    let magic = header.strip_prefix(super::header::MAGIC)?;
     let size = magic.first_chunk::<2>()?;
-    debug_assert_eq!(PAGE_SIZE_OFFSET, super::HEADER_MAGIC.len());
+    debug_assert_eq!(PAGE_SIZE_OFFSET, super::header::MAGIC.len());
     match u64::from(u16::from_be_bytes(*size)) {
         1 => Some(1 << 16),
         size if size.is_power_of_two() && size >= 512 => Some(size),

@@ -9,6 +9,7 @@ mod cleanup;
 mod db;
 mod diff;
 mod front;
+mod header;
 mod layout;
 mod lazy;
 mod migrate;
@@ -39,18 +40,25 @@ use std::path::Path;
 use crate::Limits;
 use crate::envelope::{Content, Identity};
 use crate::error::{Error, Result};
+use crate::files::SystemFiles;
+use crate::paths::open_regular;
+use crate::room;
 use crate::scratch::Scratch;
+use header::{HEADER_BYTES, Length};
 
-/// What every database that is not empty begins with.
-const HEADER_MAGIC: &[u8] = b"SQLite format 3\0";
+/// Bytes of content that are read at first.
+const FIRST_BYTES: usize = 4096;
+
 /// Offset of the two header bytes that say how the database is journaled.
 const JOURNAL_BYTES_OFFSET: u64 = 18;
 const WRITE_AHEAD: [u8; 2] = [2, 2];
 const ROLLBACK: [u8; 2] = [1, 1];
 
-/// Decompresses the v1 file `path` into a private copy.
+/// Decompresses the v1 file `path` into a private copy. Its first page is
+/// looked at before anything is written, and no more is than the database's
+/// header allows.
 fn unpack(path: &Path, limits: &Limits, parent: Option<&Path>) -> Result<(Scratch, Identity)> {
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let file = open_regular(path)?;
     unpack_file(path, &file, limits, parent)
 }
 
@@ -61,34 +69,78 @@ fn unpack_file(
     limits: &Limits,
     parent: Option<&Path>,
 ) -> Result<(Scratch, Identity)> {
-    let content = Content::of_file(path, file, limits)?;
+    let opened = open_content_of(path, file, limits)?;
     let scratch = Scratch::new(parent)?;
     let mut file = scratch.create_file()?;
-    let identity = content.copy_to(&mut file, scratch.file_path())?;
+    room::check(
+        &SystemFiles,
+        scratch.folder_path(),
+        opened.needed,
+        "unpack a sync file",
+    )?;
+    file.write_all(&opened.first)
+        .map_err(|e| Error::io("write", scratch.file_path(), e))?;
+    let identity = opened.content.copy_to(&mut file, scratch.file_path())?;
     drop(file);
-    check_header(path, scratch.file_path())?;
     leave_write_ahead_mode(scratch.file_path())?;
     Ok((scratch, identity))
 }
 
-/// Content that is neither empty nor begins like a database. SQLite itself
-/// would take a few stray bytes for an empty one.
-fn check_header(path: &Path, database: &Path) -> Result<()> {
-    let mut header = Vec::with_capacity(HEADER_MAGIC.len());
-    File::open(database)
-        .and_then(|file| {
-            file.take(HEADER_MAGIC.len() as u64)
-                .read_to_end(&mut header)
-        })
-        .map_err(|e| Error::io("read", database, e))?;
-    if header.is_empty() || header == HEADER_MAGIC {
-        return Ok(());
-    }
-    Err(Error::Database {
-        path: path.to_owned(),
-        doing: "find its header",
-        source: "the content is no SQLite database".into(),
+/// The content of a v1 file, of which the beginning was read.
+pub(crate) struct Opened<'p> {
+    pub content: Content<'p>,
+    pub first: Vec<u8>,
+    /// How many bytes it can have at most.
+    pub limit: u64,
+    /// How many it has, as far as that is known.
+    pub needed: u64,
+}
+
+/// Opens the content of the v1 file `path`: a database, or nothing.
+pub(crate) fn open_content<'p>(path: &'p Path, limits: &Limits) -> Result<Opened<'p>> {
+    let file = open_regular(path)?;
+    open_content_of(path, &file, limits)
+}
+
+/// As [`open_content`], of an open file, whatever `path` leads to now.
+fn open_content_of<'p>(path: &'p Path, file: &File, limits: &Limits) -> Result<Opened<'p>> {
+    let mut content = Content::of_file(path, file, limits)?;
+    let first = read_first(&mut content)?;
+    let length = match first.as_slice() {
+        [] => Length::Announced(0),
+        // SQLite itself would take a few stray bytes for an empty database.
+        first => header::length(first, content.file_bytes()).ok_or_else(|| Error::Database {
+            path: path.to_owned(),
+            doing: "find its header",
+            source: "the content is not a SQLite database".into(),
+        })?,
+    };
+    let (Length::Announced(limit) | Length::AtMost(limit)) = length;
+    content.bound(limit);
+    let announced = match length {
+        Length::Announced(bytes) => bytes,
+        Length::AtMost(_) => 0,
+    };
+    Ok(Opened {
+        needed: content.declared().unwrap_or(announced).min(limit),
+        content,
+        first,
+        limit,
     })
+}
+
+/// The beginning of the content, which holds the header if there is one.
+fn read_first(content: &mut Content<'_>) -> Result<Vec<u8>> {
+    let mut first = vec![0; FIRST_BYTES];
+    let mut len = 0;
+    while len < HEADER_BYTES {
+        match content.read(first.get_mut(len..).unwrap_or_default())? {
+            0 => break,
+            n => len += n,
+        }
+    }
+    first.truncate(len);
+    Ok(first)
 }
 
 /// A database that was saved in write-ahead mode opens read-only only

@@ -9,9 +9,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{db, leave_write_ahead_mode, runs};
+use super::{Opened, db, leave_write_ahead_mode, open_content, runs};
 use crate::ReadOptions;
-use crate::envelope::Content;
 use crate::error::Result;
 use crate::run::SyncRun;
 use crate::scratch::Scratch;
@@ -21,18 +20,28 @@ const PREFIX_BYTES: usize = 1 << 20;
 
 /// The runs, or `None` if only the whole file can tell.
 pub(crate) fn runs_in_prefix(path: &Path, options: &ReadOptions) -> Result<Option<Vec<SyncRun>>> {
-    let mut content = Content::open(path, &options.limits)?;
+    let Opened {
+        mut content,
+        first,
+        limit,
+        ..
+    } = open_content(path, &options.limits)?;
     let Some(size) = content.declared() else {
         return Ok(None);
     };
-    let mut prefix = vec![0; PREFIX_BYTES];
-    let mut len = 0;
+    let mut len = first.len();
+    let mut prefix = first;
+    prefix.resize(PREFIX_BYTES, 0);
     while len < prefix.len() {
         let n = content.read(&mut prefix[len..])?;
         if n == 0 {
             break;
         }
         len += n;
+    }
+    if size > limit {
+        // Whoever unpacks it all says how much is too much.
+        return Ok(None);
     }
     let scratch = Scratch::new(options.temp_dir.as_deref())?;
     let file = scratch.create_file()?;

@@ -47,8 +47,25 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Unpacks and opens the v1 file `path`.
+    /// Unpacks and opens the v1 file `path`, for reading only: where the
+    /// system permits it, the copy has no name any more, so that not even a
+    /// killed process leaves it behind.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
+        let (this, identity) = Self::open_kept(path, options)?;
+        Ok((this.without_name(), identity))
+    }
+
+    /// Takes its name from the private copy, where the system permits that.
+    pub fn without_name(mut self) -> Self {
+        if cfg!(unix) {
+            // The connection is the only one, and has it open.
+            self.copy = None;
+        }
+        self
+    }
+
+    /// As [`Reader::open`], for whoever goes on with [`Reader::into_copy`].
+    pub fn open_kept(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
         let (copy, identity) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
         Ok((Self::of_copy(path, copy)?, identity))
     }
@@ -137,7 +154,7 @@ impl Reader {
     }
 
     /// Ends reading and hands on the private copy, of current schema. `None`
-    /// for an empty store.
+    /// for an empty store, and if it was not kept.
     pub fn into_copy(self) -> Option<Scratch> {
         self.copy
     }

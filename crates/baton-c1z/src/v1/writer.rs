@@ -27,6 +27,7 @@ use crate::Limits;
 use crate::counts::Counts;
 use crate::envelope;
 use crate::error::{Error, Result};
+use crate::room;
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, Stats, SyncRun};
 use crate::save::{self, Saver};
@@ -522,7 +523,8 @@ pub(super) fn save_database(
         progress,
     };
     content.tell();
-    save::replace(saver, target, |out| {
+    let at_least = size / room::MAX_RATIO;
+    save::replace(saver, target, at_least, |out| {
         envelope::encode(&mut content, size, compression_level, out)
     })
 }

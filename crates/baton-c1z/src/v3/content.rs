@@ -10,15 +10,14 @@ use baton_pebble::FileBytes;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::scratch::Scratch;
+use crate::files::SystemFiles;
+use crate::room;
 
 /// An open file.
 pub(super) struct DiskFile {
     /// Locked for the pair of seek and read.
     file: Mutex<File>,
     len: u64,
-    /// Removes the file when it is dropped, if it is ours.
-    _scratch: Option<Scratch>,
 }
 
 impl DiskFile {
@@ -28,16 +27,7 @@ impl DiskFile {
         Ok(Self {
             file: Mutex::new(file),
             len,
-            _scratch: None,
         })
-    }
-
-    fn private(file: File, len: u64, scratch: Scratch) -> Self {
-        Self {
-            file: Mutex::new(file),
-            len,
-            _scratch: Some(scratch),
-        }
     }
 }
 
@@ -128,18 +118,25 @@ impl Read for Stream<'_> {
 pub(super) struct Unpacked {
     memory: Vec<u8>,
     budget: u64,
-    temp_dir: Option<PathBuf>,
-    file: Option<(File, Scratch, u64)>,
+    temp_dir: PathBuf,
+    /// Bytes that are going to come, as far as that is known.
+    expected: u64,
+    file: Option<(File, u64)>,
 }
 
 impl Unpacked {
-    pub fn new(budget: u64, temp_dir: Option<&Path>) -> Self {
+    pub fn new(budget: u64, expected: u64, temp_dir: Option<&Path>) -> Self {
         Self {
             memory: Vec::new(),
             budget,
-            temp_dir: temp_dir.map(Path::to_owned),
+            temp_dir: temp_dir.map_or_else(tempfile::env::temp_dir, Path::to_owned),
+            expected,
             file: None,
         }
+    }
+
+    fn failed(&self) -> impl FnOnce(io::Error) -> Error {
+        |e| Error::io("write a private copy in", &self.temp_dir, e)
     }
 
     /// Takes the next bytes.
@@ -149,17 +146,21 @@ impl Unpacked {
             return Ok(());
         }
         if self.file.is_none() {
-            let scratch = Scratch::new(self.temp_dir.as_deref())?;
-            let mut file = scratch.create_file()?;
+            room::check(
+                &SystemFiles,
+                &self.temp_dir,
+                self.expected,
+                "unpack a sync file",
+            )?;
+            // It has no name, so that not even a killed process leaves it.
+            let mut file = tempfile::tempfile_in(&self.temp_dir).map_err(self.failed())?;
             let memory = std::mem::take(&mut self.memory);
-            file.write_all(&memory)
-                .map_err(|e| Error::io("write", scratch.file_path(), e))?;
-            self.file = Some((file, scratch, memory.len() as u64));
+            file.write_all(&memory).map_err(self.failed())?;
+            self.file = Some((file, memory.len() as u64));
         }
-        if let Some((file, scratch, len)) = &mut self.file {
-            file.write_all(bytes)
-                .map_err(|e| Error::io("write", scratch.file_path(), e))?;
-            *len += bytes.len() as u64;
+        if let Some((mut file, len)) = self.file.take() {
+            file.write_all(bytes).map_err(self.failed())?;
+            self.file = Some((file, len + bytes.len() as u64));
         }
         Ok(())
     }
@@ -167,7 +168,10 @@ impl Unpacked {
     /// All that was written.
     pub fn finish(self) -> Arc<dyn FileBytes> {
         match self.file {
-            Some((file, scratch, len)) => Arc::new(DiskFile::private(file, len, scratch)),
+            Some((file, len)) => Arc::new(DiskFile {
+                file: Mutex::new(file),
+                len,
+            }),
             None => Arc::new(Bytes::from(self.memory)),
         }
     }
@@ -201,20 +205,33 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_the_budget_goes_to_a_private_file_that_is_removed() {
+    fn what_passes_the_budget_goes_to_a_private_file_without_a_name() {
         let folder = tempfile::tempdir().expect("folder");
         let files = || std::fs::read_dir(folder.path()).expect("listed").count();
-        for (budget, expected) in [(10, 0), (9, 1), (0, 1)] {
-            let mut unpacked = Unpacked::new(budget, Some(folder.path()));
+        for budget in [10, 9, 0] {
+            let mut unpacked = Unpacked::new(budget, 10, Some(folder.path()));
             unpacked.write(b"01234").expect("written");
             unpacked.write(b"56789").expect("written");
             let content = unpacked.finish();
-            assert_eq!(files(), expected, "{budget}");
+            if cfg!(unix) {
+                assert_eq!(files(), 0, "{budget}");
+            }
             assert_eq!(content.len(), 10);
             assert_eq!(&content.read_at(4, 3).expect("in range")[..], b"456");
             assert!(content.read_at(8, 3).is_err());
             drop(content);
             assert_eq!(files(), 0);
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_on_the_disk_is_refused_before_a_file_is_made() {
+        let folder = tempfile::tempdir().expect("folder");
+        if room::free_bytes(folder.path()).is_none() {
+            return;
+        }
+        let mut unpacked = Unpacked::new(0, u64::MAX, Some(folder.path()));
+        let error = unpacked.write(b"0").expect_err("too much");
+        assert!(matches!(error, Error::NoRoom { .. }), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! The directory of a file, written out as a folder.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -9,6 +9,9 @@ use baton_pebble::Source;
 use super::envelope::Envelope;
 use crate::ReadOptions;
 use crate::error::{Error, Result};
+use crate::files::SystemFiles;
+use crate::room;
+use crate::scratch::Scratch;
 
 /// Bytes copied at a time.
 const COPIED_BYTES: usize = 256 << 10;
@@ -16,42 +19,49 @@ const COPIED_BYTES: usize = 256 << 10;
 /// Writes every file of the directory in `path` into the folder `out`, which
 /// must be empty or not exist. The folder appears when it is complete.
 pub(crate) fn unpack(path: &Path, out: &Path, options: &ReadOptions) -> Result<()> {
-    match fs::read_dir(out) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(Error::Exists {
-                    path: out.to_owned(),
-                });
-            }
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        // Something that is no folder.
-        Err(_) => {
-            return Err(Error::Exists {
-                path: out.to_owned(),
-            });
-        }
-    }
+    must_be_free(out)?;
     let directory = Envelope::open(path, options)?.directory;
     let parent = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let folder = tempfile::Builder::new()
-        .prefix(".dump.")
-        .tempdir_in(parent)
-        .map_err(|e| Error::io("create a folder in", parent, e))?;
-    for name in directory.names() {
+    let names = directory.names();
+    let needed = names.iter().filter_map(|name| directory.size(name)).sum();
+    room::check(&SystemFiles, parent, needed, "unpack a sync file")?;
+    let scratch = Scratch::new(Some(parent))?;
+    let folder = scratch.file_path();
+    make_folder(folder).map_err(|e| Error::io("create", folder, e))?;
+    for name in names {
         let content = directory.open(&name).map_err(|e| unreadable(path, e))?;
-        let to = folder.path().join(&name);
+        let to = folder.join(&name);
         copy(content.as_ref(), &to).map_err(|e| Error::io("write", &to, e))?;
     }
-    let folder = folder.keep();
-    fs::rename(&folder, out).map_err(|e| {
-        // What cannot be removed either is named like a temporary folder.
-        let _ = fs::remove_dir_all(&folder);
-        Error::io("make the folder", out, e)
+    fs::rename(folder, out).map_err(|e| Error::io("make the folder", out, e))
+}
+
+/// Refuses everything but a folder with nothing in it. A link is something.
+fn must_be_free(out: &Path) -> Result<()> {
+    let is_free = match fs::symlink_metadata(out) {
+        Ok(found) => {
+            found.is_dir() && fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none())
+        }
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    };
+    if is_free {
+        return Ok(());
+    }
+    Err(Error::Exists {
+        path: out.to_owned(),
     })
+}
+
+/// Makes a folder, and its parents, for the owner only.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// What went wrong in the directory, which wraps what is ours.
@@ -62,9 +72,13 @@ fn unreadable(path: &Path, e: io::Error) -> Error {
 
 fn copy(content: &dyn baton_pebble::FileBytes, to: &Path) -> io::Result<()> {
     if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent)?;
+        make_folder(parent)?;
     }
-    let mut file = File::create_new(to)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(to)?;
     let mut at = 0;
     while at < content.len() {
         let len = usize::try_from(content.len() - at).unwrap_or(COPIED_BYTES);

@@ -99,9 +99,6 @@ impl Files for Full {
     fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
         SystemFiles.remove_dir_all(path)
     }
-    fn set_permissions(&self, path: &Path, mode: std::fs::Permissions) -> std::io::Result<()> {
-        SystemFiles.set_permissions(path, mode)
-    }
     fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
         SystemFiles.sync_dir(path)
     }

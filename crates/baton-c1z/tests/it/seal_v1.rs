@@ -1,6 +1,7 @@
 //! A log sealed into a v1 file: what is in it, and what a failure leaves.
 
 use std::cell::Cell;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,13 +9,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use baton_c1z::{
-    C1zFile, Cleanup, DataFile, DropReason, Error, Expander, Expansion, Files, Filter, GrantChange,
-    ListId, NewAsset, NewRun, NoExpansion, Open, OwnedRow, PageHeader, PageLog, PageRow,
-    ReadOptions, Resumed, SealEvent, SealPlan, Sealed, SortedRows, SyncType, SystemFiles, Table,
-    View, WorkDir,
+    Access, C1zFile, Cleanup, DataFile, DropReason, Error, Expander, Expansion, Files, Filter,
+    GrantChange, ListId, NewAsset, NewRun, NoExpansion, Open, OwnedRow, PageHeader, PageLog,
+    PageRow, ReadOptions, Resumed, SealEvent, SealPlan, Sealed, SortedRows, SyncType, SystemFiles,
+    Table, View, WorkDir,
 };
 use baton_proto::c1::connector::v2;
-use baton_proto::{any, encode};
+use baton_proto::{Code, any, encode};
 
 use crate::log_support::{events, fingerprint, locate, now, open};
 use crate::support::fixture;
@@ -363,72 +364,143 @@ fn dropped_lists_are_counted_and_not_in_the_file() {
 #[derive(Debug)]
 struct Failing {
     left: Arc<AtomicI64>,
+    how: ErrorKind,
 }
 
 impl Failing {
-    fn tick(left: &AtomicI64) -> std::io::Result<()> {
+    fn tick(left: &AtomicI64, how: ErrorKind) -> std::io::Result<()> {
         match left.fetch_sub(1, Ordering::Relaxed) {
-            0 => Err(std::io::ErrorKind::StorageFull.into()),
+            0 => Err(how.into()),
             _ => Ok(()),
         }
     }
 }
 
 #[derive(Debug)]
-struct FailingFile(Box<dyn DataFile>, Arc<AtomicI64>);
+struct FailingFile(Box<dyn DataFile>, Arc<AtomicI64>, ErrorKind);
 
 impl Files for Failing {
     fn open(&self, path: &Path, how: Open) -> std::io::Result<Box<dyn DataFile>> {
-        Failing::tick(&self.left)?;
+        Failing::tick(&self.left, self.how)?;
         let file = SystemFiles.open(path, how)?;
-        Ok(Box::new(FailingFile(file, Arc::clone(&self.left))))
+        Ok(Box::new(FailingFile(
+            file,
+            Arc::clone(&self.left),
+            self.how,
+        )))
     }
     fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-        Failing::tick(&self.left)?;
+        Failing::tick(&self.left, self.how)?;
         SystemFiles.rename(from, to)
     }
     fn remove_file(&self, path: &Path) -> std::io::Result<()> {
-        Failing::tick(&self.left)?;
+        Failing::tick(&self.left, self.how)?;
         SystemFiles.remove_file(path)
     }
     fn create_dir_all(&self, path: &Path) -> std::io::Result<()> {
-        Failing::tick(&self.left)?;
+        Failing::tick(&self.left, self.how)?;
         SystemFiles.create_dir_all(path)
     }
     fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
-        Failing::tick(&self.left)?;
+        Failing::tick(&self.left, self.how)?;
         SystemFiles.remove_dir_all(path)
     }
-    fn set_permissions(&self, path: &Path, mode: std::fs::Permissions) -> std::io::Result<()> {
-        Failing::tick(&self.left)?;
-        SystemFiles.set_permissions(path, mode)
-    }
     fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
-        Failing::tick(&self.left)?;
+        Failing::tick(&self.left, self.how)?;
         SystemFiles.sync_dir(path)
     }
 }
 
 impl DataFile for FailingFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
-        Failing::tick(&self.1)?;
+        Failing::tick(&self.1, self.2)?;
         self.0.read_at(buf, offset)
     }
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-        Failing::tick(&self.1)?;
+        Failing::tick(&self.1, self.2)?;
         self.0.write_all_at(bytes, offset)
     }
+    fn set_access(&self, access: &Access) -> std::io::Result<()> {
+        Failing::tick(&self.1, self.2)?;
+        self.0.set_access(access)
+    }
     fn set_len(&self, len: u64) -> std::io::Result<()> {
-        Failing::tick(&self.1)?;
+        Failing::tick(&self.1, self.2)?;
         self.0.set_len(len)
     }
     fn len(&self) -> std::io::Result<u64> {
         self.0.len()
     }
     fn sync(&self) -> std::io::Result<()> {
-        Failing::tick(&self.1)?;
+        Failing::tick(&self.1, self.2)?;
         self.0.sync()
     }
+}
+
+/// How a disk refuses, and the code that this has.
+const REFUSALS: [(ErrorKind, Code); 4] = [
+    (ErrorKind::StorageFull, Code::ResourceExhausted),
+    (ErrorKind::QuotaExceeded, Code::ResourceExhausted),
+    (ErrorKind::ReadOnlyFilesystem, Code::PermissionDenied),
+    (ErrorKind::PermissionDenied, Code::PermissionDenied),
+];
+
+/// A file layer on a disk with little room.
+#[derive(Debug)]
+struct Tight(u64);
+
+impl Files for Tight {
+    fn open(&self, path: &Path, how: Open) -> std::io::Result<Box<dyn DataFile>> {
+        SystemFiles.open(path, how)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        SystemFiles.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+        SystemFiles.remove_file(path)
+    }
+    fn create_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        SystemFiles.create_dir_all(path)
+    }
+    fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        SystemFiles.remove_dir_all(path)
+    }
+    fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
+        SystemFiles.sync_dir(path)
+    }
+    fn free_bytes(&self, _: &Path) -> Option<u64> {
+        Some(self.0)
+    }
+}
+
+#[test]
+fn without_room_on_the_disk_nothing_is_written_and_the_next_run_resumes() {
+    let target = target();
+    std::fs::write(&target.path, b"").unwrap();
+    for free in [0, 10] {
+        let dir = WorkDir::locate_on(Arc::new(Tight(free)), &target.path, None, now()).unwrap();
+        let (mut log, _) = PageLog::open(&dir, &fingerprint(), now(), false).unwrap();
+        if events(&log).is_empty() {
+            append(&mut log, &[0, 1, 2, 3, 4, 5]);
+        }
+        drop(dir);
+        let error = log.seal(plan(&target.path), &mut Derive, &mut |_| {});
+        let error = error.unwrap_err();
+        let Error::NoRoom {
+            needed,
+            free: found,
+            ..
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert!(*needed > free && *found == free, "{error}");
+        assert_eq!(error.code(), Code::ResourceExhausted);
+        assert!(std::fs::read(&target.path).unwrap().is_empty());
+    }
+    let (log, _) = open(&locate(&target.path));
+    assert!(!events(&log).is_empty());
+    seal(log, plan(&target.path)).unwrap();
 }
 
 /// Seals, with the n-th call of the file layer failing for every n: the target
@@ -446,8 +518,10 @@ pub fn fail_at_every_call(plan: impl Fn(&Target) -> SealPlan) {
     for at in 0..60 {
         std::fs::write(&target.path, b"").unwrap();
         let left = Arc::new(AtomicI64::new(i64::MAX));
+        let (how, code) = REFUSALS[usize::try_from(at).unwrap() % REFUSALS.len()];
         let files = Failing {
             left: Arc::clone(&left),
+            how,
         };
         let dir = WorkDir::locate_on(Arc::new(files), &target.path, None, now()).unwrap();
         let (mut log, _) = PageLog::open(&dir, &fingerprint(), now(), false).unwrap();
@@ -464,11 +538,7 @@ pub fn fail_at_every_call(plan: impl Fn(&Target) -> SealPlan) {
             Ok(sealed) => assert_eq!(sealed.stats.grants, 8),
             Err(error) => {
                 failed.set(failed.get() + 1);
-                assert_eq!(
-                    error.code(),
-                    baton_proto::Code::ResourceExhausted,
-                    "{error}"
-                );
+                assert_eq!(error.code(), code, "{error}");
                 let found = std::fs::read(&target.path).unwrap();
                 if error.to_string().contains("make the rename durable") {
                     // The one failure after the last step: the file is whole.

@@ -5,7 +5,10 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use baton_c1z::{C1zFile, Error, Filter, Limits, ReadOptions, Result, Table, View, detect, peek};
+use baton_c1z::{
+    C1zFile, Error, Filter, Limits, ReadOptions, Result, RewriteOptions, Table, View, detect, dump,
+    peek,
+};
 use baton_proto::{Advice, Advise, Code};
 
 use crate::support::{Dice, Folder, database, envelope, fixture, now, open};
@@ -65,7 +68,7 @@ fn other_files_are_no_c1z() {
 fn a_folder_is_no_c1z() {
     let folder = Folder::new();
     let error = open(folder.path()).map(|_| ()).expect_err("refused");
-    assert!(matches!(error, Error::Io { .. }), "{error}");
+    assert!(matches!(error, Error::NotRegular { .. }), "{error}");
 }
 
 #[test]
@@ -309,17 +312,104 @@ fn a_declared_size_above_the_limit_is_refused_before_decoding() {
     assert!(matches!(error, Error::Database { .. }), "{error}");
 }
 
+/// A database whose header does not say how long it is, then zeros.
+fn stale(len: usize) -> Vec<u8> {
+    let mut content = database(&fixture("v1-small.c1z"));
+    // The count of changes for which the number of pages was right.
+    content[92] ^= 1;
+    content.resize(len.max(content.len()), 0);
+    content
+}
+
+#[test]
+fn content_that_is_longer_than_its_database_says_is_refused_before_it_is_unpacked() {
+    let folder = Folder::new();
+    let temp = Folder::new();
+    let options = ReadOptions {
+        temp_dir: Some(temp.path().to_owned()),
+        ..default()
+    };
+    let whole = database(&fixture("v1-small.c1z"));
+    for extra in [1, 4096, 64 << 20] {
+        let mut content = whole.clone();
+        content.resize(whole.len() + extra, 0);
+        let mut undeclared = b"C1ZF\0".to_vec();
+        zstd::stream::copy_encode(&content[..], &mut undeclared, 1).expect("in memory");
+        for bytes in [envelope(&content), undeclared] {
+            let path = folder.file("long.c1z", &bytes);
+            let out = folder.path().join("out.db");
+            for error in [
+                C1zFile::open(&path, &options)
+                    .map(|_| ())
+                    .expect_err("too long"),
+                peek(&path, &options).map(|_| ()).expect_err("too long"),
+                dump(&path, &out, &RewriteOptions::default())
+                    .map(|_| ())
+                    .expect_err("too long"),
+            ] {
+                let Error::LongContent { announced, .. } = &error else {
+                    panic!("{error}");
+                };
+                assert_eq!(*announced, whole.len() as u64);
+                assert_eq!(error.code(), Code::DataLoss);
+                assert!(
+                    error.to_string().contains(&announced.to_string()),
+                    "{error}"
+                );
+            }
+            assert!(temp.names().is_empty());
+            assert_eq!(folder.names(), ["long.c1z"]);
+        }
+    }
+}
+
+/// Writers that do not keep the number of pages leave a header that SQLite
+/// does not go by.
+#[test]
+fn a_stale_number_of_pages_is_no_reason_to_refuse_a_file() {
+    let folder = Folder::new();
+    let expected = read_all(&fixture("v1-small.c1z"), &default()).expect("intact");
+    for pages in [0_u32, 1, u32::MAX] {
+        let mut content = stale(0);
+        content[28..32].copy_from_slice(&pages.to_be_bytes());
+        let path = folder.c1z("stale.c1z", &content);
+        assert_eq!(read_all(&path, &default()).expect("readable"), expected);
+        peek(&path, &default()).expect("readable");
+    }
+}
+
+#[test]
+fn content_without_a_database_is_refused_by_its_first_page() {
+    let folder = Folder::new();
+    let mut broken = database(&fixture("v1-small.c1z"));
+    // No size that a page can have.
+    broken[16..18].copy_from_slice(&[0, 3]);
+    let zeros = vec![0; 8 << 20];
+    for content in [&zeros[..], &zeros[..1], b"SQLite format 3\0", &broken] {
+        let path = folder.c1z("none.c1z", content);
+        for error in [
+            open(&path).map(|_| ()).expect_err("no database"),
+            peek(&path, &default())
+                .map(|_| ())
+                .expect_err("no database"),
+        ] {
+            assert!(matches!(error, Error::Database { .. }), "{error}");
+        }
+    }
+    read_all(&folder.c1z("empty.c1z", b""), &default()).expect("an empty database");
+}
+
 #[test]
 fn an_undeclared_bomb_is_cut_off_at_the_limit() {
     let folder = Folder::new();
-    let zeros = vec![0; 32 << 20];
+    let zeros = stale(32 << 20);
     // One frame without a size, and several that declare small ones.
     let mut undeclared = b"C1ZF\0".to_vec();
     zstd::stream::copy_encode(&zeros[..], &mut undeclared, 1).expect("in memory");
     let one = envelope(&zeros[..1 << 20]);
     let mut many = one.clone();
     for _ in 0..31 {
-        many.extend_from_slice(&one[5..]);
+        many.extend_from_slice(&envelope(&vec![0; 1 << 20])[5..]);
     }
     let options = ReadOptions {
         limits: Limits {

@@ -10,7 +10,7 @@ use baton_c1z::{
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
-use crate::support::{V3, fixture, now, open_fixture};
+use crate::support::{Folder, V3, fixture, now, open_fixture};
 
 fn view(file: &C1zFile) -> Snapshot<'_> {
     file.view(View::Default { now: now() }).expect("view")
@@ -423,4 +423,31 @@ fn the_twins_of_one_sync_hold_the_same() {
         v3.recount().expect("counted"),
     );
     assert_eq!(a, b);
+}
+
+/// A compressed archive announces its content by its entries.
+#[test]
+fn an_archive_that_goes_on_behind_its_end_is_refused_before_it_is_unpacked() {
+    let folder = Folder::new();
+    let bytes = std::fs::read(fixture("v3-small-tarzstd.c1z")).expect("fixture");
+    let manifest: [u8; 4] = bytes[5..9].try_into().expect("four bytes");
+    let start = 9 + usize::try_from(u32::from_be_bytes(manifest)).expect("fits");
+    let archive = zstd::decode_all(&bytes[start..]).expect("decodes");
+    let zeros = vec![0; 64 << 20];
+    let behind = [&archive[..], &zeros].concat();
+    for (content, is_good) in [(&archive, true), (&behind, false), (&zeros, false)] {
+        let mut made = bytes[..start].to_vec();
+        zstd::stream::copy_encode(&content[..], &mut made, 1).expect("in memory");
+        let path = folder.file("archive.c1z", &made);
+        let opened = C1zFile::open(&path, &ReadOptions::default()).map(drop);
+        match opened {
+            Ok(()) => assert!(is_good),
+            Err(error) => {
+                assert!(
+                    !is_good && matches!(error, Error::Envelope { .. }),
+                    "{error}"
+                );
+            }
+        }
+    }
 }

@@ -16,7 +16,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_c1z::{C1zFile, Filter, ListId, ReadOptions, Snapshot, SyncRun, SyncType, Table, View};
+use baton_c1z::{
+    C1zFile, Filter, ListId, ReadOptions, Snapshot, SyncRun, SyncType, Table, View, open_regular,
+};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost::{Message, Name};
 use sha2::{Digest, Sha256};
@@ -101,7 +103,7 @@ impl External {
                 fingerprint: crate::records::to_text(&(hash, &entitlement, names)),
                 traits,
                 known_types: BTreeSet::new(),
-                warnings: oddities(&file, path, &run, request),
+                warnings: oddities(&file, path, &run),
             },
             sync_id: run.id,
             file,
@@ -194,7 +196,7 @@ fn keep_going(result: Result<()>, failure: &mut Option<Error>) -> ControlFlow<()
 }
 
 /// What makes it doubtful that this is the file and the sync that was meant.
-fn oddities(file: &C1zFile, path: &Path, run: &SyncRun, request: &SyncRequest) -> Vec<String> {
+fn oddities(file: &C1zFile, path: &Path, run: &SyncRun) -> Vec<String> {
     let left_out = file.migration().map_or(Vec::new(), |m| m.warnings());
     let mut warnings: Vec<String> = left_out
         .into_iter()
@@ -208,15 +210,6 @@ fn oddities(file: &C1zFile, path: &Path, run: &SyncRun, request: &SyncRequest) -
             run.sync_type
         ));
     }
-    // Two names of one file, or a file that is not there yet.
-    let is_target = |target: PathBuf| path.canonicalize().is_ok_and(|path| path == target);
-    if request.target.canonicalize().is_ok_and(is_target) {
-        warnings.push(format!(
-            "external resources are taken from {}, which is also the file to be written: what an \
-             earlier sync found is copied again",
-            path.display()
-        ));
-    }
     warnings
 }
 
@@ -225,7 +218,10 @@ fn hash(path: &Path) -> Result<Vec<u8>> {
         path: path.to_owned(),
         source,
     };
-    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut file = open_regular(path).map_err(|source| Error::External {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {

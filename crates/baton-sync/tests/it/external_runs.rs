@@ -98,19 +98,35 @@ async fn a_doubtful_file_is_told() {
     let report = sandbox.run(&Arc::new(world([])), request.clone()).await;
     let told = report.expect("synced").warnings.join("\n");
     assert!(told.contains("is of type partial"), "{told}");
-    assert!(!told.contains("also the file to be written"), "{told}");
-    let own = ExternalResources::new(sandbox.target());
-    let request = SyncRequest {
-        external: Some(own),
-        ..request
-    };
-    let report = sandbox.run(&Arc::new(world([])), request).await;
-    let told = report.expect("synced").warnings.join("\n");
-    assert!(told.contains("also the file to be written"), "{told}");
-    assert_eq!(
-        ids(&sandbox.target(), Table::Resources),
-        ["person:ada", "role:admin"]
-    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_also_the_one_to_be_written_is_refused() {
+    let sandbox = Sandbox::new();
+    let source = Arc::new(directory());
+    let target = sandbox.target();
+    let first = SyncRequest::new(&target);
+    sandbox.run(&source, first).await.expect("synced");
+    let before = std::fs::read(&target).expect("there");
+    let other = sandbox.folder().join("other-name.c1z");
+    std::fs::hard_link(&target, &other).expect("link");
+    let names = [
+        target.clone(),
+        other,
+        sandbox.folder().join("sub/../sync.partial.c1z"),
+    ];
+    std::fs::create_dir(sandbox.folder().join("sub")).expect("folder");
+    for name in names {
+        let partial = baton_sync::partial_path(&target);
+        if name.ends_with("sub/../sync.partial.c1z") {
+            std::fs::copy(&target, &partial).expect("copy");
+        }
+        let request = request(&sandbox, ExternalResources::new(name), Format::V1);
+        let error = sandbox.run(&Arc::new(world([])), request).await;
+        let error = error.expect_err("the same file");
+        assert_eq!(error.code(), baton_proto::Code::InvalidArgument, "{error}");
+        assert_eq!(std::fs::read(&target).expect("there"), before);
+    }
 }
 
 /// Cancels when a phase begins.

@@ -2,14 +2,13 @@
 //! is killed (SIGKILL) in the middle of that operation of its file layer.
 #![allow(clippy::print_stderr, clippy::exit, reason = "a program")]
 
-use std::fs::Permissions;
 use std::io::Result;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use baton_c1z::{DataFile, Files, Open, SystemFiles};
+use baton_c1z::{Access, DataFile, Files, Open, SystemFiles};
 use baton_runtime::World;
 
 /// Operations that change something, until the last one.
@@ -71,11 +70,6 @@ impl Files for Mortal {
         SystemFiles.remove_dir_all(path)
     }
 
-    fn set_permissions(&self, path: &Path, permissions: Permissions) -> Result<()> {
-        self.dies();
-        SystemFiles.set_permissions(path, permissions)
-    }
-
     fn sync_dir(&self, path: &Path) -> Result<()> {
         self.dies();
         SystemFiles.sync_dir(path)
@@ -99,6 +93,11 @@ impl DataFile for MortalFile {
             die();
         }
         self.file.write_all_at(bytes, offset)
+    }
+
+    fn set_access(&self, access: &Access) -> Result<()> {
+        self.mortal.dies();
+        self.file.set_access(access)
     }
 
     fn set_len(&self, len: u64) -> Result<()> {

@@ -132,6 +132,8 @@ fn chain(number: u64, expected: &Undisturbed) -> (u64, bool) {
         "chain {number}: after {kills} kills the file is another one"
     );
     assert_eq!(stage.names(), ["sync.c1z"], "chain {number}");
+    let left = std::fs::read_dir(stage.temp.path()).unwrap().count();
+    assert_eq!(left, 0, "chain {number}: temporary files are left");
     if plain {
         check_requests(&stage, number, (kills, runs, workers), expected);
     }

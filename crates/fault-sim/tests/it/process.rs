@@ -16,6 +16,8 @@ use tokio::runtime::Runtime;
 pub struct Stage {
     pub simulator: Simulator,
     pub folder: tempfile::TempDir,
+    /// For temporary files.
+    pub temp: tempfile::TempDir,
     pub target: PathBuf,
     base_url: String,
     runtime: Runtime,
@@ -70,6 +72,7 @@ impl Stage {
             simulator,
             target: folder.path().join("sync.c1z"),
             folder,
+            temp: tempfile::tempdir().unwrap(),
             base_url: Simulator::base_url(address),
             runtime,
             server: Some(server),
@@ -85,6 +88,7 @@ impl Stage {
             .args(args)
             .current_dir(self.folder.path())
             .env_clear()
+            .env("TMPDIR", self.temp.path())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("BATON_ACCESS_TOKEN", self.simulator.access_token())
             .env("BATON_ORGANIZATION_ID", self.simulator.organization_id())

@@ -15,9 +15,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::reader::Reader;
-use super::{front, unpack_file};
-use crate::envelope::{Content, Identity};
+use super::{front, open_content_of, unpack_file};
+use crate::envelope::Identity;
 use crate::error::{Error, Result};
+use crate::paths::open_regular;
 use crate::row::{OwnedRow, Table};
 use crate::run::{Stats, SyncRun};
 use crate::store::{
@@ -64,9 +65,12 @@ impl Lazy {
         whole_bytes: u64,
         share: u64,
     ) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        let declared = Content::of_file(path, &file, &options.limits)?.declared();
-        let declared = declared.filter(|size| *size >= whole_bytes).unwrap_or(0);
+        let file = open_regular(path)?;
+        let opened = open_content_of(path, &file, &options.limits)?;
+        // Content that is too long is refused when all of it is unpacked.
+        let is_large = |size: &u64| *size >= whole_bytes && *size <= opened.limit;
+        let declared = opened.content.declared().filter(is_large).unwrap_or(0);
+        drop(opened);
         let fronts = steps
             .iter()
             .filter(|step| **step <= declared / share)
@@ -92,7 +96,7 @@ impl Lazy {
         let limits = &self.options.limits;
         let temp_dir = self.options.temp_dir.as_deref();
         let (copy, identity) = unpack_file(&self.path, &self.file, limits, temp_dir)?;
-        let reader = Reader::of_copy(&self.path, copy)?;
+        let reader = Reader::of_copy(&self.path, copy)?.without_name();
         Ok(self.whole.get_or_init(|| (reader, identity)))
     }
 
@@ -106,7 +110,7 @@ impl Lazy {
         }
         let copy = front::unpack(&self.path, &self.file, *bytes, &self.options)?;
         let reader = match copy {
-            Some(copy) => Reader::of_front(&self.path, copy)?,
+            Some(copy) => Reader::of_front(&self.path, copy)?.map(Reader::without_name),
             None => None,
         };
         Ok(slot.get_or_init(|| reader).as_ref())

@@ -8,10 +8,10 @@
 mod archive;
 mod index;
 mod manifest;
+mod walk;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,10 +22,12 @@ use super::content::{DiskFile, Unpacked};
 use super::directory::{Directory, Place, Storage};
 use crate::envelope::{Content, Identity, MAGIC_LEN};
 use crate::error::{Error, Result};
+use crate::paths::open_regular;
 use crate::{Limits, ReadOptions};
 
 pub(crate) use manifest::Encoding;
 use manifest::Manifest;
+use walk::Walk;
 
 /// Longest name of a file in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 4096;
@@ -52,7 +54,7 @@ type Places = BTreeMap<String, Place>;
 impl Envelope {
     /// Opens a file that is known to be of format v3.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let file = open_regular(path)?;
         let disk = DiskFile::new(file).map_err(|e| Error::io("read", path, e))?;
         let disk: Arc<dyn FileBytes> = Arc::new(disk);
         let limits = limits(&options.limits, disk.len());
@@ -99,7 +101,7 @@ impl Envelope {
 /// How the file's directory is packed, and the syncs as the manifest sums
 /// them up. Nothing else is looked at.
 pub(crate) fn read_summary(path: &Path) -> Result<(Encoding, Vec<SyncRunSummary>)> {
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let file = open_regular(path)?;
     let disk = DiskFile::new(file).map_err(|e| Error::io("read", path, e))?;
     let (bytes, _) = read_manifest(path, &disk)?;
     let manifest = Manifest::parse(path, &bytes)?;
@@ -144,13 +146,22 @@ fn unpack(
     options: &ReadOptions,
 ) -> Result<(Arc<dyn FileBytes>, Identity)> {
     let mut content = Content::behind(path, payload, limits)?;
-    let mut unpacked = Unpacked::new(options.memory_budget_bytes, options.temp_dir.as_deref());
+    let expected = content.declared().unwrap_or_default();
+    let mut unpacked = Unpacked::new(
+        options.memory_budget_bytes,
+        expected,
+        options.temp_dir.as_deref(),
+    );
+    let mut walk = Walk::new();
     let mut buf = vec![0; UNPACK_BYTES];
     loop {
-        match content.read(&mut buf)? {
-            0 => break,
-            n => unpacked.write(buf.get(..n).unwrap_or_default())?,
+        let n = content.read(&mut buf)?;
+        let bytes = buf.get(..n).unwrap_or_default();
+        if bytes.is_empty() {
+            break;
         }
+        walk.take(bytes).map_err(|what| damaged(path, what))?;
+        unpacked.write(bytes)?;
     }
     Ok((unpacked.finish(), content.identity()))
 }

@@ -49,7 +49,7 @@ pub(crate) fn assemble(
     stored: &Stored,
     progress: &mut dyn FnMut(u64),
 ) -> Result<PathBuf> {
-    save::replace(saver, target, |out| {
+    save::replace(saver, target, stored.bytes, |out| {
         let length = u32::try_from(manifest.len())
             .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         out.write_all(MAGIC)?;

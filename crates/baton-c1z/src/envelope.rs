@@ -102,13 +102,7 @@ pub(crate) struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// Opens a file that [`detect`] said to be v1.
-    pub fn open(path: &'a Path, limits: &Limits) -> Result<Self> {
-        let file = open_regular(path)?;
-        Self::of_file(path, &file, limits)
-    }
-
-    /// As [`Content::open`], of an open file, whatever `path` leads to now.
+    /// Opens a file that [`detect`] said to be v1, whatever `path` leads to now.
     /// Only one content of a file is read at a time.
     pub fn of_file(path: &'a Path, file: &File, limits: &Limits) -> Result<Self> {
         let mut file = file.try_clone().map_err(|e| Error::io("open", path, e))?;

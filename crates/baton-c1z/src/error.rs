@@ -522,10 +522,10 @@ impl Advise for Error {
             Self::SameFile { .. } => Advice::NameAnotherTarget,
             Self::NoRoom { .. } => Advice::FreeSpace,
             Self::WorkFolder { .. } => Advice::CheckPermissions,
-            Self::LongContent { .. } => Advice::CopyAgain,
             Self::NoFile { .. } => Advice::CheckPath,
             Self::FormatChanged { .. } | Self::Changed { .. } => Advice::RunAgain,
-            Self::Compressed { .. }
+            Self::LongContent { .. }
+            | Self::Compressed { .. }
             | Self::Envelope { .. }
             | Self::Database { .. }
             | Self::Tables {

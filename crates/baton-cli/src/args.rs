@@ -82,6 +82,19 @@ impl Action {
             | Self::DumpDb { .. } => false,
         }
     }
+
+    /// The file or folder that is made.
+    pub fn output(&self) -> Option<&PathBuf> {
+        match self {
+            Self::ExportC1z { out }
+            | Self::ToPebble { out, .. }
+            | Self::ToSqlite { out }
+            | Self::Expand { out, .. }
+            | Self::DumpDb { out } => Some(out),
+            Self::RollBack(wanted) => wanted.out.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// What `rollback-expansion` is to do.

@@ -77,6 +77,12 @@ impl CliError {
                 baton_c1z::Error::Unfinished { .. } | baton_c1z::Error::NoCurrentSync { .. },
             ) => Code::FailedPrecondition.as_u8(),
             Self::File(baton_c1z::Error::NoFile { .. }) => EXIT_UNKNOWN,
+            // The disk is at fault, not the file.
+            Self::File(error @ (baton_c1z::Error::NoRoom { .. } | baton_c1z::Error::Io { .. }))
+                if error.code() == Code::ResourceExhausted =>
+            {
+                Code::ResourceExhausted.as_u8()
+            }
             // Opening and decoding failures carry no code in the Go tools.
             Self::File(error) if error.code() != Code::NotFound => EXIT_UNKNOWN,
             _ => match self.code() {

@@ -64,6 +64,7 @@ mod reference;
 mod relation;
 mod rules;
 mod run;
+mod run_files;
 mod schema;
 mod secret;
 mod session;

@@ -96,19 +96,24 @@ pub(crate) fn format(config: &Config) -> Option<Format> {
         .find(|format| format.engine_name() == engine)
 }
 
-/// The folder for working files, if one is configured; it must exist.
-pub(crate) fn temp_dir(
-    config: &Config,
-    from_env: Option<&str>,
-    cwd: &Path,
-) -> Result<Option<PathBuf>> {
+/// The folder for working files, if one is configured.
+pub(crate) fn temp_dir_of(config: &Config, from_env: Option<&str>, cwd: &Path) -> Option<PathBuf> {
     let flag = config.string(name::C1Z_TEMP_DIR);
     let chosen = if flag.is_empty() {
         from_env
     } else {
         Some(flag)
     };
-    let Some(path) = chosen.map(|path| cwd.join(path)) else {
+    chosen.map(|path| cwd.join(path))
+}
+
+/// The folder for working files, if one is configured; it must exist.
+pub(crate) fn temp_dir(
+    config: &Config,
+    from_env: Option<&str>,
+    cwd: &Path,
+) -> Result<Option<PathBuf>> {
+    let Some(path) = temp_dir_of(config, from_env, cwd) else {
         return Ok(None);
     };
     if path.is_dir() {
@@ -134,7 +139,9 @@ pub(crate) fn check_target(target: &Path) -> Result<()> {
             path: target.to_path_buf(),
         });
     }
-    baton_c1z::detect(target)?;
+    let target = baton_c1z::check_target(target)?;
+    let folder = target.parent().unwrap_or(folder);
+    baton_c1z::detect(&target)?;
     // Permission bits do not tell about read-only mounts and full quotas; a nameless file does.
     tempfile::tempfile_in(folder)
         .map(drop)

@@ -21,8 +21,10 @@ use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::{DefaultLogFormat, name};
 use crate::log::{Failure, Logging};
+use crate::preflight;
 use crate::program::{CommandId, CommandShape, Program};
 use crate::relation;
+use crate::run_files::{self, Inputs, Output};
 use crate::session::Session;
 use crate::signals::{Ended, Words, supervise};
 use crate::sources::{self, Settled, Sources};
@@ -114,6 +116,7 @@ struct Work {
     task: Task,
     config: Config,
     storage: StorageEnv,
+    inputs: Inputs,
     dispatch: Dispatch,
     log_failure: Failure,
     summary_in_log: bool,
@@ -227,7 +230,11 @@ fn prepare(
         cwd: &world.cwd,
         stdin: &mut *world.stdin,
     };
-    let Settled { config, file } = sources::settle(&mut sources, &fields, &all)?;
+    let Settled {
+        config,
+        file,
+        secret_files,
+    } = sources::settle(&mut sources, &fields, &all)?;
     // Servers may echo them: from here on they are kept out of everything that people read.
     world.stderr.set_gate(TextGate::new(config.secrets()));
     let mut unset: Vec<String> = fields
@@ -248,6 +255,22 @@ fn prepare(
         relation::check_values(&program.relations, &config)?;
     }
     let storage = StorageEnv::read(&world.env)?;
+    let inputs = Inputs {
+        config_file: file.as_ref().map(|file| file.path.clone()),
+        secrets: secret_files,
+    };
+    let target = world.cwd.join(config.string(name::FILE));
+    let temp_dir = preflight::temp_dir_of(&config, storage.temp_dir.as_deref(), &world.cwd);
+    let output = match task {
+        Task::Sync if config.bool(name::COMPACT_SYNCS) => Output::Compaction,
+        // Other commands that take a file write a sync file to it.
+        Task::Sync | Task::Extra(_) if config.get(name::FILE).is_some() => Output::Sync {
+            target: &target,
+            temp_dir: temp_dir.as_deref(),
+        },
+        Task::Sync | Task::Capabilities | Task::Extra(_) => Output::None,
+    };
+    run_files::compare(&config, &world.cwd, &inputs, output)?;
     let logging = Logging::new(
         &config,
         &world.cwd,
@@ -274,6 +297,7 @@ fn prepare(
         task,
         config,
         storage,
+        inputs,
         dispatch,
         log_failure,
         summary_in_log: asked_for_json,
@@ -308,6 +332,7 @@ impl Work {
             task,
             config,
             storage,
+            inputs,
             dispatch,
             log_failure,
             summary_in_log,
@@ -328,6 +353,7 @@ impl Work {
             tool: app.name.to_owned(),
             config,
             storage: Arc::new(storage),
+            inputs,
             cwd: cwd.clone(),
             stderr: stderr.clone(),
             cancel: CancellationToken::new(),
@@ -415,7 +441,7 @@ async fn perform(
             Ok(session.sync(built, &target).await?.status)
         }
         Task::Capabilities => {
-            crate::preflight::check_values(&session.config)?;
+            preflight::check_values(&session.config)?;
             let built = connect(app, &session)?;
             let metadata = built.connector.metadata().await?;
             let mut capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;

@@ -21,6 +21,7 @@ use crate::flags::name;
 use crate::log::PROGRESS_TARGET;
 use crate::preflight;
 use crate::progress::{self, Progress, Rate};
+use crate::run_files::{self, Inputs, Output};
 use crate::storage_env::StorageEnv;
 use crate::summary::{self, Circumstances};
 use crate::terminal::Stderr;
@@ -39,6 +40,8 @@ pub struct Session {
     pub(crate) tool: String,
     pub(crate) config: Config,
     pub(crate) storage: Arc<StorageEnv>,
+    /// The files that the settings came from.
+    pub(crate) inputs: Inputs,
     pub(crate) cwd: PathBuf,
     pub(crate) stderr: Stderr,
     pub(crate) cancel: CancellationToken,
@@ -104,7 +107,15 @@ impl Session {
     /// that is no sync file, a missing temp folder. No request is sent.
     pub fn preflight(&self, target: &Path) -> Result<()> {
         self.check_settings()?;
-        preflight::check_target(target)
+        preflight::check_target(target)?;
+        let temp_dir = self.temp_dir()?;
+        let output = Output::Sync {
+            target,
+            temp_dir: temp_dir.as_deref(),
+        };
+        run_files::compare(&self.config, &self.cwd, &self.inputs, output)?;
+        baton_c1z::clear_leftovers(target, temp_dir.as_deref());
+        Ok(())
     }
 
     /// The part of [`Session::preflight`] that is the same for every mode.

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use baton_connector::Secret;
 
@@ -38,6 +38,8 @@ pub(crate) struct Settled {
     pub config: Config,
     /// The config file that was read, if any, and its keys that name no flag.
     pub file: Option<ConfigFile>,
+    /// The files that secrets were read from.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// Settles the values of `fields`, the flags of the invoked command. `all` are the fields of all
@@ -63,6 +65,7 @@ pub(crate) fn settle(
     unsupported::refuse_modes(sources.env, file.as_ref())?;
     let mut config = Config::default();
     let mut stdin_taken: Option<String> = None;
+    let mut secret_files = Vec::new();
     for field in fields {
         let base = base_value(field, sources.env, file.as_ref())?;
         let given = sources
@@ -76,7 +79,10 @@ pub(crate) fn settle(
                 let flag = format!("--{}", field.name);
                 let secret = match SecretArg::of(text) {
                     SecretArg::Literal(text) => Secret::new(text.to_owned()),
-                    SecretArg::File(path) => secret::from_file(&flag, sources.cwd, path)?,
+                    SecretArg::File(path) => {
+                        secret_files.push(sources.cwd.join(path));
+                        secret::from_file(&flag, sources.cwd, path)?
+                    }
                     SecretArg::Stdin => {
                         if let Some(first) = stdin_taken {
                             return Err(Error::StdinTwice {
@@ -94,7 +100,11 @@ pub(crate) fn settle(
         };
         config.insert(field.name, value, origin);
     }
-    Ok(Settled { config, file })
+    Ok(Settled {
+        config,
+        file,
+        secret_files,
+    })
 }
 
 /// Checks the raw values of the command line by their types, before anything else is looked at.

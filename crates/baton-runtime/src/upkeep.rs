@@ -23,6 +23,7 @@ impl Session {
     /// Adds to `file` a partial sync of what the applied sync has and the base has not.
     pub(crate) async fn diff(&self, file: PathBuf) -> Result<ExitStatus> {
         let options = self.rewrite_options()?;
+        baton_c1z::clear_leftovers(&file, self.temp_dir()?.as_deref());
         let id = self.new_id();
         let new_sync_id = id.clone();
         let base = self.config.string(name::BASE_SYNC_ID).to_owned();
@@ -70,6 +71,7 @@ impl Session {
             skip_expansion: false,
         };
         preflight::check_target(&plan.target())?;
+        baton_c1z::clear_leftovers(&plan.target(), self.temp_dir()?.as_deref());
         let options = self.rewrite_options()?;
         let expansion = ExpandOptions {
             temp_dir: options.temp_dir.clone(),

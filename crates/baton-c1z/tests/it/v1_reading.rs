@@ -670,15 +670,8 @@ fn reading_changes_neither_file_nor_folder() {
         ..ReadOptions::default()
     };
     let file = C1zFile::open(&path, &options).expect("opens");
-    assert_eq!(temp.names().len(), 1, "one private folder");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let private = temp.path().join(&temp.names()[0]);
-        let mode =
-            |p: &std::path::Path| std::fs::metadata(p).expect("there").permissions().mode() & 0o777;
-        assert_eq!(mode(&private), 0o700);
-        assert_eq!(mode(&private.join("db")), 0o600);
+    if cfg!(unix) {
+        assert!(temp.names().is_empty(), "an open copy has no name");
     }
     drop(file);
     peek(&path, &options).expect("peek");

@@ -10,7 +10,7 @@ mod runs;
 
 use std::io::Write;
 
-use baton_c1z::Filter;
+use baton_c1z::{Filter, RunPaths, Use};
 use baton_term::Printer;
 
 use crate::Surroundings;
@@ -39,6 +39,11 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
+    compare_files(invocation)?;
+    let files = std::iter::once(&invocation.file).chain(invocation.action.output());
+    for file in files {
+        baton_c1z::clear_leftovers(file, surroundings.temp_dir.as_deref());
+    }
     if matches!(
         invocation.action,
         Action::RecalculateStats
@@ -117,6 +122,21 @@ fn style(surroundings: &Surroundings) -> Style {
         terminal: surroundings.terminal,
         colour: surroundings.colour,
     }
+}
+
+/// Refuses to write onto another file of the run. New files need no look: they
+/// take the place of nothing.
+fn compare_files(invocation: &Invocation) -> Result<(), CliError> {
+    let mut paths = RunPaths::of_process();
+    let how = match invocation.action {
+        Action::RecalculateStats => Use::Replace,
+        _ => Use::Read,
+    };
+    paths.add("sync file", &invocation.file, how)?;
+    if let Action::DumpDb { out } = &invocation.action {
+        paths.add("output", out, Use::Replace)?;
+    }
+    Ok(())
 }
 
 /// The rows that a grant filter selects.

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use baton_access::{ExpandOptions, GraphExpander};
-use baton_c1z::{Filter, RewriteOptions, RolledBack, Row, Table};
+use baton_c1z::{Filter, RewriteOptions, RolledBack, Row, Scratch, Table};
 use baton_proto::c1::connector::v2;
 use baton_term::Printer;
 use prost::Message;
@@ -129,11 +129,8 @@ fn replayed(
     options: &RewriteOptions,
     err: &mut Printer<'_>,
 ) -> Result<RolledBack, CliError> {
-    let folder = match &options.temp_dir {
-        Some(dir) => tempfile::tempdir_in(dir),
-        None => tempfile::tempdir(),
-    }?;
-    let between = folder.path().join("rolled-back.c1z");
+    let folder = Scratch::new(options.temp_dir.as_deref())?;
+    let between = folder.folder_path().join("rolled-back.c1z");
     let sync_id = invocation.sync_id.as_deref();
     let done = baton_c1z::roll_back(&invocation.file, sync_id, &between, keep_suspects, options)
         .map_err(in_known_words)?;

@@ -3,12 +3,22 @@
 
 mod earlier;
 mod expand;
+#[cfg(unix)]
+mod full_disk;
 mod goldens;
 mod hostile;
+#[cfg(unix)]
+mod kills;
+#[cfg(unix)]
+#[allow(dead_code, reason = "other crates use the rest")]
+#[path = "../../../baton-c1z/tests/it/kinds.rs"]
+mod kinds;
 mod panics;
 mod program;
 mod refusals;
 mod rollback;
 mod steps;
 mod streams;
+#[cfg(unix)]
+mod targets;
 mod terminal;

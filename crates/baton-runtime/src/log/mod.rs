@@ -225,15 +225,14 @@ fn open(path: &str, cwd: &Path, stderr: &Stderr, failure: &Failure) -> Result<Si
             writer: StandardOutput::of_process(),
             failure: failure.clone(),
         }))),
-        _ => File::options()
-            .append(true)
-            .create(true)
-            .open(cwd.join(path))
-            .map(|file| Sink::File(Mutex::new(file)))
-            .map_err(|source| Error::LogSink {
+        _ => match baton_c1z::open_log(&cwd.join(path)) {
+            Ok(file) => Ok(Sink::File(Mutex::new(file))),
+            Err(baton_c1z::Error::Io { source, .. }) => Err(Error::LogSink {
                 path: path.to_owned(),
                 source,
             }),
+            Err(other) => Err(other.into()),
+        },
     }
 }
 

@@ -8,11 +8,17 @@ mod errors;
 mod flags;
 mod help;
 mod hostile;
+#[cfg(unix)]
+#[allow(dead_code, reason = "other crates use the rest")]
+#[path = "../../../baton-c1z/tests/it/kinds.rs"]
+mod kinds;
 mod logging;
 mod panics;
 mod signals;
 mod sources;
 mod stage;
 mod sync;
+#[cfg(unix)]
+mod targets;
 mod upkeep;
 mod whole;

@@ -16,7 +16,7 @@ type Answer<T> = baton_connector::Result<T>;
 
 /// What the application behind the connector does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Upstream {
+pub enum Upstream {
     Healthy {
         users: u32,
     },
@@ -102,7 +102,7 @@ fn real_engine() -> Engine {
 }
 
 /// Runs a command that syncs from `upstream` into `sync.c1z`.
-fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
+pub fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
     stage.engine = real_engine();
     stage.commands.push(ExtraCommand::new(
         "go",

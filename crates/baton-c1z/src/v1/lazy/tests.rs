@@ -88,7 +88,7 @@ impl Made {
     fn pages(&self) -> u64 {
         let path = self.path();
         let file = File::open(&path).expect("opens");
-        let content = Content::of_file(&path, &file, &crate::Limits::default());
+        let content = crate::envelope::Content::of_file(&path, &file, &crate::Limits::default());
         content.expect("content").declared().expect("declared") / PAGE_BYTES
     }
 

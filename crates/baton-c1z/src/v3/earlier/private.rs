@@ -25,7 +25,11 @@ impl<'a> Private<'a> {
     pub fn new(path: &Path, limits: &'a Limits, options: &'a ReadOptions) -> Self {
         Self {
             path: path.to_owned(),
-            content: Unpacked::new(options.memory_budget_bytes / 2, options.temp_dir.as_deref()),
+            content: Unpacked::new(
+                options.memory_budget_bytes / 2,
+                0,
+                options.temp_dir.as_deref(),
+            ),
             places: BTreeMap::new(),
             at: 0,
             limits,

@@ -16,7 +16,7 @@ use crate::http::InFlight;
 use crate::paging::shorten;
 use crate::remarks::{Planner, Remarks};
 use crate::session::Session;
-use crate::syncer::{ResourceSyncer, SyncerCapabilities};
+use crate::syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
 use crate::traffic::TrafficSnapshot;
 
 /// Checks settings and credentials with real calls.
@@ -461,6 +461,11 @@ impl Connector for BuiltConnector {
             planner.end_run();
         }
         Ok(())
+    }
+
+    fn repeats(&self, type_id: &str) -> Repeats {
+        let registered = self.types.get(type_id);
+        registered.map_or_else(Repeats::default, |registered| registered.syncer.repeats())
     }
 
     fn traffic(&self) -> Option<TrafficSnapshot> {

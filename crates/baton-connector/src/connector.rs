@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::http::InFlight;
 use crate::remarks::Remarks;
 use crate::session::Session;
+use crate::syncer::Repeats;
 use crate::traffic::TrafficSnapshot;
 
 /// What every call of one sync has in common.
@@ -87,6 +88,9 @@ pub struct Page<T> {
     pub counted: Counted,
     /// What was counted ends with this page, though the list goes on.
     pub ends_counted: bool,
+    /// The last page is as full as pages get, and no count of the list is
+    /// known: there may be more.
+    pub full_end: bool,
     /// Entitlements that the page's grants are on and that no list may have.
     /// Pages of other lists have none.
     pub added: Vec<Added>,
@@ -101,6 +105,7 @@ impl<T> Page<T> {
             annotations: Vec::new(),
             counted: Counted::Untold,
             ends_counted: false,
+            full_end: false,
             added: Vec::new(),
         }
     }
@@ -228,6 +233,12 @@ pub trait Connector: Send + Sync {
 
     /// Called once after a sync was sealed.
     async fn cleanup(&self, cx: &CallContext) -> Result<()>;
+
+    /// Why lists of a type bring rows more than once, where they should.
+    fn repeats(&self, type_id: &str) -> Repeats {
+        let _ = type_id;
+        Repeats::default()
+    }
 
     /// Requests, retries and waits so far; `None` when the connector makes no
     /// requests of its own or cannot tell.

@@ -5,7 +5,7 @@
 //! while the list is read, and nothing in the pages shows it. A count from
 //! before the first page does: whoever knows one puts it on a page of the
 //! list ([`Page::counted`](crate::Page::counted)), and the engine tells where
-//! the list brought fewer rows.
+//! the list brought fewer rows, or more.
 
 /// How many rows a list has, by the application's own count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Counted {
     Untold,
     /// So many.
     Rows(u64),
+    /// So many, by a count of something else than the list itself, such as
+    /// the number of members that a group has by its own word. It is compared
+    /// and limits nothing.
+    Roughly(u64),
     /// A count was asked for in vain: why.
     Unknown(String),
 }

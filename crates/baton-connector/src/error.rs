@@ -85,6 +85,17 @@ pub enum Error {
         /// Pages read till then.
         pages: u64,
     },
+    /// Page after page of a list brings nothing new.
+    #[error(
+        "{list} never ends: none of the last {} of its {pages} pages brought a new row",
+        crate::paging::MAX_PAGES_WITHOUT_NEW_ROWS
+    )]
+    NothingNew {
+        /// The list and the thing it belongs to.
+        list: String,
+        /// Pages read till then.
+        pages: u64,
+    },
     /// A server's cursor is longer than
     /// [`MAX_CURSOR_BYTES`](crate::paging::MAX_CURSOR_BYTES).
     #[error(
@@ -217,6 +228,7 @@ impl Error {
             | Self::Setting { .. } => Code::InvalidArgument,
             Self::TokenUnchanged { .. }
             | Self::PagingLoop { .. }
+            | Self::NothingNew { .. }
             | Self::CursorTooLong { .. }
             | Self::Annotation { .. } => Code::Internal,
         }

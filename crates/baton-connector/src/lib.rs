@@ -35,7 +35,7 @@ pub use counted::Counted;
 pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use remarks::{Planner, Planning, Remarks};
 pub use secret::Secret;
-pub use syncer::{ResourceSyncer, SyncerCapabilities};
+pub use syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
 pub use traffic::{
     ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,
     WaitReason, Waited,

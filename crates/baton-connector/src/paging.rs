@@ -3,24 +3,34 @@
 //! A list is one function from a position to a chunk. From it come one page
 //! at a time with a token for the engine ([`page`]), or all of them as a
 //! stream ([`chunks`]); no endpoint writes its own loop. A server that walks
-//! in circles is found out by [`LoopGuard`], without any cap on the number of
-//! pages (DESIGN decision 12).
+//! in circles is found out by [`LoopGuard`], and one whose pages bring nothing
+//! new by their number ([`MAX_PAGES_WITHOUT_NEW_ROWS`]). The number of pages
+//! that bring something has no cap (DESIGN decision 12).
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
 use crate::connector::{Page, PageToken};
+use crate::counted::Counted;
 use crate::error::{Error, Result};
 
 /// Longest part of a token that an error shows.
 const SHOWN_TOKEN_CHARS: usize = 40;
 
+/// Ids that a guard remembers; among more, no page counts as one without
+/// anything new.
+const MAX_REMEMBERED_IDS: usize = 1 << 20;
+
 /// Longest cursor that is taken from a server, in bytes: it must fit into the
 /// next request's URL or header with room to spare.
 pub const MAX_CURSOR_BYTES: usize = 64 * 1024;
+
+/// Pages of one list in a row that may bring nothing new. More are a list
+/// that never ends.
+pub const MAX_PAGES_WITHOUT_NEW_ROWS: u32 = 1000;
 
 /// Marks tokens of this form; another form gets another mark.
 const TOKEN_VERSION: &str = "b1";
@@ -95,6 +105,8 @@ pub struct Chunk<T> {
     pub items: Vec<T>,
     /// Where the list goes on; `None` at its end.
     pub next: Option<Position>,
+    /// Items of the whole list, if the server says so.
+    pub total: Option<u64>,
 }
 
 impl<T> Chunk<T> {
@@ -103,6 +115,7 @@ impl<T> Chunk<T> {
         Self {
             items,
             next: Position::after(0, cursor),
+            total: None,
         }
     }
 }
@@ -127,7 +140,8 @@ where
         }
         Some(next) => next.token(list),
     };
-    Ok(Page::new(chunk.items, next))
+    let counted = chunk.total.map_or(Counted::Untold, Counted::Rows);
+    Ok(Page::new(chunk.items, next).counted(counted))
 }
 
 fn check_length(list: &str, next: Option<&Position>) -> Result<()> {
@@ -184,12 +198,18 @@ where
 ///
 /// Two pages are the same when they were asked with the same token and hold
 /// the same set of ids. A server may reuse a token for other items, and many
-/// pages may be empty or alike: neither is a loop. Memory: 16 bytes per page.
+/// pages may be empty or alike: neither is a loop. But a list of which
+/// [`MAX_PAGES_WITHOUT_NEW_ROWS`] pages in a row bring nothing new never ends.
+/// Memory: 16 bytes per page and per id, of the first million.
 #[derive(Debug, Clone)]
 pub struct LoopGuard {
     list: String,
     seen: BTreeSet<u128>,
     pages: u64,
+    /// Ids of the items so far.
+    ids: HashSet<u128>,
+    /// Pages in a row that brought none but those.
+    without_new: u32,
 }
 
 impl LoopGuard {
@@ -199,6 +219,8 @@ impl LoopGuard {
             list: list.into(),
             seen: BTreeSet::new(),
             pages: 0,
+            ids: HashSet::new(),
+            without_new: 0,
         }
     }
 
@@ -220,12 +242,32 @@ impl LoopGuard {
         if next.is_empty() {
             return Ok(());
         }
-        if self.seen.insert(page_mark(token, ids)) {
-            return Ok(());
+        let ids: Vec<u128> = ids
+            .into_iter()
+            .map(|id| fnv128(FNV_START, id.into().as_bytes()))
+            .collect();
+        if self.seen.insert(page_mark(token, &ids)) {
+            return self.check_new(&ids);
         }
         Err(Error::PagingLoop {
             list: self.list.clone(),
             token: shorten(token),
+            pages: self.pages,
+        })
+    }
+
+    /// Counts pages that bring nothing new.
+    fn check_new(&mut self, ids: &[u128]) -> Result<()> {
+        let before = self.ids.len();
+        let room = MAX_REMEMBERED_IDS.saturating_sub(before);
+        self.ids.extend(ids.iter().take(room));
+        let is_new = self.ids.len() > before || ids.iter().any(|id| !self.ids.contains(id));
+        self.without_new = if is_new { 0 } else { self.without_new + 1 };
+        if self.without_new < MAX_PAGES_WITHOUT_NEW_ROWS {
+            return Ok(());
+        }
+        Err(Error::NothingNew {
+            list: self.list.clone(),
             pages: self.pages,
         })
     }
@@ -237,15 +279,8 @@ impl LoopGuard {
 }
 
 /// Equal for equal tokens with equal sets of ids, whatever their order.
-fn page_mark<'a, I>(token: &str, ids: I) -> u128
-where
-    I: IntoIterator,
-    I::Item: Into<Cow<'a, str>>,
-{
-    let distinct: BTreeSet<u128> = ids
-        .into_iter()
-        .map(|id| fnv128(FNV_START, id.into().as_bytes()))
-        .collect();
+fn page_mark(token: &str, ids: &[u128]) -> u128 {
+    let distinct: BTreeSet<u128> = ids.iter().copied().collect();
     let mut mark = fnv128(FNV_START, token.as_bytes());
     for id in distinct {
         mark = fnv128(mark, &id.to_le_bytes());

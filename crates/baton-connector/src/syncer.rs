@@ -84,10 +84,25 @@ pub trait ResourceSyncer: Send + Sync {
         Ok(None)
     }
 
+    /// Why lists bring rows more than once, where they should.
+    fn repeats(&self) -> Repeats {
+        Repeats::default()
+    }
+
     /// What this syncer can do beyond listing.
     fn capabilities(&self) -> SyncerCapabilities {
         SyncerCapabilities::default()
     }
+}
+
+/// Why lists bring the same row more than once, where this is how the
+/// application lists: half a sentence. Other repetitions are warned of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// Why one resource comes more than once in the list of the type.
+    pub resources: Option<&'static str>,
+    /// Why one grant comes more than once in the list of one resource.
+    pub grants: Option<&'static str>,
 }
 
 /// What a syncer can do beyond listing.

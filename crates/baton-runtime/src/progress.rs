@@ -229,6 +229,7 @@ fn warned(event: &Event) {
                 "connector returned invalid data; skipped records"
             );
         }
+        Event::Note { message } => tracing::info!("{message}"),
         Event::Warning { message } => tracing::warn!("{message}"),
         // New kinds of events have no line until they get one here.
         _ => {}

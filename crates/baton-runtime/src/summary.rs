@@ -328,6 +328,9 @@ fn noticed(text: &mut Block, report: &Report) {
             text.indented(2, format!("{} {what}", count(*number)));
         }
     }
+    for note in &report.notes {
+        text.line("").line(format!("note: {note}"));
+    }
     if !report.warnings.is_empty() {
         let warnings = counted(report.warnings.len() as u64, "warning", "warnings");
         text.line("").line(warnings);

@@ -90,7 +90,7 @@ pub(crate) async fn page(
             }));
         }
     };
-    Ok(checked)
+    Ok(checked.keyed(list.id.op))
 }
 
 /// Asks for one resource by its id. One that does not exist, or of a type

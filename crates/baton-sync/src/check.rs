@@ -16,6 +16,7 @@ use crate::cursor::ItemSet;
 use crate::error::{Error, Result};
 use crate::records::{PageFacts, Related};
 use crate::report::{Dropped, UnknownKind};
+use crate::row_keys;
 use crate::types::{Skips, TypeFacts, TypeTable};
 
 /// Further page tokens that one page may name.
@@ -127,6 +128,8 @@ pub(crate) struct Checked {
     pub(crate) resources: Vec<ResourceFacts>,
     /// Templates of static entitlements, encoded.
     pub(crate) templates: Vec<Vec<u8>>,
+    /// Keys of the rows of the list's own table, in order.
+    pub(crate) keys: Vec<u64>,
     /// What grants of the page are on and that no list may have.
     pub(crate) added: Vec<Added>,
     /// Ids of the entitlements that its grants are on, where some may be
@@ -153,9 +156,15 @@ impl Checked {
 
     /// Rows of the table that a list of `op` is of. Others are only carried by
     /// its pages.
-    pub(crate) fn own_rows(&self, op: Op) -> u64 {
+    pub(crate) fn own_rows(&self, op: Op) -> impl Iterator<Item = PageRow<'_>> {
         let own = self.rows.iter().map(StoredRow::as_page_row);
-        own.filter(|row| is_own(*row, op)).count() as u64
+        own.filter(move |row| is_own(*row, op))
+    }
+
+    /// The page with the keys of its rows.
+    pub(crate) fn keyed(mut self, op: Op) -> Self {
+        self.keys = self.own_rows(op).map(row_keys::key).collect();
+        self
     }
 
     fn of<T: Identity>(page: &Page<T>) -> Self {
@@ -171,9 +180,14 @@ impl Checked {
         match &page.counted {
             Counted::Untold => {}
             Counted::Rows(rows) => checked.facts.counted = Some(*rows),
+            Counted::Roughly(rows) => {
+                checked.facts.counted = Some(*rows);
+                checked.facts.roughly = true;
+            }
             Counted::Unknown(reason) => checked.facts.uncounted = Some(reason.clone()),
         }
         checked.facts.ends_counted = page.ends_counted;
+        checked.facts.full_end = page.full_end && checked.next.is_empty();
         checked
     }
 }

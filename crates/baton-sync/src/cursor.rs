@@ -1,5 +1,6 @@
 //! Notices a list that never ends: the same cursor answered with the same
-//! items as before. There is no cap on the length of a list.
+//! items as before. Lists whose pages bring nothing new are another matter
+//! (`progress`).
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -157,7 +157,7 @@ impl Driver {
         if !storable.is_empty() {
             for (Arrived { mut list, page }, refs) in cx.journal.append(storable).await? {
                 let next = page.next.clone();
-                let rows = page.own_rows(list.id.op);
+                let rows = page.keys.len() as u64;
                 cx.progress.page_stored(&list, page, &refs)?;
                 cx.tell(&Event::Page {
                     phase: list::phase(list.id.op),
@@ -166,6 +166,7 @@ impl Driver {
                     last: next.is_empty(),
                 });
                 if !next.is_empty() {
+                    cx.progress.check_end(&list.id)?;
                     list.page += 1;
                     list.token = next;
                     self.ready.push_back(list);

@@ -128,6 +128,29 @@ pub enum Error {
         /// Number of the repeated page, from 0.
         page: u32,
     },
+    /// Page after page of a list brings nothing new.
+    #[error(
+        "{list} never ends: none of the last {} of its {pages} pages brought a new row",
+        baton_connector::paging::MAX_PAGES_WITHOUT_NEW_ROWS
+    )]
+    NothingNew {
+        /// The list.
+        list: String,
+        /// Pages read.
+        pages: u64,
+    },
+    /// A list has far more pages than its rows need.
+    #[error(
+        "{list} never ends: it has {rows} rows by the application's own count, but {pages} pages are not its end"
+    )]
+    TooManyPages {
+        /// The list.
+        list: String,
+        /// Pages read.
+        pages: u64,
+        /// Rows by the application's own count.
+        rows: u64,
+    },
     /// Too many lists could not be read for the rest to be trusted.
     #[error("too many warnings, exiting sync: {warnings} of {lists} lists were not found")]
     TooManyWarnings {
@@ -285,6 +308,8 @@ impl Error {
             | Self::Cursors { .. }
             | Self::TokenUnchanged { .. }
             | Self::EndlessList { .. }
+            | Self::NothingNew { .. }
+            | Self::TooManyPages { .. }
             | Self::Crashed { .. } => Code::Internal,
             Self::Unsupported { .. } | Self::TargetsUnreadable { .. } => Code::Unimplemented,
             Self::TooManyWarnings { .. } => Code::Aborted,
@@ -303,6 +328,8 @@ impl Error {
             | Self::TargetsAbsent { .. }
             | Self::TargetsUnreadable { .. }
             | Self::TargetsLeftOut
+            | Self::NothingNew { .. }
+            | Self::TooManyPages { .. }
             | Self::ExclusionGroup { .. }
             | Self::Invariant { .. }
             | Self::CursorDied { .. }
@@ -352,7 +379,9 @@ impl Advise for Error {
             | Self::Cursors { .. }
             | Self::Unsupported { .. }
             | Self::TokenUnchanged { .. }
-            | Self::EndlessList { .. } => Advice::ReportConnectorBug,
+            | Self::EndlessList { .. }
+            | Self::NothingNew { .. }
+            | Self::TooManyPages { .. } => Advice::ReportConnectorBug,
             Self::Interrupted { phase } if *phase == crate::event::Phase::Validate => {
                 return Vec::new();
             }

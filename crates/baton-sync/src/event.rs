@@ -119,6 +119,11 @@ pub enum Event {
     /// Records were left out because they are invalid or of unknown type.
     /// Sent once at the end, also of a failed run, if there are any.
     InvalidData(Dropped),
+    /// Something that is worth knowing, though nothing is wrong.
+    Note {
+        /// What.
+        message: String,
+    },
     /// Something is wrong that does not end the run.
     Warning {
         /// What.

@@ -78,8 +78,10 @@ mod plan;
 mod progress;
 mod recheck;
 mod records;
+mod repeats;
 mod report;
 mod request;
+mod row_keys;
 mod run;
 mod seal;
 mod sessions;
@@ -94,7 +96,7 @@ pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use invariants::MergeChecks;
 pub use report::{
-    Completeness, Dropped, Report, Shortfall, SkipKind, Skipped, Uncounted, UnknownKind,
+    Completeness, Dropped, Miscount, Repeated, Report, SkipKind, Skipped, Uncounted, UnknownKind,
     UnknownType,
 };
 pub use request::{ExternalResources, Host, Provenance, SyncRequest, Workers};

@@ -7,12 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_c1z::{ListId, LogEvent, LoggedPage, Op, PageLog, RowRef};
+use baton_c1z::{ListId, LogEvent, LoggedPage, Op, PageLog, PageRow, RowRef};
+use baton_connector::paging::MAX_PAGES_WITHOUT_NEW_ROWS;
 use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
 use crate::check::{self, Checked, ResourceFacts};
+use crate::digest::Digests;
 use crate::error::{Error, Result};
 use crate::event::Phase;
 use crate::families::{Brought, Families};
@@ -21,7 +23,9 @@ use crate::list::{self, OpenList, Position};
 use crate::phases::is_single;
 use crate::plan::Plan;
 use crate::records::{self, Abandoned, EndedBy, Note, PageFacts, Related, Run, Skip};
+use crate::repeats::Repeats;
 use crate::report::{Dropped, Report, SkipKind, Skipped, UnknownType};
+use crate::row_keys;
 use crate::sessions::Values;
 use crate::strays::Strays;
 use crate::tally::{Reached, Tallies};
@@ -31,6 +35,11 @@ use crate::types::{TypeFacts, TypeTable};
 const TOLERATED_WARNINGS: u64 = 10;
 /// Above that, more than one warning in so many lists does.
 const LISTS_PER_WARNING: u64 = 10;
+/// Rows of one list that are told apart; of a longer one no repetitions are
+/// found among the rest.
+const MAX_KEYS: usize = 1 << 20;
+/// Pages beyond twice those that a list of known length needs.
+const SPARE_PAGES: u64 = 10;
 /// Child types outside the sync that are remembered for the report.
 const MAX_UNKNOWN_CHILDREN: usize = 100;
 
@@ -50,8 +59,14 @@ pub(crate) struct PagePlace<'a> {
     pub(crate) generation: u32,
     pub(crate) page: u32,
     pub(crate) next: &'a str,
-    /// Rows of the table that the list is of.
-    pub(crate) rows: u64,
+}
+
+/// The rows of a page that are of its list's own table.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnRows<'a> {
+    pub(crate) keys: &'a [u64],
+    /// The id of the row of this number.
+    pub(crate) id: &'a dyn Fn(usize) -> String,
 }
 
 /// A resource that was asked for by its id and is not there.
@@ -68,6 +83,44 @@ pub(crate) struct Absent {
 struct Begun {
     position: Position,
     brought: Brought,
+    /// Keys of the rows so far; at most [`MAX_KEYS`].
+    seen: Digests,
+    /// Rows that came again.
+    repeated: u64,
+    /// Pages in a row that brought nothing new.
+    without_new: u32,
+    /// Rows of the smallest page that brought any, those included that were
+    /// left out.
+    smallest: Option<u64>,
+}
+
+impl Begun {
+    /// Takes note of a page's rows, and gives the numbers of those that the
+    /// list had before.
+    fn take(&mut self, keys: &[u64], dropped: u64) -> Vec<usize> {
+        let mut repeated = Vec::new();
+        for (n, key) in keys.iter().enumerate() {
+            let is_new = if self.seen.len() < MAX_KEYS {
+                self.seen.insert(*key)
+            } else {
+                !self.seen.contains(key)
+            };
+            if !is_new {
+                repeated.push(n);
+            }
+        }
+        if repeated.len() < keys.len() {
+            self.without_new = 0;
+        } else {
+            self.without_new += 1;
+        }
+        self.repeated += repeated.len() as u64;
+        let rows = keys.len() as u64 + dropped;
+        if rows > 0 {
+            self.smallest = Some(self.smallest.map_or(rows, |least| least.min(rows)));
+        }
+        repeated
+    }
 }
 
 /// See the module's header.
@@ -97,6 +150,10 @@ pub(crate) struct Progress {
     /// Rows of types that the connector does not have, by the list that
     /// brought them.
     strays: BTreeMap<ListId, Strays>,
+    /// Rows that came more than once.
+    pub(crate) repeats: BTreeMap<ListId, Repeats>,
+    /// Lists whose last page is full, and that nothing counts.
+    pub(crate) full_ends: BTreeSet<ListId>,
     /// Lists that are made up of several.
     pub(crate) families: Families,
     /// What the connector keeps for itself. Filled by a replay only.
@@ -175,16 +232,26 @@ impl Progress {
     pub(crate) fn page_stored(
         &mut self,
         open: &OpenList,
-        page: Checked,
+        mut page: Checked,
         refs: &[RowRef],
     ) -> Result<()> {
-        let own_rows = page.own_rows(open.id.op);
+        let types = std::mem::take(&mut page.types);
+        let resources = std::mem::take(&mut page.resources);
+        let templates = std::mem::take(&mut page.templates);
+        let rows: Vec<PageRow<'_>> = page.own_rows(open.id.op).collect();
+        let id = |n: usize| {
+            rows.get(n)
+                .map(|row| row_keys::id(*row))
+                .unwrap_or_default()
+        };
+        let own = OwnRows {
+            keys: &page.keys,
+            id: &id,
+        };
         let content = match open.id.op {
-            Op::ResourceTypes => Content::Types(page.types),
-            Op::Resources => Content::Resources(page.resources),
-            Op::StaticEntitlements if !is_made_by_engine(&open.id) => {
-                Content::Templates(page.templates)
-            }
+            Op::ResourceTypes => Content::Types(types),
+            Op::Resources => Content::Resources(resources),
+            Op::StaticEntitlements if !is_made_by_engine(&open.id) => Content::Templates(templates),
             _ => Content::RowsOnly,
         };
         let place = PagePlace {
@@ -192,9 +259,8 @@ impl Progress {
             generation: open.generation,
             page: open.page,
             next: &page.next,
-            rows: own_rows,
         };
-        self.apply_page(place, content, refs, &page.facts)
+        self.apply_page(place, content, refs, (own, &page.facts))
     }
 
     fn apply_page(
@@ -202,7 +268,7 @@ impl Progress {
         place: PagePlace<'_>,
         content: Content,
         refs: &[RowRef],
-        facts: &PageFacts,
+        (own, facts): (OwnRows<'_>, &PageFacts),
     ) -> Result<()> {
         let list = place.list;
         match content {
@@ -218,7 +284,7 @@ impl Progress {
             }
             Content::RowsOnly => {}
         }
-        let rows = place.rows;
+        let rows = own.keys.len() as u64;
         self.pages += 1;
         *self.rows.entry(list.op).or_default() += rows;
         self.dropped.add(facts.dropped);
@@ -241,11 +307,21 @@ impl Progress {
             let strays = self.strays.entry(list.clone()).or_default();
             strays.merge(&facts.strays);
         }
+        if facts.full_end {
+            self.full_ends.insert(list.clone());
+        }
         let mut begun = self.begun.remove(list).unwrap_or_default();
+        // What the engine makes itself ends, and repeats nothing of its own.
+        if !is_made_by_engine(list) {
+            for repeated in begun.take(own.keys, facts.dropped.rows()) {
+                let repeats = self.repeats.entry(list.clone()).or_default();
+                repeats.add((own.id)(repeated));
+            }
+        }
         begun.brought.rows += rows;
         begun.brought.dropped.add(facts.dropped);
         let reached = Reached {
-            stored: begun.brought.rows,
+            stored: begun.brought.rows - begun.repeated,
             dropped: begun.brought.dropped.rows(),
             last: place.next.is_empty(),
         };
@@ -366,6 +442,8 @@ impl Progress {
     fn take_back(&mut self, list: &ListId) {
         self.tallies.forget(list);
         self.strays.remove(list);
+        self.repeats.remove(list);
+        self.full_ends.remove(list);
         let begun = self.begun.remove(list).map(|begun| begun.brought);
         if let Some(brought) = begun.or_else(|| self.families.take_back(list)) {
             self.dropped.subtract(brought.dropped);
@@ -512,6 +590,33 @@ impl Progress {
         })
     }
 
+    /// Fails when a list goes on and on: when page after page brings nothing
+    /// new, or when it has far more pages than its rows need.
+    pub(crate) fn check_end(&self, list: &ListId) -> Result<()> {
+        let Some(begun) = self.begun.get(list) else {
+            return Ok(());
+        };
+        let pages = u64::from(begun.position.page);
+        if begun.without_new >= MAX_PAGES_WITHOUT_NEW_ROWS {
+            return Err(Error::NothingNew {
+                list: list::name(list),
+                pages,
+            });
+        }
+        let Some(rows) = self.tallies.expected(list) else {
+            return Ok(());
+        };
+        let needed = rows.div_ceil(begun.smallest.unwrap_or(1).max(1));
+        if pages < 2 * needed + SPARE_PAGES {
+            return Ok(());
+        }
+        Err(Error::TooManyPages {
+            list: list::name(list),
+            pages,
+            rows,
+        })
+    }
+
     /// Lists that could not be read, by number.
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
@@ -638,10 +743,12 @@ impl Replay {
         let mut refs = Vec::new();
         let mut types = Vec::new();
         let mut resources = Vec::new();
-        let mut own_rows = 0;
+        let mut own_rows = Vec::new();
         for (at, row) in page.rows.clone() {
             refs.push(at);
-            own_rows += u64::from(check::is_own(row, header.list.op));
+            if check::is_own(row, header.list.op) {
+                own_rows.push(row);
+            }
             match header.list.op {
                 Op::ResourceTypes => {
                     let kind: v2::ResourceType = decode(row.data())?;
@@ -668,9 +775,20 @@ impl Replay {
             generation: header.generation,
             page: header.page,
             next: header.next_token,
-            rows: own_rows,
         };
-        self.progress.apply_page(place, content, &refs, &note.facts)
+        let keys: Vec<u64> = own_rows.iter().map(|row| row_keys::key(*row)).collect();
+        let id = |n: usize| {
+            own_rows
+                .get(n)
+                .map(|row| row_keys::id(*row))
+                .unwrap_or_default()
+        };
+        let own = OwnRows {
+            keys: &keys,
+            id: &id,
+        };
+        self.progress
+            .apply_page(place, content, &refs, (own, &note.facts))
     }
 }
 
@@ -682,6 +800,11 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
 mod tests {
     use super::*;
 
+    const NONE: OwnRows<'static> = OwnRows {
+        keys: &[],
+        id: &|_| String::new(),
+    };
+
     #[test]
     fn a_further_list_that_was_not_read_breaks_an_invariant() {
         let mut progress = Progress::default();
@@ -692,14 +815,13 @@ mod tests {
             generation: 0,
             page: 0,
             next: "",
-            rows: 0,
         };
         let facts = PageFacts {
             spawned: vec!["t".to_owned()],
             ..PageFacts::default()
         };
         progress
-            .apply_page(place, Content::RowsOnly, &[], &facts)
+            .apply_page(place, Content::RowsOnly, &[], (NONE, &facts))
             .expect("applied");
         let broken = progress.check_cursors(Phase::Grants).expect_err("unread");
         assert_eq!(
@@ -714,7 +836,7 @@ mod tests {
             ..place
         };
         progress
-            .apply_page(place, Content::RowsOnly, &[], &PageFacts::default())
+            .apply_page(place, Content::RowsOnly, &[], (NONE, &PageFacts::default()))
             .expect("applied");
         assert!(progress.check_cursors(Phase::Grants).is_ok());
         assert_eq!(progress.ended, 1, "two lists that make up one");

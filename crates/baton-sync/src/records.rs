@@ -87,6 +87,12 @@ pub(crate) struct PageFacts {
     /// Rows of the list by the application's own count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) counted: Option<u64>,
+    /// That count is one of something else than the list.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) roughly: bool,
+    /// The last page is full, and there is no count.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) full_end: bool,
     /// Why that count could not be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uncounted: Option<String>,
@@ -319,6 +325,8 @@ mod tests {
                 },
                 related: [("a".to_owned(), "b".to_owned(), None)].into(),
                 counted: Some(7),
+                roughly: true,
+                full_end: true,
                 uncounted: Some("refused".to_owned()),
                 ends_counted: true,
             },

@@ -104,9 +104,9 @@ impl fmt::Display for UnknownType {
     }
 }
 
-/// A list that brought fewer rows than the application counts.
+/// A list that brought fewer or more rows than the application counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shortfall {
+pub struct Miscount {
     /// What was listed: `resources`, `entitlements` or `grants`.
     pub what: String,
     /// Type of the object whose list it is; for a listing of resources
@@ -115,17 +115,17 @@ pub struct Shortfall {
     /// The object whose list it is, as `<type>:<id>`; empty for a list
     /// that belongs to no single object.
     pub resource: String,
-    /// Rows that the list brought, those included that were left out. Of
-    /// resources it is the number of different ones.
+    /// Different rows that the list brought, those included that were left
+    /// out.
     pub listed: u64,
     /// Rows by the application's own count.
     pub counted: u64,
 }
 
-impl Shortfall {
-    /// Rows that are missing.
-    pub fn missing(&self) -> u64 {
-        self.counted.saturating_sub(self.listed)
+impl Miscount {
+    /// By how much the two differ.
+    pub fn difference(&self) -> u64 {
+        self.counted.abs_diff(self.listed)
     }
 
     pub(crate) fn kind(&self) -> (&str, &str) {
@@ -133,25 +133,67 @@ impl Shortfall {
     }
 }
 
-impl fmt::Display for Shortfall {
+impl fmt::Display for Miscount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = list_name(&self.what, &self.resource_type, &self.resource);
         write!(
             f,
-            "{list}: {} were listed, but the application counts {}",
+            "{list}: {} listed, but the application counts {}",
             self.listed, self.counted
         )
+    }
+}
+
+/// Rows that lists brought more than once under one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeated {
+    /// As in [`Miscount::what`].
+    pub what: String,
+    /// As in [`Miscount::resource_type`].
+    pub resource_type: String,
+    /// How often a row came that its list had brought before.
+    pub rows: u64,
+    /// Up to three ids: of resources as `<type>:<id>`.
+    pub examples: Vec<String>,
+    /// Why this is right, where the connector says so.
+    pub reason: Option<String>,
+}
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            what,
+            resource_type,
+            rows,
+            ..
+        } = self;
+        let what = match rows {
+            1 => what.strip_suffix('s').unwrap_or(what),
+            _ => what,
+        };
+        write!(f, "{rows} repeated {what} of type `{resource_type}` (")?;
+        for (n, id) in self.examples.iter().enumerate() {
+            let comma = if n > 0 { ", " } else { "" };
+            write!(f, "{comma}`{id}`")?;
+        }
+        if *rows > self.examples.len() as u64 {
+            write!(f, ", …")?;
+        }
+        match &self.reason {
+            Some(reason) => write!(f, "): {reason}"),
+            None => write!(f, "): the last one of each id is kept"),
+        }
     }
 }
 
 /// A list that cannot be compared with a count of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uncounted {
-    /// As in [`Shortfall::what`].
+    /// As in [`Miscount::what`].
     pub what: String,
-    /// As in [`Shortfall::resource_type`].
+    /// As in [`Miscount::resource_type`].
     pub resource_type: String,
-    /// As in [`Shortfall::resource`].
+    /// As in [`Miscount::resource`].
     pub resource: String,
     /// Why there is no count.
     pub reason: String,
@@ -360,8 +402,16 @@ pub struct Report {
     /// order. They make the result partial. The warnings name them too.
     pub unknown_types: Vec<UnknownType>,
     /// Lists that brought fewer rows than the application counts, in stable
-    /// order. The warnings tell of them too.
-    pub shortfalls: Vec<Shortfall>,
+    /// order. The warnings name them too.
+    pub shortfalls: Vec<Miscount>,
+    /// Lists that brought more rows than the application counts, in stable
+    /// order. The warnings name them too.
+    pub surpluses: Vec<Miscount>,
+    /// Rows that a list brought more than once, in stable order. Warnings or
+    /// notes name them too.
+    pub repeated: Vec<Repeated>,
+    /// What is worth knowing, though nothing is wrong.
+    pub notes: Vec<String>,
     /// Lists of which a count was asked for in vain. The warnings tell of
     /// them too.
     pub uncounted: Vec<Uncounted>,
@@ -396,6 +446,9 @@ impl Report {
             dropped: Dropped::default(),
             unknown_types: Vec::new(),
             shortfalls: Vec::new(),
+            surpluses: Vec::new(),
+            repeated: Vec::new(),
+            notes: Vec::new(),
             uncounted: Vec::new(),
             warnings: Vec::new(),
             resumed: false,

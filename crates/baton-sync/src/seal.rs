@@ -8,6 +8,7 @@ use baton_c1z::{
     Cleanup, Expander, Format, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed,
     SyncType,
 };
+use baton_connector::Connector;
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
 
@@ -20,6 +21,7 @@ use crate::invariants::{self, Checks, Rules};
 use crate::list;
 use crate::phases;
 use crate::progress::Progress;
+use crate::repeats;
 use crate::report::{Completeness, Dropped, Report, SkipKind};
 use crate::request::{Host, Provenance, SyncRequest};
 use crate::tally;
@@ -175,9 +177,20 @@ pub(crate) async fn seal(
         })
     });
     let sealed = sealing.await??;
-    let mut report = report(sync_id, sealed, completeness, &progress, request, target);
+    let mut report = report(
+        (sync_id, sealed, completeness),
+        &progress,
+        source.connector.as_ref(),
+        request,
+        target,
+    );
     let oddities = external.into_iter().flat_map(|external| external.warnings);
     report.warnings.extend(oddities);
+    for message in &report.notes {
+        observer.event(&Event::Note {
+            message: message.clone(),
+        });
+    }
     for message in &report.warnings {
         observer.event(&Event::Warning {
             message: message.clone(),
@@ -306,18 +319,27 @@ fn sealing_event(event: SealEvent) -> Event {
 }
 
 fn report(
-    sync_id: String,
-    sealed: Sealed,
-    completeness: Completeness,
+    (sync_id, sealed, completeness): (String, Sealed, Completeness),
     progress: &Progress,
+    connector: &dyn Connector,
     request: &SyncRequest,
     target: &Target,
 ) -> Report {
     let shortfalls = progress.tallies.shortfalls();
+    let surpluses = progress.tallies.surpluses();
     let uncounted = progress.tallies.uncounted();
+    let repeated = repeats::report(&progress.repeats, connector);
     let unknown_types = progress.unknown_types();
     let mut warnings: Vec<String> = unknown_types.iter().map(ToString::to_string).collect();
-    warnings.extend(tally::warnings(&shortfalls, &uncounted));
+    warnings.extend(tally::warnings(&shortfalls, &surpluses, &uncounted));
+    warnings.extend(tally::full_ends(&progress.full_ends));
+    let mut notes = Vec::new();
+    for repeated in &repeated {
+        match repeated.reason {
+            Some(_) => notes.push(repeated.to_string()),
+            None => warnings.push(repeated.to_string()),
+        }
+    }
     warnings.extend(sealed.warnings);
     warnings.extend(target.warning.clone());
     let named = phases::chosen(&request.targets, &request.resource_type_filter);
@@ -384,6 +406,9 @@ fn report(
         dropped: progress.dropped,
         unknown_types,
         shortfalls,
+        surpluses,
+        repeated,
+        notes,
         uncounted,
         warnings,
         resumed: false,

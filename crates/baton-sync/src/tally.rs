@@ -2,22 +2,24 @@
 //! (`baton_connector::Counted`). Part of the fold over the log, so a resumed
 //! run compares what one without an interruption would.
 //!
-//! A difference is told and changes nothing else: a count may be taken by
+//! A difference is a warning and changes nothing else: a count may be taken by
 //! other rules than the list, or be older than a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_c1z::{ListId, Op};
 
 use crate::list;
 use crate::records::PageFacts;
-use crate::report::{Shortfall, Uncounted};
+use crate::report::{Miscount, Uncounted};
 
 /// A list whose rows somebody else has counted, or tried to.
 #[derive(Debug, Default)]
 struct Tally {
     /// The largest count.
     counted: Option<u64>,
+    /// It is a count of something else than the list.
+    roughly: bool,
     /// Why there is none.
     unknown: Option<String>,
     /// Rows, those included that were left out as invalid or unwanted.
@@ -50,7 +52,7 @@ impl Tallies {
     pub(crate) fn page(&mut self, list: &ListId, facts: &PageFacts, reached: Reached) {
         if facts.counted.is_some() || facts.uncounted.is_some() {
             let tally = self.all.entry(list.clone()).or_default();
-            tally.counted = tally.counted.max(facts.counted);
+            tally.note(facts);
             if let Some(reason) = &facts.uncounted {
                 tally.unknown = Some(reason.clone());
             }
@@ -89,13 +91,30 @@ impl Tallies {
         });
     }
 
+    /// Rows that a list is known to have, as long as they come.
+    pub(crate) fn expected(&self, list: &ListId) -> Option<u64> {
+        let tally = self.all.get(list)?;
+        tally.counted.filter(|_| !tally.ended && !tally.roughly)
+    }
+
     /// Lists that brought fewer rows than were counted.
-    pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
+    pub(crate) fn shortfalls(&self) -> Vec<Miscount> {
+        self.miscounts(|counted, rows| counted > rows)
+    }
+
+    /// Lists that brought more rows than were counted.
+    pub(crate) fn surpluses(&self) -> Vec<Miscount> {
+        self.miscounts(|counted, rows| counted < rows)
+    }
+
+    fn miscounts(&self, differs: impl Fn(u64, u64) -> bool) -> Vec<Miscount> {
         let short = self.all.iter().filter(|(_, tally)| tally.ended);
         short
             .filter_map(|(id, tally)| {
-                let counted = tally.counted.filter(|counted| *counted > tally.rows)?;
-                Some(Shortfall {
+                let counted = tally
+                    .counted
+                    .filter(|counted| differs(*counted, tally.rows))?;
+                Some(Miscount {
                     what: list::noun(id.op).to_owned(),
                     resource_type: list::counted_type(id).to_owned(),
                     resource: list::object(id),
@@ -123,46 +142,88 @@ impl Tallies {
 }
 
 impl Tally {
+    /// A count of the list itself is worth more than any other.
+    fn note(&mut self, facts: &PageFacts) {
+        let Some(counted) = facts.counted else {
+            return;
+        };
+        if self.roughly == facts.roughly {
+            self.counted = self.counted.max(Some(counted));
+        } else if self.counted.is_none() || self.roughly {
+            self.counted = Some(counted);
+            self.roughly = facts.roughly;
+        }
+    }
+
     fn says_something(&self) -> bool {
         match self.counted {
-            Some(counted) => counted > self.rows,
+            Some(counted) => counted != self.rows,
             None => self.unknown.is_some(),
         }
     }
 }
 
-/// Shortfalls of one kind that are told one by one.
+/// Lists of one kind that are named one by one.
 const NAMED: usize = 3;
 
-/// What is told of shortfalls and of counts that could not be had.
-pub(crate) fn warnings(shortfalls: &[Shortfall], uncounted: &[Uncounted]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let kinds = shortfalls.chunk_by(|a, b| a.kind() == b.kind());
-    for kind in kinds {
-        warnings.extend(kind.iter().take(NAMED).map(ToString::to_string));
-        if let Some(rest) = kind.get(NAMED..).filter(|rest| !rest.is_empty()) {
-            let missing = rest.iter().map(Shortfall::missing).sum::<u64>();
-            let (what, type_id) = kind[0].kind();
-            warnings.push(format!(
-                "{} more lists of {what} of type `{type_id}` are short of their counts, by {missing} in all",
-                rest.len()
-            ));
-        }
-    }
+/// Warnings about lists and counts that differ, and about lists that could not
+/// be compared.
+pub(crate) fn warnings(
+    shortfalls: &[Miscount],
+    surpluses: &[Miscount],
+    uncounted: &[Uncounted],
+) -> Vec<String> {
+    let mut warnings = named(shortfalls, "fewer rows");
     if !shortfalls.is_empty() {
         warnings.push(
-            "rows may have been skipped because others were removed while they were listed: sync \
-             again while nobody changes anything; where the difference stays, the application \
-             counts by other rules than it lists"
+            "objects deleted during the sync can make a list skip rows: sync again at a quiet \
+             time; if the difference stays, the application counts differently than it lists"
                 .to_owned(),
         );
     }
+    warnings.extend(named(surpluses, "more rows"));
     let kinds = uncounted.chunk_by(|a, b| a.kind() == b.kind());
     for kind in kinds {
         warnings.extend(kind.iter().take(1).map(|first| match kind.len() - 1 {
             0 => first.to_string(),
             more => format!("{first} (and {more} more lists of this kind)"),
         }));
+    }
+    warnings
+}
+
+/// The first lists of each kind, and how many more there are.
+fn named(miscounts: &[Miscount], how: &str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for kind in miscounts.chunk_by(|a, b| a.kind() == b.kind()) {
+        warnings.extend(kind.iter().take(NAMED).map(ToString::to_string));
+        if let Some(rest) = kind.get(NAMED..).filter(|rest| !rest.is_empty()) {
+            let sum = rest.iter().map(Miscount::difference).sum::<u64>();
+            let (what, type_id) = kind[0].kind();
+            warnings.push(format!(
+                "{} more lists of {what} of type `{type_id}` have {how} than counted, {sum} in all",
+                rest.len()
+            ));
+        }
+    }
+    warnings
+}
+
+/// Warnings about lists whose last page is full and that nothing counts.
+pub(crate) fn full_ends(lists: &BTreeSet<ListId>) -> Vec<String> {
+    let mut warnings: Vec<String> = lists
+        .iter()
+        .take(NAMED)
+        .map(|id| {
+            format!(
+                "{}: the last page is full, and it names no next page: rows may be missing",
+                list::name(id)
+            )
+        })
+        .collect();
+    if lists.len() > NAMED {
+        let more = lists.len() - NAMED;
+        warnings.push(format!("{more} more lists end with a full page"));
     }
     warnings
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use atlassian_sim::{Answers, CursorKind};
-use baton_sync::{Report, Shortfall, Uncounted};
+use baton_sync::{Miscount, Report, Uncounted};
 
 use crate::history::Facts;
 use crate::plan::Plan;
@@ -214,12 +214,17 @@ impl<'a> Losses<'a> {
         if let Some(short) = groundless.next() {
             return Some(format!("told without a reason: {short}"));
         }
+        let over = self.report.surpluses.iter();
+        let mut groundless = over.filter(|over| self.movements.came(&of_shortfall(over)) == 0);
+        if let Some(over) = groundless.next() {
+            return Some(format!("told without a reason: {over}"));
+        }
         let uncounted = self.report.uncounted.first()?;
         (!self.plan.has_server_faults()).then(|| format!("told without a reason: {uncounted}"))
     }
 }
 
-fn of_shortfall(short: &Shortfall) -> List {
+fn of_shortfall(short: &Miscount) -> List {
     List::of_shortfall(&short.what, &short.resource_type, &short.resource)
 }
 
@@ -260,7 +265,7 @@ mod tests {
         let mut report = Report::new("s", "f", Stats::default());
         report.shortfalls = short
             .iter()
-            .map(|(what, kind, resource)| Shortfall {
+            .map(|(what, kind, resource)| Miscount {
                 what: (*what).to_owned(),
                 resource_type: (*kind).to_owned(),
                 resource: (*resource).to_owned(),

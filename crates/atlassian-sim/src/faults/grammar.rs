@@ -25,6 +25,9 @@ Fault rules: ENDPOINT[#CALLS]=ACTION (the first rule that hits a request acts)
             `shape:errors`           a success in a wrong shape (also `message`,
                                      `status-202`, `no-data`, `data-null`, `html`, …)
             `repeat-cursor`          a page whose next cursor is its own
+            `cut-cursor`             a page without a next cursor, as if it were the last
+            `repeat-items`           every item of a page twice
+            `total:250`              a page whose `meta.total` is 250
             `expire-cursor`          400 for a request with a cursor
             `drip:64/200ms`          64 bytes every 200 ms
             `page-size:50`           400 for a page size above 50
@@ -166,6 +169,9 @@ fn parse_action(text: &str) -> Option<Action> {
         ("invalid-json", None) => Some(Action::InvalidJson),
         ("shape", Some(name)) => WrongShape::named(name).map(Action::Shape),
         ("repeat-cursor", None) => Some(Action::RepeatCursor),
+        ("cut-cursor", None) => Some(Action::CutCursor),
+        ("repeat-items", None) => Some(Action::RepeatItems),
+        ("total", Some(items)) => items.parse().ok().map(Action::Total),
         ("expire-cursor", None) => Some(Action::ExpireCursor),
         ("drip", Some(argument)) => {
             let (bytes, pause) = argument.split_once('/')?;
@@ -251,6 +257,9 @@ mod tests {
             }
         );
         assert_eq!(action("*=html"), Action::HtmlPage(502));
+        assert_eq!(action("*=cut-cursor"), Action::CutCursor);
+        assert_eq!(action("*=repeat-items"), Action::RepeatItems);
+        assert_eq!(action("*=total:7"), Action::Total(7));
         assert_eq!(action("*=404:gateway"), Action::Refuse(404, ""));
         assert_eq!(
             action("*=404:ADMIN-404-10"),

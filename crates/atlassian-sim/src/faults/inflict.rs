@@ -125,6 +125,9 @@ pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Resp
             | Action::InvalidJson
             | Action::Shape(_)
             | Action::RepeatCursor
+            | Action::CutCursor
+            | Action::RepeatItems
+            | Action::Total(_)
             | Action::SlowDrip { .. }
     ) {
         return response;
@@ -156,6 +159,13 @@ pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Resp
         }
         Action::RepeatCursor => {
             Response::from_parts(parts, Body::from(repeat_cursor(&bytes, cursor)))
+        }
+        Action::CutCursor | Action::RepeatItems | Action::Total(_) => {
+            let body = odd_page(action, &bytes);
+            parts
+                .headers
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            Response::from_parts(parts, Body::from(body))
         }
         Action::SlowDrip { bytes: step, pause } => {
             parts
@@ -193,6 +203,36 @@ fn repeat_cursor(bytes: &[u8], cursor: Option<&str>) -> Vec<u8> {
     }
     if let Some(next) = page.get_mut("meta").and_then(|m| m.get_mut("next")) {
         *next = Value::from(cursor);
+    }
+    page.to_string().into_bytes()
+}
+
+/// A page that is whole and says something that is not so.
+fn odd_page(action: &Action, bytes: &[u8]) -> Vec<u8> {
+    let Ok(mut page) = serde_json::from_slice::<Value>(bytes) else {
+        return bytes.to_vec();
+    };
+    match action {
+        Action::CutCursor => {
+            if let Some(links) = page.get_mut("links").and_then(Value::as_object_mut) {
+                links.insert("next".to_owned(), Value::Null);
+            }
+        }
+        Action::RepeatItems => {
+            if let Some(items) = page.get_mut("data").and_then(Value::as_array_mut) {
+                *items = items
+                    .iter()
+                    .flat_map(|item| [item.clone(), item.clone()])
+                    .collect();
+            }
+        }
+        Action::Total(items) if page.get("data").is_some_and(Value::is_array) => {
+            if !page.get("meta").is_some_and(Value::is_object) {
+                page["meta"] = Value::Object(serde_json::Map::new());
+            }
+            page["meta"]["total"] = Value::from(*items);
+        }
+        _ => {}
     }
     page.to_string().into_bytes()
 }

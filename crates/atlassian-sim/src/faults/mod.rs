@@ -61,6 +61,12 @@ pub enum Action {
     Shape(WrongShape),
     /// `next` of a page is the cursor that the page was asked with.
     RepeatCursor,
+    /// A page names no next page, whether there is one or not.
+    CutCursor,
+    /// Every item of a page comes twice.
+    RepeatItems,
+    /// The page says that the list has so many items.
+    Total(u64),
     /// A request with a cursor answers that the cursor is not valid any more.
     ExpireCursor,
     /// The body arrives in pieces of this many bytes with this pause between.

@@ -114,6 +114,8 @@ impl Api {
         let request = |limit: Option<u32>| {
             let request = self.get(query.list(), &[])?.maybe_query("cursor", cursor);
             let request = request.maybe_query("groupIds", query.group_id());
+            let sizes = query.with_sizes().then_some("true");
+            let request = request.maybe_query("counts.includeUsers", sizes);
             Ok(request.maybe_query("limit", limit.map(|n| n.to_string()).as_deref()))
         };
         let answer = if cursor.is_some() {
@@ -132,6 +134,10 @@ pub(super) trait DirectoryQuery {
     /// The search's body, without paging.
     fn body(&self) -> Value;
     fn group_id(&self) -> Option<&str>;
+    /// Whether groups are to say how many members they have.
+    fn with_sizes(&self) -> bool {
+        false
+    }
 }
 
 pub(super) enum UserQuery<'a> {
@@ -163,9 +169,14 @@ impl DirectoryQuery for UserQuery<'_> {
     }
 }
 
-pub(super) struct GroupQuery;
+/// All groups, or one.
+pub(super) struct GroupQuery<'a> {
+    pub(super) only: Option<&'a str>,
+    /// The groups are to say how many members they have.
+    pub(super) sizes: bool,
+}
 
-impl DirectoryQuery for GroupQuery {
+impl DirectoryQuery for GroupQuery<'_> {
     fn search(&self) -> &'static str {
         GROUPS_SEARCH
     }
@@ -175,11 +186,22 @@ impl DirectoryQuery for GroupQuery {
     }
 
     fn body(&self) -> Value {
-        json!({})
+        let mut body = json!({});
+        if self.sizes {
+            body["expand"] = json!(["counts.users"]);
+        }
+        if let Some(id) = self.only {
+            body["groupIds"] = json!([id]);
+        }
+        body
     }
 
     fn group_id(&self) -> Option<&str> {
-        None
+        self.only
+    }
+
+    fn with_sizes(&self) -> bool {
+        self.sizes
     }
 }
 

@@ -10,7 +10,7 @@
 mod answer;
 mod counts;
 mod directory;
-mod endpoints;
+pub(crate) mod endpoints;
 mod error_body;
 pub(crate) mod models;
 mod odd;
@@ -42,8 +42,8 @@ const GROUP_ROLE_STEP: u8 = 2;
 
 /// Largest pages that the endpoints are documented to give.
 pub(crate) const DIRECTORY_PAGE: u32 = 100;
-const WORKSPACE_PAGE: u32 = 100;
-const TOKEN_PAGE: u32 = 1000;
+pub(crate) const WORKSPACE_PAGE: u32 = 100;
+pub(crate) const TOKEN_PAGE: u32 = 1000;
 
 /// A page of the API's objects, with the page token of what follows.
 #[derive(Debug)]
@@ -139,14 +139,33 @@ impl Api {
     /// A page of all groups.
     pub async fn groups(&self, token: &str) -> Result<ListPage<models::Group>> {
         let list = format!("groups of organization `{}`", self.organization_id);
-        let fetch = async |at| self.directory_page(at, DIRECTORY_PAGE, GroupQuery).await;
+        let fetch = async |at| {
+            self.directory_page(at, DIRECTORY_PAGE, self.group_query(None))
+                .await
+        };
         Ok(page(&list, token, fetch).await?.into())
+    }
+
+    /// The number of members that a group has by its own word; `None` if it
+    /// says none.
+    pub async fn group_size(&self, id: &str) -> Result<Option<u64>> {
+        let begin = Position::default();
+        let query = self.group_query(Some(id));
+        let page: Chunk<models::Group> = self.directory_page(begin, DIRECTORY_PAGE, query).await?;
+        let group = page.items.into_iter().find(|group| group.id == id);
+        Ok(group.and_then(|group| group.users))
+    }
+
+    fn group_query<'a>(&self, only: Option<&'a str>) -> GroupQuery<'a> {
+        GroupQuery {
+            only,
+            sizes: !self.go_compatible,
+        }
     }
 
     /// A page of all workspaces.
     pub async fn workspaces(&self, token: &str) -> Result<ListPage<models::Workspace>> {
         let list = format!("workspaces of organization `{}`", self.organization_id);
-        let mut total = None;
         let fetch = async |at: Position| {
             let answer: ListAnswer<models::Workspace> = match &at.cursor {
                 // With a cursor no other field may be there.
@@ -165,13 +184,9 @@ impl Api {
                     .await?
                 }
             };
-            total = answer.total;
             Ok(chunk(NEWER, answer))
         };
-        let page = page(&list, token, fetch).await?;
-        Ok(page
-            .counted(total.map_or(Counted::Untold, Counted::Rows))
-            .into())
+        Ok(page(&list, token, fetch).await?.into())
     }
 
     /// A page of all API tokens.
@@ -335,6 +350,7 @@ fn group_list(group_id: &str) -> String {
 
 fn chunk<T>(step: u8, answer: ListAnswer<T>) -> Chunk<T> {
     Chunk {
+        total: answer.total,
         items: answer.items,
         next: Position::after(step, Some(answer.next)),
     }

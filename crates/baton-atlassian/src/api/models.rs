@@ -107,6 +107,8 @@ pub(crate) struct Group {
     pub directory_id: Option<String>,
     pub external_synced: Option<bool>,
     pub managed_by: Option<String>,
+    /// How many members it has by its own word, if that was asked for.
+    pub users: Option<u64>,
 }
 
 impl Read for Group {
@@ -118,6 +120,9 @@ impl Read for Group {
             directory_id: fields.reference("directoryId"),
             external_synced: fields.flag("externalSynced"),
             managed_by: fields.text("managedBy"),
+            users: fields
+                .part("counts")
+                .and_then(|counts| counts.count("users")),
         })
     }
 }

@@ -2,49 +2,79 @@
 //!
 //! A list on one page is what stood there at one moment. One of several pages
 //! can lose items without a trace, where its cursors count items and some are
-//! removed meanwhile. So it is counted, and then begun again: what is removed
-//! before the count is in neither, what is removed after it shows as fewer
-//! rows than were counted, unless others came.
+//! removed meanwhile. So the automatic plan counts it, and then begins it
+//! again: what is removed before the count is in neither, what is removed after
+//! it shows as fewer rows than were counted, unless others came.
+//!
+//! A list can also end too early. Where the last page is full, the list is
+//! counted under either plan. Groups say how many members they have when they
+//! are listed; that is compared with their members, so that a filter which the
+//! server ignores shows.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use baton_connector::{Counted, Error, Result};
+use baton_proto::Code;
 
 use super::{Plan, RequestPlan, locked};
-use crate::api::{Api, ListPage};
+use crate::api::{Api, DIRECTORY_PAGE, ListPage, endpoints, models};
+
+/// A list that the API counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CountedList<'a> {
+    /// Token of the page.
+    pub token: &'a str,
+    /// The token that follows the last page.
+    pub end: &'a str,
+    /// Items that a full page has.
+    pub size: u32,
+    /// Where it is counted.
+    pub endpoint: &'static str,
+}
+
+impl CountedList<'_> {
+    /// Whether a page has as many items as a page can have.
+    fn fills(&self, items: usize) -> bool {
+        items >= self.size as usize
+    }
+}
 
 impl Plan {
-    /// The number of a group's members. Where that could not be had of one
-    /// group, no other is asked about: a failure can take its minutes.
-    pub async fn count_members(&self, api: &Api, group_id: &str) -> Result<u64> {
-        // The first count goes alone: if it fails, no other is tried.
-        let first = Some(self.members_counted.lock().await).filter(|counted| !**counted);
-        if let Some((code, before)) = locked(&self.members_uncounted).clone() {
-            let detail = format!("an earlier count of members failed: {before}");
+    /// A count, unless one of its endpoint has failed in this run: a failure
+    /// can take its minutes, and an endpoint that is not there stays away.
+    async fn count<C>(&self, endpoint: &'static str, count: impl FnOnce() -> C) -> Result<u64>
+    where
+        C: Future<Output = Result<u64>>,
+    {
+        // The first count of an endpoint goes alone: if it fails, no other is
+        // tried.
+        let first = Some(self.counted_once.lock().await).filter(|ends| !ends.contains(endpoint));
+        if let Some((code, before)) = locked(&self.uncounted).get(endpoint).cloned() {
+            let detail = format!("an earlier count failed: {before}");
             return Err(Error::stated(code, detail));
         }
-        let counted = api.count_members(group_id).await;
-        if let Err(error) = &counted
-            && !error.is_vanished()
-        {
-            let failure = (error.code(), error.to_string());
-            locked(&self.members_uncounted).get_or_insert(failure);
+        self.spent.fetch_add(1, Ordering::Relaxed);
+        let counted = count().await;
+        if let Err(error) = &counted {
+            let failure: (Code, String) = (error.code(), error.to_string());
+            locked(&self.uncounted).entry(endpoint).or_insert(failure);
         }
-        if let Some(mut first) = first {
-            *first = counted.is_ok();
+        if let Some(mut first) = first
+            && counted.is_ok()
+        {
+            first.insert(endpoint);
         }
         counted
     }
 
-    /// The page of a list at `token`; a first page of several comes with the
-    /// API's own count. `end` is the token that follows the last page.
-    ///
-    /// The plain plan counts nothing, since it makes no request beyond the
-    /// lists. That a count fails is told, and ends nothing.
+    /// A page of a list, with the API's own count where that is due. That a
+    /// count fails is told, and ends nothing. Nothing is counted where only
+    /// the Go connector's requests are sent, or where the page has a total.
     pub async fn counted<T, P, C>(
         &self,
-        token: &str,
-        end: &str,
+        api: &Api,
+        list: CountedList<'_>,
         page: impl Fn() -> P,
         count: impl FnOnce() -> C,
     ) -> Result<ListPage<T>>
@@ -53,11 +83,14 @@ impl Plan {
         C: Future<Output = Result<u64>>,
     {
         let first = page().await?;
-        if self.wanted == RequestPlan::Plain || !token.is_empty() || first.next == end {
+        if api.go_compatible() || first.counted != Counted::Untold {
             return Ok(first);
         }
-        self.spent.fetch_add(1, Ordering::Relaxed);
-        match count().await {
+        let is_long = list.token.is_empty() && first.next != list.end;
+        if self.wanted == RequestPlan::Plain || !is_long {
+            return self.counted_after(api, list, first, count).await;
+        }
+        match self.count(list.endpoint, count).await {
             Ok(count) => {
                 self.spent.fetch_add(1, Ordering::Relaxed);
                 let counted = Counted::Rows(count);
@@ -66,10 +99,133 @@ impl Plan {
                     ..page().await?
                 })
             }
-            Err(error) => Ok(ListPage {
-                counted: Counted::Unknown(error.to_string()),
-                ..first
-            }),
+            Err(error) => Ok(uncounted(first, &error)),
         }
+    }
+
+    /// A page that was read, with the API's own count if it is the last of its
+    /// list and full, and the list was not counted at its beginning.
+    pub async fn counted_after<T, C>(
+        &self,
+        api: &Api,
+        list: CountedList<'_>,
+        page: ListPage<T>,
+        count: impl FnOnce() -> C,
+    ) -> Result<ListPage<T>>
+    where
+        C: Future<Output = Result<u64>>,
+    {
+        let was_counted = !list.token.is_empty() && self.wanted != RequestPlan::Plain;
+        let ends_full = page.next == list.end && list.fills(page.items.len());
+        if api.go_compatible() || page.counted != Counted::Untold || was_counted || !ends_full {
+            return Ok(page);
+        }
+        match self.count(list.endpoint, count).await {
+            Ok(count) => Ok(ListPage {
+                counted: Counted::Rows(count),
+                ..page
+            }),
+            Err(error) => Ok(uncounted(page, &error)),
+        }
+    }
+
+    /// Keeps the sizes that groups say they have.
+    pub async fn note_group_sizes(&self, groups: &[models::Group]) -> Result<()> {
+        let sizes = groups
+            .iter()
+            .filter_map(|group| Some((size_key(&group.id), group.users?.to_string().into_bytes())));
+        let sizes: Vec<(String, Vec<u8>)> = sizes.collect();
+        if sizes.is_empty() {
+            return Ok(());
+        }
+        let items = sizes.iter().map(|(key, size)| (key.as_str(), size.clone()));
+        match self.session.set_many(items).await {
+            // Outside a sync nothing is kept.
+            Err(error) if error.code() != Code::FailedPrecondition => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// A first page of members, compared with the size that the group itself
+    /// has told. Where they differ, the group is asked again: it may have
+    /// changed since.
+    pub async fn sized_members(
+        &self,
+        api: &Api,
+        id: &str,
+        end: &str,
+        page: ListPage<models::Member>,
+    ) -> Result<ListPage<models::Member>> {
+        let Some(told) = self.group_size(id).await? else {
+            return Ok(page);
+        };
+        let members = page.items.iter().map(|member| member.account_id.as_str());
+        let members: BTreeSet<&str> = members.filter(|id| !id.is_empty()).collect();
+        let members = members.len() as u64;
+        let agrees = |size| {
+            if page.next == end {
+                members == size
+            } else {
+                members <= size
+            }
+        };
+        if agrees(told) {
+            let counted = match page.counted {
+                Counted::Untold => Counted::Roughly(told),
+                known => known,
+            };
+            return Ok(ListPage { counted, ..page });
+        }
+        self.spent.fetch_add(1, Ordering::Relaxed);
+        let size = match api.group_size(id).await {
+            Ok(now) => now.unwrap_or(told),
+            // What ends the list itself will show there.
+            Err(_) => told,
+        };
+        if agrees(size) {
+            return Ok(page);
+        }
+        Ok(ListPage {
+            counted: Counted::Roughly(size),
+            ..page
+        })
+    }
+
+    async fn group_size(&self, id: &str) -> Result<Option<u64>> {
+        let kept = match self.session.get(&size_key(id)).await {
+            Err(error) if error.code() == Code::FailedPrecondition => return Ok(None),
+            kept => kept?,
+        };
+        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+}
+
+fn uncounted<T>(page: ListPage<T>, error: &Error) -> ListPage<T> {
+    ListPage {
+        counted: Counted::Unknown(error.to_string()),
+        ..page
+    }
+}
+
+fn size_key(group_id: &str) -> String {
+    format!("size/{group_id}")
+}
+
+/// The list of all users.
+pub(crate) fn users(token: &str) -> CountedList<'_> {
+    CountedList {
+        token,
+        end: "",
+        size: DIRECTORY_PAGE,
+        endpoint: endpoints::USERS_COUNT,
+    }
+}
+
+/// The list of all groups.
+pub(crate) fn groups(token: &str) -> CountedList<'_> {
+    CountedList {
+        endpoint: endpoints::GROUPS_COUNT,
+        ..users(token)
     }
 }

@@ -18,11 +18,12 @@
 //! Where the overview is missing there, it is taken anew.
 
 mod check;
-mod counts;
+pub(crate) mod counts;
 mod facts;
 mod overview;
 mod sample;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -129,11 +130,11 @@ pub(crate) struct Plan {
     overview: Mutex<Option<Overview>>,
     /// Locked while the number of the sync is drawn, so that it is drawn once.
     drawing: tokio::sync::Mutex<()>,
-    /// A group's members were counted. Locked while that is tried for the
+    /// Endpoints that have counted something. Locked while one is tried for the
     /// first time.
-    members_counted: tokio::sync::Mutex<bool>,
-    /// How the first count of a group's members that failed did so.
-    members_uncounted: Mutex<Option<(Code, String)>>,
+    counted_once: tokio::sync::Mutex<BTreeSet<&'static str>>,
+    /// How the first count of each endpoint that failed did so.
+    uncounted: Mutex<BTreeMap<&'static str, (Code, String)>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -157,8 +158,8 @@ impl Plan {
             avoided: AtomicU64::new(0),
             overview: Mutex::new(None),
             drawing: tokio::sync::Mutex::new(()),
-            members_counted: tokio::sync::Mutex::new(false),
-            members_uncounted: Mutex::new(None),
+            counted_once: tokio::sync::Mutex::new(BTreeSet::new()),
+            uncounted: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -336,10 +337,10 @@ impl Planner for Plan {
         for counter in [&self.asked, &*self.spent, &self.avoided] {
             counter.store(0, Ordering::Relaxed);
         }
-        *locked(&self.members_uncounted) = None;
+        locked(&self.uncounted).clear();
         // A call that holds the lock is of a run that has ended.
-        if let Ok(mut counted) = self.members_counted.try_lock() {
-            *counted = false;
+        if let Ok(mut counted) = self.counted_once.try_lock() {
+            counted.clear();
         }
     }
 }

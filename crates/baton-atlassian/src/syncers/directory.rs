@@ -1,11 +1,13 @@
 //! People and their secrets.
 
 use async_trait::async_trait;
-use baton_connector::{Error, Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
+use crate::api::{TOKEN_PAGE, endpoints};
 use crate::mapping;
+use crate::plan::counts::{self, CountedList};
 
 /// Users of all directories, and managed accounts that are in none.
 #[derive(Debug)]
@@ -30,7 +32,9 @@ impl ResourceSyncer for Users {
             }
             Ok::<_, Error>(page)
         };
-        let page = plan.counted(token, "", read, || api.count_users()).await?;
+        let page = plan
+            .counted(api, counts::users(token), read, || api.count_users())
+            .await?;
         Ok(resources(&page, |user| {
             mapping::user(user, self.0.fidelity)
         }))
@@ -44,7 +48,7 @@ impl ResourceSyncer for Users {
         }
         let page = self.0.api.user_roles(id_of(user), token).await?;
         let grants = mapping::user_role_grants(user, &page.items, self.0.roles())?;
-        Ok(role_page(grants, page.next))
+        Ok(role_page(grants, &page, token.is_empty()))
     }
 
     async fn get(
@@ -54,6 +58,13 @@ impl ResourceSyncer for Users {
     ) -> Result<Option<v2::Resource>> {
         let user = self.0.api.user(&id.resource).await?;
         Ok(user.map(|user| mapping::user(&user, self.0.fidelity)))
+    }
+
+    fn repeats(&self) -> Repeats {
+        Repeats {
+            resources: Some("a user in several directories is listed once for each"),
+            grants: None,
+        }
     }
 
     fn capabilities(&self) -> SyncerCapabilities {
@@ -79,8 +90,12 @@ impl ResourceSyncer for ApiTokens {
         let Shared { api, plan, .. } = &self.0;
         let page = plan
             .counted(
-                token,
-                "",
+                api,
+                CountedList {
+                    size: TOKEN_PAGE,
+                    endpoint: endpoints::API_TOKENS_COUNT,
+                    ..counts::users(token)
+                },
                 || api.api_tokens(token),
                 || api.count_api_tokens(),
             )

@@ -1,12 +1,13 @@
 //! Groups: their members, then their roles on workspaces.
 
 use async_trait::async_trait;
-use baton_connector::{Error, Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
 use crate::api::{Api, GroupStep};
 use crate::mapping;
+use crate::plan::counts::{self, CountedList};
 
 /// Groups of all directories.
 #[derive(Debug)]
@@ -31,7 +32,12 @@ impl ResourceSyncer for Groups {
             }
             Ok::<_, Error>(page)
         };
-        let page = plan.counted(token, "", read, || api.count_groups()).await?;
+        let page = plan
+            .counted(api, counts::groups(token), read, || api.count_groups())
+            .await?;
+        if !api.go_compatible() {
+            plan.note_group_sizes(&page.items).await?;
+        }
         Ok(resources(&page, |group| {
             mapping::group(group, self.0.fidelity)
         }))
@@ -65,10 +71,26 @@ impl ResourceSyncer for Groups {
         }
         let step = if token.is_empty() {
             let members = || api.members(id, token);
-            let members = plan.counted(token, &roles, members, || plan.count_members(api, id));
-            GroupStep::Members(members.await?)
+            let list = CountedList {
+                end: &roles,
+                ..counts::users(token)
+            };
+            let page = plan.counted(api, list, members, || api.count_members(id));
+            let page = plan.sized_members(api, id, &roles, page.await?);
+            GroupStep::Members(page.await?)
         } else {
-            api.group_step(id, token).await?
+            match api.group_step(id, token).await? {
+                GroupStep::Members(page) => {
+                    // A later page, which is not read again.
+                    let list = CountedList {
+                        end: &roles,
+                        ..counts::users(token)
+                    };
+                    let page = plan.counted_after(api, list, page, || api.count_members(id));
+                    GroupStep::Members(page.await?)
+                }
+                roles @ GroupStep::Roles(_) => roles,
+            }
         };
         match step {
             GroupStep::Members(page) => {
@@ -82,7 +104,7 @@ impl ResourceSyncer for Groups {
             }
             GroupStep::Roles(page) => {
                 let grants = mapping::group_role_grants(group, &page.items, self.0.roles())?;
-                Ok(role_page(grants, page.next))
+                Ok(role_page(grants, &page, token == roles))
             }
         }
     }
@@ -94,6 +116,13 @@ impl ResourceSyncer for Groups {
     ) -> Result<Option<v2::Resource>> {
         let group = self.0.api.group(&id.resource).await?;
         Ok(group.map(|group| mapping::group(&group, self.0.fidelity)))
+    }
+
+    fn repeats(&self) -> Repeats {
+        Repeats {
+            resources: None,
+            grants: Some("a user in several directories is a member once for each"),
+        }
     }
 
     fn capabilities(&self) -> SyncerCapabilities {

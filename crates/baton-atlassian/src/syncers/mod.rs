@@ -12,10 +12,11 @@ pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Page, SyncerCapabilities};
+use baton_connector::{Counted, Page, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
-use crate::api::{Api, ListPage};
+use crate::api::models::RoleAssignment;
+use crate::api::{Api, DIRECTORY_PAGE, ListPage};
 use crate::mapping::{Fidelity, RoleContext, RoleGrants};
 use crate::plan::Plan;
 
@@ -46,11 +47,15 @@ impl Shared {
     }
 }
 
-/// A page of role grants.
-fn role_page(made: RoleGrants, next: String) -> Page<v2::Grant> {
+/// A page of role grants. Nothing counts lists of roles: a full last page, or
+/// a total that the only page does not reach, says that there may be more.
+fn role_page(made: RoleGrants, page: &ListPage<RoleAssignment>, is_first: bool) -> Page<v2::Grant> {
+    let items = page.items.len();
+    let is_short = is_first && matches!(page.counted, Counted::Rows(n) if n > items as u64);
     Page {
+        full_end: page.next.is_empty() && (items >= DIRECTORY_PAGE as usize || is_short),
         added: made.added,
-        ..Page::new(made.grants, next)
+        ..Page::new(made.grants, page.next.clone())
     }
 }
 

@@ -2,10 +2,11 @@
 //! about users and groups.
 
 use async_trait::async_trait;
-use baton_connector::{Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Counted, Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, resources};
+use crate::api::WORKSPACE_PAGE;
 use crate::mapping;
 
 /// Workspaces: the organization's product sites.
@@ -24,9 +25,12 @@ impl ResourceSyncer for Workspaces {
         token: &str,
     ) -> Result<Page<v2::Resource>> {
         let page = self.0.api.workspaces(token).await?;
-        Ok(resources(&page, |workspace| {
+        let is_full = page.items.len() >= WORKSPACE_PAGE as usize;
+        let full_end = page.next.is_empty() && is_full && page.counted == Counted::Untold;
+        let listed = resources(&page, |workspace| {
             mapping::workspace(workspace, self.0.fidelity)
-        }))
+        });
+        Ok(Page { full_end, ..listed })
     }
 
     async fn entitlements(

@@ -149,7 +149,7 @@ async fn what_is_removed_while_a_list_is_read_shows_as_a_shortfall_of_that_list(
         .await;
         assert_eq!(report.completeness, Completeness::Complete);
         assert_eq!(short(&report), [("resources", kind)], "{kind}");
-        assert_eq!(report.shortfalls[0].missing(), 1);
+        assert_eq!(report.shortfalls[0].difference(), 1);
         let told = &report.warnings[0];
         assert!(told.contains("but the application counts"), "{told}");
     }
@@ -209,7 +209,7 @@ async fn a_member_that_leaves_while_the_members_are_read_shows_as_a_shortfall_of
     let report = report.unwrap();
     assert_eq!(short(&report), [("grants", "group")]);
     assert_eq!(report.shortfalls[0].resource, format!("group:{group}"));
-    assert_eq!(report.shortfalls[0].missing(), 1);
+    assert_eq!(report.shortfalls[0].difference(), 1);
 }
 
 #[tokio::test(start_paused = true)]

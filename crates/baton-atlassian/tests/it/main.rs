@@ -7,6 +7,7 @@ mod fields;
 mod flood;
 mod in_process;
 mod limits;
+mod odd_lists;
 mod plans;
 mod program;
 mod recording;

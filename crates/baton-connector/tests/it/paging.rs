@@ -56,10 +56,12 @@ async fn a_page_makes_the_token_that_reads_the_next() {
             Some("n") => Chunk {
                 items: vec![3],
                 next: Some(Position::begin(1)),
+                total: None,
             },
             None => Chunk {
                 items: vec![4],
                 next: None,
+                total: None,
             },
             Some(other) => panic!("{other}"),
         })

@@ -8,7 +8,7 @@ use baton_connector::{EndpointTraffic, TrafficSnapshot};
 use baton_proto::{Advice, Code};
 use baton_runtime::Engine;
 use baton_sync::{
-    Completeness, Dropped, Error, Event, Phase, Report, Shortfall, SkipKind, Skipped, Uncounted,
+    Completeness, Dropped, Error, Event, Miscount, Phase, Report, SkipKind, Skipped, Uncounted,
 };
 use baton_term::is_forbidden;
 
@@ -90,7 +90,7 @@ fn hostile_engine() -> Engine {
             report.unreadable = 1;
             report.vanished = 1;
             report.dropped = dropped();
-            report.shortfalls = vec![Shortfall {
+            report.shortfalls = vec![Miscount {
                 what: "grants".to_owned(),
                 resource_type: text(),
                 resource: text(),

@@ -2,7 +2,7 @@
 //! templates per type, the engine makes the rows.
 
 use async_trait::async_trait;
-use baton_c1z::ListId;
+use baton_c1z::{ListId, Op};
 use baton_proto::c1::connector::v2;
 use prost::Message;
 
@@ -123,6 +123,7 @@ async fn make_rows(
                 page.rows.push(StoredRow::Entitlement(row));
             }
         }
+        let page = page.keyed(Op::StaticEntitlements);
         let mut stored = cx.journal.append(vec![Arrived { list, page }]).await?;
         let Some((Arrived { list: read, page }, refs)) = stored.pop() else {
             return Ok(());

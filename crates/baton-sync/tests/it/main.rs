@@ -4,6 +4,7 @@ mod added;
 mod bad_data;
 mod counts;
 mod directory;
+mod endless;
 mod external;
 mod external_match;
 mod external_runs;

@@ -57,6 +57,7 @@ async fn run(session: Session) -> Result<ExitStatus> {
         ..SimConfig::default()
     };
     let simulator = Simulator::new(config).map_err(|e| failed("make the organization", &e))?;
+    let member = a_member(&simulator);
     let listener = TcpListener::bind(("127.0.0.1", 0))
         .await
         .map_err(|e| failed("listen on a loopback port", &e))?;
@@ -103,16 +104,39 @@ async fn run(session: Session) -> Result<ExitStatus> {
         requests.map_or(0, |traffic| traffic.total().requests)
     ));
     session.say("");
-    session.say("next, look at it:");
-    for command in [
-        "stats",
-        "resources -t group",
-        "grants",
-        "access -t user -r <id>",
-    ] {
-        session.say(&format!("  baton {command} -f {shown}"));
-    }
+    next_steps(&session, &shown, &member);
     Ok(synced.status)
+}
+
+/// A user that is in a group, and so has access to something.
+fn a_member(simulator: &Simulator) -> String {
+    let first = simulator.truth().memberships.into_iter().next();
+    first.map(|member| member.account_id).unwrap_or_default()
+}
+
+/// Commands that work when they are pasted.
+fn next_steps(session: &Session, shown: &str, member: &str) {
+    let Some(baton) = session.companion("baton", "baton-cli") else {
+        session.say("next: install the program `baton` to look at the file");
+        return;
+    };
+    session.say("next, look at it:");
+    // A name like a flag needs a folder in front.
+    let file = if shown.starts_with('-') {
+        format!("./{shown}")
+    } else {
+        shown.to_owned()
+    };
+    let file = Session::shell_word(&file);
+    let member = Session::shell_word(member);
+    for command in [
+        "stats".to_owned(),
+        "resources -t group".to_owned(),
+        "grants".to_owned(),
+        format!("access -t user -r {member}"),
+    ] {
+        session.say(&format!("  {baton} {command} -f {file}"));
+    }
 }
 
 /// An existing file is replaced only if a demo wrote it.

@@ -549,7 +549,7 @@ impl Advise for Error {
             | Self::Unfinished { .. } => Advice::ChooseSync,
             Self::Busy { .. } => Advice::WaitForWriter,
             Self::LogDamaged { .. } => Advice::Resume,
-            Self::Io { source, .. } => return io_advice(source).into_iter().collect(),
+            Self::Io { source, .. } => return Advice::of_io(source).into_iter().collect(),
             Self::Caller(failure) => return failure.advice.clone(),
             _ => return Vec::new(),
         };
@@ -565,17 +565,6 @@ fn holder_text(holder: Option<Holder>) -> String {
     match jiff::Timestamp::try_from(holder.since) {
         Ok(since) => format!("process {} (started {since})", holder.pid),
         Err(_) => format!("process {}", holder.pid),
-    }
-}
-
-/// What the user can do about a refusal of the operating system.
-fn io_advice(error: &io::Error) -> Option<Advice> {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Advice::FreeSpace),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Some(Advice::CheckPermissions)
-        }
-        _ => None,
     }
 }
 

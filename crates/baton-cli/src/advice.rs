@@ -40,6 +40,12 @@ pub(crate) fn sentence(advice: &Advice) -> String {
         Advice::ListEntitlements(path) => {
             format!("`baton entitlements -f {}` lists the ids", path.display())
         }
+        Advice::RaiseLimit(Limit::OpenFiles) => {
+            "allow more open files, as in `ulimit -n 1024`".to_owned()
+        }
+        Advice::RaiseLimit(Limit::Threads) => {
+            "allow more processes and threads, as in `ulimit -u 4096`".to_owned()
+        }
         plain => plain.to_string(),
     }
 }

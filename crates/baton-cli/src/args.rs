@@ -180,6 +180,17 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, CliError> {
 
 /// The file to read: a word where a command takes one, else the flag.
 fn file(sub: &ArgMatches) -> Result<PathBuf, CliError> {
+    let path = named_file(sub)?;
+    if path.as_os_str().is_empty() {
+        return Err(CliError::Usage {
+            message: "the path of the sync file is empty".to_owned(),
+            hint: Some("name a file with --file, or leave the flag out for sync.c1z".to_owned()),
+        });
+    }
+    Ok(path)
+}
+
+fn named_file(sub: &ArgMatches) -> Result<PathBuf, CliError> {
     let flag = sub
         .get_one::<PathBuf>("file")
         .cloned()

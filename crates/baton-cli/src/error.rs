@@ -93,6 +93,15 @@ impl CliError {
     }
 
     fn hints(&self) -> Vec<String> {
+        let hints = self.own_hints();
+        if hints.is_empty() {
+            let advice: Vec<Advice> = Advice::of_causes(self).into_iter().collect();
+            return advice::sentences(&advice);
+        }
+        hints
+    }
+
+    fn own_hints(&self) -> Vec<String> {
         match self {
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
             Self::TooManyGrants { .. } => {

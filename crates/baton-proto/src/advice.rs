@@ -6,7 +6,9 @@
 //! The [`Display`](fmt::Display) form is a sentence that is true in every
 //! program, for those that have nothing more exact to say.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -117,7 +119,43 @@ pub trait Advise {
     fn advice(&self) -> Vec<Advice>;
 }
 
+/// Numbers of the operating system for too many open files, of the process
+/// and of the machine.
+#[cfg(unix)]
+const TOO_MANY_FILES: [i32; 2] = [24, 23];
+#[cfg(not(unix))]
+const TOO_MANY_FILES: [i32; 1] = [4];
+
 impl Advice {
+    /// What the user can do about a refusal of the operating system.
+    pub fn of_io(error: &io::Error) -> Option<Self> {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Self::FreeSpace),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Some(Self::CheckPermissions)
+            }
+            _ => error
+                .raw_os_error()
+                .filter(|number| TOO_MANY_FILES.contains(number))
+                .map(|_| Self::RaiseLimit(Limit::OpenFiles)),
+        }
+    }
+
+    /// What the user can do about the first cause of an error that is a
+    /// refusal of the operating system: for errors that know no remedy of
+    /// their own.
+    pub fn of_causes(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            let refusal = error.downcast_ref::<io::Error>();
+            if let Some(advice) = refusal.and_then(Self::of_io) {
+                return Some(advice);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
     /// A sentence of an application or of a connector's author.
     pub fn sentence(text: impl Into<String>) -> Self {
         Self::Sentence(text.into())
@@ -213,5 +251,31 @@ impl fmt::Display for Advice {
             Self::Sentence(text) => text,
         };
         f.write_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open")]
+    struct Outer(#[source] io::Error);
+
+    #[cfg(unix)]
+    #[test]
+    fn refusals_of_the_system_have_advice_also_as_causes() {
+        for (number, expected) in [
+            (24, Some(Advice::RaiseLimit(Limit::OpenFiles))),
+            (23, Some(Advice::RaiseLimit(Limit::OpenFiles))),
+            (28, Some(Advice::FreeSpace)),
+            (13, Some(Advice::CheckPermissions)),
+            (30, Some(Advice::CheckPermissions)),
+            (5, None),
+        ] {
+            let error = || io::Error::from_raw_os_error(number);
+            assert_eq!(Advice::of_io(&error()), expected, "{number}");
+            assert_eq!(Advice::of_causes(&Outer(error())), expected, "{number}");
+        }
     }
 }

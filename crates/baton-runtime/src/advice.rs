@@ -65,6 +65,12 @@ fn sentence(advice: &Advice) -> String {
         Advice::GiveProxyCredentials => "put user and password into the proxy setting, as in \
              HTTPS_PROXY=http://user:password@proxy:3128"
             .to_owned(),
+        Advice::RaiseLimit(Limit::OpenFiles) => {
+            "allow more open files, as in `ulimit -n 1024`".to_owned()
+        }
+        Advice::RaiseLimit(Limit::Threads) => {
+            "allow more processes and threads, as in `ulimit -u 4096`".to_owned()
+        }
         plain => plain.to_string(),
     }
 }

@@ -89,21 +89,44 @@ pub(crate) fn check_extension(named: &str) -> Result<()> {
 
 /// Reads and parses one file. `shape` knows the fields by lower-case name.
 pub(crate) fn read(path: PathBuf, shape: &dyn Fn(&str) -> Option<Shape>) -> Result<ConfigFile> {
-    let open = || -> std::io::Result<String> {
-        let mut text = String::new();
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    if let Some(found) = std::fs::metadata(&path)
+        .ok()
+        .and_then(|kind| other_kind(&kind))
+    {
+        let expected = "a YAML file";
+        return Err(Error::ConfigKind {
+            path,
+            found,
+            expected,
+        });
+    }
+    let open = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
         std::fs::File::open(&path)?
             .take(MAX_FILE_BYTES + 1)
-            .read_to_string(&mut text)?;
-        Ok(text)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
     };
-    let text = match open() {
-        Ok(text) => text,
+    let bytes = match open() {
+        Ok(bytes) => bytes,
         Err(source) => return Err(Error::ConfigUnreadable { path, source }),
     };
-    let problem = if text.len() as u64 > MAX_FILE_BYTES {
+    let problem = if bytes.len() as u64 > MAX_FILE_BYTES {
         "larger than 1 MiB".to_owned()
     } else {
-        match parse(&text, shape) {
+        let text = match text_of(&bytes) {
+            Ok(text) => text,
+            Err(found) => {
+                let expected = "UTF-8 text";
+                return Err(Error::ConfigKind {
+                    path,
+                    found,
+                    expected,
+                });
+            }
+        };
+        match parse(text, shape) {
             Ok((values, unknown)) => {
                 return Ok(ConfigFile {
                     path,
@@ -115,6 +138,50 @@ pub(crate) fn read(path: PathBuf, shape: &dyn Fn(&str) -> Option<Shape>) -> Resu
         }
     };
     Err(Error::ConfigSyntax { path, problem })
+}
+
+/// What a path names, if it is no regular file.
+fn other_kind(metadata: &std::fs::Metadata) -> Option<&'static str> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return None;
+    }
+    if kind.is_dir() {
+        return Some("a folder");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Some("a pipe");
+        }
+        if kind.is_socket() {
+            return Some("a socket");
+        }
+    }
+    Some("a device")
+}
+
+/// The text without a byte order mark, or what the bytes are instead.
+fn text_of(bytes: &[u8]) -> std::result::Result<&str, &'static str> {
+    // UTF-32 begins like UTF-16, followed by zeros.
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Err("UTF-32 text"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err("UTF-16 text"),
+        [0x1f, 0x8b, ..] => return Err("compressed data (gzip)"),
+        _ => {}
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.contains(&0) {
+        // Without a mark, every other byte of western text is zero.
+        let zeros = bytes
+            .iter()
+            .map(|byte| usize::from(*byte == 0))
+            .sum::<usize>();
+        let wide = zeros >= bytes.len() / 3;
+        return Err(if wide { "UTF-16 text" } else { "binary data" });
+    }
+    std::str::from_utf8(bytes).map_err(|_| "text in another encoding")
 }
 
 type Parsed = (BTreeMap<String, FileValue>, Vec<String>);
@@ -269,6 +336,73 @@ mod tests {
                 "{bad:?}: {problem}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_not_a_utf_8_text_file_is_named() {
+        let wide = |mark: &[u8], text: &str, bytes: fn(u16) -> [u8; 2]| {
+            let units = text.encode_utf16().flat_map(bytes);
+            mark.iter().copied().chain(units).collect::<Vec<u8>>()
+        };
+        let yaml = "workers: 3\n";
+        for (bytes, found) in [
+            (wide(b"\xff\xfe", yaml, u16::to_le_bytes), "UTF-16 text"),
+            (wide(b"\xfe\xff", yaml, u16::to_be_bytes), "UTF-16 text"),
+            (wide(b"", yaml, u16::to_le_bytes), "UTF-16 text"),
+            (wide(b"", yaml, u16::to_be_bytes), "UTF-16 text"),
+            (b"\xff\xfe\0\0w\0\0\0".to_vec(), "UTF-32 text"),
+            (b"\x1f\x8b\x08\0".to_vec(), "compressed data (gzip)"),
+            (b"workers: 3\n\0binary stuff".to_vec(), "binary data"),
+            (b"name: caf\xe9\n".to_vec(), "text in another encoding"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("app.yaml");
+            std::fs::write(&path, &bytes).unwrap();
+            let error = read(path.clone(), &shape).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "config file `{}` is {found}: expected UTF-8 text",
+                    path.display()
+                )
+            );
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let error = read(dir.path().to_path_buf(), &shape).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("is a folder: expected a YAML file")
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_a_socket_and_a_device_are_named_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let socket = dir.path().join("socket.yaml");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, found) in [
+            (pipe, "a pipe"),
+            (socket, "a socket"),
+            ("/dev/null".into(), "a device"),
+        ] {
+            let error = read(path, &shape).unwrap_err();
+            let expected = format!("is {found}: expected a YAML file");
+            assert!(error.to_string().ends_with(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_of_utf_8_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.yaml");
+        std::fs::write(&path, "\u{feff}workers: 3\n").unwrap();
+        let file = read(path, &shape).unwrap();
+        assert_eq!(file.values["workers"], text("3"));
     }
 
     #[test]

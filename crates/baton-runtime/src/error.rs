@@ -5,7 +5,8 @@
 
 use std::path::PathBuf;
 
-use baton_proto::{Advise, Code};
+use baton_proto::advice::Limit;
+use baton_proto::{Advice, Advise, Code};
 use baton_term::{Block, Label};
 
 use crate::relation::Violation;
@@ -88,6 +89,32 @@ pub enum Error {
     /// Fields that do not go together.
     #[error(transparent)]
     Relation(#[from] Violation),
+    /// A path that is set to nothing.
+    #[error("--{flag} is empty: expected {expected}")]
+    EmptyPath {
+        /// The flag.
+        flag: &'static str,
+        /// What it names.
+        expected: &'static str,
+    },
+    /// The operating system starts no more threads.
+    #[error("cannot start {needed} threads")]
+    Threads {
+        /// How many are needed.
+        needed: usize,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The config file is something else than a text file.
+    #[error("config file `{}` is {found}: expected {expected}", .path.display())]
+    ConfigKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is, such as a folder.
+        found: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
     /// The config file that `BATON_CONFIG_PATH` names has another extension.
     #[error("expected config file to have .yaml or .yml extension")]
     ConfigExtension {
@@ -331,6 +358,15 @@ impl Error {
 
     /// What the user can do, one line each.
     pub fn hints(&self) -> Vec<String> {
+        let hints = self.own_hints();
+        if hints.is_empty() {
+            let advice: Vec<Advice> = Advice::of_causes(self).into_iter().collect();
+            return advice::sentences(&advice);
+        }
+        hints
+    }
+
+    fn own_hints(&self) -> Vec<String> {
         match self {
             Self::UnknownFlag {
                 similar: Some(similar),
@@ -380,6 +416,10 @@ impl Error {
                  a backslash stands before `\\`, `/` and `:` inside a part"
                     .to_owned(),
             ],
+            Self::Threads { .. } => advice::sentences(&[Advice::RaiseLimit(Limit::Threads)]),
+            Self::EmptyPath { flag, .. } => {
+                vec![format!("pass a path with --{flag}, or leave the flag out")]
+            }
             Self::SkipGrantsAlone => vec![
                 "name the resources with --sync-resources, or pass --skip-entitlements-and-grants"
                     .to_owned(),

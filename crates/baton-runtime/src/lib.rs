@@ -44,6 +44,7 @@
 mod advice;
 mod app;
 mod args;
+mod companion;
 mod completion;
 mod config;
 mod config_file;

@@ -10,9 +10,33 @@ use baton_sync::ExternalResources;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::flags::{MAX_HTTP_TIMEOUT_SECONDS, name};
+use crate::value::Value;
 
 /// What the names of traits begin with in the protocol.
 const TRAIT_PREFIX: &str = "TRAIT_";
+
+/// Flags with a path that cannot be empty, and what they name.
+const PATHS: [(&str, &str); 4] = [
+    (name::FILE, "the path of a sync file"),
+    (name::LOG_PATH, "the path of a log file"),
+    (name::COMPACT_FILE_PATHS, "the paths of sync files"),
+    (name::COMPACT_OUTPUT_PATH, "the path of a folder"),
+];
+
+/// Refuses a path that the user set to nothing. An empty path would mean the current folder.
+pub(crate) fn check_paths(config: &Config) -> Result<()> {
+    for (flag, expected) in PATHS {
+        let empty = match config.get(flag).map(|setting| &setting.value) {
+            Some(Value::Text(path)) => path.is_empty(),
+            Some(Value::List(paths)) => paths.iter().any(String::is_empty),
+            _ => false,
+        };
+        if config.is_set(flag) && empty {
+            return Err(Error::EmptyPath { flag, expected });
+        }
+    }
+    Ok(())
+}
 
 /// Checks of values that the rules let through, since a zero value skips them.
 pub(crate) fn check_values(config: &Config) -> Result<()> {

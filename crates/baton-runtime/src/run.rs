@@ -4,6 +4,7 @@
 //! unknown commands and malformed flags first, then help and version, then what must be set, then
 //! values, and only then anything that touches files or the network.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use tracing::Dispatch;
 
 use crate::app::{App, Built, Surroundings};
 use crate::args::{self, CommandLine, Invoked};
+use crate::companion::Place;
 use crate::config::{self, Config, Origin};
 use crate::config_file::{self, ConfigFile};
 use crate::error::{Error, Result};
@@ -31,10 +33,13 @@ use crate::sources::{self, Settled, Sources};
 use crate::storage_env::StorageEnv;
 use crate::terminal::Stderr;
 use crate::world::World;
-use crate::{completion, help, panics, schema};
+use crate::{completion, help, panics, preflight, schema};
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
+
+/// Threads that a run needs at least: those above, and some for files and name look-ups.
+const NEEDED_THREADS: usize = WORKER_THREADS + 2;
 
 /// Runs the program in this process and gives the exit code to return from `main`.
 pub fn main(app: &App) -> std::process::ExitCode {
@@ -251,6 +256,7 @@ fn prepare(
     if !problems.is_empty() {
         return Err(Error::InvalidFields { problems });
     }
+    preflight::check_paths(&config)?;
     if matches!(task, Task::Sync | Task::Capabilities) {
         relation::check_values(&program.relations, &config)?;
     }
@@ -315,8 +321,34 @@ fn note_config_file(file: &ConfigFile) {
     }
 }
 
+/// Starts so many threads at once, to learn whether the system allows it: the async runtime would
+/// panic.
+fn probe_threads(count: usize) -> std::io::Result<()> {
+    std::thread::scope(|scope| {
+        let mut started = Vec::new();
+        let mut refused = Ok(());
+        for _ in 0..count {
+            match std::thread::Builder::new().spawn_scoped(scope, std::thread::park) {
+                Ok(thread) => started.push(thread),
+                Err(error) => {
+                    refused = Err(error);
+                    break;
+                }
+            }
+        }
+        for thread in &started {
+            thread.thread().unpark();
+        }
+        refused
+    })
+}
+
 /// The runtime whose threads all log where this run logs.
 fn async_runtime(dispatch: Dispatch) -> Result<tokio::runtime::Runtime> {
+    probe_threads(NEEDED_THREADS).map_err(|source| Error::Threads {
+        needed: NEEDED_THREADS,
+        source,
+    })?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .enable_all()
@@ -337,6 +369,11 @@ impl Work {
             log_failure,
             summary_in_log,
         } = self;
+        let place = Place {
+            exe: world.exe.clone(),
+            search_path: world.env.get(OsStr::new("PATH")).cloned(),
+            cwd: world.cwd.clone(),
+        };
         let World {
             cwd,
             mut stdout,
@@ -364,6 +401,7 @@ impl Work {
                 user_agent: format!("{}/{}", app.name, app.version),
             },
             engine,
+            place,
             summary_in_log,
             brief: false,
         };

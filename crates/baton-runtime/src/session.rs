@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Built, Surroundings};
+use crate::companion::{self, Place};
 use crate::config::Config;
 use crate::display::{Display, REDRAW_EVERY};
 use crate::error::Result;
@@ -47,6 +48,7 @@ pub struct Session {
     pub(crate) cancel: CancellationToken,
     pub(crate) surroundings: Surroundings,
     pub(crate) engine: Engine,
+    pub(crate) place: Place,
     /// Whether the summary is told in the log only, because someone reads the log as JSON.
     pub(crate) summary_in_log: bool,
     /// Whether the summary is its last line only.
@@ -101,6 +103,17 @@ impl Session {
     /// Writes a line for people, on standard error.
     pub fn say(&self, line: &str) {
         self.stderr.line(line);
+    }
+
+    /// The beginning of a command line that starts the program `name` of the package `package`
+    /// from the current folder; `None` if it is not on this machine.
+    pub fn companion(&self, name: &str, package: &str) -> Option<String> {
+        companion::command(name, package, &self.place)
+    }
+
+    /// A text as one word of a shell.
+    pub fn shell_word(text: &str) -> String {
+        companion::shell_word(text)
     }
 
     /// Refuses what is known to fail: an output folder that is missing or unwritable, a target

@@ -37,6 +37,8 @@ pub struct World {
     pub args: Vec<OsString>,
     /// Environment variables.
     pub env: Environment,
+    /// The file of the running program, if it is known.
+    pub exe: Option<PathBuf>,
     /// Current folder; relative paths start here.
     pub cwd: PathBuf,
     /// Standard input.
@@ -72,6 +74,7 @@ impl World {
         Ok(Self {
             args: std::env::args_os().skip(1).collect(),
             env,
+            exe: std::env::current_exe().ok(),
             cwd,
             stdin: Box::new(std::io::stdin()),
             stdout: Box::new(StandardOutput::of_process()),

@@ -117,7 +117,7 @@ fn the_demo_leaves_a_file_and_replaces_only_its_own() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(output.stdout.is_empty(), "results go to the file");
     assert!(
-        said(&output).contains("baton grants -f demo.c1z"),
+        said(&output).contains(" grants -f demo.c1z"),
         "{}",
         said(&output)
     );
@@ -142,6 +142,59 @@ fn the_demo_leaves_a_file_and_replaces_only_its_own() {
     let refused = program(folder.path(), &["demo", "-f", "plain.c1z"], &[]);
     assert_eq!(refused.status.code(), Some(9), "{}", said(&refused));
     assert!(said(&refused).contains("was not written by a demo"));
+}
+
+/// The commands that a demo ends with, run by a shell.
+#[cfg(unix)]
+#[test]
+fn the_commands_that_the_demo_ends_with_work_when_pasted() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("bin");
+    let work = folder.path().join("my work");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::create_dir_all(&work).unwrap();
+    let exe = bin.join("baton-atlassian");
+    std::fs::copy(env!("CARGO_BIN_EXE_baton-atlassian"), &exe).unwrap();
+    // Stands for `baton`: shows its arguments, one per line, if the file is there.
+    let stand_in = "#!/bin/sh\nfor last; do :; done\ntest -f \"$last\" && printf '%s\\n' \"$@\"\n";
+    let baton = bin.join("baton");
+    std::fs::write(&baton, stand_in).unwrap();
+    std::fs::set_permissions(&baton, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let search_path = format!("{}:/usr/bin:/bin", bin.display());
+    for (path, start) in [
+        ("/usr/bin:/bin", format!("  {} ", baton.display())),
+        (search_path.as_str(), "  baton ".to_owned()),
+    ] {
+        let output = Command::new(&exe)
+            .args(["demo", "-f", "it's mine.c1z"])
+            .current_dir(&work)
+            .env_clear()
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let said = said(&output);
+        let commands: Vec<&str> = said
+            .lines()
+            .filter(|line| line.starts_with(&start))
+            .collect();
+        assert_eq!(commands.len(), 4, "{said}");
+        for command in commands {
+            let pasted = Command::new("/bin/sh")
+                .args(["-c", command])
+                .current_dir(&work)
+                .env_clear()
+                .env("PATH", path)
+                .output()
+                .unwrap();
+            assert!(pasted.status.success(), "{command}");
+            let words = String::from_utf8(pasted.stdout).unwrap();
+            assert!(words.ends_with("-f\nit's mine.c1z\n"), "{command}: {words}");
+            assert!(!words.contains('<'), "{command}: {words}");
+        }
+    }
 }
 
 #[test]

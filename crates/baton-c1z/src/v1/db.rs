@@ -1,10 +1,12 @@
 //! Connections to databases of format v1, set up so that a hostile file can
 //! do no more than be wrong, and the translation of what SQLite reports.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use baton_proto::Advice;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
@@ -159,7 +161,7 @@ pub(super) fn read_error(
     doing: &'static str,
 ) -> impl FnOnce(rusqlite::Error) -> Error {
     move |source| match (system_error(&source), source.sqlite_error_code()) {
-        (Some(kind), _) => Error::io(doing, path, kind.into()),
+        (Some(refusal), _) => Error::io(doing, path, refusal),
         (None, code) => Error::Database {
             path: path.to_owned(),
             doing,
@@ -179,7 +181,7 @@ pub(super) fn write_error(
     doing: &'static str,
 ) -> impl FnOnce(rusqlite::Error) -> Error {
     move |source| match system_error(&source) {
-        Some(kind) => Error::io(doing, target, kind.into()),
+        Some(refusal) => Error::io(doing, target, refusal),
         None => Error::Store {
             path: target.to_owned(),
             doing,
@@ -189,11 +191,21 @@ pub(super) fn write_error(
 }
 
 /// What the system is at fault for, as opposed to the file.
-fn system_error(e: &rusqlite::Error) -> Option<std::io::ErrorKind> {
+fn system_error(e: &rusqlite::Error) -> Option<io::Error> {
     match e.sqlite_error_code()? {
-        ErrorCode::DiskFull => Some(std::io::ErrorKind::StorageFull),
-        ErrorCode::PermissionDenied => Some(std::io::ErrorKind::PermissionDenied),
-        ErrorCode::OutOfMemory => Some(std::io::ErrorKind::OutOfMemory),
+        ErrorCode::DiskFull => Some(io::ErrorKind::StorageFull.into()),
+        ErrorCode::PermissionDenied => Some(io::ErrorKind::PermissionDenied.into()),
+        ErrorCode::OutOfMemory => Some(io::ErrorKind::OutOfMemory.into()),
+        ErrorCode::CannotOpen => no_handles(),
         _ => None,
     }
+}
+
+/// The refusal to open any file at all. SQLite does not pass on why it could
+/// not open one; if the reason is that too many are open, it still holds.
+fn no_handles() -> Option<io::Error> {
+    let refusal = std::fs::File::open(".").err()?;
+    let is_limit =
+        Advice::of_io(&refusal) == Some(Advice::RaiseLimit(baton_proto::advice::Limit::OpenFiles));
+    is_limit.then_some(refusal)
 }

@@ -145,3 +145,66 @@ fn help_and_version_need_no_file() {
         assert!(words(&["completion", shell]).stdout.len() > 500, "{shell}");
     }
 }
+
+#[test]
+fn an_empty_path_is_named_as_such() {
+    let file = fixture("v1-small.c1z");
+    for command in [
+        vec!["grants", "-f", ""],
+        vec!["syncs", "-f", ""],
+        vec!["recalculate-stats", "-f", ""],
+        vec!["expand", "", "--out", "x.c1z"],
+        vec!["to-pebble", "-f", "", "--out", "x.c1z"],
+    ] {
+        let outcome = words(&command);
+        assert_eq!(outcome.status, 2, "{command:?}");
+        let expected = "error: the path of the sync file is empty\nhint: ";
+        assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
+    }
+    let outcome = words(&["expand", &file, "--out", ""]);
+    assert!(outcome.stderr.contains("--out"), "{}", outcome.stderr);
+}
+
+/// However early the handles run out: the message says so, and how to get
+/// more; a file is never called damaged for it.
+#[cfg(unix)]
+#[test]
+fn too_few_file_handles_are_named_whatever_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (v1, v3) = (fixture("v1-small.c1z"), fixture("v3-small.c1z"));
+    let target = folder.path().join("out.c1z").display().to_string();
+    let mut refused = 0;
+    for command in [
+        vec!["grants", "-f", &v1],
+        vec!["grants", "-f", &v3],
+        vec!["stats", "-f", &v1],
+        vec!["expand", &v1, "--out", &target],
+        vec!["expand", &v3, "--out", &target],
+        vec!["to-pebble", "-f", &v1, "--out", &target],
+        vec!["to-sqlite", "-f", &v3, "--out", &target],
+        vec!["export", "c1z", "-f", &v1, "--out", &target],
+        vec!["dump-db", "-f", &v1, "--out", &target],
+    ] {
+        for handles in 4..16 {
+            let _ = fs::remove_file(&target);
+            let output = std::process::Command::new("/bin/sh")
+                .args(["-c", &format!("ulimit -n {handles}; exec \"$0\" \"$@\"")])
+                .arg(env!("CARGO_BIN_EXE_baton"))
+                .args(&command)
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            if output.status.success() {
+                continue;
+            }
+            refused += 1;
+            let named = stderr.contains("Too many open files") && stderr.contains("ulimit -n");
+            // The loader of the program itself may be what fails.
+            assert!(
+                named || stderr.contains("shared libraries"),
+                "{handles} handles, {command:?}: {stderr}"
+            );
+        }
+    }
+    assert!(refused >= 9, "only {refused} runs were refused");
+}

@@ -384,3 +384,31 @@ fn shares_and_caps_of_requests_are_checked_before_anything_else() {
     let text = &outcome.stderr;
     assert!(text.contains("field max-requests-per-second"), "{text}");
 }
+
+#[test]
+fn an_empty_path_is_refused_with_its_flag() {
+    let compact = [
+        "--compact-syncs",
+        "--compact-sync-ids=a",
+        "--compact-file-paths=a.c1z",
+    ];
+    for (flag, args) in [
+        ("file", vec!["--file="]),
+        ("file", vec!["-f", ""]),
+        ("log-path", vec!["--log-path=a.log,"]),
+        (
+            "compact-output-path",
+            [&compact[..], &["--compact-output-path="]].concat(),
+        ),
+    ] {
+        let mut stage = Stage::ready();
+        let outcome = stage.run(&args);
+        assert_eq!(outcome.status.code(), 2, "{args:?}: {}", outcome.stderr);
+        assert!(
+            outcome.error().contains(flag),
+            "{args:?}: {}",
+            outcome.stderr
+        );
+        assert_eq!(std::fs::read_dir(stage.path()).unwrap().count(), 0);
+    }
+}

@@ -317,6 +317,7 @@ impl Stage {
         let world = World {
             args: args.iter().map(Into::into).collect(),
             env: self.env.clone(),
+            exe: None,
             cwd: self.dir.path().to_path_buf(),
             stdin: Box::new(Cursor::new(self.stdin.clone())),
             stdout: Box::new(stdout.clone()),

@@ -42,6 +42,7 @@ fn interrupt(stage: &Stage) -> ExitStatus {
             .map(Into::into)
             .to_vec(),
         env: baton_runtime::Environment::default(),
+        exe: None,
         cwd: stage.dir.path().to_path_buf(),
         stdout: Box::new(std::io::sink()),
         stderr: Stderr::new(Box::new(std::io::sink()), false, false),

@@ -33,7 +33,7 @@ use crate::sources::{self, Settled, Sources};
 use crate::storage_env::StorageEnv;
 use crate::terminal::Stderr;
 use crate::world::World;
-use crate::{completion, help, panics, preflight, schema};
+use crate::{completion, help, panics, schema};
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;

@@ -147,7 +147,7 @@ impl Plan {
     }
 
     /// A first page of members, compared with the size that the group itself
-    /// has told. Where they differ, the group is asked again: it may have
+    /// gave. Where they differ, the group is asked again: it may have
     /// changed since.
     pub async fn sized_members(
         &self,
@@ -176,7 +176,7 @@ impl Plan {
             };
             return Ok(ListPage { counted, ..page });
         }
-        self.spent.fetch_add(1, Ordering::Relaxed);
+        // The plain plan asks again too, so the automatic one spends nothing on it.
         let size = match api.group_size(id).await {
             Ok(now) => now.unwrap_or(told),
             // What ends the list itself will show there.

@@ -58,13 +58,14 @@ fn key(method: &str, path: &str, body: &str) -> String {
     format!("{method} {path} {body}")
 }
 
-/// The key without sizes of pages.
+/// The key without sizes of pages and of groups.
 fn without_sizes(key: &str) -> String {
     let (request, body) = key.split_at(key.rfind(' ').unwrap());
     let (path, query) = request.split_once('?').unwrap_or((request, ""));
     let mut kept: Vec<&str> = query
         .split('&')
         .filter(|pair| !pair.starts_with("limit=") && !pair.starts_with("pageSize="))
+        .filter(|pair| !pair.starts_with("counts."))
         .filter(|pair| !pair.is_empty())
         .collect();
     kept.sort_unstable();

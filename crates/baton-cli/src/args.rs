@@ -394,7 +394,7 @@ pub(crate) fn command() -> Command {
                 .global(true)
                 .value_name("path")
                 .default_value("sync.c1z")
-                .value_parser(value_parser!(PathBuf))
+                .value_parser(OsStringValueParser::new().map(PathBuf::from))
                 .help("the sync file to read"),
         )
         .arg(
@@ -521,7 +521,7 @@ fn expand() -> Command {
         .arg(
             Arg::new("input")
                 .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
+                .value_parser(OsStringValueParser::new().map(PathBuf::from))
                 .help("the sync file to read, as with --file"),
         )
         .arg(extra_words())

@@ -99,21 +99,20 @@ impl Tallies {
 
     /// Lists that brought fewer rows than were counted.
     pub(crate) fn shortfalls(&self) -> Vec<Miscount> {
-        self.miscounts(|counted, rows| counted > rows)
+        self.miscounts(|counted, tally| counted > tally.rows)
     }
 
-    /// Lists that brought more rows than were counted.
+    /// Lists that brought more rows than were counted. Rows that were left out
+    /// do not count here: which of them repeat others is not known.
     pub(crate) fn surpluses(&self) -> Vec<Miscount> {
-        self.miscounts(|counted, rows| counted < rows)
+        self.miscounts(|counted, tally| counted < tally.rows - tally.dropped)
     }
 
-    fn miscounts(&self, differs: impl Fn(u64, u64) -> bool) -> Vec<Miscount> {
+    fn miscounts(&self, differs: impl Fn(u64, &Tally) -> bool) -> Vec<Miscount> {
         let short = self.all.iter().filter(|(_, tally)| tally.ended);
         short
             .filter_map(|(id, tally)| {
-                let counted = tally
-                    .counted
-                    .filter(|counted| differs(*counted, tally.rows))?;
+                let counted = tally.counted.filter(|counted| differs(*counted, tally))?;
                 Some(Miscount {
                     what: list::noun(id.op).to_owned(),
                     resource_type: list::counted_type(id).to_owned(),

@@ -210,12 +210,22 @@ impl<'a> Losses<'a> {
     /// What is told of a list without a reason.
     pub(crate) fn false_alarm(&self) -> Option<String> {
         let short = self.report.shortfalls.iter();
-        let mut groundless = short.filter(|short| self.movements.gone(&of_shortfall(short)) == 0);
+        let mut groundless = short.filter(|short| {
+            let list = of_shortfall(short);
+            // A group whose members differ from its size is counted once more,
+            // after its members were listed.
+            let counted_later = short.what == "grants" && self.movements.came(&list) > 0;
+            self.movements.gone(&list) == 0 && !counted_later
+        });
         if let Some(short) = groundless.next() {
             return Some(format!("told without a reason: {short}"));
         }
         let over = self.report.surpluses.iter();
-        let mut groundless = over.filter(|over| self.movements.came(&of_shortfall(over)) == 0);
+        let mut groundless = over.filter(|over| {
+            let list = of_shortfall(over);
+            // The count is older than what came, or later than what went.
+            self.movements.came(&list) == 0 && self.movements.gone(&list) == 0
+        });
         if let Some(over) = groundless.next() {
             return Some(format!("told without a reason: {over}"));
         }

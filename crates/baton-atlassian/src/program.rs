@@ -5,7 +5,9 @@ use std::sync::Arc;
 use baton_connector::http::{HttpParts, HttpSettings, ReqwestTransport, TransportSettings};
 use baton_connector::{Error, Result};
 use baton_proto::Code;
-use baton_runtime::{App, Built, Config, Export, Field, Presentation, StringRules, Surroundings};
+use baton_runtime::{
+    App, Built, CommonSettings as _, Config, Export, Field, Presentation, StringRules, Surroundings,
+};
 
 use crate::{Settings, SettingsError, connector, demo};
 

@@ -21,20 +21,19 @@ pub mod http;
 pub mod paging;
 mod remarks;
 pub mod resource;
-mod secret;
 pub mod session;
 pub mod stopping;
 mod syncer;
 mod traffic;
 
 pub use added::Added;
+pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::{CallContext, Connector, Page, PageToken};
 pub use counted::Counted;
 pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use remarks::{Planner, Planning, Remarks};
-pub use secret::Secret;
 pub use syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
 pub use traffic::{
     ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use baton_connector::{Clock, Connector, Random};
 
-use crate::config::Config;
 use crate::error::Result;
 use crate::exit::ExitStatus;
-use crate::field::Field;
 use crate::flags::{self, DefaultLogFormat};
 use crate::program::{CommandId, CommandShape, Program, Words, common_commands};
-use crate::relation::Relation;
 use crate::schema::Presentation;
 use crate::session::Session;
+use baton_flags::Config;
+use baton_flags::Field;
+use baton_flags::Relation;
 
 /// A connector, ready to be driven.
 pub struct Built {

@@ -12,10 +12,10 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::error::{Error, Result};
-use crate::field::{Field, Kind};
 use crate::program::{CommandId, CommandShape, Program, Shell, Words};
-use crate::value::parse_bool;
+use baton_flags::value::parse_bool;
+use baton_flags::{Error, Result};
+use baton_flags::{Field, Kind};
 
 pub(crate) const HELP: &str = "help";
 pub(crate) const VERSION: &str = "version";
@@ -360,7 +360,7 @@ fn missing_argument(program: &Program, invalid: &str, args: &[OsString]) -> Erro
         .flat_map(|command| &command.own_fields);
     if let Some(field) = fields.chain(own).find(|field| field.name == name) {
         if matches!(field.kind, Kind::Bool { .. }) {
-            let problem = crate::value::Malformed::Bool {
+            let problem = baton_flags::value::Malformed::Bool {
                 text: String::new(),
             };
             return Error::InvalidArgument {

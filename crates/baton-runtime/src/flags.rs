@@ -3,9 +3,9 @@
 //! Names, defaults and exported texts of the first group equal the Go SDK's (connector CLI
 //! specification, §1); the second group is ours. A flag appears here only once it works.
 
-use crate::field::{Export, Field};
-use crate::relation::Relation;
-use crate::rules::{IntRules, StringRules};
+use baton_flags::Relation;
+use baton_flags::{Export, Field};
+use baton_flags::{IntRules, StringRules};
 
 /// Longest HTTP timeout, in seconds.
 pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;

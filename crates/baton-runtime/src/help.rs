@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use crate::field::Field;
 use crate::figures::padded;
 use crate::program::{CommandId, CommandShape, Program, Shell};
+use baton_flags::Field;
 
 /// Narrowest column of command names.
 const COMMAND_COLUMN: usize = 11;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures_util::FutureExt;
 
 use crate::error::{Error, Result};
-use crate::sources::Environment;
+use baton_flags::Environment;
 
 /// Asks for the message and the backtrace that panics print by themselves.
 const BACKTRACE_VARIABLE: &str = "RUST_BACKTRACE";

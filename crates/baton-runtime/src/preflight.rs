@@ -7,10 +7,11 @@ use baton_proto::bid::ResourceBid;
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use baton_sync::ExternalResources;
 
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::flags::{MAX_HTTP_TIMEOUT_SECONDS, name};
-use crate::value::Value;
+use crate::settings::CommonSettings as _;
+use baton_flags::Config;
+use baton_flags::value::Value;
 
 /// What the names of traits begin with in the protocol.
 const TRAIT_PREFIX: &str = "TRAIT_";
@@ -32,7 +33,7 @@ pub(crate) fn check_paths(config: &Config) -> Result<()> {
             _ => false,
         };
         if config.is_set(flag) && empty {
-            return Err(Error::EmptyPath { flag, expected });
+            return Err(baton_flags::Error::EmptyPath { flag, expected }.into());
         }
     }
     Ok(())
@@ -42,20 +43,24 @@ pub(crate) fn check_paths(config: &Config) -> Result<()> {
 pub(crate) fn check_values(config: &Config) -> Result<()> {
     let timeout = config.int(name::HTTP_TIMEOUT_SECONDS);
     if !(1..=MAX_HTTP_TIMEOUT_SECONDS).contains(&timeout) {
-        return Err(Error::InvalidFields {
-            problems: vec![format!(
-                "field {}: value must be greater than or equal to 1 but got {timeout}",
-                name::HTTP_TIMEOUT_SECONDS
-            )],
-        });
+        return Err(invalid(format!(
+            "field {}: value must be greater than or equal to 1 but got {timeout}",
+            name::HTTP_TIMEOUT_SECONDS
+        )));
     }
-    config.rate().map(drop).map_err(|_| Error::InvalidFields {
-        problems: vec![format!(
+    config.rate().map(drop).map_err(|_| {
+        invalid(format!(
             "field {}: value must be more than 0 and at most 1 but got '{}'",
             name::RATE_SHARE,
             config.string(name::RATE_SHARE)
-        )],
+        ))
     })
+}
+
+/// One value that breaks a rule which a field cannot state.
+pub(crate) fn invalid(problem: String) -> Error {
+    let problems = vec![problem];
+    baton_flags::Error::InvalidFields { problems }.into()
 }
 
 /// The resources of a targeted sync; none: everything.

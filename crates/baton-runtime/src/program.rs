@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::args;
-use crate::error::{Error, Result};
-use crate::field::Field;
-use crate::relation::{self, Relation};
+use baton_flags::Field;
+use baton_flags::relation::{self, Relation};
+use baton_flags::{Error, Result};
 
 /// What a command does with words that are no flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use crate::field::Field;
 use crate::flags::{self, DefaultLogFormat};
+use baton_flags::Field;
 
 /// What stands above the table.
 const SOURCES: &str = "\

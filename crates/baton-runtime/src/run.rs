@@ -17,23 +17,23 @@ use tracing::Dispatch;
 use crate::app::{App, Built, Surroundings};
 use crate::args::{self, CommandLine, Invoked};
 use crate::companion::Place;
-use crate::config::{self, Config, Origin};
-use crate::config_file::{self, ConfigFile};
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::{DefaultLogFormat, name};
 use crate::log::{Failure, Logging};
 use crate::preflight;
 use crate::program::{CommandId, CommandShape, Program};
-use crate::relation;
 use crate::run_files::{self, Inputs, Output};
 use crate::session::Session;
 use crate::signals::{Ended, Words, supervise};
-use crate::sources::{self, Settled, Sources};
 use crate::storage_env::StorageEnv;
 use crate::terminal::Stderr;
 use crate::world::World;
-use crate::{completion, help, panics, schema};
+use crate::{completion, help, panics, schema, unsupported};
+use baton_flags::config::{self, Config, Origin};
+use baton_flags::config_file::{self, ConfigFile};
+use baton_flags::relation;
+use baton_flags::sources::{self, Settled, Sources};
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
@@ -229,17 +229,19 @@ fn prepare(
             .iter()
             .flat_map(|command| &command.own_fields),
     );
+    let file = sources::config_file(&world.env, &world.cwd, &all)?;
+    unsupported::refuse_modes(&world.env, file.as_ref())?;
     let mut sources = Sources {
         values: &line.values,
         env: &world.env,
+        file: file.as_ref(),
         cwd: &world.cwd,
         stdin: &mut *world.stdin,
     };
     let Settled {
         config,
-        file,
         secret_files,
-    } = sources::settle(&mut sources, &fields, &all)?;
+    } = sources::settle(&mut sources, &fields)?;
     // Servers may echo them: from here on they are kept out of everything that people read.
     world.stderr.set_gate(TextGate::new(config.secrets()));
     let mut unset: Vec<String> = fields
@@ -249,12 +251,12 @@ fn prepare(
         .collect();
     if !unset.is_empty() {
         unset.sort_unstable();
-        return Err(Error::RequiredFlags { names: unset });
+        return Err(baton_flags::Error::RequiredFlags { names: unset }.into());
     }
     relation::check_set(&program.relations, &fields, &config)?;
     let problems = config::violations(&fields, &config);
     if !problems.is_empty() {
-        return Err(Error::InvalidFields { problems });
+        return Err(baton_flags::Error::InvalidFields { problems }.into());
     }
     preflight::check_paths(&config)?;
     if matches!(task, Task::Sync | Task::Capabilities) {
@@ -490,11 +492,12 @@ async fn perform(
         }
         Task::Extra(index) => match app.commands.get(*index) {
             Some(command) => (command.body)(session).await,
-            None => Err(Error::UnknownCommand {
+            None => Err(baton_flags::Error::UnknownCommand {
                 word: index.to_string(),
                 root: app.name.to_owned(),
                 similar: None,
-            }),
+            }
+            .into()),
         },
     }
 }

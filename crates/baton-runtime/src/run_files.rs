@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use baton_c1z::{RunPaths, Use};
 
-use crate::config::Config;
 use crate::error::Result;
 use crate::flags::name;
+use baton_flags::Config;
 
 /// What `--log-path` calls the streams of the process.
 pub(crate) const STREAMS: [&str; 2] = ["stdout", "stderr"];

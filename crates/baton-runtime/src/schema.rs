@@ -7,11 +7,11 @@ use baton_proto::c1::config::v1 as wire;
 use baton_proto::json;
 
 use crate::error::{Error, Result};
-use crate::field::{Export, Field, Kind};
 use crate::program::Program;
-use crate::relation::Relation;
-use crate::rules::{IntRules, ListRules, StringRules};
-use crate::wellknown::WellKnown;
+use baton_flags::Relation;
+use baton_flags::WellKnown;
+use baton_flags::{Export, Field, Kind};
+use baton_flags::{IntRules, ListRules, StringRules};
 
 /// How the connector presents itself in a set-up form.
 #[derive(Debug, Clone, Default)]

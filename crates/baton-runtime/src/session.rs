@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{Built, Surroundings};
 use crate::companion::{self, Place};
-use crate::config::Config;
 use crate::display::{Display, REDRAW_EVERY};
 use crate::error::Result;
 use crate::exit::ExitStatus;
@@ -23,11 +22,13 @@ use crate::log::PROGRESS_TARGET;
 use crate::preflight;
 use crate::progress::{self, Progress, Rate};
 use crate::run_files::{self, Inputs, Output};
+use crate::settings::{CommonSettings as _, max_grants};
 use crate::storage_env::StorageEnv;
 use crate::summary::{self, Circumstances};
 use crate::terminal::Stderr;
 use crate::waits;
 use crate::world::Engine;
+use baton_flags::Config;
 
 /// Time between two log lines about what keeps requests back.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(30);
@@ -232,7 +233,7 @@ impl Session {
         request.targets = preflight::targets(config)?;
         request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();
         request.external = preflight::external(config, &self.cwd)?;
-        request.max_derived_grants = config.max_grants();
+        request.max_derived_grants = max_grants(config);
         request.allow_partial = config.bool(name::ALLOW_PARTIAL);
         request.allow_empty = config.bool(name::ALLOW_EMPTY);
         request.fresh = config.bool(name::FRESH);

@@ -6,8 +6,8 @@ use std::path::Path;
 use baton_c1z::{Limits, Strategy};
 
 use crate::error::{Error, Result};
-use crate::sources::{Environment, variable};
-use crate::value::{Malformed, parse_bool, parse_int};
+use baton_flags::sources::{Environment, variable};
+use baton_flags::value::{Malformed, parse_bool, parse_int};
 
 /// Names a way of compacting v3 files.
 const COMPACTOR: &str = "BATON_EXPERIMENTAL_PEBBLE_COMPACTOR";
@@ -83,12 +83,13 @@ fn switch(env: &Environment, name: &'static str) -> Result<Option<bool>> {
 }
 
 fn invalid(name: &'static str, type_name: &'static str, source: Malformed) -> Error {
-    Error::InvalidSetting {
+    let error = baton_flags::Error::InvalidSetting {
         field: name,
         type_name,
         origin: format!("environment variable {name}"),
         source,
-    }
+    };
+    error.into()
 }
 
 #[cfg(test)]

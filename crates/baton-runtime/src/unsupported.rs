@@ -4,9 +4,9 @@
 //! would pass unnoticed, and a deployment that is meant to run as a service would quietly do a
 //! one-shot sync instead; so there it is refused.
 
-use crate::config_file::ConfigFile;
 use crate::error::{Error, Result};
-use crate::sources::{Environment, variable};
+use baton_flags::config_file::ConfigFile;
+use baton_flags::sources::{Environment, variable};
 
 /// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
 const MODES: [(&str, &str); 12] = [
@@ -27,7 +27,7 @@ const MODES: [(&str, &str); 12] = [
 /// Fails on the first mode that environment or file would choose.
 pub(crate) fn refuse_modes(env: &Environment, file: Option<&ConfigFile>) -> Result<()> {
     for (setting, mode) in MODES {
-        let name = crate::Field::string(setting, "").env_name();
+        let name = baton_flags::Field::string(setting, "").env_name();
         let origin = if variable(env, &name)?.is_some() {
             format!("environment variable {name}")
         } else if let Some(file) = file

@@ -18,6 +18,7 @@ use crate::log::RESULT_TARGET;
 use crate::panics;
 use crate::preflight;
 use crate::session::Session;
+use crate::settings::max_grants;
 
 impl Session {
     /// Adds to `file` a partial sync of what the applied sync has and the base has not.
@@ -75,7 +76,7 @@ impl Session {
         let options = self.rewrite_options()?;
         let expansion = ExpandOptions {
             temp_dir: options.temp_dir.clone(),
-            max_derived_grants: self.config.max_grants(),
+            max_derived_grants: max_grants(&self.config),
             ..ExpandOptions::default()
         };
         let stop = options.stop.clone();

@@ -17,8 +17,8 @@ use baton_term::StandardOutput;
 
 use crate::error::{Error, Result};
 use crate::signals::Signals;
-use crate::sources::Environment;
 use crate::terminal::Stderr;
+use baton_flags::Environment;
 
 /// The sync engine: [`baton_sync::run`], or a stand-in.
 pub type Engine = Arc<

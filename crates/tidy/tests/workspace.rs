@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-proto", &[]),
     ("baton-pebble", &[]),
     ("baton-term", &["baton-proto"]),
+    ("baton-flags", &["baton-proto", "baton-term"]),
     ("baton-c1z", &["baton-proto", "baton-pebble"]),
     ("baton-access", &["baton-proto", "baton-c1z"]),
     ("baton-connector", &["baton-proto"]),
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-c1z",
             "baton-access",
             "baton-connector",
+            "baton-flags",
             "baton-sync",
             "baton-term",
         ],
@@ -48,7 +50,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("atlassian-sim", &["baton-term"]),
     (
         "baton-cli",
-        &["baton-c1z", "baton-access", "baton-proto", "baton-term"],
+        &[
+            "baton-c1z",
+            "baton-access",
+            "baton-flags",
+            "baton-proto",
+            "baton-term",
+        ],
     ),
     (
         "fault-sim",

@@ -10,8 +10,8 @@ use serde::Serialize;
 use url::Url;
 
 use super::redact::is_hidden;
+use crate::Secret;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 /// Headers that make a repetition harmless whatever the method.
 const IDEMPOTENCY_KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];

@@ -20,10 +20,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use baton_term::StandardOutput;
 
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::flags::name;
+use crate::preflight;
 use crate::terminal::Stderr;
+use baton_flags::Config;
 use line::Record;
 use words::Words;
 
@@ -139,11 +140,11 @@ impl Logging {
         program: &str,
     ) -> Result<Self> {
         let word = config.string(name::LOG_LEVEL);
-        let level = level(word).ok_or_else(|| Error::InvalidFields {
-            problems: vec![format!(
+        let level = level(word).ok_or_else(|| {
+            preflight::invalid(format!(
                 "field {}: value must be one of [debug info warn error] but got '{word}'",
                 name::LOG_LEVEL
-            )],
+            ))
         })?;
         let format = match config.string(name::LOG_FORMAT) {
             "console" => Format::Console,

@@ -15,7 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use crate::error::{Error, Result};
 
 /// Names the file to read.
-pub(crate) const PATH_VARIABLE: &str = "BATON_CONFIG_PATH";
+pub const PATH_VARIABLE: &str = "BATON_CONFIG_PATH";
 /// Base name of the file that is looked for in the current folder.
 const BASE_NAME: &str = ".baton";
 /// Tried in this order behind the base name; the bare base name comes last.
@@ -38,14 +38,14 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What a key's value has to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
     Scalar,
     List,
 }
 
 /// A value as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FileValue {
+pub enum FileValue {
     /// A scalar's text.
     Text(String),
     /// The items of a sequence of scalars.
@@ -54,7 +54,7 @@ pub(crate) enum FileValue {
 
 /// What a config file says. Keys are lower case.
 #[derive(Debug, Default)]
-pub(crate) struct ConfigFile {
+pub struct ConfigFile {
     pub path: PathBuf,
     pub values: BTreeMap<String, FileValue>,
     /// Keys that name no field, in file order.
@@ -62,7 +62,7 @@ pub(crate) struct ConfigFile {
 }
 
 /// The file of this run, if there is one. `named` is the content of [`PATH_VARIABLE`].
-pub(crate) fn locate(named: Option<&str>, cwd: &Path) -> Result<Option<PathBuf>> {
+pub fn locate(named: Option<&str>, cwd: &Path) -> Result<Option<PathBuf>> {
     if let Some(named) = named {
         check_extension(named)?;
         return Ok(Some(cwd.join(named)));
@@ -77,18 +77,19 @@ pub(crate) fn locate(named: Option<&str>, cwd: &Path) -> Result<Option<PathBuf>>
 }
 
 /// The only check that every command makes, also those that read no file.
-pub(crate) fn check_extension(named: &str) -> Result<()> {
+pub fn check_extension(named: &str) -> Result<()> {
     let path = Path::new(named);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => Ok(()),
         _ => Err(Error::ConfigExtension {
+            variable: PATH_VARIABLE,
             path: path.to_path_buf(),
         }),
     }
 }
 
 /// Reads and parses one file. `shape` knows the fields by lower-case name.
-pub(crate) fn read(path: PathBuf, shape: &dyn Fn(&str) -> Option<Shape>) -> Result<ConfigFile> {
+pub fn read(path: PathBuf, shape: &dyn Fn(&str) -> Option<Shape>) -> Result<ConfigFile> {
     // Looked at before it is opened: opening a pipe would wait for its writer.
     if let Some(found) = std::fs::metadata(&path)
         .ok()

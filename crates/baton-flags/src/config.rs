@@ -5,18 +5,14 @@
 //! from, because "was it set" and "is it present" are different questions in this contract.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
-use std::time::Duration;
 
 use crate::field::{Field, Kind};
-use crate::flags::name;
 use crate::value::Value;
-use baton_connector::Secret;
-use baton_connector::http::RateSettings;
+use baton_proto::Secret;
 
 /// Where a value came from, highest rank last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     Default,
     File(String),
     Env(String),
@@ -24,7 +20,7 @@ pub(crate) enum Origin {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Setting {
+pub struct Setting {
     pub value: Value,
     pub origin: Origin,
 }
@@ -36,11 +32,11 @@ pub struct Config {
 }
 
 impl Config {
-    pub(crate) fn insert(&mut self, name: &'static str, value: Value, origin: Origin) {
+    pub fn insert(&mut self, name: &'static str, value: Value, origin: Origin) {
         self.settings.insert(name, Setting { value, origin });
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Setting> {
+    pub fn get(&self, name: &str) -> Option<&Setting> {
         self.settings.get(name)
     }
 
@@ -73,7 +69,7 @@ impl Config {
     }
 
     /// The texts of all secrets, to be kept out of what is written for people.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+    pub fn secrets(&self) -> impl Iterator<Item = String> {
         let values = self.settings.values().map(|setting| &setting.value);
         values.filter_map(|value| match value {
             Value::Secret(secret) => Some(secret.expose().to_owned()),
@@ -104,47 +100,10 @@ impl Config {
             _ => &[],
         }
     }
-
-    /// `--http-timeout-seconds`.
-    pub fn http_timeout(&self) -> Duration {
-        Duration::from_secs(u64::try_from(self.int(name::HTTP_TIMEOUT_SECONDS)).unwrap_or(0))
-    }
-
-    /// `--rate-share` and `--max-requests-per-second`, for the HTTP client;
-    /// their defaults in a program that does not have them
-    /// ([`crate::App::without_http`]).
-    ///
-    /// # Errors
-    ///
-    /// A share that is no number more than 0 and at most 1.
-    pub fn rate(&self) -> baton_connector::Result<RateSettings> {
-        if self.get(name::RATE_SHARE).is_none() {
-            return Ok(RateSettings::default());
-        }
-        let most = u32::try_from(self.int(name::MAX_REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
-        // What is no number is refused as what is none.
-        let share = self.string(name::RATE_SHARE).parse().unwrap_or(f64::NAN);
-        RateSettings::new(share, NonZeroU32::new(most))
-    }
-
-    /// `--go-compatible`: nothing is added to what the Go connector writes.
-    pub fn go_compatible(&self) -> bool {
-        self.bool(name::GO_COMPATIBLE)
-    }
-
-    /// `--max-grants`: grants that expansion may derive.
-    pub(crate) fn max_grants(&self) -> u64 {
-        u64::try_from(self.int(name::MAX_GRANTS)).unwrap_or(0)
-    }
-
-    /// Whether a sync asks for grants: not with `--skip-entitlements-and-grants`.
-    pub fn syncs_grants(&self) -> bool {
-        !self.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS)
-    }
 }
 
 /// The value that a field has when no source gives one.
-pub(crate) fn default_value(field: &Field) -> Value {
+pub fn default_value(field: &Field) -> Value {
     match &field.kind {
         Kind::Bool { default } => Value::Bool(*default),
         Kind::Int { default, .. } => Value::Int(*default),
@@ -157,7 +116,7 @@ pub(crate) fn default_value(field: &Field) -> Value {
 }
 
 /// The value check: every field against its rules, all violations at once, in field order.
-pub(crate) fn violations(fields: &[&Field], config: &Config) -> Vec<String> {
+pub fn violations(fields: &[&Field], config: &Config) -> Vec<String> {
     fields
         .iter()
         .filter_map(|field| {

@@ -69,7 +69,7 @@ impl StringRules {
     /// The violation, as the text that follows `field <name>`; `None` when the value is fine.
     ///
     /// `secret` keeps the value out of the text.
-    pub(crate) fn violation(&self, value: &str, secret: bool) -> Option<String> {
+    pub fn violation(&self, value: &str, secret: bool) -> Option<String> {
         if value.is_empty() {
             if self.required {
                 return Some(required("string"));
@@ -120,7 +120,7 @@ impl StringRules {
 
 impl IntRules {
     /// As [`StringRules::violation`].
-    pub(crate) fn violation(&self, value: i64) -> Option<String> {
+    pub fn violation(&self, value: i64) -> Option<String> {
         if value == 0 {
             if self.required {
                 return Some(required("int"));
@@ -167,7 +167,7 @@ impl IntRules {
 
 impl ListRules {
     /// As [`StringRules::violation`].
-    pub(crate) fn violation(&self, value: &[String], secret: bool) -> Option<String> {
+    pub fn violation(&self, value: &[String], secret: bool) -> Option<String> {
         if value.is_empty() {
             if self.required {
                 return Some(required("[]string"));

@@ -11,45 +11,39 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use baton_connector::Secret;
+use baton_proto::Secret;
 
 use crate::config::{Config, Origin, default_value};
 use crate::config_file::{self, ConfigFile, FileValue, Shape};
 use crate::error::{Error, Result};
 use crate::field::{Field, Kind};
 use crate::secret::{self, SecretArg};
-use crate::unsupported;
 use crate::value::{Malformed, Value, parse_bool, parse_int, parse_list};
 
 /// Environment variables by name.
 pub type Environment = BTreeMap<OsString, OsString>;
 
 /// Everything that values are made of.
-pub(crate) struct Sources<'a> {
+pub struct Sources<'a> {
     pub values: &'a BTreeMap<&'static str, Vec<String>>,
     pub env: &'a Environment,
+    pub file: Option<&'a ConfigFile>,
     pub cwd: &'a Path,
     pub stdin: &'a mut dyn Read,
 }
 
 /// The settled configuration, and what to tell the user about it.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub struct Settled {
     pub config: Config,
-    /// The config file that was read, if any, and its keys that name no flag.
-    pub file: Option<ConfigFile>,
     /// The files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
 }
 
-/// Settles the values of `fields`, the flags of the invoked command. `all` are the fields of all
-/// commands: a file may name a flag that this command lacks.
-pub(crate) fn settle(
-    sources: &mut Sources<'_>,
-    fields: &[&Field],
-    all: &[&Field],
-) -> Result<Settled> {
-    let named = variable(sources.env, config_file::PATH_VARIABLE)?;
+/// Finds and reads the config file, if there is one. `all` are the fields of all commands: a file
+/// may name a flag that the invoked command lacks.
+pub fn config_file(env: &Environment, cwd: &Path, all: &[&Field]) -> Result<Option<ConfigFile>> {
+    let named = variable(env, config_file::PATH_VARIABLE)?;
     let shape = |name: &str| {
         all.iter()
             .find(|field| field.name == name)
@@ -58,16 +52,20 @@ pub(crate) fn settle(
                 _ => Shape::Scalar,
             })
     };
-    let file = match config_file::locate(named, sources.cwd)? {
-        Some(path) => Some(config_file::read(path, &shape)?),
-        None => None,
-    };
-    unsupported::refuse_modes(sources.env, file.as_ref())?;
+    match config_file::locate(named, cwd)? {
+        Some(path) => config_file::read(path, &shape).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Settles the values of `fields`, the flags of the invoked command.
+pub fn settle(sources: &mut Sources<'_>, fields: &[&Field]) -> Result<Settled> {
+    let file = sources.file;
     let mut config = Config::default();
     let mut stdin_taken: Option<String> = None;
     let mut secret_files = Vec::new();
     for field in fields {
-        let base = base_value(field, sources.env, file.as_ref())?;
+        let base = base_value(field, sources.env, file)?;
         let given = sources
             .values
             .get(field.name)
@@ -102,16 +100,12 @@ pub(crate) fn settle(
     }
     Ok(Settled {
         config,
-        file,
         secret_files,
     })
 }
 
 /// Checks the raw values of the command line by their types, before anything else is looked at.
-pub(crate) fn check_flags(
-    values: &BTreeMap<&'static str, Vec<String>>,
-    fields: &[&Field],
-) -> Result<()> {
+pub fn check_flags(values: &BTreeMap<&'static str, Vec<String>>, fields: &[&Field]) -> Result<()> {
     for field in fields {
         if let Some(given) = values.get(field.name) {
             flag_value(field, given)?;
@@ -212,7 +206,7 @@ fn parse(field: &Field, text: &str) -> std::result::Result<Value, Malformed> {
 }
 
 /// A variable's text; `None` when it is absent or empty.
-pub(crate) fn variable<'a>(env: &'a Environment, name: &str) -> Result<Option<&'a str>> {
+pub fn variable<'a>(env: &'a Environment, name: &str) -> Result<Option<&'a str>> {
     let Some(value) = env
         .get(std::ffi::OsStr::new(name))
         .filter(|value| !value.is_empty())

@@ -10,7 +10,6 @@ use crate::field::Field;
 
 /// A rule over several fields of a connector.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Relation {
     /// All or none.
     RequiredTogether(Vec<&'static str>),
@@ -90,7 +89,7 @@ pub enum Violation {
 }
 
 impl Relation {
-    pub(crate) fn members(&self) -> &[&'static str] {
+    pub fn members(&self) -> &[&'static str] {
         match self {
             Self::RequiredTogether(fields)
             | Self::MutuallyExclusive(fields)
@@ -147,7 +146,7 @@ impl Relation {
 }
 
 /// The declaration check: run once per start, before anything is parsed.
-pub(crate) fn check_declared(relations: &[Relation], fields: &[Field]) -> Result<()> {
+pub fn check_declared(relations: &[Relation], fields: &[Field]) -> Result<()> {
     for relation in relations {
         let members = relation.members();
         let known = |name: &&'static str| fields.iter().any(|field| field.name == *name);
@@ -188,11 +187,7 @@ pub(crate) fn check_declared(relations: &[Relation], fields: &[Field]) -> Result
 
 /// The first look: by what was set. `available` are the fields of the invoked command; a group
 /// counts only where all its fields exist.
-pub(crate) fn check_set(
-    relations: &[Relation],
-    available: &[&Field],
-    config: &Config,
-) -> Result<()> {
+pub fn check_set(relations: &[Relation], available: &[&Field], config: &Config) -> Result<()> {
     let mut ordered: Vec<(u8, String, &Relation)> = relations
         .iter()
         .filter(|relation| {
@@ -213,7 +208,7 @@ pub(crate) fn check_set(
 }
 
 /// The second look: by values, in declaration order.
-pub(crate) fn check_values(relations: &[Relation], config: &Config) -> Result<()> {
+pub fn check_values(relations: &[Relation], config: &Config) -> Result<()> {
     for relation in relations {
         if let Some(violation) = relation.violation_of_values(|name| config.is_present(name)) {
             return Err(violation.into());

@@ -3,14 +3,14 @@
 //! Whatever a value comes from (command line, environment, file), its text passes through these
 //! functions, so that `0x10` or `T` means the same everywhere.
 
-use baton_connector::Secret;
+use baton_proto::Secret;
 
 /// Most items of one list value; a list longer than this is a mistake, not a filter.
-pub(crate) const MAX_LIST_ITEMS: usize = 100_000;
+pub const MAX_LIST_ITEMS: usize = 100_000;
 
 /// A parsed value of one field.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
+pub enum Value {
     Bool(bool),
     Int(i64),
     Text(String),
@@ -20,7 +20,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// Whether the value counts as present in value checks: not the zero value of its type.
-    pub(crate) fn is_present(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         match self {
             Self::Bool(value) => *value,
             Self::Int(value) => *value != 0,
@@ -83,7 +83,7 @@ pub enum Malformed {
 }
 
 /// Go's boolean words.
-pub(crate) fn parse_bool(text: &str) -> Result<bool, Malformed> {
+pub fn parse_bool(text: &str) -> Result<bool, Malformed> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
@@ -95,7 +95,7 @@ pub(crate) fn parse_bool(text: &str) -> Result<bool, Malformed> {
 
 /// Go's integers of base 0: sign, base prefix (`0x`, `0o`, `0b`, leading `0`), underscores
 /// between digits.
-pub(crate) fn parse_int(text: &str) -> Result<i64, Malformed> {
+pub fn parse_int(text: &str) -> Result<i64, Malformed> {
     let syntax = || Malformed::Int {
         text: text.to_owned(),
     };
@@ -145,7 +145,7 @@ pub(crate) fn parse_int(text: &str) -> Result<i64, Malformed> {
 }
 
 /// One line of comma separated items with CSV quoting. The empty text is the empty list.
-pub(crate) fn parse_list(text: &str) -> Result<Vec<String>, Malformed> {
+pub fn parse_list(text: &str) -> Result<Vec<String>, Malformed> {
     let mut items = Vec::new();
     if text.is_empty() {
         return Ok(items);

@@ -12,7 +12,6 @@ const MAX_LABEL: usize = 63;
 
 /// A text form with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum WellKnown {
     /// A mailbox, with or without a display name.
     Email,
@@ -32,7 +31,7 @@ pub enum WellKnown {
 
 impl WellKnown {
     /// The words of the error text, after "a valid".
-    pub(crate) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Email => "email address",
             Self::Hostname => "hostname",
@@ -44,7 +43,7 @@ impl WellKnown {
         }
     }
 
-    pub(crate) fn matches(self, value: &str) -> bool {
+    pub fn matches(self, value: &str) -> bool {
         match self {
             Self::Email => is_mailbox(value),
             Self::Hostname => value.parse::<IpAddr>().is_ok() || is_hostname(value),

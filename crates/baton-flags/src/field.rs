@@ -13,22 +13,22 @@ const ENV_PREFIX: &str = "BATON_";
 /// One flag, and the setting behind it.
 #[derive(Debug, Clone)]
 pub struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) short: Option<char>,
-    pub(crate) kind: Kind,
-    pub(crate) help: &'static str,
-    pub(crate) display_name: &'static str,
-    pub(crate) placeholder: &'static str,
-    pub(crate) hidden: bool,
-    pub(crate) secret: bool,
-    pub(crate) persistent: bool,
-    pub(crate) export: Export,
-    pub(crate) env_aliases: &'static [&'static str],
+    pub name: &'static str,
+    pub short: Option<char>,
+    pub kind: Kind,
+    pub help: &'static str,
+    pub display_name: &'static str,
+    pub placeholder: &'static str,
+    pub hidden: bool,
+    pub secret: bool,
+    pub persistent: bool,
+    pub export: Export,
+    pub env_aliases: &'static [&'static str],
 }
 
 /// Type of a field, with what only that type has.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
+pub enum Kind {
     Bool {
         default: bool,
     },
@@ -261,7 +261,7 @@ impl Field {
     }
 
     /// The flag as error texts of the Go flag parser write it: `-f, --file` or `--workers`.
-    pub(crate) fn spelled(&self) -> String {
+    pub fn spelled(&self) -> String {
         match self.short {
             Some(short) => format!("-{short}, --{}", self.name),
             None => format!("--{}", self.name),
@@ -269,7 +269,7 @@ impl Field {
     }
 
     /// Type word of the help text; a switch has none.
-    pub(crate) fn type_word(&self) -> Option<&'static str> {
+    pub fn type_word(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Bool { .. } => None,
             Kind::String { .. } => Some("string"),
@@ -279,7 +279,7 @@ impl Field {
     }
 
     /// The default as the help text shows it; `None` when it is the type's zero value.
-    pub(crate) fn shown_default(&self) -> Option<String> {
+    pub fn shown_default(&self) -> Option<String> {
         match &self.kind {
             Kind::Bool { default } => default.then(|| "true".to_owned()),
             Kind::String { default, .. } => (!default.is_empty()).then(|| format!("\"{default}\"")),
@@ -289,7 +289,7 @@ impl Field {
     }
 
     /// The text behind the flag in help and reference, with the marks that Go's help has.
-    pub(crate) fn usage(&self) -> String {
+    pub fn usage(&self) -> String {
         let required = if self.is_required() { "required: " } else { "" };
         let space = if self.help.is_empty() { "" } else { " " };
         let ways = if self.secret {

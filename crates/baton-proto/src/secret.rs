@@ -5,7 +5,7 @@ use std::fmt;
 /// A text that no format string, log or error can show.
 ///
 /// ```
-/// # use baton_connector::Secret;
+/// # use baton_proto::Secret;
 /// let token = Secret::new("s3cr3t");
 /// assert_eq!(format!("{token:?}"), "[redacted]");
 /// assert_eq!(token.expose(), "s3cr3t");

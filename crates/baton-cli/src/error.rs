@@ -8,6 +8,7 @@ use baton_proto::{Advice, Advise, Code};
 use baton_term::{Block, Label};
 
 use crate::advice;
+use crate::signals::Signal;
 
 /// Exit status of failures without a code of their own, bad flags included.
 pub const EXIT_UNKNOWN: u8 = 2;
@@ -47,6 +48,9 @@ pub(crate) enum CliError {
     TooManyGrants { failure: baton_c1z::CallerFailure },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
+    /// A signal asked for the end of a command that makes a file.
+    #[error("stopped by {} while {doing}", signal.name())]
+    Stopped { signal: Signal, doing: String },
     /// The program panicked.
     #[error("internal error while {doing}: {message}")]
     Crashed { doing: String, message: String },
@@ -66,6 +70,7 @@ impl CliError {
             Self::NoSuchSync { .. } => Code::NotFound,
             Self::TooManyGrants { .. } => Code::ResourceExhausted,
             Self::Crashed { .. } => Code::Internal,
+            Self::Stopped { .. } => Code::Canceled,
             _ => Code::Unknown,
         }
     }
@@ -73,6 +78,7 @@ impl CliError {
     /// The exit status: a code as its number, everything else 2.
     pub fn exit_status(&self) -> u8 {
         match self {
+            Self::Stopped { signal, .. } => signal.exit_status(),
             Self::File(
                 baton_c1z::Error::Unfinished { .. } | baton_c1z::Error::NoCurrentSync { .. },
             ) => Code::FailedPrecondition.as_u8(),

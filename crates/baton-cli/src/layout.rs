@@ -221,6 +221,18 @@ fn share(texts: &mut [(usize, usize)], room: usize) {
     }
 }
 
+/// The rest of a line of which so many columns are written: a text and what
+/// stands behind it. Where a terminal would break the line, first the text is
+/// cut, then the whole.
+pub(crate) fn fit(text: &str, behind: &str, written: usize, terminal: Option<usize>) -> String {
+    let Some(terminal) = terminal else {
+        return [text, behind].concat();
+    };
+    let room = terminal.max(MIN_TERMINAL).saturating_sub(written).max(1);
+    let text = cut(text, room.saturating_sub(behind.width()).max(MIN_TEXT));
+    cut(&[&text, behind].concat(), room).into_owned()
+}
+
 /// The text, or as much of its beginning as fits with a mark behind it.
 /// Combining marks and joined emoji stay with their first character.
 fn cut(text: &str, width: usize) -> Cow<'_, str> {

@@ -14,6 +14,7 @@ mod layout;
 mod lookups;
 mod missing;
 mod open;
+mod signals;
 mod streams;
 mod table;
 
@@ -27,6 +28,7 @@ use baton_proto::panic_text;
 use baton_term::{Printer, TextGate};
 use error::CliError;
 pub use error::EXIT_UNKNOWN;
+pub use signals::{Signal, Signals, Stopping};
 use streams::{Data, Finished, OnFailure};
 
 /// What a run of the program depends on besides files.
@@ -49,6 +51,8 @@ pub struct Surroundings {
     pub colour_err: bool,
     /// The time at which old unfinished syncs are judged.
     pub now: SystemTime,
+    /// What asks a command that makes a file to stop.
+    pub signals: Signals,
 }
 
 /// Runs one command line and returns the exit status.
@@ -105,13 +109,24 @@ fn dispatch(
                 invocation.command,
                 invocation.file.display()
             );
-            if !invocation.action.only_shows() {
-                out.on_failure(OnFailure::Continue);
-            }
             for notice in &invocation.notices {
                 err.warning(notice.as_str());
             }
-            commands::run(&invocation, surroundings, out, err)
+            if invocation.action.only_shows() {
+                return commands::run(&invocation, surroundings, out, err);
+            }
+            out.on_failure(OnFailure::Continue);
+            let stopping = surroundings.signals.listen();
+            let run = || commands::run(&invocation, surroundings, out, err);
+            match (stopping.stop().scope(run), stopping.signal()) {
+                // The file was made: it is its description that failed.
+                (Err(CliError::Output(error)), _) => Err(CliError::Output(error)),
+                (Err(_), Some(signal)) => Err(CliError::Stopped {
+                    signal,
+                    doing: doing.clone(),
+                }),
+                (done, _) => done,
+            }
         }
     }
 }

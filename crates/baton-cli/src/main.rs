@@ -5,6 +5,7 @@ use std::io::{BufWriter, IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use baton_cli::Signals;
 use baton_term::{StandardOutput, columns_of_stdout};
 
 /// Columns of a terminal that does not say how many it has.
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
             .is_terminal()
             .then(|| columns_of_stdout().unwrap_or(USUAL_COLUMNS)),
         now: SystemTime::now(),
+        signals: Signals::OfProcess,
     };
     let mut err = stderr().lock();
     let mut out = BufWriter::with_capacity(1 << 16, StandardOutput::of_process());

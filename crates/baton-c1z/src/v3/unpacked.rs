@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::files::SystemFiles;
 use crate::room;
 use crate::scratch::Scratch;
+use crate::stop;
 
 /// Bytes copied at a time.
 const COPIED_BYTES: usize = 256 << 10;
@@ -81,6 +82,7 @@ fn copy(content: &dyn baton_pebble::FileBytes, to: &Path) -> io::Result<()> {
     let mut file = options.open(to)?;
     let mut at = 0;
     while at < content.len() {
+        stop::check_io()?;
         let len = usize::try_from(content.len() - at).unwrap_or(COPIED_BYTES);
         let bytes = content.read_at(at, len.min(COPIED_BYTES))?;
         file.write_all(&bytes)?;

@@ -6,12 +6,14 @@ use std::rc::Rc;
 
 use baton_c1z::{Filter, Table as Rows};
 use baton_term::clean;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Listing;
 use super::lists::each;
 use crate::args::Output;
 use crate::error::CliError;
 use crate::json::{Fields, ListWriter};
+use crate::layout::fit;
 use crate::lookups::Found;
 
 /// A resource and what the principal holds on it, in grant order.
@@ -100,32 +102,35 @@ fn tree(
     principal: &Found,
     groups: &[Group],
 ) -> Result<(), CliError> {
-    let out = &mut *listing.out;
-    let (dim, plain) = if listing.style.colour {
-        ("\x1b[90m", "\x1b[0m")
-    } else {
-        ("", "")
+    let style = listing.style;
+    let mut branch = |stem: &str, text: &str, behind: &str| {
+        let text = fit(&clean(text), &clean(behind), stem.width(), style.terminal);
+        let (dim, plain) = if style.colour {
+            ("\x1b[90m", "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        writeln!(listing.out, "{dim}{stem}{plain}{text}")
     };
     let root = if groups.is_empty() {
         "└──"
     } else {
         "└─┬"
     };
-    writeln!(
-        out,
-        "{dim}{root}{plain}Effective Access for {} ({type_id})",
-        clean(&principal.name),
-        type_id = clean(type_id)
+    branch(
+        root,
+        &format!("Effective Access for {}", principal.name),
+        &format!(" ({type_id})"),
     )?;
     for (index, group) in groups.iter().enumerate() {
         let last_group = index + 1 == groups.len();
-        let corner = if last_group { "└─┬" } else { "├─┬" };
-        writeln!(
-            out,
-            "{dim}  {corner}{plain}{} ({})",
-            clean(&group.resource.name),
-            clean(&group.resource_type.name)
-        )?;
+        let stem = if last_group {
+            "  └─┬"
+        } else {
+            "  ├─┬"
+        };
+        let kind = format!(" ({})", group.resource_type.name);
+        branch(stem, &group.resource.name, &kind)?;
         let stem = if last_group { "    " } else { "  │ " };
         for (place, entitlement) in group.entitlements.iter().enumerate() {
             let corner = if place + 1 == group.entitlements.len() {
@@ -139,8 +144,8 @@ fn tree(
             } else {
                 &entitlement.slug
             };
-            writeln!(out, "{dim}{stem}{corner}{plain}{}", clean(label))?;
+            branch(&format!("{stem}{corner}"), label, "")?;
         }
     }
-    Ok(out.write_all(b"\n")?)
+    Ok(listing.out.write_all(b"\n")?)
 }

@@ -18,6 +18,7 @@ mod program;
 mod refusals;
 mod rollback;
 mod steps;
+mod stopping;
 mod streams;
 #[cfg(unix)]
 mod targets;

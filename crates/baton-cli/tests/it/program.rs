@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use baton_cli::{Surroundings, run};
+use baton_cli::{Signals, Stopping, Surroundings, run};
 
 /// What came of a command line.
 pub struct Outcome {
@@ -34,6 +34,7 @@ pub fn surroundings<S: AsRef<str>>(args: &[S]) -> Surroundings {
         colour_err: false,
         // A day after the fixtures were made, whatever the clock says.
         now: SystemTime::UNIX_EPOCH + Duration::from_hours(498_760),
+        signals: Signals::Given(Stopping::default()),
     }
 }
 
@@ -58,7 +59,7 @@ pub fn on_terminal(columns: usize, args: &[&str]) -> Outcome {
     })
 }
 
-fn run_in(surroundings: &Surroundings) -> Outcome {
+pub fn run_in(surroundings: &Surroundings) -> Outcome {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = run(surroundings, &mut out, &mut err);
     Outcome {

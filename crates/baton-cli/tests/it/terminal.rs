@@ -127,3 +127,25 @@ fn json_does_not_depend_on_the_terminal() {
         assert_eq!(on_terminal(60, &args).stdout, words(&args).stdout);
     }
 }
+
+#[test]
+fn the_tree_of_access_fits_every_terminal_and_is_whole_in_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = with_long_texts(300, folder.path());
+    let access = ["access", "-t", "user", "-r", "u1", "-f", &file];
+    let piped = words(&access);
+    assert_eq!(piped.status, 0, "{}", piped.stderr);
+    assert!(piped.stdout.contains(&"n".repeat(300)));
+    for columns in [1, 20, 60, 80, 100, 400] {
+        let shown = on_terminal(columns, &access);
+        assert_eq!(shown.status, 0);
+        assert_eq!(shown.stdout.lines().count(), piped.stdout.lines().count());
+        for line in shown.stdout.lines() {
+            assert!(line.width() <= columns.max(20), "{columns}: {line}");
+        }
+        assert_eq!(shown.stdout == piped.stdout, columns == 400, "{columns}");
+    }
+    let shown = on_terminal(60, &access).stdout;
+    let root = shown.lines().next().unwrap();
+    assert!(root.ends_with("n… (user)"), "{root}");
+}

@@ -76,6 +76,7 @@ impl Stage {
             colour_err: false,
             terminal: None,
             now: SystemTime::now(),
+            signals: baton_cli::Signals::Given(baton_cli::Stopping::default()),
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let status = baton_cli::run(&surroundings, &mut out, &mut err);

@@ -29,6 +29,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The operating system opens no more files.
+    #[error("cannot open {needed} files and connections at once")]
+    Handles {
+        /// How many are needed.
+        needed: usize,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A setting that would choose a mode that does not exist here.
     #[error("`{setting}` is set by {origin}, but {mode} is not supported by this version")]
     UnsupportedMode {
@@ -209,6 +217,7 @@ impl Error {
                     .to_owned(),
             ],
             Self::Threads { .. } => advice::sentences(&[Advice::RaiseLimit(Limit::Threads)]),
+            Self::Handles { .. } => advice::sentences(&[Advice::RaiseLimit(Limit::OpenFiles)]),
             Self::SkipGrantsAlone => vec![
                 "name the resources with --sync-resources, or pass --skip-entitlements-and-grants"
                     .to_owned(),

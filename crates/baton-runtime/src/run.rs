@@ -41,8 +41,13 @@ const WORKER_THREADS: usize = 2;
 /// Threads that a run needs at least: those above, and some for files and name look-ups.
 const NEEDED_THREADS: usize = WORKER_THREADS + 2;
 
+/// File handles that a run needs besides its standard streams: for the async runtime and signals,
+/// the lock, the log, the target, the files of a sort, and a few connections.
+const NEEDED_HANDLES: usize = 24;
+
 /// Runs the program in this process and gives the exit code to return from `main`.
 pub fn main(app: &App) -> std::process::ExitCode {
+    allow_open_files();
     match World::of_process() {
         Ok(world) => {
             panics::silence(&world.env);
@@ -54,6 +59,24 @@ pub fn main(app: &App) -> std::process::ExitCode {
         }
     }
 }
+
+/// Takes all the file handles that the system grants to those who ask: each request in flight
+/// needs one, and the usual number is meant for programs that do not know how many they open.
+#[cfg(unix)]
+fn allow_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let granted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // Where the system refuses, its usual number has to do.
+    let _ = setrlimit(Resource::Nofile, granted);
+}
+
+#[cfg(not(unix))]
+fn allow_open_files() {}
 
 /// Runs the program in the given surroundings.
 pub fn run(app: &App, mut world: World) -> ExitStatus {
@@ -345,10 +368,25 @@ fn probe_threads(count: usize) -> std::io::Result<()> {
     })
 }
 
+/// Opens so many file handles at once, to learn whether the system allows it: the async runtime
+/// would panic.
+fn probe_handles(count: usize) -> std::io::Result<()> {
+    let (first, _) = std::io::pipe()?;
+    let mut opened = Vec::new();
+    for _ in 1..count {
+        opened.push(first.try_clone()?);
+    }
+    Ok(())
+}
+
 /// The runtime whose threads all log where this run logs.
 fn async_runtime(dispatch: Dispatch) -> Result<tokio::runtime::Runtime> {
     probe_threads(NEEDED_THREADS).map_err(|source| Error::Threads {
         needed: NEEDED_THREADS,
+        source,
+    })?;
+    probe_handles(NEEDED_HANDLES).map_err(|source| Error::Handles {
+        needed: NEEDED_HANDLES,
         source,
     })?;
     tokio::runtime::Builder::new_multi_thread()

@@ -5,6 +5,8 @@ mod counts;
 mod echoes;
 mod fields;
 mod flood;
+#[cfg(unix)]
+mod handles;
 mod in_process;
 mod limits;
 mod odd_lists;

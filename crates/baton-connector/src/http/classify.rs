@@ -3,6 +3,9 @@
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 
+use baton_proto::Advice;
+use baton_proto::advice::Limit;
+
 use super::resolver::LookupError;
 use super::transport::{TransportError, TransportErrorKind as Kind};
 
@@ -74,7 +77,11 @@ fn known_cause(cause: &(dyn StdError + 'static)) -> Option<Kind> {
 }
 
 fn io_cause(cause: &(dyn StdError + 'static)) -> Option<Kind> {
-    match cause.downcast_ref::<std::io::Error>()?.kind() {
+    let cause = cause.downcast_ref::<std::io::Error>()?;
+    if Advice::of_io(cause) == Some(Advice::RaiseLimit(Limit::OpenFiles)) {
+        return Some(Kind::OpenFiles);
+    }
+    match cause.kind() {
         ErrorKind::ConnectionRefused => Some(Kind::Refused),
         ErrorKind::HostUnreachable
         | ErrorKind::NetworkUnreachable

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use baton_proto::Advice;
+use baton_proto::advice::Limit;
 use http::header::LOCATION;
 use tokio::time::Instant;
 use url::Url;
@@ -181,6 +182,7 @@ fn advice(kind: &RequestErrorKind) -> Option<Advice> {
             | TransportErrorKind::Unreachable
             | TransportErrorKind::ConnectTimeout
             | TransportErrorKind::Proxy => Advice::CheckNetwork,
+            TransportErrorKind::OpenFiles => Advice::RaiseLimit(Limit::OpenFiles),
             _ => return None,
         },
         RequestErrorKind::NeverSucceeded { .. } => Advice::ResumeLater,

@@ -76,6 +76,8 @@ pub enum TransportErrorKind {
     ProxyAuth,
     /// The proxy could not connect.
     Proxy,
+    /// This process may not open another connection.
+    OpenFiles,
     /// The connection was lost before an answer came.
     Reset,
     /// The answer broke off in its body.
@@ -100,6 +102,7 @@ impl TransportErrorKind {
             | Self::Proxy
             | Self::Reset
             | Self::Truncated => Code::Unavailable,
+            Self::OpenFiles => Code::ResourceExhausted,
             Self::Tls | Self::Protocol | Self::Other => Code::Unknown,
         }
     }
@@ -116,6 +119,7 @@ impl TransportErrorKind {
                 | Self::Tls
                 | Self::ProxyAuth
                 | Self::Proxy
+                | Self::OpenFiles
         )
     }
 
@@ -136,6 +140,7 @@ impl fmt::Display for TransportErrorKind {
             Self::Tls => "TLS failed",
             Self::ProxyAuth => "the proxy wants other credentials",
             Self::Proxy => "the proxy could not connect",
+            Self::OpenFiles => "no handle for another connection",
             Self::Reset => "connection lost",
             Self::Truncated => "answer broke off",
             Self::Timeout => "timeout",

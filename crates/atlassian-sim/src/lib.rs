@@ -57,7 +57,7 @@ pub use config::{
 };
 pub use error::Error;
 pub use faults::grammar::{FAULT_GRAMMAR, parse_duration};
-pub use faults::{Action, Calls, Fault, RetryAfter, TransportFault, WrongShape};
+pub use faults::{Action, Calls, Fault, Pages, RetryAfter, TransportFault, WrongShape};
 pub use flaws::SearchFlaws;
 pub use limits::{Policy, RateLimits, parse_budget};
 pub use log::{

@@ -16,7 +16,7 @@ use crate::config::{Config, Generation, ScopeRefusal};
 use crate::cursor::CursorSeal;
 use crate::endpoint::{Endpoint, Life, Params, Route, route};
 use crate::errors::{self, ApiError, Family, Occasion};
-use crate::faults::{Action, FaultPlan, TransportFault, inflict};
+use crate::faults::{Action, FaultPlan, Place, TransportFault, inflict};
 use crate::limits::{Decision, RateLimiter};
 use crate::log::{MAX_LOGGED_BODY_BYTES, RequestLog, RequestRecord, Routing};
 use crate::model::Organization;
@@ -112,6 +112,25 @@ impl Incoming {
         )
     }
 
+    /// Leaves only what is about paging and the content of items.
+    fn drop_filters(&mut self) {
+        const KEPT: [&str; 5] = [
+            "cursor",
+            "limit",
+            "pageSize",
+            "expand",
+            "counts.includeUsers",
+        ];
+        let pairs = self.query.split('&');
+        let kept = pairs.filter(|pair| KEPT.contains(&pair.split('=').next().unwrap_or_default()));
+        self.query = kept.collect::<Vec<_>>().join("&");
+        let body = self.body.as_deref().unwrap_or_default();
+        if let Ok(Value::Object(mut members)) = serde_json::from_slice(body) {
+            members.retain(|name, _| KEPT.contains(&name.as_str()));
+            self.body = Some(Value::Object(members).to_string().into());
+        }
+    }
+
     fn record(
         &self,
         at_millis: u64,
@@ -141,13 +160,16 @@ impl Shared {
             .extensions()
             .get::<ConnectInfo<ConnectionControl>>()
             .map(|c| c.0.clone());
-        let incoming = Incoming::read(request).await;
+        let mut incoming = Incoming::read(request).await;
         let found = route(incoming.method.as_str(), &incoming.path);
         let (endpoint, routing) = self.classify(&found);
         let at_millis = u64::try_from(self.config.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let sequence =
             lock(&self.log).begin(incoming.record(at_millis, endpoint.map(|e| e.name), routing));
-        let action = lock(&self.faults).next(incoming.method.as_str(), endpoint.map(|e| e.name));
+        let action = self.fault(&incoming, endpoint.map(|e| e.name));
+        if action == Some(Action::IgnoreFilters) {
+            incoming.drop_filters();
+        }
         if !self.config.latency.is_zero() {
             tokio::time::sleep(self.config.latency).await;
         }
@@ -163,6 +185,34 @@ impl Shared {
         }
         lock(&self.log).finish(sequence, if reset { 0 } else { response.status().as_u16() });
         response
+    }
+
+    /// What the fault rules do to a request.
+    fn fault(&self, incoming: &Incoming, endpoint: Option<&str>) -> Option<Action> {
+        let method = incoming.method.as_str();
+        let (concerned, by_end) = lock(&self.faults).looks_at(method, endpoint);
+        if !concerned {
+            return None;
+        }
+        let place = Place {
+            later: incoming.paging().0.is_some(),
+            last: by_end && self.would_be_last(incoming),
+        };
+        lock(&self.faults).next(method, endpoint, place)
+    }
+
+    /// Whether the answer would be a success that names no next page.
+    fn would_be_last(&self, incoming: &Incoming) -> bool {
+        let found = route(incoming.method.as_str(), &incoming.path);
+        let (_, routing) = self.classify(&found);
+        let key = self.key_of(&incoming.headers);
+        let now = self.config.clock.now();
+        let Ok(body) = self.serve(incoming, found, routing, key, now) else {
+            return false;
+        };
+        let page: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let links = page.get("links").and_then(|links| links.get("next"));
+        links.and_then(Value::as_str).is_none_or(str::is_empty)
     }
 
     /// The endpoint that a request counts for, and where it leads.
@@ -251,7 +301,7 @@ impl Shared {
         };
         let response = self.with_quota(response, decision);
         match action {
-            Some(action) => inflict::damage(action, cursor.as_deref(), response).await,
+            Some(action) => inflict::damage(action, cursor.as_deref(), &self.seal, response).await,
             None => response,
         }
     }

@@ -109,6 +109,11 @@ impl Simulator {
         *lock(&self.shared.faults) = FaultPlan::new(faults, self.shared.config.organization.seed);
     }
 
+    /// How many requests each fault rule has counted, whether it hit them or not.
+    pub fn fault_counts(&self) -> Vec<u64> {
+        lock(&self.shared.faults).seen()
+    }
+
     /// All logged requests, in order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         lock(&self.shared.log).records().to_vec()

@@ -1,17 +1,18 @@
-//! The text form of fault rules, for the command line: `ENDPOINT[#CALLS]=ACTION`.
+//! The text form of fault rules, for the command line: `ENDPOINT[@PAGES][#CALLS]=ACTION`.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Action, Calls, Fault, RetryAfter, WrongShape};
+use super::{Action, Calls, Fault, Pages, RetryAfter, WrongShape};
 use crate::endpoint::ENDPOINTS;
 use crate::error::Error;
 
 /// What `--help` says about the grammar.
 pub const FAULT_GRAMMAR: &str = "\
-Fault rules: ENDPOINT[#CALLS]=ACTION (the first rule that hits a request acts)
+Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request acts)
   ENDPOINT  `*`, `GET *`, or an endpoint with or without method: `GET v2/users`,
             `v2/groups/{id}/role-assignments`, `api-access/v1/api-tokens`
+  PAGES     `first`, `later` (asked for with a cursor), `last`; left out: all
   CALLS     `3` the third, `2-5`, `4-` from the fourth on, `*/10` every tenth,
             `2.5%` at random by the seed; left out: all
   ACTION    `429`, `429:retry-after=5` (also `-3`, `999999999`, `date+30`, any text)
@@ -27,6 +28,9 @@ Fault rules: ENDPOINT[#CALLS]=ACTION (the first rule that hits a request acts)
             `repeat-cursor`          a page whose next cursor is its own
             `cut-cursor`             a page without a next cursor, as if it were the last
             `repeat-items`           every item of a page twice
+            `same-page`              the next cursor leads to the same page again
+            `empty-page`             no items, and a next cursor to the same page
+            `ignore-filters`         answered as if nothing had been filtered
             `total:250`              a page whose `meta.total` is 250
             `expire-cursor`          400 for a request with a cursor
             `drip:64/200ms`          64 bytes every 200 ms
@@ -95,6 +99,14 @@ impl FromStr for Fault {
             ),
             None => (left, Calls::All),
         };
+        let (endpoint, pages) = match endpoint.split_once('@') {
+            Some((endpoint, pages)) => (
+                endpoint,
+                parse_pages(pages)
+                    .ok_or_else(|| wrong(format!("`{pages}` does not say which pages")))?,
+            ),
+            None => (endpoint, Pages::Any),
+        };
         let endpoint = endpoint.trim();
         let path = endpoint.split_once(' ').map_or(endpoint, |(_, path)| path);
         let known = path == "*"
@@ -110,8 +122,17 @@ impl FromStr for Fault {
         }
         let action =
             parse_action(action).ok_or_else(|| wrong(format!("there is no action `{action}`")))?;
-        Ok(Fault::new(endpoint, calls, action))
+        Ok(Fault::new(endpoint, calls, action).on(pages))
     }
+}
+
+fn parse_pages(text: &str) -> Option<Pages> {
+    Some(match text {
+        "first" => Pages::First,
+        "later" => Pages::Later,
+        "last" => Pages::Last,
+        _ => return None,
+    })
 }
 
 fn parse_calls(text: &str) -> Option<Calls> {
@@ -171,6 +192,9 @@ fn parse_action(text: &str) -> Option<Action> {
         ("repeat-cursor", None) => Some(Action::RepeatCursor),
         ("cut-cursor", None) => Some(Action::CutCursor),
         ("repeat-items", None) => Some(Action::RepeatItems),
+        ("same-page", None) => Some(Action::SamePage),
+        ("empty-page", None) => Some(Action::EmptyPage),
+        ("ignore-filters", None) => Some(Action::IgnoreFilters),
         ("total", Some(items)) => items.parse().ok().map(Action::Total),
         ("expire-cursor", None) => Some(Action::ExpireCursor),
         ("drip", Some(argument)) => {
@@ -221,6 +245,8 @@ mod tests {
             "v2/users#5-2=500",
             "v2/users#101%=500",
             "v2/users#x=500",
+            "v2/users@2=500",
+            "v2/users#2@last=500",
             "v2/users=200",
             "v2/users=drip:0/1s",
             "v2/users=429:soon",
@@ -259,6 +285,9 @@ mod tests {
         assert_eq!(action("*=html"), Action::HtmlPage(502));
         assert_eq!(action("*=cut-cursor"), Action::CutCursor);
         assert_eq!(action("*=repeat-items"), Action::RepeatItems);
+        assert_eq!(action("*=same-page"), Action::SamePage);
+        assert_eq!(action("*=empty-page"), Action::EmptyPage);
+        assert_eq!(action("*=ignore-filters"), Action::IgnoreFilters);
         assert_eq!(action("*=total:7"), Action::Total(7));
         assert_eq!(action("*=404:gateway"), Action::Refuse(404, ""));
         assert_eq!(
@@ -277,6 +306,8 @@ mod tests {
             Calls::Every(10)
         );
         assert_eq!(calls("GET *#2.5%=reset"), Calls::PerMille(25));
+        let rule = "v2/users@last#2=500".parse::<Fault>().unwrap();
+        assert_eq!((rule.pages, rule.calls), (Pages::Last, Calls::Nth(2)));
         assert_eq!(calls("*#4-=504"), Calls::From(4));
     }
 

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::{Action, RetryAfter, TransportFault};
+use super::{Action, RetryAfter, TransportFault, pages};
+use crate::cursor::CursorSeal;
 use crate::errors::{self, ApiError, Occasion};
 
 /// An answer in place of the endpoint's, if the action is of that kind.
@@ -118,7 +118,12 @@ fn broken(first: Bytes) -> Body {
 const MAX_DAMAGED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Damages an answer, if the action is of that kind.
-pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Response) -> Response {
+pub(crate) async fn damage(
+    action: &Action,
+    cursor: Option<&str>,
+    seal: &CursorSeal,
+    response: Response,
+) -> Response {
     if !matches!(
         action,
         Action::Truncate(_)
@@ -128,6 +133,8 @@ pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Resp
             | Action::CutCursor
             | Action::RepeatItems
             | Action::Total(_)
+            | Action::SamePage
+            | Action::EmptyPage
             | Action::SlowDrip { .. }
     ) {
         return response;
@@ -157,11 +164,13 @@ pub(crate) async fn damage(action: &Action, cursor: Option<&str>, response: Resp
             damaged.extend_from_slice(b"\x00}]!");
             Response::from_parts(parts, Body::from(damaged))
         }
-        Action::RepeatCursor => {
-            Response::from_parts(parts, Body::from(repeat_cursor(&bytes, cursor)))
-        }
-        Action::CutCursor | Action::RepeatItems | Action::Total(_) => {
-            let body = odd_page(action, &bytes);
+        Action::RepeatCursor
+        | Action::CutCursor
+        | Action::RepeatItems
+        | Action::Total(_)
+        | Action::SamePage
+        | Action::EmptyPage => {
+            let body = pages::changed(action, &bytes, cursor, seal);
             parts
                 .headers
                 .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -191,48 +200,4 @@ fn drip(bytes: Bytes, step: usize, pause: Duration) -> Body {
             Some((Ok::<_, io::Error>(piece), (rest, true)))
         },
     ))
-}
-
-/// The page with the cursor that it was asked with as its next one; a first page keeps its own.
-fn repeat_cursor(bytes: &[u8], cursor: Option<&str>) -> Vec<u8> {
-    let (Some(cursor), Ok(mut page)) = (cursor, serde_json::from_slice::<Value>(bytes)) else {
-        return bytes.to_vec();
-    };
-    if let Some(links) = page.get_mut("links").and_then(Value::as_object_mut) {
-        links.insert("next".to_owned(), Value::from(cursor));
-    }
-    if let Some(next) = page.get_mut("meta").and_then(|m| m.get_mut("next")) {
-        *next = Value::from(cursor);
-    }
-    page.to_string().into_bytes()
-}
-
-/// A page that is whole and says something that is not so.
-fn odd_page(action: &Action, bytes: &[u8]) -> Vec<u8> {
-    let Ok(mut page) = serde_json::from_slice::<Value>(bytes) else {
-        return bytes.to_vec();
-    };
-    match action {
-        Action::CutCursor => {
-            if let Some(links) = page.get_mut("links").and_then(Value::as_object_mut) {
-                links.insert("next".to_owned(), Value::Null);
-            }
-        }
-        Action::RepeatItems => {
-            if let Some(items) = page.get_mut("data").and_then(Value::as_array_mut) {
-                *items = items
-                    .iter()
-                    .flat_map(|item| [item.clone(), item.clone()])
-                    .collect();
-            }
-        }
-        Action::Total(items) if page.get("data").is_some_and(Value::is_array) => {
-            if !page.get("meta").is_some_and(Value::is_object) {
-                page["meta"] = Value::Object(serde_json::Map::new());
-            }
-            page["meta"]["total"] = Value::from(*items);
-        }
-        _ => {}
-    }
-    page.to_string().into_bytes()
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod grammar;
 pub(crate) mod inflict;
+mod pages;
 mod shapes;
 
 use std::time::Duration;
@@ -25,6 +26,40 @@ pub enum Calls {
     Every(u64),
     /// Each with this chance in a thousand.
     PerMille(u32),
+}
+
+/// Which pages of a list are hit. An answer that is no page of a list counts as its only one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pages {
+    /// All.
+    #[default]
+    Any,
+    /// Those that are asked for without a cursor.
+    First,
+    /// Those that are asked for with one.
+    Later,
+    /// Those that would name no next page.
+    Last,
+}
+
+/// Where a request stands in its list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// It has a cursor.
+    pub later: bool,
+    /// Its answer would name no next page.
+    pub last: bool,
+}
+
+impl Pages {
+    fn hold(self, place: Place) -> bool {
+        match self {
+            Self::Any => true,
+            Self::First => !place.later,
+            Self::Later => place.later,
+            Self::Last => place.last,
+        }
+    }
 }
 
 /// What `Retry-After` of an injected 429 says.
@@ -67,6 +102,13 @@ pub enum Action {
     RepeatItems,
     /// The page says that the list has so many items.
     Total(u64),
+    /// The next cursor leads to the same page again: on some pages that makes items come twice, on all of them the list
+    /// never ends.
+    SamePage,
+    /// A page has no items, and its next cursor leads to the page that it should have been.
+    EmptyPage,
+    /// The request is answered as if it had no filters.
+    IgnoreFilters,
     /// A request with a cursor answers that the cursor is not valid any more.
     ExpireCursor,
     /// The body arrives in pieces of this many bytes with this pause between.
@@ -95,7 +137,9 @@ pub enum Action {
 pub struct Fault {
     /// An endpoint's name with or without the method (`GET v2/users`, `v2/users`), `GET *`, or `*` for all requests.
     pub endpoint: String,
-    /// Which of its requests.
+    /// Which pages.
+    pub pages: Pages,
+    /// Which of the requests for such pages.
     pub calls: Calls,
     /// What happens.
     pub action: Action,
@@ -106,9 +150,16 @@ impl Fault {
     pub fn new(endpoint: impl Into<String>, calls: Calls, action: Action) -> Self {
         Self {
             endpoint: endpoint.into(),
+            pages: Pages::Any,
             calls,
             action,
         }
+    }
+
+    /// The same rule for these pages only.
+    #[must_use]
+    pub fn on(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 
     fn concerns(&self, method: &str, endpoint: Option<&str>) -> bool {
@@ -149,12 +200,32 @@ impl FaultPlan {
         }
     }
 
+    /// Whether any rule looks at such requests, and whether one needs to know if the page is the last.
+    pub(crate) fn looks_at(&self, method: &str, endpoint: Option<&str>) -> (bool, bool) {
+        let rules = self.rules.iter().map(|(rule, _)| rule);
+        let mut concerned = rules
+            .filter(|rule| rule.concerns(method, endpoint))
+            .peekable();
+        let any = concerned.peek().is_some();
+        (any, concerned.any(|rule| rule.pages == Pages::Last))
+    }
+
+    /// How many requests each rule has counted.
+    pub(crate) fn seen(&self) -> Vec<u64> {
+        self.rules.iter().map(|(_, seen)| *seen).collect()
+    }
+
     /// The first action for this request; counters of all rules that concern it advance.
-    pub(crate) fn next(&mut self, method: &str, endpoint: Option<&str>) -> Option<Action> {
+    pub(crate) fn next(
+        &mut self,
+        method: &str,
+        endpoint: Option<&str>,
+        page: Place,
+    ) -> Option<Action> {
         let seed = self.seed;
         let mut found = None;
         for (place, (rule, seen)) in (0_u64..).zip(&mut self.rules) {
-            if !rule.concerns(method, endpoint) {
+            if !rule.concerns(method, endpoint) || !rule.pages.hold(page) {
                 continue;
             }
             *seen += 1;
@@ -183,7 +254,10 @@ mod tests {
     fn hits(calls: Calls) -> Vec<u64> {
         let mut plan = FaultPlan::new(vec![Fault::new("v2/users", calls, Action::Status(500))], 1);
         (1..=10)
-            .filter(|_| plan.next("GET", Some("GET v2/users")).is_some())
+            .filter(|_| {
+                plan.next("GET", Some("GET v2/users"), Place::default())
+                    .is_some()
+            })
             .collect()
     }
 
@@ -215,13 +289,30 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_told_apart_and_counted_apart() {
+        let rule = |pages| Fault::new("*", Calls::Nth(2), Action::Status(500)).on(pages);
+        let all = [Pages::Any, Pages::First, Pages::Later, Pages::Last];
+        let mut plan = FaultPlan::new(all.into_iter().map(rule).collect(), 1);
+        for (later, last) in [(false, false), (true, false), (true, true), (false, true)] {
+            plan.next("GET", None, Place { later, last });
+        }
+        assert_eq!(plan.seen(), [4, 2, 2, 2]);
+    }
+
+    #[test]
     fn the_first_matching_rule_acts_and_all_count() {
         let rules = vec![
             Fault::new("*", Calls::Nth(1), Action::Status(500)),
             Fault::new("*", Calls::From(2), Action::Status(502)),
         ];
         let mut plan = FaultPlan::new(rules, 1);
-        assert_eq!(plan.next("GET", None), Some(Action::Status(500)));
-        assert_eq!(plan.next("GET", None), Some(Action::Status(502)));
+        assert_eq!(
+            plan.next("GET", None, Place::default()),
+            Some(Action::Status(500))
+        );
+        assert_eq!(
+            plan.next("GET", None, Place::default()),
+            Some(Action::Status(502))
+        );
     }
 }

@@ -187,6 +187,106 @@ async fn a_repeated_cursor_never_ends() {
 }
 
 #[tokio::test]
+async fn a_rule_hits_first_later_and_last_pages_of_every_list() {
+    for (name, list) in [
+        ("GET v2/users", List::get("v2:directories/-/users")),
+        (
+            "POST v2/users/search",
+            List::post("v2:directories/-/users/search"),
+        ),
+        ("POST v2/workspaces", List::post("v2:workspaces")),
+        (
+            "GET api-access/v1/api-tokens",
+            List {
+                size: "pageSize",
+                ..List::get("api-access/v1:api-tokens")
+            },
+        ),
+    ] {
+        let pages = simulator(60, 8);
+        let pages = list.pages(&pages, Some(2), &json!({})).await.len();
+        assert!(pages > 2, "{name}");
+        for (rule, hit) in [
+            ("first", 1..=1),
+            ("later", 2..=pages),
+            ("last", pages..=pages),
+        ] {
+            let sim = faulty(&format!("{name}@{rule}=total:77"));
+            let mut cursor = None;
+            for number in 1..=pages {
+                let page = list
+                    .page(&sim, Some(2), cursor.as_deref(), &json!({}))
+                    .await;
+                let page = page.json();
+                let is_hit = page["meta"]["total"] == 77;
+                assert_eq!(is_hit, hit.contains(&number), "{name}@{rule} {number}");
+                cursor = next(&page);
+            }
+            assert_eq!(sim.fault_counts(), [hit.count() as u64], "{name}@{rule}");
+        }
+    }
+    let sim = faulty("GET v1/orgs/{org}@last=500");
+    assert_eq!(get(&sim, "v1:").await.status, StatusCode::NOT_FOUND);
+    let single = format!("/admin/v1/orgs/{}", sim.organization_id());
+    assert_eq!(get(&sim, &single).await.status.as_u16(), 500);
+}
+
+#[tokio::test]
+async fn pages_come_again_with_and_without_their_items() {
+    for list in [
+        List::get("v2:directories/-/users"),
+        List::post("v2:directories/-/users/search"),
+        List::post("v2:workspaces"),
+    ] {
+        let all = list.all(&simulator(60, 8), &json!({})).await;
+        let sim = faulty("*@later#1=same-page");
+        let pages = list.pages(&sim, Some(2), &json!({})).await;
+        assert_eq!(pages[1], pages[2], "{list:?}");
+        let rest: Vec<Value> = pages[..1]
+            .iter()
+            .chain(&pages[2..])
+            .flatten()
+            .cloned()
+            .collect();
+        assert_eq!(rest, all, "{list:?}");
+        let sim = faulty("*@last#1=empty-page");
+        let pages = list.pages(&sim, Some(2), &json!({})).await;
+        assert!(pages[pages.len() - 2].is_empty(), "{list:?}");
+        assert_eq!(pages.concat(), all, "{list:?}");
+        let sim = faulty("*=empty-page");
+        let mut cursors = std::collections::BTreeSet::new();
+        let mut cursor = None;
+        for _ in 0..20 {
+            let page = list
+                .page(&sim, Some(2), cursor.as_deref(), &json!({}))
+                .await;
+            let page = page.json();
+            assert_eq!(page["data"], json!([]));
+            cursor = next(&page);
+            assert!(cursors.insert(cursor.clone().unwrap()), "{list:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn filters_can_be_ignored() {
+    let calm = simulator(60, 8);
+    let group = calm.truth().groups[0].id.clone();
+    for list in [
+        List::get("v2:directories/-/users"),
+        List::post("v2:directories/-/users/search"),
+    ] {
+        let filter = json!({ "groupIds": [group] });
+        let all = list.all(&calm, &json!({})).await;
+        assert_ne!(list.all(&calm, &filter).await, all);
+        let sim = faulty("*=ignore-filters");
+        let pages = list.pages(&sim, Some(7), &filter).await;
+        assert_eq!(pages[0].len(), 7, "the page size is no filter");
+        assert_eq!(pages.concat(), all);
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_can_expire_early() {
     let sim = faulty("v2/users=expire-cursor");
     let list = List::get("v2:directories/-/users");

@@ -1,18 +1,20 @@
 //! An answer counts only in its documented shape: every endpoint that a sync
-//! asks, at every one of its requests, in every wrong shape.
+//! asks, in every wrong shape, on the first page, a later one and the last.
+//! Which of the lists of an endpoint it is, and which later page, is drawn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use atlassian_sim::{
-    Action, Answers, Calls, Config, Fault, Generation, OrganizationSpec, PageFill, Paging,
-    Simulator, WrongShape,
+    Action, Answers, Calls, Change, Config, Fault, Generation, OrganizationSpec, PageFill, Pages,
+    Paging, Principal, Simulator, WrongShape,
 };
 use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::Table;
 use baton_connector::http::{HttpParts, HttpSettings};
 use baton_connector::resource::resource_id;
-use baton_connector::{CallContext, Connector, Secret};
+use baton_connector::{CallContext, Connector, Random, Secret, SplitMix};
 use baton_proto::Code;
 use baton_proto::causes::one_line;
 use baton_sync::{Completeness, Error, Report};
@@ -39,6 +41,8 @@ const COUNTS: [&str; 3] = [
     "GET api-access/v1/api-tokens/count",
 ];
 
+const PAGES: [Pages; 3] = [Pages::First, Pages::Later, Pages::Last];
+
 /// Members that no answer with one object has, so they say nothing there.
 fn has_no_links(shape: WrongShape) -> bool {
     shape.name().starts_with("links-") || shape.name().starts_with("next-")
@@ -50,7 +54,7 @@ fn is_ignored(endpoint: &str, shape: WrongShape) -> bool {
 
 /// An organization whose every list has several pages.
 fn organization(searches: Generation) -> Simulator {
-    simulate(Config {
+    let simulator = simulate(Config {
         organization: OrganizationSpec {
             workspaces: 5,
             tokens: Some(5),
@@ -67,15 +71,25 @@ fn organization(searches: Generation) -> Simulator {
             ..Answers::default()
         },
         ..Config::default()
-    })
+    });
+    let truth = simulator.truth();
+    for workspace in &truth.workspaces {
+        let change = Change::AssignRole {
+            principal: Principal::Group(truth.groups[0].id.clone()),
+            resource_id: workspace.id.clone(),
+            role: "atlassian/user".to_owned(),
+        };
+        simulator.organization().apply(change).unwrap();
+    }
+    simulator
 }
 
 struct Stage {
     simulator: Simulator,
     folder: tempfile::TempDir,
     mode: Mode,
-    /// Requests of an undisturbed sync.
-    calls: BTreeMap<&'static str, u64>,
+    /// Requests of an undisturbed sync for each kind of page.
+    calls: Vec<(&'static str, Pages, u64)>,
     whole: [BTreeSet<String>; 2],
 }
 
@@ -87,13 +101,26 @@ impl Stage {
             simulator,
             folder,
             mode,
-            calls: BTreeMap::new(),
+            calls: Vec::new(),
             whole: [BTreeSet::new(), BTreeSet::new()],
         };
+        let endpoints = LISTS.iter().chain(&COUNTS);
+        let kinds = endpoints.flat_map(|endpoint| PAGES.map(|pages| (*endpoint, pages)));
+        let kinds: Vec<_> = kinds.collect();
+        // Rules without an effect count the requests.
+        let counting = kinds.iter().map(|(endpoint, pages)| {
+            let nothing = Action::Delay(Duration::ZERO);
+            Fault::new(*endpoint, Calls::All, nothing).on(*pages)
+        });
+        stage.simulator.set_faults(counting.collect());
         let report = stage.sync().await.unwrap();
         assert_eq!(report.completeness, Completeness::Complete);
         stage.whole = stage.rows();
-        stage.calls = stage.simulator.counts();
+        let counts = stage.simulator.fault_counts();
+        let counted = kinds.into_iter().zip(counts);
+        stage.calls = counted
+            .map(|((endpoint, pages), n)| (endpoint, pages, n))
+            .collect();
         stage
     }
 
@@ -120,13 +147,18 @@ impl Stage {
         .await
     }
 
+    fn calls(&self, endpoint: &str, pages: Pages) -> u64 {
+        let mut calls = self.calls.iter();
+        let found = calls.find(|(known, on, _)| *known == endpoint && *on == pages);
+        found.map_or(0, |(_, _, n)| *n)
+    }
+
     /// A sync into no file, so that nothing of an earlier one is resumed.
-    async fn with(&self, endpoint: &str, call: u64, shape: WrongShape) -> Result<Report, Error> {
+    async fn with(&self, fault: Fault) -> Result<Report, Error> {
         std::fs::remove_file(self.target()).unwrap_or_default();
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
         }
-        let fault = Fault::new(endpoint, Calls::Nth(call), Action::Shape(shape));
         self.simulator.set_faults(vec![fault]);
         let outcome = self.sync().await;
         self.simulator.set_faults(Vec::new());
@@ -134,44 +166,69 @@ impl Stage {
     }
 }
 
-/// Every wrong shape of these endpoints, in turn at each of their first calls:
-/// an error that names the request, or a whole file.
-async fn range(stage: &Stage, endpoints: &[&str], may_pass: bool) {
+/// Every wrong shape of these endpoints, on each kind of page: an error that
+/// names the request, or a whole file. With `drawn`, a
+/// third of them.
+async fn range(stage: &Stage, endpoints: &[&str], may_pass: bool, drawn: bool) {
+    let dice = SplitMix::seeded(20_261_130);
     for endpoint in endpoints {
-        let calls = stage.calls.get(endpoint).copied().unwrap_or_default();
-        for (shape, turn) in WrongShape::ALL.iter().zip(0..) {
-            if calls == 0 {
-                break;
-            }
-            let call = 1 + turn % calls.min(5);
-            let case = format!("{endpoint}#{call}={}", shape.name());
-            match stage.with(endpoint, call, *shape).await {
-                Ok(report) => {
-                    assert_eq!(report.completeness, Completeness::Complete, "{case}");
-                    assert_eq!(stage.rows(), stage.whole, "{case}");
-                    let passes = may_pass || is_ignored(endpoint, *shape);
-                    assert!(passes, "{case} went unnoticed");
+        for pages in PAGES {
+            let calls = stage.calls(endpoint, pages);
+            for shape in WrongShape::ALL.iter().filter(|_| calls > 0) {
+                if drawn && !dice.next_u64().is_multiple_of(3) {
+                    continue;
                 }
-                Err(error) => {
-                    let told = one_line(&error);
-                    assert!(!stage.target().exists(), "{case}");
-                    assert!(
-                        told.contains("http://simulated.test/admin/"),
-                        "{case}: {told}"
-                    );
-                    assert!(told.contains(" answered "), "{case}: {told}");
-                    let redirect = shape.name().starts_with("status-3");
-                    let code = if redirect {
-                        Code::Unknown
-                    } else {
-                        Code::Internal
-                    };
-                    // Where the search is gone, its error stands.
-                    let instead = told.contains("neither the search nor the older list");
-                    let code = if instead { Code::NotFound } else { code };
-                    assert_eq!(error.code(), code, "{case}: {told}");
-                }
+                let call = 1 + dice.next_u64() % calls;
+                let case = format!("{endpoint}@{pages:?}#{call}={}", shape.name());
+                let fault = Fault::new(*endpoint, Calls::Nth(call), Action::Shape(*shape));
+                let outcome = stage.with(fault.on(pages)).await;
+                let passes = may_pass || is_ignored(endpoint, *shape);
+                judge(stage, &case, *shape, outcome, passes);
             }
+        }
+    }
+}
+
+fn judge(stage: &Stage, case: &str, shape: WrongShape, outcome: Result<Report, Error>, ok: bool) {
+    let error = match outcome {
+        Ok(report) => {
+            assert_eq!(report.completeness, Completeness::Complete, "{case}");
+            assert_eq!(stage.rows(), stage.whole, "{case}");
+            assert!(ok, "{case} went unnoticed");
+            return;
+        }
+        Err(error) => error,
+    };
+    let text = one_line(&error);
+    assert!(!stage.target().exists(), "{case}");
+    assert!(
+        text.contains("http://simulated.test/admin/"),
+        "{case}: {text}"
+    );
+    assert!(text.contains(" answered "), "{case}: {text}");
+    let redirect = shape.name().starts_with("status-3");
+    let code = if redirect {
+        Code::Unknown
+    } else {
+        Code::Internal
+    };
+    // Where the search is gone, its error stands.
+    let instead = text.contains("neither the search nor the older list");
+    let code = if instead { Code::NotFound } else { code };
+    assert_eq!(error.code(), code, "{case}: {text}");
+}
+
+/// Every list of the sync has pages of each kind.
+#[tokio::test(start_paused = true)]
+async fn every_list_has_a_first_page_later_ones_and_a_last() {
+    let newer = Stage::new(Generation::Alive, plain()).await;
+    let older = Stage::new(Generation::NotFound, plain()).await;
+    for endpoint in &LISTS[1..] {
+        for pages in PAGES {
+            let calls = newer
+                .calls(endpoint, pages)
+                .max(older.calls(endpoint, pages));
+            assert!(calls > 0, "{endpoint} {pages:?}");
         }
     }
 }
@@ -186,13 +243,13 @@ fn plain() -> Mode {
 #[tokio::test(start_paused = true)]
 async fn a_list_in_a_wrong_shape_is_an_error_on_every_page() {
     let stage = Stage::new(Generation::Alive, plain()).await;
-    range(&stage, &LISTS, false).await;
+    range(&stage, &LISTS, false, false).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_older_lists_are_judged_alike() {
     let stage = Stage::new(Generation::NotFound, plain()).await;
-    range(&stage, &["GET v2/users", "GET v2/groups"], false).await;
+    range(&stage, &["GET v2/users", "GET v2/groups"], false, false).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,23 +259,24 @@ async fn the_go_connectors_requests_are_judged_alike() {
         ..Mode::default()
     };
     let stage = Stage::new(Generation::Alive, mode).await;
-    range(&stage, &LISTS, false).await;
+    range(&stage, &LISTS, false, true).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_overview_in_a_wrong_shape_loses_no_row() {
     let stage = Stage::new(Generation::Alive, Mode::default()).await;
-    range(&stage, &LISTS, true).await;
+    range(&stage, &LISTS, true, true).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_count_in_a_wrong_shape_compares_with_nothing() {
     let stage = Stage::new(Generation::Alive, Mode::default()).await;
     for endpoint in COUNTS {
-        assert!(stage.calls.contains_key(endpoint), "{endpoint}");
+        assert!(stage.calls(endpoint, Pages::First) > 0, "{endpoint}");
         for shape in WrongShape::ALL {
             let case = format!("{endpoint}={}", shape.name());
-            let report = stage.with(endpoint, 1, *shape).await;
+            let fault = Fault::new(endpoint, Calls::Nth(1), Action::Shape(*shape));
+            let report = stage.with(fault).await;
             let report = report.unwrap_or_else(|error| panic!("{case}: {}", one_line(&error)));
             assert_eq!(report.completeness, Completeness::Complete, "{case}");
             assert_eq!(stage.rows(), stage.whole, "{case}");

@@ -16,7 +16,7 @@ use prost_types::value::Kind;
 
 use crate::disk::DiskFault;
 use crate::history::Facts;
-use crate::losses::{Losses, owner_of, principal_of, type_of};
+use crate::losses::{Losses, owner_of, principal_of, type_of, without_made_up_members};
 use crate::plan::{Extent, Mishap};
 use crate::play::{Ending, Judged, Violation, World, violated};
 
@@ -159,7 +159,8 @@ impl World<'_> {
         }
         self.network.history(|history| {
             let moments = history.between(began, ended + Duration::from_secs(1));
-            if let Some(untrue) = found.untrue(&moments) {
+            let believed = without_made_up_members(self.plan, found.clone(), report);
+            if let Some(untrue) = believed.untrue(&moments) {
                 return violated(untrue);
             }
             if let Some(id) = members.difference(&found.resources).next() {

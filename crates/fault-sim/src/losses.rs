@@ -5,14 +5,17 @@
 //! can be lost only from a list that something left, and where the API counts
 //! the list, the sync must tell that it is short. That hides only where as
 //! many rows came to the same list meanwhile.
+//!
+//! A server that ends a counted list too early loses rows in the same way, and
+//! one that ignores filters makes up members: both must be told as well.
 
 use std::collections::BTreeMap;
 
-use atlassian_sim::{Answers, CursorKind};
+use atlassian_sim::{Action, Answers, CursorKind};
 use baton_sync::{Miscount, Report, Uncounted};
 
 use crate::history::Facts;
-use crate::plan::Plan;
+use crate::plan::{COUNTED, Plan};
 
 /// The list of the API that a row comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +39,17 @@ impl List {
             Self::Members(owner)
         } else {
             Self::Roles(owner)
+        }
+    }
+
+    /// The endpoints that the list is read from, of those that are counted.
+    fn endpoints(&self) -> &'static [&'static str] {
+        match self {
+            Self::Resources(kind) if kind == "group" => &COUNTED[2..4],
+            Self::Resources(kind) if kind == "api_token" => &COUNTED[4..],
+            Self::Resources(kind) if kind == "user" => &COUNTED[..2],
+            Self::Members(_) => &COUNTED[..2],
+            _ => &[],
         }
     }
 
@@ -139,7 +153,8 @@ impl<'a> Losses<'a> {
     /// The first of the lost rows that should not have been lost, or not
     /// without a word, and why.
     pub(crate) fn unexplained(&self, resources: &[&str], grants: &[&str]) -> Option<String> {
-        if !self.shifting {
+        let cuts = |action: &Action| *action == Action::CutCursor;
+        if !self.shifting && !self.plan.actions_on(&COUNTED).any(cuts) {
             let first = resources.first().or(grants.first())?;
             return Some(format!(
                 "{first} was there throughout and is lost, silently"
@@ -159,6 +174,11 @@ impl<'a> Losses<'a> {
 
     fn unexplained_of(&self, list: &List, lost: &[&str]) -> Option<String> {
         let first = lost.first()?;
+        let actions = || self.plan.actions_on(list.endpoints());
+        let was_cut = actions().any(|action| *action == Action::CutCursor);
+        // A total that agrees with what was cut hides it.
+        let deceived = was_cut
+            && actions().any(|action| matches!(action, Action::Total(_) | Action::IgnoreFilters));
         // Who is listed once per directory can leave one, unseen by the facts.
         let Answers {
             user_per_directory, ..
@@ -185,12 +205,12 @@ impl<'a> Losses<'a> {
             }
             List::Roles(_) => (false, self.movements.gone(list) > 0),
         };
-        if !left {
+        if !left && !was_cut {
             return Some(format!(
                 "{first} was there throughout and is lost, though nothing left its list"
             ));
         }
-        let hidden = lost.len() as u64 <= self.movements.came(list);
+        let hidden = deceived || lost.len() as u64 <= self.movements.came(list);
         (counted && !hidden && !self.is_told(list)).then(|| {
             format!("{first} was there throughout, is lost, and its list is not told to be short")
         })
@@ -209,6 +229,9 @@ impl<'a> Losses<'a> {
 
     /// What is told of a list without a reason.
     pub(crate) fn false_alarm(&self) -> Option<String> {
+        if has_odd_lists(self.plan) {
+            return None;
+        }
         let short = self.report.shortfalls.iter();
         let mut groundless = short.filter(|short| {
             let list = of_shortfall(short);
@@ -232,6 +255,46 @@ impl<'a> Losses<'a> {
         let uncounted = self.report.uncounted.first()?;
         (!self.plan.has_server_faults()).then(|| format!("told without a reason: {uncounted}"))
     }
+}
+
+/// Whether the server says anything untrue in whole pages.
+fn has_odd_lists(plan: &Plan) -> bool {
+    plan.actions_on(&COUNTED).any(|action| {
+        matches!(
+            action,
+            Action::SamePage
+                | Action::EmptyPage
+                | Action::RepeatItems
+                | Action::Total(_)
+                | Action::CutCursor
+                | Action::IgnoreFilters
+        )
+    })
+}
+
+/// What was found without the members that a server made up by ignoring
+/// filters, as far as that is told.
+pub(crate) fn without_made_up_members(
+    plan: &Plan,
+    mut found: Facts,
+    report: Option<&Report>,
+) -> Facts {
+    let mut actions = plan.actions_on(&COUNTED);
+    if actions.any(|action| *action == Action::IgnoreFilters) {
+        let told = |group: &str| {
+            report.is_none_or(|report| {
+                let mut over = report.surpluses.iter().map(of_shortfall);
+                over.any(|list| list == List::Members(group.to_owned()))
+            })
+        };
+        found
+            .grants
+            .retain(|id| match id.split_once(":member:user:") {
+                Some((group, _)) => !told(group),
+                None => true,
+            });
+    }
+    found
 }
 
 fn of_shortfall(short: &Miscount) -> List {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use atlassian_sim::{
     Action, Answers, Calls, CursorKind, Fault, Generation, GroupSizes, LastPage, OrganizationSpec,
-    PageFill, Paging, RateLimits, RetryAfter, WrongShape,
+    PageFill, Pages, Paging, RateLimits, RetryAfter, WrongShape,
 };
 use baton_c1z::Format;
 use baton_sync::Workers;
@@ -15,7 +15,7 @@ use crate::disk::DiskFault;
 use crate::random::Dice;
 
 /// Endpoints that a sync may ask.
-const ENDPOINTS: [&str; 15] = [
+const ENDPOINTS: [&str; 17] = [
     "*",
     "GET v1/orgs",
     "GET v1/orgs/{org}",
@@ -31,6 +31,17 @@ const ENDPOINTS: [&str; 15] = [
     "GET v2/groups/count",
     "GET api-access/v1/api-tokens",
     "GET api-access/v1/api-tokens/count",
+    "GET v2/users/{id}",
+    "GET v2/groups/{id}",
+];
+
+/// Lists that the API counts.
+pub(crate) const COUNTED: [&str; 5] = [
+    "GET v2/users",
+    "POST v2/users/search",
+    "GET v2/groups",
+    "POST v2/groups/search",
+    "GET api-access/v1/api-tokens",
 ];
 
 /// A change of the organization, on objects picked by number.
@@ -242,7 +253,9 @@ impl Plan {
             delay: Duration::from_millis([0, 5, 50, 2000][index(dice.below(4))]),
             format: format(dice),
             old: dice.one_in(2).then(|| format(dice)),
-            attempts: (0..attempts).map(|_| attempt(dice, shifting)).collect(),
+            attempts: (0..attempts)
+                .map(|_| attempt(dice, shifting, go_compatible))
+                .collect(),
         }
     }
 
@@ -250,6 +263,17 @@ impl Plan {
     pub fn has_server_faults(&self) -> bool {
         let mut mishaps = self.attempts.iter().flat_map(|attempt| &attempt.mishaps);
         mishaps.any(|mishap| matches!(mishap, Mishap::Server(_)))
+    }
+
+    /// What the server does to pages of such lists, at any time.
+    pub fn actions_on<'a>(&'a self, endpoints: &'a [&str]) -> impl Iterator<Item = &'a Action> {
+        let mishaps = self.attempts.iter().flat_map(|attempt| &attempt.mishaps);
+        mishaps.filter_map(move |mishap| match mishap {
+            Mishap::Server(fault) if endpoints.contains(&fault.endpoint.as_str()) => {
+                Some(&fault.action)
+            }
+            _ => None,
+        })
     }
 
     /// All mishaps, by attempt and place.
@@ -336,13 +360,16 @@ fn departures(dice: &mut Dice) -> Attempt {
     }
 }
 
-fn attempt(dice: &mut Dice, shifting: bool) -> Attempt {
+fn attempt(dice: &mut Dice, shifting: bool, go_compatible: bool) -> Attempt {
     if shifting && dice.one_in(2) {
         return departures(dice);
     }
     let mut mishaps = Vec::new();
     for _ in 0..dice.below(3) {
-        mishaps.push(Mishap::Server(server_fault(dice)));
+        mishaps.push(Mishap::Server(match dice.below(5) {
+            0 => odd_list(dice, go_compatible),
+            _ => server_fault(dice),
+        }));
     }
     for _ in 0..dice.below(3) {
         let what = *dice.pick(&ALTERATIONS).unwrap_or(&Alteration::AddUser);
@@ -390,15 +417,18 @@ fn early(dice: &mut Dice) -> u64 {
 
 fn server_fault(dice: &mut Dice) -> Fault {
     let endpoint = *dice.pick(&ENDPOINTS).unwrap_or(&"*");
-    let most = if endpoint == "*" { 120 } else { 6 };
-    let first = dice.between(1, most);
-    let calls = match dice.below(8) {
-        0 => Calls::From(first),
-        1 => Calls::Between(first, first + dice.below(8)),
-        2 => Calls::Every(first + 1),
-        3 => Calls::PerMille(u32::try_from(dice.between(20, 300)).unwrap_or(20)),
-        _ => Calls::Nth(first),
+    let most = match endpoint {
+        "*" => 120,
+        _ if dice.one_in(2) => 6,
+        _ => 40,
     };
+    let calls = calls(dice, most);
+    let pages = [Pages::Any, Pages::First, Pages::Later, Pages::Last][index(dice.below(4))];
+    if endpoint.ends_with("/{id}") {
+        // Whatever else is said about one object is to be believed.
+        let shape = *dice.pick(WrongShape::ALL).unwrap_or(&WrongShape::ALL[0]);
+        return Fault::new(endpoint, calls, Action::Shape(shape));
+    }
     let status = [400, 401, 403, 404, 409, 410, 500, 501, 502, 503, 504];
     let action = match dice.below(18) {
         0 => Action::TooManyRequests(RetryAfter::Absent),
@@ -422,7 +452,37 @@ fn server_fault(dice: &mut Dice) -> Fault {
         },
         _ => Action::Delay(Duration::from_secs(dice.between(1, 400))),
     };
-    Fault::new(endpoint, calls, action)
+    Fault::new(endpoint, calls, action).on(pages)
+}
+
+fn calls(dice: &mut Dice, most: u64) -> Calls {
+    let first = dice.between(1, most);
+    match dice.below(8) {
+        0 => Calls::From(first),
+        1 => Calls::Between(first, first + dice.below(8)),
+        2 => Calls::Every(first + 1),
+        3 => Calls::PerMille(u32::try_from(dice.between(20, 300)).unwrap_or(20)),
+        _ => Calls::Nth(first),
+    }
+}
+
+/// A list that is not as it should be, though each of its pages is whole.
+fn odd_list(dice: &mut Dice, go_compatible: bool) -> Fault {
+    let endpoint = *dice.pick(&COUNTED).unwrap_or(&COUNTED[0]);
+    let calls = calls(dice, 6);
+    let pages = [Pages::Any, Pages::First, Pages::Later, Pages::Last][index(dice.below(4))];
+    match dice.below(6) {
+        0 => Fault::new(endpoint, calls, Action::SamePage).on(pages),
+        1 => Fault::new(endpoint, calls, Action::EmptyPage).on(pages),
+        2 => Fault::new(endpoint, calls, Action::RepeatItems).on(pages),
+        // The Go connector counts nothing, so these two deceive it.
+        3 if !go_compatible => Fault::new(endpoint, calls, Action::CutCursor).on(Pages::Later),
+        4 if !go_compatible => {
+            let users = COUNTED[index(dice.below(2))];
+            Fault::new(users, calls, Action::IgnoreFilters).on(pages)
+        }
+        _ => Fault::new(endpoint, calls, Action::Total(dice.below(60))).on(pages),
+    }
 }
 
 impl fmt::Display for Plan {

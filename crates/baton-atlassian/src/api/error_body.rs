@@ -17,9 +17,9 @@ pub(crate) struct ErrorBody {
 impl ErrorBody {
     /// Reads a body of any form; any other body gives the default. As in
     /// answers, text that is not valid Unicode and values that nothing holds do
-    /// not hide the code.
+    /// not hide the code, nor does a cut behind it.
     pub fn parse(body: &[u8]) -> Self {
-        let Ok(document) = Document::parse(body) else {
+        let Ok(document) = Document::parse_beginning(body) else {
             return Self::default();
         };
         let Some(value) = document.root().object() else {
@@ -67,9 +67,10 @@ impl ErrorBody {
     }
 }
 
-/// Whether a code is one of the admin APIs.
+/// Whether a code is one of the admin APIs, and whole.
 pub(super) fn is_api_code(code: &str) -> bool {
-    code.starts_with("ADMIN-")
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    code.starts_with("ADMIN-") && code.chars().all(is_plain)
 }
 
 fn lifecycle_message(value: &Object<'_>) -> String {
@@ -119,6 +120,24 @@ mod tests {
             assert_eq!(read.code, "ADMIN-404-10", "{}", body.escape_ascii());
             assert!(read.means_gone());
         }
+    }
+
+    #[test]
+    fn a_cut_behind_the_code_does_not_hide_it() {
+        let body = br#"{"errors":[{"id":"1","code":"ADMIN-404-10","detail":"no such group"}]}"#;
+        let end = body
+            .windows(2)
+            .position(|two| two == b"0\"")
+            .map_or(0, |at| at + 2);
+        for cut in end..body.len() {
+            let read = ErrorBody::parse(&body[..cut]);
+            assert_eq!(read.code, "ADMIN-404-10", "{cut}");
+            let message = read.message.trim_end_matches('…');
+            assert!("no such group".starts_with(message), "{cut}");
+        }
+        // A code that was cut itself is another one, and no reason to drop anything.
+        let torn = ErrorBody::parse(&body[..end - 4]);
+        assert!(!torn.means_gone(), "{torn:?}");
     }
 
     #[test]

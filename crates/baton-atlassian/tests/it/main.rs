@@ -8,6 +8,7 @@ mod flood;
 #[cfg(unix)]
 mod handles;
 mod in_process;
+mod large_errors;
 mod limits;
 mod odd_lists;
 mod plans;

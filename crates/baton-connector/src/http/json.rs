@@ -34,10 +34,108 @@ impl Document {
         })
     }
 
+    /// Reads what there is of a document that was cut: what had not come to its
+    /// end is closed, or left out where its beginning means nothing. A text that
+    /// was cut ends with `…`.
+    pub fn parse_beginning(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        Self::parse(bytes).or_else(|_| {
+            // Where the cut went through a number, the parser does not say so.
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            Self::parse(closed(&valid_text(bytes)).as_bytes())
+        })
+    }
+
     /// The document's value.
     pub fn root(&self) -> Json<'_> {
         Json(self.text.trim_matches([' ', '\t', '\n', '\r']))
     }
+}
+
+/// The beginning of a JSON text up to its last whole value, or inside of the
+/// text that is the last value, with everything closed that is open there.
+fn closed(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut open: Vec<u8> = Vec::new();
+    // The last place where the text can end, and what is open there.
+    let (mut end, mut open_at_end) = (0, 0);
+    // A text is a name where an object expects one.
+    let mut is_name = false;
+    let mut at = 0;
+    let mut torn = None;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                let Some(len) = string_len(&text[at..]) else {
+                    torn = (!is_name).then_some(at);
+                    break;
+                };
+                at += len;
+                if !is_name {
+                    (end, open_at_end) = (at, open.len());
+                }
+                continue;
+            }
+            b'{' | b'[' => {
+                open.push(if *byte == b'{' { b'}' } else { b']' });
+                (end, open_at_end) = (at + 1, open.len());
+                is_name = *byte == b'{';
+            }
+            b'}' | b']' => {
+                open.pop();
+                (end, open_at_end) = (at + 1, open.len());
+                is_name = false;
+            }
+            b',' => {
+                // A number or a word ends here at the latest.
+                (end, open_at_end) = (at, open.len());
+                is_name = open.last() == Some(&b'}');
+            }
+            b':' => is_name = false,
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut whole = match torn {
+        Some(start) => {
+            open_at_end = open.len();
+            let whole = whole_characters(&text[start..]);
+            format!("{}{whole}…\"", &text[..start])
+        }
+        None => text[..end].to_owned(),
+    };
+    let closing = open.get(..open_at_end).unwrap_or_default();
+    whole.extend(closing.iter().rev().map(|byte| char::from(*byte)));
+    whole
+}
+
+/// Length of the string that the text begins with; none if it has no end.
+fn string_len(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes().enumerate().skip(1);
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A string without an end, up to the last character that is whole.
+fn whole_characters(text: &str) -> &str {
+    let mut at = 1;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let len = match rest.as_bytes() {
+            [b'\\', b'u', ..] => 6,
+            [b'\\', ..] => 2,
+            _ => rest.chars().next().map_or(1, char::len_utf8),
+        };
+        if len > rest.len() {
+            break;
+        }
+        at += len;
+    }
+    text.get(..at).unwrap_or(text)
 }
 
 /// The bytes as text in which each byte that is not UTF-8 is replaced. In
@@ -356,6 +454,36 @@ mod tests {
         ] {
             assert!(Document::parse(text).is_err(), "{}", text.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_document_that_was_cut_anywhere_keeps_what_is_whole() {
+        let text =
+            r#" {"a":[1,{"b":"x\"\u00e9\\y"},[],true],"code":"E-1","n":-1.5e3,"é":{"é":"é"}} "#;
+        for cut in 0..=text.len() {
+            let Ok(document) = Document::parse_beginning(&text.as_bytes()[..cut]) else {
+                assert!(cut < 2, "{cut}");
+                continue;
+            };
+            let object = document.root().object().expect("an object");
+            let code = object.get("code").and_then(|code| code.value.text());
+            let code = code.map(|text| text.words);
+            let begun = text.find("\"E-1").expect("there") + 1;
+            let shown = match cut {
+                _ if cut < begun => None,
+                _ if cut > begun + 3 => Some("E-1".to_owned()),
+                _ => Some(format!("{}…", &text[begun..cut])),
+            };
+            assert_eq!(code, shown, "{cut}");
+        }
+        for text in ["", "{]", "nul", "\"a", "[1,2", "{\"a\":1}x", "{\"a\":"] {
+            // Never a panic, and never anything but JSON.
+            if let Ok(document) = Document::parse_beginning(text.as_bytes()) {
+                document.root().kind();
+            }
+        }
+        let deep = "[".repeat(60_000);
+        assert!(Document::parse_beginning(deep.as_bytes()).is_ok());
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Api {
                 self.list(&self.post(query.search(), &body)?).await?
             }
             None => {
-                self.sized(size, |limit| {
+                self.sized(query.search(), size, |limit| {
                     let mut body = query.body();
                     if let Some(limit) = limit {
                         body["limit"] = json!(limit);
@@ -121,7 +121,7 @@ impl Api {
         let answer = if cursor.is_some() {
             self.list(&request(self.later(size))?).await?
         } else {
-            self.sized(size, request).await?
+            self.sized(query.search(), size, request).await?
         };
         Ok(chunk(OLDER, answer))
     }

@@ -16,18 +16,21 @@ pub(crate) mod models;
 mod odd;
 mod refusals;
 mod single;
+mod sizes;
 mod survey;
 
 use baton_connector::http::{Credential, HttpClient, Oddities, Request};
 use baton_connector::paging::{Chunk, Position, page};
 use baton_connector::session::Session;
-use baton_connector::{Counted, Page, Result};
+use baton_connector::{Counted, Result};
 use serde_json::{Value, json};
 use url::Url;
 
 use answer::{ListAnswer, Read};
 use directory::{DirectoryQuery, GroupQuery, UserQuery};
-use endpoints::{API_TOKENS, GROUP_ROLES, ORGANIZATION, USER_ROLES, WORKSPACES};
+use endpoints::{
+    API_TOKENS, GROUP_ROLES, GROUPS_SEARCH, ORGANIZATION, USER_ROLES, USERS_SEARCH, WORKSPACES,
+};
 use odd::OddValues;
 pub(crate) use refusals::Refusals;
 #[cfg(test)]
@@ -42,8 +45,8 @@ const GROUP_ROLE_STEP: u8 = 2;
 
 /// Largest pages that the endpoints are documented to give.
 pub(crate) const DIRECTORY_PAGE: u32 = 100;
-pub(crate) const WORKSPACE_PAGE: u32 = 100;
-pub(crate) const TOKEN_PAGE: u32 = 1000;
+const WORKSPACE_PAGE: u32 = 100;
+const TOKEN_PAGE: u32 = 1000;
 
 /// A page of the API's objects, with the page token of what follows.
 #[derive(Debug)]
@@ -52,16 +55,9 @@ pub(crate) struct ListPage<T> {
     pub next: String,
     /// The API's own count of the list.
     pub counted: Counted,
-}
-
-impl<T> From<Page<T>> for ListPage<T> {
-    fn from(page: Page<T>) -> Self {
-        Self {
-            items: page.items,
-            next: page.next.into_string(),
-            counted: page.counted,
-        }
-    }
+    /// It has as many items as a page can have: the size asked for, or where
+    /// that is refused the server's own.
+    pub full: bool,
 }
 
 /// A page of the two lists that make up a group's grants.
@@ -133,7 +129,8 @@ impl Api {
             self.directory_page(at, DIRECTORY_PAGE, UserQuery::All)
                 .await
         };
-        Ok(page(&list, token, fetch).await?.into())
+        let page = page(&list, token, fetch).await?;
+        self.measured(USERS_SEARCH, DIRECTORY_PAGE, page).await
     }
 
     /// A page of all groups.
@@ -143,7 +140,8 @@ impl Api {
             self.directory_page(at, DIRECTORY_PAGE, self.group_query(None))
                 .await
         };
-        Ok(page(&list, token, fetch).await?.into())
+        let page = page(&list, token, fetch).await?;
+        self.measured(GROUPS_SEARCH, DIRECTORY_PAGE, page).await
     }
 
     /// The number of members that a group has by its own word; `None` if it
@@ -151,9 +149,10 @@ impl Api {
     pub async fn group_size(&self, id: &str) -> Result<Option<u64>> {
         let begin = Position::default();
         let query = self.group_query(Some(id));
-        let page: Chunk<models::Group> = self.directory_page(begin, DIRECTORY_PAGE, query).await?;
+        // Read without what describes it, which counts as odd once only.
+        let page: Chunk<SurveyedGroup> = self.directory_page(begin, DIRECTORY_PAGE, query).await?;
         let group = page.items.into_iter().find(|group| group.id == id);
-        Ok(group.and_then(|group| group.users))
+        Ok(group.and_then(|group| group.counts?.users))
     }
 
     fn group_query<'a>(&self, only: Option<&'a str>) -> GroupQuery<'a> {
@@ -177,7 +176,7 @@ impl Api {
                     self.list(&self.post(WORKSPACES, &json!({}))?).await?
                 }
                 None => {
-                    self.sized(WORKSPACE_PAGE, |limit| {
+                    self.sized(WORKSPACES, WORKSPACE_PAGE, |limit| {
                         let body = limit.map_or_else(|| json!({}), |n| json!({ "limit": n }));
                         self.post(WORKSPACES, &body)
                     })
@@ -186,7 +185,8 @@ impl Api {
             };
             Ok(chunk(NEWER, answer))
         };
-        Ok(page(&list, token, fetch).await?.into())
+        let page = page(&list, token, fetch).await?;
+        self.measured(WORKSPACES, WORKSPACE_PAGE, page).await
     }
 
     /// A page of all API tokens.
@@ -207,11 +207,17 @@ impl Api {
             let answer = if cursor.is_some() {
                 self.list(&request(self.later(size))?).await?
             } else {
-                self.sized(size, request).await?
+                self.sized(API_TOKENS, size, request).await?
             };
             Ok(chunk(NEWER, answer))
         };
-        Ok(page(&list, token, fetch).await?.into())
+        let page = page(&list, token, fetch).await?;
+        let asked = if self.go_compatible {
+            DIRECTORY_PAGE
+        } else {
+            TOKEN_PAGE
+        };
+        self.measured(API_TOKENS, asked, page).await
     }
 
     /// A page of a user's effective roles.
@@ -222,7 +228,8 @@ impl Api {
     ) -> Result<ListPage<models::RoleAssignment>> {
         let list = format!("roles of user `{user_id}`");
         let fetch = async |at| self.role_page(USER_ROLES, user_id, at, NEWER).await;
-        Ok(page(&list, token, fetch).await?.into())
+        let page = page(&list, token, fetch).await?;
+        self.measured(USER_ROLES, DIRECTORY_PAGE, page).await
     }
 
     /// The token of the page that begins a group's roles.
@@ -240,7 +247,9 @@ impl Api {
                 self.role_page(GROUP_ROLES, group_id, at, GROUP_ROLE_STEP)
                     .await
             };
-            return Ok(GroupStep::Roles(page(&list, token, fetch).await?.into()));
+            let page = page(&list, token, fetch).await?;
+            let roles = self.measured(GROUP_ROLES, DIRECTORY_PAGE, page).await?;
+            return Ok(GroupStep::Roles(roles));
         }
         Ok(GroupStep::Members(self.members(group_id, token).await?))
     }
@@ -253,7 +262,8 @@ impl Api {
             chunk.next = chunk.next.or(Some(Position::begin(GROUP_ROLE_STEP)));
             Ok(chunk)
         };
-        Ok(page(&group_list(group_id), token, fetch).await?.into())
+        let page = page(&group_list(group_id), token, fetch).await?;
+        self.measured(USERS_SEARCH, DIRECTORY_PAGE, page).await
     }
 
     async fn role_page(
@@ -271,7 +281,7 @@ impl Api {
         let answer = if cursor.is_some() {
             self.list(&request(self.later(DIRECTORY_PAGE))?).await?
         } else {
-            self.sized(DIRECTORY_PAGE, request).await?
+            self.sized(template, DIRECTORY_PAGE, request).await?
         };
         Ok(chunk(step, answer))
     }
@@ -282,29 +292,11 @@ impl Api {
         self.go_compatible.then_some(size)
     }
 
-    /// The first page of a list at the size wanted; where that size is refused
-    /// (and only then), at the endpoint's own default.
-    async fn sized<T: Read>(
-        &self,
-        size: u32,
-        request: impl Fn(Option<u32>) -> Result<Request>,
-    ) -> Result<ListAnswer<T>> {
-        match self.list(&request(Some(size))?).await {
-            Err(error) if !self.go_compatible && error.status() == Some(400) => {
-                // If it was not the size, the same refusal comes again, and counts.
-                let answer = self.list(&request(None)?).await?;
-                tracing::warn!(size, "a page size was refused: using the default size");
-                Ok(answer)
-            }
-            other => other,
-        }
-    }
-
     async fn list<T: Read>(&self, request: &Request) -> Result<ListAnswer<T>> {
         let response = self.client.send(request).await?;
         let oddities = Oddities::default();
         let list = answer::list(&response, &oddities);
-        self.odd.note(&oddities, request.endpoint());
+        self.odd.note(&oddities, request);
         list
     }
 
@@ -312,7 +304,7 @@ impl Api {
         let response = self.client.send(request).await?;
         let oddities = Oddities::default();
         let one = answer::one(&response, &oddities);
-        self.odd.note(&oddities, request.endpoint());
+        self.odd.note(&oddities, request);
         one
     }
 

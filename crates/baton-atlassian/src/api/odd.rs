@@ -1,12 +1,15 @@
-//! Describing values that were repaired or left out, counted over a run.
+//! Describing values that were repaired or left out, counted over a run. An
+//! answer to a request that was sent before counts in place of the earlier one.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use baton_connector::http::Oddities;
+use baton_connector::http::{Oddities, Request};
 
 #[derive(Debug, Default)]
 struct Found {
-    count: u64,
+    /// By request, of those whose answer had any.
+    counts: BTreeMap<u64, u64>,
     first: Option<String>,
 }
 
@@ -19,16 +22,16 @@ impl OddValues {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what one answer of an endpoint had.
-    pub(super) fn note(&self, oddities: &Oddities, endpoint: &str) {
+    /// Takes note of what the answer to a request had.
+    pub(super) fn note(&self, oddities: &Oddities, request: &Request) {
         if oddities.count() == 0 {
             return;
         }
         let mut found = self.found();
-        found.count += oddities.count();
+        found.counts.insert(request.fingerprint(), oddities.count());
         let first = oddities.first();
         if found.first.is_none() {
-            found.first = first.map(|first| format!("{first} (`{endpoint}`)"));
+            found.first = first.map(|first| format!("{first} (`{}`)", request.endpoint()));
         }
     }
 
@@ -36,7 +39,7 @@ impl OddValues {
     pub(super) fn sentence(&self) -> Option<String> {
         let found = self.found();
         let first = found.first.as_deref()?;
-        let values = match found.count {
+        let values = match found.counts.values().sum::<u64>() {
             1 => "1 describing value".to_owned(),
             count => format!("{count} describing values"),
         };

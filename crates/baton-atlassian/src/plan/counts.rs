@@ -18,7 +18,7 @@ use baton_connector::{Counted, Error, Result};
 use baton_proto::Code;
 
 use super::{Plan, RequestPlan, locked};
-use crate::api::{Api, DIRECTORY_PAGE, ListPage, endpoints, models};
+use crate::api::{Api, ListPage, endpoints, models};
 
 /// A list that the API counts.
 #[derive(Debug, Clone, Copy)]
@@ -27,17 +27,8 @@ pub(crate) struct CountedList<'a> {
     pub token: &'a str,
     /// The token that follows the last page.
     pub end: &'a str,
-    /// Items that a full page has.
-    pub size: u32,
     /// Where it is counted.
     pub endpoint: &'static str,
-}
-
-impl CountedList<'_> {
-    /// Whether a page has as many items as a page can have.
-    fn fills(&self, items: usize) -> bool {
-        items >= self.size as usize
-    }
 }
 
 impl Plan {
@@ -116,7 +107,7 @@ impl Plan {
         C: Future<Output = Result<u64>>,
     {
         let was_counted = !list.token.is_empty() && self.wanted != RequestPlan::Plain;
-        let ends_full = page.next == list.end && list.fills(page.items.len());
+        let ends_full = page.next == list.end && page.full;
         if api.go_compatible() || page.counted != Counted::Untold || was_counted || !ends_full {
             return Ok(page);
         }
@@ -217,7 +208,6 @@ pub(crate) fn users(token: &str) -> CountedList<'_> {
     CountedList {
         token,
         end: "",
-        size: DIRECTORY_PAGE,
         endpoint: endpoints::USERS_COUNT,
     }
 }

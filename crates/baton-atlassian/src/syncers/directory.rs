@@ -5,7 +5,7 @@ use baton_connector::{Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabi
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
-use crate::api::{TOKEN_PAGE, endpoints};
+use crate::api::endpoints;
 use crate::mapping;
 use crate::plan::counts::{self, CountedList};
 
@@ -92,7 +92,6 @@ impl ResourceSyncer for ApiTokens {
             .counted(
                 api,
                 CountedList {
-                    size: TOKEN_PAGE,
                     endpoint: endpoints::API_TOKENS_COUNT,
                     ..counts::users(token)
                 },

@@ -16,7 +16,7 @@ use baton_connector::{Counted, Page, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use crate::api::models::RoleAssignment;
-use crate::api::{Api, DIRECTORY_PAGE, ListPage};
+use crate::api::{Api, ListPage};
 use crate::mapping::{Fidelity, RoleContext, RoleGrants};
 use crate::plan::Plan;
 
@@ -53,7 +53,7 @@ fn role_page(made: RoleGrants, page: &ListPage<RoleAssignment>, is_first: bool) 
     let items = page.items.len();
     let is_short = is_first && matches!(page.counted, Counted::Rows(n) if n > items as u64);
     Page {
-        full_end: page.next.is_empty() && (items >= DIRECTORY_PAGE as usize || is_short),
+        full_end: page.next.is_empty() && (page.full || is_short),
         added: made.added,
         ..Page::new(made.grants, page.next.clone())
     }

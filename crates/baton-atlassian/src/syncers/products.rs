@@ -6,7 +6,6 @@ use baton_connector::{Counted, Page, ResourceSyncer, Result, SyncerCapabilities}
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, resources};
-use crate::api::WORKSPACE_PAGE;
 use crate::mapping;
 
 /// Workspaces: the organization's product sites.
@@ -25,8 +24,7 @@ impl ResourceSyncer for Workspaces {
         token: &str,
     ) -> Result<Page<v2::Resource>> {
         let page = self.0.api.workspaces(token).await?;
-        let is_full = page.items.len() >= WORKSPACE_PAGE as usize;
-        let full_end = page.next.is_empty() && is_full && page.counted == Counted::Untold;
+        let full_end = page.next.is_empty() && page.full && page.counted == Counted::Untold;
         let listed = resources(&page, |workspace| {
             mapping::workspace(workspace, self.0.fidelity)
         });

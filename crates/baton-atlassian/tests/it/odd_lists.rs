@@ -1,19 +1,12 @@
 //! Lists that contradict a count, end too early, bring objects twice, or never
 //! end: under every plan.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use async_trait::async_trait;
-use atlassian_sim::{Config, Fault, GroupSizes, OrganizationSpec, Simulator};
+use atlassian_sim::{Config, Fault, GroupSizes, OrganizationSpec, PageFill, Paging, Simulator};
 use baton_atlassian::{RequestPlan, Settings};
 use baton_connector::Secret;
-use baton_connector::http::{BodyStream, Transport, TransportError, whole_body};
+use baton_connector::http::Transport;
 use baton_proto::Code;
 use baton_sync::Report;
-use bytes::Bytes;
-use http::{Request, Response};
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::{InProcess, run, simulate, spec};
@@ -178,93 +171,92 @@ async fn an_absent_count_is_asked_for_once() {
     }
 }
 
-type Answer = fn(&Request<Bytes>, Value, u64) -> Value;
-
-/// Changes the JSON answers of the simulator.
-struct Changed {
-    inner: InProcess,
-    answer: Answer,
-    asked: AtomicU64,
+/// An organization in which some users have a role on more than 100 things.
+fn many_roles() -> Simulator {
+    simulate(Config {
+        organization: OrganizationSpec {
+            directories: Some(1),
+            odd_data: false,
+            workspaces: 300,
+            roles_per_user: 50,
+            group_sizes: GroupSizes::Even(30),
+            ..spec(40, 12)
+        },
+        ..Config::default()
+    })
 }
 
-impl fmt::Debug for Changed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Changed")
-    }
-}
-
-#[async_trait]
-impl Transport for Changed {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<BodyStream>, TransportError> {
-        use futures_util::StreamExt;
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        // What the server does not understand is asked without it.
-        let (parts, body) = request.clone().into_parts();
-        let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let body = match json.as_object_mut() {
-            Some(map) => {
-                if map
-                    .get("cursor")
-                    .is_some_and(|c| c.as_str().unwrap_or("").starts_with("more-"))
-                {
-                    map.remove("cursor");
-                    map.insert("limit".to_owned(), json!(100));
-                }
-                Bytes::from(json.to_string())
-            }
-            None => body,
-        };
-        let answer = self.inner.send(Request::from_parts(parts, body)).await?;
-        let (mut head, mut pieces) = answer.into_parts();
-        let mut whole = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            whole.extend_from_slice(&piece?);
-        }
-        let Ok(json) = serde_json::from_slice::<Value>(&whole) else {
-            return Ok(Response::from_parts(head, whole_body(whole)));
-        };
-        head.headers.remove(http::header::CONTENT_LENGTH);
-        let changed = (self.answer)(&request, json, number);
-        Ok(Response::from_parts(
-            head,
-            whole_body(changed.to_string().into_bytes()),
-        ))
-    }
-}
-
-fn changed(simulator: &Simulator, answer: Answer) -> Changed {
-    Changed {
-        inner: InProcess(simulator.clone()),
-        answer,
-        asked: AtomicU64::new(0),
-    }
+async fn under(simulator: &Simulator, plan: Option<RequestPlan>, faults: &[&str]) -> Report {
+    let faults = faults.iter().map(|fault| fault.parse::<Fault>().unwrap());
+    simulator.set_faults(faults.collect());
+    let report = sync(simulator, plan, InProcess(simulator.clone())).await;
+    simulator.set_faults(Vec::new());
+    report.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_of_roles_that_ends_with_a_full_page_is_named() {
-    let fill: Answer = |request, mut json, _| {
-        if request.uri().path().ends_with("/role-assignments") {
-            let item = |n: usize| json!({"resourceId": format!("r{n}"), "resourceOwner": "jira", "roles": ["atlassian/user"]});
-            json["data"] = (0..100).map(item).collect();
-            json["links"]["next"] = Value::Null;
-        }
-        json
-    };
-    let simulator = organization();
-    let report = sync(
-        &simulator,
-        Some(RequestPlan::Plain),
-        changed(&simulator, fill),
-    )
-    .await;
-    let report = report.unwrap();
+    let roles = "GET v2/users/{id}/role-assignments";
     let text = "the last page is full, and it names no next page";
-    assert!(warned(&report, text), "{:?}", report.warnings);
-    assert!(
-        warned(&report, "grants of group `"),
-        "{:?}",
-        report.warnings
-    );
+    let simulator = many_roles();
+    for plan in PLANS {
+        let calm = under(&simulator, Some(plan), &[]).await;
+        assert!(!warned(&calm, text), "{plan:?}: {:?}", calm.warnings);
+        // The documented size, and the server's own where that is refused:
+        // on the first page and on a later one.
+        for (refuse, pages) in [
+            ("v1/orgs=page-size:1", "first"),
+            ("*=page-size:50", "first"),
+            ("*=page-size:50", "later"),
+        ] {
+            let cut = format!("{roles}@{pages}=cut-cursor");
+            let report = under(&simulator, Some(plan), &[refuse, &cut]).await;
+            // Only one rule acts on a request, and the refused size is asked for once.
+            let named = report.warnings.iter().filter(|w| w.contains(text));
+            assert!(
+                named.count() > 0,
+                "{plan:?} {refuse} {pages}: {:?}",
+                report.warnings
+            );
+            assert!(warned(&report, "grants of user `"), "{:?}", report.warnings);
+        }
+    }
+}
+
+/// A server with pages of another size than the one asked for.
+#[tokio::test(start_paused = true)]
+async fn a_full_page_of_the_servers_own_size_is_counted() {
+    for (list, name, rows) in [
+        ("GET api-access/v1/api-tokens", "api_token", 70),
+        ("POST v2/users/search", "user", 250),
+        ("POST v2/groups/search", "group", 90),
+    ] {
+        for plan in PLANS {
+            let simulator = simulate(Config {
+                organization: OrganizationSpec {
+                    directories: Some(1),
+                    odd_data: false,
+                    group_sizes: GroupSizes::Even(3),
+                    tokens: Some(70),
+                    ..spec(250, 90)
+                },
+                ..Config::default()
+            });
+            let faults = [
+                format!("{list}#1=page-size:10"),
+                format!("{list}@first=cut-cursor"),
+            ];
+            let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+            let report = under(&simulator, Some(plan), &faults).await;
+            let text = format!("listed, but the application counts {rows}");
+            let start = format!("resources of type `{name}`: ");
+            let found = report
+                .warnings
+                .iter()
+                .any(|w| w.starts_with(&start) && w.ends_with(&text));
+            assert!(found, "{list} {plan:?}: {:?}", report.warnings);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,39 +270,103 @@ async fn a_filter_that_the_server_ignores_contradicts_the_groups_own_size() {
         },
         ..Config::default()
     });
-    // Every group has all users as members.
-    let everybody: Answer = |request, mut json, _| {
-        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        if request.uri().path().ends_with("users/search") && body.get("groupIds").is_some() {
-            json["data"] = (0..60)
-                .map(|n| json!({"accountId": format!("712020:{n}")}))
-                .collect();
-            json["links"]["next"] = Value::Null;
-        }
-        json
-    };
     for plan in PLANS {
-        let report = sync(&simulator, Some(plan), changed(&simulator, everybody)).await;
-        let report = report.unwrap();
-        let text = "60 listed, but the application counts 5";
-        assert!(warned(&report, text), "{plan:?}: {:?}", report.warnings);
+        let fault = "POST v2/users/search=ignore-filters";
+        let report = under(&simulator, Some(plan), &[fault]).await;
+        let contradicted = warned(&report, "listed, but the application counts 5");
+        // The overview needs no filter.
+        let by_overview = plan == RequestPlan::Auto && !contradicted;
+        let grants = report.stats.grants;
+        let calm = under(&simulator, Some(plan), &[]).await;
+        assert!(
+            contradicted || (by_overview && grants == calm.stats.grants),
+            "{plan:?}: {:?}",
+            report.warnings
+        );
     }
 }
 
+const LISTS: [(&str, &str); 3] = [
+    ("POST v2/users/search", "resources of type `user`"),
+    ("POST v2/groups/search", "resources of type `group`"),
+    (
+        "GET api-access/v1/api-tokens",
+        "resources of type `api_token`",
+    ),
+];
+
 #[tokio::test(start_paused = true)]
 async fn a_list_that_never_ends_ends_the_run() {
-    // The first page again and again, under ever new cursors.
-    let endless: Answer = |request, mut json, number| {
-        if request.uri().path().ends_with("users/search") {
-            json["links"]["next"] = json!(format!("more-{number}"));
+    for (list, _) in LISTS {
+        for end in ["same-page", "empty-page"] {
+            for pages in ["first", "later", "last"] {
+                for plan in PLANS {
+                    // Without a count that takes 1,000 pages.
+                    if plan == RequestPlan::Plain && pages != "last" {
+                        continue;
+                    }
+                    let simulator = small_pages();
+                    // From the page on, the list stays where it is.
+                    let fault = match pages {
+                        "first" => format!("{list}={end}"),
+                        pages => format!("{list}@{pages}={end}"),
+                    };
+                    simulator.set_faults(vec![fault.parse().unwrap()]);
+                    let error = sync(&simulator, Some(plan), InProcess(simulator.clone())).await;
+                    let case = format!("{fault} {plan:?}");
+                    let error = error.err().unwrap_or_else(|| panic!("{case} ended"));
+                    assert_eq!(error.code(), Code::Internal, "{case}: {error}");
+                    assert!(error.to_string().contains("never ends"), "{case}: {error}");
+                    assert!(simulator.count(list) < 2_200, "{case}");
+                }
+            }
         }
-        json
-    };
-    for plan in PLANS {
-        let simulator = organization();
-        let error = sync(&simulator, Some(plan), changed(&simulator, endless)).await;
-        let error = error.expect_err("no end");
-        assert_eq!(error.code(), Code::Internal, "{plan:?}: {error}");
-        assert!(error.to_string().contains("never ends"), "{error}");
+    }
+}
+
+/// Lists of several pages.
+fn small_pages() -> Simulator {
+    simulate(Config {
+        organization: OrganizationSpec {
+            directories: Some(1),
+            odd_data: false,
+            group_sizes: GroupSizes::Even(7),
+            tokens: Some(10),
+            ..spec(20, 9)
+        },
+        paging: Paging {
+            fill: PageFill::AtMost(3),
+            ..Paging::default()
+        },
+        ..Config::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_come_again_on_another_page_are_counted_once() {
+    for (list, name) in LISTS {
+        for pages in ["first", "later", "last"] {
+            let simulator = small_pages();
+            let plan = Some(RequestPlan::Plain);
+            let calm = under(&simulator, plan, &[]).await;
+            let fault = format!("{list}@{pages}#1=same-page");
+            let report = under(&simulator, plan, &[&fault]).await;
+            let (_, kind) = name.split_once(' ').unwrap();
+            let mut words = report.warnings.iter().chain(&report.notes);
+            let named = words.any(|w| w.contains(" repeated resource") && w.contains(kind));
+            assert!(named, "{fault}: {:?}", report.warnings);
+            assert_eq!(report.stats.resources, calm.stats.resources, "{fault}");
+            assert_eq!(report.stats.grants, calm.stats.grants, "{fault}");
+            assert_eq!(
+                (report.shortfalls.len(), report.surpluses.len()),
+                (0, 0),
+                "{fault}"
+            );
+            // A page without rows loses none.
+            let fault = format!("{list}@{pages}#1=empty-page");
+            let report = under(&simulator, plan, &[&fault]).await;
+            assert_eq!(report.stats.resources, calm.stats.resources, "{fault}");
+            assert_eq!(report.warnings, calm.warnings, "{fault}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a connector asks for.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -130,6 +131,13 @@ impl Request {
     /// The endpoint template.
     pub fn endpoint(&self) -> &'static str {
         self.endpoint
+    }
+
+    /// A number that requests share whose method, URL and body are equal.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.method.as_str(), self.url.as_str(), &self.body[..]).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Sends a JSON body.

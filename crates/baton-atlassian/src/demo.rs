@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use atlassian_sim::{Config as SimConfig, OrganizationSpec, RateLimits, Simulator};
+use atlassian_sim::{AccessKey, Config as SimConfig, OrganizationSpec, RateLimits, Simulator};
 use baton_connector::Error;
 use baton_connector::Secret;
 use baton_connector::http::{Proxies, TransportSettings};
@@ -18,6 +18,8 @@ use crate::program::{NAME, build, modes, request_plan_field};
 const USERS: u32 = 500;
 const GROUPS: u32 = 40;
 const SEED: u64 = 20_261_123;
+/// The key that the server accepts; treated as any other, so not shown.
+const KEY: &str = "dEm0-9f31c07be46a58d2";
 
 /// The subcommand.
 pub(crate) fn command() -> ExtraCommand {
@@ -32,6 +34,7 @@ pub(crate) fn command() -> ExtraCommand {
             .default_string("demo.c1z"),
     )
     .field(request_plan_field())
+    .secret(KEY)
 }
 
 /// What the file names as its writer.
@@ -53,6 +56,7 @@ async fn run(session: Session) -> Result<ExitStatus> {
             seed: SEED,
             ..OrganizationSpec::default()
         },
+        keys: vec![AccessKey::unscoped(KEY)],
         limits: RateLimits::off(),
         ..SimConfig::default()
     };

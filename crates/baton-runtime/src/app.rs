@@ -53,6 +53,7 @@ pub struct ExtraCommand {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) fields: Vec<Field>,
+    pub(crate) secrets: Vec<String>,
     pub(crate) body: CommandBody,
 }
 
@@ -64,8 +65,16 @@ impl ExtraCommand {
             name,
             about,
             fields: Vec::new(),
+            secrets: Vec::new(),
             body,
         }
+    }
+
+    /// Keeps a secret that no flag holds out of everything that people read.
+    #[must_use]
+    pub fn secret(mut self, secret: impl Into<String>) -> Self {
+        self.secrets.push(secret.into());
+        self
     }
 
     /// Adds a flag; one with the name of a common flag replaces it on this command.

@@ -266,7 +266,9 @@ fn prepare(
         secret_files,
     } = sources::settle(&mut sources, &fields)?;
     // Servers may echo them: from here on they are kept out of everything that people read.
-    world.stderr.set_gate(TextGate::new(config.secrets()));
+    let own = app.commands.iter().flat_map(|command| &command.secrets);
+    let secrets = config.secrets().chain(own.cloned());
+    world.stderr.set_gate(TextGate::new(secrets));
     let mut unset: Vec<String> = fields
         .iter()
         .filter(|field| field.is_required() && !config.is_set(field.name))

@@ -49,9 +49,10 @@ pub struct TextGate {
 
 impl TextGate {
     /// A gate that also hides these secrets, by value: whole, in the encodings
-    /// that a server may echo them in, and of secrets with at least 20
-    /// characters every part of 9 or more. Secrets of fewer than 4 characters
-    /// are ignored.
+    /// that a server may echo them in, of secrets with at least 20 characters
+    /// every part of 9 or more, and where `…` marks that a text was cut inside
+    /// of a secret, what is left of it. So whoever cuts a text from outside ends
+    /// it with `…`. Secrets of fewer than 4 characters are ignored.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         Self {
             secrets: Secrets::new(secrets).map(Arc::new),

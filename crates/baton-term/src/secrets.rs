@@ -2,9 +2,11 @@
 //!
 //! A secret is found as it is, percent-encoded, with JSON escapes, and in
 //! base64 (both alphabets, with and without padding, at any offset, so also as
-//! part of `user:secret`). Of a long secret parts are found, too: what is left
-//! when a text that holds it was cut. Encodings of single characters are
-//! undone before the search, so it does not matter which ones were encoded.
+//! part of `user:secret`). Of a long secret parts are found, too, and of any
+//! secret the beginning that is left where a text was cut inside of it, which
+//! [`CUT`] marks. Encodings of single characters are undone before the search,
+//! also several on top of each other (JSON inside a text of JSON), so it does
+//! not matter which ones were encoded.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -19,6 +21,10 @@ const SHORTEST_SECRET: usize = 4;
 const SHORTEST_DIVIDED: usize = 20;
 /// Bytes of the shortest part that is found.
 const PART: usize = 9;
+/// Stands at the end of every text that is cut to a length.
+const CUT: &[u8] = "…".as_bytes();
+/// Encodings on top of each other that are undone.
+const MAX_LAYERS: usize = 3;
 /// Bits of the filter before the set of parts.
 const FILTER_BITS: usize = 1 << 16;
 
@@ -27,6 +33,8 @@ pub(crate) struct Secrets {
     count: usize,
     whole: AhoCorasick,
     parts: Parts,
+    /// All forms, for their beginnings.
+    forms: Vec<Vec<u8>>,
 }
 
 impl Secrets {
@@ -61,6 +69,7 @@ impl Secrets {
             // It fails only beyond 2^31 states: secrets of gigabytes. Parts are found then.
             whole: whole.ok()?,
             parts,
+            forms: patterns.into_iter().collect(),
         })
     }
 
@@ -73,13 +82,23 @@ impl Secrets {
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         self.search(text.as_bytes(), &mut |range| found.push(range));
+        self.search_below(text.as_bytes(), MAX_LAYERS, &mut |range| found.push(range));
+        merged(text, found)
+    }
+
+    /// Searches with one encoding undone, then with a further one, and so on.
+    fn search_below(&self, bytes: &[u8], layers: usize, found: &mut dyn FnMut(Range<usize>)) {
+        if layers == 0 {
+            return;
+        }
         for undo in [percent as Undo, backslash] {
-            let Some(view) = View::of(text.as_bytes(), undo) else {
+            let Some(view) = View::of(bytes, undo) else {
                 continue;
             };
-            self.search(&view.bytes, &mut |range| found.push(view.original(range)));
+            let mut found = |range| found(view.original(range));
+            self.search(&view.bytes, &mut found);
+            self.search_below(&view.bytes, layers - 1, &mut found);
         }
-        merged(text, found)
     }
 
     fn search(&self, bytes: &[u8], found: &mut dyn FnMut(Range<usize>)) {
@@ -87,7 +106,41 @@ impl Secrets {
             found(hit.range());
         }
         self.parts.search(bytes, found);
+        let mut from = 0;
+        while let Some(at) = place_of(CUT, bytes.get(from..).unwrap_or_default()) {
+            let end = from + at;
+            let before = bytes.get(..end).unwrap_or_default();
+            for before in [before, without_torn_end(before)] {
+                let len = self.forms.iter().map(|form| beginning(form, before)).max();
+                if let Some(len) = len.filter(|len| *len > 0) {
+                    found(before.len() - len..end);
+                }
+            }
+            from = end + CUT.len();
+        }
     }
+}
+
+fn place_of(needle: &[u8], bytes: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|part| part == needle)
+}
+
+/// The text without the encoded character at its end that the cut went through.
+fn without_torn_end(text: &[u8]) -> &[u8] {
+    const LONGEST: usize = "\\u{10ffff".len();
+    let last = text.len().saturating_sub(LONGEST);
+    let end = text.get(last..).unwrap_or_default();
+    match end.iter().rposition(|byte| matches!(byte, b'%' | b'\\')) {
+        Some(at) => text.get(..last + at).unwrap_or_default(),
+        None => text,
+    }
+}
+
+/// Bytes of the longest beginning of `form` at the end of `text`.
+fn beginning(form: &[u8], text: &[u8]) -> usize {
+    let most = form.len().min(text.len());
+    let ends = |len: &usize| text.ends_with(form.get(..*len).unwrap_or_default());
+    (1..=most).rev().find(ends).unwrap_or(0)
 }
 
 /// The texts that a secret appears as, apart from encodings of single characters.
@@ -376,6 +429,53 @@ mod tests {
             for text in [&secret[..cut], &secret[cut..]] {
                 let shown = redacted(&secrets, text);
                 assert!(shown.len() < PART, "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_marked_cut_shows_nothing_of_a_secret_of_any_length_in_any_form() {
+        for secret in ["t0k!", "pa/ss+", "p\"w\\d", "nineteen-characters", LONG] {
+            let secrets = Secrets::new([secret.to_owned()]).unwrap();
+            let mut whole = vec![STANDARD.encode(secret), URL_SAFE_NO_PAD.encode(secret)];
+            whole.extend(echoes(secret).into_iter().take(7));
+            for echo in whole {
+                for (cut, _) in echo.char_indices().skip(1) {
+                    let shown = redacted(&secrets, &format!("the key <{}…", &echo[..cut]));
+                    let left = shown.trim_start_matches("the key <").trim_end_matches('…');
+                    // Half of the first encoded character says nothing.
+                    let torn = cut < 6 && left.starts_with(['%', '\\']);
+                    assert!(torn || left == "*", "{secret} {cut}: {shown}");
+                }
+            }
+        }
+        let secrets = Secrets::new(["hunter2".to_owned()]).unwrap();
+        assert_eq!(redacted(&secrets, "a hunte… and hun…"), "a *… and *…");
+        assert_eq!(redacted(&secrets, "a hunte and x…"), "a hunte and x…");
+    }
+
+    #[test]
+    fn a_secret_is_found_below_several_encodings() {
+        let json = |text: &str| {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+            escaped.replace('/', "\\/")
+        };
+        let escapes: [&dyn Fn(&str) -> String; 3] =
+            [&|text| percent_encoded(text, true, true), &json, &|text| {
+                unicode_escaped(text)
+            }];
+        for secret in ["pa/ss+", "p\"w\\d", "geheim-ü", LONG] {
+            let secrets = Secrets::new([secret.to_owned()]).unwrap();
+            for first in escapes {
+                for second in escapes {
+                    for third in escapes {
+                        let twice = second(&first(secret));
+                        for echo in [third(&twice), twice] {
+                            let shown = redacted(&secrets, &format!("<{echo}>"));
+                            assert_eq!(shown, "<*>", "{echo}");
+                        }
+                    }
+                }
             }
         }
     }

@@ -191,8 +191,10 @@ pub(crate) struct Name<'a>(pub &'a [u8]);
 
 impl std::fmt::Debug for Name<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = self.0.get(..100).unwrap_or(self.0);
-        write!(f, "`{}`", shown.escape_ascii())
+        match self.0.get(..100) {
+            Some(shown) if shown.len() < self.0.len() => write!(f, "`{}…`", shown.escape_ascii()),
+            _ => write!(f, "`{}`", self.0.escape_ascii()),
+        }
     }
 }
 

@@ -115,7 +115,10 @@ fn check_engine(path: &Path, engine: &str) -> Result<()> {
         return Err(damaged(path, "its manifest names no storage engine"));
     }
     // Shown to people: a damaged name must not fill the screen.
-    let shown: String = engine.chars().take(40).collect();
+    let shown = match engine.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &engine[..end]),
+        None => engine.to_owned(),
+    };
     Err(unsupported(path, format!("the storage engine `{shown}`")))
 }
 

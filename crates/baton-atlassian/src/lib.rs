@@ -19,14 +19,15 @@ mod validate;
 use std::sync::Arc;
 
 use baton_connector::http::{Credential, HttpClient, HttpParts, HttpSettings};
-use baton_connector::{BuiltConnector, ConnectorBuilder, Planner, Remarks, Result, Validator};
+use baton_connector::{
+    BuiltConnector, Call, ConnectorBuilder, Remark, Remarks, Result, RunView, Validator,
+};
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
-use api::{Api, Refusals};
-use baton_connector::session::Session;
+use api::{Organization, Refusals};
 use mapping::Fidelity;
-use plan::Plan;
+use plan::Planner;
 pub use plan::RequestPlan;
 pub use program::app;
 pub use settings::{ADMIN_BASE_URL, Settings, SettingsError};
@@ -50,27 +51,23 @@ pub fn connector(
         api_errors: Arc::new(Refusals),
         ..parts
     };
-    let session = Session::new();
-    let wanted = settings.effective_plan();
-    let plan = Arc::new(Plan::new(
-        wanted,
+    let planner = Arc::new(Planner::new(
+        settings.effective_plan(),
         settings.grants_follow,
-        &session,
         Arc::clone(&parts.random),
     ));
     let client = HttpClient::new(parts, http)?;
     let key = Credential::bearer("access token", &settings.access_token)?;
-    let api = Arc::new(Api::new(
+    let organization = Arc::new(Organization::new(
         client.clone(),
         settings.base_url.clone(),
         settings.organization_id.clone(),
         key,
         settings.go_compatible,
-        &session,
     ));
     let shared = Shared {
-        api: Arc::clone(&api),
-        plan: Arc::clone(&plan),
+        organization: Arc::clone(&organization),
+        planner: Arc::clone(&planner),
         fidelity: if settings.go_compatible {
             Fidelity::GoCompatible
         } else {
@@ -84,12 +81,11 @@ pub fn connector(
             ..v2::ConnectorMetadata::default()
         })
         .upstream(Arc::new(client))
-        .session(session)
-        .planner(Arc::new(Notes {
-            plan,
-            api: Arc::clone(&api),
+        .remark(Arc::new(Notes {
+            planner,
+            organization: Arc::clone(&organization),
         }))
-        .validate_with(Arc::new(Check(api)))
+        .validate_with(Arc::new(Check(organization)))
         .syncer(Arc::new(Users(shared.clone())))
         .syncer(Arc::new(Workspaces(shared.clone())))
         .syncer(Arc::new(Groups(shared.clone())))
@@ -100,29 +96,26 @@ pub fn connector(
 
 /// What there is to say about a run: of its plan, and of what it read.
 struct Notes {
-    plan: Arc<Plan>,
-    api: Arc<Api>,
+    planner: Arc<Planner>,
+    organization: Arc<Organization>,
 }
 
-impl Planner for Notes {
-    fn remarks(&self) -> Remarks {
-        let mut remarks = self.plan.remarks();
-        remarks.warnings.extend(self.api.odd_values());
+impl Remark for Notes {
+    fn remarks(&self, run: &RunView) -> Remarks {
+        let mut remarks = self.planner.remarks(run);
+        remarks.warnings.extend(self.organization.odd_values(run));
         remarks
-    }
-
-    fn end_run(&self) {
-        self.plan.end_run();
-        self.api.end_run();
     }
 }
 
 /// The check before a sync.
-struct Check(Arc<Api>);
+struct Check(Arc<Organization>);
 
 #[async_trait::async_trait]
 impl Validator for Check {
-    async fn validate(&self) -> Result<Vec<Any>> {
-        validate::validate(&self.0).await.map(|()| Vec::new())
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
+        validate::validate(&self.0.on(call))
+            .await
+            .map(|()| Vec::new())
     }
 }

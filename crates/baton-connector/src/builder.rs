@@ -10,12 +10,12 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 use v2::Capability;
 
-use crate::connector::{CallContext, Connector, Page};
+use crate::call::{Call, RunView};
+use crate::connector::{Connector, Page};
 use crate::error::{Error, Result};
-use crate::http::InFlight;
+use crate::local::Local;
 use crate::paging::shorten;
-use crate::remarks::{Planner, Remarks};
-use crate::session::Session;
+use crate::remarks::{Remark, Remarks};
 use crate::syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
 use crate::traffic::TrafficSnapshot;
 
@@ -24,26 +24,21 @@ use crate::traffic::TrafficSnapshot;
 pub trait Validator: Send + Sync {
     /// Fails with what is wrong and what to change; returns the annotations
     /// of the response.
-    async fn validate(&self) -> Result<Vec<Any>>;
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>>;
 }
 
-/// What a connector's client can tell and be told; [`crate::http::HttpClient`]
-/// is the usual one.
+/// What counts a connector's requests; [`crate::http::HttpClient`] is the usual
+/// one.
 pub trait Upstream: Send + Sync {
-    /// Requests, retries and waits so far.
-    fn traffic(&self) -> TrafficSnapshot;
-    /// Caps the requests in flight.
-    fn limit_in_flight(&self, limit: InFlight);
-    /// A run is over: counters and what was learned about the server start
-    /// anew.
-    fn end_run(&self);
+    /// Requests, retries and waits of a run so far.
+    fn traffic(&self, run: &RunView) -> TrafficSnapshot;
 }
 
 /// Puts a connector together.
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use baton_connector::{ConnectorBuilder, Page, ResourceSyncer, Result, resource};
+/// # use baton_connector::{Call, ConnectorBuilder, Page, ResourceSyncer, Result, resource};
 /// # use baton_proto::c1::connector::v2;
 /// struct Doors;
 ///
@@ -59,8 +54,8 @@ pub trait Upstream: Send + Sync {
 ///
 ///     async fn list(
 ///         &self,
+///         _call: &Call,
 ///         _parent: Option<&v2::ResourceId>,
-///         _token: &str,
 ///     ) -> Result<Page<v2::Resource>> {
 ///         let door = resource::ResourceBuilder::new("door", "1").display_name("Front").build()?;
 ///         Ok(Page::last(vec![door]))
@@ -83,8 +78,7 @@ pub struct ConnectorBuilder {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
-    session: Option<Session>,
-    planner: Option<Arc<dyn Planner>>,
+    remark: Option<Arc<dyn Remark>>,
     syncers: Vec<Arc<dyn ResourceSyncer>>,
 }
 
@@ -106,21 +100,15 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Where traffic numbers come from and the in-flight cap goes to.
+    /// Where traffic numbers come from.
     pub fn upstream(mut self, upstream: Arc<dyn Upstream>) -> Self {
         self.upstream = Some(upstream);
         self
     }
 
-    /// The session that the syncers share; each sync lends it a store.
-    pub fn session(mut self, session: Session) -> Self {
-        self.session = Some(session);
-        self
-    }
-
-    /// Who plans the requests, and has something to say about it at the end.
-    pub fn planner(mut self, planner: Arc<dyn Planner>) -> Self {
-        self.planner = Some(planner);
+    /// Who has something to say about a run at its end.
+    pub fn remark(mut self, remark: Arc<dyn Remark>) -> Self {
+        self.remark = Some(remark);
         self
     }
 
@@ -156,8 +144,7 @@ impl ConnectorBuilder {
             metadata,
             validator: self.validator,
             upstream: self.upstream,
-            session: self.session,
-            planner: self.planner,
+            remark: self.remark,
             types,
         })
     }
@@ -248,8 +235,7 @@ pub struct BuiltConnector {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
-    session: Option<Session>,
-    planner: Option<Arc<dyn Planner>>,
+    remark: Option<Arc<dyn Remark>>,
     types: BTreeMap<String, Registered>,
 }
 
@@ -287,7 +273,8 @@ impl BuiltConnector {
     }
 }
 
-fn advanced<T>(page: Page<T>, token: &str, list: impl FnOnce() -> String) -> Result<Page<T>> {
+fn advanced<T>(page: Page<T>, call: &Call, list: impl FnOnce() -> String) -> Result<Page<T>> {
+    let token = call.token();
     if !token.is_empty() && page.next.as_str() == token {
         return Err(Error::TokenUnchanged {
             list: list(),
@@ -327,22 +314,18 @@ fn about(what: &str, resource: &v2::Resource) -> String {
 
 #[async_trait]
 impl Connector for BuiltConnector {
-    async fn metadata(&self) -> Result<v2::ConnectorMetadata> {
+    async fn metadata(&self, _call: &Call) -> Result<v2::ConnectorMetadata> {
         Ok(self.metadata.clone())
     }
 
-    async fn validate(&self) -> Result<Vec<Any>> {
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
         match &self.validator {
-            Some(validator) => validator.validate().await,
+            Some(validator) => validator.validate(call).await,
             None => Ok(Vec::new()),
         }
     }
 
-    async fn list_resource_types(
-        &self,
-        _cx: &CallContext,
-        _token: &str,
-    ) -> Result<Page<v2::ResourceType>> {
+    async fn list_resource_types(&self, _call: &Call) -> Result<Page<v2::ResourceType>> {
         if self.types.is_empty() {
             return Err(Error::NoResourceTypes);
         }
@@ -352,79 +335,106 @@ impl Connector for BuiltConnector {
 
     async fn list_resources(
         &self,
-        _cx: &CallContext,
+        call: &Call,
         type_id: &str,
         parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
         let syncer = self.syncer("list resources", type_id)?;
-        let page = syncer.list(parent, token).await?;
-        advanced(page, token, || format!("resources of type `{type_id}`"))
+        let page = syncer.list(call, parent).await?;
+        advanced(page, call, || format!("resources of type `{type_id}`"))
     }
 
     async fn list_static_entitlements(
         &self,
-        _cx: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let syncer = self.syncer("list static entitlements", type_id)?;
-        let page = check_exclusion_groups(syncer.static_entitlements(token).await?)?;
-        advanced(page, token, || {
+        let page = check_exclusion_groups(syncer.static_entitlements(call).await?)?;
+        advanced(page, call, || {
             format!("static entitlements of type `{type_id}`")
         })
     }
 
     async fn list_entitlements(
         &self,
-        _cx: &CallContext,
+        call: &Call,
         resource: &v2::Resource,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let syncer = self.syncer_of("list entitlements", resource)?;
-        let page = check_exclusion_groups(syncer.entitlements(resource, token).await?)?;
-        advanced(page, token, || about("entitlements", resource))
+        let page = check_exclusion_groups(syncer.entitlements(call, resource).await?)?;
+        advanced(page, call, || about("entitlements", resource))
     }
 
-    async fn list_grants(
-        &self,
-        _cx: &CallContext,
-        resource: &v2::Resource,
-        token: &str,
-    ) -> Result<Page<v2::Grant>> {
+    async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let syncer = self.syncer_of("list grants", resource)?;
-        let page = syncer.grants(resource, token).await?;
-        advanced(page, token, || about("grants", resource))
+        let page = syncer.grants(call, resource).await?;
+        advanced(page, call, || about("grants", resource))
     }
 
     async fn list_entitlements_of_type(
         &self,
-        _cx: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
-        let call = "list entitlements of a type";
-        let syncer = self.syncer(call, type_id)?;
+        let doing = "list entitlements of a type";
+        let syncer = self.syncer(doing, type_id)?;
         if !syncer.capabilities().type_entitlements {
-            return Err(not_scoped(call, type_id));
+            return Err(not_scoped(doing, type_id));
         }
-        let page = check_exclusion_groups(syncer.type_entitlements(token).await?)?;
-        advanced(page, token, || format!("entitlements of type `{type_id}`"))
+        let page = check_exclusion_groups(syncer.type_entitlements(call).await?)?;
+        advanced(page, call, || format!("entitlements of type `{type_id}`"))
     }
 
-    async fn list_grants_of_type(
-        &self,
-        _cx: &CallContext,
-        type_id: &str,
-        token: &str,
-    ) -> Result<Page<v2::Grant>> {
-        let call = "list grants of a type";
-        let syncer = self.syncer(call, type_id)?;
+    async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
+        let doing = "list grants of a type";
+        let syncer = self.syncer(doing, type_id)?;
         if !syncer.capabilities().type_grants {
-            return Err(not_scoped(call, type_id));
+            return Err(not_scoped(doing, type_id));
         }
-        let page = syncer.type_grants(token).await?;
-        advanced(page, token, || format!("grants of type `{type_id}`"))
+        let page = syncer.type_grants(call).await?;
+        advanced(page, call, || format!("grants of type `{type_id}`"))
+    }
+
+    async fn get_resource(
+        &self,
+        call: &Call,
+        id: &v2::ResourceId,
+        parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        match self.types.get(&id.resource_type) {
+            Some(registered) if registered.syncer.capabilities().get => {
+                registered.syncer.get(call, id, parent).await
+            }
+            _ => Err(Error::Unimplemented {
+                call: "get resource",
+                type_id: id.resource_type.clone(),
+            }),
+        }
+    }
+
+    async fn cleanup(&self, _call: &Call) -> Result<()> {
+        Ok(())
+    }
+
+    fn local(&self) -> Option<&dyn Local> {
+        Some(self)
+    }
+}
+
+impl Local for BuiltConnector {
+    fn traffic(&self, run: &RunView) -> Option<TrafficSnapshot> {
+        self.upstream.as_ref().map(|upstream| upstream.traffic(run))
+    }
+
+    fn remarks(&self, run: &RunView) -> Remarks {
+        let remark = self.remark.as_ref();
+        remark.map(|remark| remark.remarks(run)).unwrap_or_default()
+    }
+
+    fn repeats(&self, type_id: &str) -> Repeats {
+        let registered = self.types.get(type_id);
+        registered.map_or_else(Repeats::default, |registered| registered.syncer.repeats())
     }
 
     fn added_entitlement(
@@ -434,56 +444,5 @@ impl Connector for BuiltConnector {
     ) -> Result<Option<v2::Entitlement>> {
         let syncer = self.syncer_of("make an added entitlement", resource)?;
         syncer.added_entitlement(resource, slug)
-    }
-
-    async fn get_resource(
-        &self,
-        _cx: &CallContext,
-        id: &v2::ResourceId,
-        parent: Option<&v2::ResourceId>,
-    ) -> Result<Option<v2::Resource>> {
-        match self.types.get(&id.resource_type) {
-            Some(registered) if registered.syncer.capabilities().get => {
-                registered.syncer.get(id, parent).await
-            }
-            _ => Err(Error::Unimplemented {
-                call: "get resource",
-                type_id: id.resource_type.clone(),
-            }),
-        }
-    }
-
-    async fn cleanup(&self, _cx: &CallContext) -> Result<()> {
-        if let Some(upstream) = &self.upstream {
-            upstream.end_run();
-        }
-        if let Some(planner) = &self.planner {
-            planner.end_run();
-        }
-        Ok(())
-    }
-
-    fn repeats(&self, type_id: &str) -> Repeats {
-        let registered = self.types.get(type_id);
-        registered.map_or_else(Repeats::default, |registered| registered.syncer.repeats())
-    }
-
-    fn traffic(&self) -> Option<TrafficSnapshot> {
-        self.upstream.as_ref().map(|upstream| upstream.traffic())
-    }
-
-    fn remarks(&self) -> Remarks {
-        let planner = self.planner.as_ref();
-        planner.map(|planner| planner.remarks()).unwrap_or_default()
-    }
-
-    fn limit_in_flight(&self, limit: InFlight) {
-        if let Some(upstream) = &self.upstream {
-            upstream.limit_in_flight(limit);
-        }
-    }
-
-    fn session(&self) -> Option<Session> {
-        self.session.clone()
     }
 }

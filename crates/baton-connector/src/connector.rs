@@ -9,29 +9,10 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::added::Added;
+use crate::call::Call;
 use crate::counted::Counted;
 use crate::error::{Error, Result};
-use crate::http::InFlight;
-use crate::remarks::Remarks;
-use crate::session::Session;
-use crate::syncer::Repeats;
-use crate::traffic::TrafficSnapshot;
-
-/// What every call of one sync has in common.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CallContext {
-    /// The sync that the call belongs to; empty outside a sync.
-    pub active_sync_id: String,
-}
-
-impl CallContext {
-    /// The context of the sync with this id.
-    pub fn new(active_sync_id: impl Into<String>) -> Self {
-        Self {
-            active_sync_id: active_sync_id.into(),
-        }
-    }
-}
+use crate::local::Local;
 
 /// Where a list goes on. Opaque to everybody but the connector; empty means
 /// that there is no further page.
@@ -128,69 +109,58 @@ impl<T> Page<T> {
     }
 }
 
-/// A connector, as an engine drives it.
+/// A connector, as an engine drives it: the calls that another process could
+/// serve as well.
 ///
-/// Calls may run concurrently. Dropping a returned future is a valid way to
-/// cancel a call: a listing call leaves nothing behind.
+/// Calls may run concurrently, and belong to any number of runs at once.
+/// Dropping a returned future is a valid way to cancel a call: a listing call
+/// leaves nothing behind.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// Name, description and capabilities.
-    async fn metadata(&self) -> Result<v2::ConnectorMetadata>;
+    async fn metadata(&self, call: &Call) -> Result<v2::ConnectorMetadata>;
 
     /// Checks settings and credentials with real calls; returns the
     /// annotations of the response.
-    async fn validate(&self) -> Result<Vec<Any>>;
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>>;
 
     /// The resource types.
-    async fn list_resource_types(
-        &self,
-        cx: &CallContext,
-        token: &str,
-    ) -> Result<Page<v2::ResourceType>>;
+    async fn list_resource_types(&self, call: &Call) -> Result<Page<v2::ResourceType>>;
 
     /// Resources of one type, below `parent` if one is given.
     async fn list_resources(
         &self,
-        cx: &CallContext,
+        call: &Call,
         type_id: &str,
         parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>>;
 
     /// Entitlement templates that every resource of the type gets.
     async fn list_static_entitlements(
         &self,
-        cx: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>>;
 
     /// Entitlements of one resource.
     async fn list_entitlements(
         &self,
-        cx: &CallContext,
+        call: &Call,
         resource: &v2::Resource,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>>;
 
     /// Grants found by asking about one resource; their entitlements may
     /// belong to others.
-    async fn list_grants(
-        &self,
-        cx: &CallContext,
-        resource: &v2::Resource,
-        token: &str,
-    ) -> Result<Page<v2::Grant>>;
+    async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>>;
 
     /// Entitlements of all resources of a type, which is marked as
     /// `TypeScopedEntitlements`.
     async fn list_entitlements_of_type(
         &self,
-        cx: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
-        let _ = (cx, token);
+        let _ = call;
         Err(Error::Unimplemented {
             call: "list entitlements of a type",
             type_id: type_id.to_owned(),
@@ -199,66 +169,28 @@ pub trait Connector: Send + Sync {
 
     /// Grants found by asking about all resources of a type, which is marked
     /// as `TypeScopedGrants`.
-    async fn list_grants_of_type(
-        &self,
-        cx: &CallContext,
-        type_id: &str,
-        token: &str,
-    ) -> Result<Page<v2::Grant>> {
-        let _ = (cx, token);
+    async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
+        let _ = call;
         Err(Error::Unimplemented {
             call: "list grants of a type",
             type_id: type_id.to_owned(),
         })
     }
 
-    /// The entitlement `slug` of `resource` for [`Page::added`]: `resource` is
-    /// the listed one where a list has it. `None`: nothing is added.
-    fn added_entitlement(
-        &self,
-        resource: &v2::Resource,
-        slug: &str,
-    ) -> Result<Option<v2::Entitlement>> {
-        let _ = (resource, slug);
-        Ok(None)
-    }
-
     /// One resource by id; `None` when it does not exist.
     async fn get_resource(
         &self,
-        cx: &CallContext,
+        call: &Call,
         id: &v2::ResourceId,
         parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>>;
 
-    /// Called once after a sync was sealed.
-    async fn cleanup(&self, cx: &CallContext) -> Result<()>;
+    /// Called once after a sync was sealed. What a run owns is dropped with
+    /// the run, so nothing of it needs to be cleaned up here.
+    async fn cleanup(&self, call: &Call) -> Result<()>;
 
-    /// Why lists of a type bring rows more than once, where they should.
-    fn repeats(&self, type_id: &str) -> Repeats {
-        let _ = type_id;
-        Repeats::default()
-    }
-
-    /// Requests, retries and waits so far; `None` when the connector makes no
-    /// requests of its own or cannot tell.
-    fn traffic(&self) -> Option<TrafficSnapshot> {
-        None
-    }
-
-    /// What there is to say about the run besides rows and traffic.
-    fn remarks(&self) -> Remarks {
-        Remarks::default()
-    }
-
-    /// Caps the requests in flight. Connectors without requests ignore it.
-    fn limit_in_flight(&self, limit: InFlight) {
-        let _ = limit;
-    }
-
-    /// Where the connector wants the session store of each sync; `None` when
-    /// it keeps nothing between calls.
-    fn session(&self) -> Option<Session> {
+    /// What the connector can tell besides, where it is in this process.
+    fn local(&self) -> Option<&dyn Local> {
         None
     }
 }

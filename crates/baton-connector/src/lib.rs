@@ -13,27 +13,30 @@
 
 mod added;
 mod builder;
+mod call;
 mod clock;
 mod connector;
 mod counted;
 mod error;
 pub mod http;
+mod local;
 pub mod paging;
 mod remarks;
 pub mod resource;
 pub mod session;
-pub mod stopping;
 mod syncer;
 mod traffic;
 
 pub use added::Added;
 pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
+pub use call::{Call, Run, RunLocal, RunView};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
-pub use connector::{CallContext, Connector, Page, PageToken};
+pub use connector::{Connector, Page, PageToken};
 pub use counted::Counted;
 pub use error::{Error, RequestError, RequestErrorKind, Result};
-pub use remarks::{Planner, Planning, Remarks};
+pub use local::Local;
+pub use remarks::{Planning, Remark, Remarks};
 pub use syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
 pub use traffic::{
     ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,

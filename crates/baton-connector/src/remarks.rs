@@ -1,5 +1,7 @@
 //! What a connector has to say about a run besides rows and traffic.
 
+use crate::call::RunView;
+
 /// Remarks about the run so far, for the end of a summary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remarks {
@@ -26,12 +28,10 @@ impl Planning {
     }
 }
 
-/// Whoever plans the requests of a connector.
-pub trait Planner: Send + Sync {
+/// Has something to say about a run, at its end or while it lasts.
+pub trait Remark: Send + Sync {
     /// Remarks about the run so far.
-    fn remarks(&self) -> Remarks;
-    /// A run is over: what was learned in it is forgotten.
-    fn end_run(&self);
+    fn remarks(&self, run: &RunView) -> Remarks;
 }
 
 #[cfg(test)]

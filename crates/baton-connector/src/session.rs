@@ -1,15 +1,13 @@
 //! Values that a connector keeps between the calls of one sync
 //! (`sync-runtime.md` §9), such as a list that several syncers need.
 //!
-//! A connector that wants them makes a [`Session`], hands clones of it to its
-//! syncers and the original to
-//! [`ConnectorBuilder::session`](crate::ConnectorBuilder::session). Whoever
-//! drives the connector lends it a [`SessionStore`] for the time of a sync.
-//! Values survive an interruption together with the pages that were stored
-//! after them, and are gone when the sync has ended.
+//! Each call brings the store of its sync ([`Call::session`](crate::Call::session)),
+//! so syncs that run at once do not see each other's values. Values survive an
+//! interruption together with the pages that were stored after them, and are
+//! gone when the sync has ended.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use baton_proto::Code;
@@ -74,31 +72,6 @@ pub trait SessionStore: Send + Sync {
     async fn page(&self, prefix: &str, from: &str) -> Result<SessionPage>;
 }
 
-type Slot = Mutex<Option<Arc<dyn SessionStore>>>;
-
-/// A store that a [`Session`] has for the time being.
-#[must_use = "the session loses the store when this is dropped"]
-pub struct Loan {
-    slot: Arc<Slot>,
-    store: Arc<dyn SessionStore>,
-}
-
-impl std::fmt::Debug for Loan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loan").finish_non_exhaustive()
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another sync may have lent its own store meanwhile.
-        if slot.as_ref().is_some_and(|s| Arc::ptr_eq(s, &self.store)) {
-            *slot = None;
-        }
-    }
-}
-
 /// A connector's view of its store. Clones share the store.
 ///
 /// ```
@@ -113,7 +86,7 @@ impl Drop for Loan {
 /// ```
 #[derive(Clone, Default)]
 pub struct Session {
-    slot: Arc<Slot>,
+    store: Option<Arc<dyn SessionStore>>,
     prefix: String,
 }
 
@@ -126,33 +99,26 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session without a store: every call fails until a sync lends it one.
-    pub fn new() -> Self {
-        Self::default()
+    /// The values in `store`. Without one, as outside a sync, every call fails
+    /// with [`Code::FailedPrecondition`].
+    pub fn of(store: Option<Arc<dyn SessionStore>>) -> Self {
+        Self {
+            store,
+            prefix: String::new(),
+        }
     }
 
     /// The same session, with `prefix` in front of all keys.
     #[must_use]
     pub fn prefixed(&self, prefix: &str) -> Self {
         Self {
-            slot: Arc::clone(&self.slot),
+            store: self.store.clone(),
             prefix: format!("{}{prefix}", self.prefix),
         }
     }
 
-    /// Lends the session the store of a sync, in place of an earlier one, till
-    /// the loan is dropped. Called by whoever drives the connector.
-    pub fn lend(&self, store: Arc<dyn SessionStore>) -> Loan {
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&store));
-        Loan {
-            slot: Arc::clone(&self.slot),
-            store,
-        }
-    }
-
-    fn store(&self) -> Result<Arc<dyn SessionStore>> {
-        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.clone().ok_or_else(|| {
+    fn store(&self) -> Result<&dyn SessionStore> {
+        self.store.as_deref().ok_or_else(|| {
             Error::stated(
                 Code::FailedPrecondition,
                 "the session store was used outside a sync",

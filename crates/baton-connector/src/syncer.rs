@@ -1,11 +1,13 @@
 //! What the author of a connector writes: one syncer per resource type.
 //!
 //! Three listing methods and a type; the rest has defaults. A syncer has no
-//! memory: everything that a list needs to go on is in its page token.
+//! memory: everything that a list needs to go on is in its page token, and what
+//! it wants to keep for a sync or a run comes with the [`Call`].
 
 use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 
+use crate::call::Call;
 use crate::connector::Page;
 use crate::error::Result;
 
@@ -19,45 +21,45 @@ pub trait ResourceSyncer: Send + Sync {
     /// One page of the resources, below `parent` if one is given.
     async fn list(
         &self,
+        call: &Call,
         parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>>;
 
     /// One page of the entitlements of `resource`.
     async fn entitlements(
         &self,
+        call: &Call,
         resource: &v2::Resource,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
-        let _ = (resource, token);
+        let _ = (call, resource);
         Ok(Page::empty())
     }
 
     /// One page of the grants found by asking about `resource`.
-    async fn grants(&self, resource: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
-        let _ = (resource, token);
+    async fn grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
+        let _ = (call, resource);
         Ok(Page::empty())
     }
 
     /// One page of entitlement templates for all resources of the type.
-    async fn static_entitlements(&self, token: &str) -> Result<Page<v2::Entitlement>> {
-        let _ = token;
+    async fn static_entitlements(&self, call: &Call) -> Result<Page<v2::Entitlement>> {
+        let _ = call;
         Ok(Page::empty())
     }
 
     /// One page of the entitlements of all resources of the type. Called, in
     /// place of [`ResourceSyncer::entitlements`], only when
     /// [`SyncerCapabilities::type_entitlements`] is set.
-    async fn type_entitlements(&self, token: &str) -> Result<Page<v2::Entitlement>> {
-        let _ = token;
+    async fn type_entitlements(&self, call: &Call) -> Result<Page<v2::Entitlement>> {
+        let _ = call;
         Ok(Page::empty())
     }
 
     /// One page of the grants found by asking about all resources of the
     /// type. Called, in place of [`ResourceSyncer::grants`], only when
     /// [`SyncerCapabilities::type_grants`] is set.
-    async fn type_grants(&self, token: &str) -> Result<Page<v2::Grant>> {
-        let _ = token;
+    async fn type_grants(&self, call: &Call) -> Result<Page<v2::Grant>> {
+        let _ = call;
         Ok(Page::empty())
     }
 
@@ -77,10 +79,11 @@ pub trait ResourceSyncer: Send + Sync {
     /// [`SyncerCapabilities::get`] is set.
     async fn get(
         &self,
+        call: &Call,
         id: &v2::ResourceId,
         parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
-        let _ = (id, parent);
+        let _ = (call, id, parent);
         Ok(None)
     }
 

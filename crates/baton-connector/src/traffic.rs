@@ -64,6 +64,12 @@ pub enum ThrottledBy {
 }
 
 impl TrafficSnapshot {
+    /// Whether requests to this endpoint are in it, sent or waiting.
+    pub(crate) fn concerns(&self, endpoint: &str) -> bool {
+        let mut waiting = self.waiting.iter();
+        self.endpoints.contains_key(endpoint) || waiting.any(|wait| wait.endpoint == endpoint)
+    }
+
     /// The counters of all endpoints together.
     pub fn total(&self) -> EndpointTraffic {
         let mut total = EndpointTraffic::default();

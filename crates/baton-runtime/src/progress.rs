@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use baton_connector::TrafficSnapshot;
+use baton_connector::{Connector, RunView, TrafficSnapshot};
 use baton_sync::{Dropped, Event, Observer, Phase, Skipped};
 use tokio::time::Instant;
 
@@ -33,6 +33,8 @@ macro_rules! told {
 /// Collects events, and logs them.
 pub(crate) struct Progress {
     state: Mutex<State>,
+    /// The run that is shown.
+    run: Mutex<RunView>,
 }
 
 /// What is known about a running sync.
@@ -96,8 +98,15 @@ impl State {
 }
 
 impl Progress {
+    /// What the run has asked of the application so far, as far as the connector can tell.
+    pub(crate) fn traffic(&self, connector: &dyn Connector) -> Option<TrafficSnapshot> {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        connector.local()?.traffic(&run)
+    }
+
     pub(crate) fn new(now: Instant) -> Self {
         Self {
+            run: Mutex::default(),
             state: Mutex::new(State::new(now)),
         }
     }
@@ -112,6 +121,10 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn run_began(&self, run: RunView) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
     fn event(&self, event: &Event) {
         let now = Instant::now();
         let mut state = self.lock();

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::sync::Arc;
 
+use baton_connector::Call;
 use baton_proto::c1::connector::v2::ConnectorCapabilities;
 use baton_proto::{any, json};
 use baton_term::{Block, TextGate};
@@ -523,7 +524,7 @@ async fn perform(
         Task::Capabilities => {
             preflight::check_values(&session.config)?;
             let built = connect(app, &session)?;
-            let metadata = built.connector.metadata().await?;
+            let metadata = built.connector.metadata(&Call::alone()).await?;
             let mut capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
             // Readers expect the key, also where there is nothing to say.
             capabilities.credential_details.get_or_insert_default();

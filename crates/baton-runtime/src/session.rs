@@ -177,7 +177,7 @@ impl Session {
         let report = if self.stderr.is_terminal() {
             self.shown(run, &progress, &built).await?
         } else {
-            told(run, &built).await?
+            told(run, &progress, &built).await?
         };
         self.tell(&report, target, started);
         let status = match report.completeness {
@@ -204,7 +204,7 @@ impl Session {
                 biased;
                 done = &mut run => return done,
                 now = ticks.tick() => {
-                    let traffic = built.connector.traffic();
+                    let traffic = progress.traffic(built.connector.as_ref());
                     let total = traffic.as_ref().map_or(0, |traffic| traffic.total().requests);
                     let per_second = rate.note(now, total);
                     display.draw(progress::lines(
@@ -299,6 +299,7 @@ impl Session {
 /// Drives the engine, and logs now and then what keeps it waiting.
 async fn told(
     run: impl Future<Output = baton_sync::Result<Report>>,
+    progress: &Progress,
     built: &Built,
 ) -> baton_sync::Result<Report> {
     let mut ticks = tokio::time::interval(EXPLAIN_EVERY);
@@ -309,7 +310,7 @@ async fn told(
             biased;
             done = &mut run => return done,
             _ = ticks.tick() => {
-                let traffic = built.connector.traffic();
+                let traffic = progress.traffic(built.connector.as_ref());
                 if let Some(reason) = traffic.as_ref().and_then(waits::held_back) {
                     tracing::info!(target: PROGRESS_TARGET, reason, "requests are held back");
                 }

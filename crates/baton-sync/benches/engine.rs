@@ -17,7 +17,7 @@ use baton_connector::resource::{
     EntitlementBuilder, GrantBuilder, Profile, ResourceBuilder, ResourceTypeBuilder,
     UserTraitBuilder,
 };
-use baton_connector::{CallContext, Connector, Page, Result, SplitMix, SystemClock};
+use baton_connector::{Call, Connector, Page, Result, SplitMix, SystemClock};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_sync::{Event, Host, Observer, SyncRequest};
 use prost_types::Any;
@@ -79,19 +79,15 @@ fn member(group: &v2::Resource) -> v2::Entitlement {
 
 #[async_trait]
 impl Connector for Organization {
-    async fn metadata(&self) -> Result<v2::ConnectorMetadata> {
+    async fn metadata(&self, _: &Call) -> Result<v2::ConnectorMetadata> {
         Ok(v2::ConnectorMetadata::default())
     }
 
-    async fn validate(&self) -> Result<Vec<Any>> {
+    async fn validate(&self, _: &Call) -> Result<Vec<Any>> {
         Ok(Vec::new())
     }
 
-    async fn list_resource_types(
-        &self,
-        _: &CallContext,
-        _: &str,
-    ) -> Result<Page<v2::ResourceType>> {
+    async fn list_resource_types(&self, _: &Call) -> Result<Page<v2::ResourceType>> {
         let kind = |id: &str, declared| {
             let built = ResourceTypeBuilder::new(id, id).with_trait(declared);
             built.build().unwrap()
@@ -104,31 +100,24 @@ impl Connector for Organization {
 
     async fn list_resources(
         &self,
-        _: &CallContext,
+        call: &Call,
         type_id: &str,
         _: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
         Ok(match type_id {
-            "user" => page(&self.users, token),
-            _ => page(&self.groups, token),
+            "user" => page(&self.users, call.token()),
+            _ => page(&self.groups, call.token()),
         })
     }
 
-    async fn list_static_entitlements(
-        &self,
-        _: &CallContext,
-        _: &str,
-        _: &str,
-    ) -> Result<Page<v2::Entitlement>> {
+    async fn list_static_entitlements(&self, _: &Call, _: &str) -> Result<Page<v2::Entitlement>> {
         Ok(Page::empty())
     }
 
     async fn list_entitlements(
         &self,
-        _: &CallContext,
+        _: &Call,
         resource: &v2::Resource,
-        _: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let is_group = resource.id.as_ref().unwrap().resource_type == "group";
         Ok(if is_group {
@@ -138,12 +127,7 @@ impl Connector for Organization {
         })
     }
 
-    async fn list_grants(
-        &self,
-        _: &CallContext,
-        resource: &v2::Resource,
-        _: &str,
-    ) -> Result<Page<v2::Grant>> {
+    async fn list_grants(&self, _: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let id = resource.id.as_ref().unwrap();
         let Some(number) = id.resource.strip_prefix("group-") else {
             return Ok(Page::empty());
@@ -159,14 +143,14 @@ impl Connector for Organization {
 
     async fn get_resource(
         &self,
-        _: &CallContext,
+        _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
         Ok(None)
     }
 
-    async fn cleanup(&self, _: &CallContext) -> Result<()> {
+    async fn cleanup(&self, _: &Call) -> Result<()> {
         Ok(())
     }
 }

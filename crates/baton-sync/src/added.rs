@@ -88,8 +88,10 @@ fn put(page: &mut Checked, added: &Added, is_listed: bool, made: Entitlement) ->
 }
 
 fn make(cx: &Context, resource: &v2::Resource, slug: &str) -> Result<Option<Entitlement>> {
-    let connector = &cx.source.connector;
-    let made = connector.added_entitlement(resource, slug);
+    let Some(local) = cx.source.connector.local() else {
+        return Ok(None);
+    };
+    let made = local.added_entitlement(resource, slug);
     let made = made.map_err(|source| Error::Connector {
         doing: format!("make the entitlement `{slug}` that no list has"),
         source,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use baton_c1z::Op;
-use baton_connector::{CallContext, Connector, Page};
+use baton_connector::{Call, Connector, Page};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 
@@ -16,7 +16,8 @@ use crate::phases;
 /// What every call of a run needs.
 pub(crate) struct Source {
     pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) call: CallContext,
+    /// The call for the first page of any list.
+    pub(crate) call: Call,
 }
 
 /// Why a page did not arrive.
@@ -45,43 +46,42 @@ pub(crate) async fn page(
     rules: &Rules,
     list: &OpenList,
 ) -> Result<Checked, AskError> {
-    let Source { connector, call } = source;
-    let token = list.token.as_str();
+    let connector = &source.connector;
+    let call = &source.call.at(&list.token);
     let resource = list.resource.as_deref();
     let checked = match (list.id.op, resource) {
         (Op::ResourceTypes, _) => {
-            check::resource_types(connector.list_resource_types(call, token).await?, rules)
+            check::resource_types(connector.list_resource_types(call).await?, rules)
         }
         (Op::Resources, _) if phases::is_single(&list.id) => single(source, rules, list).await?,
         (Op::Resources, _) => {
             let parent = list.parent();
             let page = connector
-                .list_resources(call, &list.id.type_id, parent.as_ref(), token)
+                .list_resources(call, &list.id.type_id, parent.as_ref())
                 .await?;
             check::resources(page, rules)?
         }
         (Op::StaticEntitlements, _) => {
             let page = connector
-                .list_static_entitlements(call, &list.id.type_id, token)
+                .list_static_entitlements(call, &list.id.type_id)
                 .await?;
             check::static_entitlements(&page)?
         }
         (Op::Entitlements, _) if list.id.resource_type.is_empty() => {
             let type_id = &list.id.type_id;
-            let page = connector.list_entitlements_of_type(call, type_id, token);
+            let page = connector.list_entitlements_of_type(call, type_id);
             check::entitlements(page.await?, rules)?
         }
         (Op::Grants, _) if list.id.resource_type.is_empty() => {
             let type_id = &list.id.type_id;
-            let page = connector.list_grants_of_type(call, type_id, token);
+            let page = connector.list_grants_of_type(call, type_id);
             check::grants(page.await?, rules)?
         }
-        (Op::Entitlements, Some(resource)) => check::entitlements(
-            connector.list_entitlements(call, resource, token).await?,
-            rules,
-        )?,
+        (Op::Entitlements, Some(resource)) => {
+            check::entitlements(connector.list_entitlements(call, resource).await?, rules)?
+        }
         (Op::Grants, Some(resource)) => {
-            check::grants(connector.list_grants(call, resource, token).await?, rules)?
+            check::grants(connector.list_grants(call, resource).await?, rules)?
         }
         // The engine makes the pages of another file itself.
         (Op::External, _) | (Op::Entitlements | Op::Grants, None) => {

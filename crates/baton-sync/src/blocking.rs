@@ -1,9 +1,9 @@
 //! Where work runs that blocks: files, sorting, sealing.
 
 use baton_c1z::Stop;
-use baton_connector::stopping;
 
 use crate::error::{Error, Result};
+use crate::stopping;
 
 /// Where blocking work runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

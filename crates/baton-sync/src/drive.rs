@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_connector::stopping;
 use baton_proto::{Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
 
@@ -91,12 +90,11 @@ impl Driver {
                 break;
             };
             let (source, rules) = (Arc::clone(&cx.source), Arc::clone(&cx.rules));
-            self.calls
-                .spawn(stopping::within(cx.cancel.clone(), async move {
-                    let doing = || format!("listing {}", list::name(&list.id));
-                    let answer = crash::guard(doing, ask::page(&source, &rules, &list)).await;
-                    (list, answer)
-                }));
+            self.calls.spawn(async move {
+                let doing = || format!("listing {}", list::name(&list.id));
+                let answer = crash::guard(doing, ask::page(&source, &rules, &list)).await;
+                (list, answer)
+            });
         }
         Ok(())
     }

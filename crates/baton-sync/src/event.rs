@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use baton_connector::RunView;
+
 use crate::report::{Dropped, Skipped};
 
 /// A step of a sync, in the order in which they run.
@@ -135,6 +137,12 @@ pub enum Event {
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn event(&self, event: &Event);
+
+    /// The run has begun: its traffic can be looked at while it lasts
+    /// ([`Local::traffic`](baton_connector::Local::traffic)).
+    fn run_began(&self, run: RunView) {
+        let _ = run;
+    }
 }
 
 /// An observer that ignores everything.

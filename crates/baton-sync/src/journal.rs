@@ -55,11 +55,6 @@ impl Journal {
         }
     }
 
-    /// What the connector keeps.
-    pub(crate) fn sessions(&self) -> Arc<Sessions> {
-        Arc::clone(&self.sessions)
-    }
-
     /// The log itself, to be sealed.
     pub(crate) fn into_log(self) -> Result<PageLog> {
         self.log.ok_or(Error::Journal { what: "the log" })

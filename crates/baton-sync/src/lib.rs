@@ -13,7 +13,7 @@
 //!
 //! use async_trait::async_trait;
 //! use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
-//! use baton_connector::{ConnectorBuilder, Page, ResourceSyncer, SplitMix, SystemClock};
+//! use baton_connector::{Call, ConnectorBuilder, Page, ResourceSyncer, SplitMix, SystemClock};
 //! use baton_proto::c1::connector::v2;
 //! use baton_sync::{Host, Silent, SyncRequest};
 //!
@@ -27,8 +27,8 @@
 //!
 //!     async fn list(
 //!         &self,
+//!         _call: &Call,
 //!         _parent: Option<&v2::ResourceId>,
-//!         _token: &str,
 //!     ) -> baton_connector::Result<Page<v2::Resource>> {
 //!         let room = ResourceBuilder::new("room", "r1").display_name("Library");
 //!         Ok(Page::last(vec![room.build()?]))
@@ -85,6 +85,7 @@ mod row_keys;
 mod run;
 mod seal;
 mod sessions;
+mod stopping;
 mod strays;
 mod tally;
 mod target;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
-use baton_connector::{CallContext, Connector, Random, stopping};
+use baton_connector::{Connector, Random, Run};
 use baton_proto::bid::ResourceBid;
 use svix_ksuid::{Ksuid, KsuidLike};
 use tokio::task::JoinHandle;
@@ -33,6 +33,7 @@ use crate::report::Report;
 use crate::request::{Host, SyncRequest, Workers};
 use crate::seal;
 use crate::sessions::Sessions;
+use crate::stopping;
 use crate::target::{self, Target};
 
 /// Syncs everything that `connector` has into the file that `request` names.
@@ -134,11 +135,22 @@ async fn run_unlimited(
             message: format!("removed the abandoned working folder {}", folder.display()),
         });
     }
+    // What the connector keeps for this run goes with it, whatever its end is.
+    let run = Run::begin(Some(match request.workers {
+        Workers::Auto => InFlight::Auto,
+        Workers::Sequential => InFlight::Sequential,
+        Workers::AtMost(n) => InFlight::AtMost(n),
+    }));
+    host.observer.run_began(run.view());
+    let source = Source {
+        connector: Arc::clone(&connector),
+        call: run.call().stopped_by(host.cancel.clone()),
+    };
     let opened = async {
         let external = open_external(&request).await?;
-        validate(connector.as_ref(), &host).await?;
+        validate(&source, &host).await?;
         let taken = external.as_ref().map(|external| external.taken.clone());
-        let (cx, resumed) = open(&connector, &request, &host, &target, taken.as_ref()).await?;
+        let (cx, resumed) = open(source, &request, &host, &target, taken.as_ref()).await?;
         Ok((cx, resumed, external, taken))
     };
     let (mut cx, resumed, external, taken) = match opened.await {
@@ -148,14 +160,6 @@ async fn run_unlimited(
             return Err(error);
         }
     };
-    connector.limit_in_flight(match request.workers {
-        Workers::Auto => InFlight::Auto,
-        Workers::Sequential => InFlight::Sequential,
-        Workers::AtMost(n) => InFlight::AtMost(n),
-    });
-    let _loan = connector
-        .session()
-        .map(|session| session.lend(cx.journal.sessions()));
     let source = Arc::clone(&cx.source);
     let collected = match collect(&mut cx, &request, external).await {
         Ok(()) => seal::check_not_empty(&cx, &request, &target)
@@ -186,11 +190,14 @@ async fn run_unlimited(
         }
     };
     report.resumed = resumed;
-    let remarks = connector.remarks();
-    report.warnings.extend(remarks.warnings);
-    report.planning = remarks.planning;
+    let local = connector.local();
+    if let Some(local) = local {
+        let remarks = local.remarks(&run.view());
+        report.warnings.extend(remarks.warnings);
+        report.planning = remarks.planning;
+    }
     clean_up(&source, &host, &mut report).await;
-    report.traffic = connector.traffic();
+    report.traffic = local.and_then(|local| local.traffic(&run.view()));
     Ok(report)
 }
 
@@ -203,7 +210,7 @@ async fn check_target(request: &SyncRequest, host: &Host) -> Result<Target> {
         .await?
 }
 
-async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
+async fn validate(source: &Source, host: &Host) -> Result<()> {
     let phase = Phase::Validate;
     host.observer
         .event(&Event::PhaseStarted { phase, lists: None });
@@ -211,7 +218,8 @@ async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
         biased;
         () = host.cancel.cancelled() => return Err(Error::Interrupted { phase }),
         validated = crash::guard(|| "validating the connector's settings", async {
-            connector.validate().await.map_err(Error::Validation)
+            let Source { connector, call } = source;
+            connector.validate(call).await.map_err(Error::Validation)
         }) => validated,
     };
     // Annotations of the answer concern caches, of which there are none here.
@@ -224,14 +232,14 @@ async fn validate(connector: &dyn Connector, host: &Host) -> Result<()> {
 /// Opens the log, and learns from it what an earlier run has done. The
 /// second value says whether there was something.
 async fn open(
-    connector: &Arc<dyn Connector>,
+    source: Source,
     request: &SyncRequest,
     host: &Host,
     target: &Target,
     external: Option<&Taken>,
 ) -> Result<(Context, bool)> {
     let copied = external.map(|external| external.fingerprint.clone());
-    let fingerprint = fingerprint(connector.as_ref(), request, copied).await?;
+    let fingerprint = fingerprint(&source, request, copied).await?;
     let (dir, now, fresh) = (target.dir.clone(), host.clock.now(), request.fresh);
     let doing = "opening the page log";
     let opened = request.blocking.run(doing, move || {
@@ -244,7 +252,8 @@ async fn open(
     });
     let (log, resumed, mut progress) = opened.await??;
     let kept = std::mem::take(&mut progress.session_values);
-    let mut journal = Journal::new(log, Arc::new(Sessions::new(kept)), request.blocking);
+    let sessions = Arc::new(Sessions::new(kept));
+    let mut journal = Journal::new(log, Arc::clone(&sessions), request.blocking);
     tell_how_opened(&resumed, host);
     for (list, skip) in progress.families.half_dropped() {
         journal.drop_list(list.clone(), &skip).await?;
@@ -265,8 +274,8 @@ async fn open(
     });
     let has_pages = progress.pages > 0;
     let source = Source {
-        connector: Arc::clone(connector),
-        call: CallContext::new(sync_id),
+        call: source.call.in_sync(&sync_id, sessions),
+        connector: source.connector,
     };
     let rules = Rules {
         filter: request.resource_type_filter.iter().cloned().collect(),
@@ -299,12 +308,13 @@ async fn open_external(request: &SyncRequest) -> Result<Option<External>> {
 
 /// Everything that decides what the file will hold.
 async fn fingerprint(
-    connector: &dyn Connector,
+    source: &Source,
     request: &SyncRequest,
     external: Option<String>,
 ) -> Result<Fingerprint> {
     let metadata = crash::guard(|| "reading the connector's metadata", async {
-        let metadata = connector.metadata().await;
+        let Source { connector, call } = source;
+        let metadata = connector.metadata(call).await;
         metadata.map_err(|source| Error::Connector {
             doing: "read the connector's metadata".to_owned(),
             source,

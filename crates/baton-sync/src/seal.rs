@@ -8,7 +8,7 @@ use baton_c1z::{
     Cleanup, Expander, Format, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed,
     SyncType,
 };
-use baton_connector::Connector;
+use baton_connector::Local;
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
 
@@ -105,7 +105,7 @@ pub(crate) async fn seal(
         observer,
         ..
     } = cx;
-    let sync_id = source.call.active_sync_id.clone();
+    let sync_id = source.call.sync_id().to_owned();
     let phase = Phase::Seal;
     observer.event(&Event::PhaseStarted { phase, lists: None });
     let log = journal.into_log()?;
@@ -180,7 +180,7 @@ pub(crate) async fn seal(
     let mut report = report(
         (sync_id, sealed, completeness),
         &progress,
-        source.connector.as_ref(),
+        source.connector.local(),
         request,
         target,
     );
@@ -321,7 +321,7 @@ fn sealing_event(event: SealEvent) -> Event {
 fn report(
     (sync_id, sealed, completeness): (String, Sealed, Completeness),
     progress: &Progress,
-    connector: &dyn Connector,
+    connector: Option<&dyn Local>,
     request: &SyncRequest,
     target: &Target,
 ) -> Report {

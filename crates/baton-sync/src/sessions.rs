@@ -254,11 +254,8 @@ mod tests {
 
     use super::*;
 
-    /// A session that keeps its store.
     fn bound(store: &Arc<Sessions>) -> Session {
-        let session = Session::new();
-        std::mem::forget(session.lend(store.clone()));
-        session
+        Session::of(Some(store.clone()))
     }
 
     #[tokio::test]
@@ -359,15 +356,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_sync_every_call_fails() {
-        let session = Session::new();
-        let refused = session.get("a").await.expect_err("unbound");
+        let session = Session::default();
+        let refused = session.get("a").await.expect_err("no store");
         assert_eq!(refused.code(), Code::FailedPrecondition);
-        let first = session.lend(Arc::new(Sessions::default()));
-        session.clear().await.expect("bound");
-        let second = session.lend(Arc::new(Sessions::default()));
-        drop(first);
-        session.clear().await.expect("the later one stays");
-        drop(second);
-        session.clear().await.expect_err("unbound again");
     }
 }

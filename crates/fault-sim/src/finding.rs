@@ -2,9 +2,7 @@
 //! the real one for the list until the resource turns up.
 
 use async_trait::async_trait;
-use baton_connector::http::InFlight;
-use baton_connector::session::Session;
-use baton_connector::{Any, CallContext, Connector, Error, Page, Remarks, Result, TrafficSnapshot};
+use baton_connector::{Any, Call, Connector, Error, Local, Page, Result};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 
@@ -17,11 +15,12 @@ const RESTARTS: usize = 5;
 pub(crate) struct Finding<C>(pub(crate) C);
 
 impl<C: Connector> Finding<C> {
-    async fn walk(&self, cx: &CallContext, id: &v2::ResourceId) -> Result<Option<v2::Resource>> {
+    async fn walk(&self, call: &Call, id: &v2::ResourceId) -> Result<Option<v2::Resource>> {
         let mut token = String::new();
         let mut restarts = 0;
         for _ in 0..MOST_PAGES {
-            let page = self.0.list_resources(cx, &id.resource_type, None, &token);
+            let at = call.at(token.as_str());
+            let page = self.0.list_resources(&at, &id.resource_type, None);
             let page = match page.await {
                 Err(error) if is_dead(&error) && !token.is_empty() && restarts < RESTARTS => {
                     restarts += 1;
@@ -50,93 +49,61 @@ fn is_dead(error: &Error) -> bool {
 
 #[async_trait]
 impl<C: Connector> Connector for Finding<C> {
-    async fn metadata(&self) -> Result<v2::ConnectorMetadata> {
-        self.0.metadata().await
+    async fn metadata(&self, call: &Call) -> Result<v2::ConnectorMetadata> {
+        self.0.metadata(call).await
     }
 
-    async fn validate(&self) -> Result<Vec<Any>> {
-        self.0.validate().await
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
+        self.0.validate(call).await
     }
 
-    async fn list_resource_types(
-        &self,
-        cx: &CallContext,
-        token: &str,
-    ) -> Result<Page<v2::ResourceType>> {
-        self.0.list_resource_types(cx, token).await
+    async fn list_resource_types(&self, call: &Call) -> Result<Page<v2::ResourceType>> {
+        self.0.list_resource_types(call).await
     }
 
     async fn list_resources(
         &self,
-        cx: &CallContext,
+        call: &Call,
         type_id: &str,
         parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
-        self.0.list_resources(cx, type_id, parent, token).await
+        self.0.list_resources(call, type_id, parent).await
     }
 
     async fn list_static_entitlements(
         &self,
-        cx: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
-        self.0.list_static_entitlements(cx, type_id, token).await
+        self.0.list_static_entitlements(call, type_id).await
     }
 
     async fn list_entitlements(
         &self,
-        cx: &CallContext,
+        call: &Call,
         resource: &v2::Resource,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
-        self.0.list_entitlements(cx, resource, token).await
+        self.0.list_entitlements(call, resource).await
     }
 
-    async fn list_grants(
-        &self,
-        cx: &CallContext,
-        resource: &v2::Resource,
-        token: &str,
-    ) -> Result<Page<v2::Grant>> {
-        self.0.list_grants(cx, resource, token).await
-    }
-
-    fn added_entitlement(
-        &self,
-        resource: &v2::Resource,
-        slug: &str,
-    ) -> Result<Option<v2::Entitlement>> {
-        self.0.added_entitlement(resource, slug)
+    async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
+        self.0.list_grants(call, resource).await
     }
 
     async fn get_resource(
         &self,
-        cx: &CallContext,
+        call: &Call,
         id: &v2::ResourceId,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
-        self.walk(cx, id).await
+        self.walk(call, id).await
     }
 
-    async fn cleanup(&self, cx: &CallContext) -> Result<()> {
-        self.0.cleanup(cx).await
+    async fn cleanup(&self, call: &Call) -> Result<()> {
+        self.0.cleanup(call).await
     }
 
-    fn traffic(&self) -> Option<TrafficSnapshot> {
-        self.0.traffic()
-    }
-
-    fn remarks(&self) -> Remarks {
-        self.0.remarks()
-    }
-
-    fn limit_in_flight(&self, limit: InFlight) {
-        self.0.limit_in_flight(limit);
-    }
-
-    fn session(&self) -> Option<Session> {
-        self.0.session()
+    fn local(&self) -> Option<&dyn Local> {
+        self.0.local()
     }
 }

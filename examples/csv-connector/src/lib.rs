@@ -11,7 +11,7 @@ mod syncers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use baton_connector::{ConnectorBuilder, Error, Result, Validator, async_trait, v2};
+use baton_connector::{Call, ConnectorBuilder, Error, Result, Validator, async_trait, v2};
 use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
 
 pub use folder::{Folder, FolderError, Kind};
@@ -55,7 +55,7 @@ struct Checks(Arc<Folder>);
 
 #[async_trait]
 impl Validator for Checks {
-    async fn validate(&self) -> Result<Vec<baton_connector::Any>> {
+    async fn validate(&self, _call: &Call) -> Result<Vec<baton_connector::Any>> {
         self.0.check().map_err(|error| refused(&error))?;
         Ok(Vec::new())
     }

@@ -9,7 +9,7 @@ use baton_connector::resource::{
     RoleTraitBuilder, Status, UserTraitBuilder, resource_id,
 };
 use baton_connector::v2::resource_type::Trait;
-use baton_connector::{Code, Error, Page, ResourceSyncer, Result, async_trait, v2};
+use baton_connector::{Call, Code, Error, Page, ResourceSyncer, Result, async_trait, v2};
 
 use crate::folder::{Collected, Folder, Kind, Link, Row, User};
 
@@ -100,10 +100,10 @@ impl ResourceSyncer for Users {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
-        slice("users", token, &self.folder.users, user).await
+        slice("users", call.token(), &self.folder.users, user).await
     }
 }
 
@@ -162,11 +162,11 @@ impl ResourceSyncer for Collections {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
         let list = format!("{}s", self.kind.word());
-        slice(&list, token, &self.table.rows, |row| {
+        slice(&list, call.token(), &self.table.rows, |row| {
             let resource = ResourceBuilder::new(self.kind.word(), &row.fields.id)
                 .display_name(&row.fields.name)
                 .description(&row.fields.description);
@@ -181,8 +181,8 @@ impl ResourceSyncer for Collections {
 
     async fn entitlements(
         &self,
+        _call: &Call,
         resource: &v2::Resource,
-        _token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let name = format!("{} {}", resource.display_name, slug(self.kind));
         let held = EntitlementBuilder::assignment(resource, slug(self.kind))
@@ -192,11 +192,11 @@ impl ResourceSyncer for Collections {
         Ok(Page::last(vec![held]))
     }
 
-    async fn grants(&self, resource: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
+    async fn grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let id = resource.id.as_ref().map_or("", |id| &*id.resource);
         let list = format!("{} `{id}`", self.kind.word());
         let links = self.table.links.get(id).map_or(&[][..], Vec::as_slice);
-        slice(&list, token, links, |link| {
+        slice(&list, call.token(), links, |link| {
             self.grant(resource, &link.fields)
         })
         .await

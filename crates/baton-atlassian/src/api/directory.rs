@@ -23,7 +23,7 @@ impl Api {
     ) -> Result<Chunk<T>> {
         let begins = at.cursor.is_none();
         let older = if begins {
-            self.go_compatible || self.is_search_gone(&query).await?
+            self.go_compatible() || self.is_search_gone(&query).await?
         } else {
             // A cursor belongs to the generation that gave it.
             at.step == OLDER

@@ -19,10 +19,12 @@ mod single;
 mod sizes;
 mod survey;
 
-use baton_connector::http::{Credential, HttpClient, Oddities, Request};
+use std::sync::Arc;
+
+use baton_connector::http::{CallClient, Credential, HttpClient, Oddities, Request};
 use baton_connector::paging::{Chunk, Position, page};
 use baton_connector::session::Session;
-use baton_connector::{Counted, Result};
+use baton_connector::{Call, Counted, Result, RunLocal, RunView};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -67,46 +69,76 @@ pub(crate) enum GroupStep {
     Roles(ListPage<models::RoleAssignment>),
 }
 
-/// The admin APIs of one organization.
+/// An organization and how it is reached. Requests are sent for a call:
+/// [`Organization::on`].
 #[derive(Debug)]
-pub(crate) struct Api {
-    client: HttpClient,
-    base: Url,
-    organization_id: String,
-    key: Credential,
+pub(crate) struct Organization {
+    pub client: HttpClient,
+    pub base: Url,
+    pub id: String,
+    pub key: Credential,
     /// Send only the requests that the Go connector sends.
-    go_compatible: bool,
-    /// Keeps which searches are gone.
-    session: Session,
-    odd: OddValues,
+    pub go_compatible: bool,
+    odd: RunLocal<OddValues>,
 }
 
-impl Api {
+impl Organization {
     pub fn new(
         client: HttpClient,
         base: Url,
-        organization_id: String,
+        id: String,
         key: Credential,
         go_compatible: bool,
-        session: &Session,
     ) -> Self {
         Self {
             client,
             base,
-            organization_id,
+            id,
             key,
             go_compatible,
-            session: session.prefixed("api/"),
-            odd: OddValues::default(),
+            odd: RunLocal::new(),
         }
     }
 
+    /// The admin APIs, asked for one call.
+    pub fn on(self: &Arc<Self>, call: &Call) -> Api {
+        Api {
+            organization: Arc::clone(self),
+            client: self.client.on(call),
+            session: call.session().prefixed("api/"),
+            odd: self.odd.of(call, OddValues::default),
+        }
+    }
+
+    /// A sentence about the describing values that a run found odd.
+    pub fn odd_values(&self, run: &RunView) -> Option<String> {
+        self.odd.in_run(run)?.sentence()
+    }
+}
+
+/// The admin APIs of one organization, asked for one call. Whatever works for
+/// the call can have a copy.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    organization: Arc<Organization>,
+    client: CallClient,
+    /// Keeps which searches are gone.
+    session: Session,
+    odd: Arc<OddValues>,
+}
+
+impl Api {
     pub fn organization_id(&self) -> &str {
-        &self.organization_id
+        &self.organization.id
     }
 
     pub fn go_compatible(&self) -> bool {
-        self.go_compatible
+        self.organization.go_compatible
+    }
+
+    /// Waits for `wait`, unless the call is to end first.
+    pub async fn unless_stopped<F: Future>(&self, wait: F) -> Result<F::Output> {
+        self.client.unless_stopped(wait).await
     }
 
     /// The organization itself.
@@ -124,7 +156,7 @@ impl Api {
 
     /// A page of all users.
     pub async fn users(&self, token: &str) -> Result<ListPage<models::User>> {
-        let list = format!("users of organization `{}`", self.organization_id);
+        let list = format!("users of organization `{}`", self.organization_id());
         let fetch = async |at| {
             self.directory_page(at, DIRECTORY_PAGE, UserQuery::All)
                 .await
@@ -135,7 +167,7 @@ impl Api {
 
     /// A page of all groups.
     pub async fn groups(&self, token: &str) -> Result<ListPage<models::Group>> {
-        let list = format!("groups of organization `{}`", self.organization_id);
+        let list = format!("groups of organization `{}`", self.organization_id());
         let fetch = async |at| {
             self.directory_page(at, DIRECTORY_PAGE, self.group_query(None))
                 .await
@@ -158,13 +190,13 @@ impl Api {
     fn group_query<'a>(&self, only: Option<&'a str>) -> GroupQuery<'a> {
         GroupQuery {
             only,
-            sizes: !self.go_compatible,
+            sizes: !self.go_compatible(),
         }
     }
 
     /// A page of all workspaces.
     pub async fn workspaces(&self, token: &str) -> Result<ListPage<models::Workspace>> {
-        let list = format!("workspaces of organization `{}`", self.organization_id);
+        let list = format!("workspaces of organization `{}`", self.organization_id());
         let fetch = async |at: Position| {
             let answer: ListAnswer<models::Workspace> = match &at.cursor {
                 // With a cursor no other field may be there.
@@ -172,7 +204,7 @@ impl Api {
                     let body = json!({ "cursor": cursor });
                     self.list(&self.post(WORKSPACES, &body)?).await?
                 }
-                None if self.go_compatible => {
+                None if self.go_compatible() => {
                     self.list(&self.post(WORKSPACES, &json!({}))?).await?
                 }
                 None => {
@@ -191,10 +223,10 @@ impl Api {
 
     /// A page of all API tokens.
     pub async fn api_tokens(&self, token: &str) -> Result<ListPage<models::ApiToken>> {
-        let list = format!("API tokens of organization `{}`", self.organization_id);
+        let list = format!("API tokens of organization `{}`", self.organization_id());
         let fetch = async |at: Position| {
             // The Go connector's `limit` is not known to this endpoint.
-            let (name, size) = if self.go_compatible {
+            let (name, size) = if self.go_compatible() {
                 ("limit", DIRECTORY_PAGE)
             } else {
                 ("pageSize", TOKEN_PAGE)
@@ -212,7 +244,7 @@ impl Api {
             Ok(chunk(NEWER, answer))
         };
         let page = page(&list, token, fetch).await?;
-        let asked = if self.go_compatible {
+        let asked = if self.go_compatible() {
             DIRECTORY_PAGE
         } else {
             TOKEN_PAGE
@@ -289,7 +321,7 @@ impl Api {
     /// The size that later pages ask for: none, since it lives in the cursor;
     /// the Go connector repeats it.
     fn later(&self, size: u32) -> Option<u32> {
-        self.go_compatible.then_some(size)
+        self.go_compatible().then_some(size)
     }
 
     async fn list<T: Read>(&self, request: &Request) -> Result<ListAnswer<T>> {
@@ -308,29 +340,22 @@ impl Api {
         one
     }
 
-    /// A sentence about the describing values that the run found odd.
-    pub fn odd_values(&self) -> Option<String> {
-        self.odd.sentence()
-    }
-
-    /// A run is over: what was found in it is forgotten.
-    pub fn end_run(&self) {
-        self.odd.clear();
-    }
-
     fn get(&self, template: &'static str, params: &[&str]) -> Result<Request> {
-        let request = Request::get(&self.base, template, &self.params(params))?;
-        Ok(request.credential(&self.key))
+        let request = Request::get(&self.organization.base, template, &self.params(params))?;
+        Ok(request.credential(&self.organization.key))
     }
 
     /// A search: a read that happens to be a POST, so it may be repeated.
     fn post(&self, template: &'static str, body: &Value) -> Result<Request> {
-        let request = Request::post(&self.base, template, &self.params(&[]))?;
-        request.credential(&self.key).idempotent(true).json(body)
+        let request = Request::post(&self.organization.base, template, &self.params(&[]))?;
+        request
+            .credential(&self.organization.key)
+            .idempotent(true)
+            .json(body)
     }
 
     fn params<'a>(&'a self, further: &[&'a str]) -> Vec<&'a str> {
-        let mut params = vec![self.organization_id.as_str()];
+        let mut params = vec![self.organization_id()];
         params.extend_from_slice(further);
         params
     }

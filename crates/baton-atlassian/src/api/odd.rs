@@ -47,8 +47,4 @@ impl OddValues {
             "{values} could not be read as documented, and were repaired or left out; the first: {first}"
         ))
     }
-
-    pub(super) fn clear(&self) {
-        *self.found() = Found::default();
-    }
 }

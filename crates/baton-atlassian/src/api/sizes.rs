@@ -22,7 +22,7 @@ impl Api {
         request: impl Fn(Option<u32>) -> Result<Request>,
     ) -> Result<ListAnswer<T>> {
         match self.list(&request(Some(size))?).await {
-            Err(error) if !self.go_compatible && error.status() == Some(400) => {
+            Err(error) if !self.go_compatible() && error.status() == Some(400) => {
                 // If it was not the size, the same refusal comes again, and counts.
                 let answer = self.list(&request(None)?).await?;
                 tracing::warn!(size, "a page size was refused: using the default size");

@@ -40,16 +40,19 @@ impl Plan {
     {
         // The first count of an endpoint goes alone: if it fails, no other is
         // tried.
-        let first = Some(self.counted_once.lock().await).filter(|ends| !ends.contains(endpoint));
-        if let Some((code, before)) = locked(&self.uncounted).get(endpoint).cloned() {
+        let first =
+            Some(self.run.counted_once.lock().await).filter(|ends| !ends.contains(endpoint));
+        if let Some((code, before)) = locked(&self.run.uncounted).get(endpoint).cloned() {
             let detail = format!("an earlier count failed: {before}");
             return Err(Error::stated(code, detail));
         }
-        self.spent.fetch_add(1, Ordering::Relaxed);
+        self.run.spent.fetch_add(1, Ordering::Relaxed);
         let counted = count().await;
         if let Err(error) = &counted {
             let failure: (Code, String) = (error.code(), error.to_string());
-            locked(&self.uncounted).entry(endpoint).or_insert(failure);
+            locked(&self.run.uncounted)
+                .entry(endpoint)
+                .or_insert(failure);
         }
         if let Some(mut first) = first
             && counted.is_ok()
@@ -78,12 +81,12 @@ impl Plan {
             return Ok(first);
         }
         let is_long = list.token.is_empty() && first.next != list.end;
-        if self.wanted == RequestPlan::Plain || !is_long {
+        if self.planner.wanted == RequestPlan::Plain || !is_long {
             return self.counted_after(api, list, first, count).await;
         }
         match self.count(list.endpoint, count).await {
             Ok(count) => {
-                self.spent.fetch_add(1, Ordering::Relaxed);
+                self.run.spent.fetch_add(1, Ordering::Relaxed);
                 let counted = Counted::Rows(count);
                 Ok(ListPage {
                     counted,
@@ -106,7 +109,7 @@ impl Plan {
     where
         C: Future<Output = Result<u64>>,
     {
-        let was_counted = !list.token.is_empty() && self.wanted != RequestPlan::Plain;
+        let was_counted = !list.token.is_empty() && self.planner.wanted != RequestPlan::Plain;
         let ends_full = page.next == list.end && page.full;
         if api.go_compatible() || page.counted != Counted::Untold || was_counted || !ends_full {
             return Ok(page);

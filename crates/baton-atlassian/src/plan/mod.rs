@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_connector::session::Session;
-use baton_connector::{Error, Planner, Planning, Random, Remarks, Result, stopping};
+use baton_connector::{Call, Error, Planning, Random, Remarks, Result, RunLocal, RunView};
 use baton_proto::Code;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -116,14 +116,20 @@ pub(crate) struct KnownGroup {
     pub quiet: bool,
 }
 
-/// The plan of a connector's requests.
+/// How the requests of a connector are planned: what all runs have in common.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Planner {
     wanted: RequestPlan,
-    session: Session,
     random: Arc<dyn Random>,
     /// Grants will be asked for, so the overview is taken early.
     grants_follow: bool,
+    runs: RunLocal<Planned>,
+}
+
+/// What a run has planned and found out. It goes with the run, and the task of
+/// an overview with it.
+#[derive(Debug, Default)]
+struct Planned {
     asked: AtomicU64,
     spent: Arc<AtomicU64>,
     avoided: AtomicU64,
@@ -137,43 +143,84 @@ pub(crate) struct Plan {
     uncounted: Mutex<BTreeMap<&'static str, (Code, String)>>,
 }
 
+/// The plan of the run that a call belongs to.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    planner: Arc<Planner>,
+    session: Session,
+    run: Arc<Planned>,
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Plan {
-    pub fn new(
-        wanted: RequestPlan,
-        grants_follow: bool,
-        session: &Session,
-        random: Arc<dyn Random>,
-    ) -> Self {
+impl Planner {
+    pub fn new(wanted: RequestPlan, grants_follow: bool, random: Arc<dyn Random>) -> Self {
         Self {
             wanted,
-            session: session.prefixed("request-plan/"),
             random,
             grants_follow,
-            asked: AtomicU64::new(0),
-            spent: Arc::new(AtomicU64::new(0)),
-            avoided: AtomicU64::new(0),
-            overview: Mutex::new(None),
-            drawing: tokio::sync::Mutex::new(()),
-            counted_once: tokio::sync::Mutex::new(BTreeSet::new()),
-            uncounted: Mutex::new(BTreeMap::new()),
+            runs: RunLocal::new(),
         }
     }
 
+    /// The plan as it concerns one call.
+    pub fn on(self: &Arc<Self>, call: &Call) -> Plan {
+        Plan {
+            planner: Arc::clone(self),
+            session: call.session().prefixed("request-plan/"),
+            run: self.runs.of(call, Planned::default),
+        }
+    }
+
+    /// What there is to say of a run's plan.
+    pub fn remarks(&self, run: &RunView) -> Remarks {
+        if self.wanted == RequestPlan::Plain {
+            return Remarks::default();
+        }
+        let planned = self.runs.in_run(run);
+        let given_up = planned.as_ref().and_then(|planned| planned.reason());
+        let count = |of: fn(&Planned) -> &AtomicU64| {
+            let planned = planned.as_ref();
+            planned.map_or(0, |planned| of(planned).load(Ordering::Relaxed))
+        };
+        Remarks {
+            warnings: given_up
+                .map(|reason| format!("every user and group was asked about, since {reason}"))
+                .into_iter()
+                .collect(),
+            planning: Some(Planning {
+                spent: count(|planned| &planned.spent),
+                avoided: count(|planned| &planned.avoided),
+            }),
+        }
+    }
+}
+
+impl Planned {
+    /// Why the plan was given up, if it was.
+    fn reason(&self) -> Option<String> {
+        let held = locked(&self.overview);
+        match &*held.as_ref()?.stage.borrow() {
+            Stage::Settled(Verdict::Plain(reason)) => Some(reason.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Plan {
     /// A list of users or groups goes over several pages, so it is time for
     /// the overview: it is taken while the rest of the list is read.
-    pub async fn begin(&self, api: &Arc<Api>) -> Result<()> {
-        if self.wanted == RequestPlan::Auto && self.grants_follow {
+    pub async fn begin(&self, api: &Api) -> Result<()> {
+        if self.planner.wanted == RequestPlan::Auto && self.planner.grants_follow {
             self.begun(api, true).await?;
         }
         Ok(())
     }
 
     /// Whether the user need not be asked about, since there are no roles.
-    pub async fn is_quiet_user(&self, api: &Arc<Api>, id: &str) -> Result<bool> {
+    pub async fn is_quiet_user(&self, api: &Api, id: &str) -> Result<bool> {
         let holds = |facts: &Facts, whole: bool| {
             if whole {
                 !facts.is_quiet_user(id)
@@ -190,7 +237,7 @@ impl Plan {
     }
 
     /// Whether the group's roles need not be asked for, since there are none.
-    pub async fn is_quiet_group(&self, api: &Arc<Api>, id: &str) -> Result<bool> {
+    pub async fn is_quiet_group(&self, api: &Api, id: &str) -> Result<bool> {
         let holds = |facts: &Facts, whole: bool| {
             if whole {
                 !facts.is_quiet_group(id)
@@ -208,7 +255,7 @@ impl Plan {
 
     /// What need not be asked about a group. Roles that are known to be none
     /// count only together with the members: else they are their own question.
-    pub async fn group(&self, api: &Arc<Api>, id: &str) -> Result<KnownGroup> {
+    pub async fn group(&self, api: &Api, id: &str) -> Result<KnownGroup> {
         let unknown = |facts: &Facts, whole: bool| whole && facts.members(id).is_none();
         let Some(facts) = self.facts(api, unknown).await? else {
             return Ok(KnownGroup::default());
@@ -226,7 +273,7 @@ impl Plan {
     }
 
     fn avoid(&self, requests: u64) {
-        self.avoided.fetch_add(requests, Ordering::Relaxed);
+        self.run.avoided.fetch_add(requests, Ordering::Relaxed);
     }
 
     /// The overview, if the run goes by it. `None` comes as soon as
@@ -234,10 +281,10 @@ impl Plan {
     /// all of them while they are checked.
     async fn facts(
         &self,
-        api: &Arc<Api>,
+        api: &Api,
         asked_anyway: impl Fn(&Facts, bool) -> bool + Send,
     ) -> Result<Option<Arc<Facts>>> {
-        if self.wanted == RequestPlan::Plain {
+        if self.planner.wanted == RequestPlan::Plain {
             return Ok(None);
         }
         let Some(mut stage) = self.begun(api, false).await? else {
@@ -254,7 +301,7 @@ impl Plan {
                     return Err(overview::failure(error, *code, text));
                 }
             }
-            if stopping::unless_stopped(stage.changed()).await?.is_err() {
+            if api.unless_stopped(stage.changed()).await?.is_err() {
                 let detail = "the overview of users and groups ended early";
                 return Err(Error::stated(Code::Internal, detail));
             }
@@ -263,23 +310,24 @@ impl Plan {
 
     /// The overview of this sync, which is begun if it pays: `many` says that
     /// it does.
-    async fn begun(&self, api: &Arc<Api>, many: bool) -> Result<Option<watch::Receiver<Stage>>> {
+    async fn begun(&self, api: &Api, many: bool) -> Result<Option<watch::Receiver<Stage>>> {
         let kept = self.kept().await?;
-        let mut held = locked(&self.overview);
+        let mut held = locked(&self.run.overview);
         let known = held.as_ref();
         if let Some(known) = known.filter(|known| known.salt == kept.salt && !known.has_failed()) {
             return Ok(Some(known.stage.clone()));
         }
-        let pays =
-            many || kept.is_decided() || self.asked.fetch_add(1, Ordering::Relaxed) >= ASKED_FIRST;
+        let pays = many
+            || kept.is_decided()
+            || self.run.asked.fetch_add(1, Ordering::Relaxed) >= ASKED_FIRST;
         if !pays {
             return Ok(None);
         }
         let taking = Taking {
-            api: Arc::clone(api),
+            api: api.clone(),
             session: self.session.clone(),
             kept,
-            spent: Arc::clone(&self.spent),
+            spent: Arc::clone(&self.run.spent),
         };
         let overview = taking.start();
         let stage = overview.stage.clone();
@@ -290,57 +338,16 @@ impl Plan {
     /// What the sync keeps, made when it begins. Without a store (a call
     /// outside a sync) there is nothing to keep.
     async fn kept(&self) -> Result<Kept> {
-        let _drawing = self.drawing.lock().await;
+        let _drawing = self.run.drawing.lock().await;
         match self.session.get_json(KEY).await {
             Ok(Some(kept)) => Ok(kept),
             Ok(None) => {
-                let kept = Kept::new(self.random.next_u64());
+                let kept = Kept::new(self.planner.random.next_u64());
                 self.session.set_json(KEY, &kept).await?;
                 Ok(kept)
             }
             Err(error) if error.code() == Code::FailedPrecondition => Ok(Kept::new(0)),
             Err(error) => Err(error),
-        }
-    }
-
-    /// Why the plan was given up, if it was.
-    fn reason(&self) -> Option<String> {
-        let held = locked(&self.overview);
-        match &*held.as_ref()?.stage.borrow() {
-            Stage::Settled(Verdict::Plain(reason)) => Some(reason.clone()),
-            _ => None,
-        }
-    }
-}
-
-impl Planner for Plan {
-    fn remarks(&self) -> Remarks {
-        if self.wanted == RequestPlan::Plain {
-            return Remarks::default();
-        }
-        let given_up = self.reason();
-        Remarks {
-            warnings: given_up
-                .map(|reason| format!("every user and group was asked about, since {reason}"))
-                .into_iter()
-                .collect(),
-            planning: Some(Planning {
-                spent: self.spent.load(Ordering::Relaxed),
-                avoided: self.avoided.load(Ordering::Relaxed),
-            }),
-        }
-    }
-
-    fn end_run(&self) {
-        // The task of an overview ends here, so that it counts no more.
-        *locked(&self.overview) = None;
-        for counter in [&self.asked, &*self.spent, &self.avoided] {
-            counter.store(0, Ordering::Relaxed);
-        }
-        locked(&self.uncounted).clear();
-        // A call that holds the lock is of a run that has ended.
-        if let Ok(mut counted) = self.counted_once.try_lock() {
-            counted.clear();
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use baton_connector::session::Session;
-use baton_connector::{Error, Result, stopping};
+use baton_connector::{Error, Result};
 use baton_proto::Code;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -63,7 +63,7 @@ impl Overview {
 
 /// What the task works with.
 pub(super) struct Taking {
-    pub api: Arc<Api>,
+    pub api: Api,
     pub session: Session,
     pub kept: Kept,
     /// Requests that the plan has made.
@@ -75,8 +75,7 @@ impl Taking {
     pub fn start(self) -> Overview {
         let salt = self.kept.salt;
         let (sender, stage) = watch::channel(Stage::Gathering(Facts::default()));
-        let stop = stopping::token().unwrap_or_default();
-        let task = tokio::spawn(stopping::within(stop, async move {
+        let task = tokio::spawn(async move {
             let last = match self.judge(&sender).await {
                 Ok(verdict) => Stage::Settled(verdict),
                 Err(error) => {
@@ -85,7 +84,7 @@ impl Taking {
                 }
             };
             sender.send_replace(last);
-        }));
+        });
         Overview { salt, stage, task }
     }
 

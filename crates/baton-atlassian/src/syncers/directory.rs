@@ -1,7 +1,7 @@
 //! People and their secrets.
 
 use async_trait::async_trait;
-use baton_connector::{Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Call, Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -21,10 +21,11 @@ impl ResourceSyncer for Users {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let Shared { api, plan, .. } = &self.0;
+        let (api, plan) = self.0.on(call);
+        let (api, plan, token) = (&api, &plan, call.token());
         let read = || async {
             let page = api.users(token).await?;
             if !token.is_empty() || !page.next.is_empty() {
@@ -41,22 +42,24 @@ impl ResourceSyncer for Users {
     }
 
     /// The effective roles of one user, on workspaces and the organization.
-    async fn grants(&self, user: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
-        let Shared { api, plan, .. } = &self.0;
+    async fn grants(&self, call: &Call, user: &v2::Resource) -> Result<Page<v2::Grant>> {
+        let (api, plan) = self.0.on(call);
+        let (api, plan, token) = (&api, &plan, call.token());
         if token.is_empty() && plan.is_quiet_user(api, id_of(user)).await? {
             return Ok(Page::empty());
         }
-        let page = self.0.api.user_roles(id_of(user), token).await?;
+        let page = api.user_roles(id_of(user), token).await?;
         let grants = mapping::user_role_grants(user, &page.items, self.0.roles())?;
         Ok(role_page(grants, &page, token.is_empty()))
     }
 
     async fn get(
         &self,
+        call: &Call,
         id: &v2::ResourceId,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
-        let user = self.0.api.user(&id.resource).await?;
+        let user = self.0.organization.on(call).user(&id.resource).await?;
         Ok(user.map(|user| mapping::user(&user, self.0.fidelity)))
     }
 
@@ -84,10 +87,11 @@ impl ResourceSyncer for ApiTokens {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let Shared { api, plan, .. } = &self.0;
+        let (api, plan) = self.0.on(call);
+        let (api, plan, token) = (&api, &plan, call.token());
         let page = plan
             .counted(
                 api,

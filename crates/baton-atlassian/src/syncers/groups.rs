@@ -1,7 +1,7 @@
 //! Groups: their members, then their roles on workspaces.
 
 use async_trait::async_trait;
-use baton_connector::{Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Call, Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -21,10 +21,11 @@ impl ResourceSyncer for Groups {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let Shared { api, plan, .. } = &self.0;
+        let (api, plan) = self.0.on(call);
+        let (api, plan, token) = (&api, &plan, call.token());
         let read = || async {
             let page = api.groups(token).await?;
             if !token.is_empty() || !page.next.is_empty() {
@@ -45,8 +46,8 @@ impl ResourceSyncer for Groups {
 
     async fn entitlements(
         &self,
+        _call: &Call,
         group: &v2::Resource,
-        _token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         Ok(Page::last(mapping::group_entitlements(
             group,
@@ -55,8 +56,9 @@ impl ResourceSyncer for Groups {
     }
 
     /// All pages of members, then all pages of role assignments.
-    async fn grants(&self, group: &v2::Resource, token: &str) -> Result<Page<v2::Grant>> {
-        let Shared { api, plan, .. } = &self.0;
+    async fn grants(&self, call: &Call, group: &v2::Resource) -> Result<Page<v2::Grant>> {
+        let (api, plan) = self.0.on(call);
+        let (api, plan, token) = (&api, &plan, call.token());
         let id = id_of(group);
         let roles = Api::roles_token(id);
         if token.is_empty() {
@@ -111,10 +113,11 @@ impl ResourceSyncer for Groups {
 
     async fn get(
         &self,
+        call: &Call,
         id: &v2::ResourceId,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
-        let group = self.0.api.group(&id.resource).await?;
+        let group = self.0.organization.on(call).group(&id.resource).await?;
         Ok(group.map(|group| mapping::group(&group, self.0.fidelity)))
     }
 

@@ -12,23 +12,28 @@ pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Counted, Page, SyncerCapabilities};
+use baton_connector::{Call, Counted, Page, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use crate::api::models::RoleAssignment;
-use crate::api::{Api, ListPage};
+use crate::api::{Api, ListPage, Organization};
 use crate::mapping::{Fidelity, RoleContext, RoleGrants};
-use crate::plan::Plan;
+use crate::plan::{Plan, Planner};
 
 /// What every syncer shares.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    pub api: Arc<Api>,
-    pub plan: Arc<Plan>,
+    pub organization: Arc<Organization>,
+    pub planner: Arc<Planner>,
     pub fidelity: Fidelity,
 }
 
 impl Shared {
+    /// The API and the plan, as a call of the engine uses them.
+    fn on(&self, call: &Call) -> (Api, Plan) {
+        (self.organization.on(call), self.planner.on(call))
+    }
+
     /// Of types that can be read by id. The Go connector reads none.
     fn single(&self) -> SyncerCapabilities {
         let none = SyncerCapabilities::default();
@@ -41,7 +46,7 @@ impl Shared {
 
     fn roles(&self) -> RoleContext<'_> {
         RoleContext {
-            organization_id: self.api.organization_id(),
+            organization_id: &self.organization.id,
             fidelity: self.fidelity,
         }
     }

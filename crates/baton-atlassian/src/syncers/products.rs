@@ -2,7 +2,7 @@
 //! about users and groups.
 
 use async_trait::async_trait;
-use baton_connector::{Counted, Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Call, Counted, Page, ResourceSyncer, Result, SyncerCapabilities};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, resources};
@@ -20,10 +20,11 @@ impl ResourceSyncer for Workspaces {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let page = self.0.api.workspaces(token).await?;
+        let api = self.0.organization.on(call);
+        let page = api.workspaces(call.token()).await?;
         let full_end = page.next.is_empty() && page.full && page.counted == Counted::Untold;
         let listed = resources(&page, |workspace| {
             mapping::workspace(workspace, self.0.fidelity)
@@ -33,8 +34,8 @@ impl ResourceSyncer for Workspaces {
 
     async fn entitlements(
         &self,
+        _call: &Call,
         workspace: &v2::Resource,
-        _token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         Ok(Page::last(mapping::workspace_entitlements(workspace)?))
     }
@@ -60,17 +61,17 @@ impl ResourceSyncer for Organizations {
 
     async fn list(
         &self,
+        call: &Call,
         _parent: Option<&v2::ResourceId>,
-        _token: &str,
     ) -> Result<Page<v2::Resource>> {
-        let organization = self.0.api.organization().await?;
+        let organization = self.0.organization.on(call).organization().await?;
         Ok(Page::last(vec![mapping::organization(&organization)]))
     }
 
     async fn entitlements(
         &self,
+        _call: &Call,
         organization: &v2::Resource,
-        _token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         Ok(Page::last(mapping::organization_entitlements(
             organization,
@@ -88,10 +89,11 @@ impl ResourceSyncer for Organizations {
     /// There is only the one that is configured, so any other id is unknown.
     async fn get(
         &self,
+        call: &Call,
         id: &v2::ResourceId,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
-        let Shared { api, .. } = &self.0;
+        let api = self.0.organization.on(call);
         if id.resource != api.organization_id() {
             return Ok(None);
         }

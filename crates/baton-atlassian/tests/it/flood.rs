@@ -10,7 +10,7 @@ use baton_connector::http::{
     BodyStream, Credential, HttpClient, HttpParts, HttpSettings, RateSettings, Request, Transport,
     TransportError,
 };
-use baton_connector::{Clock, Secret, Upstream};
+use baton_connector::{Clock, Run, Secret, TrafficSnapshot, Upstream};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -124,12 +124,7 @@ impl Flood {
     }
 
     /// A client of the simulator, whose clock begins with the simulator's.
-    pub fn client(
-        &self,
-        simulator: &Simulator,
-        rate: RateSettings,
-        begin: Timestamp,
-    ) -> HttpClient {
+    pub fn client(&self, simulator: &Simulator, rate: RateSettings, begin: Timestamp) -> Client {
         let inner = InProcess(simulator.clone());
         let served = self
             .served_at_once
@@ -201,8 +196,20 @@ pub fn simulator(limits: RateLimits, begin: Timestamp) -> Simulator {
     .unwrap()
 }
 
+/// A client, and the run that its requests are of.
+pub struct Client {
+    http: HttpClient,
+    run: Run,
+}
+
+impl Client {
+    pub fn traffic(&self) -> TrafficSnapshot {
+        self.http.traffic(&self.run.view())
+    }
+}
+
 /// A client whose clock begins with the simulator's.
-fn client_over(far: Far, rate: RateSettings, begin: Timestamp) -> HttpClient {
+fn client_over(far: Far, rate: RateSettings, begin: Timestamp) -> Client {
     let mut parts = HttpParts::new(Arc::new(far), 1);
     let now = SystemTime::UNIX_EPOCH + Duration::try_from(begin.as_duration()).unwrap();
     parts.clock = Arc::new(Virtual(now, Instant::now()));
@@ -210,11 +217,14 @@ fn client_over(far: Far, rate: RateSettings, begin: Timestamp) -> HttpClient {
         rate,
         ..HttpSettings::default()
     };
-    HttpClient::new(parts, settings).unwrap()
+    Client {
+        http: HttpClient::new(parts, settings).unwrap(),
+        run: Run::begin(None),
+    }
 }
 
 /// Sends as much as the client lets through until the time is over.
-pub async fn flood(client: &HttpClient, simulator: &Simulator, span: Duration) {
+pub async fn flood(client: &Client, simulator: &Simulator, span: Duration) {
     let key = Credential::bearer("key", &Secret::new(simulator.access_token())).unwrap();
     let base = url::Url::parse("http://simulated.test/admin").unwrap();
     let org = simulator.organization_id();
@@ -222,9 +232,10 @@ pub async fn flood(client: &HttpClient, simulator: &Simulator, span: Duration) {
         .unwrap()
         .credential(&key);
     let ends = Instant::now() + span;
+    let on_call = client.http.on(&client.run.call());
     let sender = || async {
         while Instant::now() < ends {
-            client.send(&request).await.unwrap();
+            on_call.send(&request).await.unwrap();
         }
     };
     let all = join_all((0..SENDERS).map(|_| sender()));

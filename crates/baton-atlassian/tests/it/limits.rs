@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use atlassian_sim::{RateLimits, Simulator};
 use baton_c1z::Table;
-use baton_connector::http::{HttpClient, RateSettings};
-use baton_connector::{LeastTime, Upstream};
+use baton_connector::LeastTime;
+use baton_connector::http::RateSettings;
 
-use crate::flood::{Counted, Flood, MINUTES, at, flood, simulator};
+use crate::flood::{Client, Counted, Flood, MINUTES, at, flood, simulator};
 use crate::simulated::{rows, sync};
 
 fn assert_used(told: &str, counted: Counted, budget: u64) {
@@ -168,7 +168,7 @@ fn share(share: f64) -> RateSettings {
     RateSettings::new(share, None).unwrap()
 }
 
-fn limited(rate: RateSettings, limits: RateLimits) -> (Simulator, HttpClient) {
+fn limited(rate: RateSettings, limits: RateLimits) -> (Simulator, Client) {
     let simulator = simulator(limits.clone(), at(0));
     let client = Flood::of(limits).client(&simulator, rate, at(0));
     (simulator, client)

@@ -17,6 +17,7 @@ mod program;
 mod recording;
 mod replay;
 mod shapes;
+mod side_by_side;
 mod simulated;
 mod streams;
 mod vanished;

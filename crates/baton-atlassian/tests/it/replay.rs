@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use baton_atlassian::{Settings, connector};
 use baton_connector::http::{HttpParts, HttpSettings};
-use baton_connector::{CallContext, Connector, Page, Secret};
+use baton_connector::{Call, Connector, Page, Secret};
 use baton_proto::c1::connector::v2;
 use baton_proto::json::{self, Options};
 use prost::{Message, Name};
@@ -47,14 +47,14 @@ async fn pages<T>(mut next: impl AsyncFnMut(String) -> Page<T>) -> Vec<T> {
 }
 
 async fn listen(connector: &impl Connector) -> Told {
-    let cx = CallContext::default();
-    connector.validate().await.unwrap();
-    let types = connector.list_resource_types(&cx, "").await.unwrap().items;
+    let cx = Call::alone();
+    connector.validate(&cx).await.unwrap();
+    let types = connector.list_resource_types(&cx).await.unwrap().items;
     let (mut resources, mut entitlements, mut grants) = (Vec::new(), Vec::new(), Vec::new());
     for kind in &types {
         let list = async |token: String| {
             connector
-                .list_resources(&cx, &kind.id, None, &token)
+                .list_resources(&cx.at(token), &kind.id, None)
                 .await
                 .unwrap()
         };
@@ -63,13 +63,17 @@ async fn listen(connector: &impl Connector) -> Told {
     for resource in &resources {
         let list = async |token: String| {
             connector
-                .list_entitlements(&cx, resource, &token)
+                .list_entitlements(&cx.at(token), resource)
                 .await
                 .unwrap()
         };
         entitlements.extend(pages(list).await);
-        let list =
-            async |token: String| connector.list_grants(&cx, resource, &token).await.unwrap();
+        let list = async |token: String| {
+            connector
+                .list_grants(&cx.at(token), resource)
+                .await
+                .unwrap()
+        };
         grants.extend(pages(list).await);
     }
     Told {

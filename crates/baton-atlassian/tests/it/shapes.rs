@@ -14,7 +14,7 @@ use baton_atlassian::{RequestPlan, Settings, connector};
 use baton_c1z::Table;
 use baton_connector::http::{HttpParts, HttpSettings};
 use baton_connector::resource::resource_id;
-use baton_connector::{CallContext, Connector, Random, Secret, SplitMix};
+use baton_connector::{Call, Connector, Random, Secret, SplitMix};
 use baton_proto::Code;
 use baton_proto::causes::one_line;
 use baton_sync::{Completeness, Error, Report};
@@ -302,7 +302,7 @@ async fn a_single_object_in_a_wrong_shape_is_an_error() {
             let case = format!("{endpoint}={}", shape.name());
             let fault = Fault::new(endpoint, Calls::All, Action::Shape(*shape));
             simulator.set_faults(vec![fault]);
-            let call = CallContext::default();
+            let call = Call::alone();
             match connector.get_resource(&call, &id, None).await {
                 Ok(found) => {
                     assert!(found.is_some(), "{case}");

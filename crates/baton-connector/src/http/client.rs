@@ -1,21 +1,27 @@
 //! The client: sends a request until it has an answer that counts.
 //!
+//! A request belongs to a call ([`HttpClient::on`]), so it is counted in the
+//! call's run, keeps to the run's cap, and is judged by what the run has seen of
+//! the server. Rate limits and connections are shared by all runs.
+//!
 //! Invariant: a request holds a place on the wire only while it is being
 //! exchanged, never while it waits. Dropping a future at any point gives
 //! everything back: place, bucket count, shown wait. A request that waits ends
-//! as soon as its run is to stop.
+//! as soon as its call is to stop.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::announce::Announced;
 use super::exchange::{Answer, Broken, exchange};
 use super::health::Health;
-use super::in_flight::{Gate, InFlight, Place};
+use super::in_flight::{Gate, Place};
 use super::limiter::{Admission, Answered, BucketKey, Limiter};
 use super::meter::{Meter, Wait};
 use super::request::{Request, header_value};
@@ -24,14 +30,15 @@ use super::retry::{Failure, Next, Standing};
 use super::settings::{HttpParts, HttpSettings};
 use super::story::{Story, summary};
 use crate::builder::Upstream;
+use crate::call::{Call, RunLocal, RunView, unless_stopped};
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
-use crate::stopping::unless_stopped;
 use crate::traffic::{TrafficSnapshot, WaitReason};
 
 /// The usual distance between requests is no wait that needs to be shown.
 const SHOWN_PACING: Duration = Duration::from_millis(500);
 
-/// Sends requests; cheap to clone, clones share everything.
+/// What all runs share; cheap to clone, clones share everything. It sends on
+/// behalf of a call: see [`HttpClient::on`].
 #[derive(Clone)]
 pub struct HttpClient {
     inner: Arc<Inner>,
@@ -41,10 +48,23 @@ struct Inner {
     settings: HttpSettings,
     parts: HttpParts,
     user_agent: HeaderValue,
-    gate: Gate,
     limiter: Limiter,
+    runs: RunLocal<HttpRun>,
+}
+
+/// What a run owns of its requests.
+struct HttpRun {
+    gate: Gate,
     meter: Arc<Meter>,
     health: Health,
+}
+
+/// Sends the requests of one call; cheap to clone.
+#[derive(Clone)]
+pub struct CallClient {
+    inner: Arc<Inner>,
+    run: Arc<HttpRun>,
+    stop: CancellationToken,
 }
 
 /// A try that did not bring a success.
@@ -62,6 +82,12 @@ impl std::fmt::Debug for HttpClient {
     }
 }
 
+impl std::fmt::Debug for CallClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallClient").finish_non_exhaustive()
+    }
+}
+
 impl HttpClient {
     /// A client; refused when the user agent cannot be sent.
     pub fn new(parts: HttpParts, settings: HttpSettings) -> Result<Self> {
@@ -72,62 +98,82 @@ impl HttpClient {
         Ok(Self {
             inner: Arc::new(Inner {
                 user_agent,
-                gate: Gate::new(settings.in_flight),
                 limiter: Limiter::new(settings.rate),
-                meter: Arc::new(Meter::new(Arc::clone(&parts.observer))),
-                health: Health::default(),
+                runs: RunLocal::new(),
                 settings,
                 parts,
             }),
         })
     }
 
-    /// Sends a request and reads the answer as JSON.
-    pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
-        self.send(request).await?.json()
-    }
-
-    /// Sends a request, repeatedly if need be, until it has a success (2xx)
-    /// or a failure that counts.
-    pub async fn send(&self, request: &Request) -> Result<Response> {
-        self.inner.send(request).await
+    /// The client of one call.
+    pub fn on(&self, call: &Call) -> CallClient {
+        let inner = Arc::clone(&self.inner);
+        let run = inner.runs.of(call, || HttpRun {
+            gate: Gate::new(call.in_flight().unwrap_or(inner.settings.in_flight)),
+            meter: Arc::new(Meter::new(Arc::clone(&inner.parts.observer))),
+            health: Health::default(),
+        });
+        CallClient {
+            inner,
+            run,
+            stop: call.stop().clone(),
+        }
     }
 }
 
 impl Upstream for HttpClient {
-    fn traffic(&self) -> TrafficSnapshot {
-        let mut traffic = self.inner.meter.snapshot(self.inner.gate.taken());
+    fn traffic(&self, run: &RunView) -> TrafficSnapshot {
+        let Some(run) = self.inner.runs.in_run(run) else {
+            return TrafficSnapshot::default();
+        };
+        let mut traffic = run.meter.snapshot(run.gate.taken());
         for (endpoint, limit) in self.inner.limiter.announced() {
             if let Some(counters) = traffic.endpoints.get_mut(endpoint) {
                 counters.limit = Some(limit);
             }
         }
-        traffic.throttles = self.inner.limiter.throttles(Instant::now());
+        let mut throttles = self.inner.limiter.throttles(Instant::now());
+        // What keeps only other runs waiting is not this one's figure.
+        throttles.retain(|throttle| traffic.concerns(&throttle.endpoint));
+        traffic.throttles = throttles;
         traffic
-    }
-
-    fn limit_in_flight(&self, limit: InFlight) {
-        self.inner.gate.resize(limit);
-    }
-
-    fn end_run(&self) {
-        self.inner.health.reset();
     }
 }
 
-impl Inner {
-    async fn send(&self, request: &Request) -> Result<Response> {
+impl CallClient {
+    /// Sends a request and reads the answer as JSON.
+    pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        self.send(request).await?.json()
+    }
+
+    /// Waits for `wait`, unless the call is to end first.
+    ///
+    /// # Errors
+    /// [`Call::stopped_error`] then.
+    pub async fn unless_stopped<F: Future>(&self, wait: F) -> Result<F::Output> {
+        unless_stopped(&self.stop, wait).await
+    }
+
+    /// Sends a request, repeatedly if need be, until it has a success (2xx)
+    /// or a failure that counts.
+    pub async fn send(&self, request: &Request) -> Result<Response> {
         let mut story = Story::new(request);
-        let Some(wire) = request.to_http(&self.user_agent) else {
+        let Some(wire) = request.to_http(&self.inner.user_agent) else {
             let detail = "its URL is not valid".to_owned();
             return Err(story.error(RequestErrorKind::Unsendable { detail }).into());
         };
         loop {
             let (place, ticket) = self.admitted(&story).await?;
             story.begin_try();
-            self.meter.sent(request.endpoint, story.sent > 1);
+            self.run.meter.sent(request.endpoint, story.sent > 1);
             let began = Instant::now();
-            let outcome = exchange(self.parts.transport.as_ref(), &self.settings, &wire).await;
+            let outcome = exchange(
+                self.inner.parts.transport.as_ref(),
+                &self.inner.settings,
+                &wire,
+            )
+            .await;
             drop(place);
             let now = Instant::now();
             let judged = outcome.map(|answer| {
@@ -148,8 +194,8 @@ impl Inner {
                     error: Box::new(story.transport_error(&cause)),
                 },
                 Err(Broken::TooLarge { status, headers }) => {
-                    self.health.succeeded(&story.key);
-                    let limit_bytes = self.settings.max_response_bytes;
+                    self.run.health.succeeded(&story.key);
+                    let limit_bytes = self.inner.settings.max_response_bytes;
                     let mut error = story.error(RequestErrorKind::TooLarge { limit_bytes });
                     error.status = Some(status);
                     error.request_id = self.request_id(&headers);
@@ -169,14 +215,14 @@ impl Inner {
     /// Waits till the limiter lets the request through and there is a place
     /// on the wire.
     async fn admitted(&self, story: &Story<'_>) -> Result<(Place, Ticket<'_>)> {
-        let over = self.limiter.over(&story.key);
+        let over = self.inner.limiter.over(&story.key);
         loop {
-            let place = unless_stopped(self.gate.enter()).await?;
+            let place = self.unless_stopped(self.run.gate.enter()).await?;
             let one_is_over = over.notified();
-            match self.limiter.admit(&story.key, Instant::now()) {
+            match self.inner.limiter.admit(&story.key, Instant::now()) {
                 Admission::Go(number) => {
                     let ticket = Ticket {
-                        limiter: &self.limiter,
+                        limiter: &self.inner.limiter,
                         key: story.key.clone(),
                         number,
                     };
@@ -188,7 +234,7 @@ impl Inner {
                 }
                 Admission::AfterAnAnswer => {
                     drop(place);
-                    unless_stopped(one_is_over).await?;
+                    self.unless_stopped(one_is_over).await?;
                 }
             }
         }
@@ -201,12 +247,12 @@ impl Inner {
         answered: Answered,
         answer: Answer,
     ) -> std::result::Result<Response, Failed> {
-        let announced = Announced::read(&answer.headers, self.parts.clock.now());
-        self.limiter.learn(&story.key, answered, &announced);
+        let announced = Announced::read(&answer.headers, self.inner.parts.clock.now());
+        self.inner.limiter.learn(&story.key, answered, &announced);
         let request_id = self.request_id(&answer.headers);
         story.log_answer(&answer, &announced, request_id.as_deref());
         if (200..300).contains(&answer.status) {
-            self.health.succeeded(&story.key);
+            self.run.health.succeeded(&story.key);
             let mut told = story.error(RequestErrorKind::Status);
             told.status = Some(answer.status);
             told.request_id = request_id;
@@ -218,9 +264,9 @@ impl Inner {
             });
         }
         if answer.status == 429 {
-            self.meter.rate_limited(story.key.endpoint);
+            self.run.meter.rate_limited(story.key.endpoint);
         }
-        let mut error = story.status_error(&answer, self.parts.api_errors.as_ref());
+        let mut error = story.status_error(&answer, self.inner.parts.api_errors.as_ref());
         error.request_id = request_id.or(error.request_id);
         error.retry_after = announced.refusal_wait();
         Err(Failed {
@@ -239,28 +285,33 @@ impl Inner {
             error,
         } = failed;
         let standing = Standing {
-            proven: self.health.proven(),
+            proven: self.run.health.proven(),
             idempotent: story.request.idempotent,
             tries: story.counted,
             elapsed: story.began.elapsed(),
             resent: story.resent,
         };
-        let policy = &self.settings.retry;
-        let next = policy.next(standing, failure, &announced, self.parts.random.as_ref());
+        let policy = &self.inner.settings.retry;
+        let next = policy.next(
+            standing,
+            failure,
+            &announced,
+            self.inner.parts.random.as_ref(),
+        );
         let now = Instant::now();
         if next == Next::GiveUp && matches!(failure, Failure::Status(300..=499 | 501)) {
             // The endpoint works; it just does not give us this.
-            self.health.answered(&story.key);
+            self.run.health.answered(&story.key);
             return Err(Error::Request(error));
         }
-        self.health.failed(&story.key, now, summary(&error));
+        self.run.health.failed(&story.key, now, summary(&error));
         self.check_hope(story)?;
         match next {
             Next::GiveUp => return Err(Error::Request(error)),
             Next::ResendNow => story.resend(),
             Next::Stated(wait, reason) => {
                 story.uncount_try();
-                self.limiter.pause(&story.key, now + wait, reason);
+                self.inner.limiter.pause(&story.key, now + wait, reason);
             }
             Next::Pause(delay) => return Ok(Some(now + delay)),
         }
@@ -276,20 +327,21 @@ impl Inner {
             duration,
         };
         if matches!(reason, WaitReason::Paced | WaitReason::Capped) && duration < SHOWN_PACING {
-            let _counted = self.meter.waiting_quietly(wait);
-            return unless_stopped(sleep_until(until)).await;
+            let _counted = self.run.meter.waiting_quietly(wait);
+            return self.unless_stopped(sleep_until(until)).await;
         }
-        let ends = self.parts.clock.now().checked_add(duration);
-        story.log_wait(&wait, ends, self.meter.is_known(&wait));
-        let _shown = self.meter.waiting(wait);
+        let ends = self.inner.parts.clock.now().checked_add(duration);
+        story.log_wait(&wait, ends, self.run.meter.is_known(&wait));
+        let _shown = self.run.meter.waiting(wait);
         loop {
             let deadline = self
+                .run
                 .health
-                .deadline(&story.key, self.settings.retry.hopeless_after);
+                .deadline(&story.key, self.inner.settings.retry.hopeless_after);
             match deadline.filter(|deadline| *deadline < until) {
-                None => return unless_stopped(sleep_until(until)).await,
+                None => return self.unless_stopped(sleep_until(until)).await,
                 Some(deadline) => {
-                    unless_stopped(sleep_until(deadline)).await?;
+                    self.unless_stopped(sleep_until(deadline)).await?;
                     // A success meanwhile has moved the deadline on.
                     self.check_hope(story)?;
                 }
@@ -298,9 +350,9 @@ impl Inner {
     }
 
     fn check_hope(&self, story: &Story<'_>) -> Result<()> {
-        let limit = self.settings.retry.hopeless_after;
+        let limit = self.inner.settings.retry.hopeless_after;
         let now = Instant::now();
-        match self.health.hopeless(&story.key, now, limit) {
+        match self.run.health.hopeless(&story.key, now, limit) {
             None => Ok(()),
             Some(failing) => {
                 let since: Duration = now.duration_since(failing.since);
@@ -313,7 +365,8 @@ impl Inner {
     }
 
     fn request_id(&self, headers: &http::HeaderMap) -> Option<String> {
-        self.settings
+        self.inner
+            .settings
             .request_id_headers
             .iter()
             .find_map(|name| headers.get(name)?.to_str().ok())

@@ -65,12 +65,6 @@ impl Health {
         self.lock().get(key).map(|known| known.since + limit)
     }
 
-    /// A new run begins: nothing is known any more.
-    pub(super) fn reset(&self) {
-        self.proven.store(false, Ordering::Relaxed);
-        self.lock().clear();
-    }
-
     fn lock(&self) -> MutexGuard<'_, BTreeMap<BucketKey, Failing>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
 //! How many requests may be on the wire at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,10 +35,12 @@ impl InFlight {
     }
 }
 
-/// Lets as many requests through as the cap says, first come, first served.
+/// Lets as many requests of a run through as the cap says, first come, first
+/// served.
 #[derive(Debug)]
 pub(super) struct Gate {
-    current: Mutex<(Arc<Semaphore>, usize)>,
+    places: Arc<Semaphore>,
+    cap: usize,
 }
 
 /// A place on the wire; dropping it frees the place.
@@ -48,38 +50,21 @@ impl Gate {
     pub(super) fn new(limit: InFlight) -> Self {
         let cap = limit.cap();
         Self {
-            current: Mutex::new((Arc::new(Semaphore::new(cap)), cap)),
-        }
-    }
-
-    /// A new cap counts for requests that start from now on; those on the
-    /// wire finish under the old one.
-    pub(super) fn resize(&self, limit: InFlight) {
-        let cap = limit.cap();
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.1 != cap {
-            current.0.close();
-            *current = (Arc::new(Semaphore::new(cap)), cap);
+            places: Arc::new(Semaphore::new(cap)),
+            cap,
         }
     }
 
     pub(super) async fn enter(&self) -> Place {
-        loop {
-            if let Ok(place) = self.semaphore().acquire_owned().await {
-                return place;
-            }
-            // Closed by a resize: queue up at the new one.
+        match Arc::clone(&self.places).acquire_owned().await {
+            Ok(place) => place,
+            // Nobody closes it.
+            Err(_) => std::future::pending().await,
         }
     }
 
     pub(super) fn taken(&self) -> usize {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.1.saturating_sub(current.0.available_permits())
-    }
-
-    fn semaphore(&self) -> Arc<Semaphore> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current.0)
+        self.cap.saturating_sub(self.places.available_permits())
     }
 }
 
@@ -88,17 +73,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_smaller_cap_counts_for_those_who_queue() {
+    async fn no_more_pass_than_the_cap_says() {
         let gate = Gate::new(InFlight::AtMost(2));
         let first = gate.enter().await;
         let _second = gate.enter().await;
         assert_eq!(gate.taken(), 2);
         let mut third = Box::pin(gate.enter());
         assert!(futures_util::poll!(&mut third).is_pending());
-        gate.resize(InFlight::Sequential);
-        let _third = third.await;
-        assert!(futures_util::poll!(Box::pin(gate.enter())).is_pending());
         drop(first);
+        let _third = third.await;
         assert!(futures_util::poll!(Box::pin(gate.enter())).is_pending());
     }
 

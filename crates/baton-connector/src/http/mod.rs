@@ -7,13 +7,13 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use baton_connector::Secret;
+//! use baton_connector::{Call, Secret};
 //! use baton_connector::http::{
 //!     Credential, HttpClient, HttpParts, HttpSettings, Request, ReqwestTransport,
 //!     TransportSettings,
 //! };
 //!
-//! # async fn example() -> baton_connector::Result<()> {
+//! # async fn example(call: &Call) -> baton_connector::Result<()> {
 //! let transport = ReqwestTransport::new(&TransportSettings::default())?;
 //! let parts = HttpParts::new(Arc::new(transport), 42);
 //! let client = HttpClient::new(parts, HttpSettings::default())?;
@@ -21,7 +21,7 @@
 //! let base = url::Url::parse("https://api.example.test/v2").expect("a URL");
 //! let key = Credential::bearer("api key", &Secret::new("s3cr3t"))?;
 //! let request = Request::get(&base, "/groups/{group}", &["g-1"])?.credential(&key);
-//! let group: serde_json::Value = client.json(&request).await?;
+//! let group: serde_json::Value = client.on(call).json(&request).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -53,7 +53,7 @@ mod transport;
 mod waited;
 
 pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
-pub use client::HttpClient;
+pub use client::{CallClient, HttpClient};
 pub use fields::{Fields, Misfit, Oddities};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use in_flight::InFlight;

@@ -46,7 +46,7 @@ pub struct HttpSettings {
     pub retry: RetryPolicy,
     /// How much of the server's limits is used.
     pub rate: RateSettings,
-    /// Requests on the wire at once; an engine may change it later.
+    /// Requests on the wire at once, for runs that say nothing of it.
     pub in_flight: InFlight,
 }
 

@@ -1,15 +1,15 @@
 //! Connectors made of syncers: what is refused when they are built, and what
 //! is refused of what they return.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use baton_connector::http::{HttpClient, HttpParts, HttpSettings, InFlight};
+use baton_connector::http::{HttpClient, HttpParts, HttpSettings};
 use baton_connector::resource::{
     EntitlementBuilder, ResourceBuilder, ResourceTypeBuilder, resource_id,
 };
 use baton_connector::{
-    CallContext, Connector, ConnectorBuilder, Error, Page, ResourceSyncer, Result,
+    Call, Connector, ConnectorBuilder, Error, Page, ResourceSyncer, Result, Run, RunView,
     SyncerCapabilities, TrafficSnapshot, Upstream, Validator,
 };
 use baton_proto::c1::connector::v2;
@@ -63,24 +63,25 @@ impl ResourceSyncer for Fixed {
         self.kind.clone()
     }
 
-    async fn list(&self, _: Option<&v2::ResourceId>, _: &str) -> Result<Page<v2::Resource>> {
+    async fn list(&self, _: &Call, _: Option<&v2::ResourceId>) -> Result<Page<v2::Resource>> {
         Ok(Page::new(vec![self.resource()], self.next))
     }
 
-    async fn entitlements(&self, _: &v2::Resource, _: &str) -> Result<Page<v2::Entitlement>> {
+    async fn entitlements(&self, _: &Call, _: &v2::Resource) -> Result<Page<v2::Entitlement>> {
         Ok(self.entitlements())
     }
 
-    async fn grants(&self, _: &v2::Resource, _: &str) -> Result<Page<v2::Grant>> {
+    async fn grants(&self, _: &Call, _: &v2::Resource) -> Result<Page<v2::Grant>> {
         Ok(Page::new(Vec::new(), self.next))
     }
 
-    async fn static_entitlements(&self, _: &str) -> Result<Page<v2::Entitlement>> {
+    async fn static_entitlements(&self, _: &Call) -> Result<Page<v2::Entitlement>> {
         Ok(self.entitlements())
     }
 
     async fn get(
         &self,
+        _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
@@ -107,8 +108,8 @@ fn build(syncers: impl IntoIterator<Item = Fixed>) -> Result<impl Connector + st
     builder.build()
 }
 
-fn cx() -> CallContext {
-    CallContext::new("sync")
+fn cx() -> Call {
+    Call::alone()
 }
 
 #[test]
@@ -141,14 +142,14 @@ impl ResourceSyncer for Scoped {
         ResourceTypeBuilder::new("team", "Team").build().unwrap()
     }
 
-    async fn list(&self, _: Option<&v2::ResourceId>, _: &str) -> Result<Page<v2::Resource>> {
+    async fn list(&self, _: &Call, _: Option<&v2::ResourceId>) -> Result<Page<v2::Resource>> {
         Ok(Page::empty())
     }
 
-    async fn type_grants(&self, token: &str) -> Result<Page<v2::Grant>> {
+    async fn type_grants(&self, call: &Call) -> Result<Page<v2::Grant>> {
         Ok(Page::new(
             Vec::new(),
-            if token.is_empty() { "2" } else { "" },
+            if call.token().is_empty() { "2" } else { "" },
         ))
     }
 
@@ -163,19 +164,19 @@ async fn a_type_that_is_asked_about_as_a_whole_says_so() {
         .syncer(Arc::new(Scoped))
         .build()
         .unwrap();
-    let types = connector.list_resource_types(&cx(), "").await.unwrap();
+    let types = connector.list_resource_types(&cx()).await.unwrap();
     let marks = &types.items[0].annotations;
     assert!(baton_proto::any::contains::<v2::TypeScopedGrants>(marks));
     assert!(!baton_proto::any::contains::<v2::TypeScopedEntitlements>(
         marks
     ));
-    let page = connector.list_grants_of_type(&cx(), "team", "").await;
+    let page = connector.list_grants_of_type(&cx(), "team").await;
     assert_eq!(page.unwrap().next.as_str(), "2");
-    let page = connector.list_grants_of_type(&cx(), "team", "2").await;
+    let page = connector.list_grants_of_type(&cx().at("2"), "team").await;
     assert!(page.unwrap().next.is_last());
-    let refused = connector.list_entitlements_of_type(&cx(), "team", "").await;
+    let refused = connector.list_entitlements_of_type(&cx(), "team").await;
     assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
-    let refused = connector.list_grants_of_type(&cx(), "ghost", "").await;
+    let refused = connector.list_grants_of_type(&cx(), "ghost").await;
     assert_eq!(refused.unwrap_err().code(), Code::NotFound);
 }
 
@@ -188,38 +189,35 @@ async fn calls_about_unknown_types_and_resources_have_their_codes() {
     let code = |error: Error| error.code();
     assert_eq!(
         connector
-            .list_resources(&cx, "ghost", None, "")
+            .list_resources(&cx, "ghost", None)
             .await
             .map_err(code),
         Err(Code::NotFound)
     );
     assert_eq!(
         connector
-            .list_static_entitlements(&cx, "ghost", "")
+            .list_static_entitlements(&cx, "ghost")
             .await
             .map_err(code),
         Err(Code::NotFound)
     );
     assert_eq!(
-        connector
-            .list_entitlements(&cx, &ghost, "")
-            .await
-            .map_err(code),
+        connector.list_entitlements(&cx, &ghost).await.map_err(code),
         Err(Code::NotFound)
     );
     assert_eq!(
-        connector.list_grants(&cx, &ghost, "").await.map_err(code),
+        connector.list_grants(&cx, &ghost).await.map_err(code),
         Err(Code::NotFound)
     );
     assert_eq!(
         connector
-            .list_entitlements(&cx, &nobody, "")
+            .list_entitlements(&cx, &nobody)
             .await
             .map_err(code),
         Err(Code::InvalidArgument)
     );
     assert_eq!(
-        connector.list_grants(&cx, &nobody, "").await.map_err(code),
+        connector.list_grants(&cx, &nobody).await.map_err(code),
         Err(Code::InvalidArgument)
     );
     let user = resource_id("user", "1");
@@ -229,7 +227,7 @@ async fn calls_about_unknown_types_and_resources_have_their_codes() {
     );
     let empty = build([]).unwrap();
     assert_eq!(
-        empty.list_resource_types(&cx, "").await.map_err(code),
+        empty.list_resource_types(&cx).await.map_err(code),
         Err(Code::FailedPrecondition)
     );
 }
@@ -244,7 +242,7 @@ async fn an_unchanged_token_is_an_error_in_every_list() {
     let (cx, user) = (cx(), ResourceBuilder::new("user", "1").build().unwrap());
     assert_eq!(
         connector
-            .list_resources(&cx, "user", None, "")
+            .list_resources(&cx, "user", None)
             .await
             .unwrap()
             .next
@@ -252,13 +250,16 @@ async fn an_unchanged_token_is_an_error_in_every_list() {
         "t"
     );
     let errors = [
-        connector.list_resources(&cx, "user", None, "t").await.err(),
         connector
-            .list_static_entitlements(&cx, "user", "t")
+            .list_resources(&cx.at("t"), "user", None)
             .await
             .err(),
-        connector.list_entitlements(&cx, &user, "t").await.err(),
-        connector.list_grants(&cx, &user, "t").await.err(),
+        connector
+            .list_static_entitlements(&cx.at("t"), "user")
+            .await
+            .err(),
+        connector.list_entitlements(&cx.at("t"), &user).await.err(),
+        connector.list_grants(&cx.at("t"), &user).await.err(),
     ];
     for error in errors {
         let error = error.expect("refused");
@@ -279,8 +280,8 @@ async fn an_entitlement_is_in_one_exclusion_group_at_most() {
             ..fixed("user")
         }])
         .unwrap();
-        let listed = connector.list_entitlements(&cx(), &user, "").await;
-        let templates = connector.list_static_entitlements(&cx(), "user", "").await;
+        let listed = connector.list_entitlements(&cx(), &user).await;
+        let templates = connector.list_static_entitlements(&cx(), "user").await;
         for outcome in [listed, templates] {
             assert_eq!(
                 outcome.as_ref().err().map(Error::code),
@@ -293,7 +294,7 @@ async fn an_entitlement_is_in_one_exclusion_group_at_most() {
 #[tokio::test]
 async fn types_come_sorted_in_one_page() {
     let connector = build([fixed("user"), fixed("api_token"), fixed("group")]).unwrap();
-    let page = connector.list_resource_types(&cx(), "").await.unwrap();
+    let page = connector.list_resource_types(&cx()).await.unwrap();
     let ids: Vec<_> = page.items.iter().map(|t| t.id.as_str()).collect();
     assert_eq!(ids, ["api_token", "group", "user"]);
     assert!(page.next.is_last());
@@ -310,7 +311,7 @@ async fn capabilities_are_what_is_implemented_and_nothing_else() {
         .build()
         .unwrap();
     let plain = build([fixed("user"), fixed("group")]).unwrap();
-    let capabilities = plain.metadata().await.unwrap().capabilities.unwrap();
+    let capabilities = plain.metadata(&cx()).await.unwrap().capabilities.unwrap();
     assert_eq!(capabilities.connector_capabilities, [C::Sync as i32]);
     assert_eq!(capabilities.credential_details, None);
     let group = &capabilities.resource_type_capabilities[0];
@@ -328,7 +329,7 @@ async fn capabilities_are_what_is_implemented_and_nothing_else() {
         marked,
     ])
     .unwrap();
-    let capabilities = rich.metadata().await.unwrap().capabilities.unwrap();
+    let capabilities = rich.metadata(&cx()).await.unwrap().capabilities.unwrap();
     let all = [C::Sync, C::TargetedSync, C::ServiceModeTargetedSync];
     assert_eq!(capabilities.connector_capabilities, all.map(|c| c as i32));
     let [role, user] = capabilities.resource_type_capabilities.as_slice() else {
@@ -359,7 +360,7 @@ async fn metadata_keeps_everything_but_its_capabilities() {
     };
     let builder = ConnectorBuilder::new().metadata(metadata);
     let connector = builder.syncer(Arc::new(fixed("user"))).build().unwrap();
-    let told = connector.metadata().await.unwrap();
+    let told = connector.metadata(&cx()).await.unwrap();
     assert_eq!(told.display_name, "Mine");
     assert_eq!(
         told.capabilities.unwrap().connector_capabilities,
@@ -371,7 +372,7 @@ struct Refuses;
 
 #[async_trait]
 impl Validator for Refuses {
-    async fn validate(&self) -> Result<Vec<prost_types::Any>> {
+    async fn validate(&self, _: &Call) -> Result<Vec<prost_types::Any>> {
         Err(Error::stated(Code::Unauthenticated, "the key is wrong")
             .with_hint("make a new one")
             .during("cannot validate"))
@@ -381,47 +382,37 @@ impl Validator for Refuses {
 #[tokio::test]
 async fn validation_is_the_validators() {
     let quiet = build([fixed("user")]).unwrap();
-    assert_eq!(quiet.validate().await.unwrap(), []);
+    assert_eq!(quiet.validate(&cx()).await.unwrap(), []);
     let strict = ConnectorBuilder::new()
         .validate_with(Arc::new(Refuses))
         .build()
         .unwrap();
-    let error = strict.validate().await.expect_err("refused");
+    let error = strict.validate(&cx()).await.expect_err("refused");
     assert_eq!(error.code(), Code::Unauthenticated);
     assert_eq!(error.advice(), [Advice::sentence("make a new one")]);
     assert_eq!(error.to_string(), "cannot validate");
 }
 
-#[derive(Default)]
-struct Notes(Mutex<Vec<String>>);
+struct Busy;
 
-impl Upstream for Notes {
-    fn traffic(&self) -> TrafficSnapshot {
+impl Upstream for Busy {
+    fn traffic(&self, _: &RunView) -> TrafficSnapshot {
         TrafficSnapshot {
             in_flight: 3,
             ..TrafficSnapshot::default()
         }
     }
-
-    fn limit_in_flight(&self, limit: InFlight) {
-        self.0.lock().unwrap().push(format!("{limit:?}"));
-    }
-
-    fn end_run(&self) {
-        self.0.lock().unwrap().push("end".to_owned());
-    }
 }
 
-#[tokio::test]
-async fn the_engine_reaches_the_client_through_the_connector() {
-    let notes = Arc::new(Notes::default());
-    let builder = ConnectorBuilder::new().upstream(Arc::clone(&notes) as _);
+#[test]
+fn the_engine_sees_the_client_through_the_connector() {
+    let builder = ConnectorBuilder::new().upstream(Arc::new(Busy));
     let connector = builder.syncer(Arc::new(fixed("user"))).build().unwrap();
-    connector.limit_in_flight(InFlight::Sequential);
-    assert_eq!(connector.traffic().unwrap().in_flight, 3);
-    connector.cleanup(&cx()).await.unwrap();
-    assert_eq!(*notes.0.lock().unwrap(), ["Sequential", "end"]);
-    assert!(build([fixed("user")]).unwrap().traffic().is_none());
+    let run = Run::begin(None).view();
+    let traffic = connector.local().unwrap().traffic(&run);
+    assert_eq!(traffic.unwrap().in_flight, 3);
+    let silent = build([fixed("user")]).unwrap();
+    assert!(silent.local().unwrap().traffic(&run).is_none());
 }
 
 #[tokio::test]
@@ -432,12 +423,15 @@ async fn the_shared_client_is_an_upstream() {
         .upstream(Arc::new(client.clone()))
         .build()
         .unwrap();
-    client.send(&crate::script::get("/x")).await.unwrap();
-    let before = connector.traffic().unwrap();
-    client.send(&crate::script::get("/x")).await.unwrap();
-    assert_eq!(connector.traffic().unwrap().total().requests, 2);
-    assert_eq!(
-        connector.traffic().unwrap().since(&before).total().requests,
-        1
-    );
+    let run = Run::begin(None);
+    let traffic = || connector.local().unwrap().traffic(&run.view()).unwrap();
+    let send = async || {
+        let on_call = client.on(&run.call());
+        on_call.send(&crate::script::get("/x")).await.unwrap();
+    };
+    send().await;
+    let before = traffic();
+    send().await;
+    assert_eq!(traffic().total().requests, 2);
+    assert_eq!(traffic().since(&before).total().requests, 1);
 }

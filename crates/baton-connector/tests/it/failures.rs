@@ -1,10 +1,10 @@
 //! What single failures become: codes, messages, hints.
 
 use baton_connector::RequestErrorKind;
-use baton_connector::http::{HttpClient, HttpSettings, TransportErrorKind};
+use baton_connector::http::{HttpSettings, TransportErrorKind};
 use baton_proto::{Advice, Advise, Code};
 
-use crate::script::{Reply, Script, client, failed, get, kind, ok, parts, proven, status};
+use crate::script::{Client, Reply, Script, client, failed, get, kind, ok, parts, proven, status};
 
 #[tokio::test(start_paused = true)]
 async fn every_status_has_its_code() {
@@ -162,7 +162,7 @@ async fn oversized_answers_stop_at_the_limit() {
             ..HttpSettings::default()
         };
         let script = Script::new([answer]);
-        let client = HttpClient::new(parts(&script), settings).unwrap();
+        let client = Client::new(parts(&script), settings);
         let error = failed(client.send(&get("/x")).await);
         let limit_bytes = 100_000;
         assert_eq!(kind(&error), &RequestErrorKind::TooLarge { limit_bytes });

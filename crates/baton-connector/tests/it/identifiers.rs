@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use baton_connector::Call;
 use baton_connector::http::{
-    HttpClient, HttpParts, HttpSettings, Proxies, Request, ReqwestTransport, TransportSettings,
+    CallClient, HttpClient, HttpParts, HttpSettings, Proxies, Request, ReqwestTransport,
+    TransportSettings,
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -55,17 +57,17 @@ async fn server() -> Url {
     Url::parse(&format!("http://{address}/admin/")).unwrap()
 }
 
-fn client() -> HttpClient {
+fn client() -> CallClient {
     let settings = TransportSettings {
         proxies: Proxies::None,
         ..TransportSettings::default()
     };
     let transport = ReqwestTransport::new(&settings).unwrap();
-    HttpClient::new(
+    let client = HttpClient::new(
         HttpParts::new(Arc::new(transport), 7),
         HttpSettings::default(),
-    )
-    .unwrap()
+    );
+    client.unwrap().on(&Call::alone())
 }
 
 /// All of ASCII and C1, and of everything else what is special somewhere.

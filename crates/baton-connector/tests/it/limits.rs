@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use baton_connector::Run;
 use baton_connector::Secret;
-use baton_connector::Upstream;
-use baton_connector::http::{Credential, HttpClient, HttpSettings, InFlight};
+use baton_connector::http::{Credential, HttpSettings, InFlight};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::script::{Script, client, get, ok, parts, status};
+use crate::script::{Client, Script, client, get, ok, parts, status};
 
 const LATENCY: Duration = Duration::from_millis(40);
 
@@ -92,7 +92,7 @@ async fn requests_in_flight_stay_under_the_cap() {
             in_flight: limit,
             ..HttpSettings::default()
         };
-        let client = HttpClient::new(parts(&script), settings).unwrap();
+        let client = Client::new(parts(&script), settings);
         // The width grows with the answers: so many make it as wide as the cap.
         let warm: Vec<_> = (0..2000).map(|_| get("/x")).collect();
         join_all(warm.iter().map(|request| client.send(request))).await;
@@ -105,10 +105,12 @@ async fn requests_in_flight_stay_under_the_cap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_can_change_the_cap() {
+async fn a_run_has_the_cap_that_it_was_begun_with() {
     let script = Script::slow(LATENCY, [ok()]);
-    let client = client(&script);
-    client.limit_in_flight(InFlight::AtMost(2));
+    let client = Client {
+        run: Run::begin(Some(InFlight::AtMost(2))),
+        ..client(&script)
+    };
     let requests: Vec<_> = (0..6).map(|_| get("/x")).collect();
     join_all(requests.iter().map(|request| client.send(request))).await;
     assert_eq!(script.most_at_once(), 2);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_connector::http::{
-    HttpClient, HttpParts, HttpSettings, Proxies, Request, ReqwestTransport, TransportErrorKind,
-    TransportSettings,
+    CallClient, HttpClient, HttpParts, HttpSettings, Proxies, Request, ReqwestTransport,
+    TransportErrorKind, TransportSettings,
 };
-use baton_connector::{Error, RequestErrorKind, Secret};
+use baton_connector::{Call, Error, RequestErrorKind, Secret};
 use baton_proto::{Advice, Advise, Code};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,7 +53,12 @@ fn direct() -> TransportSettings {
     }
 }
 
-fn client_with(settings: &TransportSettings) -> HttpClient {
+fn on_call(parts: HttpParts, settings: HttpSettings) -> CallClient {
+    let client = HttpClient::new(parts, settings).unwrap();
+    client.on(&Call::alone())
+}
+
+fn client_with(settings: &TransportSettings) -> CallClient {
     let transport = ReqwestTransport::new(settings).unwrap();
     let mut settings = HttpSettings {
         total_timeout: Duration::from_secs(20),
@@ -61,7 +66,7 @@ fn client_with(settings: &TransportSettings) -> HttpClient {
         ..HttpSettings::default()
     };
     settings.retry.base_delay = Duration::from_millis(1);
-    HttpClient::new(HttpParts::new(Arc::new(transport), 7), settings).unwrap()
+    on_call(HttpParts::new(Arc::new(transport), 7), settings)
 }
 
 fn request(url: &str) -> Request {
@@ -146,7 +151,7 @@ async fn a_slow_drip_ends_by_the_total_timeout() {
         ..HttpSettings::default()
     };
     settings.retry.first_tries = 1;
-    let client = HttpClient::new(HttpParts::new(Arc::new(transport), 7), settings).unwrap();
+    let client = on_call(HttpParts::new(Arc::new(transport), 7), settings);
     let error = failed(client.send(&request(&format!("http://{address}"))).await);
     assert_eq!(transport_kind(&error), TransportErrorKind::Timeout);
     assert_eq!(error.code(), Code::DeadlineExceeded);

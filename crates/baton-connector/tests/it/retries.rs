@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_connector::http::{HttpClient, HttpParts, HttpSettings, TransportErrorKind};
-use baton_connector::{RequestErrorKind, Upstream, WaitReason, stopping};
+use baton_connector::http::{HttpParts, HttpSettings, TransportErrorKind};
+use baton_connector::{RequestErrorKind, Run, WaitReason};
 use baton_proto::{Advice, Advise, Code};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::script::{
-    DATE, NOW_S, Reply, Script, Waits, client, failed, get, kind, ok, parts, post, proven, status,
+    Client, DATE, NOW_S, Reply, Script, Waits, client, failed, get, kind, ok, parts, post, proven,
+    status,
 };
 
 #[tokio::test(start_paused = true)]
@@ -274,12 +275,43 @@ async fn one_hopeless_endpoint_does_not_speak_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_run_leaves_the_next_one_its_short_patience() {
+async fn an_ended_run_leaves_the_next_one_its_short_patience_and_no_figures() {
     let script = Script::new([status(500)]);
-    let client = proven(&script).await;
-    client.end_run();
-    failed(client.send(&get("/x")).await);
+    let earlier = proven(&script).await;
+    failed(earlier.send(&get("/x")).await);
+    assert_eq!(earlier.traffic().endpoints["/x"].requests, 5);
+    script.seen.lock().unwrap().clear();
+    let next = Client {
+        run: Run::begin(None),
+        http: earlier.http.clone(),
+    };
+    assert!(next.traffic().endpoints.is_empty());
+    failed(next.send(&get("/x")).await);
     assert_eq!(script.count(), 3);
+    assert_eq!(next.traffic().endpoints["/x"].requests, 3);
+    assert_eq!(earlier.traffic().endpoints["/x"].requests, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_ended_a_run_has_all_its_time_in_the_next() {
+    let script = Script::new([status(500)]);
+    let earlier = proven(&script).await;
+    loop {
+        let error = failed(earlier.send(&get("/x")).await);
+        if let RequestErrorKind::NeverSucceeded { .. } = kind(&error) {
+            break;
+        }
+    }
+    script.replies.lock().unwrap().push_front(ok());
+    script.seen.lock().unwrap().clear();
+    let next = Client {
+        run: Run::begin(None),
+        http: earlier.http.clone(),
+    };
+    next.send(&get("/warm")).await.unwrap();
+    let error = failed(next.send(&get("/x")).await);
+    assert_eq!(*kind(&error), RequestErrorKind::Status);
+    assert_eq!(script.count(), 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,7 +322,7 @@ async fn waits_are_seen_while_they_last() {
         observer: Arc::clone(&waits) as _,
         ..parts(&script)
     };
-    let client = HttpClient::new(parts, HttpSettings::default()).unwrap();
+    let client = Client::new(parts, HttpSettings::default());
     let request = get("/x");
     let look = async {
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -340,13 +372,14 @@ async fn every_wait_ends_at_once_when_its_run_is_to_stop() {
         client.send(&get("/x")).await.unwrap();
         let stop = CancellationToken::new();
         let began = Instant::now();
-        let calls = stopping::within(stop.clone(), async {
+        let call = client.run.call().stopped_by(stop.clone());
+        let calls = async {
             loop {
-                if let Err(error) = client.send(&get("/x")).await {
+                if let Err(error) = client.http.on(&call).send(&get("/x")).await {
                     return error;
                 }
             }
-        });
+        };
         let stopper = async {
             // Until it waits, and some of the wait has passed.
             while client.traffic().waiting.is_empty() {
@@ -359,7 +392,7 @@ async fn every_wait_ends_at_once_when_its_run_is_to_stop() {
         assert_eq!(error.code(), Code::Canceled, "{reason}: {error}");
         assert!(began.elapsed() < Duration::from_secs(1), "{reason}");
         assert_eq!(client.traffic().in_flight, 0);
-        // Calls of other runs go on as before.
+        // Other calls go on as before.
         let other = get("/y");
         let other = tokio::time::timeout(Duration::from_millis(1), client.send(&other)).await;
         assert!(!matches!(other, Ok(Err(error)) if error.code() == Code::Canceled));

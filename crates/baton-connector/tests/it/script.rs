@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use baton_connector::http::{
     ApiError, BodyStream, ErrorAnswer, HttpClient, HttpObserver, HttpParts, HttpSettings,
-    ReadApiError, Request, Transport, TransportError, TransportErrorKind, Wait, whole_body,
+    ReadApiError, Request, Response, Transport, TransportError, TransportErrorKind, Wait,
+    whole_body,
 };
-use baton_connector::{Clock, Error, RequestErrorKind, Result};
+use baton_connector::{Clock, Error, RequestErrorKind, Result, Run, TrafficSnapshot, Upstream};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
@@ -114,7 +116,7 @@ impl Reply {
 /// Plays its replies in order; the last one for ever.
 #[derive(Debug)]
 pub struct Script {
-    replies: Mutex<VecDeque<Reply>>,
+    pub replies: Mutex<VecDeque<Reply>>,
     pub seen: Mutex<Vec<(Instant, http::Request<Bytes>)>>,
     pub latency: Duration,
     busy: Mutex<(usize, usize)>,
@@ -233,12 +235,40 @@ pub fn parts(script: &Arc<Script>) -> HttpParts {
     }
 }
 
-pub fn client(script: &Arc<Script>) -> HttpClient {
-    HttpClient::new(parts(script), HttpSettings::default()).unwrap()
+/// A client, and the run that its requests are of.
+#[derive(Debug)]
+pub struct Client {
+    pub http: HttpClient,
+    pub run: Run,
+}
+
+impl Client {
+    pub fn new(parts: HttpParts, settings: HttpSettings) -> Self {
+        Self {
+            http: HttpClient::new(parts, settings).unwrap(),
+            run: Run::begin(None),
+        }
+    }
+
+    pub async fn send(&self, request: &Request) -> Result<Response> {
+        self.http.on(&self.run.call()).send(request).await
+    }
+
+    pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        self.http.on(&self.run.call()).json(request).await
+    }
+
+    pub fn traffic(&self) -> TrafficSnapshot {
+        self.http.traffic(&self.run.view())
+    }
+}
+
+pub fn client(script: &Arc<Script>) -> Client {
+    Client::new(parts(script), HttpSettings::default())
 }
 
 /// A client whose server has answered before: one request is already made.
-pub async fn proven(script: &Arc<Script>) -> HttpClient {
+pub async fn proven(script: &Arc<Script>) -> Client {
     let client = client(script);
     script.replies.lock().unwrap().push_front(ok());
     client.send(&get("/warm")).await.unwrap();

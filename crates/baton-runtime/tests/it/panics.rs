@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baton_connector::{CallContext, Connector, Page};
+use baton_connector::{Call, Connector, Page};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_runtime::{Engine, ExitStatus, ExtraCommand};
@@ -34,7 +34,7 @@ fn user() -> v2::Resource {
 
 #[async_trait]
 impl Connector for Bomb {
-    async fn metadata(&self) -> Answer<v2::ConnectorMetadata> {
+    async fn metadata(&self, _: &Call) -> Answer<v2::ConnectorMetadata> {
         self.call("metadata");
         Ok(v2::ConnectorMetadata {
             display_name: "Bomb".to_owned(),
@@ -43,16 +43,12 @@ impl Connector for Bomb {
         })
     }
 
-    async fn validate(&self) -> Answer<Vec<prost_types::Any>> {
+    async fn validate(&self, _: &Call) -> Answer<Vec<prost_types::Any>> {
         self.call("validate");
         Ok(Vec::new())
     }
 
-    async fn list_resource_types(
-        &self,
-        _: &CallContext,
-        _: &str,
-    ) -> Answer<Page<v2::ResourceType>> {
+    async fn list_resource_types(&self, _: &Call) -> Answer<Page<v2::ResourceType>> {
         self.call("resource types");
         Ok(Page::last(vec![v2::ResourceType {
             id: "user".to_owned(),
@@ -63,48 +59,32 @@ impl Connector for Bomb {
 
     async fn list_resources(
         &self,
-        _: &CallContext,
+        _: &Call,
         _: &str,
         _: Option<&v2::ResourceId>,
-        _: &str,
     ) -> Answer<Page<v2::Resource>> {
         self.call("resources");
         Ok(Page::last(vec![user()]))
     }
 
-    async fn list_static_entitlements(
-        &self,
-        _: &CallContext,
-        _: &str,
-        _: &str,
-    ) -> Answer<Page<v2::Entitlement>> {
+    async fn list_static_entitlements(&self, _: &Call, _: &str) -> Answer<Page<v2::Entitlement>> {
         self.call("static entitlements");
         Ok(Page::empty())
     }
 
-    async fn list_entitlements(
-        &self,
-        _: &CallContext,
-        _: &v2::Resource,
-        _: &str,
-    ) -> Answer<Page<v2::Entitlement>> {
+    async fn list_entitlements(&self, _: &Call, _: &v2::Resource) -> Answer<Page<v2::Entitlement>> {
         self.call("entitlements");
         Ok(Page::empty())
     }
 
-    async fn list_grants(
-        &self,
-        _: &CallContext,
-        _: &v2::Resource,
-        _: &str,
-    ) -> Answer<Page<v2::Grant>> {
+    async fn list_grants(&self, _: &Call, _: &v2::Resource) -> Answer<Page<v2::Grant>> {
         self.call("grants");
         Ok(Page::empty())
     }
 
     async fn get_resource(
         &self,
-        _: &CallContext,
+        _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
     ) -> Answer<Option<v2::Resource>> {
@@ -112,7 +92,7 @@ impl Connector for Bomb {
         Ok(Some(user()))
     }
 
-    async fn cleanup(&self, _: &CallContext) -> Answer<()> {
+    async fn cleanup(&self, _: &Call) -> Answer<()> {
         self.call("cleanup");
         Ok(())
     }

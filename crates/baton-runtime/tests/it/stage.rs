@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use baton_connector::{CallContext, Clock, Connector, Page, SplitMix};
+use baton_connector::{Call, Clock, Connector, Page, SplitMix};
 use baton_proto::c1::connector::v2;
 use baton_runtime::{
     App, Built, Config, Engine, ExitStatus, Field, Presentation, Signals, Stderr, World,
@@ -58,7 +58,7 @@ type Answer<T> = baton_connector::Result<T>;
 
 #[async_trait]
 impl Connector for Toy {
-    async fn metadata(&self) -> Answer<v2::ConnectorMetadata> {
+    async fn metadata(&self, _: &Call) -> Answer<v2::ConnectorMetadata> {
         let user = v2::ResourceType {
             id: "user".to_owned(),
             display_name: "User <&>".to_owned(),
@@ -81,65 +81,45 @@ impl Connector for Toy {
         })
     }
 
-    async fn validate(&self) -> Answer<Vec<prost_types::Any>> {
+    async fn validate(&self, _: &Call) -> Answer<Vec<prost_types::Any>> {
         Ok(Vec::new())
     }
 
-    async fn list_resource_types(
-        &self,
-        _: &CallContext,
-        _: &str,
-    ) -> Answer<Page<v2::ResourceType>> {
+    async fn list_resource_types(&self, _: &Call) -> Answer<Page<v2::ResourceType>> {
         Ok(Page::empty())
     }
 
     async fn list_resources(
         &self,
-        _: &CallContext,
+        _: &Call,
         _: &str,
         _: Option<&v2::ResourceId>,
-        _: &str,
     ) -> Answer<Page<v2::Resource>> {
         Ok(Page::empty())
     }
 
-    async fn list_static_entitlements(
-        &self,
-        _: &CallContext,
-        _: &str,
-        _: &str,
-    ) -> Answer<Page<v2::Entitlement>> {
+    async fn list_static_entitlements(&self, _: &Call, _: &str) -> Answer<Page<v2::Entitlement>> {
         Ok(Page::empty())
     }
 
-    async fn list_entitlements(
-        &self,
-        _: &CallContext,
-        _: &v2::Resource,
-        _: &str,
-    ) -> Answer<Page<v2::Entitlement>> {
+    async fn list_entitlements(&self, _: &Call, _: &v2::Resource) -> Answer<Page<v2::Entitlement>> {
         Ok(Page::empty())
     }
 
-    async fn list_grants(
-        &self,
-        _: &CallContext,
-        _: &v2::Resource,
-        _: &str,
-    ) -> Answer<Page<v2::Grant>> {
+    async fn list_grants(&self, _: &Call, _: &v2::Resource) -> Answer<Page<v2::Grant>> {
         Ok(Page::empty())
     }
 
     async fn get_resource(
         &self,
-        _: &CallContext,
+        _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
     ) -> Answer<Option<v2::Resource>> {
         Ok(None)
     }
 
-    async fn cleanup(&self, _: &CallContext) -> Answer<()> {
+    async fn cleanup(&self, _: &Call) -> Answer<()> {
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baton_connector::{ConnectorBuilder, Error, Page, ResourceSyncer, Validator};
+use baton_connector::{Call, ConnectorBuilder, Error, Page, ResourceSyncer, Validator};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_runtime::{Built, Engine, ExtraCommand};
@@ -53,7 +53,8 @@ impl ResourceSyncer for Users {
         }
     }
 
-    async fn list(&self, _: Option<&v2::ResourceId>, token: &str) -> Answer<Page<v2::Resource>> {
+    async fn list(&self, call: &Call, _: Option<&v2::ResourceId>) -> Answer<Page<v2::Resource>> {
+        let token = call.token();
         if self.0 == Upstream::Broken && !token.is_empty() {
             return Err(refusal(Code::Unavailable));
         }
@@ -76,7 +77,7 @@ impl ResourceSyncer for Users {
         Ok(Page::new(vec![person], next))
     }
 
-    async fn grants(&self, resource: &v2::Resource, _: &str) -> Answer<Page<v2::Grant>> {
+    async fn grants(&self, _: &Call, resource: &v2::Resource) -> Answer<Page<v2::Grant>> {
         let second = resource.id.as_ref().is_some_and(|id| id.resource == "p1");
         if self.0 == Upstream::OneForbidden && second {
             return Err(refusal(Code::PermissionDenied));
@@ -89,7 +90,7 @@ struct Check(Upstream);
 
 #[async_trait]
 impl Validator for Check {
-    async fn validate(&self) -> Answer<Vec<prost_types::Any>> {
+    async fn validate(&self, _: &Call) -> Answer<Vec<prost_types::Any>> {
         match self.0 {
             Upstream::Unauthorized => Err(refusal(Code::Unauthenticated)),
             _ => Ok(Vec::new()),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
-use baton_connector::{ConnectorBuilder, Counted, Page, Repeats, ResourceSyncer};
+use baton_connector::{Call, ConnectorBuilder, Counted, Page, Repeats, ResourceSyncer};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_sync::{Completeness, Error, Report};
@@ -35,10 +35,10 @@ impl ResourceSyncer for Hotel {
 
     async fn list(
         &self,
+        call: &Call,
         _: Option<&v2::ResourceId>,
-        token: &str,
     ) -> baton_connector::Result<Page<v2::Resource>> {
-        let page: u64 = token.parse().unwrap_or(0);
+        let page: u64 = call.token().parse().unwrap_or(0);
         self.asked.fetch_add(1, Ordering::Relaxed);
         let rooms = (self.rooms)(page).into_iter();
         let rooms = rooms.map(|n| ResourceBuilder::new("room", n.to_string()).build());

@@ -225,34 +225,29 @@ struct Moved(World);
 
 mod moved {
     use async_trait::async_trait;
-    use baton_connector::{CallContext, Connector, Page, Result};
+    use baton_connector::{Call, Connector, Page, Result};
     use baton_proto::c1::connector::v2;
     use prost_types::Any;
 
     #[async_trait]
     impl Connector for super::Moved {
-        async fn metadata(&self) -> Result<v2::ConnectorMetadata> {
-            self.0.metadata().await
+        async fn metadata(&self, call: &Call) -> Result<v2::ConnectorMetadata> {
+            self.0.metadata(call).await
         }
-        async fn validate(&self) -> Result<Vec<Any>> {
-            self.0.validate().await
+        async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
+            self.0.validate(call).await
         }
-        async fn list_resource_types(
-            &self,
-            cx: &CallContext,
-            token: &str,
-        ) -> Result<Page<v2::ResourceType>> {
-            self.0.list_resource_types(cx, token).await
+        async fn list_resource_types(&self, call: &Call) -> Result<Page<v2::ResourceType>> {
+            self.0.list_resource_types(call).await
         }
         async fn list_resources(
             &self,
-            cx: &CallContext,
+            call: &Call,
             type_id: &str,
             parent: Option<&v2::ResourceId>,
-            token: &str,
         ) -> Result<Page<v2::Resource>> {
             let asked = self.0.calls();
-            let mut page = self.0.list_resources(cx, type_id, parent, token).await?;
+            let mut page = self.0.list_resources(call, type_id, parent).await?;
             if asked.contains(&"resources org @".to_owned()) {
                 page.items
                     .retain(|item| item.id.as_ref().is_none_or(|id| id.resource != "o1"));
@@ -261,38 +256,35 @@ mod moved {
         }
         async fn list_static_entitlements(
             &self,
-            cx: &CallContext,
+            call: &Call,
             type_id: &str,
-            token: &str,
         ) -> Result<Page<v2::Entitlement>> {
-            self.0.list_static_entitlements(cx, type_id, token).await
+            self.0.list_static_entitlements(call, type_id).await
         }
         async fn list_entitlements(
             &self,
-            cx: &CallContext,
+            call: &Call,
             resource: &v2::Resource,
-            token: &str,
         ) -> Result<Page<v2::Entitlement>> {
-            self.0.list_entitlements(cx, resource, token).await
+            self.0.list_entitlements(call, resource).await
         }
         async fn list_grants(
             &self,
-            cx: &CallContext,
+            call: &Call,
             resource: &v2::Resource,
-            token: &str,
         ) -> Result<Page<v2::Grant>> {
-            self.0.list_grants(cx, resource, token).await
+            self.0.list_grants(call, resource).await
         }
         async fn get_resource(
             &self,
-            cx: &CallContext,
+            call: &Call,
             id: &v2::ResourceId,
             parent: Option<&v2::ResourceId>,
         ) -> Result<Option<v2::Resource>> {
-            self.0.get_resource(cx, id, parent).await
+            self.0.get_resource(call, id, parent).await
         }
-        async fn cleanup(&self, cx: &CallContext) -> Result<()> {
-            self.0.cleanup(cx).await
+        async fn cleanup(&self, call: &Call) -> Result<()> {
+            self.0.cleanup(call).await
         }
     }
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baton_c1z::Table;
 use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
-use baton_connector::session::Session;
-use baton_connector::{Connector, ConnectorBuilder, Error as Refusal, Page, ResourceSyncer};
+use baton_connector::{Call, Connector, ConnectorBuilder, Error as Refusal, Page, ResourceSyncer};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_sync::{Error, SyncRequest, Workers};
@@ -21,7 +20,6 @@ const PAGES: usize = 6;
 
 /// Lists five diaries, and as the last one what it kept of the pages before.
 struct Diary {
-    session: Session,
     /// The call that fails, counted over all.
     fails_at: usize,
     calls: AtomicUsize,
@@ -35,17 +33,20 @@ impl ResourceSyncer for Diary {
 
     async fn list(
         &self,
+        call: &Call,
         _: Option<&v2::ResourceId>,
-        token: &str,
     ) -> baton_connector::Result<Page<v2::Resource>> {
-        let page: usize = token.parse().unwrap_or_default();
-        let kept: Option<String> = self.session.get_json("kept").await?;
+        let session = call.session().prefixed("diary/");
+        // Lets another sync go first.
+        tokio::task::yield_now().await;
+        let page: usize = call.token().parse().unwrap_or_default();
+        let kept: Option<String> = session.get_json("kept").await?;
         let mut kept = kept.unwrap_or_default();
         let id = if page + 1 == PAGES {
             kept
         } else {
             kept.push_str(&page.to_string());
-            self.session.set_json("kept", &kept).await?;
+            session.set_json("kept", &kept).await?;
             format!("page {page}")
         };
         if self.calls.fetch_add(1, Ordering::Relaxed) == self.fails_at {
@@ -60,32 +61,26 @@ impl ResourceSyncer for Diary {
     }
 }
 
-fn diary(fails_at: usize) -> (Arc<dyn Connector>, Session) {
-    let session = Session::new();
+fn diary(fails_at: usize) -> Arc<dyn Connector> {
     let syncer = Diary {
-        session: session.prefixed("diary/"),
         fails_at,
         calls: AtomicUsize::new(0),
     };
-    let connector = ConnectorBuilder::new()
-        .session(session.clone())
-        .syncer(Arc::new(syncer))
-        .build()
-        .expect("one type");
-    (Arc::new(connector), session)
+    let connector = ConnectorBuilder::new().syncer(Arc::new(syncer)).build();
+    Arc::new(connector.expect("one type"))
 }
 
 #[tokio::test]
 async fn kept_values_come_back_with_the_pages_that_were_stored_after_them() {
     for fails_at in 0..=PAGES {
         let sandbox = Sandbox::new();
-        let (first, _) = diary(fails_at);
+        let first = diary(fails_at);
         let result = baton_sync::run(first, sandbox.request(), sandbox.host()).await;
         if fails_at < PAGES {
             let error = result.expect_err("it is down");
             assert_eq!(error.code(), Code::Unavailable);
             // The value that the failed call kept is gone with its page.
-            let (second, _) = diary(usize::MAX);
+            let second = diary(usize::MAX);
             let result = baton_sync::run(second, sandbox.request(), sandbox.host()).await;
             result.expect("complete");
         }
@@ -95,15 +90,28 @@ async fn kept_values_come_back_with_the_pages_that_were_stored_after_them() {
 }
 
 #[tokio::test]
+async fn syncs_at_once_on_one_connector_keep_their_own_values() {
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    let connector = diary(usize::MAX);
+    let (first, second) = tokio::join!(
+        baton_sync::run(connector.clone(), one.request(), one.host()),
+        baton_sync::run(connector.clone(), other.request(), other.host()),
+    );
+    first.and(second).expect("complete");
+    for sandbox in [one, other] {
+        let found = ids(&sandbox.target(), Table::Resources);
+        assert!(found.contains(&"diary:01234".to_owned()), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn kept_values_are_gone_when_the_sync_has_ended() {
     let sandbox = Sandbox::new();
-    let (connector, session) = diary(usize::MAX);
+    let connector = diary(usize::MAX);
     for _ in 0..2 {
         baton_sync::run(connector.clone(), sandbox.request(), sandbox.host())
             .await
             .expect("complete");
-        let refused = session.get_all().await.expect_err("no sync is running");
-        assert_eq!(refused.code(), Code::FailedPrecondition);
         let found = ids(&sandbox.target(), Table::Resources);
         assert!(found.contains(&"diary:01234".to_owned()), "{found:?}");
     }

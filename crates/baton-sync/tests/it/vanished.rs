@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baton_c1z::Table;
-use baton_connector::Error as Refusal;
 use baton_connector::http::{
     ApiError, BodyStream, ErrorAnswer, HttpClient, HttpParts, HttpSettings, ReadApiError, Request,
     Transport, TransportError, whole_body,
 };
+use baton_connector::{Call, Error as Refusal};
 use baton_proto::Code;
 use baton_sync::{Completeness, Error, SkipKind};
 use bytes::Bytes;
@@ -52,6 +52,7 @@ async fn gone() -> Refusal {
     let base = url::Url::parse("https://api.example.test").expect("a URL");
     let request = Request::get(&base, "/groups/{group}", &["g"]).expect("valid");
     let error = client
+        .on(&Call::alone())
         .json::<serde_json::Value>(&request)
         .await
         .expect_err("404");

@@ -11,7 +11,7 @@ use baton_connector::resource::{
     RoleTraitBuilder, UserTraitBuilder, resource_id,
 };
 use baton_connector::{
-    Added, CallContext, Connector, Counted, Error, Page, Random, Result, SplitMix,
+    Added, Call, Connector, Counted, Error, Local, Page, Random, Result, SplitMix,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost_types::Any;
@@ -257,83 +257,73 @@ fn key(resource: &v2::Resource) -> String {
 
 #[async_trait]
 impl Connector for World {
-    async fn metadata(&self) -> Result<v2::ConnectorMetadata> {
+    async fn metadata(&self, _: &Call) -> Result<v2::ConnectorMetadata> {
         Ok(v2::ConnectorMetadata {
             display_name: "World".to_owned(),
             ..v2::ConnectorMetadata::default()
         })
     }
 
-    async fn validate(&self) -> Result<Vec<Any>> {
+    async fn validate(&self, _: &Call) -> Result<Vec<Any>> {
         match self.invalid {
             Some(error) => Err(error()),
             None => Ok(Vec::new()),
         }
     }
 
-    async fn list_resource_types(
-        &self,
-        cx: &CallContext,
-        token: &str,
-    ) -> Result<Page<v2::ResourceType>> {
-        assert_eq!(cx.active_sync_id.len(), 27, "calls name the sync");
+    async fn list_resource_types(&self, call: &Call) -> Result<Page<v2::ResourceType>> {
+        assert_eq!(call.sync_id().len(), 27, "calls name the sync");
         let types = Some(&self.types);
-        self.answer("types".to_owned(), types, token).await
+        self.answer("types".to_owned(), types, call.token()).await
     }
 
     async fn list_resources(
         &self,
-        _: &CallContext,
+        call: &Call,
         type_id: &str,
         parent: Option<&v2::ResourceId>,
-        token: &str,
     ) -> Result<Page<v2::Resource>> {
         let list = match parent {
             None => type_id.to_owned(),
             Some(id) => format!("{type_id}<{}:{}", id.resource_type, id.resource),
         };
         let items = self.resources.get(&list);
-        self.answer(format!("resources {list}"), items, token).await
+        self.answer(format!("resources {list}"), items, call.token())
+            .await
     }
 
     async fn list_static_entitlements(
         &self,
-        _: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let items = self.templates.get(type_id);
-        self.answer(format!("static {type_id}"), items, token).await
+        self.answer(format!("static {type_id}"), items, call.token())
+            .await
     }
 
     async fn list_entitlements(
         &self,
-        _: &CallContext,
+        call: &Call,
         resource: &v2::Resource,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let key = key(resource);
         let items = self.entitlements.get(&key);
-        self.answer(format!("entitlements {key}"), items, token)
+        self.answer(format!("entitlements {key}"), items, call.token())
             .await
     }
 
-    async fn list_grants(
-        &self,
-        _: &CallContext,
-        resource: &v2::Resource,
-        token: &str,
-    ) -> Result<Page<v2::Grant>> {
+    async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let key = key(resource);
         let items = self.grants.get(&key);
-        self.answer(format!("grants {key}"), items, token).await
+        self.answer(format!("grants {key}"), items, call.token())
+            .await
     }
 
     async fn list_entitlements_of_type(
         &self,
-        _: &CallContext,
+        call: &Call,
         type_id: &str,
-        token: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let own = format!("{type_id}:");
         let all = self
@@ -341,36 +331,25 @@ impl Connector for World {
             .iter()
             .filter(|(key, _)| key.starts_with(&own));
         let all: Vec<_> = all.flat_map(|(_, list)| list.clone()).collect();
-        self.answer(format!("all entitlements {type_id}"), Some(&all), token)
-            .await
+        self.answer(
+            format!("all entitlements {type_id}"),
+            Some(&all),
+            call.token(),
+        )
+        .await
     }
 
-    async fn list_grants_of_type(
-        &self,
-        _: &CallContext,
-        type_id: &str,
-        token: &str,
-    ) -> Result<Page<v2::Grant>> {
+    async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
         let own = format!("{type_id}:");
         let all = self.grants.iter().filter(|(key, _)| key.starts_with(&own));
         let all: Vec<_> = all.flat_map(|(_, list)| list.clone()).collect();
-        self.answer(format!("all grants {type_id}"), Some(&all), token)
+        self.answer(format!("all grants {type_id}"), Some(&all), call.token())
             .await
-    }
-
-    fn added_entitlement(
-        &self,
-        resource: &v2::Resource,
-        slug: &str,
-    ) -> Result<Option<v2::Entitlement>> {
-        let name = format!("{slug} on {}", resource.display_name);
-        let made = EntitlementBuilder::permission(resource, slug).display_name(name);
-        made.build().map(Some)
     }
 
     async fn get_resource(
         &self,
-        _: &CallContext,
+        _: &Call,
         id: &v2::ResourceId,
         parent: Option<&v2::ResourceId>,
     ) -> Result<Option<v2::Resource>> {
@@ -385,13 +364,29 @@ impl Connector for World {
         Ok(page.items.into_iter().next())
     }
 
-    async fn cleanup(&self, _: &CallContext) -> Result<()> {
+    async fn cleanup(&self, _: &Call) -> Result<()> {
         self.seen
             .lock()
             .expect("no panic")
             .calls
             .push("cleanup".to_owned());
         Ok(())
+    }
+
+    fn local(&self) -> Option<&dyn Local> {
+        Some(self)
+    }
+}
+
+impl Local for World {
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let name = format!("{slug} on {}", resource.display_name);
+        let made = EntitlementBuilder::permission(resource, slug).display_name(name);
+        made.build().map(Some)
     }
 }
 

@@ -1,0 +1,45 @@
+//! What a connector in this process can tell an engine, and one behind gRPC
+//! cannot. An engine works without it: it then shows no traffic, and adds no
+//! entitlements that no list has.
+
+use baton_proto::c1::connector::v2;
+
+use crate::call::RunView;
+use crate::error::Result;
+use crate::remarks::Remarks;
+use crate::syncer::Repeats;
+use crate::traffic::TrafficSnapshot;
+
+/// See [`Connector::local`](crate::Connector::local).
+pub trait Local: Send + Sync {
+    /// Requests, retries and waits of a run so far; `None` when the connector
+    /// makes no requests of its own or cannot tell.
+    fn traffic(&self, run: &RunView) -> Option<TrafficSnapshot> {
+        let _ = run;
+        None
+    }
+
+    /// What there is to say about a run besides rows and traffic.
+    fn remarks(&self, run: &RunView) -> Remarks {
+        let _ = run;
+        Remarks::default()
+    }
+
+    /// Why lists of a type bring rows more than once, where they should.
+    fn repeats(&self, type_id: &str) -> Repeats {
+        let _ = type_id;
+        Repeats::default()
+    }
+
+    /// The entitlement `slug` of `resource` for
+    /// [`Page::added`](crate::Page::added): `resource` is the listed one where
+    /// a list has it. `None`: nothing is added.
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let _ = (resource, slug);
+        Ok(None)
+    }
+}

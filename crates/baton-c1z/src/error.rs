@@ -397,6 +397,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The folder of a file that is to be written does not exist.
+    #[error("the folder {} does not exist", .path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A caller's own visitor failed; see [`Error::caller`].
     #[error(transparent)]
     Caller(CallerFailure),
@@ -464,6 +470,16 @@ impl Error {
         }
     }
 
+    /// The system's refusal of work in a folder that is to take a new file.
+    pub(crate) fn in_folder(doing: &'static str, folder: &Path, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::NotFound {
+            return Self::NoFolder {
+                path: folder.to_owned(),
+            };
+        }
+        Self::io(doing, folder, source)
+    }
+
     /// The kind of this failure in the common vocabulary.
     pub fn code(&self) -> Code {
         match self {
@@ -507,7 +523,8 @@ impl Error {
             | Self::NoSuchSync { .. }
             | Self::NoFullSync { .. }
             | Self::NoFinishedSync { .. }
-            | Self::NoCompactableSync { .. } => Code::NotFound,
+            | Self::NoCompactableSync { .. }
+            | Self::NoFolder { .. } => Code::NotFound,
             Self::Exists { .. } | Self::DuplicateSync { .. } => Code::AlreadyExists,
             Self::Io { source, .. } => io_code(source.kind()),
             Self::Caller(failure) => failure.code,
@@ -520,6 +537,7 @@ impl Advise for Error {
         let advice = match self {
             Self::NotC1z { .. } | Self::NotRegular { .. } => Advice::NameSyncFile,
             Self::SameFile { .. } => Advice::NameAnotherTarget,
+            Self::NoFolder { .. } => Advice::CreateFolder,
             Self::NoRoom { .. } => Advice::FreeSpace,
             Self::WorkFolder { .. } => Advice::CheckPermissions,
             Self::NoFile { .. } => Advice::CheckPath,

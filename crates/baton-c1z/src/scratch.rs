@@ -44,7 +44,7 @@ impl Scratch {
     pub fn new(parent: Option<&Path>) -> Result<Self> {
         let parent = parent.map_or_else(tempfile::env::temp_dir, Path::to_owned);
         clear_scratch(&parent);
-        let failed = |e| Error::io("create a folder in", &parent, e);
+        let failed = |e| Error::in_folder("create a folder in", &parent, e);
         let mut tries = 0;
         loop {
             let folder = make(&parent).map_err(failed)?;

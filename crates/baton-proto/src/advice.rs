@@ -45,6 +45,8 @@ pub enum Advice {
     NameAnotherTarget,
     /// Remove the file that is in the way, or name another path.
     RemoveOrRename,
+    /// Create the folder, or name another path.
+    CreateFolder,
     /// Make the folder of the target writable, or name another path.
     MakeFolderWritable,
     /// Wait for the process that writes the target, or name another path.
@@ -185,6 +187,7 @@ impl fmt::Display for Advice {
             Self::CheckPath => "check the path, or run a connector to make the file",
             Self::NameAnotherTarget => "name another path",
             Self::RemoveOrRename => "remove the file, or name another path",
+            Self::CreateFolder => "create the folder, or name another path",
             Self::MakeFolderWritable => "make the folder writable, or name another path",
             Self::WaitForWriter => "wait for the other process, or name another path",
             Self::CopyAgain => {

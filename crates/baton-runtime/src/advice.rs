@@ -21,6 +21,7 @@ fn sentence(advice: &Advice) -> String {
             "raise --max-grants, if there is memory for 8 bytes per grant".to_owned()
         }
         Advice::NameAnotherTarget => "pass another path with --file".to_owned(),
+        Advice::CreateFolder => "create the folder, or pass another path with --file".to_owned(),
         Advice::MakeFolderWritable => {
             "make the folder writable, or pass another path with --file".to_owned()
         }

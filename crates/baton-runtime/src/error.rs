@@ -222,11 +222,9 @@ impl Error {
                 "name the resources with --sync-resources, or pass --skip-entitlements-and-grants"
                     .to_owned(),
             ],
-            Self::OutputFolderMissing { .. } | Self::OutputIsFolder { .. } => {
-                vec!["pass another path with --file, or create the folder".to_owned()]
-            }
-            Self::OutputFolderUnwritable { .. } => {
-                vec!["pass another path with --file".to_owned()]
+            Self::OutputFolderMissing { .. } => advice::sentences(&[Advice::CreateFolder]),
+            Self::OutputIsFolder { .. } | Self::OutputFolderUnwritable { .. } => {
+                advice::sentences(&[Advice::NameAnotherTarget])
             }
             Self::Store(error) => advice::sentences(&error.advice()),
             Self::Connector(error) => advice::sentences(&error.advice()),

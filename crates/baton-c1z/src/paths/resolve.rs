@@ -35,7 +35,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let folder = fs::canonicalize(folder).map_err(|e| Error::io("open", folder, e))?;
+        let folder = fs::canonicalize(folder).map_err(|e| Error::in_folder("open", folder, e))?;
         let here = folder.join(name);
         match fs::symlink_metadata(&here) {
             Ok(found) if found.is_symlink() => {

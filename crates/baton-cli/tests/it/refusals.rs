@@ -208,3 +208,31 @@ fn too_few_file_handles_are_named_whatever_the_command() {
     }
     assert!(refused >= 9, "only {refused} runs were refused");
 }
+
+/// Whichever file is made: the folder that is missing is named, not a
+/// temporary file of ours.
+#[test]
+fn a_missing_folder_is_named_as_such() {
+    let (v1, v3) = (fixture("v1-small.c1z"), fixture("v3-small.c1z"));
+    let rolled = fixture("v1-rollback.c1z");
+    for command in [
+        vec!["export", "c1z", "-f", &v1],
+        vec!["dump-db", "-f", &v1],
+        vec!["dump-db", "-f", &v3],
+        vec!["to-pebble", "-f", &v1],
+        vec!["to-sqlite", "-f", &v3],
+        vec!["expand", &v1],
+        vec!["rollback-expansion", "-f", &rolled],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let target = missing.join("new.c1z").display().to_string();
+        let outcome = words(&[command.clone(), vec!["--out", &target]].concat());
+        assert_eq!(outcome.status, 5, "{command:?}: {}", outcome.stderr);
+        let expected = format!(
+            "error: the folder {} does not exist\nhint: create the folder, or name another path\n",
+            missing.display()
+        );
+        assert_eq!(outcome.stderr, expected, "{command:?}");
+    }
+}

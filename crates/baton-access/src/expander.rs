@@ -12,6 +12,7 @@ use crate::load::{Dropped, Held, Loaded, Lookup, Stored, Wishes, scan_grants, un
 use crate::propagate::{Derivation, Holders, propagate};
 use crate::sources::{add_sources, grant_facts};
 use baton_c1z::{Expander, Expansion, SortedRows, Stop};
+use baton_proto::figures::counted;
 
 /// Settings of a [`GraphExpander`].
 #[derive(Debug, Clone)]
@@ -282,15 +283,20 @@ fn warnings(
             .map(|&(s, d)| format!("`{}` for `{}`", names[s as usize], names[d as usize]))
             .collect();
         warnings.push(format!(
-            "{} grant expansions name a source entitlement that is not stored: {}",
-            dropped.without_source,
+            "{}: {}",
+            counted(
+                dropped.without_source,
+                "grant expansion names a source entitlement that is not stored",
+                "grant expansions name a source entitlement that is not stored",
+            ),
             examples.join(", ")
         ));
     }
     if dropped.without_destination > 0 {
-        warnings.push(format!(
-            "{} grant expansions lead to an entitlement that is not stored",
-            dropped.without_destination
+        warnings.push(counted(
+            dropped.without_destination,
+            "grant expansion leads to an entitlement that is not stored",
+            "grant expansions lead to an entitlement that is not stored",
         ));
     }
     for members in plan.cycles().take(MAX_CYCLES) {
@@ -312,7 +318,11 @@ fn warnings(
     }
     let unnamed = plan.cycles().count().saturating_sub(MAX_CYCLES);
     if unnamed > 0 {
-        warnings.push(format!("{unnamed} more cycles are expanded as one each"));
+        warnings.push(counted(
+            unnamed as u64,
+            "more cycle is expanded as one",
+            "more cycles are expanded as one each",
+        ));
     }
     warnings
 }

@@ -42,6 +42,7 @@ pub mod causes;
 mod code;
 pub mod encode;
 mod error;
+pub mod figures;
 pub mod json;
 mod panics;
 mod schema;

@@ -2,18 +2,7 @@
 
 use std::time::Duration;
 
-/// `1234567` as `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(crate) use baton_proto::figures::{count, counted};
 
 /// Text with spaces behind it up to a width in characters. (A width in a
 /// format string is a `u16`, and a larger one panics.)
@@ -37,11 +26,6 @@ pub(crate) fn change(by: i64) -> String {
         1.. => format!("+{}", count(by.unsigned_abs())),
         _ => format!("-{}", count(by.unsigned_abs())),
     }
-}
-
-/// The noun with its number, in the singular for one.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.

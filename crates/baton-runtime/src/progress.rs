@@ -195,8 +195,8 @@ fn invalid(dropped: &Dropped) -> String {
     let reasons = dropped.by_reason();
     let reasons: Vec<String> = reasons
         .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, what)| format!("{} {what}", count(*number)))
+        .filter(|(number, _, _)| *number > 0)
+        .map(|(number, one, many)| counted(*number, one, many))
         .collect();
     format!(
         "the connector returned invalid data; left out: {}",

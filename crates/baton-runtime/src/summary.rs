@@ -323,9 +323,8 @@ fn noticed(text: &mut Block, report: &Report) {
     if !report.dropped.is_on_purpose() {
         text.line("").line("records left out");
         let reasons = report.dropped.by_reason();
-        for (number, what) in reasons.iter().filter(|(number, _)| *number > 0) {
-            let what = singular(*number, what);
-            text.indented(2, format!("{} {what}", count(*number)));
+        for (number, one, many) in reasons.iter().filter(|(number, _, _)| *number > 0) {
+            text.indented(2, counted(*number, one, many));
         }
     }
     for note in &report.notes {

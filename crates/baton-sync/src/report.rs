@@ -327,33 +327,50 @@ impl Dropped {
         *self == filtered
     }
 
-    /// The other reasons, as text that goes behind a number, each with its
-    /// number.
-    pub fn by_reason(&self) -> [(u64, &'static str); 8] {
+    /// The other reasons, each with its number, as text that goes behind a
+    /// one, and behind other numbers.
+    pub fn by_reason(&self) -> [(u64, &'static str, &'static str); 8] {
         [
-            (self.invalid_resource_types, "resource types without an id"),
-            (self.invalid_resources, "resources without a whole id"),
+            (
+                self.invalid_resource_types,
+                "resource type without an id",
+                "resource types without an id",
+            ),
+            (
+                self.invalid_resources,
+                "resource without a whole id",
+                "resources without a whole id",
+            ),
             (
                 self.invalid_entitlements,
+                "entitlement without an id or a resource",
                 "entitlements without an id or a resource",
             ),
             (
                 self.entitlements_of_unknown_type,
+                "entitlement of a type that the connector does not have",
                 "entitlements of types that the connector does not have",
             ),
             (
                 self.grants_of_unknown_type,
+                "grant of a type that the connector does not have",
                 "grants of types that the connector does not have",
             ),
             (
                 self.grant_resources_of_unknown_type,
+                "resource of grants, of a type that the connector does not have",
                 "resources of grants, of types that the connector does not have",
             ),
             (
                 self.expansion_types,
+                "type outside the sync that expansions are limited to",
                 "types outside the sync that expansions are limited to",
             ),
-            (self.expansions, "expansions limited to such types only"),
+            (
+                self.expansions,
+                "expansion limited to such types only",
+                "expansions limited to such types only",
+            ),
         ]
     }
 
@@ -470,7 +487,8 @@ mod tests {
             *counter = n;
         }
         let (told, filtered) = (dropped.by_reason(), dropped.filtered());
-        let mut told: Vec<u64> = told.iter().chain(&filtered).map(|(n, _)| *n).collect();
+        let told = told.iter().map(|(n, _, _)| *n);
+        let mut told: Vec<u64> = told.chain(filtered.iter().map(|(n, _)| *n)).collect();
         told.sort_unstable();
         assert_eq!(told, (1..=11).collect::<Vec<_>>());
         assert!(!dropped.is_on_purpose());

@@ -371,9 +371,10 @@ fn report(
         );
     }
     if progress.families.repeated > 0 {
-        warnings.push(format!(
-            "{} further page tokens were named more than once, and are followed once",
-            progress.families.repeated
+        warnings.push(baton_proto::figures::counted(
+            progress.families.repeated,
+            "further page token was named more than once, and is followed once",
+            "further page tokens were named more than once, and are followed once",
         ));
     }
     // Under a filter they are types that are not wanted.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_c1z::{ListId, Op};
+use baton_proto::figures::counted;
 
 use crate::list;
 use crate::records::PageFacts;
@@ -185,7 +186,10 @@ pub(crate) fn warnings(
     for kind in kinds {
         warnings.extend(kind.iter().take(1).map(|first| match kind.len() - 1 {
             0 => first.to_string(),
-            more => format!("{first} (and {more} more lists of this kind)"),
+            more => {
+                let more = counted(more as u64, "more list", "more lists");
+                format!("{first} (and {more} of this kind)")
+            }
         }));
     }
     warnings
@@ -200,8 +204,9 @@ fn named(miscounts: &[Miscount], how: &str) -> Vec<String> {
             let sum = rest.iter().map(Miscount::difference).sum::<u64>();
             let (what, type_id) = kind[0].kind();
             warnings.push(format!(
-                "{} more lists of {what} of type `{type_id}` have {how} than counted, {sum} in all",
-                rest.len()
+                "{} of {what} of type `{type_id}` {} {how} than counted, {sum} in all",
+                counted(rest.len() as u64, "more list", "more lists"),
+                if rest.len() == 1 { "has" } else { "have" },
             ));
         }
     }
@@ -221,8 +226,9 @@ pub(crate) fn full_ends(lists: &BTreeSet<ListId>) -> Vec<String> {
         })
         .collect();
     if lists.len() > NAMED {
-        let more = lists.len() - NAMED;
-        warnings.push(format!("{more} more lists end with a full page"));
+        let more = (lists.len() - NAMED) as u64;
+        let one = "more list ends with a full page";
+        warnings.push(counted(more, one, "more lists end with a full page"));
     }
     warnings
 }

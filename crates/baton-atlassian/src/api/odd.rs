@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use baton_connector::http::{Oddities, Request};
+use baton_proto::figures::counted;
 
 #[derive(Debug, Default)]
 struct Found {
@@ -39,12 +40,12 @@ impl OddValues {
     pub(super) fn sentence(&self) -> Option<String> {
         let found = self.found();
         let first = found.first.as_deref()?;
-        let values = match found.counts.values().sum::<u64>() {
-            1 => "1 describing value".to_owned(),
-            count => format!("{count} describing values"),
-        };
-        Some(format!(
-            "{values} could not be read as documented, and were repaired or left out; the first: {first}"
-        ))
+        let number = found.counts.values().sum();
+        let values = counted(
+            number,
+            "describing value could not be read as documented, and was repaired or left out",
+            "describing values could not be read as documented, and were repaired or left out",
+        );
+        Some(format!("{values}; the first: {first}"))
     }
 }

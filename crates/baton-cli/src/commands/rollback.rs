@@ -10,6 +10,7 @@ use std::path::Path;
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{Filter, RewriteOptions, RolledBack, Row, Scratch, Table};
 use baton_proto::c1::connector::v2;
+use baton_proto::figures::counted;
 use baton_term::Printer;
 use prost::Message;
 
@@ -68,11 +69,12 @@ pub(super) fn rollback(
             error
         };
         let same = checked.map_err(removed)?;
-        err.note(format!("sources of {} grants are unchanged", same.grants));
+        let grants = counted(same.grants as u64, "grant", "grants");
+        err.note(format!("sources of {grants} are unchanged"));
         if same.direct_only > 0 {
+            let differ = counted(same.direct_only as u64, "of them differs", "of them differ");
             err.note(format!(
-                "{} of them differ only in which sources are direct, as in files of older writers",
-                same.direct_only
+                "{differ} only in which sources are direct, as in files of older writers"
             ));
         }
     }

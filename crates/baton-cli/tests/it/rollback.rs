@@ -70,11 +70,7 @@ fn a_replay_that_gives_the_same_sources_is_valid() {
         &made,
     ]);
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
-    assert!(
-        outcome.stderr.contains("grants are unchanged"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("unchanged"), "{}", outcome.stderr);
     assert_eq!(grants(&made), grants(&source));
 }
 
@@ -127,9 +123,7 @@ fn a_file_of_an_older_writer_that_marked_no_source_as_direct_is_valid() {
     ]);
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
     assert!(
-        outcome
-            .stderr
-            .contains("differ only in which sources are direct"),
+        outcome.stderr.contains("only in which sources are direct"),
         "{}",
         outcome.stderr
     );

@@ -129,7 +129,7 @@ fn careless_engine() -> Engine {
 fn each_kind_of_bad_record_is_counted_in_the_log_and_in_the_summary() {
     let outcome = Stage::ready().engine(careless_engine()).run(&[]);
     for line in [
-        "  1 resource types without an id",
+        "  1 resource type without an id",
         "  2 resources without a whole id",
         "  3 entitlements without an id or a resource",
         "  4 entitlements of types that the connector does not have",

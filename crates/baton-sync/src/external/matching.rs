@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use baton_c1z::{PutGrant, Row, SortedRows, Substitutes, Table};
 use baton_proto::bid::EntitlementBid;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
+use baton_proto::figures::counted;
 use baton_proto::{Code, any, encode, wire};
 use prost::Name;
 use prost_types::{Struct, value::Kind};
@@ -118,15 +119,25 @@ impl Matcher {
         let mut warnings = Vec::new();
         if *unmatched > 0 {
             warnings.push(format!(
-                "{unmatched} grants that ask for an external resource match none and are left \
-                 out: `{}`",
+                "{}: `{}`",
+                counted(
+                    *unmatched,
+                    "grant that asks for an external resource matches none and is left out",
+                    "grants that ask for an external resource match none and are left out",
+                ),
                 unmatched_examples.join("`, `")
             ));
         }
         if *foreign_sources > 0 {
             warnings.push(format!(
-                "{foreign_sources} sources of grants to external resources are not followed, \
-                 since they are no Baton ids of entitlements: `{}`",
+                "{}: `{}`",
+                counted(
+                    *foreign_sources,
+                    "source of grants to external resources is not followed, since it is no \
+                     Baton id of an entitlement",
+                    "sources of grants to external resources are not followed, since they are \
+                     no Baton ids of entitlements",
+                ),
                 foreign_examples.join("`, `")
             ));
         }

@@ -8,7 +8,7 @@ use baton_connector::{
     ActiveWait, AnnouncedLimit, ThrottledBy, TrafficSnapshot, WaitReason, Waited,
 };
 
-use crate::figures::{count, duration};
+use crate::figures::{count, counted, duration};
 
 /// The shortest time in all that the summary explains.
 const NOTABLE: Duration = Duration::from_secs(1);
@@ -68,12 +68,12 @@ fn limited(wait: &ActiveWait, by: ThrottledBy) -> String {
             }
         }
         ThrottledBy::Refusals { per_minute } => format!(
-            "limited to {} requests a minute for {endpoint}, since more were refused",
-            count(per_minute)
+            "limited to {} a minute for {endpoint}, since more were refused",
+            counted(per_minute, "request", "requests")
         ),
         ThrottledBy::OwnCap { per_second } => format!(
-            "limited by the own cap of {} requests a second",
-            count(u64::from(per_second))
+            "limited by the own cap of {} a second",
+            counted(u64::from(per_second), "request", "requests")
         ),
         _ => wait.reason.to_string(),
     }
@@ -81,13 +81,13 @@ fn limited(wait: &ActiveWait, by: ThrottledBy) -> String {
 
 /// `500 requests a minute`.
 fn announced(limit: AnnouncedLimit) -> String {
-    let requests = count(limit.requests);
+    let requests = counted(limit.requests, "request", "requests");
     // Resets are announced in whole seconds, so periods are off by one or two.
     match limit.period_ms {
-        0..=2_000 if limit.whole_period => format!("{requests} requests a second"),
-        0..=62_000 => format!("{requests} requests a minute"),
-        3_500_000..=3_700_000 => format!("{requests} requests an hour"),
-        ms => format!("{requests} requests per {}", left(ms)),
+        0..=2_000 if limit.whole_period => format!("{requests} a second"),
+        0..=62_000 => format!("{requests} a minute"),
+        3_500_000..=3_700_000 => format!("{requests} an hour"),
+        ms => format!("{requests} per {}", left(ms)),
     }
 }
 

@@ -170,6 +170,99 @@ fn texts_of_libraries_name_no_flag_no_variable_and_no_command() {
     );
 }
 
+/// Nouns that messages count.
+const COUNTED: &[&str] = &[
+    "cycles",
+    "entitlements",
+    "errors",
+    "expansions",
+    "files",
+    "grants",
+    "groups",
+    "lists",
+    "objects",
+    "pages",
+    "principals",
+    "references",
+    "requests",
+    "resources",
+    "rows",
+    "sources",
+    "syncs",
+    "tokens",
+    "tries",
+    "types",
+    "users",
+    "values",
+    "warnings",
+];
+
+/// Texts that need no singular: the number is above one, or fixed, or the text
+/// stands beside its singular.
+const PLURAL_ONLY: &[&str] = &[
+    "share entitlement and principal with others",
+    "hand each other on in a cycle",
+    "would derive {derived} grants, the limit is",
+    "the pages repeat from token",
+    "never ends: ",
+    "({} tries in",
+    "{MAX_ENTITLEMENTS}",
+    // Words of the Go tools.
+    "too many warnings, exiting sync",
+    "{} of {} lists",
+    "files and connections at once",
+    "{n} references",
+    "{USERS} users",
+    "found with {} requests",
+];
+
+/// The noun of a number that is put into a text without its singular.
+fn counted_plainly(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once('}') {
+        rest = behind;
+        let Some(words) = behind.strip_prefix(' ') else {
+            continue;
+        };
+        let words = words.strip_prefix("more ").unwrap_or(words);
+        let end = words.find(|c: char| !c.is_ascii_lowercase());
+        let noun = &words[..end.unwrap_or(words.len())];
+        if COUNTED.contains(&noun) {
+            return Some(noun);
+        }
+    }
+    None
+}
+
+#[test]
+fn counts_have_a_singular() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut wrong = Vec::new();
+    for name in LIBRARIES
+        .iter()
+        .chain(&["baton-runtime", "baton-cli", "baton-atlassian"])
+    {
+        let mut files = Vec::new();
+        sources(&crates.join(name).join("src"), &mut files);
+        for file in files {
+            for (line, text) in literals(&fs::read_to_string(&file).unwrap()) {
+                let known = PLURAL_ONLY.iter().any(|known| text.contains(known));
+                if let Some(noun) = counted_plainly(&text).filter(|_| !known) {
+                    let place = file.display();
+                    wrong.push(format!("{place}:{line} counts {noun}: {text}"));
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "use `baton_proto::figures::counted`: {wrong:#?}"
+    );
+    assert_eq!(counted_plainly("{} more lists of {what}"), Some("lists"));
+    assert_eq!(counted_plainly("found with {n} requests"), Some("requests"));
+    assert_eq!(counted_plainly("{list} was skipped"), None);
+}
+
 #[test]
 fn the_rule_sees_flags_variables_and_commands_and_nothing_else() {
     for bad in [

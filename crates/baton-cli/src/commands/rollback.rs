@@ -176,7 +176,11 @@ impl Differences {
 
     /// The first line, then one per grant.
     fn lines(&self) -> Vec<String> {
-        let first = format!("{} grants differ after replay:", self.count);
+        let first = counted(
+            self.count as u64,
+            "grant differs after replay:",
+            "grants differ after replay:",
+        );
         let grants = self
             .first
             .iter()

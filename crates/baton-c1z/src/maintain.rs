@@ -276,11 +276,11 @@ pub fn recalculate_stats(
     }
 }
 
-/// Writes the bare database of `path` to `out`: for v1 a file, in place of
-/// any that is there; for v3 a folder, which must be empty or not exist.
+/// Writes the bare database of `path` to `out`: for v1 a file, which must not
+/// exist; for v3 a folder, which must be empty or not exist.
 ///
 /// # Errors
-/// [`Error::NoFile`]; [`Error::SameFile`] if `out` is the file itself; those of
+/// [`Error::NoFile`]; [`Error::Exists`]; [`Error::SameFile`] if `out` is the file itself; those of
 /// reading and writing.
 pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped> {
     let mut run = RunPaths::new();
@@ -299,10 +299,11 @@ pub fn dump(path: &Path, out: &Path, options: &RewriteOptions) -> Result<Dumped>
 }
 
 fn dump_v1(path: &Path, out: &Path, options: &RewriteOptions) -> Result<()> {
+    must_not_exist(out)?;
     let mut opened = v1::open_content(path, &options.limits)?;
     let mut buf = vec![0; COPIED_BYTES];
     let mut unreadable = None;
-    let saved = save::replace(&Saver::shared(), out, opened.needed, |file| {
+    let saved = save::replace(&Saver::new_file(), out, opened.needed, |file| {
         file.write_all(&opened.first)?;
         loop {
             match opened.content.read(&mut buf) {

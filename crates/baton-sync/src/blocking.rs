@@ -1,5 +1,7 @@
 //! Where work runs that blocks: files, sorting, sealing.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use baton_c1z::Stop;
 
 use crate::error::{Error, Result};
@@ -17,13 +19,39 @@ pub enum Blocking {
     Inline,
 }
 
+/// What blocking work is busy with ("sorting rows"): completes "internal error
+/// while …", should it panic. Clones are one.
+#[derive(Debug, Clone)]
+pub(crate) struct Doing(Arc<Mutex<&'static str>>);
+
+impl Doing {
+    pub(crate) fn new(step: &'static str) -> Self {
+        Self(Arc::new(Mutex::new(step)))
+    }
+
+    /// The work goes on to another step.
+    pub(crate) fn set(&self, step: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
+
+    fn get(&self) -> &'static str {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<&'static str> for Doing {
+    fn from(step: &'static str) -> Self {
+        Self::new(step)
+    }
+}
+
 impl Blocking {
-    /// Runs `work`; `doing` ("reading the file") says what it is, should it panic. When the run is
+    /// Runs `work`; `doing` says what it is, should it panic. When the run is
     /// to stop, loops that sort, merge, write and compress end at their next
     /// step; what is appended to the log is not cut short.
     pub(crate) async fn run<R: Send + 'static>(
         self,
-        doing: &'static str,
+        doing: impl Into<Doing>,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R> {
         match self {
@@ -40,7 +68,7 @@ impl Blocking {
                         working.await
                     }
                 };
-                ended.map_err(|ended| Error::ended(doing, ended))
+                ended.map_err(|ended| Error::ended(doing.into().get(), ended))
             }
         }
     }

@@ -10,6 +10,7 @@ use baton_proto::c1::connector::v2;
 use baton_proto::wire;
 use prost::Name;
 
+use crate::blocking::Doing;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
 use crate::external::Matcher;
@@ -17,6 +18,10 @@ use crate::field::GRANT_ANNOTATIONS;
 use crate::groups::Groups;
 use crate::records;
 
+/// What [`Checks`] does, for the report of a panic.
+pub(crate) const EXPANDING: &str = "expanding grants";
+const CHECKING: &str = "checking the rows of the sync";
+const MATCHING: &str = "matching external principals";
 /// Examples that a finding names: ids are long, and one line must hold them.
 const MAX_EXAMPLES: usize = 3;
 /// Broken exclusion groups that are told one by one.
@@ -84,6 +89,7 @@ impl<E: Expander> MergeChecks<E> {
                 fail_fast: false,
                 soft: true,
             },
+            doing: Doing::new(EXPANDING),
             verdict: None,
         })
     }
@@ -125,6 +131,8 @@ pub(crate) struct Checks<E> {
     /// Finds the principals of placeholders, where another file brings some.
     pub(crate) matcher: Option<Matcher>,
     pub(crate) rules: Rules,
+    /// What the work on the file is busy with.
+    pub(crate) doing: Doing,
     /// What was found wrong: the error that leaves the seal says less.
     pub(crate) verdict: Option<Error>,
 }
@@ -139,11 +147,13 @@ impl<E: Expander> Expander for Checks<E> {
 
     fn substitutes(&mut self) -> Option<&mut dyn Substitutes> {
         let matcher = self.matcher.as_mut()?;
+        self.doing.set(MATCHING);
         Some(matcher)
     }
 
     fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
         let mut told = Vec::new();
+        self.doing.set(CHECKING);
         if self.rules.groups {
             let (mut groups, soft) = (Groups::default(), self.rules.soft);
             self.scan(rows, Table::Entitlements, &mut |row| match groups.add(
@@ -176,6 +186,7 @@ impl<E: Expander> Expander for Checks<E> {
             self.verdict = Some(error);
             return Err(baton_c1z::Error::caller(code, "ingest invariants"));
         }
+        self.doing.set(EXPANDING);
         let due = self.expands && rows.expandable_count() > 0;
         let mut expansion = if due || self.inner.needs_rows() {
             self.inner.expand(rows)?

@@ -12,12 +12,13 @@ use baton_connector::Local;
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use serde::Serialize;
 
+use crate::blocking::Doing;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::external;
 use crate::external::{Matcher, Taken};
-use crate::invariants::{self, Checks, Rules};
+use crate::invariants::{self, Checks, EXPANDING, Rules};
 use crate::list;
 use crate::phases;
 use crate::progress::Progress;
@@ -171,9 +172,15 @@ pub(crate) async fn seal(
         },
     };
     let teller = Arc::clone(&observer);
-    let sealing = request.blocking.run("writing the sync file", move || {
-        write(log, plan, grants, |event| {
-            teller.event(&sealing_event(event));
+    let doing = Doing::new(step(SORT));
+    let busy = doing.clone();
+    let sealing = request.blocking.run(doing, move || {
+        write(log, plan, grants, busy.clone(), |event| {
+            let event = sealing_event(event);
+            if let Event::Sealing { step: name, .. } = &event {
+                busy.set(step(name));
+            }
+            teller.event(&event);
         })
     });
     let sealed = sealing.await??;
@@ -239,11 +246,12 @@ fn write(
     log: PageLog,
     plan: SealPlan,
     grants: Grants,
+    doing: Doing,
     tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
     match grants.expansion.clone() {
-        Some(options) => write_with(log, plan, GraphExpander::new(options), grants, tell),
-        None => write_with(log, plan, NoExpansion, grants, tell),
+        Some(options) => write_with(log, plan, GraphExpander::new(options), grants, doing, tell),
+        None => write_with(log, plan, NoExpansion, grants, doing, tell),
     }
 }
 
@@ -252,6 +260,7 @@ fn write_with(
     plan: SealPlan,
     inner: impl Expander,
     grants: Grants,
+    doing: Doing,
     mut tell: impl FnMut(SealEvent),
 ) -> Result<Sealed> {
     let mut expander = Checks {
@@ -259,6 +268,7 @@ fn write_with(
         expands: grants.expands,
         matcher: grants.matcher,
         rules: grants.rules,
+        doing,
         verdict: None,
     };
     let sealed = log.seal(plan, &mut expander, &mut tell);
@@ -297,23 +307,41 @@ fn plan(
     }
 }
 
+/// Steps of a seal, as [`Event::Sealing`] names them.
+const SORT: &str = "sort";
+const EXPAND: &str = "expand";
+const WRITE: &str = "write";
+const COMPRESS: &str = "compress";
+const INDEX: &str = "index";
+
+/// What is being done in a step, for the report of a panic.
+fn step(name: &str) -> &'static str {
+    match name {
+        SORT => "sorting the rows of the sync",
+        EXPAND => EXPANDING,
+        WRITE => "writing the rows of the sync file",
+        COMPRESS => "compressing the sync file",
+        _ => "writing the indexes of the sync file",
+    }
+}
+
 fn sealing_event(event: SealEvent) -> Event {
     let (step, done, total) = match event {
         SealEvent::Sorting {
             done_bytes,
             total_bytes,
-        } => ("sort", done_bytes, Some(total_bytes)),
-        SealEvent::Expanding { expandable } => ("expand", 0, Some(expandable)),
+        } => (SORT, done_bytes, Some(total_bytes)),
+        SealEvent::Expanding { expandable } => (EXPAND, 0, Some(expandable)),
         SealEvent::Writing {
             done_rows,
             total_rows,
             ..
-        } => ("write", done_rows, Some(total_rows)),
+        } => (WRITE, done_rows, Some(total_rows)),
         SealEvent::Compressing {
             done_bytes,
             total_bytes,
-        } => ("compress", done_bytes, Some(total_bytes)),
-        _ => ("index", 0, None),
+        } => (COMPRESS, done_bytes, Some(total_bytes)),
+        _ => (INDEX, 0, None),
     };
     Event::Sealing { step, done, total }
 }

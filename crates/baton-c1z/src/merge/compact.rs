@@ -109,7 +109,8 @@ pub struct Compacted {
     pub grants_inserted: u64,
     /// Grants that gained sources by expansion.
     pub grants_replaced: u64,
-    /// What the expander wants the user to know.
+    /// Rows of inputs in an earlier layout that are not taken as they are in
+    /// their file, and what the expander wants the user to know.
     pub warnings: Vec<String>,
 }
 
@@ -141,6 +142,7 @@ pub fn compact(
         .iter()
         .map(|entry| Source::open(&entry.path, &read))
         .collect::<Result<Vec<_>>>()?;
+    let mut warnings = migrated(plan, &sources);
     let format = format(plan, &sources)?;
     let mut inputs = Vec::with_capacity(sources.len());
     for (entry, source) in plan.entries.iter().zip(sources) {
@@ -178,6 +180,7 @@ pub fn compact(
         unstorable,
         counts,
     } = merged;
+    warnings.extend(sealed.warnings);
     Ok(Compacted {
         path: sealed.path,
         run,
@@ -187,8 +190,21 @@ pub fn compact(
         dropped_rows: unstorable,
         grants_inserted: sealed.grants_inserted,
         grants_replaced: sealed.grants_replaced,
-        warnings: sealed.warnings,
+        warnings,
     })
+}
+
+/// What is worth a warning about inputs in an earlier layout of format v3.
+fn migrated(plan: &CompactPlan, sources: &[Source]) -> Vec<String> {
+    let files = plan.entries.iter().zip(sources);
+    files
+        .filter_map(|(entry, source)| Some((entry, source.store().migration()?)))
+        .flat_map(|(entry, migration)| {
+            let path = entry.path.display();
+            let warnings = migration.warnings().into_iter();
+            warnings.map(move |warning| format!("{path}: {warning}"))
+        })
+        .collect()
 }
 
 fn format(plan: &CompactPlan, sources: &[Source]) -> Result<Format> {

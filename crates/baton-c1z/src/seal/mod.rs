@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::log::PageLog;
+use crate::row::Table;
 use crate::sort::{Place, Sorted};
 use changes::Changes;
 use collect::Collected;
@@ -182,6 +183,12 @@ impl Sources<'_> {
             grants: self.grants.or(late.as_ref()),
         };
         ids.remove(place.files.as_ref())?;
+        // Opening it makes room for the rows: those that stay are read again.
+        progress(SealEvent::Writing {
+            table: Table::ResourceTypes,
+            done_rows: 0,
+            total_rows: sources.origin.count(),
+        });
         let sink = open()?;
         let written = Writing::new(&sources, sink, progress).run(changes.as_mut(), assets)?;
         Ok(Sealed {

@@ -6,12 +6,13 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use baton_c1z::{
-    C1zFile, Error, Filter, OwnedRow, ReadOptions, RewriteOptions, Table, View, clone_sync,
-    recalculate_stats,
+    C1zFile, Error, Filter, NoExpansion, OwnedRow, ReadOptions, RewriteOptions, Table, View,
+    clone_sync, compact, recalculate_stats,
 };
 use baton_proto::Code;
 use sha2::{Digest, Sha256};
 
+use crate::compact as compacting;
 use crate::support::{Folder, earlier, fixture, now};
 
 const REAL: &str = "pebble2/real-old-layout.c1z";
@@ -188,4 +189,32 @@ fn pages_and_filters_see_the_rows_of_the_current_layout() {
             Some(grant)
         );
     }
+}
+
+#[test]
+fn a_compaction_reports_the_rows_that_it_does_not_take_as_they_are() {
+    let files = earlier();
+    let mut seen = 0;
+    for (name, bytes) in &files {
+        let folder = Folder::new();
+        let path = folder.file("earlier.c1z", bytes);
+        let Ok(file) = C1zFile::open(&path, &ReadOptions::default()) else {
+            continue;
+        };
+        let expected = file.migration().map_or(Vec::new(), |m| m.warnings());
+        drop(file);
+        let plan = compacting::plan(&[fixture("v3-small.c1z"), path.clone()], &folder);
+        let options = compacting::options(&folder);
+        let Ok(done) = compact(&plan, &options, &mut NoExpansion) else {
+            // Without a finished sync there is nothing to compact.
+            continue;
+        };
+        let expected: Vec<String> = expected
+            .into_iter()
+            .map(|warning| format!("{}: {warning}", path.display()))
+            .collect();
+        assert_eq!(done.warnings, expected, "{name}");
+        seen += expected.len();
+    }
+    assert!(seen >= 3, "{seen}");
 }

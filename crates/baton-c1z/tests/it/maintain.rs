@@ -200,16 +200,19 @@ fn an_unknown_sync_is_not_counted_and_the_file_stays() {
 }
 
 #[test]
-fn a_dump_is_the_database_and_replaces_what_is_there() {
+fn a_dump_is_the_database_in_a_new_file() {
     let folder = Folder::new();
-    let out = folder.file("out.db", b"old");
-    dump(&fixture("v1-small.c1z"), &out, &options(&folder)).unwrap();
-    assert_eq!(ask(&out, "select count(*) || '' from v1_grants"), "8");
+    let out = folder.path().join("out.db");
     let cut = fs::read(fixture("v1-small.c1z")).unwrap();
     let cut = folder.file("cut.c1z", &cut[..cut.len() - 9]);
-    let before = fs::read(&out).unwrap();
     let error = dump(&cut, &out, &options(&folder)).unwrap_err();
     assert!(matches!(error, Error::Compressed { .. }), "{error}");
+    assert!(!out.exists());
+    dump(&fixture("v1-small.c1z"), &out, &options(&folder)).unwrap();
+    assert_eq!(ask(&out, "select count(*) || '' from v1_grants"), "8");
+    let before = fs::read(&out).unwrap();
+    let error = dump(&fixture("v1-small.c1z"), &out, &options(&folder)).unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
     assert_eq!(fs::read(&out).unwrap(), before);
     let error = dump(&folder.path().join("missing"), &out, &options(&folder)).unwrap_err();
     assert!(matches!(error, Error::NoFile { .. }), "{error}");

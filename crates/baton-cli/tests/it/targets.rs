@@ -17,8 +17,6 @@ fn fixture(name: &str) -> PathBuf {
 enum Writes {
     /// A new file or folder.
     New,
-    /// A file, in place of one that is there.
-    Over,
     /// The file that it reads.
     InPlace,
     /// Nothing.
@@ -38,7 +36,7 @@ const COMMANDS: [(&[&str], &str, Writes); 11] = [
         Writes::New,
     ),
     (&["dump-db"], "v3-small.c1z", Writes::New),
-    (&["dump-db"], "v1-small.c1z", Writes::Over),
+    (&["dump-db"], "v1-small.c1z", Writes::New),
     (&["recalculate-stats"], "v1-small.c1z", Writes::InPlace),
     (&["recalculate-stats"], "v3-small.c1z", Writes::InPlace),
     (&["grants"], "v1-small.c1z", Writes::Nothing),
@@ -48,9 +46,8 @@ impl Writes {
     /// What changes where a command writes to this kind; `None` if it must fail.
     fn changes(self, kind: &str) -> Option<&'static str> {
         match (self, kind) {
-            (Self::New | Self::Over, "new") => Some("new"),
-            (Self::Over | Self::InPlace, "regular" | "to-regular") => Some("regular"),
-            (Self::Over, "dangling") => Some("made"),
+            (Self::New, "new") => Some("new"),
+            (Self::InPlace, "regular" | "to-regular") => Some("regular"),
             (Self::InPlace, "same") => Some(INPUT),
             (Self::InPlace, "hard") => Some("hard"),
             // A list changes nothing; that it succeeds is what counts.
@@ -73,7 +70,7 @@ fn only_regular_files_are_written_and_all_else_stays() {
             let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
             command.args(words);
             match writes {
-                Writes::New | Writes::Over => command.args(["-f", INPUT, "--out", kind]),
+                Writes::New => command.args(["-f", INPUT, "--out", kind]),
                 Writes::InPlace | Writes::Nothing => command.args(["-f", kind]),
             };
             let (status, said) = kinds.run(command, temp.path());

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use baton_c1z::Table;
+use baton_c1z::{Format, Table};
 use baton_connector::Error as Refusal;
 use baton_proto::{Advice, Advise, Code};
-use baton_sync::{Completeness, Error, Event, Phase, SkipKind, SyncRequest};
+use baton_sync::{Completeness, Error, Event, Host, Observer, Phase, SkipKind, SyncRequest};
 
 use crate::sandbox::{Sandbox, ids, open, rows};
 use crate::world::{Twist, World};
@@ -313,6 +313,54 @@ async fn a_panic_in_the_connector_is_an_error() {
         "internal error while listing grants of group `g1`: a fault in the connector"
     );
     assert_eq!(error.code(), Code::Internal);
+}
+
+/// Panics in one step of the sealing.
+struct Faulty(&'static str);
+
+impl Observer for Faulty {
+    fn event(&self, event: &Event) {
+        if let Event::Sealing { step, .. } = event {
+            assert!(*step != self.0, "a fault in the engine");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_the_file_is_made_names_the_step_and_keeps_the_work() {
+    for format in [Format::V1, Format::V3] {
+        for (step, doing) in [
+            ("sort", "sorting the rows of the sync"),
+            ("expand", "expanding grants"),
+            ("write", "writing the rows of the sync file"),
+            ("index", "writing the indexes of the sync file"),
+            ("compress", "compressing the sync file"),
+        ] {
+            let sandbox = Sandbox::new();
+            let request = SyncRequest {
+                format: Some(format),
+                ..sandbox.request()
+            };
+            let host = Host {
+                observer: Arc::new(Faulty(step)),
+                ..sandbox.host()
+            };
+            let world = Arc::new(World::small());
+            let error = baton_sync::run(world.clone(), request.clone(), host)
+                .await
+                .expect_err("a panic");
+            assert_eq!(
+                error.to_string(),
+                format!("internal error while {doing}: a fault in the engine"),
+                "{format:?}"
+            );
+            assert_eq!(error.code(), Code::Internal);
+            assert!(!sandbox.target().exists(), "{format:?}, {step}");
+            let calls = world.calls().len();
+            sandbox.sync_as(&world, request).await;
+            assert_eq!(world.calls().len(), calls, "{format:?}, {step}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

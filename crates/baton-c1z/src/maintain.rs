@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::file::latest_finished;
 use crate::files::SystemFiles;
 use crate::paths::{RunPaths, Use};
+use crate::room::{self, Work};
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::save::{self, Saver};
 use crate::scratch::Scratch;
@@ -134,6 +135,13 @@ pub(crate) fn must_not_exist(path: &Path) -> Result<()> {
     }
 }
 
+/// The size of a file.
+pub(crate) fn file_bytes(path: &Path) -> Result<u64> {
+    path.metadata()
+        .map(|found| found.len())
+        .map_err(|e| Error::io("look at", path, e))
+}
+
 /// The run to copy: the one asked for, which must have ended, else the newest
 /// finished full one.
 fn chosen(path: &Path, runs: &[SyncRun], id: Option<&str>) -> Result<SyncRun> {
@@ -205,7 +213,8 @@ fn rewrite_v3<'a>(
     how: impl FnOnce(Option<SyncRunSummary>) -> v3::Rewrite<'a>,
 ) -> Result<()> {
     let (encoding, mut summaries) = v3::read_summary(source)?;
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    let needed = room::rewritten(file_bytes(source)?, true);
+    let scratch = Scratch::with_room(options.temp_dir.as_deref(), needed, Work::Rewrite)?;
     let write = v3::WriteOptions {
         target: target.to_owned(),
         saver,

@@ -2,7 +2,8 @@
 //! the beginning, not after minutes, and nothing else on it is starved.
 //!
 //! What is asked for is never more than what is certainly needed, so that no
-//! work is refused that would have fitted.
+//! work is refused that would have fitted. Whoever makes a private folder says
+//! for what and for how much ([`crate::scratch::Scratch::with_room`]).
 
 use std::path::Path;
 
@@ -13,21 +14,87 @@ use crate::files::Files;
 /// that is to be expected.
 pub(crate) const MAX_RATIO: u64 = 256;
 
+/// Of a file that is copied or rewritten as a whole, in whatever form, so many
+/// times less is needed at the most: free pages, overwritten rows and old
+/// indexes go, and what is left may be laid out more densely.
+const MAX_SHRINKING: u64 = 8;
+
+/// What the rows of a file of `bytes` bytes certainly need when all of them
+/// are written again; nothing is certain if only some of them are.
+pub(crate) fn rewritten(bytes: u64, all: bool) -> u64 {
+    if all { bytes / MAX_SHRINKING } else { 0 }
+}
+
+/// What needs room. Messages complete "cannot …".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Work {
+    /// The whole content of a file, or its directory.
+    Unpack,
+    /// The first pages of a database.
+    UnpackBeginning,
+    /// Rows of an earlier layout of format v3, in the current one.
+    BringUpToDate,
+    /// The syncs of the target that stay, in a new database.
+    KeepSyncs,
+    /// One sync of a database, in a new one.
+    CopySync,
+    /// A directory of format v3, with other counts or without state.
+    Rewrite,
+    /// The rows of one format, in the other.
+    Convert,
+    /// The rows of several files.
+    Merge,
+    /// The rows of the log.
+    Seal,
+    /// The compressed file, beside its target.
+    Save,
+}
+
+impl Work {
+    #[cfg(test)]
+    const ALL: [Self; 10] = [
+        Self::Unpack,
+        Self::UnpackBeginning,
+        Self::BringUpToDate,
+        Self::KeepSyncs,
+        Self::CopySync,
+        Self::Rewrite,
+        Self::Convert,
+        Self::Merge,
+        Self::Seal,
+        Self::Save,
+    ];
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Unpack => "unpack a sync file",
+            Self::UnpackBeginning => "unpack the beginning of a sync file",
+            Self::BringUpToDate => "bring the rows of an older sync file up to date",
+            Self::KeepSyncs => "take over the earlier syncs of the file",
+            Self::CopySync => "copy a sync",
+            Self::Rewrite => "rewrite a sync file",
+            Self::Convert => "convert a sync file",
+            Self::Merge => "merge sync files",
+            Self::Seal => "make the sync file",
+            Self::Save => "write the new file",
+        }
+    }
+}
+
 /// Fails if the disk of `folder` has less room than `needed` bytes. A disk
 /// that does not tell is trusted.
 ///
 /// # Errors
 /// [`Error::NoRoom`].
-pub(crate) fn check(
-    files: &dyn Files,
-    folder: &Path,
-    needed: u64,
-    doing: &'static str,
-) -> Result<()> {
-    match files.free_bytes(folder) {
+pub(crate) fn check(files: &dyn Files, folder: &Path, needed: u64, work: Work) -> Result<()> {
+    #[cfg(test)]
+    let free = tests::pretended(work, needed).or_else(|| files.free_bytes(folder));
+    #[cfg(not(test))]
+    let free = files.free_bytes(folder);
+    match free {
         Some(free) if free < needed => Err(Error::NoRoom {
             folder: folder.to_owned(),
-            doing,
+            doing: work.words(),
             needed,
             free,
         }),
@@ -58,19 +125,4 @@ pub(crate) fn free_bytes(_: &Path) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::SystemFiles;
-
-    #[test]
-    fn both_numbers_are_in_the_error() {
-        let folder = tempfile::tempdir().expect("folder");
-        check(&SystemFiles, folder.path(), 1, "unpack a file").expect("room for a byte");
-        if free_bytes(folder.path()).is_some() {
-            let error = check(&SystemFiles, folder.path(), u64::MAX, "unpack a file");
-            let error = error.expect_err("no disk is so large");
-            assert!(error.to_string().contains(&u64::MAX.to_string()), "{error}");
-            assert_eq!(error.code(), baton_proto::Code::ResourceExhausted);
-        }
-    }
-}
+pub(crate) mod tests;

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use crate::error::{Error, Result};
 use crate::files::{Access, DataFile, Files, Open, SystemFiles};
 use crate::paths;
-use crate::room;
+use crate::room::{self, Work};
 use crate::scratch::Scratch;
 use crate::stop;
 
@@ -170,7 +170,8 @@ pub(crate) fn replace(
         }
     };
     let files = saver.files.as_ref();
-    room::check(files, folder, bytes, "write the new file")?;
+    stop::check()?;
+    room::check(files, folder, bytes, Work::Save)?;
     let New {
         path: temp,
         file,

@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
+use crate::files::SystemFiles;
 use crate::paths;
+use crate::room::{self, Work};
+use crate::stop;
 use crate::workdir::still_there;
 
 const PREFIX: &str = ".baton-tmp-";
@@ -61,6 +64,19 @@ impl Scratch {
                 Err(e) => return Err(failed(e)),
             }
         }
+    }
+
+    /// As [`Scratch::new`], for work that is going to write at least `needed`
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Error::NoRoom`] if there is less; [`Error::Stopped`] if the work of
+    /// this thread is to end; those of [`Scratch::new`].
+    pub(crate) fn with_room(parent: Option<&Path>, needed: u64, work: Work) -> Result<Self> {
+        stop::check()?;
+        let scratch = Self::new(parent)?;
+        room::check(&SystemFiles, scratch.folder_path(), needed, work)?;
+        Ok(scratch)
     }
 
     /// The folder's path.

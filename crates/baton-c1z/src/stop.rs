@@ -21,7 +21,16 @@ thread_local! {
 /// at the next row or block; a file that is complete by then is put in its
 /// place.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<Asked>);
+
+/// Whether it was made.
+#[derive(Debug, Default)]
+struct Asked {
+    now: AtomicBool,
+    /// Looks until it is made; 0 if that does not depend on them.
+    #[cfg(test)]
+    looks: std::sync::atomic::AtomicU64,
+}
 
 /// Gives the thread back the request that it had before.
 struct Before(Option<Stop>);
@@ -35,12 +44,32 @@ impl Drop for Before {
 impl Stop {
     /// Has the work end.
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.now.store(true, Ordering::Relaxed);
     }
 
     /// Whether the work is to end.
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        #[cfg(test)]
+        self.count_look();
+        self.0.now.load(Ordering::Relaxed)
+    }
+
+    /// A request that is made when it is looked at for the time `look`, the
+    /// first being 1.
+    #[cfg(test)]
+    pub(crate) fn after(look: u64) -> Self {
+        let stop = Self::default();
+        stop.0.looks.store(look, Ordering::Relaxed);
+        stop
+    }
+
+    #[cfg(test)]
+    fn count_look(&self) {
+        let looks = &self.0.looks;
+        let one_less = |left: u64| left.checked_sub(1);
+        if looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) == Ok(1) {
+            self.request();
+        }
     }
 
     /// Does work that this request ends.

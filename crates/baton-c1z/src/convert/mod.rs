@@ -17,7 +17,8 @@ use crate::envelope::Identity;
 use crate::envelope::{Detected, detect};
 use crate::error::{Error, Result};
 use crate::file::latest_finished;
-use crate::maintain::{RewriteOptions, must_not_exist};
+use crate::maintain::{RewriteOptions, file_bytes, must_not_exist};
+use crate::room::{self, Work};
 use crate::row::Table;
 use crate::run::SyncType;
 use crate::run::{NewAsset, SyncRun};
@@ -105,8 +106,12 @@ pub fn to_v3(
             });
         }
     };
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
     let runs = reader.runs()?;
+    let needed = match runs.len() {
+        0 => 0,
+        n => room::rewritten(file_bytes(source)?, n == 1),
+    };
+    let scratch = Scratch::with_room(options.temp_dir.as_deref(), needed, Work::Convert)?;
     if runs.is_empty() && sync_id.is_none() {
         let path = v3::write_empty(&write_options(target, &scratch, options))?;
         return Ok(Converted {

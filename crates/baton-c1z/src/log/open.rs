@@ -15,6 +15,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::files::{DataFile, Open};
+use crate::stop;
 use crate::workdir::{MAX_WORK_AGE, WorkDir};
 
 /// How a log was opened.
@@ -164,6 +165,7 @@ impl PageLog {
         let mut list = ListId::default();
         let mut records = self.records();
         loop {
+            stop::check()?;
             let record = match records.next() {
                 Ok(Some(record)) => record,
                 Ok(None) | Err(Error::LogDamaged { .. }) => break,

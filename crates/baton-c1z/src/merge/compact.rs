@@ -1,8 +1,7 @@
 //! Compaction: the syncs of several files become one sync of a new file (c1z
 //! specification §3.4).
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use prost_types::Timestamp;
 
@@ -12,7 +11,7 @@ use super::{Counts, Merged, Merging, TableCounts, token};
 use crate::Format;
 use crate::error::{Error, Result};
 use crate::file::latest_finished;
-use crate::maintain::{RewriteOptions, must_not_exist};
+use crate::maintain::{RewriteOptions, file_bytes, must_not_exist};
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::seal::{Expander, NoExpansion};
 
@@ -262,7 +261,7 @@ fn strategy(plan: &CompactPlan, inputs: &[Input], format: Format) -> Result<Stra
     }
     let mut sizes = Vec::with_capacity(plan.entries.len());
     for entry in &plan.entries {
-        sizes.push(size(&entry.path)?);
+        sizes.push(file_bytes(&entry.path)?);
     }
     let [base, others @ ..] = &sizes[..] else {
         return Ok(Strategy::Overlay);
@@ -277,12 +276,6 @@ fn strategy(plan: &CompactPlan, inputs: &[Input], format: Format) -> Result<Stra
     } else {
         Strategy::Overlay
     })
-}
-
-fn size(path: &Path) -> Result<u64> {
-    fs::metadata(path)
-        .map(|facts| facts.len())
-        .map_err(|e| Error::io("look at", path, e))
 }
 
 /// What decides how the new run looks.

@@ -44,7 +44,7 @@ impl Source {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         match self {
             Self::V1(reader) => reader.path(),
             Self::V3(reader) => reader.path(),

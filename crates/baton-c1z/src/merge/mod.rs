@@ -16,9 +16,10 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::error::Result;
-use crate::maintain::RewriteOptions;
+use crate::maintain::{RewriteOptions, file_bytes};
 use prost_types::Timestamp;
 
+use crate::room::{self, Work};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, SyncRun};
 use crate::save::Saver;
@@ -105,7 +106,8 @@ impl Merging<'_> {
         run: impl FnOnce(&Counts) -> SyncRun,
         expander: &mut dyn Expander,
     ) -> Result<Merged> {
-        let scratch = Scratch::new(self.options.temp_dir.as_deref())?;
+        let temp_dir = self.options.temp_dir.as_deref();
+        let scratch = Scratch::with_room(temp_dir, self.needed()?, Work::Merge)?;
         let shape = match self.format {
             Format::V1 => Shape::DatedMessages,
             Format::V3 => Shape::Records,
@@ -157,6 +159,18 @@ impl Merging<'_> {
             unstorable,
             counts,
         })
+    }
+
+    /// What the rows of the largest input need at least: each of them stays,
+    /// or another one in its place.
+    fn needed(&self) -> Result<u64> {
+        let mut most = 0;
+        for input in self.inputs {
+            let alone = input.source.store().runs()?.len() == 1;
+            let bytes = file_bytes(input.source.path())?;
+            most = most.max(room::rewritten(bytes, alone));
+        }
+        Ok(most)
     }
 
     fn put_assets(&self, sink: &mut dyn Sink) -> Result<()> {

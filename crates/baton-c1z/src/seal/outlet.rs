@@ -10,7 +10,7 @@ use crate::envelope::{Detected, detect};
 use crate::error::Error;
 use crate::error::Result;
 use crate::log::PageLog;
-use crate::room;
+use crate::room::{self, Work};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, SyncRun};
 use crate::save::Saver;
@@ -86,7 +86,7 @@ impl PageLog {
             Format::V3 => self.size_bytes() / room::MAX_RATIO,
         };
         let files = Arc::clone(self.work_dir().files());
-        room::check(files.as_ref(), &scratch, needed, "make the sync file")?;
+        room::check(files.as_ref(), &scratch, needed, Work::Seal)?;
         let outlet = match format {
             Format::V1 => {
                 let saver = Saver::locked(Arc::clone(self.work_dir().files()));

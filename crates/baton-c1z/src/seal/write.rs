@@ -210,7 +210,7 @@ impl<'a> Writing<'a> {
 
     fn count(&mut self, table: Table) {
         self.done_rows += 1;
-        if self.done_rows % REPORT_ROWS == 1 {
+        if self.done_rows.is_multiple_of(REPORT_ROWS) {
             (self.progress)(SealEvent::Writing {
                 table,
                 done_rows: self.done_rows,

@@ -8,6 +8,7 @@ use super::leave_write_ahead_mode;
 use crate::ReadOptions;
 use crate::envelope::Content;
 use crate::error::{Error, Result};
+use crate::room::Work;
 use crate::scratch::Scratch;
 
 /// Bytes decoded at a time.
@@ -27,7 +28,7 @@ pub(super) fn unpack(
     options: &ReadOptions,
 ) -> Result<Option<Scratch>> {
     let mut content = Content::of_file(path, file, &options.limits)?;
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    let scratch = Scratch::with_room(options.temp_dir.as_deref(), bytes, Work::UnpackBeginning)?;
     let failed = |e| Error::io("write", scratch.file_path(), e);
     let mut out = scratch.create_file()?;
     let mut buf = vec![0; DECODED_BYTES];

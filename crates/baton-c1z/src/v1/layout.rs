@@ -10,6 +10,7 @@ use super::writer::WriteOptions;
 use super::{db, migrate, runs, unpack};
 use crate::envelope::{Detected, detect};
 use crate::error::{Error, Result};
+use crate::room;
 use crate::run::SyncRun;
 use crate::scratch::Scratch;
 
@@ -85,6 +86,11 @@ impl Old {
     /// Ids of the syncs that cleanup removes.
     pub fn cleaned_up(&self) -> &[String] {
         &self.cleaned_up
+    }
+
+    /// What the syncs that stay need at least in another database.
+    pub fn staying_bytes(&self) -> u64 {
+        room::rewritten(self.bytes, self.doomed.is_empty())
     }
 
     /// Opens the private copy.

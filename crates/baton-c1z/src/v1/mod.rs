@@ -40,9 +40,8 @@ use std::path::Path;
 use crate::Limits;
 use crate::envelope::{Content, Identity};
 use crate::error::{Error, Result};
-use crate::files::SystemFiles;
 use crate::paths::open_regular;
-use crate::room;
+use crate::room::Work;
 use crate::scratch::Scratch;
 use header::{HEADER_BYTES, Length};
 
@@ -70,14 +69,8 @@ fn unpack_file(
     parent: Option<&Path>,
 ) -> Result<(Scratch, Identity)> {
     let opened = open_content_of(path, file, limits)?;
-    let scratch = Scratch::new(parent)?;
+    let scratch = Scratch::with_room(parent, opened.needed, Work::Unpack)?;
     let mut file = scratch.create_file()?;
-    room::check(
-        &SystemFiles,
-        scratch.folder_path(),
-        opened.needed,
-        "unpack a sync file",
-    )?;
     file.write_all(&opened.first)
         .map_err(|e| Error::io("write", scratch.file_path(), e))?;
     let identity = opened.content.copy_to(&mut file, scratch.file_path())?;

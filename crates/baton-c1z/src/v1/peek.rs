@@ -12,6 +12,7 @@ use std::path::Path;
 use super::{Opened, db, leave_write_ahead_mode, open_content, runs};
 use crate::ReadOptions;
 use crate::error::Result;
+use crate::room::Work;
 use crate::run::SyncRun;
 use crate::scratch::Scratch;
 
@@ -43,7 +44,9 @@ pub(crate) fn runs_in_prefix(path: &Path, options: &ReadOptions) -> Result<Optio
         // Whoever unpacks it all says how much is too much.
         return Ok(None);
     }
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    // The rest is a hole.
+    let temp_dir = options.temp_dir.as_deref();
+    let scratch = Scratch::with_room(temp_dir, len as u64, Work::UnpackBeginning)?;
     let file = scratch.create_file()?;
     if fill(file, &prefix[..len], size).is_err() {
         return Ok(None);

@@ -19,6 +19,7 @@ use crate::columns::{is_whole_grant, rebuild_slim_grant};
 use crate::counts::Counts;
 use crate::envelope::Identity;
 use crate::error::{Error, Result};
+use crate::room;
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
 use crate::scratch::Scratch;
@@ -157,6 +158,12 @@ impl Reader {
     /// for an empty store, and if it was not kept.
     pub fn into_copy(self) -> Option<Scratch> {
         self.copy
+    }
+
+    /// What a copy of one of its syncs needs at least.
+    pub fn rewritten_bytes(&self) -> Result<u64> {
+        let bytes = self.copy.as_ref().map_or(Ok(0), Scratch::file_bytes)?;
+        Ok(room::rewritten(bytes, self.runs()?.len() == 1))
     }
 
     /// The file.

@@ -15,6 +15,7 @@ use super::schema::{BULK_TABLES, TABLES};
 use super::writer::save_database;
 use crate::error::Result;
 use crate::maintain::{NewStats, RewriteOptions};
+use crate::room::Work;
 use crate::run::SyncRun;
 use crate::save::Saver;
 use crate::scratch::Scratch;
@@ -29,8 +30,9 @@ pub(crate) fn clone_sync(
     target: &Path,
     options: &RewriteOptions,
 ) -> Result<()> {
+    let needed = source.rewritten_bytes()?;
     let old = source.into_copy();
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    let scratch = Scratch::with_room(options.temp_dir.as_deref(), needed, Work::CopySync)?;
     drop(scratch.create_file()?);
     let mut conn =
         db::open_write(scratch.file_path()).map_err(db::write_error(target, "create a file"))?;
@@ -53,7 +55,7 @@ pub(crate) fn clone_sync(
 
 /// Makes a v1 file without syncs.
 pub(crate) fn write_empty(target: &Path, options: &RewriteOptions) -> Result<PathBuf> {
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    let scratch = Scratch::with_room(options.temp_dir.as_deref(), 0, Work::CopySync)?;
     drop(scratch.create_file()?);
     let make = || {
         let conn = db::open_write(scratch.file_path())?;

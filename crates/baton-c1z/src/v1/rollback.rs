@@ -15,6 +15,7 @@ use super::writer::save_database;
 use crate::error::{Error, Result};
 use crate::maintain::RewriteOptions;
 use crate::rollback::{Verdict, judge, unreadable, without_sources};
+use crate::room::Work;
 use crate::save::Saver;
 use crate::scratch::Scratch;
 
@@ -34,13 +35,14 @@ pub(crate) fn roll_back(
     keep_suspects: bool,
 ) -> Result<()> {
     let (source_path, target) = paths;
+    let needed = source.rewritten_bytes()?;
     let Some(old) = source.into_copy() else {
         return Err(Error::NoSuchSync {
             path: source_path.to_owned(),
             id: id.to_owned(),
         });
     };
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
+    let scratch = Scratch::with_room(options.temp_dir.as_deref(), needed, Work::CopySync)?;
     drop(scratch.create_file()?);
     let mut conn =
         db::open_write(scratch.file_path()).map_err(db::write_error(target, "create a file"))?;

@@ -27,7 +27,7 @@ use crate::Limits;
 use crate::counts::Counts;
 use crate::envelope;
 use crate::error::{Error, Result};
-use crate::room;
+use crate::room::{self, Work};
 use crate::row::{Row, Table};
 use crate::run::{NewAsset, NewRun, Stats, SyncRun};
 use crate::save::{self, Saver};
@@ -147,7 +147,9 @@ impl Writer {
             });
         }
         let old = Old::open(&options, &run)?;
-        let scratch = Scratch::new(options.temp_dir.as_deref())?;
+        let needed = old.as_ref().map_or(0, Old::staying_bytes);
+        let temp_dir = options.temp_dir.as_deref();
+        let scratch = Scratch::with_room(temp_dir, needed, Work::KeepSyncs)?;
         drop(scratch.create_file()?);
         let target = options.target.as_path();
         let mut conn = db::open_write(scratch.file_path())

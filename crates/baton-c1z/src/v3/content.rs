@@ -11,7 +11,8 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::files::SystemFiles;
-use crate::room;
+use crate::room::{self, Work};
+use crate::stop;
 
 /// An open file.
 pub(super) struct DiskFile {
@@ -121,16 +122,18 @@ pub(super) struct Unpacked {
     temp_dir: PathBuf,
     /// Bytes that are going to come, as far as that is known.
     expected: u64,
+    work: Work,
     file: Option<(File, u64)>,
 }
 
 impl Unpacked {
-    pub fn new(budget: u64, expected: u64, temp_dir: Option<&Path>) -> Self {
+    pub fn new(budget: u64, expected: u64, temp_dir: Option<&Path>, work: Work) -> Self {
         Self {
             memory: Vec::new(),
             budget,
             temp_dir: temp_dir.map_or_else(tempfile::env::temp_dir, Path::to_owned),
             expected,
+            work,
             file: None,
         }
     }
@@ -141,6 +144,7 @@ impl Unpacked {
 
     /// Takes the next bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        stop::check()?;
         if self.file.is_none() && (self.memory.len() + bytes.len()) as u64 <= self.budget {
             self.memory.extend_from_slice(bytes);
             return Ok(());
@@ -149,8 +153,8 @@ impl Unpacked {
             room::check(
                 &SystemFiles,
                 &self.temp_dir,
-                self.expected,
-                "unpack a sync file",
+                self.expected.max((self.memory.len() + bytes.len()) as u64),
+                self.work,
             )?;
             // It has no name, so that not even a killed process leaves it.
             let mut file = tempfile::tempfile_in(&self.temp_dir).map_err(self.failed())?;
@@ -209,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let files = || std::fs::read_dir(folder.path()).expect("listed").count();
         for budget in [10, 9, 0] {
-            let mut unpacked = Unpacked::new(budget, 10, Some(folder.path()));
+            let mut unpacked = Unpacked::new(budget, 10, Some(folder.path()), Work::Unpack);
             unpacked.write(b"01234").expect("written");
             unpacked.write(b"56789").expect("written");
             let content = unpacked.finish();
@@ -230,7 +234,7 @@ mod tests {
         if room::free_bytes(folder.path()).is_none() {
             return;
         }
-        let mut unpacked = Unpacked::new(0, u64::MAX, Some(folder.path()));
+        let mut unpacked = Unpacked::new(0, u64::MAX, Some(folder.path()), Work::Unpack);
         let error = unpacked.write(b"0").expect_err("too much");
         assert!(matches!(error, Error::NoRoom { .. }), "{error}");
     }

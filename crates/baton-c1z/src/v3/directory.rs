@@ -19,6 +19,7 @@ use super::content::{Part, Span, Stream, Unpacked};
 use super::envelope::damaged;
 use crate::envelope::FrameHeader;
 use crate::error::{Error, Result};
+use crate::room::Work;
 use crate::{Limits, ReadOptions};
 
 /// The part of the memory budget that decoded files nobody reads may take.
@@ -159,7 +160,7 @@ impl Directory {
                 Ok(decoder)
             })
             .map_err(|source| self.undecodable(source))?;
-        let mut unpacked = Unpacked::new(0, frame.raw_len, self.temp_dir.as_deref());
+        let mut unpacked = Unpacked::new(0, frame.raw_len, self.temp_dir.as_deref(), Work::Unpack);
         let mut sum = Xxh64::new(0);
         let mut buf = vec![0; READ_BYTES];
         let mut left = frame.raw_len;

@@ -9,7 +9,7 @@ use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_pebble::Db;
+use baton_pebble::{Db, Source as _};
 use baton_proto::Code;
 use baton_proto::c1::storage::v3 as storage;
 use bytes::Bytes;
@@ -51,6 +51,11 @@ impl Reader {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
         let envelope = Envelope::open(path, options)?;
         let identity = envelope.identity;
+        let names = envelope.directory.names();
+        let bytes = names
+            .iter()
+            .filter_map(|name| envelope.directory.size(name))
+            .sum();
         let db = Db::open(Arc::new(envelope.directory)).map_err(|e| tables_error(path, e))?;
         let layout = layout::of(path, &db)?;
         let mut this = Self {
@@ -63,7 +68,7 @@ impl Reader {
         };
         let mut counted = None;
         if layout != Layout::Current {
-            let migrated = migrate(path, &this.db, layout, &envelope.limits, options)?;
+            let migrated = migrate(path, &this.db, layout, &envelope.limits, options, bytes)?;
             this.db = migrated.db;
             counted = migrated.stats;
             this.migration = Some(migrated.migration);

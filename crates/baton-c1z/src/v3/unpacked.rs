@@ -9,8 +9,7 @@ use baton_pebble::Source;
 use super::envelope::Envelope;
 use crate::ReadOptions;
 use crate::error::{Error, Result};
-use crate::files::SystemFiles;
-use crate::room;
+use crate::room::Work;
 use crate::scratch::Scratch;
 use crate::stop;
 
@@ -28,14 +27,16 @@ pub(crate) fn unpack(path: &Path, out: &Path, options: &ReadOptions) -> Result<(
     };
     let names = directory.names();
     let needed = names.iter().filter_map(|name| directory.size(name)).sum();
-    room::check(&SystemFiles, parent, needed, "unpack a sync file")?;
-    let scratch = Scratch::new(Some(parent))?;
+    let scratch = Scratch::with_room(Some(parent), needed, Work::Unpack)?;
     let folder = scratch.file_path();
     make_folder(folder).map_err(|e| Error::io("create", folder, e))?;
     for name in names {
         let content = directory.open(&name).map_err(|e| unreadable(path, e))?;
         let to = folder.join(&name);
-        copy(content.as_ref(), &to).map_err(|e| Error::io("write", &to, e))?;
+        copy(content.as_ref(), &to).map_err(|e| {
+            e.downcast::<Error>()
+                .unwrap_or_else(|e| Error::io("write", &to, e))
+        })?;
     }
     fs::rename(folder, out).map_err(|e| Error::io("make the folder", out, e))
 }

@@ -148,6 +148,8 @@ fn spoiled_file(source: &str, folder: &Path) -> String {
     let made = folder.join("hostile.c1z").display().to_string();
     let content = zstd::encode_all(&std::fs::read(&database).unwrap()[..], 1).unwrap();
     std::fs::write(&made, [b"C1ZF\0", &content[..]].concat()).unwrap();
+    // The next one is made in its place.
+    std::fs::remove_file(&database).unwrap();
     made
 }
 

@@ -358,7 +358,8 @@ async fn a_panic_while_the_file_is_made_names_the_step_and_keeps_the_work() {
             assert!(!sandbox.target().exists(), "{format:?}, {step}");
             let calls = world.calls().len();
             sandbox.sync_as(&world, request).await;
-            assert_eq!(world.calls().len(), calls, "{format:?}, {step}");
+            let again = &world.calls()[calls..];
+            assert!(again.len() < calls / 2, "{format:?}, {step}: {again:?}");
         }
     }
 }

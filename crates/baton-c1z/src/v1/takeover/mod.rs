@@ -17,6 +17,7 @@ use super::bulk::{Bulk, StoredGrant, is_known_index};
 use super::db;
 use super::layout::{Old, quoted};
 use super::schema::TABLES;
+use crate::stop;
 
 /// The table.
 pub(super) const GRANTS: &str = "v1_grants";
@@ -112,6 +113,7 @@ pub(super) fn take_over(
     let mut rows = statement.query(params_from_iter(values)).map_err(failed)?;
     let mut last = 0;
     while let Some(row) = rows.next().map_err(failed)? {
+        stop::check().map_err(Refusal::Failed)?;
         let stored = stored(row).map_err(failed)?.ok_or(Refusal::Odd)?;
         // Only a damaged database has them in another order.
         if stored.number <= last {

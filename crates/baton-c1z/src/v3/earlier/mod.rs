@@ -29,11 +29,12 @@ use super::{keys, runs};
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::files::SystemFiles;
+use crate::room;
 use crate::row::Table;
 use crate::run::Stats;
 use crate::scratch::Scratch;
 use crate::sort::{Entry, Place, Sorter};
-use crate::{Limits, ReadOptions, tuple};
+use crate::{Limits, ReadOptions, stop, tuple};
 use identity::Fault;
 use pairs::Merged;
 use private::Private;
@@ -92,7 +93,8 @@ pub(super) struct Migrated {
     pub migration: Migration,
 }
 
-/// Brings all rows of `db` into the current layout.
+/// Brings all rows of `db`, whose files have `bytes` bytes, into the current
+/// layout.
 ///
 /// # Errors
 /// [`Error::Row`] and [`Error::Envelope`] for rows that have no place in it,
@@ -103,10 +105,15 @@ pub(super) fn migrate(
     layout: Layout,
     limits: &Limits,
     options: &ReadOptions,
+    bytes: u64,
 ) -> Result<Migrated> {
     let failed = |e| tables_error(path, e);
-    let scratch = Scratch::new(options.temp_dir.as_deref())?;
-    let mut work = Work::new(path, layout, limits, options, &scratch);
+    let needed = room::rewritten(bytes, true);
+    // What fits in memory needs no room.
+    let spilled = needed.saturating_sub(options.memory_budget_bytes);
+    let temp_dir = options.temp_dir.as_deref();
+    let scratch = Scratch::with_room(temp_dir, spilled, room::Work::BringUpToDate)?;
+    let mut work = Work::new(path, layout, limits, options, needed, &scratch);
     let mut rows = db
         .range(Bound::Unbounded, Bound::Unbounded)
         .map_err(failed)?;
@@ -183,6 +190,7 @@ impl<'a> Work<'a> {
         layout: Layout,
         limits: &'a Limits,
         options: &'a ReadOptions,
+        needed: u64,
         scratch: &Scratch,
     ) -> Self {
         let budget = usize::try_from(options.memory_budget_bytes).unwrap_or(usize::MAX);
@@ -197,7 +205,7 @@ impl<'a> Work<'a> {
             path,
             layout,
             limits,
-            tables: Tables::new(Private::new(path, limits, options)),
+            tables: Tables::new(Private::new(path, needed, limits, options)),
             steps: steps.into_iter().peekable(),
             entitlements: Sorter::new(place("entitlements", ENTITLEMENTS_SHARE)),
             grants: Sorter::new(place("grants", GRANTS_SHARE)),
@@ -215,6 +223,7 @@ impl<'a> Work<'a> {
 
     /// Takes the next row of the old directory.
     fn row(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        stop::check()?;
         self.bytes += (key.len() + value.len()) as u64;
         self.rows += 1;
         if self.bytes > self.limits.max_decoded_bytes {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::room::Work;
 use crate::v3::content::{Span, Unpacked};
 use crate::v3::directory::{Directory, Place, Storage};
 use crate::v3::write::TableSink;
@@ -21,14 +22,16 @@ pub(super) struct Private<'a> {
 }
 
 impl<'a> Private<'a> {
-    /// An empty directory made from the file `path`.
-    pub fn new(path: &Path, limits: &'a Limits, options: &'a ReadOptions) -> Self {
+    /// An empty directory made from the file `path`, that is going to have at
+    /// least `needed` bytes.
+    pub fn new(path: &Path, needed: u64, limits: &'a Limits, options: &'a ReadOptions) -> Self {
         Self {
             path: path.to_owned(),
             content: Unpacked::new(
                 options.memory_budget_bytes / 2,
-                0,
+                needed,
                 options.temp_dir.as_deref(),
+                Work::BringUpToDate,
             ),
             places: BTreeMap::new(),
             at: 0,

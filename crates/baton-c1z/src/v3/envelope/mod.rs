@@ -23,6 +23,7 @@ use super::directory::{Directory, Place, Storage};
 use crate::envelope::{Content, Identity, MAGIC_LEN};
 use crate::error::{Error, Result};
 use crate::paths::open_regular;
+use crate::room::Work;
 use crate::{Limits, ReadOptions};
 
 pub(crate) use manifest::Encoding;
@@ -151,6 +152,7 @@ fn unpack(
         options.memory_budget_bytes,
         expected,
         options.temp_dir.as_deref(),
+        Work::Unpack,
     );
     let mut walk = Walk::new();
     let mut buf = vec![0; UNPACK_BYTES];

@@ -1,7 +1,7 @@
 //! `demo`: the whole path on a made-up organization. The simulator listens on
 //! a loopback port, and the sync goes through the ordinary code over HTTP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use atlassian_sim::{AccessKey, Config as SimConfig, OrganizationSpec, RateLimits, Simulator};
 use baton_connector::Error;
@@ -12,7 +12,7 @@ use baton_runtime::{ExitStatus, ExtraCommand, Field, Origin, Result, Session};
 use tokio::net::TcpListener;
 
 use crate::Settings;
-use crate::program::{NAME, build, modes, request_plan_field};
+use crate::program::{GO_COMPATIBLE, NAME, REQUEST_PLAN, build, modes};
 
 /// Users of the demo organization; with its seed, this fixes all of it.
 const USERS: u32 = 500;
@@ -21,19 +21,21 @@ const SEED: u64 = 20_261_123;
 /// The key that the server accepts; treated as any other, so not shown.
 const KEY: &str = "dEm0-9f31c07be46a58d2";
 
+const FILE: Field<PathBuf> = Field::path("file", "path of the sync file")
+    .short('f')
+    .must_name("the path of a sync file")
+    .default("demo.c1z");
+
 /// The subcommand.
 pub(crate) fn command() -> ExtraCommand {
     ExtraCommand::new(
         "demo",
-        "Sync a made-up organization of 500 users, to see what this does",
+        "sync a made-up organization of 500 users, to see what this does",
         Box::new(|session| Box::pin(run(session))),
     )
-    .field(
-        Field::string("file", "Path of the sync file")
-            .short('f')
-            .default_string("demo.c1z"),
-    )
-    .field(request_plan_field())
+    .field(FILE)
+    .field(REQUEST_PLAN)
+    .field(GO_COMPATIBLE)
     .secret(KEY)
 }
 
@@ -44,8 +46,8 @@ fn tool() -> String {
 
 async fn run(session: Session) -> Result<ExitStatus> {
     let session = session.as_tool(tool()).brief();
-    let shown = session.config().string("file").to_owned();
-    let target = session.cwd().join(&shown);
+    let shown = session.config().as_written(&FILE).display().to_string();
+    let target = session.config().get(&FILE).to_owned();
     session.preflight(&target)?;
     refuse_foreign(&session, &target, &shown)?;
 

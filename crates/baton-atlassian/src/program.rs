@@ -6,84 +6,108 @@ use baton_connector::http::{HttpParts, HttpSettings, ReqwestTransport, Transport
 use baton_connector::{Error, Result};
 use baton_proto::Code;
 use baton_runtime::{
-    App, Built, CommonSettings as _, Config, Export, Field, Presentation, StringRules, Surroundings,
+    App, Built, CommonSettings as _, Config, Export, Field, OneOf, Presentation, Secret,
+    StringRules, Surroundings,
 };
 
-use crate::{Settings, SettingsError, connector, demo};
+use crate::{RequestPlan, Settings, SettingsError, connector, demo};
 
 /// The program's name, which files and logs show.
 pub(crate) const NAME: &str = "baton-atlassian";
 
+/// The headings of the connector's flags in the help.
+const CONNECTION: &str = "Connection";
+const CONTENT: &str = "Requests and content";
+
+/// Environment names that older documentation gave for two of the fields are
+/// honoured too.
+const ACCESS_TOKEN: Field<Secret> =
+    Field::secret("access-token", "organization API key, without scopes")
+        .heading(CONNECTION)
+        .display_name("Access Token")
+        .required()
+        .env_aliases(&["BATON_API_TOKEN"]);
+const ORGANIZATION_ID: Field<String> = Field::string(
+    "organization-id",
+    "organization to sync: the id in https://admin.atlassian.com/o/<id>/",
+)
+.value_name("id")
+.heading(CONNECTION)
+.display_name("Organization ID")
+.required()
+.env_aliases(&["BATON_ORG"]);
+const SCIM_TOKEN: Field<Secret> = Field::secret(
+    "scim-token",
+    "token of the identity provider's directory, for creating accounts",
+)
+.display_name("SCIM Token")
+.rules(StringRules::NONE)
+.hidden();
+const SCIM_BASE_URL: Field<String> = Field::string(
+    "scim-base-url",
+    "base URL of the identity provider's directory, for creating accounts",
+)
+.value_name("url")
+.display_name("SCIM Base URL")
+.rules(StringRules::NONE)
+.hidden();
+const BASE_URL: Field<String> = Field::string(
+    "base-url",
+    "base URL of the admin APIs, for tests and proxies",
+)
+.value_name("url")
+.hidden()
+.export(Export::Cli);
+/// Without a value it is the default, so that an `auto` that was asked for can
+/// be told from one that was not.
+pub(crate) const REQUEST_PLAN: Field<Option<OneOf<RequestPlan>>> = Field::choice(
+    "request-plan",
+    "how to fetch access: auto (default) skips users and groups that a verified overview shows to be empty; plain queries every one",
+)
+.value_name("plan")
+.heading(CONTENT)
+.export(Export::None);
+pub(crate) const GO_COMPATIBLE: Field<bool> = Field::bool(
+    "go-compatible",
+    "write exactly what the Go connector writes: no added fields, rows or assets",
+)
+.heading(CONTENT)
+.export(Export::None);
+
 /// The program.
 pub fn app() -> App {
     App::new(NAME, env!("CARGO_PKG_VERSION"), Box::new(connect))
+        .about("sync who has access to what in an Atlassian organization into a file (.c1z)")
         .presentation(Presentation {
             display_name: "Atlassian",
             help_url: "/docs/baton/atlassian",
             icon_url: "/static/app-icons/atlassian.svg",
             ..Presentation::default()
         })
-        .fields(fields())
+        .field(ACCESS_TOKEN)
+        .field(ORGANIZATION_ID)
+        .field(SCIM_TOKEN)
+        .field(SCIM_BASE_URL)
+        .field(BASE_URL)
+        .field(REQUEST_PLAN)
+        .field(GO_COMPATIBLE)
+        .unsigned_when(GO_COMPATIBLE)
         .command(demo::command())
-}
-
-/// The connector's own flags. Environment names that older documentation
-/// gave for two of them are honoured too.
-fn fields() -> [Field; 6] {
-    [
-        Field::string("access-token", "Organization API key, without scopes")
-            .display_name("Access Token")
-            .required(true)
-            .secret()
-            .env_aliases(&["BATON_API_TOKEN"]),
-        Field::string(
-            "organization-id",
-            "Organization to sync: the id in https://admin.atlassian.com/o/<id>/",
+        .example("see it at work, without an account", "demo")
+        .example(
+            "sync an organization into sync.c1z; the API key is in a file",
+            "--access-token @key.txt --organization-id 5a1c",
         )
-        .display_name("Organization ID")
-        .required(true)
-        .env_aliases(&["BATON_ORG"]),
-        Field::string(
-            "scim-token",
-            "Token of the identity provider's directory, for creating accounts",
+        .example(
+            "sync users and groups only, into another file",
+            "--access-token @key.txt --organization-id 5a1c --sync-resource-types user,group -f users.c1z",
         )
-        .display_name("SCIM Token")
-        .string_rules(StringRules::default())
-        .secret(),
-        Field::string(
-            "scim-base-url",
-            "Base URL of the identity provider's directory, for creating accounts",
-        )
-        .display_name("SCIM Base URL")
-        .string_rules(StringRules::default()),
-        Field::string(
-            "base-url",
-            "Base URL of the admin APIs, for tests and proxies",
-        )
-        .hidden()
-        .export(Export::Cli),
-        request_plan_field(),
-    ]
-}
-
-/// The flag that chooses the plan. Empty stands for the default, so that an
-/// `auto` that somebody asked for can be told from one that nobody did.
-pub(crate) fn request_plan_field() -> Field {
-    Field::string(
-        "request-plan",
-        "How access is asked for: auto, with fewer requests where a checked overview allows (the default), or plain, about every user and group",
-    )
-    .string_rules(StringRules {
-        one_of: &["", "auto", "plain"],
-        ..StringRules::default()
-    })
-    .export(Export::None)
 }
 
 /// The settings that both the sync and the demo take from flags.
 pub(crate) fn modes(settings: &mut Settings, config: &Config) -> Result<()> {
-    settings.go_compatible = config.go_compatible();
-    settings.request_plan = config.string("request-plan").parse().ok();
+    settings.go_compatible = config.get(&GO_COMPATIBLE);
+    settings.request_plan = config.get(&REQUEST_PLAN);
     settings.grants_follow = config.syncs_grants();
     settings.check().map_err(|error| refused(&error))
 }
@@ -100,13 +124,12 @@ fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {
 }
 
 fn settings(config: &Config) -> std::result::Result<Settings, SettingsError> {
-    let secret = |name| config.secret(name).cloned().unwrap_or_default();
     Settings::new(
-        secret("access-token"),
-        config.string("organization-id"),
-        config.string("base-url"),
+        config.get(&ACCESS_TOKEN).clone(),
+        config.get(&ORGANIZATION_ID),
+        config.get(&BASE_URL),
     )?
-    .with_scim(secret("scim-token"), config.string("scim-base-url"))
+    .with_scim(config.get(&SCIM_TOKEN).clone(), config.get(&SCIM_BASE_URL))
 }
 
 fn refused(error: &SettingsError) -> Error {

@@ -5,147 +5,212 @@
 //! from, because "was it set" and "is it present" are different questions in this contract.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use crate::field::{Field, Kind};
-use crate::value::Value;
 use baton_proto::Secret;
+
+use crate::error::{Error, Result};
+use crate::field::{AnyField, Field, Kind};
+use crate::group::FieldGroup;
+use crate::setting::Setting;
+use crate::value::{GivenPath, Value, parse_duration, parse_size, parse_url};
 
 /// Where a value came from, highest rank last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
+    /// From the definition of the field.
     Default,
+    /// From the config file, in words.
     File(String),
+    /// From a variable, in words.
     Env(String),
+    /// From the command line.
     Flag,
 }
 
 #[derive(Debug, Clone)]
-pub struct Setting {
-    pub value: Value,
-    pub origin: Origin,
+struct Settled {
+    value: Value,
+    origin: Origin,
 }
 
-/// Settings of a run. Reading a name that the program does not define yields the zero value.
+/// Settings of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    settings: BTreeMap<&'static str, Setting>,
+    settings: BTreeMap<&'static str, Settled>,
+    group: Option<&'static str>,
 }
 
 impl Config {
-    pub fn insert(&mut self, name: &'static str, value: Value, origin: Origin) {
-        self.settings.insert(name, Setting { value, origin });
+    pub(crate) fn insert(&mut self, name: &'static str, value: Value, origin: Origin) {
+        self.settings.insert(name, Settled { value, origin });
     }
 
-    pub fn get(&self, name: &str) -> Option<&Setting> {
+    pub(crate) fn choose(&mut self, group: Option<&'static str>) {
+        self.group = group;
+    }
+
+    fn settled(&self, name: &str) -> Option<&Settled> {
         self.settings.get(name)
     }
 
-    /// Whether the command line, the environment or the config file gave a value, even an empty one.
-    pub fn is_set(&self, name: &str) -> bool {
-        self.get(name)
-            .is_some_and(|setting| setting.origin != Origin::Default)
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.settled(name).map(|settled| &settled.value)
+    }
+
+    /// The value of a field.
+    ///
+    /// # Panics
+    ///
+    /// If the invoked command does not declare the field, or declares another of this name: the
+    /// program reads what it did not ask for. [`Config::find`] is for fields that some commands
+    /// have and others lack. A field of a group that was not chosen may also lack a value.
+    #[track_caller]
+    pub fn get<T: Setting>(&self, field: &Field<T>) -> T::Read<'_> {
+        match self.find(field) {
+            Some(value) => value,
+            None => panic!(
+                "the command has no value of the field `{}`; its fields are {}",
+                field.name(),
+                self.settings.keys().copied().collect::<Vec<_>>().join(", ")
+            ),
+        }
+    }
+
+    /// The value of a field; `None` where the invoked command does not have the field.
+    pub fn find<T: Setting>(&self, field: &Field<T>) -> Option<T::Read<'_>> {
+        T::read(self.value(field.name())?)
+    }
+
+    /// The value of a field if the command line, the environment or the config file gave one, even
+    /// an empty one.
+    pub fn given<T: Setting>(&self, field: &Field<T>) -> Option<T::Read<'_>> {
+        self.find(field).filter(|_| self.is_set(field.name()))
+    }
+
+    /// A path as the user wrote it; empty when there is none.
+    pub fn as_written<T>(&self, field: &Field<T>) -> &Path
+    where
+        T: Setting,
+    {
+        match self.value(field.name()) {
+            Some(Value::Path(path)) => &path.given,
+            _ => Path::new(""),
+        }
+    }
+
+    /// Whether the command line, the environment or the config file gave a value, even an empty
+    /// one.
+    pub fn was_set<T: Setting>(&self, field: &Field<T>) -> bool {
+        self.is_set(field.name())
     }
 
     /// Whether the value is other than the zero value of its type.
-    pub fn is_present(&self, name: &str) -> bool {
-        self.get(name)
-            .is_some_and(|setting| setting.value.is_present())
+    pub fn has<T: Setting>(&self, field: &Field<T>) -> bool {
+        self.is_present(field.name())
     }
 
-    /// A string; also the text of a secret is *not* given here, see [`Config::secret`].
-    pub fn string(&self, name: &str) -> &str {
-        match self.get(name).map(|setting| &setting.value) {
-            Some(Value::Text(text)) => text,
-            _ => "",
-        }
+    /// Whether this is the field group that the user chose.
+    pub fn chose(&self, group: &FieldGroup) -> bool {
+        self.group == Some(group.name)
     }
 
-    /// A secret; `None` when it is empty.
-    pub fn secret(&self, name: &str) -> Option<&Secret> {
-        match self.get(name).map(|setting| &setting.value) {
-            Some(Value::Secret(secret)) if !secret.expose().is_empty() => Some(secret),
-            _ => None,
-        }
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.settled(name)
+            .is_some_and(|settled| settled.origin != Origin::Default)
+    }
+
+    pub(crate) fn is_present(&self, name: &str) -> bool {
+        self.value(name).is_some_and(Value::is_present)
     }
 
     /// The texts of all secrets, to be kept out of what is written for people.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
-        let values = self.settings.values().map(|setting| &setting.value);
+        let values = self.settings.values().map(|settled| &settled.value);
         values.filter_map(|value| match value {
             Value::Secret(secret) => Some(secret.expose().to_owned()),
             _ => None,
         })
     }
-
-    /// A switch.
-    pub fn bool(&self, name: &str) -> bool {
-        matches!(
-            self.get(name).map(|setting| &setting.value),
-            Some(Value::Bool(true))
-        )
-    }
-
-    /// An integer.
-    pub fn int(&self, name: &str) -> i64 {
-        match self.get(name).map(|setting| &setting.value) {
-            Some(Value::Int(value)) => *value,
-            _ => 0,
-        }
-    }
-
-    /// A list.
-    pub fn list(&self, name: &str) -> &[String] {
-        match self.get(name).map(|setting| &setting.value) {
-            Some(Value::List(items)) => items,
-            _ => &[],
-        }
-    }
 }
 
 /// The value that a field has when no source gives one.
-pub fn default_value(field: &Field) -> Value {
-    match &field.kind {
+///
+/// # Errors
+///
+/// A default that its own type refuses.
+pub(crate) fn default_value(field: &AnyField, cwd: &Path) -> Result<Value> {
+    let malformed = |problem| Error::MalformedDefault {
+        name: field.name,
+        problem,
+    };
+    Ok(match &field.kind {
         Kind::Bool { default } => Value::Bool(*default),
         Kind::Int { default, .. } => Value::Int(*default),
         Kind::List { .. } => Value::List(Vec::new()),
-        Kind::String { default, .. } if field.secret => {
-            Value::Secret(Secret::new((*default).to_owned()))
-        }
+        Kind::Map { .. } => Value::Map(BTreeMap::new()),
+        Kind::String { default, .. } if field.secret => Value::Secret(Secret::new(*default)),
         Kind::String { default, .. } => Value::Text((*default).to_owned()),
+        Kind::Path { default, .. } => Value::Path(GivenPath::new(PathBuf::from(default), cwd)),
+        Kind::Url { default, .. } => Value::Url(parse_url(default).map_err(malformed)?),
+        Kind::Duration { default, .. } => {
+            Value::Duration(parse_duration(default).map_err(malformed)?)
+        }
+        Kind::Size { default, .. } => Value::Size(parse_size(default).map_err(malformed)?),
+    })
+}
+
+/// Fails where a field is set to nothing that must name something: an empty path would mean the
+/// current folder.
+pub(crate) fn check_names(fields: &[&AnyField], config: &Config) -> Result<()> {
+    for field in fields {
+        let expected = field.must_name;
+        if expected.is_empty() || !config.is_set(field.name) {
+            continue;
+        }
+        let empty = match config.value(field.name) {
+            Some(Value::List(items)) => items.iter().any(String::is_empty),
+            Some(value) => !value.is_present(),
+            None => false,
+        };
+        if empty {
+            return Err(Error::EmptyPath {
+                flag: field.name,
+                expected,
+            });
+        }
     }
+    Ok(())
 }
 
 /// The value check: every field against its rules, all violations at once, in field order.
-pub fn violations(fields: &[&Field], config: &Config) -> Vec<String> {
-    fields
-        .iter()
-        .filter_map(|field| {
-            let value = &config.get(field.name)?.value;
-            let text = match (&field.kind, value) {
-                (
-                    Kind::String {
-                        rules: Some(rules), ..
-                    },
-                    Value::Text(text),
-                ) => rules.violation(text, false),
-                (
-                    Kind::String {
-                        rules: Some(rules), ..
-                    },
-                    Value::Secret(secret),
-                ) => rules.violation(secret.expose(), true),
-                (
-                    Kind::Int {
-                        rules: Some(rules), ..
-                    },
-                    Value::Int(value),
-                ) => rules.violation(*value),
-                (Kind::List { rules: Some(rules) }, Value::List(items)) => {
-                    rules.violation(items, field.secret)
-                }
-                _ => None,
-            }?;
-            Some(format!("field {}{text}", field.name))
-        })
-        .collect()
+pub(crate) fn violations(fields: &[&AnyField], config: &Config) -> Vec<String> {
+    let violation = |field: &&AnyField| {
+        let text = violation(field, config.value(field.name)?)?;
+        Some(format!("field {}{text}", field.name))
+    };
+    fields.iter().filter_map(violation).collect()
+}
+
+fn violation(field: &AnyField, value: &Value) -> Option<String> {
+    if field.is_required() && !value.is_present() {
+        let type_name = match field.kind {
+            Kind::Int { .. } => "int",
+            Kind::List { .. } => "[]string",
+            Kind::Map { .. } => "map[string]any",
+            _ => "string",
+        };
+        return Some(crate::rules::required(type_name));
+    }
+    match (&field.kind, value) {
+        (Kind::String { rules, .. }, Value::Text(text)) => rules.as_ref()?.violation(text, false),
+        (Kind::String { rules, .. }, Value::Secret(secret)) => {
+            rules.as_ref()?.violation(secret.expose(), true)
+        }
+        (Kind::Int { rules, .. }, Value::Int(value)) => rules.as_ref()?.violation(*value),
+        (Kind::List { rules }, Value::List(items)) => {
+            rules.as_ref()?.violation(items, field.secret)
+        }
+        _ => None,
+    }
 }

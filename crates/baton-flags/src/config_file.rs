@@ -39,8 +39,12 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// What a key's value has to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
+    /// One text.
     Scalar,
+    /// A sequence of texts, or one text with commas.
     List,
+    /// A mapping of texts.
+    Map,
 }
 
 /// A value as the file has it.
@@ -50,12 +54,16 @@ pub enum FileValue {
     Text(String),
     /// The items of a sequence of scalars.
     Items(Vec<String>),
+    /// The pairs of a mapping; keys are in lower case.
+    Pairs(BTreeMap<String, String>),
 }
 
 /// What a config file says. Keys are lower case.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
+    /// Where it is.
     pub path: PathBuf,
+    /// Values of known fields, by name.
     pub values: BTreeMap<String, FileValue>,
     /// Keys that name no field, in file order.
     pub unknown: Vec<String>,
@@ -73,7 +81,8 @@ pub fn locate(named: Option<&str>, cwd: &Path) -> Result<Option<PathBuf>> {
         .chain(std::iter::once(BASE_NAME.to_owned()));
     Ok(candidates
         .map(|name| cwd.join(name))
-        .find(|path| path.is_file()))
+        // A pipe or device of this name is refused when it is read, not passed over.
+        .find(|path| path.exists() && !path.is_dir()))
 }
 
 /// The only check that every command makes, also those that read no file.
@@ -223,6 +232,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                 // Null counts as absent.
                 Some(Shape::Scalar) => map.next_value::<Option<String>>()?.map(FileValue::Text),
                 Some(Shape::List) => map.next_value_seed(ListValue)?,
+                Some(Shape::Map) => map.next_value_seed(MapValue)?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
                     unknown.push(key);
@@ -299,6 +309,60 @@ impl<'de> Visitor<'de> for ListValue {
             items.push(item);
         }
         Ok(Some(FileValue::Items(items)))
+    }
+}
+
+/// A mapping of scalars; a scalar in its place is kept, to be refused by name.
+struct MapValue;
+
+impl<'de> DeserializeSeed<'de> for MapValue {
+    type Value = Option<FileValue>;
+
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MapValue {
+    type Value = Option<FileValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping of texts")
+    }
+
+    scalar!(visit_bool, bool);
+    scalar!(visit_i64, i64);
+    scalar!(visit_u64, u64);
+    scalar!(visit_f64, f64);
+    scalar!(visit_str, &str);
+
+    fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E>(self) -> std::result::Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(
+        self,
+        mut map: A,
+    ) -> std::result::Result<Self::Value, A::Error> {
+        let mut pairs = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            pairs.insert(key.to_lowercase(), value);
+        }
+        Ok(Some(FileValue::Pairs(pairs)))
     }
 }
 
@@ -381,9 +445,11 @@ mod tests {
     #[test]
     fn a_pipe_a_socket_and_a_device_are_named_and_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
-        let pipe = dir.path().join("pipe.yaml");
+        let pipe = dir.path().join(".baton.yaml");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
+        // Found by its name, too: it is not passed over.
+        assert_eq!(locate(None, dir.path()).unwrap(), Some(pipe.clone()));
         let socket = dir.path().join("socket.yaml");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         for (path, found) in [

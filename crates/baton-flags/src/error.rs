@@ -188,6 +188,60 @@ pub enum Error {
         /// What is taken.
         taken: String,
     },
+    /// A flag with a name that the parser cannot take.
+    #[error(
+        "`{name}` cannot be the name of a flag: expected lower-case letters, digits and single dashes, a letter first"
+    )]
+    BadName {
+        /// The name.
+        name: &'static str,
+    },
+    /// A field whose variable has a meaning of its own.
+    #[error("flag --{name} cannot be defined: {variable} already means {meaning}")]
+    ReservedName {
+        /// The field.
+        name: &'static str,
+        /// The variable that it would read.
+        variable: String,
+        /// What the variable is for.
+        meaning: String,
+    },
+    /// A command that is defined twice below one other.
+    #[error("multiple commands with the same name: {path}")]
+    DuplicateCommand {
+        /// Its words, the program's name first.
+        path: String,
+    },
+    /// A default that is no value of its field's type.
+    #[error("the default of --{name} cannot be used: {problem}")]
+    MalformedDefault {
+        /// The field.
+        name: &'static str,
+        /// What is wrong.
+        problem: Malformed,
+    },
+    /// A field group that is empty, repeats a name, or names a field that does not exist.
+    #[error("invalid config: invalid field group {name}")]
+    MalformedGroup {
+        /// The group.
+        name: &'static str,
+    },
+    /// More than one field group is the default.
+    #[error("only one field group can be set as default, but found {count}: {names}")]
+    ManyDefaultGroups {
+        /// How many.
+        count: usize,
+        /// Their names.
+        names: String,
+    },
+    /// A field group that does not exist.
+    #[error("unknown auth method `{name}`")]
+    UnknownGroup {
+        /// What was asked for.
+        name: String,
+        /// The groups that exist.
+        known: Vec<&'static str>,
+    },
     /// A relationship that cannot hold, or names a field that does not exist.
     #[error("invalid config: invalid relationship constraint")]
     MalformedRelation {
@@ -243,6 +297,9 @@ impl Error {
             Self::SecretUnreadable { flag, .. } => vec![format!(
                 "{flag} takes the value itself, @path to read it from a file, or - for standard input"
             )],
+            Self::UnknownGroup { known, .. } => {
+                vec![format!("known methods: {}", known.join(", "))]
+            }
             Self::EmptyPath { flag, .. } => {
                 vec![format!("pass a path with --{flag}, or leave the flag out")]
             }

@@ -3,45 +3,184 @@
 //! A [`Field`] says everything there is to know about a flag: its names, type, default, rules,
 //! where else its value may come from and to whom it is shown. Parsing, `--help`, completions,
 //! the exported config schema and the reference page are all derived from it, so none of them can
-//! disagree with another. A field holds no value: values live in [`crate::Config`].
+//! disagree with another. It is also the handle by which the value is read: what a program asks of
+//! a [`crate::Config`] is a constant with a type, so a misspelled name does not compile.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use baton_proto::Secret;
+use url::Url;
 
 use crate::rules::{IntRules, ListRules, StringRules};
+use crate::setting::{Choice, HasNoZero, OneOf, Size};
 
 /// Prefix of every derived environment variable.
 const ENV_PREFIX: &str = "BATON_";
 
-/// One flag, and the setting behind it.
-#[derive(Debug, Clone)]
-pub struct Field {
+/// A flag whose value is read as `T` (see [`crate::Setting`]).
+///
+/// A field is a constant, since it is named twice: where a program declares it and where the value
+/// is read.
+///
+/// ```
+/// use baton_flags::{Config, Field};
+/// use baton_proto::Secret;
+///
+/// const TOKEN: Field<Secret> = Field::secret("api-token", "token for the API").required();
+///
+/// fn token(config: &Config) -> &Secret {
+///     config.get(&TOKEN)
+/// }
+/// ```
+///
+/// A name that no constant has does not compile:
+///
+/// ```compile_fail,E0425
+/// use baton_flags::{Config, Field};
+/// # use baton_proto::Secret;
+/// const TOKEN: Field<Secret> = Field::secret("api-token", "token for the API");
+///
+/// fn token(config: &Config) -> &Secret {
+///     config.get(&TOKNE)
+/// }
+/// ```
+///
+/// Neither does a name as text, nor a value as another type:
+///
+/// ```compile_fail,E0308
+/// # fn token(config: &baton_flags::Config) -> &baton_proto::Secret {
+/// config.get("api-token")
+/// # }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use baton_flags::{Config, Field};
+/// # use baton_proto::Secret;
+/// const TOKEN: Field<Secret> = Field::secret("api-token", "token for the API");
+///
+/// fn token(config: &Config) -> &str {
+///     config.get(&TOKEN)
+/// }
+/// ```
+///
+/// A switch cannot be required, and a URL that may be absent is read as an `Option`:
+///
+/// ```compile_fail,E0599
+/// # use baton_flags::Field;
+/// const FRESH: Field<bool> = Field::bool("fresh", "start over").required();
+/// ```
+///
+/// ```compile_fail,E0308
+/// # use baton_flags::Field;
+/// const BASE: Field<url::Url> = Field::url("base-url", "address of the API");
+/// ```
+pub struct Field<T> {
+    any: AnyField,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Field<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Field<T> {}
+
+impl<T> fmt::Debug for Field<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.any.fmt(f)
+    }
+}
+
+impl<T> From<Field<T>> for AnyField {
+    fn from(field: Field<T>) -> Self {
+        field.any
+    }
+}
+
+impl<T> From<&Field<T>> for AnyField {
+    fn from(field: &Field<T>) -> Self {
+        field.any
+    }
+}
+
+/// A field without the type of its value, as parser, help and schema see it.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyField {
+    /// The flag's name, without dashes.
     pub name: &'static str,
+    /// One-letter form of the flag.
     pub short: Option<char>,
+    /// Type, with what only that type has.
     pub kind: Kind,
+    /// What the flag does, beginning in lower case and without a full stop.
     pub help: &'static str,
+    /// What stands for the value in the help; derived from the type when empty.
+    pub value_name: &'static str,
+    /// The heading that the flag stands under in the help.
+    pub heading: &'static str,
+    /// Name shown in forms.
     pub display_name: &'static str,
+    /// Example value shown in an empty form field.
     pub placeholder: &'static str,
+    /// Whether the flag is left out of the help.
     pub hidden: bool,
+    /// Whether the value is a secret.
     pub secret: bool,
+    /// Whether the flag exists on every command.
     pub persistent: bool,
+    /// What an empty value should have named; where this is not empty, an empty value is refused.
+    pub must_name: &'static str,
+    /// Who sees the field in the exported schema.
     pub export: Export,
+    /// Further environment variables, tried in order when the proper one is absent.
     pub env_aliases: &'static [&'static str],
 }
 
 /// Type of a field, with what only that type has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "each kind has its default and its rules")]
 pub enum Kind {
-    Bool {
-        default: bool,
-    },
+    /// A switch.
+    Bool { default: bool },
+    /// A text, also a choice and a secret.
     String {
         default: &'static str,
         rules: Option<StringRules>,
     },
+    /// A 64-bit integer.
     Int {
         default: i64,
         rules: Option<IntRules>,
     },
-    List {
-        rules: Option<ListRules>,
+    /// A list of texts.
+    List { rules: Option<ListRules> },
+    /// A map of texts.
+    Map { required: bool },
+    /// A file or folder, relative to the current folder.
+    Path {
+        default: &'static str,
+        required: bool,
+    },
+    /// The address of a web server.
+    Url {
+        default: &'static str,
+        required: bool,
+    },
+    /// A length of time.
+    Duration {
+        default: &'static str,
+        required: bool,
+    },
+    /// A number of bytes.
+    Size {
+        default: &'static str,
+        required: bool,
     },
 }
 
@@ -59,204 +198,462 @@ pub enum Export {
     Cli,
 }
 
-impl Field {
-    fn new(name: &'static str, help: &'static str, kind: Kind) -> Self {
+impl<T> Field<T> {
+    const fn new(name: &'static str, help: &'static str, kind: Kind) -> Self {
         Self {
-            name,
-            short: None,
-            kind,
-            help,
-            display_name: "",
-            placeholder: "",
-            hidden: false,
-            secret: false,
-            persistent: false,
-            export: Export::Gui,
-            env_aliases: &[],
+            any: AnyField {
+                name,
+                short: None,
+                kind,
+                help,
+                value_name: "",
+                heading: "",
+                display_name: "",
+                placeholder: "",
+                hidden: false,
+                secret: false,
+                persistent: false,
+                must_name: "",
+                export: Export::Gui,
+                env_aliases: &[],
+            },
+            of: PhantomData,
         }
     }
 
-    /// A switch, off by default. A bool can not be required.
-    #[must_use]
-    pub fn bool(name: &'static str, help: &'static str) -> Self {
-        Self::new(name, help, Kind::Bool { default: false })
+    /// The field without its type, for tables of fields of several types.
+    pub const fn any(&self) -> AnyField {
+        self.any
     }
 
-    /// A text, empty by default.
-    #[must_use]
-    pub fn string(name: &'static str, help: &'static str) -> Self {
-        Self::new(
-            name,
-            help,
-            Kind::String {
-                default: "",
-                rules: None,
-            },
-        )
-    }
-
-    /// A 64-bit integer, 0 by default.
-    #[must_use]
-    pub fn int(name: &'static str, help: &'static str) -> Self {
-        Self::new(
-            name,
-            help,
-            Kind::Int {
-                default: 0,
-                rules: None,
-            },
-        )
-    }
-
-    /// A list of texts, empty by default.
-    #[must_use]
-    pub fn list(name: &'static str, help: &'static str) -> Self {
-        Self::new(name, help, Kind::List { rules: None })
+    /// The flag's name, without dashes.
+    pub const fn name(&self) -> &'static str {
+        self.any.name
     }
 
     /// One-letter form of the flag.
     #[must_use]
-    pub fn short(mut self, short: char) -> Self {
-        self.short = Some(short);
+    pub const fn short(mut self, short: char) -> Self {
+        self.any.short = Some(short);
         self
     }
 
-    /// Default of a string field; no effect on other types.
+    /// What stands for the value in the help, such as `id`.
     #[must_use]
-    pub fn default_string(mut self, value: &'static str) -> Self {
-        if let Kind::String { default, .. } = &mut self.kind {
-            *default = value;
-        }
+    pub const fn value_name(mut self, name: &'static str) -> Self {
+        self.any.value_name = name;
         self
     }
 
-    /// Default of an integer field; no effect on other types.
+    /// The heading that the flag stands under in the help.
     #[must_use]
-    pub fn default_int(mut self, value: i64) -> Self {
-        if let Kind::Int { default, .. } = &mut self.kind {
-            *default = value;
-        }
-        self
-    }
-
-    /// Value rules of a string field; no effect on other types.
-    ///
-    /// An empty rule set is not the same as none: the schema then shows `"rules": {}`.
-    #[must_use]
-    pub fn string_rules(mut self, value: StringRules) -> Self {
-        if let Kind::String { rules, .. } = &mut self.kind {
-            *rules = Some(value);
-        }
-        self
-    }
-
-    /// Value rules of an integer field; no effect on other types.
-    #[must_use]
-    pub fn int_rules(mut self, value: IntRules) -> Self {
-        if let Kind::Int { rules, .. } = &mut self.kind {
-            *rules = Some(value);
-        }
-        self
-    }
-
-    /// Value rules of a list field; no effect on other types.
-    #[must_use]
-    pub fn list_rules(mut self, value: ListRules) -> Self {
-        if let Kind::List { rules } = &mut self.kind {
-            *rules = Some(value);
-        }
-        self
-    }
-
-    /// Whether a value must be given. A required field with a default must still be given.
-    ///
-    /// Creates the rule set where there is none, also for `false`.
-    #[must_use]
-    pub fn required(mut self, required: bool) -> Self {
-        match &mut self.kind {
-            Kind::Bool { .. } => {}
-            Kind::String { rules, .. } => rules.get_or_insert_default().required = required,
-            Kind::Int { rules, .. } => rules.get_or_insert_default().required = required,
-            Kind::List { rules } => rules.get_or_insert_default().required = required,
-        }
+    pub const fn heading(mut self, heading: &'static str) -> Self {
+        self.any.heading = heading;
         self
     }
 
     /// Name shown in forms.
     #[must_use]
-    pub fn display_name(mut self, name: &'static str) -> Self {
-        self.display_name = name;
+    pub const fn display_name(mut self, name: &'static str) -> Self {
+        self.any.display_name = name;
         self
     }
 
     /// Example value shown in an empty form field.
     #[must_use]
-    pub fn placeholder(mut self, text: &'static str) -> Self {
-        self.placeholder = text;
+    pub const fn placeholder(mut self, text: &'static str) -> Self {
+        self.any.placeholder = text;
         self
     }
 
     /// Leaves the flag out of `--help`.
     #[must_use]
-    pub fn hidden(mut self) -> Self {
-        self.hidden = true;
-        self
-    }
-
-    /// Marks the value as secret: it is never printed, and its flag also takes `@path` and `-`.
-    #[must_use]
-    pub fn secret(mut self) -> Self {
-        self.secret = true;
+    pub const fn hidden(mut self) -> Self {
+        self.any.hidden = true;
         self
     }
 
     /// Accepts the flag on every subcommand.
     #[must_use]
-    pub fn persistent(mut self) -> Self {
-        self.persistent = true;
+    pub const fn persistent(mut self) -> Self {
+        self.any.persistent = true;
         self
     }
 
     /// Sets who sees the field in the exported schema.
     #[must_use]
-    pub fn export(mut self, target: Export) -> Self {
-        self.export = target;
+    pub const fn export(mut self, target: Export) -> Self {
+        self.any.export = target;
         self
     }
 
     /// Further environment variables, full names, tried in order when the proper one is absent.
     #[must_use]
-    pub fn env_aliases(mut self, names: &'static [&'static str]) -> Self {
-        self.env_aliases = names;
+    pub const fn env_aliases(mut self, names: &'static [&'static str]) -> Self {
+        self.any.env_aliases = names;
         self
     }
 
-    /// The flag's name, without dashes.
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// Refuses an empty value, or an empty item of a list: `what` is what a value names.
+    #[must_use]
+    pub const fn must_name(mut self, what: &'static str) -> Self {
+        self.any.must_name = what;
+        self
     }
 
+    const fn with_kind(mut self, kind: Kind) -> Self {
+        self.any.kind = kind;
+        self
+    }
+}
+
+impl Field<bool> {
+    /// A switch, off by default. A switch cannot be required.
+    #[must_use]
+    pub const fn bool(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, help, Kind::Bool { default: false })
+    }
+
+    /// The value when nothing is said; `--flag=false` turns off what is on.
+    #[must_use]
+    pub const fn default(self, default: bool) -> Self {
+        self.with_kind(Kind::Bool { default })
+    }
+}
+
+/// The rules of a text, whether it is secret or not.
+const fn text_rules(kind: Kind) -> StringRules {
+    match kind {
+        Kind::String {
+            rules: Some(rules), ..
+        } => rules,
+        _ => StringRules::NONE,
+    }
+}
+
+const fn text_default(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String { default, .. } => default,
+        _ => "",
+    }
+}
+
+/// What texts and secrets have in common.
+macro_rules! text_field {
+    ($type:ty) => {
+        impl Field<$type> {
+            /// Value rules.
+            ///
+            /// An empty rule set is not the same as none: the schema then shows `"rules": {}`.
+            #[must_use]
+            pub const fn rules(self, rules: StringRules) -> Self {
+                let default = text_default(self.any.kind);
+                self.with_kind(Kind::String {
+                    default,
+                    rules: Some(rules),
+                })
+            }
+
+            /// A value must be given. A required field with a default must still be given.
+            #[must_use]
+            pub const fn required(self) -> Self {
+                let mut rules = text_rules(self.any.kind);
+                rules.required = true;
+                self.rules(rules)
+            }
+        }
+    };
+}
+
+text_field!(String);
+text_field!(Secret);
+
+impl Field<String> {
+    /// A text, empty by default.
+    #[must_use]
+    pub const fn string(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::String {
+            default: "",
+            rules: None,
+        };
+        Self::new(name, help, kind)
+    }
+
+    /// The value when nothing is said.
+    #[must_use]
+    pub const fn default(self, default: &'static str) -> Self {
+        let rules = match self.any.kind {
+            Kind::String { rules, .. } => rules,
+            _ => None,
+        };
+        self.with_kind(Kind::String { default, rules })
+    }
+}
+
+impl Field<Secret> {
+    /// A secret: it is never printed, and its flag also takes `@path` and `-`.
+    #[must_use]
+    pub const fn secret(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::String {
+            default: "",
+            rules: None,
+        };
+        let mut field = Self::new(name, help, kind);
+        field.any.secret = true;
+        field
+    }
+}
+
+impl Field<i64> {
+    /// A 64-bit integer, 0 by default.
+    #[must_use]
+    pub const fn int(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::Int {
+            default: 0,
+            rules: None,
+        };
+        Self::new(name, help, kind)
+    }
+
+    const fn parts(self) -> (i64, Option<IntRules>) {
+        match self.any.kind {
+            Kind::Int { default, rules } => (default, rules),
+            _ => (0, None),
+        }
+    }
+
+    /// The value when nothing is said.
+    #[must_use]
+    pub const fn default(self, default: i64) -> Self {
+        let (_, rules) = self.parts();
+        self.with_kind(Kind::Int { default, rules })
+    }
+
+    /// Value rules.
+    #[must_use]
+    pub const fn rules(self, rules: IntRules) -> Self {
+        let (default, _) = self.parts();
+        self.with_kind(Kind::Int {
+            default,
+            rules: Some(rules),
+        })
+    }
+
+    /// A value must be given. A required field with a default must still be given.
+    #[must_use]
+    pub const fn required(self) -> Self {
+        let mut rules = match self.parts() {
+            (_, Some(rules)) => rules,
+            _ => IntRules::NONE,
+        };
+        rules.required = true;
+        self.rules(rules)
+    }
+}
+
+impl Field<Vec<String>> {
+    /// A list of texts, empty by default.
+    #[must_use]
+    pub const fn list(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, help, Kind::List { rules: None })
+    }
+
+    /// Value rules.
+    #[must_use]
+    pub const fn rules(self, rules: ListRules) -> Self {
+        self.with_kind(Kind::List { rules: Some(rules) })
+    }
+
+    /// At least one item must be given.
+    #[must_use]
+    pub const fn required(self) -> Self {
+        let mut rules = match self.any.kind {
+            Kind::List { rules: Some(rules) } => rules,
+            _ => ListRules::NONE,
+        };
+        rules.required = true;
+        self.rules(rules)
+    }
+}
+
+impl Field<BTreeMap<String, String>> {
+    /// A map of texts, empty by default: `key=value` pairs on the command line, a JSON object in
+    /// the environment, a mapping in the config file.
+    #[must_use]
+    pub const fn map(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, help, Kind::Map { required: false })
+    }
+
+    /// At least one pair must be given.
+    #[must_use]
+    pub const fn required(self) -> Self {
+        self.with_kind(Kind::Map { required: true })
+    }
+}
+
+impl Field<Option<PathBuf>> {
+    /// A path, read relative to the current folder; an empty text means none.
+    #[must_use]
+    pub const fn path(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::Path {
+            default: "",
+            required: false,
+        };
+        Self::new(name, help, kind)
+    }
+}
+
+impl Field<Option<Url>> {
+    /// The base URL of a web server: `http` or `https`, with a host, without query and fragment.
+    /// Slashes at its end do not count.
+    #[must_use]
+    pub const fn url(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::Url {
+            default: "",
+            required: false,
+        };
+        Self::new(name, help, kind)
+    }
+}
+
+impl Field<Option<Duration>> {
+    /// A length of time, such as `90s`, `1h30m` or `500ms`.
+    #[must_use]
+    pub const fn duration(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::Duration {
+            default: "",
+            required: false,
+        };
+        Self::new(name, help, kind)
+    }
+}
+
+impl Field<Option<Size>> {
+    /// A number of bytes, such as `4096`, `64KiB` or `10MB`.
+    #[must_use]
+    pub const fn size(name: &'static str, help: &'static str) -> Self {
+        let kind = Kind::Size {
+            default: "",
+            required: false,
+        };
+        Self::new(name, help, kind)
+    }
+}
+
+impl<C: Choice> Field<Option<OneOf<C>>> {
+    /// One of the words of `C`; an empty text means none.
+    #[must_use]
+    pub const fn choice(name: &'static str, help: &'static str) -> Self {
+        let mut rules = StringRules::NONE;
+        rules.one_of = C::WORDS;
+        let kind = Kind::String {
+            default: "",
+            rules: Some(rules),
+        };
+        Self::new(name, help, kind)
+    }
+}
+
+impl<T: HasNoZero> Field<Option<T>> {
+    /// The value when nothing is said, as a user would write it. From here on there is always one.
+    #[must_use]
+    pub const fn default(self, text: &'static str) -> Field<T> {
+        let kind = match self.any.kind {
+            Kind::Path { required, .. } => Kind::Path {
+                default: text,
+                required,
+            },
+            Kind::Url { required, .. } => Kind::Url {
+                default: text,
+                required,
+            },
+            Kind::Duration { required, .. } => Kind::Duration {
+                default: text,
+                required,
+            },
+            Kind::Size { required, .. } => Kind::Size {
+                default: text,
+                required,
+            },
+            Kind::String { rules, .. } => Kind::String {
+                default: text,
+                rules,
+            },
+            other => other,
+        };
+        self.always(kind)
+    }
+
+    /// A value must be given: from here on there is always one.
+    #[must_use]
+    pub const fn required(self) -> Field<T> {
+        let kind = match self.any.kind {
+            Kind::Path { default, .. } => Kind::Path {
+                default,
+                required: true,
+            },
+            Kind::Url { default, .. } => Kind::Url {
+                default,
+                required: true,
+            },
+            Kind::Duration { default, .. } => Kind::Duration {
+                default,
+                required: true,
+            },
+            Kind::Size { default, .. } => Kind::Size {
+                default,
+                required: true,
+            },
+            Kind::String { default, rules } => {
+                let mut rules = match rules {
+                    Some(rules) => rules,
+                    None => StringRules::NONE,
+                };
+                rules.required = true;
+                Kind::String {
+                    default,
+                    rules: Some(rules),
+                }
+            }
+            other => other,
+        };
+        self.always(kind)
+    }
+
+    const fn always(self, kind: Kind) -> Field<T> {
+        let mut any = self.any;
+        any.kind = kind;
+        Field {
+            any,
+            of: PhantomData,
+        }
+    }
+}
+
+impl AnyField {
     /// The derived environment variable: `BATON_` and the name in capitals, `-` as `_`.
     pub fn env_name(&self) -> String {
-        let mut env = String::with_capacity(ENV_PREFIX.len() + self.name.len());
-        env.push_str(ENV_PREFIX);
-        env.extend(self.name.chars().map(|c| {
-            if c == '-' {
-                '_'
-            } else {
-                c.to_ascii_uppercase()
-            }
-        }));
-        env
+        env_name(self.name)
+    }
+
+    /// All variables that give a value, in their order.
+    pub fn variables(&self) -> impl Iterator<Item = String> {
+        let aliases = self.env_aliases.iter().map(|name| (*name).to_owned());
+        std::iter::once(self.env_name()).chain(aliases)
     }
 
     /// Whether a value must be given.
     pub fn is_required(&self) -> bool {
         match &self.kind {
             Kind::Bool { .. } => false,
-            Kind::String { rules, .. } => rules.as_ref().is_some_and(|r| r.required),
-            Kind::Int { rules, .. } => rules.as_ref().is_some_and(|r| r.required),
-            Kind::List { rules } => rules.as_ref().is_some_and(|r| r.required),
+            Kind::String { rules, .. } => rules.is_some_and(|rules| rules.required),
+            Kind::Int { rules, .. } => rules.is_some_and(|rules| rules.required),
+            Kind::List { rules } => rules.is_some_and(|rules| rules.required),
+            Kind::Map { required }
+            | Kind::Path { required, .. }
+            | Kind::Url { required, .. }
+            | Kind::Duration { required, .. }
+            | Kind::Size { required, .. } => *required,
         }
     }
 
@@ -268,37 +665,83 @@ impl Field {
         }
     }
 
-    /// Type word of the help text; a switch has none.
+    /// The type's name in errors about settings.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Bool { .. } => "bool",
+            Kind::Int { .. } => "int",
+            Kind::String { .. } => "string",
+            Kind::List { .. } => "list",
+            Kind::Map { .. } => "map",
+            Kind::Path { .. } => "path",
+            Kind::Url { .. } => "URL",
+            Kind::Duration { .. } => "duration",
+            Kind::Size { .. } => "size",
+        }
+    }
+
+    /// Type word of the reference page; a switch has none.
     pub fn type_word(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Bool { .. } => None,
             Kind::String { .. } => Some("string"),
             Kind::Int { .. } => Some("int"),
             Kind::List { .. } => Some("strings"),
+            Kind::Map { .. } => Some("stringToString"),
+            Kind::Path { .. } => Some("path"),
+            Kind::Url { .. } => Some("url"),
+            Kind::Duration { .. } => Some("duration"),
+            Kind::Size { .. } => Some("size"),
         }
     }
 
-    /// The default as the help text shows it; `None` when it is the type's zero value.
+    /// What stands for the value in help and usage; a switch has none.
+    pub fn shown_value(&self) -> Option<&'static str> {
+        if !self.value_name.is_empty() {
+            return Some(self.value_name);
+        }
+        match self.kind {
+            Kind::Bool { .. } => None,
+            Kind::String { .. } if self.secret => Some("secret"),
+            Kind::String { .. } => Some("text"),
+            Kind::Int { .. } => Some("number"),
+            Kind::List { .. } => Some("list"),
+            Kind::Map { .. } => Some("key=value"),
+            Kind::Path { .. } => Some("path"),
+            Kind::Url { .. } => Some("url"),
+            Kind::Duration { .. } => Some("duration"),
+            Kind::Size { .. } => Some("size"),
+        }
+    }
+
+    /// The default as texts for people show it; `None` when it is the type's zero value.
     pub fn shown_default(&self) -> Option<String> {
         match &self.kind {
             Kind::Bool { default } => default.then(|| "true".to_owned()),
-            Kind::String { default, .. } => (!default.is_empty()).then(|| format!("\"{default}\"")),
+            Kind::String { default, .. } | Kind::Path { default, .. } => {
+                (!default.is_empty()).then(|| format!("\"{default}\""))
+            }
+            Kind::Url { default, .. }
+            | Kind::Duration { default, .. }
+            | Kind::Size { default, .. } => (!default.is_empty()).then(|| (*default).to_owned()),
             Kind::Int { default, .. } => (*default != 0).then(|| default.to_string()),
-            Kind::List { .. } => None,
+            Kind::List { .. } | Kind::Map { .. } => None,
         }
     }
+}
 
-    /// The text behind the flag in help and reference, with the marks that Go's help has.
-    pub fn usage(&self) -> String {
-        let required = if self.is_required() { "required: " } else { "" };
-        let space = if self.help.is_empty() { "" } else { " " };
-        let ways = if self.secret {
-            "(also @path, or - for stdin) "
+/// The variable of a flag: `BATON_` and its name in capitals, `-` as `_`.
+pub fn env_name(flag: &str) -> String {
+    let mut env = String::with_capacity(ENV_PREFIX.len() + flag.len());
+    env.push_str(ENV_PREFIX);
+    env.extend(flag.chars().map(|c| {
+        if c == '-' {
+            '_'
         } else {
-            ""
-        };
-        format!("{required}{}{space}{ways}(${})", self.help, self.env_name())
-    }
+            c.to_ascii_uppercase()
+        }
+    }));
+    env
 }
 
 #[cfg(test)]
@@ -308,21 +751,25 @@ mod tests {
     #[test]
     fn environment_name_is_derived_from_the_flag_name() {
         let field = Field::list("sync-resource-types", "");
-        assert_eq!(field.env_name(), "BATON_SYNC_RESOURCE_TYPES");
+        assert_eq!(field.any().env_name(), "BATON_SYNC_RESOURCE_TYPES");
     }
 
     #[test]
-    fn a_bool_cannot_become_required() {
-        assert!(!Field::bool("fresh", "").required(true).is_required());
-    }
-
-    #[test]
-    fn usage_names_requirement_and_environment() {
-        let field = Field::string("organization-id", "Organization.").required(true);
-        assert_eq!(
-            field.usage(),
-            "required: Organization. ($BATON_ORGANIZATION_ID)"
-        );
-        assert_eq!(Field::string("x", "").usage(), "($BATON_X)");
+    fn a_required_field_says_so_whatever_its_kind() {
+        let fields = [
+            Field::string("a", "").required().any(),
+            Field::secret("a", "").required().any(),
+            Field::int("a", "").required().any(),
+            Field::list("a", "").required().any(),
+            Field::map("a", "").required().any(),
+            Field::path("a", "").required().any(),
+            Field::url("a", "").required().any(),
+            Field::duration("a", "").required().any(),
+            Field::size("a", "").required().any(),
+        ];
+        for field in fields {
+            assert!(field.is_required(), "{field:?}");
+        }
+        assert!(!Field::bool("a", "").default(true).any().is_required());
     }
 }

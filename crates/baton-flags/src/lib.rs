@@ -1,31 +1,46 @@
-//! Command lines: flags, their sources and rules.
+//! Command lines: flags, their sources and rules, commands, and the texts about them.
 //!
-//! A flag is defined once, as a [`Field`]; parsing, help, completions, the exported schema and the
-//! reference page follow from it. Its value comes from the command line, the environment, a config
-//! file or a default, and is checked by rules before a program sees it. Nothing here reads the
-//! process's own arguments or environment: they are handed in as values.
+//! A flag is defined once, as a [`Field`]; parsing, help, completions, the manual page, the
+//! exported schema and the reference page follow from it, and it is the handle by which its value
+//! is read. Its value comes from the command line, the environment, a config file or a default,
+//! and is checked by rules before a program sees it. Commands are values in a table, which nests
+//! ([`Command`]). Nothing here reads the process's own arguments or environment: they are handed in
+//! as values.
 
+#![warn(missing_docs)]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")
 )]
 
-pub mod config;
+pub mod args;
+pub mod builtin;
+mod config;
 pub mod config_file;
 mod error;
 mod field;
-pub mod relation;
+mod group;
+pub mod help;
+mod program;
+pub mod reference;
+mod relation;
 mod rules;
 mod secret;
+mod setting;
 pub mod sources;
 pub mod value;
 mod wellknown;
 
-pub use config::Config;
+pub use args::{Line, Values};
+pub use config::{Config, Origin};
+pub use config_file::ConfigFile;
 pub use error::{Error, Result};
-pub use field::{Export, Field, Kind};
+pub use field::{AnyField, Export, Field, Kind, env_name};
+pub use group::{AUTH_METHOD, FieldGroup};
+pub use program::{Command, Example, Program, Reserved, Words, words_of};
 pub use relation::{Relation, Violation};
 pub use rules::{IntRules, ListRules, StringRules};
+pub use setting::{Choice, HasNoZero, OneOf, Setting, Size};
 pub use sources::Environment;
 pub use value::Malformed;
 pub use wellknown::WellKnown;

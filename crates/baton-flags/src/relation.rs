@@ -6,7 +6,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::field::Field;
+use crate::field::AnyField;
 
 /// A rule over several fields of a connector.
 #[derive(Debug, Clone)]
@@ -89,6 +89,7 @@ pub enum Violation {
 }
 
 impl Relation {
+    /// The fields that it is about; for dependent ones, those that depend.
     pub fn members(&self) -> &[&'static str] {
         match self {
             Self::RequiredTogether(fields)
@@ -146,7 +147,7 @@ impl Relation {
 }
 
 /// The declaration check: run once per start, before anything is parsed.
-pub fn check_declared(relations: &[Relation], fields: &[Field]) -> Result<()> {
+pub(crate) fn check_declared(relations: &[&Relation], fields: &[&AnyField]) -> Result<()> {
     for relation in relations {
         let members = relation.members();
         let known = |name: &&'static str| fields.iter().any(|field| field.name == *name);
@@ -187,7 +188,11 @@ pub fn check_declared(relations: &[Relation], fields: &[Field]) -> Result<()> {
 
 /// The first look: by what was set. `available` are the fields of the invoked command; a group
 /// counts only where all its fields exist.
-pub fn check_set(relations: &[Relation], available: &[&Field], config: &Config) -> Result<()> {
+pub(crate) fn check_set(
+    relations: &[&Relation],
+    available: &[&AnyField],
+    config: &Config,
+) -> Result<()> {
     let mut ordered: Vec<(u8, String, &Relation)> = relations
         .iter()
         .filter(|relation| {
@@ -196,7 +201,7 @@ pub fn check_set(relations: &[Relation], available: &[&Field], config: &Config) 
                 .iter()
                 .all(|name| available.iter().any(|field| field.name == *name))
         })
-        .filter_map(|relation| Some((relation.rank()?, relation.members().join(" "), relation)))
+        .filter_map(|relation| Some((relation.rank()?, relation.members().join(" "), *relation)))
         .collect();
     ordered.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     for (_, _, relation) in ordered {
@@ -208,7 +213,7 @@ pub fn check_set(relations: &[Relation], available: &[&Field], config: &Config) 
 }
 
 /// The second look: by values, in declaration order.
-pub fn check_values(relations: &[Relation], config: &Config) -> Result<()> {
+pub(crate) fn check_values(relations: &[&Relation], config: &Config) -> Result<()> {
     for relation in relations {
         if let Some(violation) = relation.violation_of_values(|name| config.is_present(name)) {
             return Err(violation.into());
@@ -302,11 +307,13 @@ mod tests {
 
     #[test]
     fn a_relationship_that_cannot_hold_is_refused() {
-        let fields = vec![
-            Field::string("a", ""),
-            Field::string("b", ""),
-            Field::string("must", "").required(true),
+        use crate::field::Field;
+        let fields = [
+            Field::string("a", "").any(),
+            Field::string("b", "").any(),
+            Field::string("must", "").required().any(),
         ];
+        let fields: Vec<&AnyField> = fields.iter().collect();
         let bad = [
             Relation::RequiredTogether(vec!["a"]),
             Relation::RequiredTogether(vec!["a", "a"]),
@@ -322,7 +329,7 @@ mod tests {
             },
         ];
         for relation in bad {
-            let error = check_declared(std::slice::from_ref(&relation), &fields).unwrap_err();
+            let error = check_declared(&[&relation], &fields).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 "invalid config: invalid relationship constraint"
@@ -335,6 +342,6 @@ mod tests {
                 on: vec!["must"],
             },
         ];
-        check_declared(&good, &fields).unwrap();
+        check_declared(&good.iter().collect::<Vec<_>>(), &fields).unwrap();
     }
 }

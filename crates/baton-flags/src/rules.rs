@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use crate::wellknown::WellKnown;
 
 /// Rules for string fields. Lengths count bytes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 #[allow(
     missing_docs,
     reason = "each field is named after its rule in the exported schema"
@@ -30,7 +30,7 @@ pub struct StringRules {
 }
 
 /// Rules for integer fields.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 #[allow(
     missing_docs,
     reason = "each field is named after its rule in the exported schema"
@@ -48,7 +48,7 @@ pub struct IntRules {
 }
 
 /// Rules for list fields.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 #[allow(
     missing_docs,
     reason = "each field is named after its rule in the exported schema"
@@ -66,10 +66,26 @@ pub struct ListRules {
 const SECRET_SHOWN: &str = "[secret]";
 
 impl StringRules {
+    /// No rule, to begin with in constants.
+    pub const NONE: Self = Self {
+        required: false,
+        validate_empty: false,
+        eq: None,
+        len: None,
+        min_len: None,
+        max_len: None,
+        prefix: None,
+        suffix: None,
+        contains: None,
+        one_of: &[],
+        not_one_of: &[],
+        well_known: None,
+    };
+
     /// The violation, as the text that follows `field <name>`; `None` when the value is fine.
     ///
     /// `secret` keeps the value out of the text.
-    pub fn violation(&self, value: &str, secret: bool) -> Option<String> {
+    pub(crate) fn violation(&self, value: &str, secret: bool) -> Option<String> {
         if value.is_empty() {
             if self.required {
                 return Some(required("string"));
@@ -119,8 +135,21 @@ impl StringRules {
 }
 
 impl IntRules {
+    /// No rule, to begin with in constants.
+    pub const NONE: Self = Self {
+        required: false,
+        validate_empty: false,
+        eq: None,
+        lt: None,
+        lte: None,
+        gt: None,
+        gte: None,
+        one_of: &[],
+        not_one_of: &[],
+    };
+
     /// As [`StringRules::violation`].
-    pub fn violation(&self, value: i64) -> Option<String> {
+    pub(crate) fn violation(&self, value: i64) -> Option<String> {
         if value == 0 {
             if self.required {
                 return Some(required("int"));
@@ -166,8 +195,18 @@ impl IntRules {
 }
 
 impl ListRules {
+    /// No rule, to begin with in constants.
+    pub const NONE: Self = Self {
+        required: false,
+        validate_empty: false,
+        min_items: None,
+        max_items: None,
+        unique: false,
+        item: None,
+    };
+
     /// As [`StringRules::violation`].
-    pub fn violation(&self, value: &[String], secret: bool) -> Option<String> {
+    pub(crate) fn violation(&self, value: &[String], secret: bool) -> Option<String> {
         if value.is_empty() {
             if self.required {
                 return Some(required("[]string"));
@@ -205,7 +244,7 @@ impl ListRules {
     }
 }
 
-fn required(type_name: &str) -> String {
+pub(crate) fn required(type_name: &str) -> String {
     format!(" of type {type_name} is marked as required but it has a zero-value")
 }
 

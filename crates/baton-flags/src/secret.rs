@@ -11,18 +11,18 @@ use baton_proto::Secret;
 use crate::error::{Error, Result};
 
 /// Largest secret read from a file or from standard input, in bytes.
-pub const MAX_SECRET_BYTES: u64 = 64 * 1024;
+pub(crate) const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// Where the flag's text says that the secret is.
 #[derive(Debug, PartialEq, Eq)]
-pub enum SecretArg<'a> {
+pub(crate) enum SecretArg<'a> {
     Literal(&'a str),
     File(&'a str),
     Stdin,
 }
 
 impl<'a> SecretArg<'a> {
-    pub fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         match text.strip_prefix('@') {
             Some(path) => Self::File(path),
             None if text == "-" => Self::Stdin,
@@ -32,7 +32,7 @@ impl<'a> SecretArg<'a> {
 }
 
 /// Reads a secret from a file; `path` may be relative to `cwd`.
-pub fn from_file(flag: &str, cwd: &Path, path: &str) -> Result<Secret> {
+pub(crate) fn from_file(flag: &str, cwd: &Path, path: &str) -> Result<Secret> {
     let full = cwd.join(path);
     let open = || -> std::io::Result<Vec<u8>> { bounded(&mut std::fs::File::open(&full)?) };
     let bytes = open().map_err(|source| Error::SecretUnreadable {
@@ -44,7 +44,7 @@ pub fn from_file(flag: &str, cwd: &Path, path: &str) -> Result<Secret> {
 }
 
 /// Reads a secret from standard input, up to its end.
-pub fn from_stdin(flag: &str, stdin: &mut dyn Read) -> Result<Secret> {
+pub(crate) fn from_stdin(flag: &str, stdin: &mut dyn Read) -> Result<Secret> {
     let from = "standard input";
     let bytes = bounded(stdin).map_err(|source| Error::SecretUnreadable {
         flag: flag.to_owned(),

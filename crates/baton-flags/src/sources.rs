@@ -1,56 +1,85 @@
 //! Where values come from, and which source wins.
 //!
 //! Highest first: command line, `BATON_<NAME>`, a field's alias variables, config file, default
-//! (connector CLI specification, §3). Lists are the exception: what the command line says is added
-//! to what the environment or the file says. An empty variable counts as absent, an empty flag as
-//! set. A value that does not parse is an error that names its source; the Go programs take the
-//! zero value instead and go on.
+//! (connector CLI specification, §3). Lists and maps are the exception: what the command line says
+//! is added to what the environment or the file says. An empty variable counts as absent, an empty
+//! flag as set. A value that does not parse is an error that names its source; the Go programs take
+//! the zero value instead and go on.
+//!
+//! A program that reads no settings has the command line alone as its source.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use baton_proto::Secret;
 
+use crate::args::Values;
 use crate::config::{Config, Origin, default_value};
 use crate::config_file::{self, ConfigFile, FileValue, Shape};
 use crate::error::{Error, Result};
-use crate::field::{Field, Kind};
+use crate::field::{AnyField, Kind};
 use crate::secret::{self, SecretArg};
-use crate::value::{Malformed, Value, parse_bool, parse_int, parse_list};
+use crate::value::{
+    GivenPath, Malformed, Value, parse_bool, parse_duration, parse_int, parse_list, parse_object,
+    parse_pairs, parse_size, parse_url,
+};
 
 /// Environment variables by name.
 pub type Environment = BTreeMap<OsString, OsString>;
 
+/// What stands in an error for a value that may hold credentials.
+const NOT_SHOWN: &str = "[not shown]";
+
+/// What is asked for values below the command line.
+pub type Below<'a> = &'a dyn Fn(&AnyField, &Path) -> Result<Option<(Value, Origin)>>;
+
 /// Everything that values are made of.
 pub struct Sources<'a> {
-    pub values: &'a BTreeMap<&'static str, Vec<String>>,
-    pub env: &'a Environment,
-    pub file: Option<&'a ConfigFile>,
+    /// The raw values of the command line.
+    pub values: &'a Values,
+    /// Environment and config file, as [`settings`] joins them; [`no_settings`] for none.
+    pub below: Below<'a>,
+    /// Where relative paths start.
     pub cwd: &'a Path,
+    /// What `-` reads.
     pub stdin: &'a mut dyn Read,
 }
 
-/// The settled configuration, and what to tell the user about it.
+/// The settled configuration, and where it came from.
 #[derive(Debug)]
 pub struct Settled {
+    /// The values.
     pub config: Config,
     /// The files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
 }
 
+/// Nothing below the command line.
+pub fn no_settings(_: &AnyField, _: &Path) -> Result<Option<(Value, Origin)>> {
+    Ok(None)
+}
+
+/// Environment and config file as one source below the command line.
+pub fn settings<'a>(
+    env: &'a Environment,
+    file: Option<&'a ConfigFile>,
+) -> impl Fn(&AnyField, &Path) -> Result<Option<(Value, Origin)>> + use<'a> {
+    move |field, cwd| base_value(field, env, file, cwd)
+}
+
 /// Finds and reads the config file, if there is one. `all` are the fields of all commands: a file
 /// may name a flag that the invoked command lacks.
-pub fn config_file(env: &Environment, cwd: &Path, all: &[&Field]) -> Result<Option<ConfigFile>> {
+pub fn config_file(env: &Environment, cwd: &Path, all: &[&AnyField]) -> Result<Option<ConfigFile>> {
     let named = variable(env, config_file::PATH_VARIABLE)?;
     let shape = |name: &str| {
-        all.iter()
-            .find(|field| field.name == name)
-            .map(|field| match field.kind {
-                Kind::List { .. } => Shape::List,
-                _ => Shape::Scalar,
-            })
+        let field = all.iter().find(|field| field.name == name)?;
+        Some(match field.kind {
+            Kind::List { .. } => Shape::List,
+            Kind::Map { .. } => Shape::Map,
+            _ => Shape::Scalar,
+        })
     };
     match config_file::locate(named, cwd)? {
         Some(path) => config_file::read(path, &shape).map(Some),
@@ -59,21 +88,23 @@ pub fn config_file(env: &Environment, cwd: &Path, all: &[&Field]) -> Result<Opti
 }
 
 /// Settles the values of `fields`, the flags of the invoked command.
-pub fn settle(sources: &mut Sources<'_>, fields: &[&Field]) -> Result<Settled> {
-    let file = sources.file;
+pub fn settle(sources: &mut Sources<'_>, fields: &[&AnyField]) -> Result<Settled> {
     let mut config = Config::default();
     let mut stdin_taken: Option<String> = None;
     let mut secret_files = Vec::new();
     for field in fields {
-        let base = base_value(field, sources.env, file)?;
+        let base = (sources.below)(field, sources.cwd)?;
         let given = sources
             .values
             .get(field.name)
             .map_or(&[][..], Vec::as_slice);
         let (value, origin) = match (&field.kind, given.last()) {
-            (_, None) => base.unwrap_or_else(|| (default_value(field), Origin::Default)),
-            (Kind::List { .. }, Some(_)) => (merged_list(field, base, given)?, Origin::Flag),
+            (_, None) => match base {
+                Some(found) => found,
+                None => (default_value(field, sources.cwd)?, Origin::Default),
+            },
             (Kind::String { .. }, Some(text)) if field.secret => {
+                let text = utf8(text)?;
                 let flag = format!("--{}", field.name);
                 let secret = match SecretArg::of(text) {
                     SecretArg::Literal(text) => Secret::new(text.to_owned()),
@@ -94,7 +125,10 @@ pub fn settle(sources: &mut Sources<'_>, fields: &[&Field]) -> Result<Settled> {
                 };
                 (Value::Secret(secret), Origin::Flag)
             }
-            (_, Some(_)) => (flag_value(field, given)?, Origin::Flag),
+            (_, Some(_)) => {
+                let value = flag_value(field, given, sources.cwd)?;
+                (merged(base, value), Origin::Flag)
+            }
         };
         config.insert(field.name, value, origin);
     }
@@ -105,60 +139,89 @@ pub fn settle(sources: &mut Sources<'_>, fields: &[&Field]) -> Result<Settled> {
 }
 
 /// Checks the raw values of the command line by their types, before anything else is looked at.
-pub fn check_flags(values: &BTreeMap<&'static str, Vec<String>>, fields: &[&Field]) -> Result<()> {
+pub(crate) fn check_flags(values: &Values, fields: &[&AnyField]) -> Result<()> {
     for field in fields {
         if let Some(given) = values.get(field.name) {
-            flag_value(field, given)?;
+            flag_value(field, given, Path::new(""))?;
         }
     }
     Ok(())
 }
 
-/// The value that the command line alone gives; each text must parse, the last scalar wins.
-fn flag_value(field: &Field, given: &[String]) -> Result<Value> {
-    let mut value = default_value(field);
-    let mut items = Vec::new();
-    for text in given {
-        let parsed = parse(field, text).map_err(|problem| Error::InvalidArgument {
-            text: text.clone(),
-            flag: field.spelled(),
-            problem,
-        })?;
-        match parsed {
-            Value::List(more) => items.extend(more),
-            scalar => value = scalar,
-        }
-    }
-    Ok(match field.kind {
-        Kind::List { .. } => Value::List(items),
-        _ => value,
+fn utf8(text: &OsStr) -> Result<&str> {
+    text.to_str().ok_or_else(|| Error::ArgumentEncoding {
+        argument: text.to_string_lossy().into_owned(),
     })
 }
 
-fn merged_list(field: &Field, base: Option<(Value, Origin)>, given: &[String]) -> Result<Value> {
-    let mut items = match base {
-        Some((Value::List(items), _)) => items,
-        _ => Vec::new(),
-    };
-    if let Value::List(more) = flag_value(field, given)? {
-        items.extend(more);
+/// The value that the command line alone gives; each text must parse, the last scalar wins.
+fn flag_value(field: &AnyField, given: &[OsString], cwd: &Path) -> Result<Value> {
+    let mut value = None;
+    for text in given {
+        let parsed = match field.kind {
+            // A path need not be text.
+            Kind::Path { .. } => Value::Path(GivenPath::new(PathBuf::from(text), cwd)),
+            Kind::Map { .. } => parse_pairs(utf8(text)?)
+                .map(Value::Map)
+                .map_err(|problem| refused(field, text, problem))?,
+            _ => parse(field, utf8(text)?, cwd).map_err(|problem| refused(field, text, problem))?,
+        };
+        value = Some(match (value, parsed) {
+            (Some(Value::List(mut items)), Value::List(more)) => {
+                items.extend(more);
+                Value::List(items)
+            }
+            (Some(Value::Map(mut pairs)), Value::Map(more)) => {
+                pairs.extend(more);
+                Value::Map(pairs)
+            }
+            (_, last) => last,
+        });
     }
-    Ok(Value::List(items))
+    match value {
+        Some(value) => Ok(value),
+        None => default_value(field, cwd),
+    }
+}
+
+fn refused(field: &AnyField, text: &OsStr, problem: Malformed) -> Error {
+    let text = match field.kind {
+        // It may hold user and password.
+        Kind::Url { .. } => NOT_SHOWN.to_owned(),
+        _ => text.to_string_lossy().into_owned(),
+    };
+    Error::InvalidArgument {
+        text,
+        flag: field.spelled(),
+        problem,
+    }
+}
+
+/// What the command line says on top of what the other sources say.
+fn merged(base: Option<(Value, Origin)>, given: Value) -> Value {
+    match (base, given) {
+        (Some((Value::List(mut items), _)), Value::List(more)) => {
+            items.extend(more);
+            Value::List(items)
+        }
+        (Some((Value::Map(mut pairs), _)), Value::Map(more)) => {
+            pairs.extend(more);
+            Value::Map(pairs)
+        }
+        (_, given) => given,
+    }
 }
 
 /// What environment and config file say.
 fn base_value(
-    field: &Field,
+    field: &AnyField,
     env: &Environment,
     file: Option<&ConfigFile>,
+    cwd: &Path,
 ) -> Result<Option<(Value, Origin)>> {
-    let proper = field.env_name();
-    let names = std::iter::once(proper.as_str()).chain(field.env_aliases.iter().copied());
-    for name in names {
-        if let Some(text) = variable(env, name)? {
-            let origin = format!("environment variable {name}");
-            let value = parse(field, text).map_err(|source| invalid(field, &origin, source))?;
-            return Ok(Some((value, Origin::Env(origin))));
+    for name in field.variables() {
+        if let Some(value) = variable_value(field, env, &name, cwd)? {
+            return Ok(Some(value));
         }
     }
     let Some((file, value)) =
@@ -167,50 +230,69 @@ fn base_value(
         return Ok(None);
     };
     let origin = format!("config file `{}`", file.path.display());
-    let parsed = match value {
-        FileValue::Text(text) => parse(field, text),
-        FileValue::Items(items) => match field.kind {
-            Kind::List { .. } => Ok(Value::List(items.clone())),
-            _ => Err(Malformed::Shape {
-                expected: "a single value",
-            }),
-        },
+    let shape = |expected| Err(Malformed::Shape { expected });
+    let parsed = match (value, &field.kind) {
+        (FileValue::Text(_), Kind::Map { .. }) => shape("a mapping"),
+        (FileValue::Text(text), _) => parse(field, text, cwd),
+        (FileValue::Items(items), Kind::List { .. }) => Ok(Value::List(items.clone())),
+        (FileValue::Pairs(pairs), Kind::Map { .. }) => Ok(Value::Map(pairs.clone())),
+        (FileValue::Items(_) | FileValue::Pairs(_), _) => shape("a single value"),
     };
     let value = parsed.map_err(|source| invalid(field, &origin, source))?;
     Ok(Some((value, Origin::File(origin))))
 }
 
-fn invalid(field: &Field, origin: &str, source: Malformed) -> Error {
-    let type_name = match field.kind {
-        Kind::Bool { .. } => "bool",
-        Kind::Int { .. } => "int",
-        Kind::String { .. } => "string",
-        Kind::List { .. } => "list",
+fn variable_value(
+    field: &AnyField,
+    env: &Environment,
+    name: &str,
+    cwd: &Path,
+) -> Result<Option<(Value, Origin)>> {
+    let origin = format!("environment variable {name}");
+    if let Kind::Path { .. } = field.kind {
+        let found = env.get(OsStr::new(name)).filter(|path| !path.is_empty());
+        let path = found.map(|path| Value::Path(GivenPath::new(PathBuf::from(path), cwd)));
+        return Ok(path.map(|path| (path, Origin::Env(origin))));
+    }
+    let Some(text) = variable(env, name)? else {
+        return Ok(None);
     };
+    let parsed = match field.kind {
+        Kind::Map { .. } => parse_object(text).map(Value::Map),
+        _ => parse(field, text, cwd),
+    };
+    let value = parsed.map_err(|source| invalid(field, &origin, source))?;
+    Ok(Some((value, Origin::Env(origin))))
+}
+
+fn invalid(field: &AnyField, origin: &str, source: Malformed) -> Error {
     Error::InvalidSetting {
         field: field.name,
-        type_name,
+        type_name: field.type_name(),
         origin: origin.to_owned(),
         source,
     }
 }
 
-fn parse(field: &Field, text: &str) -> std::result::Result<Value, Malformed> {
+/// A text as a value of the field's type; a map has a syntax per source.
+fn parse(field: &AnyField, text: &str, cwd: &Path) -> std::result::Result<Value, Malformed> {
     match field.kind {
         Kind::Bool { .. } => parse_bool(text).map(Value::Bool),
         Kind::Int { .. } => parse_int(text).map(Value::Int),
         Kind::List { .. } => parse_list(text).map(Value::List),
+        Kind::Map { .. } => parse_pairs(text).map(Value::Map),
         Kind::String { .. } if field.secret => Ok(Value::Secret(Secret::new(text.to_owned()))),
         Kind::String { .. } => Ok(Value::Text(text.to_owned())),
+        Kind::Path { .. } => Ok(Value::Path(GivenPath::new(PathBuf::from(text), cwd))),
+        Kind::Url { .. } => parse_url(text).map(Value::Url),
+        Kind::Duration { .. } => parse_duration(text).map(Value::Duration),
+        Kind::Size { .. } => parse_size(text).map(Value::Size),
     }
 }
 
 /// A variable's text; `None` when it is absent or empty.
 pub fn variable<'a>(env: &'a Environment, name: &str) -> Result<Option<&'a str>> {
-    let Some(value) = env
-        .get(std::ffi::OsStr::new(name))
-        .filter(|value| !value.is_empty())
-    else {
+    let Some(value) = env.get(OsStr::new(name)).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     value

@@ -3,19 +3,48 @@
 //! Whatever a value comes from (command line, environment, file), its text passes through these
 //! functions, so that `0x10` or `T` means the same everywhere.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use baton_proto::Secret;
+use url::Url;
 
 /// Most items of one list value; a list longer than this is a mistake, not a filter.
 pub const MAX_LIST_ITEMS: usize = 100_000;
 
 /// A parsed value of one field.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "each variant is a kind of field")]
 pub enum Value {
     Bool(bool),
     Int(i64),
     Text(String),
     Secret(Secret),
     List(Vec<String>),
+    Map(BTreeMap<String, String>),
+    Path(GivenPath),
+    Url(Option<Url>),
+    Duration(Option<Duration>),
+    /// In bytes.
+    Size(Option<u64>),
+}
+
+/// A path as it was given and as it is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenPath {
+    /// As the user wrote it.
+    pub given: PathBuf,
+    /// Relative to the current folder of the run; `None` when nothing was given.
+    pub full: Option<PathBuf>,
+}
+
+impl GivenPath {
+    /// A path that starts at a folder, unless it is absolute.
+    pub fn new(given: PathBuf, cwd: &Path) -> Self {
+        let full = (!given.as_os_str().is_empty()).then(|| cwd.join(&given));
+        Self { given, full }
+    }
 }
 
 impl Value {
@@ -27,6 +56,11 @@ impl Value {
             Self::Text(value) => !value.is_empty(),
             Self::Secret(value) => !value.expose().is_empty(),
             Self::List(value) => !value.is_empty(),
+            Self::Map(value) => !value.is_empty(),
+            Self::Path(path) => path.full.is_some(),
+            Self::Url(url) => url.is_some(),
+            Self::Duration(duration) => duration.is_some(),
+            Self::Size(bytes) => bytes.is_some(),
         }
     }
 }
@@ -205,6 +239,108 @@ fn quoted_item(
     }
 }
 
+/// The base URL of a web server, without slashes at its end; `None` for the empty text.
+pub fn parse_url(text: &str) -> Result<Option<Url>, Malformed> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let shape = |expected| Malformed::Shape { expected };
+    let mut url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or(shape("an http or https URL with a host"))?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(shape("a base URL without query and fragment"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(Some(url))
+}
+
+/// A length of time as Go writes it, such as `1h30m` or `500ms`; `None` for the empty text.
+pub fn parse_duration(text: &str) -> Result<Option<Duration>, Malformed> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let malformed = Malformed::Shape {
+        expected: "a duration such as 90s, 1h30m or 500ms",
+    };
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit());
+        let (number, tail) = rest.split_at(digits.unwrap_or(rest.len()));
+        let unit_end = tail.find(|c: char| c.is_ascii_digit());
+        let (unit, tail) = tail.split_at(unit_end.unwrap_or(tail.len()));
+        let unit_ms = match unit {
+            "h" => 3_600_000,
+            "m" => 60_000,
+            "s" => 1000,
+            "ms" => 1,
+            _ => return Err(malformed),
+        };
+        let added = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(unit_ms))
+            .and_then(|ms| total.checked_add(Duration::from_millis(ms)));
+        match added {
+            Some(sum) => total = sum,
+            None => return Err(malformed),
+        }
+        rest = tail;
+    }
+    Ok(Some(total))
+}
+
+/// A number of bytes with an optional unit, decimal or binary; `None` for the empty text.
+pub fn parse_size(text: &str) -> Result<Option<u64>, Malformed> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let factor = match unit.trim_start() {
+        "" | "B" => Some(1),
+        "kB" | "KB" => Some(1000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    factor
+        .zip(number.parse::<u64>().ok())
+        .and_then(|(factor, number)| number.checked_mul(factor))
+        .map(Some)
+        .ok_or(Malformed::Shape {
+            expected: "a number of bytes such as 4096, 64KiB or 10MB",
+        })
+}
+
+/// Comma separated `key=value` pairs with CSV quoting; the last of equal keys counts.
+pub fn parse_pairs(text: &str) -> Result<BTreeMap<String, String>, Malformed> {
+    let pair = |item: String| match item.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(Malformed::Shape {
+            expected: "pairs such as key=value,other=value",
+        }),
+    };
+    parse_list(text)?.into_iter().map(pair).collect()
+}
+
+/// A JSON object of texts.
+pub fn parse_object(text: &str) -> Result<BTreeMap<String, String>, Malformed> {
+    let malformed = Malformed::Shape {
+        expected: "a JSON object of texts",
+    };
+    if !text.trim_start().starts_with('{') {
+        return Err(malformed);
+    }
+    serde_saphyr::from_str(text).map_err(|_| malformed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,5 +420,56 @@ mod tests {
         assert_eq!(list("\"say \"\"hi\"\"\",x"), ["say \"hi\"", "x"]);
         assert_eq!(list("a,,b,"), ["a", "", "b", ""]);
         assert_eq!(list("a,b\n"), ["a", "b"]);
+    }
+
+    #[test]
+    fn urls_durations_sizes_and_maps_are_read_or_refused() {
+        let url = |text| parse_url(text).map(|url| url.map(|url| url.to_string()));
+        assert_eq!(url(""), Ok(None));
+        let shown = url("https://a.test/admin//").unwrap().unwrap();
+        assert_eq!(shown, "https://a.test/admin");
+        for bad in [
+            "nope",
+            "ftp://a",
+            "https://",
+            "https://a?x=1",
+            "https://a#x",
+        ] {
+            assert!(parse_url(bad).is_err(), "{bad}");
+        }
+        for (text, ms) in [("90s", 90_000), ("1h30m", 5_400_000), ("1s500ms", 1500)] {
+            let want = Some(Duration::from_millis(ms));
+            assert_eq!(parse_duration(text), Ok(want), "{text}");
+        }
+        for bad in [
+            "90",
+            "s",
+            "1d",
+            "-1s",
+            "1.5s",
+            "99999999999999999999h",
+            " 1s",
+        ] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+        for (text, bytes) in [("0", 0), ("64KiB", 65_536), ("10 MB", 10_000_000)] {
+            assert_eq!(parse_size(text), Ok(Some(bytes)), "{text}");
+        }
+        for bad in ["KiB", "1kb", "-1", "99999999999999999999", "99999999999GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            pairs.iter().map(owned).collect()
+        };
+        let want = map(&[("K", "v=1"), ("l", "a,b")]);
+        assert_eq!(parse_pairs("K=v=1,\"l=a,b\""), Ok(want.clone()));
+        assert_eq!(parse_object("{\"K\":\"v=1\",\"l\":\"a,b\"}"), Ok(want));
+        for bad in ["k", "=v", "a=1,b"] {
+            assert!(parse_pairs(bad).is_err(), "{bad}");
+        }
+        for bad in ["k=v", "k: v", "{", "{\"a\": {\"b\": \"c\"}}", "[]"] {
+            assert!(parse_object(bad).is_err(), "{bad}");
+        }
     }
 }

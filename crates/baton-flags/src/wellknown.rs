@@ -31,7 +31,7 @@ pub enum WellKnown {
 
 impl WellKnown {
     /// The words of the error text, after "a valid".
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Email => "email address",
             Self::Hostname => "hostname",
@@ -43,7 +43,7 @@ impl WellKnown {
         }
     }
 
-    pub fn matches(self, value: &str) -> bool {
+    pub(crate) fn matches(self, value: &str) -> bool {
         match self {
             Self::Email => is_mailbox(value),
             Self::Hostname => value.parse::<IpAddr>().is_ok() || is_hostname(value),

@@ -1,22 +1,18 @@
 //! What a connector brings to become a program.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use baton_connector::{Clock, Connector, Random};
+use baton_flags::{
+    AUTH_METHOD, AnyField, Command, Config, Example, Export, Field, FieldGroup, Program, Relation,
+};
 
-use crate::error::Result;
-use crate::exit::ExitStatus;
-use crate::flags::{self, DefaultLogFormat};
-use crate::program::{CommandId, CommandShape, Program, Words, common_commands};
+use crate::commands::{self, Runs};
+use crate::extra::ExtraCommand;
 use crate::schema::Presentation;
-use crate::session::Session;
-use baton_flags::Config;
-use baton_flags::Field;
-use baton_flags::Relation;
+use crate::{flags, log, mode};
 
 /// A connector, ready to be driven.
 pub struct Built {
@@ -44,57 +40,24 @@ pub struct Surroundings {
 pub type Connect =
     Box<dyn Fn(&Config, &Surroundings) -> baton_connector::Result<Built> + Send + Sync>;
 
-/// The body of an extra command.
-pub type CommandBody =
-    Box<dyn Fn(Session) -> Pin<Box<dyn Future<Output = Result<ExitStatus>> + Send>> + Send + Sync>;
-
-/// A subcommand that only this program has.
-pub struct ExtraCommand {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) secrets: Vec<String>,
-    pub(crate) body: CommandBody,
-}
-
-impl ExtraCommand {
-    /// A command with a one-line description. The common flags exist on it, the connector's own
-    /// do not.
-    pub fn new(name: &'static str, about: &'static str, body: CommandBody) -> Self {
-        Self {
-            name,
-            about,
-            fields: Vec::new(),
-            secrets: Vec::new(),
-            body,
-        }
-    }
-
-    /// Keeps a secret that no flag holds out of everything that people read.
-    #[must_use]
-    pub fn secret(mut self, secret: impl Into<String>) -> Self {
-        self.secrets.push(secret.into());
-        self
-    }
-
-    /// Adds a flag; one with the name of a common flag replaces it on this command.
-    #[must_use]
-    pub fn field(mut self, field: Field) -> Self {
-        self.fields.push(field);
-        self
-    }
-}
+/// The same, shared with the commands that make a connector.
+pub(crate) type SharedConnect =
+    Arc<dyn Fn(&Config, &Surroundings) -> baton_connector::Result<Built> + Send + Sync>;
 
 /// A connector program: [`crate::main`] runs it.
 pub struct App {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
+    pub(crate) about: &'static str,
     pub(crate) presentation: Presentation,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<AnyField>,
+    pub(crate) groups: Vec<FieldGroup>,
     pub(crate) relations: Vec<Relation>,
     pub(crate) commands: Vec<ExtraCommand>,
+    pub(crate) examples: Vec<Example>,
     pub(crate) sends_requests: bool,
-    pub(crate) connect: Connect,
+    pub(crate) unsigned_when: Option<Field<bool>>,
+    pub(crate) connect: SharedConnect,
 }
 
 impl App {
@@ -103,13 +66,24 @@ impl App {
         Self {
             name,
             version,
+            about: "read who has access to what in an application into a sync file (.c1z)",
             presentation: Presentation::default(),
             fields: Vec::new(),
+            groups: Vec::new(),
             relations: Vec::new(),
             commands: Vec::new(),
+            examples: Vec::new(),
             sends_requests: true,
-            connect,
+            unsigned_when: None,
+            connect: Arc::from(connect),
         }
+    }
+
+    /// What the program does, as the first line of its help: lower case, no full stop.
+    #[must_use]
+    pub fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
+        self
     }
 
     /// Sets what set-up forms show of the connector.
@@ -119,10 +93,25 @@ impl App {
         self
     }
 
-    /// Adds the connector's fields, in the order of the exported schema.
+    /// Adds a field of the connector; the exported schema keeps their order.
     #[must_use]
-    pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+    pub fn field(mut self, field: impl Into<AnyField>) -> Self {
+        self.fields.push(field.into());
+        self
+    }
+
+    /// Adds fields of the connector, in the order of the exported schema.
+    #[must_use]
+    pub fn fields(mut self, fields: impl IntoIterator<Item = AnyField>) -> Self {
         self.fields.extend(fields);
+        self
+    }
+
+    /// Adds a way to fill the fields, of which one is used: `--auth-method` chooses it, else the
+    /// values that are set.
+    #[must_use]
+    pub fn group(mut self, group: FieldGroup) -> Self {
+        self.groups.push(group);
         self
     }
 
@@ -143,6 +132,14 @@ impl App {
         self
     }
 
+    /// A switch of the connector under which files do not name the program that wrote them, as
+    /// those of another program that it is to equal.
+    #[must_use]
+    pub fn unsigned_when(mut self, switch: Field<bool>) -> Self {
+        self.unsigned_when = Some(switch);
+        self
+    }
+
     /// Adds a subcommand.
     #[must_use]
     pub fn command(mut self, command: ExtraCommand) -> Self {
@@ -150,36 +147,39 @@ impl App {
         self
     }
 
+    /// Adds an example to the end of the help: what it does, and the words behind the program's
+    /// name.
+    #[must_use]
+    pub fn example(mut self, about: &'static str, words: &'static str) -> Self {
+        self.examples.push(Example { about, words });
+        self
+    }
+
     /// The shape of the program.
-    pub(crate) fn program(&self, log_format: DefaultLogFormat) -> Program {
-        let mut commands = common_commands();
-        commands.extend(
-            self.commands
-                .iter()
-                .enumerate()
-                .map(|(index, command)| CommandShape {
-                    id: CommandId::Extra(index),
-                    name: command.name,
-                    about: command.about,
-                    words: Words::Refused,
-                    connector_fields: false,
-                    own_fields: command.fields.clone(),
-                }),
-        );
+    pub(crate) fn program(&self, log_format: log::Format) -> Program<Runs> {
         let mut common = flags::common(log_format);
         if !self.sends_requests {
             common = flags::without_http(common);
         }
+        let mut root = Command::new(self.name, self.about).runs(commands::sync::runs());
+        root.fields.extend(&self.fields);
+        if !self.groups.is_empty() {
+            root.fields
+                .push(AUTH_METHOD.persistent().export(Export::None).any());
+        }
+        root.commands = commands::table(self);
+        root.examples.clone_from(&self.examples);
         Program {
-            name: self.name,
             version: self.version,
+            root,
             common,
-            connector: self.fields.clone(),
             relations: flags::relations()
                 .into_iter()
                 .chain(self.relations.iter().cloned())
                 .collect(),
-            commands,
+            groups: self.groups.clone(),
+            reads_settings: true,
+            reserved: mode::reserved(),
         }
     }
 }

@@ -1,92 +1,307 @@
 //! The flags that every connector program has.
 //!
 //! Names, defaults and exported texts of the first group equal the Go SDK's (connector CLI
-//! specification, §1); the second group is ours. A flag appears here only once it works.
+//! specification, §1); the last one is ours. A flag appears here only once it works, except the
+//! hidden ones that scripts of the Go programs pass. Each is the handle by which its value is read.
 
-use baton_flags::Relation;
-use baton_flags::{Export, Field};
-use baton_flags::{IntRules, StringRules};
+use std::path::PathBuf;
+
+use baton_c1z::Format;
+use baton_flags::{AnyField, Choice, Export, Field, IntRules, OneOf, Relation};
+
+use crate::log;
 
 /// Longest HTTP timeout, in seconds.
 pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;
 /// Most requests in flight that `--workers` can ask for; the engine's own bound.
-pub(crate) const MAX_WORKERS: i64 = 1024;
+const MAX_WORKERS: i64 = 1024;
 /// Largest `--max-requests-per-second`.
-pub(crate) const MAX_REQUESTS_PER_SECOND: i64 = 1_000_000;
-/// `--max-grants` when nobody says anything: the expander's own default.
-pub(crate) const MAX_GRANTS: i64 = 100_000_000;
-/// `--workers` when nobody says anything: led by the rate limiter.
-pub(crate) const WORKERS_AUTO: i64 = -1;
+const LARGEST_REQUEST_RATE: i64 = 1_000_000;
+/// `--max-grants` when nothing is said: the expander's own default.
+const USUAL_MAX_GRANTS: i64 = 100_000_000;
+/// `--workers` when nothing is said: led by the rate limiter.
+const WORKERS_AUTO: i64 = -1;
 
-/// Names of the common fields, for lookups that must not misspell them.
-pub(crate) mod name {
-    pub const FILE: &str = "file";
-    pub const LOG_LEVEL: &str = "log-level";
-    pub const LOG_FORMAT: &str = "log-format";
-    pub const LOG_PATH: &str = "log-path";
-    pub const C1Z_TEMP_DIR: &str = "c1z-temp-dir";
-    pub const HTTP_TIMEOUT_SECONDS: &str = "http-timeout-seconds";
-    pub const WORKERS: &str = "workers";
-    pub const STORAGE_ENGINE: &str = "storage-engine";
-    pub const SKIP_ENTITLEMENTS_AND_GRANTS: &str = "skip-entitlements-and-grants";
-    pub const SKIP_GRANTS: &str = "skip-grants";
-    pub const SKIP_FULL_SYNC: &str = "skip-full-sync";
-    pub const SYNC_RESOURCES: &str = "sync-resources";
-    pub const SYNC_RESOURCE_TYPES: &str = "sync-resource-types";
-    pub const EXTERNAL_RESOURCE_C1Z: &str = "external-resource-c1z";
-    pub const EXTERNAL_RESOURCE_FILTER: &str = "external-resource-entitlement-id-filter";
-    pub const EXTERNAL_RESOURCE_TRAITS: &str = "external-resource-traits";
-    pub const DIFF_SYNCS: &str = "diff-syncs";
-    pub const BASE_SYNC_ID: &str = "base-sync-id";
-    pub const APPLIED_SYNC_ID: &str = "applied-sync-id";
-    pub const COMPACT_SYNCS: &str = "compact-syncs";
-    pub const COMPACT_OUTPUT_PATH: &str = "compact-output-path";
-    pub const COMPACT_FILE_PATHS: &str = "compact-file-paths";
-    pub const COMPACT_SYNC_IDS: &str = "compact-sync-ids";
-    pub const GO_COMPATIBLE: &str = "go-compatible";
-    pub const ALLOW_PARTIAL: &str = "allow-partial";
-    pub const ALLOW_EMPTY: &str = "allow-empty";
-    pub const FRESH: &str = "fresh";
-    pub const RATE_SHARE: &str = "rate-share";
-    pub const MAX_GRANTS: &str = "max-grants";
-    pub const MAX_REQUESTS_PER_SECOND: &str = "max-requests-per-second";
-}
+const FORMS: &[&str] = &["console", "json"];
 
-/// How log lines look when nobody says anything.
+pub(crate) const LOG_LEVEL: Field<String> =
+    Field::string("log-level", "the log level: debug, info, warn, error")
+        .value_name("level")
+        .default("info")
+        .export(Export::Ops);
+pub(crate) const LOG_FORMAT: Field<OneOf<log::Format>> =
+    Field::choice("log-format", "form of the log lines: console or json")
+        .value_name("format")
+        .default("json")
+        .export(Export::None);
+pub(crate) const LOG_PATH: Field<Vec<String>> = Field::list(
+    "log-path",
+    "where log lines go instead of stderr: file paths, `stdout` or `stderr`",
+)
+.value_name("paths")
+.must_name("the path of a log file")
+.export(Export::None);
+pub(crate) const FILE: Field<PathBuf> = Field::path("file", "path of the sync file")
+    .short('f')
+    .must_name("the path of a sync file")
+    .default("sync.c1z")
+    .export(Export::None);
+pub(crate) const C1Z_TEMP_DIR: Field<Option<PathBuf>> =
+    Field::path("c1z-temp-dir", "existing folder for working files")
+        .value_name("folder")
+        .hidden()
+        .export(Export::None);
+pub(crate) const HTTP_TIMEOUT_SECONDS: Field<i64> = Field::int(
+    "http-timeout-seconds",
+    "HTTP client timeout in seconds (max 1800)",
+)
+.value_name("seconds")
+.default(300)
+.rules(IntRules {
+    gte: Some(1),
+    lte: Some(MAX_HTTP_TIMEOUT_SECONDS),
+    ..IntRules::NONE
+})
+.export(Export::Ops);
+pub(crate) const WORKERS: Field<i64> = Field::int(
+    "workers",
+    "concurrent requests: -1 = as many as rate limits allow, 0 = one at a time, N = at most N",
+)
+.default(WORKERS_AUTO)
+.rules(IntRules {
+    gte: Some(WORKERS_AUTO),
+    lte: Some(MAX_WORKERS),
+    ..IntRules::NONE
+})
+.export(Export::None);
+pub(crate) const STORAGE_ENGINE: Field<Option<OneOf<Engine>>> = Field::choice(
+    "storage-engine",
+    "storage engine of a new sync file: sqlite (format v1, the default) or pebble (format v3)",
+)
+.value_name("engine")
+.export(Export::None);
+pub(crate) const SKIP_ENTITLEMENTS_AND_GRANTS: Field<bool> = Field::bool(
+    "skip-entitlements-and-grants",
+    "sync resources only, without entitlements and grants",
+)
+.export(Export::None);
+pub(crate) const SKIP_GRANTS: Field<bool> = Field::bool(
+    "skip-grants",
+    "leave out grants; only together with --sync-resources",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const SKIP_FULL_SYNC: Field<bool> = Field::bool(
+    "skip-full-sync",
+    "in service mode, never run full syncs; no effect on a one-shot run",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const SYNC_RESOURCES: Field<Vec<String>> = Field::list(
+    "sync-resources",
+    "Baton ids of the resources to sync, such as bid:r:user/123; all when empty",
+)
+.value_name("ids")
+.export(Export::None);
+pub(crate) const SYNC_RESOURCE_TYPES: Field<Vec<String>> = Field::list(
+    "sync-resource-types",
+    "ids of the resource types to sync; all when empty",
+)
+.value_name("types")
+.export(Export::None);
+pub(crate) const EXTERNAL_RESOURCE_C1Z: Field<Option<PathBuf>> = Field::path(
+    "external-resource-c1z",
+    "sync file of another connector, with users and groups that grants may lead to",
+)
+.export(Export::None);
+pub(crate) const EXTERNAL_RESOURCE_FILTER: Field<String> = Field::string(
+    "external-resource-entitlement-id-filter",
+    "import only principals that hold this entitlement from that file",
+)
+.value_name("id")
+.export(Export::None);
+pub(crate) const EXTERNAL_RESOURCE_TRAITS: Field<Vec<String>> = Field::list(
+    "external-resource-traits",
+    "traits of the resources to import from that file, such as user or app; user and group when empty",
+)
+.value_name("traits")
+.export(Export::None);
+
+// The modes that work on files instead of syncing.
+pub(crate) const DIFF_SYNCS: Field<bool> = Field::bool(
+    "diff-syncs",
+    "instead of syncing, add to the sync file what one of its syncs has and another lacks",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const BASE_SYNC_ID: Field<String> =
+    Field::string("base-sync-id", "id of the older sync of --diff-syncs")
+        .value_name("id")
+        .hidden()
+        .export(Export::None);
+pub(crate) const APPLIED_SYNC_ID: Field<String> =
+    Field::string("applied-sync-id", "id of the newer sync of --diff-syncs")
+        .value_name("id")
+        .hidden()
+        .export(Export::None);
+pub(crate) const COMPACT_SYNCS: Field<bool> = Field::bool(
+    "compact-syncs",
+    "instead of syncing, merge the syncs of several files into a new file",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const COMPACT_OUTPUT_PATH: Field<Option<PathBuf>> = Field::path(
+    "compact-output-path",
+    "folder for the new file of --compact-syncs",
+)
+.value_name("folder")
+.must_name("the path of a folder")
+.hidden()
+.export(Export::None);
+pub(crate) const COMPACT_FILE_PATHS: Field<Vec<String>> = Field::list(
+    "compact-file-paths",
+    "sync files to compact, the base first, then from older to newer",
+)
+.value_name("paths")
+.must_name("the paths of sync files")
+.hidden()
+.export(Export::None);
+pub(crate) const COMPACT_SYNC_IDS: Field<Vec<String>> = Field::list(
+    "compact-sync-ids",
+    "sync ids of --compact-file-paths, one per file in the same order; used only when v1 files are compacted into a v3 file",
+)
+.value_name("ids")
+.hidden()
+.export(Export::None);
+
+// Ours.
+pub(crate) const ALLOW_PARTIAL: Field<bool> = Field::bool(
+    "allow-partial",
+    "accept a partial sync (objects the credentials cannot read are left out)",
+)
+.export(Export::None);
+pub(crate) const ALLOW_EMPTY: Field<bool> = Field::bool(
+    "allow-empty",
+    "accept a sync without users or groups where the last one had some",
+)
+.export(Export::None);
+pub(crate) const FRESH: Field<bool> = Field::bool(
+    "fresh",
+    "start over instead of resuming an interrupted sync",
+)
+.export(Export::None);
+pub(crate) const RATE_SHARE: Field<String> = Field::string(
+    "rate-share",
+    "fraction of the server's rate limit to use (0 < x <= 1)",
+)
+.value_name("fraction")
+.default("0.8")
+.export(Export::None);
+pub(crate) const MAX_GRANTS: Field<i64> = Field::int(
+    "max-grants",
+    "most grants that expansion may derive; more end the run before any is made",
+)
+.default(USUAL_MAX_GRANTS)
+.rules(IntRules {
+    gte: Some(0),
+    ..IntRules::NONE
+})
+.export(Export::None);
+pub(crate) const MAX_REQUESTS_PER_SECOND: Field<i64> = Field::int(
+    "max-requests-per-second",
+    "most requests per second, over all endpoints; 0 for no such limit",
+)
+.rules(IntRules {
+    gte: Some(0),
+    lte: Some(LARGEST_REQUEST_RATE),
+    ..IntRules::NONE
+})
+.export(Export::None);
+
+/// What `--storage-engine` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DefaultLogFormat {
-    Console,
-    Json,
+pub(crate) struct Engine(pub Format);
+
+impl Choice for Engine {
+    const WORDS: &'static [&'static str] = &["", "sqlite", "pebble"];
+
+    fn of_word(word: &str) -> Option<Self> {
+        let found = [Format::V1, Format::V3]
+            .into_iter()
+            .find(|format| format.engine_name() == word);
+        found.map(Self)
+    }
 }
 
-impl DefaultLogFormat {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Console => "console",
-            Self::Json => "json",
+impl Choice for log::Format {
+    const WORDS: &'static [&'static str] = FORMS;
+
+    fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "console" => Some(Self::Console),
+            "json" => Some(Self::Json),
+            _ => None,
         }
     }
 }
 
 /// The common fields, in the order in which the schema exports them.
-pub(crate) fn common(log_format: DefaultLogFormat) -> Vec<Field> {
-    let mut fields = go_fields(log_format);
-    fields.extend(file_fields());
-    fields.extend(our_fields());
+pub(crate) fn common(log_format: log::Format) -> Vec<AnyField> {
+    let log_format = match log_format {
+        log::Format::Console => LOG_FORMAT_ON_TERMINAL.any(),
+        log::Format::Json => LOG_FORMAT.any(),
+    };
+    let mut fields = vec![
+        LOG_LEVEL.any(),
+        log_format,
+        LOG_PATH.any(),
+        FILE.any(),
+        C1Z_TEMP_DIR.any(),
+        HTTP_TIMEOUT_SECONDS.any(),
+        WORKERS.any(),
+        STORAGE_ENGINE.any(),
+        SKIP_ENTITLEMENTS_AND_GRANTS.any(),
+        SKIP_GRANTS.any(),
+        SKIP_FULL_SYNC.any(),
+        SYNC_RESOURCES.any(),
+        SYNC_RESOURCE_TYPES.any(),
+        EXTERNAL_RESOURCE_C1Z.any(),
+        EXTERNAL_RESOURCE_FILTER.any(),
+        EXTERNAL_RESOURCE_TRAITS.any(),
+        DIFF_SYNCS.any(),
+        BASE_SYNC_ID.any(),
+        APPLIED_SYNC_ID.any(),
+        COMPACT_SYNCS.any(),
+        COMPACT_OUTPUT_PATH.any(),
+        COMPACT_FILE_PATHS.any(),
+        COMPACT_SYNC_IDS.any(),
+        ALLOW_PARTIAL.any(),
+        ALLOW_EMPTY.any(),
+        FRESH.any(),
+        RATE_SHARE.any(),
+        MAX_GRANTS.any(),
+        MAX_REQUESTS_PER_SECOND.any(),
+    ];
     for field in &mut fields {
         field.persistent = true;
     }
     fields
 }
 
+/// The same flag with the default for people.
+const LOG_FORMAT_ON_TERMINAL: Field<OneOf<log::Format>> =
+    Field::choice(LOG_FORMAT.name(), "form of the log lines: console or json")
+        .value_name("format")
+        .default("console")
+        .export(Export::None);
+
 /// The common fields of a connector that sends no HTTP requests. What the Go
 /// programs take as well is still taken, but neither shown nor exported.
-pub(crate) fn without_http(mut fields: Vec<Field>) -> Vec<Field> {
-    fields.retain(|field| {
-        field.name != name::RATE_SHARE && field.name != name::MAX_REQUESTS_PER_SECOND
-    });
+pub(crate) fn without_http(mut fields: Vec<AnyField>) -> Vec<AnyField> {
+    let gone = [RATE_SHARE.name(), MAX_REQUESTS_PER_SECOND.name()];
+    fields.retain(|field| !gone.contains(&field.name));
     for field in &mut fields {
-        if field.name == name::HTTP_TIMEOUT_SECONDS {
+        if field.name == HTTP_TIMEOUT_SECONDS.name() {
             field.hidden = true;
             field.export = Export::None;
         }
@@ -94,203 +309,20 @@ pub(crate) fn without_http(mut fields: Vec<Field>) -> Vec<Field> {
     fields
 }
 
-fn go_fields(log_format: DefaultLogFormat) -> Vec<Field> {
-    vec![
-        Field::string(name::LOG_LEVEL, "The log level: debug, info, warn, error")
-            .default_string("info")
-            .export(Export::Ops),
-        Field::string(name::LOG_FORMAT, "Form of the log lines: console or json")
-            .default_string(log_format.word())
-            .string_rules(StringRules {
-                one_of: &["console", "json"],
-                ..StringRules::default()
-            })
-            .export(Export::None),
-        Field::list(
-            name::LOG_PATH,
-            "Where log lines go instead of stderr: file paths, `stdout` or `stderr`",
-        )
-        .export(Export::None),
-        Field::string(name::FILE, "Path of the sync file")
-            .short('f')
-            .default_string("sync.c1z")
-            .export(Export::None),
-        Field::string(name::C1Z_TEMP_DIR, "Existing folder for working files")
-            .hidden()
-            .export(Export::None),
-        Field::int(
-            name::HTTP_TIMEOUT_SECONDS,
-            "HTTP client timeout in seconds (max 1800)",
-        )
-        .default_int(300)
-        .int_rules(IntRules {
-            gte: Some(1),
-            lte: Some(MAX_HTTP_TIMEOUT_SECONDS),
-            ..IntRules::default()
-        })
-        .export(Export::Ops),
-        Field::int(
-            name::WORKERS,
-            "Requests in flight: -1 as many as the rate limits allow, 0 one at a time, N at most N",
-        )
-        .default_int(WORKERS_AUTO)
-        .int_rules(IntRules {
-            gte: Some(WORKERS_AUTO),
-            lte: Some(MAX_WORKERS),
-            ..IntRules::default()
-        })
-        .export(Export::None),
-        Field::string(
-            name::STORAGE_ENGINE,
-            "Storage engine of a new sync file: sqlite (format v1, the default) or pebble (format v3)",
-        )
-        .string_rules(StringRules {
-            one_of: &["", "sqlite", "pebble"],
-            ..StringRules::default()
-        })
-        .export(Export::None),
-        Field::bool(
-            name::SKIP_ENTITLEMENTS_AND_GRANTS,
-            "Sync resources only, without entitlements and grants",
-        )
-        .export(Export::None),
-        Field::bool(
-            name::SKIP_GRANTS,
-            "Leave out grants; only together with --sync-resources",
-        )
-        .hidden()
-        .export(Export::None),
-        Field::bool(
-            name::SKIP_FULL_SYNC,
-            "Do no full syncs as a service; without meaning for a single run",
-        )
-        .export(Export::None),
-        Field::list(
-            name::SYNC_RESOURCES,
-            "Baton ids of the resources to sync, such as bid:r:user/123; all when empty",
-        )
-        .export(Export::None),
-        Field::list(
-            name::SYNC_RESOURCE_TYPES,
-            "Ids of the resource types to sync; all when empty",
-        )
-        .export(Export::None),
-        Field::string(
-            name::EXTERNAL_RESOURCE_C1Z,
-            "Sync file of another connector, with users and groups that grants may lead to",
-        )
-        .export(Export::None),
-        Field::string(
-            name::EXTERNAL_RESOURCE_FILTER,
-            "Take from that file only who holds this entitlement",
-        )
-        .export(Export::None),
-        Field::list(
-            name::EXTERNAL_RESOURCE_TRAITS,
-            "Traits of the resources to take from that file, such as user or app; user and group when empty",
-        )
-        .export(Export::None),
-    ]
-}
-
-/// The modes that work on files instead of syncing.
-fn file_fields() -> Vec<Field> {
-    let fields = vec![
-        Field::bool(
-            name::DIFF_SYNCS,
-            "Add to the sync file what one of its syncs has that another has not, instead of syncing",
-        ),
-        Field::string(name::BASE_SYNC_ID, "Id of the older sync of --diff-syncs"),
-        Field::string(
-            name::APPLIED_SYNC_ID,
-            "Id of the newer sync of --diff-syncs",
-        ),
-        Field::bool(
-            name::COMPACT_SYNCS,
-            "Merge the syncs of several files into a new file, instead of syncing",
-        ),
-        Field::string(
-            name::COMPACT_OUTPUT_PATH,
-            "Folder for the new file of --compact-syncs",
-        ),
-        Field::list(
-            name::COMPACT_FILE_PATHS,
-            "Sync files to compact, the base first, then from older to newer",
-        ),
-        Field::list(
-            name::COMPACT_SYNC_IDS,
-            "Sync ids of --compact-file-paths, one per file in the same order; they count for v1 files that become v3",
-        ),
-    ];
-    let hide = |field: Field| field.hidden().export(Export::None);
-    fields.into_iter().map(hide).collect()
-}
-
 /// The rules over several common fields.
 pub(crate) fn relations() -> Vec<Relation> {
     vec![
         Relation::RequiredTogether(vec![
-            name::DIFF_SYNCS,
-            name::BASE_SYNC_ID,
-            name::APPLIED_SYNC_ID,
+            DIFF_SYNCS.name(),
+            BASE_SYNC_ID.name(),
+            APPLIED_SYNC_ID.name(),
         ]),
         Relation::RequiredTogether(vec![
-            name::COMPACT_SYNCS,
-            name::COMPACT_SYNC_IDS,
-            name::COMPACT_FILE_PATHS,
-            name::COMPACT_OUTPUT_PATH,
+            COMPACT_SYNCS.name(),
+            COMPACT_SYNC_IDS.name(),
+            COMPACT_FILE_PATHS.name(),
+            COMPACT_OUTPUT_PATH.name(),
         ]),
-        Relation::MutuallyExclusive(vec![name::DIFF_SYNCS, name::COMPACT_SYNCS]),
-    ]
-}
-
-fn our_fields() -> Vec<Field> {
-    vec![
-        Field::bool(
-            name::GO_COMPATIBLE,
-            "Write exactly what the Go connector writes: no added fields, rows or assets",
-        )
-        .export(Export::None),
-        Field::bool(
-            name::ALLOW_PARTIAL,
-            "Accept a sync that had to leave out objects the key may not read",
-        )
-        .export(Export::None),
-        Field::bool(
-            name::ALLOW_EMPTY,
-            "Accept a sync without users or groups where the last one had some",
-        )
-        .export(Export::None),
-        Field::bool(
-            name::FRESH,
-            "Start over instead of resuming an interrupted sync",
-        )
-        .export(Export::None),
-        Field::string(
-            name::RATE_SHARE,
-            "Share of the announced rate limits to use, more than 0 and at most 1",
-        )
-        .default_string("0.8")
-        .export(Export::None),
-        Field::int(
-            name::MAX_GRANTS,
-            "Most grants that expansion may derive; more end the run before any is made",
-        )
-        .default_int(MAX_GRANTS)
-        .int_rules(IntRules {
-            gte: Some(0),
-            ..IntRules::default()
-        })
-        .export(Export::None),
-        Field::int(
-            name::MAX_REQUESTS_PER_SECOND,
-            "Most requests per second, over all endpoints; 0 for no such limit",
-        )
-        .int_rules(IntRules {
-            gte: Some(0),
-            lte: Some(MAX_REQUESTS_PER_SECOND),
-            ..IntRules::default()
-        })
-        .export(Export::None),
+        Relation::MutuallyExclusive(vec![DIFF_SYNCS.name(), COMPACT_SYNCS.name()]),
     ]
 }

@@ -7,30 +7,30 @@
 //! A program is an [`App`]: a name, fields, and a closure that makes the connector.
 //!
 //! ```no_run
-//! use baton_runtime::{App, Built, Field};
+//! use baton_runtime::{App, Built, Field, Secret};
 //! # use std::collections::BTreeMap;
 //! # use std::sync::Arc;
-//! # fn connect(_: &str, _: &baton_runtime::Secret) -> Arc<dyn baton_connector::Connector> {
+//! # fn connect(_: &str, _: &Secret) -> Arc<dyn baton_connector::Connector> {
 //! #     unimplemented!()
 //! # }
+//!
+//! const TOKEN: Field<Secret> = Field::secret("api-token", "token for the API").required();
+//! const SITE: Field<String> = Field::string("site", "site to read").default("example");
 //!
 //! fn main() -> std::process::ExitCode {
 //!     let app = App::new(
 //!         "baton-example",
 //!         env!("CARGO_PKG_VERSION"),
 //!         Box::new(|config, _| {
-//!             let token = config.secret("api-token").cloned().unwrap_or_default();
-//!             let site = config.string("site");
+//!             let site = config.get(&SITE);
 //!             Ok(Built {
-//!                 connector: connect(site, &token),
+//!                 connector: connect(site, config.get(&TOKEN)),
 //!                 content_facts: BTreeMap::from([("site".to_owned(), site.to_owned())]),
 //!             })
 //!         }),
 //!     )
-//!     .fields([
-//!         Field::string("api-token", "Token for the API.").required(true).secret(),
-//!         Field::string("site", "Site to read.").default_string("example"),
-//!     ]);
+//!     .field(TOKEN)
+//!     .field(SITE);
 //!     baton_runtime::main(&app)
 //! }
 //! ```
@@ -43,20 +43,20 @@
 
 mod advice;
 mod app;
-mod args;
+mod commands;
 mod companion;
-mod completion;
 mod display;
 mod error;
 mod exit;
+mod extra;
 mod figures;
 mod flags;
-mod help;
 mod log;
+mod mode;
 mod origin;
 mod panics;
 mod preflight;
-mod program;
+mod prepare;
 mod progress;
 mod reference;
 mod run;
@@ -68,19 +68,20 @@ mod signals;
 mod storage_env;
 mod summary;
 mod terminal;
-mod unsupported;
 mod upkeep;
 mod waits;
+mod work;
 mod world;
 
-pub use app::{App, Built, CommandBody, Connect, ExtraCommand, Surroundings};
+pub use app::{App, Built, Connect, Surroundings};
 pub use baton_connector::Secret;
 pub use baton_flags::{
-    Config, Environment, Export, Field, IntRules, ListRules, Malformed, Relation, StringRules,
-    Violation, WellKnown,
+    AnyField, Choice, Config, Environment, Export, Field, FieldGroup, IntRules, ListRules,
+    Malformed, OneOf, Relation, Size, StringRules, Violation, WellKnown,
 };
 pub use error::{Error, Result};
 pub use exit::ExitStatus;
+pub use extra::{CommandBody, ExtraCommand};
 pub use origin::Origin;
 pub use reference::{common_flags_markdown, flags_markdown};
 pub use run::{main, run};

@@ -8,51 +8,27 @@ use baton_proto::c1::connector::v2::resource_type::Trait;
 use baton_sync::ExternalResources;
 
 use crate::error::{Error, Result};
-use crate::flags::{MAX_HTTP_TIMEOUT_SECONDS, name};
+use crate::flags::{self, MAX_HTTP_TIMEOUT_SECONDS};
 use crate::settings::CommonSettings as _;
 use baton_flags::Config;
-use baton_flags::value::Value;
 
 /// What the names of traits begin with in the protocol.
 const TRAIT_PREFIX: &str = "TRAIT_";
 
-/// Flags with a path that cannot be empty, and what they name.
-const PATHS: [(&str, &str); 4] = [
-    (name::FILE, "the path of a sync file"),
-    (name::LOG_PATH, "the path of a log file"),
-    (name::COMPACT_FILE_PATHS, "the paths of sync files"),
-    (name::COMPACT_OUTPUT_PATH, "the path of a folder"),
-];
-
-/// Refuses a path that the user set to nothing. An empty path would mean the current folder.
-pub(crate) fn check_paths(config: &Config) -> Result<()> {
-    for (flag, expected) in PATHS {
-        let empty = match config.get(flag).map(|setting| &setting.value) {
-            Some(Value::Text(path)) => path.is_empty(),
-            Some(Value::List(paths)) => paths.iter().any(String::is_empty),
-            _ => false,
-        };
-        if config.is_set(flag) && empty {
-            return Err(baton_flags::Error::EmptyPath { flag, expected }.into());
-        }
-    }
-    Ok(())
-}
-
 /// Checks of values that the rules let through, since a zero value skips them.
 pub(crate) fn check_values(config: &Config) -> Result<()> {
-    let timeout = config.int(name::HTTP_TIMEOUT_SECONDS);
+    let timeout = config.get(&flags::HTTP_TIMEOUT_SECONDS);
     if !(1..=MAX_HTTP_TIMEOUT_SECONDS).contains(&timeout) {
         return Err(invalid(format!(
             "field {}: value must be greater than or equal to 1 but got {timeout}",
-            name::HTTP_TIMEOUT_SECONDS
+            flags::HTTP_TIMEOUT_SECONDS.name()
         )));
     }
     config.rate().map(drop).map_err(|_| {
         invalid(format!(
             "field {}: value must be more than 0 and at most 1 but got '{}'",
-            name::RATE_SHARE,
-            config.string(name::RATE_SHARE)
+            flags::RATE_SHARE.name(),
+            config.find(&flags::RATE_SHARE).unwrap_or_default()
         ))
     })
 }
@@ -65,12 +41,12 @@ pub(crate) fn invalid(problem: String) -> Error {
 
 /// The resources of a targeted sync; none: everything.
 pub(crate) fn targets(config: &Config) -> Result<Vec<ResourceBid>> {
-    let bids = config.list(name::SYNC_RESOURCES).iter();
+    let bids = config.get(&flags::SYNC_RESOURCES).iter();
     let targets = bids
         .map(|bid| bid.parse())
         .collect::<std::result::Result<Vec<ResourceBid>, _>>()
         .map_err(|source| Error::BatonId { source })?;
-    if config.bool(name::SKIP_GRANTS) && targets.is_empty() {
+    if config.get(&flags::SKIP_GRANTS) && targets.is_empty() {
         return Err(Error::SkipGrantsAlone);
     }
     Ok(targets)
@@ -96,20 +72,19 @@ fn trait_named(word: &str) -> Result<Trait> {
 }
 
 /// The file of external resources, if one is named, and what to take from it.
-pub(crate) fn external(config: &Config, cwd: &Path) -> Result<Option<ExternalResources>> {
-    let path = config.string(name::EXTERNAL_RESOURCE_C1Z);
-    if path.is_empty() {
+pub(crate) fn external(config: &Config) -> Result<Option<ExternalResources>> {
+    let Some(path) = config.get(&flags::EXTERNAL_RESOURCE_C1Z) else {
         return Ok(None);
-    }
-    let path = cwd.join(path);
+    };
+    let path = path.to_owned();
     if !path.exists() {
         return Err(Error::ExternalFileMissing { path });
     }
-    let words = config.list(name::EXTERNAL_RESOURCE_TRAITS).iter();
+    let words = config.get(&flags::EXTERNAL_RESOURCE_TRAITS).iter();
     let words = words
         .map(|word| word.trim())
         .filter(|word| !word.is_empty());
-    let filter = config.string(name::EXTERNAL_RESOURCE_FILTER);
+    let filter = config.get(&flags::EXTERNAL_RESOURCE_FILTER);
     Ok(Some(ExternalResources {
         traits: words.map(trait_named).collect::<Result<_>>()?,
         entitlement_filter: (!filter.is_empty()).then(|| filter.to_owned()),
@@ -119,21 +94,15 @@ pub(crate) fn external(config: &Config, cwd: &Path) -> Result<Option<ExternalRes
 
 /// The format that the storage engine stands for, if one is named.
 pub(crate) fn format(config: &Config) -> Option<Format> {
-    let engine = config.string(name::STORAGE_ENGINE);
-    [Format::V1, Format::V3]
-        .into_iter()
-        .find(|format| format.engine_name() == engine)
+    config.get(&flags::STORAGE_ENGINE).map(|engine| engine.0)
 }
 
 /// The folder for working files, if one is configured.
 pub(crate) fn temp_dir_of(config: &Config, from_env: Option<&str>, cwd: &Path) -> Option<PathBuf> {
-    let flag = config.string(name::C1Z_TEMP_DIR);
-    let chosen = if flag.is_empty() {
-        from_env
-    } else {
-        Some(flag)
-    };
-    chosen.map(|path| cwd.join(path))
+    match config.get(&flags::C1Z_TEMP_DIR) {
+        Some(path) => Some(path.to_owned()),
+        None => from_env.map(|path| cwd.join(path)),
+    }
 }
 
 /// The folder for working files, if one is configured; it must exist.

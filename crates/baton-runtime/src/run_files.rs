@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use baton_c1z::{RunPaths, Use};
 
 use crate::error::Result;
-use crate::flags::name;
+use crate::flags;
 use baton_flags::Config;
 
 /// What `--log-path` calls the streams of the process.
@@ -54,18 +54,17 @@ pub(crate) fn compare(
             paths.add_target("sync file", target, temp_dir)?;
             let partial = baton_sync::partial_path(target);
             paths.add_target("partial sync file", &partial, temp_dir)?;
-            let external = config.string(name::EXTERNAL_RESOURCE_C1Z);
-            if !external.is_empty() {
-                paths.add("file of external resources", &cwd.join(external), Use::Read)?;
+            if let Some(external) = config.get(&flags::EXTERNAL_RESOURCE_C1Z) {
+                paths.add("file of external resources", external, Use::Read)?;
             }
         }
         Output::Compaction => {
-            for path in config.list(name::COMPACT_FILE_PATHS) {
+            for path in config.get(&flags::COMPACT_FILE_PATHS) {
                 paths.add("file to compact", &cwd.join(path), Use::Read)?;
             }
         }
     }
-    for path in config.list(name::LOG_PATH) {
+    for path in config.get(&flags::LOG_PATH) {
         if !STREAMS.contains(&path.as_str()) {
             paths.add("log file", &cwd.join(path), Use::Append)?;
         }

@@ -6,11 +6,11 @@
 use baton_proto::c1::config::v1 as wire;
 use baton_proto::json;
 
+use crate::commands::Runs;
 use crate::error::{Error, Result};
-use crate::program::Program;
 use baton_flags::Relation;
 use baton_flags::WellKnown;
-use baton_flags::{Export, Field, Kind};
+use baton_flags::{AnyField, Export, FieldGroup, Kind, Program};
 use baton_flags::{IntRules, ListRules, StringRules};
 
 /// How the connector presents itself in a set-up form.
@@ -33,7 +33,7 @@ pub struct Presentation {
 }
 
 /// The schema, indented by two, without a line break at the end.
-pub(crate) fn print(program: &Program, presentation: &Presentation) -> Result<String> {
+pub(crate) fn print(program: &Program<Runs>, presentation: &Presentation) -> Result<String> {
     let options = json::Options {
         indent: Some(2),
         emit_html_escapes: true,
@@ -47,11 +47,11 @@ pub(crate) fn print(program: &Program, presentation: &Presentation) -> Result<St
     })
 }
 
-fn configuration(program: &Program, presentation: &Presentation) -> wire::Configuration {
-    let exported: Vec<&Field> = program
+fn configuration(program: &Program<Runs>, presentation: &Presentation) -> wire::Configuration {
+    let exported: Vec<&AnyField> = program
         .common
         .iter()
-        .chain(&program.connector)
+        .chain(&program.root.fields)
         .filter(|field| matches!(field.export, Export::Gui | Export::Ops))
         .collect();
     let is_exported = |name: &&'static str| exported.iter().any(|field| field.name == *name);
@@ -70,11 +70,34 @@ fn configuration(program: &Program, presentation: &Presentation) -> wire::Config
         catalog_id: presentation.catalog_id.to_owned(),
         supports_external_resources: presentation.supports_external_resources,
         requires_external_connector: presentation.requires_external_connector,
-        field_groups: Vec::new(),
+        field_groups: program.groups.iter().map(field_group).collect(),
     }
 }
 
-fn schema_field(field: &Field) -> wire::Field {
+fn field_group(group: &FieldGroup) -> wire::FieldGroup {
+    wire::FieldGroup {
+        name: group.name.to_owned(),
+        display_name: group.display_name.to_owned(),
+        help_text: group.help.to_owned(),
+        fields: group
+            .fields
+            .iter()
+            .map(|field| field.name.to_owned())
+            .collect(),
+        default: group.default,
+    }
+}
+
+/// A text of the help as forms show it.
+fn sentence(help: &str) -> String {
+    let mut chars = help.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+fn schema_field(field: &AnyField) -> wire::Field {
     use wire::field::Field as Typed;
     let typed = match &field.kind {
         Kind::Bool { default } => Typed::BoolField(wire::BoolField {
@@ -85,6 +108,25 @@ fn schema_field(field: &Field) -> wire::Field {
             default_value: (*default).to_owned(),
             rules: rules.as_ref().map(string_rules),
             ..wire::StringField::default()
+        }),
+        // Forms know no other texts; what can be read is checked when the program starts.
+        Kind::Path { default, required }
+        | Kind::Url { default, required }
+        | Kind::Duration { default, required }
+        | Kind::Size { default, required } => Typed::StringField(wire::StringField {
+            default_value: (*default).to_owned(),
+            rules: required.then(|| wire::StringRules {
+                is_required: true,
+                ..wire::StringRules::default()
+            }),
+            ..wire::StringField::default()
+        }),
+        Kind::Map { required } => Typed::StringMapField(wire::StringMapField {
+            rules: required.then(|| wire::StringMapRules {
+                is_required: true,
+                ..wire::StringMapRules::default()
+            }),
+            ..wire::StringMapField::default()
         }),
         Kind::Int { default, rules } => Typed::IntField(wire::IntField {
             default_value: *default,
@@ -99,7 +141,7 @@ fn schema_field(field: &Field) -> wire::Field {
     wire::Field {
         name: field.name.to_owned(),
         display_name: field.display_name.to_owned(),
-        description: field.help.to_owned(),
+        description: sentence(field.help),
         placeholder: field.placeholder.to_owned(),
         is_required: field.is_required(),
         is_ops: field.export == Export::Ops,

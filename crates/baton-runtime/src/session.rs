@@ -3,8 +3,10 @@
 //! This is the only module that calls the sync engine. The root command and extra commands such
 //! as a demo go through the same [`Session::sync`], so progress, summary and exit codes are alike.
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use baton_connector::WaitReason;
@@ -12,23 +14,25 @@ use baton_sync::{Completeness, Host, Provenance, Report, SyncRequest, Workers};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Built, Surroundings};
+use crate::app::{Built, SharedConnect, Surroundings};
 use crate::companion::{self, Place};
 use crate::display::{Display, REDRAW_EVERY};
 use crate::error::Result;
 use crate::exit::ExitStatus;
-use crate::flags::name;
+use crate::flags;
 use crate::log::PROGRESS_TARGET;
+use crate::panics;
 use crate::preflight;
 use crate::progress::{self, Progress, Rate};
+use crate::run;
 use crate::run_files::{self, Inputs, Output};
-use crate::settings::{CommonSettings as _, max_grants};
+use crate::settings::max_grants;
 use crate::storage_env::StorageEnv;
 use crate::summary::{self, Circumstances};
 use crate::terminal::Stderr;
 use crate::waits;
 use crate::world::Engine;
-use baton_flags::Config;
+use baton_flags::{Config, Field, Setting};
 
 /// Time between two log lines about what keeps requests back.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(30);
@@ -50,6 +54,11 @@ pub struct Session {
     pub(crate) surroundings: Surroundings,
     pub(crate) engine: Engine,
     pub(crate) place: Place,
+    pub(crate) connect: SharedConnect,
+    /// The switch under which files do not name their writer.
+    pub(crate) unsigned_when: Option<Field<bool>>,
+    pub(crate) words: Vec<OsString>,
+    pub(crate) stdout: Arc<Mutex<Box<dyn Write + Send>>>,
     /// Whether the summary is told in the log only, because someone reads the log as JSON.
     pub(crate) summary_in_log: bool,
     /// Whether the summary is its last line only.
@@ -70,6 +79,34 @@ impl Session {
     /// The settled values.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The words behind the command, for one that takes some.
+    pub fn words(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// Makes the connector from the settled values; for the root command, and for commands that
+    /// have the connector's flags.
+    ///
+    /// # Errors
+    ///
+    /// Why the connector refuses to be made.
+    pub fn connect(&self) -> Result<Built> {
+        panics::guard("setting up the connector", || {
+            Ok((self.connect)(&self.config, &self.surroundings)?)
+        })
+    }
+
+    /// Writes the result of the command to standard output. A reader that went away early is no
+    /// failure.
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn print(&self, text: &[u8]) -> Result<()> {
+        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        run::print(&mut **stdout, text)
     }
 
     /// The current folder of the program.
@@ -137,7 +174,7 @@ impl Session {
         preflight::check_values(&self.config)?;
         preflight::targets(&self.config)?;
         self.temp_dir()?;
-        preflight::external(&self.config, &self.cwd).map(drop)
+        preflight::external(&self.config).map(drop)
     }
 
     pub(crate) fn temp_dir(&self) -> Result<Option<PathBuf>> {
@@ -152,15 +189,15 @@ impl Session {
     /// What [`Session::preflight`] refuses, and whatever ends the engine.
     pub async fn sync(&self, built: Built, target: &Path) -> Result<Synced> {
         self.preflight(target)?;
-        if self.config.bool(name::SKIP_FULL_SYNC) {
+        if self.config.get(&flags::SKIP_FULL_SYNC) {
             tracing::warn!("--skip-full-sync concerns services only: this run syncs");
         }
-        for flag in [
-            name::EXTERNAL_RESOURCE_FILTER,
-            name::EXTERNAL_RESOURCE_TRAITS,
+        let from_file = self.config.has(&flags::EXTERNAL_RESOURCE_C1Z);
+        for (flag, is_given) in [
+            flag_and_presence(&self.config, &flags::EXTERNAL_RESOURCE_FILTER),
+            flag_and_presence(&self.config, &flags::EXTERNAL_RESOURCE_TRAITS),
         ] {
-            if self.config.is_present(flag) && !self.config.is_present(name::EXTERNAL_RESOURCE_C1Z)
-            {
+            if is_given && !from_file {
                 tracing::warn!("--{flag} has no effect without --external-resource-c1z");
             }
         }
@@ -182,7 +219,7 @@ impl Session {
         self.tell(&report, target, started);
         let status = match report.completeness {
             Completeness::Complete => ExitStatus::Success,
-            Completeness::Partial if self.config.bool(name::ALLOW_PARTIAL) => ExitStatus::Success,
+            Completeness::Partial if self.config.get(&flags::ALLOW_PARTIAL) => ExitStatus::Success,
             Completeness::Partial => ExitStatus::Partial,
         };
         Ok(Synced { report, status })
@@ -218,26 +255,30 @@ impl Session {
         }
     }
 
+    /// Whether the file names its writer.
+    fn signs(&self) -> bool {
+        let switch = self.unsigned_when.as_ref();
+        switch.is_none_or(|switch| self.config.find(switch) != Some(true))
+    }
+
     fn request(&self, built: &Built, target: &Path) -> Result<SyncRequest> {
         let config = &self.config;
         let mut facts = built.content_facts.clone();
         facts.insert("connector".to_owned(), self.program.to_owned());
-        let flag = name::GO_COMPATIBLE;
-        facts.insert(flag.to_owned(), config.bool(flag).to_string());
         let mut request = SyncRequest::new(target);
         request.temp_dir = self.temp_dir()?;
         request.format = preflight::format(config);
-        request.workers = workers(config.int(name::WORKERS));
-        request.skip_entitlements_and_grants = config.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS);
-        request.skip_grants = config.bool(name::SKIP_GRANTS);
+        request.workers = workers(config.get(&flags::WORKERS));
+        request.skip_entitlements_and_grants = config.get(&flags::SKIP_ENTITLEMENTS_AND_GRANTS);
+        request.skip_grants = config.get(&flags::SKIP_GRANTS);
         request.targets = preflight::targets(config)?;
-        request.resource_type_filter = config.list(name::SYNC_RESOURCE_TYPES).to_vec();
-        request.external = preflight::external(config, &self.cwd)?;
+        request.resource_type_filter = config.get(&flags::SYNC_RESOURCE_TYPES).to_vec();
+        request.external = preflight::external(config)?;
         request.max_derived_grants = max_grants(config);
-        request.allow_partial = config.bool(name::ALLOW_PARTIAL);
-        request.allow_empty = config.bool(name::ALLOW_EMPTY);
-        request.fresh = config.bool(name::FRESH);
-        request.provenance = (!config.go_compatible()).then(|| Provenance {
+        request.allow_partial = config.get(&flags::ALLOW_PARTIAL);
+        request.allow_empty = config.get(&flags::ALLOW_EMPTY);
+        request.fresh = config.get(&flags::FRESH);
+        request.provenance = self.signs().then(|| Provenance {
             tool: self.tool.clone(),
             version: self.version.to_owned(),
         });
@@ -294,6 +335,11 @@ impl Session {
             self.stderr.print(&summary::render(report, circumstances));
         }
     }
+}
+
+/// A flag's name, and whether it has a value.
+fn flag_and_presence<T: Setting>(config: &Config, flag: &Field<T>) -> (&'static str, bool) {
+    (flag.name(), config.has(flag))
 }
 
 /// Drives the engine, and logs now and then what keeps it waiting.

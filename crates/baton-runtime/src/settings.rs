@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_connector::http::RateSettings;
 use baton_flags::Config;
 
-use crate::flags::name;
+use crate::flags;
 
 /// What a connector reads of the common flags.
 pub trait CommonSettings {
@@ -22,38 +22,31 @@ pub trait CommonSettings {
     /// A share that is no number more than 0 and at most 1.
     fn rate(&self) -> baton_connector::Result<RateSettings>;
 
-    /// `--go-compatible`: nothing is added to what the Go connector writes.
-    fn go_compatible(&self) -> bool;
-
     /// Whether a sync asks for grants: not with `--skip-entitlements-and-grants`.
     fn syncs_grants(&self) -> bool;
 }
 
 impl CommonSettings for Config {
     fn http_timeout(&self) -> Duration {
-        Duration::from_secs(u64::try_from(self.int(name::HTTP_TIMEOUT_SECONDS)).unwrap_or(0))
+        Duration::from_secs(u64::try_from(self.get(&flags::HTTP_TIMEOUT_SECONDS)).unwrap_or(0))
     }
 
     fn rate(&self) -> baton_connector::Result<RateSettings> {
-        if self.get(name::RATE_SHARE).is_none() {
+        let Some(share) = self.find(&flags::RATE_SHARE) else {
             return Ok(RateSettings::default());
-        }
-        let most = u32::try_from(self.int(name::MAX_REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
+        };
+        let most = u32::try_from(self.get(&flags::MAX_REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
         // What is no number is refused as what is none.
-        let share = self.string(name::RATE_SHARE).parse().unwrap_or(f64::NAN);
+        let share = share.parse().unwrap_or(f64::NAN);
         RateSettings::new(share, NonZeroU32::new(most))
     }
 
-    fn go_compatible(&self) -> bool {
-        self.bool(name::GO_COMPATIBLE)
-    }
-
     fn syncs_grants(&self) -> bool {
-        !self.bool(name::SKIP_ENTITLEMENTS_AND_GRANTS)
+        !self.get(&flags::SKIP_ENTITLEMENTS_AND_GRANTS)
     }
 }
 
 /// `--max-grants`: grants that expansion may derive.
 pub(crate) fn max_grants(config: &Config) -> u64 {
-    u64::try_from(config.int(name::MAX_GRANTS)).unwrap_or(0)
+    u64::try_from(config.get(&flags::MAX_GRANTS)).unwrap_or(0)
 }

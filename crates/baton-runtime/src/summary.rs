@@ -316,7 +316,7 @@ fn noticed(text: &mut Block, report: &Report) {
     if !filtered.is_empty() {
         text.line("").line(format!(
             "left out by --{}: {}",
-            crate::flags::name::SYNC_RESOURCE_TYPES,
+            crate::flags::SYNC_RESOURCE_TYPES.name(),
             filtered.join(", ")
         ));
     }

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::figures::counted;
-use crate::flags::name;
+use crate::flags;
 use crate::log::RESULT_TARGET;
 use crate::panics;
 use crate::preflight;
@@ -27,8 +27,8 @@ impl Session {
         baton_c1z::clear_leftovers(&file, self.temp_dir()?.as_deref());
         let id = self.new_id();
         let new_sync_id = id.clone();
-        let base = self.config.string(name::BASE_SYNC_ID).to_owned();
-        let applied = self.config.string(name::APPLIED_SYNC_ID).to_owned();
+        let base = self.config.get(&flags::BASE_SYNC_ID).to_owned();
+        let applied = self.config.get(&flags::APPLIED_SYNC_ID).to_owned();
         let stop = options.stop.clone();
         self.work("the diff", stop, move || {
             let plan = DiffPlan {
@@ -51,8 +51,8 @@ impl Session {
 
     /// Merges the syncs of several files into a new file.
     pub(crate) async fn compact(&self) -> Result<ExitStatus> {
-        let files = self.config.list(name::COMPACT_FILE_PATHS);
-        let ids = self.config.list(name::COMPACT_SYNC_IDS);
+        let files = self.config.get(&flags::COMPACT_FILE_PATHS);
+        let ids = self.config.get(&flags::COMPACT_SYNC_IDS);
         if files.len() != ids.len() {
             return Err(Error::CompactLists {
                 files: files.len(),
@@ -65,7 +65,7 @@ impl Session {
         });
         let plan = CompactPlan {
             entries: entries.collect(),
-            output_dir: self.cwd.join(self.config.string(name::COMPACT_OUTPUT_PATH)),
+            output_dir: self.compact_folder(),
             sync_id: self.new_id(),
             format: preflight::format(&self.config),
             strategy: self.storage.strategy,
@@ -118,6 +118,12 @@ impl Session {
             "compacted file"
         );
         Ok(ExitStatus::Success)
+    }
+
+    /// The rules of the flags see to it that there is one.
+    fn compact_folder(&self) -> PathBuf {
+        let folder = self.config.get(&flags::COMPACT_OUTPUT_PATH);
+        folder.unwrap_or(&self.cwd).to_owned()
     }
 
     fn new_id(&self) -> String {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use baton_connector::{Clock, Connector, Random, SplitMix, SystemClock};
 use baton_sync::{Host, Report, SyncRequest};
-use baton_term::StandardOutput;
+use baton_term::{StandardOutput, columns_of_stdout};
 
 use crate::error::{Error, Result};
 use crate::signals::Signals;
@@ -47,6 +47,8 @@ pub struct World {
     pub stdout: Box<dyn Write + Send>,
     /// Standard error.
     pub stderr: Stderr,
+    /// Columns of the terminal that help is shown on; `None` where it goes elsewhere.
+    pub columns: Option<usize>,
     /// Where signals come from.
     pub signals: Signals,
     /// Wall clock.
@@ -79,6 +81,7 @@ impl World {
             stdin: Box::new(std::io::stdin()),
             stdout: Box::new(StandardOutput::of_process()),
             stderr: Stderr::new(Box::new(stderr), is_terminal, !no_colour),
+            columns: columns_of_stdout(),
             signals: Signals::OfProcess,
             clock: Arc::new(SystemClock),
             // The hasher's keys come from the system's random source.

@@ -9,6 +9,7 @@ mod folder;
 mod syncers;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use baton_connector::{Call, ConnectorBuilder, Error, Result, Validator, async_trait, v2};
@@ -17,6 +18,10 @@ use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
 pub use folder::{Folder, FolderError, Kind};
 use syncers::{Collections, Users};
 
+const FOLDER: Field<PathBuf> = Field::path("folder", "folder that holds the CSV files")
+    .display_name("Folder")
+    .required();
+
 /// The program.
 pub fn app() -> App {
     App::new("baton-csv", env!("CARGO_PKG_VERSION"), Box::new(connect))
@@ -24,15 +29,13 @@ pub fn app() -> App {
             display_name: "CSV folder",
             ..Presentation::default()
         })
-        .fields([Field::string("folder", "Folder that holds the CSV files")
-            .display_name("Folder")
-            .required(true)])
+        .field(FOLDER)
         .without_http()
 }
 
-fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {
-    let path = surroundings.cwd.join(config.string("folder"));
-    let folder = Arc::new(Folder::read(&path).map_err(|error| refused(&error))?);
+fn connect(config: &Config, _: &Surroundings) -> Result<Built> {
+    let folder = Folder::read(config.get(&FOLDER)).map_err(|error| refused(&error))?;
+    let folder = Arc::new(folder);
     let groups = Collections::new(Kind::Group, Arc::clone(&folder.groups))?;
     let roles = Collections::new(Kind::Role, Arc::clone(&folder.roles))?;
     let connector = ConnectorBuilder::new()

@@ -24,7 +24,6 @@ mod overview;
 mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::api::{Api, DIRECTORY_PAGE};
+use baton_runtime::Choice;
 use facts::Facts;
 use overview::{Overview, Stage, Taking};
 
@@ -56,14 +56,14 @@ pub enum RequestPlan {
     Plain,
 }
 
-impl FromStr for RequestPlan {
-    type Err = ();
+impl Choice for RequestPlan {
+    const WORDS: &'static [&'static str] = &["", "auto", "plain"];
 
-    fn from_str(word: &str) -> std::result::Result<Self, ()> {
+    fn of_word(word: &str) -> Option<Self> {
         match word {
-            "auto" => Ok(Self::Auto),
-            "plain" => Ok(Self::Plain),
-            _ => Err(()),
+            "auto" => Some(Self::Auto),
+            "plain" => Some(Self::Plain),
+            _ => None,
         }
     }
 }

@@ -145,6 +145,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
         args: words.iter().map(Into::into).collect(),
         env: BTreeMap::new(),
         exe: None,
+        columns: None,
         cwd: folder.to_path_buf(),
         stdin: Box::new(Cursor::new(Vec::new())),
         stdout: Box::new(stdout.clone()),

@@ -21,7 +21,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use baton_term::StandardOutput;
 
 use crate::error::{Error, Result};
-use crate::flags::name;
+use crate::flags;
 use crate::preflight;
 use crate::terminal::Stderr;
 use baton_flags::Config;
@@ -139,20 +139,17 @@ impl Logging {
         clock: Arc<dyn Clock>,
         program: &str,
     ) -> Result<Self> {
-        let word = config.string(name::LOG_LEVEL);
+        let word = config.get(&flags::LOG_LEVEL);
         let level = level(word).ok_or_else(|| {
             preflight::invalid(format!(
                 "field {}: value must be one of [debug info warn error] but got '{word}'",
-                name::LOG_LEVEL
+                flags::LOG_LEVEL.name()
             ))
         })?;
-        let format = match config.string(name::LOG_FORMAT) {
-            "console" => Format::Console,
-            _ => Format::Json,
-        };
+        let format = config.get(&flags::LOG_FORMAT);
         let failure = Failure::default();
         let mut sinks = config
-            .list(name::LOG_PATH)
+            .get(&flags::LOG_PATH)
             .iter()
             .map(|path| open(path, cwd, stderr, &failure))
             .collect::<Result<Vec<_>>>()?;

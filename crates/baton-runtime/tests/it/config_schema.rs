@@ -52,7 +52,7 @@ fn the_schema_needs_no_required_flag_and_escapes_markup() {
         ]));
     let outcome = stage.run(&["config", "ignored", "words"]);
     assert!(
-        outcome.stdout.contains("a \\u003cb\\u003e \\u0026 c"),
+        outcome.stdout.contains("A \\u003cb\\u003e \\u0026 c"),
         "{}",
         outcome.stdout
     );

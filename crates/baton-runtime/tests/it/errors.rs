@@ -1,6 +1,6 @@
 //! The texts and codes of mistakes on the command line and in settings.
 
-use baton_runtime::{Field, IntRules, Relation};
+use baton_runtime::{ExitStatus, ExtraCommand, Field, IntRules, Relation};
 
 use crate::stage::Stage;
 
@@ -211,9 +211,9 @@ fn related() -> Stage {
         .field(Field::string("a", ""))
         .field(Field::string("b", ""))
         .field(Field::string("c", ""))
-        .field(Field::int("limit", "").default_int(5).int_rules(IntRules {
+        .field(Field::int("limit", "").default(5).rules(IntRules {
             gte: Some(2),
-            ..IntRules::default()
+            ..IntRules::NONE
         }))
 }
 
@@ -307,11 +307,71 @@ fn a_program_with_impossible_declarations_does_not_start() {
         &[],
         "flag --folder cannot have the name or letter of another flag: -f",
     );
+    for name in ["My_Flag x", "Upper", "a b", "-a", "a-", "a--b", "1st", ""] {
+        fails(
+            &mut Stage::new().field(Field::string(name, "")),
+            &[],
+            &format!(
+                "`{name}` cannot be the name of a flag: expected lower-case letters, digits and \
+                 single dashes, a letter first"
+            ),
+        );
+    }
+    for (name, meaning) in [
+        ("client-id", "service mode"),
+        ("get-ticket", "ticketing"),
+        ("config-path", "a setting of every connector program"),
+    ] {
+        let variable = name.to_uppercase().replace('-', "_");
+        fails(
+            &mut Stage::new().field(Field::string(name, "")),
+            &["--help"],
+            &format!("flag --{name} cannot be defined: BATON_{variable} already means {meaning}"),
+        );
+    }
+    // An alias counts like the variable of its own flag.
+    fails(
+        &mut Stage::new().field(Field::string("org", "")),
+        &[],
+        "flag --org cannot be defined: BATON_ORG already means --organization-id",
+    );
+    fails(
+        &mut Stage::new().field(Field::duration("pause", "").default("soon")),
+        &[],
+        "the default of --pause cannot be used: expected a duration such as 90s, 1h30m or 500ms",
+    );
     fails(
         &mut Stage::new().relation(Relation::AtLeastOne(vec!["access-token"])),
         &["--help"],
         "invalid config: invalid relationship constraint",
     );
+}
+
+#[test]
+fn a_command_that_is_defined_twice_is_refused_at_start() {
+    let command = |name| {
+        ExtraCommand::new(
+            name,
+            "",
+            Box::new(|_| Box::pin(async { Ok(ExitStatus::Success) })),
+        )
+    };
+    let nested = ExtraCommand::group("plan", "")
+        .command(command("show"))
+        .command(command("show"));
+    for (commands, path) in [
+        (vec![command("config")], "baton-toy config"),
+        (vec![command("a"), command("a")], "baton-toy a"),
+        (vec![nested], "baton-toy plan show"),
+    ] {
+        let mut stage = Stage::new();
+        stage.commands = commands;
+        fails(
+            &mut stage,
+            &["--help"],
+            &format!("multiple commands with the same name: {path}"),
+        );
+    }
 }
 
 #[test]

@@ -17,37 +17,63 @@ fn snapshot(name: &str, text: &str) {
     assert!(text == want, "{name} differs:\n{text}");
 }
 
-#[test]
-fn help_of_the_root_keeps_its_form() {
-    let outcome = Stage::new().run(&["--help"]);
-    assert_eq!(outcome.status.code(), 0);
+/// Help of a command line at a width.
+fn at(columns: usize, args: &[&str]) -> String {
+    let mut stage = Stage::new();
+    stage.columns = Some(columns);
+    let outcome = stage.run(args);
+    assert_eq!(outcome.status.code(), 0, "{args:?}: {}", outcome.stderr);
     assert_eq!(outcome.stderr, "");
-    snapshot("help-root.txt", &outcome.stdout);
-    assert_eq!(Stage::new().run(&["help"]).stdout, outcome.stdout);
-    assert_eq!(Stage::new().run(&["-h"]).stdout, outcome.stdout);
+    outcome.stdout
 }
 
 #[test]
-fn help_of_commands_keeps_its_form() {
-    for command in ["capabilities", "config", "completion", "help"] {
-        let outcome = Stage::new().run(&[command, "--help"]);
-        assert_eq!(outcome.status.code(), 0);
-        snapshot(&format!("help-{command}.txt"), &outcome.stdout);
-        assert_eq!(Stage::new().run(&["help", command]).stdout, outcome.stdout);
+fn help_keeps_its_form_at_80_and_120_columns() {
+    for columns in [80, 120] {
+        let help = at(columns, &["--help"]);
+        snapshot(&format!("help-root-{columns}.txt"), &help);
+        assert_eq!(at(columns, &["help"]), help);
+        assert_eq!(at(columns, &["-h"]), help);
+        for command in ["capabilities", "config", "completion", "help"] {
+            let help = at(columns, &[command, "--help"]);
+            snapshot(&format!("help-{command}-{columns}.txt"), &help);
+            assert_eq!(at(columns, &["help", command]), help);
+        }
     }
-    let outcome = Stage::new().run(&["completion"]);
-    assert!(
-        outcome
-            .stdout
-            .starts_with("Print a completion script for a shell\n")
-    );
-    assert_eq!(outcome.status.code(), 0);
-    let outcome = Stage::new().run(&["completion", "zsh", "--help"]);
-    assert!(
-        outcome.stdout.contains("--no-descriptions"),
-        "{}",
-        outcome.stdout
-    );
+    let help = at(80, &["completion"]);
+    assert!(help.starts_with("print a completion script for a shell\n"));
+    let help = at(80, &["help", "completion", "zsh"]);
+    assert!(help.contains("--no-descriptions"), "{help}");
+    assert_eq!(at(80, &["completion", "zsh", "--help"]), help);
+}
+
+#[test]
+fn no_line_of_help_is_wider_than_the_terminal_unless_one_word_is() {
+    for columns in [1, 40, 80, 100, 120, 500] {
+        let help = at(columns, &["--help"]);
+        let most = columns.clamp(40, 120);
+        for line in help.lines().filter(|line| line.chars().count() > most) {
+            let words = line.split_whitespace().count();
+            assert!(words <= 2, "{columns}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_manual_page_names_each_shown_flag_and_command() {
+    let page = at(80, &["man"]);
+    assert!(page.starts_with(".TH \"BATON\\-TOY\" 1"), "{page}");
+    for word in [
+        "organization\\-id",
+        "capabilities",
+        "sync\\-resource\\-types",
+    ] {
+        assert!(page.contains(word), "{word}");
+    }
+    for hidden in ["base\\-url", "c1z\\-temp\\-dir"] {
+        assert!(!page.contains(&format!("\\-\\-{hidden}\\fR")), "{hidden}");
+    }
+    assert!(!at(80, &["--help"]).contains("  man "));
 }
 
 #[test]
@@ -58,21 +84,21 @@ fn an_unknown_topic_is_answered_with_a_complaint_and_the_usage() {
     assert!(
         outcome
             .stderr
-            .starts_with("unknown help topic `nope`\n\nbaton-toy\n\nUsage:")
+            .starts_with("unknown help topic `nope`\n\nread who has access")
     );
 }
 
 #[test]
 fn hidden_flags_are_not_in_the_help() {
     let help = Stage::new().run(&["--help"]).stdout;
-    for hidden in ["base-url ", "c1z-temp-dir"] {
+    for hidden in ["base-url ", "c1z-temp-dir", "skip-full-sync"] {
         assert!(!help.contains(&format!("--{hidden}")), "{hidden}");
     }
 }
 
 #[test]
 fn each_shell_has_a_completion_script() {
-    for shell in ["bash", "zsh", "fish", "powershell"] {
+    for shell in ["bash", "elvish", "zsh", "fish", "powershell"] {
         let full = Stage::new().run(&["completion", shell]);
         assert_eq!(full.status.code(), 0);
         for word in ["organization-id", "capabilities", "sync-resource-types"] {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 mod capabilities;
+mod commands;
 mod config_schema;
 mod errors;
 mod flags;
@@ -12,6 +13,7 @@ mod hostile;
 #[allow(dead_code, reason = "other crates use the rest")]
 #[path = "../../../baton-c1z/tests/it/kinds.rs"]
 mod kinds;
+mod kinds_of_settings;
 mod logging;
 mod panics;
 mod signals;

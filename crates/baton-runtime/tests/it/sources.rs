@@ -2,20 +2,20 @@
 
 use baton_runtime::{Field, IntRules};
 
-use crate::stage::Stage;
+use crate::stage::{ACCESS_TOKEN, ORGANIZATION_ID, Stage};
 
 const CONFIG: &str = ".baton.yaml";
+const TENANTS: Field<Vec<String>> = Field::list("tenants", "");
+const LIMIT: Field<i64> = Field::int("limit", "").default(5).rules(IntRules::NONE);
+const DEEP: Field<bool> = Field::bool("deep", "");
+const REGION: Field<String> = Field::string("region", "").default("eu");
 
 fn typed() -> Stage {
     Stage::ready()
-        .field(Field::list("tenants", ""))
-        .field(
-            Field::int("limit", "")
-                .default_int(5)
-                .int_rules(IntRules::default()),
-        )
-        .field(Field::bool("deep", ""))
-        .field(Field::string("region", "").default_string("eu"))
+        .field(TENANTS)
+        .field(LIMIT)
+        .field(DEEP)
+        .field(REGION)
 }
 
 /// Name, sources, arguments, and what they add up to.
@@ -49,15 +49,15 @@ fn the_higher_source_wins_for_every_pair() {
     for (name, mut stage, args, (region, limit, deep)) in cases {
         let outcome = stage.run(args);
         let config = outcome.config();
-        assert_eq!(config.string("region"), region, "{name}");
-        assert_eq!(config.int("limit"), limit, "{name}");
-        assert_eq!(config.bool("deep"), deep, "{name}");
+        assert_eq!(config.get(&REGION), region, "{name}");
+        assert_eq!(config.get(&LIMIT), limit, "{name}");
+        assert_eq!(config.get(&DEEP), deep, "{name}");
     }
 }
 
 #[test]
 fn lists_of_the_command_line_are_added_to_the_source_below() {
-    let list = |mut stage: Stage, args: &[&str]| stage.run(args).config().list("tenants").to_vec();
+    let list = |mut stage: Stage, args: &[&str]| stage.run(args).config().get(&TENANTS).to_vec();
     assert_eq!(list(typed(), &[]), [""; 0]);
     assert_eq!(
         list(typed(), &["--tenants", "a,\"b,c\"", "--tenants=d"]),
@@ -92,18 +92,26 @@ fn flags_before_and_behind_the_command_word_are_one_line() {
         "b",
         "--log-level=error",
     ]);
-    assert_eq!(outcome.config().list("sync-resource-types"), ["a", "b"]);
-    assert_eq!(outcome.config().string("log-level"), "error");
+    assert_eq!(
+        outcome
+            .config()
+            .get(&Field::list("sync-resource-types", "")),
+        ["a", "b"]
+    );
+    assert_eq!(
+        outcome.config().get(&Field::string("log-level", "")),
+        "error"
+    );
 }
 
 #[test]
 fn an_empty_variable_is_absent_and_an_empty_flag_is_set() {
     let outcome = typed().env("BATON_REGION", "").run(&[]);
-    assert_eq!(outcome.config().string("region"), "eu");
-    assert!(!outcome.config().is_set("region"));
+    assert_eq!(outcome.config().get(&REGION), "eu");
+    assert!(!outcome.config().was_set(&REGION));
     let outcome = typed().env("BATON_REGION", "us").run(&["--region="]);
-    assert_eq!(outcome.config().string("region"), "");
-    assert!(outcome.config().is_set("region"));
+    assert_eq!(outcome.config().get(&REGION), "");
+    assert!(outcome.config().was_set(&REGION));
 }
 
 #[test]
@@ -114,18 +122,15 @@ fn alias_variables_count_as_set_and_rank_between_the_proper_one_and_the_file() {
             .env("BATON_ORG", "o-alias")
     };
     let outcome = aliases().run(&[]);
-    assert_eq!(outcome.config().string("organization-id"), "o-alias");
-    assert_eq!(
-        outcome.config().secret("access-token").unwrap().expose(),
-        "alias"
-    );
+    assert_eq!(outcome.config().get(&ORGANIZATION_ID), "o-alias");
+    assert_eq!(outcome.config().get(&ACCESS_TOKEN).expose(), "alias");
     let outcome = aliases().env("BATON_ORGANIZATION_ID", "o-proper").run(&[]);
-    assert_eq!(outcome.config().string("organization-id"), "o-proper");
+    assert_eq!(outcome.config().get(&ORGANIZATION_ID), "o-proper");
     let outcome = aliases().file(CONFIG, "organization-id: o-file\n").run(&[]);
-    assert_eq!(outcome.config().string("organization-id"), "o-alias");
+    assert_eq!(outcome.config().get(&ORGANIZATION_ID), "o-alias");
     // An empty proper variable is absent, so the alias steps in.
     let outcome = aliases().env("BATON_ORGANIZATION_ID", "").run(&[]);
-    assert_eq!(outcome.config().string("organization-id"), "o-alias");
+    assert_eq!(outcome.config().get(&ORGANIZATION_ID), "o-alias");
 }
 
 #[test]
@@ -188,14 +193,14 @@ fn the_named_config_file_must_exist_and_be_yaml() {
         .file("conf.yml", "region: named\n")
         .env("BATON_CONFIG_PATH", "conf.yml")
         .run(&[]);
-    assert_eq!(outcome.config().string("region"), "named");
+    assert_eq!(outcome.config().get(&REGION), "named");
 }
 
 #[test]
 fn every_config_file_name_is_read_as_yaml() {
     for name in [".baton", ".baton.json", ".baton.toml", ".baton.ini"] {
         let outcome = typed().file(name, "region: here\n").run(&[]);
-        assert_eq!(outcome.config().string("region"), "here", "{name}");
+        assert_eq!(outcome.config().get(&REGION), "here", "{name}");
     }
 }
 
@@ -203,7 +208,7 @@ fn every_config_file_name_is_read_as_yaml() {
 fn unknown_config_keys_are_named_in_the_log() {
     let outcome = typed().file(CONFIG, "region: x\nnonsense: 1\n").run(&[]);
     assert!(outcome.stderr.contains("nonsense"), "{}", outcome.stderr);
-    assert_eq!(outcome.config().string("region"), "x");
+    assert_eq!(outcome.config().get(&REGION), "x");
 }
 
 #[test]
@@ -228,12 +233,7 @@ fn a_setting_that_would_choose_another_mode_is_refused() {
 fn a_secret_comes_from_a_file_or_from_standard_input() {
     let token = |stage: &mut Stage, arg: &str| {
         let outcome = stage.run(&["--access-token", arg]);
-        outcome
-            .config()
-            .secret("access-token")
-            .unwrap()
-            .expose()
-            .to_owned()
+        outcome.config().get(&ACCESS_TOKEN).expose().to_owned()
     };
     let mut stage = typed()
         .file("token.txt", "from-file\n")
@@ -243,10 +243,7 @@ fn a_secret_comes_from_a_file_or_from_standard_input() {
     assert_eq!(token(&mut stage, "plain"), "plain");
     // Only flags are visible to other users; elsewhere the text is the secret.
     let outcome = typed().env("BATON_ACCESS_TOKEN", "@token.txt").run(&[]);
-    assert_eq!(
-        outcome.config().secret("access-token").unwrap().expose(),
-        "@token.txt"
-    );
+    assert_eq!(outcome.config().get(&ACCESS_TOKEN).expose(), "@token.txt");
 }
 
 #[test]
@@ -283,21 +280,23 @@ fn a_secret_is_printed_nowhere() {
 
 #[test]
 fn numbers_and_switches_have_go_syntax() {
-    let int = |text: &str| typed().run(&["--limit", text]).config().int("limit");
+    let int = |text: &str| typed().run(&["--limit", text]).config().get(&LIMIT);
     assert_eq!(
         [int("0x7"), int("010"), int("1_000"), int("-3")],
         [7, 8, 1000, -3]
     );
     let outcome = typed().run(&["--deep", "--allow-empty=1", "--allow-partial=F"]);
-    assert!(outcome.config().bool("deep") && outcome.config().bool("allow-empty"));
-    assert!(!outcome.config().bool("allow-partial"));
+    assert!(outcome.config().get(&DEEP) && outcome.config().get(&Field::bool("allow-empty", "")));
+    assert!(!outcome.config().get(&Field::bool("allow-partial", "")));
 }
 
 #[test]
 fn a_value_may_look_like_a_flag() {
     let outcome = typed().run(&["--region", "--deep"]);
-    assert_eq!(outcome.config().string("region"), "--deep");
+    assert_eq!(outcome.config().get(&REGION), "--deep");
     let outcome = typed().run(&["-fx.c1z", "--region", "a", "--region", "b"]);
-    assert_eq!(outcome.config().string("file"), "x.c1z");
-    assert_eq!(outcome.config().string("region"), "b");
+    let file = Field::path("file", "");
+    let written = outcome.config().as_written(&file);
+    assert_eq!(written, std::path::Path::new("x.c1z"));
+    assert_eq!(outcome.config().get(&REGION), "b");
 }

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use baton_connector::{Call, Clock, Connector, Page, SplitMix};
 use baton_proto::c1::connector::v2;
 use baton_runtime::{
-    App, Built, Config, Engine, ExitStatus, Field, Presentation, Signals, Stderr, World,
+    AnyField, App, Built, Config, Engine, ExitStatus, Field, FieldGroup, Presentation, Secret,
+    Signals, Stderr, StringRules, World,
 };
 use tempfile::TempDir;
 
@@ -124,37 +125,42 @@ impl Connector for Toy {
     }
 }
 
+pub const ACCESS_TOKEN: Field<Secret> = Field::secret(
+    "access-token",
+    "Access Token used to authenticate with the Atlassian API.",
+)
+.display_name("Access Token")
+.required()
+.env_aliases(&["BATON_API_TOKEN"]);
+pub const ORGANIZATION_ID: Field<String> =
+    Field::string("organization-id", "Organization that will be synchronized.")
+        .display_name("Organization ID")
+        .required()
+        .env_aliases(&["BATON_ORG"]);
+const SCIM_TOKEN: Field<Secret> = Field::secret(
+    "scim-token",
+    "SCIM Token used for user provisioning operations.",
+)
+.display_name("SCIM Token")
+.rules(StringRules::NONE);
+const SCIM_BASE_URL: Field<String> = Field::string(
+    "scim-base-url",
+    "The SCIM base URL for user provisioning (you can get it along with the token)",
+)
+.display_name("SCIM Base URL")
+.rules(StringRules::NONE);
+const BASE_URL: Field<String> = Field::string("base-url", "Address of the API")
+    .hidden()
+    .export(baton_runtime::Export::Cli);
+
 /// The fields of a connector like the ones in the wild.
-pub fn fields() -> Vec<Field> {
+pub fn fields() -> Vec<AnyField> {
     vec![
-        Field::string(
-            "access-token",
-            "Access Token used to authenticate with the Atlassian API.",
-        )
-        .display_name("Access Token")
-        .required(true)
-        .secret()
-        .env_aliases(&["BATON_API_TOKEN"]),
-        Field::string("organization-id", "Organization that will be synchronized.")
-            .display_name("Organization ID")
-            .required(true)
-            .env_aliases(&["BATON_ORG"]),
-        Field::string(
-            "scim-token",
-            "SCIM Token used for user provisioning operations.",
-        )
-        .display_name("SCIM Token")
-        .required(false)
-        .secret(),
-        Field::string(
-            "scim-base-url",
-            "The SCIM base URL for user provisioning (you can get it along with the token)",
-        )
-        .display_name("SCIM Base URL")
-        .required(false),
-        Field::string("base-url", "Address of the API")
-            .hidden()
-            .export(baton_runtime::Export::Cli),
+        ACCESS_TOKEN.any(),
+        ORGANIZATION_ID.any(),
+        SCIM_TOKEN.any(),
+        SCIM_BASE_URL.any(),
+        BASE_URL.any(),
     ]
 }
 
@@ -189,7 +195,11 @@ pub struct Stage {
     pub dir: TempDir,
     pub env: BTreeMap<OsString, OsString>,
     pub stdin: String,
-    pub fields: Vec<Field>,
+    pub fields: Vec<AnyField>,
+    pub groups: Vec<FieldGroup>,
+    pub unsigned_when: Option<Field<bool>>,
+    /// Columns of the terminal.
+    pub columns: Option<usize>,
     pub relations: Vec<baton_runtime::Relation>,
     pub engine: Engine,
     pub signals: Option<Signals>,
@@ -209,6 +219,9 @@ impl Stage {
             env: BTreeMap::new(),
             stdin: String::new(),
             fields: fields(),
+            groups: Vec::new(),
+            unsigned_when: None,
+            columns: None,
             relations: Vec::new(),
             engine: crate::sync::complete_engine(),
             signals: None,
@@ -241,8 +254,8 @@ impl Stage {
         self
     }
 
-    pub fn field(mut self, field: Field) -> Self {
-        self.fields.push(field);
+    pub fn field(mut self, field: impl Into<AnyField>) -> Self {
+        self.fields.push(field.into());
         self
     }
 
@@ -288,6 +301,12 @@ impl Stage {
             ..Presentation::default()
         })
         .fields(self.fields.clone());
+        for group in &self.groups {
+            app = app.group(*group);
+        }
+        if let Some(switch) = self.unsigned_when {
+            app = app.unsigned_when(switch);
+        }
         for relation in &self.relations {
             app = app.relation(relation.clone());
         }
@@ -302,6 +321,7 @@ impl Stage {
             stdin: Box::new(Cursor::new(self.stdin.clone())),
             stdout: Box::new(stdout.clone()),
             stderr: Stderr::new(Box::new(stderr.clone()), self.terminal, false),
+            columns: self.columns,
             signals: self.signals.take().unwrap_or_else(|| {
                 let (_, receiver) = tokio::sync::mpsc::channel(1);
                 Signals::Given(receiver)

@@ -1,6 +1,6 @@
 //! The sync command: what it asks of the engine, and what it makes of the answer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use baton_c1z::{Format, Stats};
@@ -304,7 +304,6 @@ fn flags_become_the_request() {
         ("baton-toy", "1.2.3")
     );
     assert_eq!(request.content_facts["connector"], "baton-toy");
-    assert_eq!(request.content_facts["go-compatible"], "false");
     assert!(!format!("{:?}", request.content_facts).contains("hunter2"));
 }
 
@@ -424,46 +423,52 @@ fn defaults_are_auto_workers_and_a_file_in_the_current_folder() {
 }
 
 #[test]
-fn go_compatible_leaves_the_provenance_out() {
-    let (engine, seen) = recording_engine();
-    Stage::ready()
-        .engine(engine)
-        .run(&["--go-compatible", "--workers=0"]);
-    let request = seen.lock().unwrap().take().unwrap();
-    assert!(request.provenance.is_none());
-    assert_eq!(request.content_facts["go-compatible"], "true");
-    assert_eq!(request.workers, Workers::Sequential);
+fn files_do_not_name_their_writer_under_the_switch_that_the_program_names() {
+    const PLAIN: Field<bool> = Field::bool("plain", "write what the other program writes");
+    for (args, signed) in [
+        (&["--plain", "--workers=0"][..], false),
+        (&["--workers=0"], true),
+    ] {
+        let (engine, seen) = recording_engine();
+        let mut stage = Stage::ready().engine(engine).field(PLAIN);
+        stage.unsigned_when = Some(PLAIN);
+        stage.run(args);
+        let request = seen.lock().unwrap().take().unwrap();
+        assert_eq!(request.provenance.is_some(), signed);
+        assert_eq!(request.workers, Workers::Sequential);
+    }
 }
+
+const DEMO_FILE: Field<PathBuf> = Field::path("file", "path of the demo file")
+    .short('f')
+    .default("demo.c1z");
+const USERS: Field<i64> = Field::int("users", "number of users").default(500);
 
 #[test]
 fn an_extra_command_has_the_common_flags_and_its_own_but_not_the_connectors() {
     let command = || {
         ExtraCommand::new(
             "demo",
-            "Show the program at work",
+            "show the program at work",
             Box::new(|session| {
                 Box::pin(async move {
                     session.say(&format!(
                         "file {} users {} set {}",
-                        session.config().string("file"),
-                        session.config().int("users"),
-                        session.config().is_set("file"),
+                        session.config().as_written(&DEMO_FILE).display(),
+                        session.config().get(&USERS),
+                        session.config().was_set(&DEMO_FILE),
                     ));
                     let built = baton_runtime::Built {
                         connector: Arc::new(crate::stage::Toy),
                         content_facts: std::collections::BTreeMap::new(),
                     };
-                    let target = session.cwd().join(session.config().string("file"));
+                    let target = session.config().get(&DEMO_FILE).to_owned();
                     Ok(session.sync(built, &target).await?.status)
                 })
             }),
         )
-        .field(
-            Field::string("file", "Path of the demo file")
-                .short('f')
-                .default_string("demo.c1z"),
-        )
-        .field(Field::int("users", "Number of users").default_int(500))
+        .field(DEMO_FILE)
+        .field(USERS)
     };
     let run = |args: &[&str]| {
         let mut stage = Stage::new();
@@ -493,7 +498,7 @@ fn an_extra_command_has_the_common_flags_and_its_own_but_not_the_connectors() {
     assert!(
         run(&["--help"])
             .stdout
-            .contains("  demo         Show the program at work\n")
+            .contains("  demo          show the program at work\n")
     );
 }
 
@@ -503,7 +508,7 @@ fn a_command_can_name_another_writer_and_be_brief() {
     let mut stage = Stage::new().engine(engine);
     stage.commands.push(ExtraCommand::new(
         "demo",
-        "Show the program at work",
+        "show the program at work",
         Box::new(|session| {
             Box::pin(async move {
                 let built = baton_runtime::Built {

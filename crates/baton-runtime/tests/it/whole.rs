@@ -1,14 +1,14 @@
 //! Runs with the real engine: a connector in, a file and an exit code out.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use baton_connector::{Call, ConnectorBuilder, Error, Page, ResourceSyncer, Validator};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
-use baton_runtime::{Built, Engine, ExtraCommand};
+use baton_runtime::{Built, Engine, ExtraCommand, Field};
 
 use crate::stage::{Outcome, Stage};
 
@@ -102,6 +102,9 @@ fn real_engine() -> Engine {
     Arc::new(|connector, request, host| Box::pin(baton_sync::run(connector, request, host)))
 }
 
+/// The common flag.
+const FILE: Field<PathBuf> = Field::path("file", "").default("sync.c1z");
+
 /// Runs a command that syncs from `upstream` into `sync.c1z`.
 pub fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
     stage.engine = real_engine();
@@ -122,7 +125,7 @@ pub fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
                     connector: Arc::new(connector),
                     content_facts: BTreeMap::new(),
                 };
-                let target = session.cwd().join(session.config().string("file"));
+                let target = session.config().get(&FILE).to_owned();
                 Ok(session.sync(built, &target).await?.status)
             })
         }),

@@ -1,131 +1,125 @@
 //! The command line, as text: which command, which flags, which raw values.
 //!
-//! clap does the splitting; values stay text here, since one syntax serves all sources. Two Go
+//! clap does the splitting; values stay raw here, since one syntax serves all sources. Two Go
 //! habits shape the use of clap. Flags before the command word belong to the command (so every
-//! command carries its whole flag set, and the root's matches are merged in front); a switch
-//! takes a value only as `--flag=value`. clap's own errors are translated into the texts of the
-//! contract (connector CLI specification, §2.2) and never printed.
+//! command carries its whole flag set, and the matches of those above are merged in front); a
+//! switch takes a value only as `--flag=value`. clap's own errors are translated into the texts of
+//! the contract (connector CLI specification, §2.2) and never printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 
-use crate::program::{CommandId, CommandShape, Program, Shell, Words};
-use baton_flags::value::parse_bool;
-use baton_flags::{Error, Result};
-use baton_flags::{Field, Kind};
+use crate::error::{Error, Result};
+use crate::field::{AnyField, Kind};
+use crate::help;
+use crate::program::{Command, Program, Words, words_of};
+use crate::sources::check_flags;
+use crate::value::{Malformed, parse_bool};
 
 pub(crate) const HELP: &str = "help";
 pub(crate) const VERSION: &str = "version";
-pub(crate) const NO_DESCRIPTIONS: &str = "no-descriptions";
 /// No flag can have this name, since it is not one.
 const WORDS: &str = "<words>";
 /// What clap stores for a switch without a value.
 const SWITCHED_ON: &str = "true";
 
-/// What the command line asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Invoked {
-    Root,
-    Command(CommandId),
-    Shell { shell: Shell, descriptions: bool },
-}
+/// Raw values by flag, in order; the last one of a scalar wins.
+pub type Values = BTreeMap<&'static str, Vec<OsString>>;
 
-/// The parsed command line. Values are raw and in order; the last one of a scalar wins.
+/// The parsed command line.
 #[derive(Debug)]
-pub(crate) struct CommandLine {
-    pub invoked: Invoked,
-    pub values: BTreeMap<&'static str, Vec<String>>,
+pub struct Line<'p, R> {
+    /// The way from the root to the invoked command.
+    pub path: Vec<&'p Command<R>>,
+    /// The raw values.
+    pub values: Values,
+    /// Whether help was asked for.
     pub help: bool,
+    /// Whether the version was asked for.
     pub version: bool,
     /// Words behind the command.
-    pub words: Vec<String>,
+    pub words: Vec<OsString>,
+}
+
+impl<'p, R> Line<'p, R> {
+    /// The invoked command.
+    pub fn command(&self) -> &'p Command<R> {
+        // The path begins with the root, so it is never empty.
+        self.path[self.path.len() - 1]
+    }
+
+    /// The words behind the command as text.
+    pub fn text_words(&self) -> Vec<String> {
+        let text = |word: &OsString| word.to_string_lossy().into_owned();
+        self.words.iter().map(text).collect()
+    }
 }
 
 /// The clap form of a program; also what completions are made from.
-pub(crate) fn clap_command(program: &Program, descriptions: bool) -> Command {
-    let mut root = bare(program.name)
-        .args(
-            program
-                .fields_of(None)
-                .into_iter()
-                .map(|field| arg(field, descriptions)),
-        )
-        .arg(help_arg(descriptions))
-        .subcommands(
-            program
-                .commands
-                .iter()
-                .map(|shape| subcommand(program, shape, descriptions)),
-        );
+pub(crate) fn clap_command<R>(program: &Program<R>, descriptions: bool) -> clap::Command {
+    let mut root = below(program, &mut vec![&program.root], descriptions);
     if !program.version.is_empty() {
         root = root.version(program.version).arg(
             switch(VERSION)
                 .short('v')
                 .long(VERSION)
-                .help(described("Print the version", descriptions)),
+                .help(described(help::VERSION_HELP, descriptions)),
         );
     }
     root
 }
 
-fn bare(name: &'static str) -> Command {
-    Command::new(name)
+fn below<'p, R>(
+    program: &'p Program<R>,
+    path: &mut Vec<&'p Command<R>>,
+    descriptions: bool,
+) -> clap::Command {
+    let command = path[path.len() - 1];
+    let mut built = clap::Command::new(command.name)
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_help_subcommand(true)
         .color(clap::ColorChoice::Never)
-}
-
-fn subcommand(program: &Program, shape: &CommandShape, descriptions: bool) -> Command {
-    let mut command = bare(shape.name)
-        .about(described(shape.about, descriptions))
+        .hide(command.hidden)
+        .about(described(command.about, descriptions))
         .args(
             program
-                .fields_of(Some(shape))
+                .fields_of(path)
                 .into_iter()
-                .map(|field| arg(field, descriptions)),
+                .map(|field| arg(program, field, descriptions)),
         )
-        .arg(help_arg(descriptions));
-    if shape.words != Words::Refused {
-        command = command.arg(
+        .arg(
+            switch(HELP)
+                .short('h')
+                .long(HELP)
+                .help(described(help::HELP_HELP, descriptions)),
+        );
+    if command.words != Words::Refused {
+        built = built.arg(
             Arg::new(WORDS)
                 .num_args(0..)
                 .action(ArgAction::Append)
+                .value_parser(value_parser!(OsString))
+                .value_hint(match command.words {
+                    Words::Named { .. } => ValueHint::AnyPath,
+                    Words::Accepted | Words::Refused => ValueHint::Unknown,
+                })
                 .hide(true),
         );
     }
-    if shape.id == CommandId::Completion {
-        command = command.subcommands(Shell::ALL.map(|shell| {
-            bare(shell.name())
-                .args(
-                    program
-                        .fields_of(Some(shape))
-                        .into_iter()
-                        .map(|field| arg(field, descriptions)),
-                )
-                .arg(help_arg(descriptions))
-                .arg(
-                    switch(NO_DESCRIPTIONS)
-                        .long(NO_DESCRIPTIONS)
-                        .help(described("Leave the descriptions out", descriptions)),
-                )
-        }));
+    for next in &command.commands {
+        path.push(next);
+        built = built.subcommand(below(program, path, descriptions));
+        path.pop();
     }
-    command
+    built
 }
 
 fn described(text: &'static str, descriptions: bool) -> &'static str {
     if descriptions { text } else { "" }
-}
-
-fn help_arg(descriptions: bool) -> Arg {
-    switch(HELP)
-        .short('h')
-        .long(HELP)
-        .help(described("Print help", descriptions))
 }
 
 fn switch(id: &'static str) -> Arg {
@@ -133,22 +127,29 @@ fn switch(id: &'static str) -> Arg {
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value(SWITCHED_ON)
+        .value_parser(value_parser!(OsString))
         .action(ArgAction::Append)
 }
 
-fn arg(field: &Field, descriptions: bool) -> Arg {
+fn arg<R>(program: &Program<R>, field: &AnyField, descriptions: bool) -> Arg {
     let arg = match field.kind {
         Kind::Bool { .. } => switch(field.name),
         // Go's parser takes the next word as the value whatever it looks like.
         _ => Arg::new(field.name)
             .num_args(1)
             .allow_hyphen_values(true)
-            .value_name(field.type_word().unwrap_or_default())
+            .value_name(field.shown_value().unwrap_or_default())
+            .value_parser(value_parser!(OsString))
+            .value_hint(match field.kind {
+                Kind::Path { .. } => ValueHint::AnyPath,
+                Kind::Url { .. } => ValueHint::Url,
+                _ => ValueHint::Unknown,
+            })
             .action(ArgAction::Append),
     };
     let arg = arg.long(field.name).hide(field.hidden);
     let arg = if descriptions {
-        arg.help(field.usage())
+        arg.help(help::usage(program, field))
     } else {
         arg
     };
@@ -158,56 +159,45 @@ fn arg(field: &Field, descriptions: bool) -> Arg {
     }
 }
 
-/// Splits the arguments (without the program's own name).
-pub(crate) fn parse(program: &Program, args: &[OsString]) -> Result<CommandLine> {
-    if let Some(bad) = args.iter().find(|arg| arg.to_str().is_none()) {
-        return Err(Error::ArgumentEncoding {
-            argument: bad.to_string_lossy().into_owned(),
-        });
-    }
-    let full = std::iter::once(OsString::from(program.name)).chain(args.iter().cloned());
+/// Splits the arguments (without the program's own name), and checks the form of each value.
+///
+/// # Errors
+///
+/// In the words of Go's flag parser.
+pub fn parse<'p, R>(program: &'p Program<R>, args: &[OsString]) -> Result<Line<'p, R>> {
+    let full = std::iter::once(OsString::from(program.name())).chain(args.iter().cloned());
     let matches = clap_command(program, true)
         .try_get_matches_from(full)
         .map_err(|error| translate(program, &error, args))?;
-    interpret(program, &matches, args)
+    let line = interpret(program, &matches, args)?;
+    check_flags(&line.values, &program.fields_of(&line.path))?;
+    Ok(line)
 }
 
-fn interpret(program: &Program, root: &ArgMatches, args: &[OsString]) -> Result<CommandLine> {
+fn interpret<'p, R>(
+    program: &'p Program<R>,
+    root: &ArgMatches,
+    args: &[OsString],
+) -> Result<Line<'p, R>> {
     let mut levels = vec![root];
-    let mut invoked = Invoked::Root;
-    let mut shape = None;
-    if let Some((name, matches)) = root.subcommand() {
-        levels.push(matches);
-        if let Some(command) = program.command(name) {
-            invoked = Invoked::Command(command.id);
-            shape = Some(command);
-        }
-        if let Some((shell_name, shell_matches)) = matches.subcommand() {
-            levels.push(shell_matches);
-            if let Some(shell) = Shell::ALL
-                .into_iter()
-                .find(|shell| shell.name() == shell_name)
-            {
-                let descriptions = !last_bool(shell_matches, NO_DESCRIPTIONS)?;
-                invoked = Invoked::Shell {
-                    shell,
-                    descriptions,
-                };
-            }
-        }
+    let mut path = vec![&program.root];
+    let mut matches = root;
+    while let Some((name, inner)) = matches.subcommand() {
+        levels.push(inner);
+        path.extend(path.last().and_then(|command| command.find(name)));
+        matches = inner;
     }
-    let available = program.fields_of(shape);
-    let names: BTreeSet<&'static str> = program
-        .fields_of(None)
-        .iter()
-        .chain(&available)
-        .map(|field| field.name)
-        .collect();
-    let mut values = BTreeMap::new();
+    let available = program.fields_of(&path);
+    let mut names: BTreeSet<&'static str> = available.iter().map(|field| field.name).collect();
+    for end in 1..path.len() {
+        let above = program.fields_of(path.get(..end).unwrap_or_default());
+        names.extend(above.iter().map(|field| field.name));
+    }
+    let mut values = Values::new();
     for name in names {
-        let given: Vec<String> = levels
+        let given: Vec<OsString> = levels
             .iter()
-            .flat_map(|matches| texts(matches, name))
+            .flat_map(|matches| raw(matches, name))
             .collect();
         if given.is_empty() {
             continue;
@@ -221,19 +211,16 @@ fn interpret(program: &Program, root: &ArgMatches, args: &[OsString]) -> Result<
         values.insert(name, given);
     }
     let version = last_bool(root, VERSION)?;
-    if version && invoked != Invoked::Root {
+    if version && path.len() > 1 {
         return Err(unknown_shorthand("-v", args));
     }
     let mut help = false;
     for matches in &levels {
         help |= last_bool(matches, HELP)?;
     }
-    let words = levels
-        .last()
-        .map(|matches| texts(matches, WORDS))
-        .unwrap_or_default();
-    Ok(CommandLine {
-        invoked,
+    let words = raw(matches, WORDS);
+    Ok(Line {
+        path,
         values,
         help,
         version,
@@ -242,17 +229,18 @@ fn interpret(program: &Program, root: &ArgMatches, args: &[OsString]) -> Result<
 }
 
 /// All texts given for one argument at one level, in order; empty where it does not exist.
-fn texts(matches: &ArgMatches, id: &str) -> Vec<String> {
-    match matches.try_get_many::<String>(id) {
+fn raw(matches: &ArgMatches, id: &str) -> Vec<OsString> {
+    match matches.try_get_many::<OsString>(id) {
         Ok(Some(values)) => values.cloned().collect(),
         Ok(None) | Err(_) => Vec::new(),
     }
 }
 
 fn last_bool(matches: &ArgMatches, id: &'static str) -> Result<bool> {
-    let Some(text) = texts(matches, id).pop() else {
+    let Some(text) = raw(matches, id).pop() else {
         return Ok(false);
     };
+    let text = text.to_string_lossy().into_owned();
     parse_bool(&text).map_err(|problem| Error::InvalidArgument {
         text,
         flag: format!("--{id}"),
@@ -261,7 +249,7 @@ fn last_bool(matches: &ArgMatches, id: &'static str) -> Result<bool> {
 }
 
 /// clap's error in the words of the contract.
-fn translate(program: &Program, error: &clap::Error, args: &[OsString]) -> Error {
+fn translate<R>(program: &Program<R>, error: &clap::Error, args: &[OsString]) -> Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -278,12 +266,8 @@ fn translate(program: &Program, error: &clap::Error, args: &[OsString]) -> Error
             } else if invalid.starts_with('-') && invalid.len() > 1 {
                 unknown_shorthand(&invalid, args)
             } else {
-                unknown_command(
-                    program,
-                    invalid,
-                    text(ContextKind::SuggestedSubcommand),
-                    args,
-                )
+                let similar = text(ContextKind::SuggestedSubcommand);
+                unknown_command(program, invalid, similar, args)
             }
         }
         ErrorKind::InvalidSubcommand => unknown_command(
@@ -310,24 +294,20 @@ fn translate(program: &Program, error: &clap::Error, args: &[OsString]) -> Error
 }
 
 /// The words in front of the unknown one decide whose command it is not.
-fn unknown_command(
-    program: &Program,
+fn unknown_command<R>(
+    program: &Program<R>,
     word: String,
     similar: Option<String>,
     args: &[OsString],
 ) -> Error {
-    let command = program.commands.iter().find(|command| {
-        args.iter()
-            .take_while(|arg| **arg != *word)
-            .any(|arg| *arg == *command.name)
-    });
-    let root = match command {
-        Some(command) => format!("{} {}", program.name, command.name),
-        None => program.name.to_owned(),
-    };
+    let mut path = vec![&program.root];
+    for arg in args.iter().take_while(|arg| **arg != *word) {
+        let next = arg.to_str().and_then(|arg| path.last()?.find(arg));
+        path.extend(next);
+    }
     Error::UnknownCommand {
         word,
-        root,
+        root: words_of(&path),
         similar,
     }
 }
@@ -349,18 +329,17 @@ fn unknown_shorthand(invalid: &str, args: &[OsString]) -> Error {
     }
 }
 
-fn missing_argument(program: &Program, invalid: &str, args: &[OsString]) -> Error {
-    // clap names the flag with its value word: `--file <string>`.
+fn missing_argument<R>(program: &Program<R>, invalid: &str, args: &[OsString]) -> Error {
+    // clap names the flag with its value word: `--file <path>`.
     let spelled = invalid.split([' ', '=', '[']).next().unwrap_or(invalid);
     let name = spelled.trim_start_matches('-');
-    let fields = program.common.iter().chain(&program.connector);
-    let own = program
-        .commands
-        .iter()
-        .flat_map(|command| &command.own_fields);
-    if let Some(field) = fields.chain(own).find(|field| field.name == name) {
+    if let Some(field) = program
+        .all_fields()
+        .into_iter()
+        .find(|field| field.name == name)
+    {
         if matches!(field.kind, Kind::Bool { .. }) {
-            let problem = baton_flags::value::Malformed::Bool {
+            let problem = Malformed::Bool {
                 text: String::new(),
             };
             return Error::InvalidArgument {

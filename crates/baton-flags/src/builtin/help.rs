@@ -1,0 +1,32 @@
+//! `help [command]`.
+
+use super::{BuiltIn, Printed};
+use crate::args::Line;
+use crate::help;
+use crate::program::{Command, Program, Words};
+
+pub(super) fn command<R>(wrap: fn(BuiltIn<R>) -> R) -> Command<R> {
+    Command::new("help", "explain a command")
+        .words(Words::Named {
+            shown: "[command]",
+            help: "the command to explain, such as `completion bash`",
+        })
+        .without_common()
+        .runs(wrap(explain))
+}
+
+/// An unknown topic is complained about, with the root's help, and is no failure.
+fn explain<R>(program: &Program<R>, line: &Line<'_, R>, columns: usize) -> Printed {
+    let topic = line.text_words();
+    let (path, unknown) = program.find(topic.iter().map(String::as_str));
+    match unknown {
+        None => help::help(program, &path, columns).into(),
+        Some(word) => Printed {
+            out: Vec::new(),
+            complaint: Some((
+                format!("unknown help topic `{word}`"),
+                help::help(program, &[&program.root], columns),
+            )),
+        },
+    }
+}

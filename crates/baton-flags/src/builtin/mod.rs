@@ -1,0 +1,49 @@
+//! Commands that every program has, since they are about its command line. They read the table of
+//! commands and nothing else.
+
+mod completion;
+mod help;
+mod man;
+
+use crate::args::Line;
+use crate::program::{Command, Program};
+
+/// What runs a command that is about the command line.
+pub type BuiltIn<R> = fn(&Program<R>, &Line<'_, R>, columns: usize) -> Printed;
+
+/// What such a command prints.
+#[derive(Debug, Default)]
+pub struct Printed {
+    /// For standard output.
+    pub out: Vec<u8>,
+    /// For standard error: what is wrong, and a text to go by.
+    pub complaint: Option<(String, String)>,
+}
+
+impl From<String> for Printed {
+    fn from(text: String) -> Self {
+        Self {
+            out: text.into_bytes(),
+            complaint: None,
+        }
+    }
+}
+
+/// `completion`, `help` and `man`; `wrap` makes of each what runs a command of the program.
+pub fn commands<R>(wrap: fn(BuiltIn<R>) -> R) -> [Command<R>; 3] {
+    [
+        completion::command(wrap),
+        help::command(wrap),
+        man::command(wrap),
+    ]
+}
+
+/// `--help`, or a command that only has commands below it.
+pub fn help_of<R>(program: &Program<R>, line: &Line<'_, R>, columns: usize) -> Printed {
+    crate::help::help(program, &line.path, columns).into()
+}
+
+/// `--version`.
+pub fn version_of<R>(program: &Program<R>) -> Printed {
+    format!("{} version {}\n", program.name(), program.version).into()
+}

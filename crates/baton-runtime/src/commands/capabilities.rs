@@ -1,0 +1,50 @@
+//! `capabilities`: what the connector can do.
+
+use std::sync::Arc;
+
+use baton_connector::Call;
+use baton_flags::{Command, Words};
+use baton_proto::c1::connector::v2::ConnectorCapabilities;
+use baton_proto::{any, json};
+
+use super::{Runs, Task, Writes, body};
+use crate::error::{Error, Result};
+use crate::exit::ExitStatus;
+use crate::preflight;
+use crate::session::Session;
+use crate::signals;
+
+pub(super) fn command() -> Command<Runs> {
+    Command::new("capabilities", "print what the connector can do, as JSON")
+        .words(Words::Accepted)
+        .with_root_fields()
+        .runs(Runs::Work(Arc::new(|_| Task {
+            doing: "reading the connector's capabilities".to_owned(),
+            words: signals::Words::SYNC,
+            writes: Writes::Nothing,
+            body: body(run),
+        })))
+}
+
+async fn run(session: Session) -> Result<ExitStatus> {
+    preflight::check_values(session.config())?;
+    let built = session.connect()?;
+    let metadata = built.connector.metadata(&Call::alone()).await?;
+    let mut capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
+    // Readers expect the key, also where there is nothing to say.
+    capabilities.credential_details.get_or_insert_default();
+    session.print(printed(&capabilities)?.as_bytes())?;
+    Ok(ExitStatus::Success)
+}
+
+/// The capabilities message, indented by two, without a line break at the end (§7.2).
+fn printed(capabilities: &ConnectorCapabilities) -> Result<String> {
+    let options = json::Options {
+        indent: Some(2),
+        ..json::Options::default()
+    };
+    json::to_string(&any::pack(capabilities), &options).map_err(|source| Error::Print {
+        what: "the capabilities",
+        source,
+    })
+}

@@ -1,0 +1,130 @@
+//! Commands that only one program has.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use baton_flags::{AnyField, Command, Example, Words};
+
+use crate::commands::{Body, Runs, Task, Writes};
+use crate::error::Result;
+use crate::exit::ExitStatus;
+use crate::session::Session;
+use crate::signals;
+
+/// The body of an extra command.
+pub type CommandBody =
+    Box<dyn Fn(Session) -> Pin<Box<dyn Future<Output = Result<ExitStatus>> + Send>> + Send + Sync>;
+
+/// A subcommand that only this program has.
+pub struct ExtraCommand {
+    name: &'static str,
+    about: &'static str,
+    fields: Vec<AnyField>,
+    words: Words,
+    uses_connector: bool,
+    examples: Vec<Example>,
+    commands: Vec<ExtraCommand>,
+    secrets: Vec<String>,
+    body: Option<Body>,
+}
+
+impl ExtraCommand {
+    /// A command with a one-line description, in lower case and without a full stop. The common
+    /// flags exist on it, the connector's own do not.
+    pub fn new(name: &'static str, about: &'static str, body: CommandBody) -> Self {
+        Self {
+            body: Some(Arc::from(body)),
+            ..Self::group(name, about)
+        }
+    }
+
+    /// A command that only has others below it, and prints its help.
+    pub fn group(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            fields: Vec::new(),
+            words: Words::Refused,
+            uses_connector: false,
+            examples: Vec::new(),
+            commands: Vec::new(),
+            secrets: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// Keeps a secret that no flag holds out of everything that people read.
+    #[must_use]
+    pub fn secret(mut self, secret: impl Into<String>) -> Self {
+        self.secrets.push(secret.into());
+        self
+    }
+
+    /// Adds a flag; one with the name of a common flag replaces it on this command.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<AnyField>) -> Self {
+        self.fields.push(field.into());
+        self
+    }
+
+    /// Has the connector's flags, too, so that [`Session::connect`] can make the connector.
+    #[must_use]
+    pub fn with_connector(mut self) -> Self {
+        self.uses_connector = true;
+        self
+    }
+
+    /// Takes words that are no flags, which [`Session::words`] gives: how the usage shows them,
+    /// such as `[FILE]`, and what they are.
+    #[must_use]
+    pub fn words(mut self, shown: &'static str, help: &'static str) -> Self {
+        self.words = Words::Named { shown, help };
+        self
+    }
+
+    /// Adds an example to the end of its help.
+    #[must_use]
+    pub fn example(mut self, about: &'static str, words: &'static str) -> Self {
+        self.examples.push(Example { about, words });
+        self
+    }
+
+    /// Adds a command below it.
+    #[must_use]
+    pub fn command(mut self, command: ExtraCommand) -> Self {
+        self.commands.push(command);
+        self
+    }
+
+    /// The secrets of the command and of those below it.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let below = self.commands.iter().flat_map(ExtraCommand::secrets);
+        self.secrets.iter().cloned().chain(below).collect()
+    }
+
+    /// Its entry in the table, and those below it; `above` are the words in front.
+    pub(crate) fn entry(&self, above: &str) -> Command<Runs> {
+        let words = format!("{above}{}", self.name);
+        let mut entry = Command::new(self.name, self.about).words(self.words);
+        entry.fields.clone_from(&self.fields);
+        entry.takes_root_fields = self.uses_connector;
+        entry.examples.clone_from(&self.examples);
+        let below = format!("{words} ");
+        entry.commands = self
+            .commands
+            .iter()
+            .map(|next| next.entry(&below))
+            .collect();
+        entry.run = self.body.clone().map(|body| {
+            let doing = format!("running the command `{words}`");
+            Runs::Work(Arc::new(move |_| Task {
+                doing: doing.clone(),
+                words: signals::Words::SYNC,
+                // A command that takes a file writes a sync file to it.
+                writes: Writes::SyncFile,
+                body: Arc::clone(&body),
+            }))
+        });
+        entry
+    }
+}

@@ -1,0 +1,120 @@
+//! From the sources of settings to work that can begin: values are settled and checked, and the
+//! log is opened.
+
+use std::sync::Arc;
+
+use baton_flags::sources::{self, Settled, Sources};
+use baton_flags::{AnyField, Config, ConfigFile, Line, Program};
+use baton_term::TextGate;
+
+use crate::app::App;
+use crate::commands::{Runs, Task, Writes};
+use crate::error::Result;
+use crate::extra::ExtraCommand;
+use crate::flags;
+use crate::log::{self, Logging};
+use crate::mode;
+use crate::preflight;
+use crate::run_files::{self, Inputs, Output};
+use crate::storage_env::StorageEnv;
+use crate::work::Work;
+use crate::world::World;
+
+/// Settles the values and makes both looks at them.
+pub(crate) fn prepare(
+    app: &App,
+    program: &Program<Runs>,
+    line: &Line<'_, Runs>,
+    choose: &dyn Fn(&Config) -> Task,
+    world: &mut World,
+) -> Result<Work> {
+    let fields = program.fields_of(&line.path);
+    let (mut config, file, secrets) = settle(program, line, &fields, world)?;
+    // Servers may echo them: from here on they are kept out of everything that people read.
+    let own = app.commands.iter().flat_map(ExtraCommand::secrets);
+    let secrets_of_run = config.secrets().chain(own);
+    world.stderr.set_gate(TextGate::new(secrets_of_run));
+    program.check_values(&line.path, &mut config)?;
+    let task = choose(&config);
+    let storage = StorageEnv::read(&world.env)?;
+    let inputs = Inputs {
+        config_file: file.as_ref().map(|file| file.path.clone()),
+        secrets,
+    };
+    let temp_dir = preflight::temp_dir_of(&config, storage.temp_dir.as_deref(), &world.cwd);
+    let output = match (task.writes, config.find(&flags::FILE)) {
+        (Writes::Compaction, _) => Output::Compaction,
+        (Writes::SyncFile, Some(target)) => Output::Sync {
+            target,
+            temp_dir: temp_dir.as_deref(),
+        },
+        (Writes::Nothing, _) | (Writes::SyncFile, None) => Output::None,
+    };
+    run_files::compare(&config, &world.cwd, &inputs, output)?;
+    let logging = Logging::new(
+        &config,
+        &world.cwd,
+        &world.stderr,
+        Arc::clone(&world.clock),
+        app.name,
+    )?;
+    let log_failure = logging.stdout_failure();
+    let asked_for_log = config.was_set(&flags::LOG_LEVEL)
+        || config.was_set(&flags::LOG_FORMAT)
+        || config.was_set(&flags::LOG_PATH);
+    let terminal = world.stderr.is_terminal();
+    let dispatch = logging
+        .with_display(terminal)
+        .in_words(terminal && !asked_for_log)
+        .dispatch();
+    if let Some(file) = &file {
+        tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
+    }
+    let summary_in_log = config.given(&flags::LOG_FORMAT) == Some(log::Format::Json);
+    Ok(Work {
+        task,
+        words: line.words.clone(),
+        config,
+        storage,
+        inputs,
+        dispatch,
+        log_failure,
+        summary_in_log,
+    })
+}
+
+/// The values, the config file and the files of secrets.
+fn settle(
+    program: &Program<Runs>,
+    line: &Line<'_, Runs>,
+    fields: &[&AnyField],
+    world: &mut World,
+) -> Result<(Config, Option<ConfigFile>, Vec<std::path::PathBuf>)> {
+    let file = sources::config_file(&world.env, &world.cwd, &program.all_fields())?;
+    mode::refuse(&world.env, file.as_ref())?;
+    let Settled {
+        config,
+        secret_files,
+    } = {
+        let below = sources::settings(&world.env, file.as_ref());
+        let mut sources = Sources {
+            values: &line.values,
+            below: &below,
+            cwd: &world.cwd,
+            stdin: &mut *world.stdin,
+        };
+        sources::settle(&mut sources, fields)?
+    };
+    Ok((config, file, secret_files))
+}
+
+fn note_config_file(file: &ConfigFile) {
+    tracing::debug!(path = %file.path.display(), "config file read");
+    if !file.unknown.is_empty() {
+        tracing::warn!(
+            path = %file.path.display(),
+            keys = file.unknown.join(", "),
+            "keys of the config file that name no flag are ignored"
+        );
+    }
+}

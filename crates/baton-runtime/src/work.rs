@@ -1,0 +1,195 @@
+//! Settled work, and the async runtime that it runs in.
+
+use std::ffi::{OsStr, OsString};
+use std::sync::{Arc, Mutex};
+
+use baton_flags::Config;
+use tokio_util::sync::CancellationToken;
+use tracing::Dispatch;
+
+use crate::app::{App, Surroundings};
+use crate::commands::Task;
+use crate::companion::Place;
+use crate::error::{Error, Result};
+use crate::exit::ExitStatus;
+use crate::log::Failure;
+use crate::panics;
+use crate::run::fail;
+use crate::run_files::Inputs;
+use crate::session::Session;
+use crate::signals::{Ended, supervise};
+use crate::storage_env::StorageEnv;
+use crate::world::World;
+
+/// Threads that drive requests; everything slow runs elsewhere.
+const WORKER_THREADS: usize = 2;
+
+/// Threads that a run needs at least: those above, and some for files and name look-ups.
+const NEEDED_THREADS: usize = WORKER_THREADS + 2;
+
+/// File handles that a run needs besides its standard streams: for the async runtime and signals,
+/// the lock, the log, the target, the files of a sort, and a few connections.
+const NEEDED_HANDLES: usize = 24;
+
+/// What is left to do once the settings are known.
+pub(crate) struct Work {
+    pub task: Task,
+    /// Words behind the command.
+    pub words: Vec<OsString>,
+    pub config: Config,
+    pub storage: StorageEnv,
+    pub inputs: Inputs,
+    pub dispatch: Dispatch,
+    pub log_failure: Failure,
+    pub summary_in_log: bool,
+}
+
+/// Starts so many threads at once, to learn whether the system allows it: the async runtime would
+/// panic.
+fn probe_threads(count: usize) -> std::io::Result<()> {
+    std::thread::scope(|scope| {
+        let mut started = Vec::new();
+        let mut refused = Ok(());
+        for _ in 0..count {
+            match std::thread::Builder::new().spawn_scoped(scope, std::thread::park) {
+                Ok(thread) => started.push(thread),
+                Err(error) => {
+                    refused = Err(error);
+                    break;
+                }
+            }
+        }
+        for thread in &started {
+            thread.thread().unpark();
+        }
+        refused
+    })
+}
+
+/// Opens so many file handles at once, to learn whether the system allows it: the async runtime
+/// would panic.
+fn probe_handles(count: usize) -> std::io::Result<()> {
+    let (first, _) = std::io::pipe()?;
+    let mut opened = Vec::new();
+    for _ in 1..count {
+        opened.push(first.try_clone()?);
+    }
+    Ok(())
+}
+
+/// The runtime whose threads all log where this run logs.
+fn async_runtime(dispatch: Dispatch) -> Result<tokio::runtime::Runtime> {
+    probe_threads(NEEDED_THREADS).map_err(|source| Error::Threads {
+        needed: NEEDED_THREADS,
+        source,
+    })?;
+    probe_handles(NEEDED_HANDLES).map_err(|source| Error::Handles {
+        needed: NEEDED_HANDLES,
+        source,
+    })?;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        // Dropping the guard would undo the setting; the thread keeps it to its end.
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+        .build()
+        .map_err(|source| Error::Runtime { source })
+}
+
+impl Work {
+    pub(crate) fn run(self, app: &App, world: World) -> ExitStatus {
+        let Self {
+            task,
+            words,
+            config,
+            storage,
+            inputs,
+            dispatch,
+            log_failure,
+            summary_in_log,
+        } = self;
+        let place = Place {
+            exe: world.exe.clone(),
+            search_path: world.env.get(OsStr::new("PATH")).cloned(),
+            cwd: world.cwd.clone(),
+        };
+        let World {
+            cwd,
+            stdout,
+            stderr,
+            signals,
+            clock,
+            random,
+            engine,
+            ..
+        } = world;
+        let session = Session {
+            program: app.name,
+            version: app.version,
+            tool: app.name.to_owned(),
+            config,
+            storage: Arc::new(storage),
+            inputs,
+            cwd: cwd.clone(),
+            stderr: stderr.clone(),
+            cancel: CancellationToken::new(),
+            surroundings: Surroundings {
+                clock,
+                random,
+                cwd,
+                user_agent: format!("{}/{}", app.name, app.version),
+            },
+            engine,
+            place,
+            connect: Arc::clone(&app.connect),
+            unsigned_when: app.unsigned_when,
+            words,
+            stdout: Arc::new(Mutex::new(stdout)),
+            summary_in_log,
+            brief: false,
+        };
+        let _log = tracing::dispatcher::set_default(&dispatch);
+        let runtime = match async_runtime(dispatch) {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&stderr, &error),
+        };
+        let cancel = session.cancel.clone();
+        let Task {
+            doing, words, body, ..
+        } = task;
+        let ended = runtime.block_on(async {
+            let listener = signals
+                .listen()
+                .map_err(|source| Error::Runtime { source })?;
+            let work = panics::guard_async(doing, body(session));
+            Ok(supervise(work, listener, &cancel, &stderr, words).await)
+        });
+        // After a second signal, blocking tasks may still be at work; the process ends with them.
+        runtime.shutdown_background();
+        match ended {
+            // What was done is done, but a log that was asked for is not whole.
+            Ok(Ended::Done(Ok(status), _)) => match log_failure.take() {
+                Some(source) if status == ExitStatus::Success => {
+                    fail(&stderr, &Error::Stdout { source })
+                }
+                _ => status,
+            },
+            Ok(Ended::Done(Err(error), Some(signal)))
+                if error.code() == baton_proto::Code::Canceled =>
+            {
+                let mut line = error.to_string();
+                for hint in error.hints() {
+                    line.push_str("; ");
+                    line.push_str(&hint);
+                }
+                stderr.line(&line);
+                signal.status()
+            }
+            Ok(Ended::Abandoned(signal)) => {
+                stderr.line(words.abandoned);
+                signal.status()
+            }
+            Ok(Ended::Done(Err(error), _)) | Err(error) => fail(&stderr, &error),
+        }
+    }
+}

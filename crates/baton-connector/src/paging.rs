@@ -1,11 +1,15 @@
 //! Reading lists page by page without getting lost.
 //!
-//! A list is one function from a position to a chunk. From it come one page
+//! [`slice`], [`link_next`], [`numbered`] and [`body_cursor`] serve lists of the usual kinds. Below them, a list is one function from a
+//! position to a chunk. From it come one page
 //! at a time with a token for the engine ([`page`]), or all of them as a
 //! stream ([`chunks`]); no endpoint writes its own loop. A server that walks
 //! in circles is found out by [`LoopGuard`], and one whose pages bring nothing
 //! new by their number ([`MAX_PAGES_WITHOUT_NEW_ROWS`]). The number of pages
 //! that bring something has no cap (DESIGN decision 12).
+
+mod requests;
+mod slices;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -16,6 +20,9 @@ use futures_util::stream::try_unfold;
 use crate::connector::{Page, PageToken};
 use crate::counted::Counted;
 use crate::error::{Error, Result};
+
+pub use requests::{End, Numbered, Rows, body_cursor, link_next, numbered};
+pub use slices::{ROWS_PER_SLICE, slice};
 
 /// Longest part of a token that an error shows.
 const SHOWN_TOKEN_CHARS: usize = 40;
@@ -299,10 +306,17 @@ fn fnv128(start: u128, bytes: &[u8]) -> u128 {
     })
 }
 
+/// FNV-1a of 128 bits, folded.
+fn fnv64(bytes: &[u8]) -> u64 {
+    let hash = fnv128(FNV_START, bytes);
+    let low = hash & u128::from(u64::MAX);
+    // Both halves fit.
+    u64::try_from((hash >> 64) ^ low).unwrap_or_default()
+}
+
 /// What binds a token to its list.
 fn fingerprint(list: &str) -> String {
-    let hash = fnv128(FNV_START, list.as_bytes());
-    format!("{:016x}", (hash >> 64) ^ (hash & u128::from(u64::MAX)))
+    format!("{:016x}", fnv64(list.as_bytes()))
 }
 
 /// A token for an error message: tokens can be kilobytes long.

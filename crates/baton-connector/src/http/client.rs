@@ -257,6 +257,7 @@ impl CallClient {
             told.status = Some(answer.status);
             told.request_id = request_id;
             return Ok(Response {
+                url: story.request.url.clone(),
                 status: answer.status,
                 headers: answer.headers,
                 body: answer.body,

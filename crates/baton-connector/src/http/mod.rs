@@ -39,6 +39,7 @@ mod in_flight;
 mod json;
 mod latency;
 mod limiter;
+mod link;
 mod meter;
 mod period;
 mod redact;

@@ -8,7 +8,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::redact::is_hidden;
 use crate::Secret;
@@ -152,6 +152,21 @@ impl Request {
         Ok(self)
     }
 
+    /// Sends names and values as a form (`application/x-www-form-urlencoded`).
+    pub fn form<N: AsRef<str>, V: AsRef<str>>(
+        mut self,
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in pairs {
+            body.append_pair(name.as_ref(), value.as_ref());
+        }
+        self.body = body.finish().into();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.headers.insert(CONTENT_TYPE, kind);
+        self
+    }
+
     /// Sends a credential.
     pub fn credential(mut self, credential: &Credential) -> Self {
         self.credential = Some(credential.clone());
@@ -188,6 +203,31 @@ impl Request {
     pub fn sensitive_url(mut self) -> Self {
         self.sensitive = true;
         self
+    }
+
+    /// The whole URL, with its query.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The same request to another URL of the same server, as an answer named
+    /// it for the next page of `list`.
+    pub(crate) fn follow(mut self, list: &str, url: &str) -> Result<Self> {
+        let refused = |reason: &str| {
+            Error::stated(
+                baton_proto::Code::Internal,
+                format!("{list}: the link to the next page {reason}"),
+            )
+        };
+        let next = Url::parse(url).map_err(|_| refused("is not a URL"))?;
+        if next.origin() != self.url.origin() {
+            return Err(refused("leads to another server"));
+        }
+        if !next.username().is_empty() || next.password().is_some() {
+            return Err(refused("has credentials"));
+        }
+        self.url = next;
+        Ok(self)
     }
 
     /// The URL without its query: what errors and logs show.

@@ -5,20 +5,33 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use super::fields::Misfit;
 use super::json::{Document, foreign_form};
+use super::link;
 use super::redact::quoted;
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
 
-/// An answer with a 2xx status.
-#[derive(Debug, Clone)]
+/// An answer with a 2xx status. Its debug form shows neither headers nor body.
+#[derive(Clone)]
 pub struct Response {
+    /// Of the request.
+    pub(super) url: Url,
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// Tells the request in errors about the body; its kind is replaced.
     pub(super) story: Box<RequestError>,
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Response {
@@ -30,6 +43,14 @@ impl Response {
     /// A header as text; `None` when it is missing or not ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The next page of a list, by the `Link` headers (RFC 8288); `None` when
+    /// no link has the relation `next`. A header that cannot be read is an
+    /// error, since the list might continue.
+    pub fn next_link(&self) -> Result<Option<Url>> {
+        link::next(&self.headers, &self.url)
+            .map_err(|detail| self.unusable("header `link`", detail))
     }
 
     /// The body.

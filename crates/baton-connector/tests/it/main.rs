@@ -12,3 +12,4 @@ mod paging;
 mod retries;
 mod script;
 mod secrets;
+mod ways_of_paging;

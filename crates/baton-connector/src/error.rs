@@ -4,6 +4,7 @@
 //! [`RequestError`]). Advice for the user travels apart from the message, as
 //! [`Advise::advice`], and nothing in here ever holds a credential.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_proto::{Advice, Advise, Code};
@@ -146,6 +147,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// No token for requests could be got. Not a failure of the request that
+    /// needed it: whatever was asked for is neither forbidden nor gone.
+    #[error("cannot get a token for the {credential} from {endpoint}")]
+    Token {
+        /// The name of the credential.
+        credential: String,
+        /// Where tokens come from.
+        endpoint: String,
+        /// Why there is none.
+        source: Arc<Error>,
+    },
     /// An annotation could not be read.
     #[error("cannot read the annotations of {what}")]
     Annotation {
@@ -217,6 +229,13 @@ impl Error {
             Self::Request(request) => request.code(),
             Self::Step { source, .. } => source.code(),
             Self::Stated { code, .. } => *code,
+            // Whatever the server calls it.
+            Self::Token { source, .. } => match source.code() {
+                Code::InvalidArgument | Code::NotFound | Code::PermissionDenied => {
+                    Code::Unauthenticated
+                }
+                code => code,
+            },
             Self::UnknownResourceType { .. } => Code::NotFound,
             Self::NoResourceTypes => Code::FailedPrecondition,
             Self::Unimplemented { .. } => Code::Unimplemented,
@@ -273,6 +292,7 @@ impl Advise for Error {
                 ..
             } => vec![advice.clone()],
             Self::Step { source, .. } => source.advice(),
+            Self::Token { source, .. } => source.advice(),
             _ => Vec::new(),
         }
     }

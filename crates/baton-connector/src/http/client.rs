@@ -13,12 +13,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::announce::Announced;
+use super::credential::{Kind, Proof};
 use super::exchange::{Answer, Broken, exchange};
 use super::health::Health;
 use super::in_flight::{Gate, Place};
@@ -29,6 +31,7 @@ use super::response::Response;
 use super::retry::{Failure, Next, Standing};
 use super::settings::{HttpParts, HttpSettings};
 use super::story::{Story, summary};
+use crate::Secret;
 use crate::builder::Upstream;
 use crate::call::{Call, RunLocal, RunView, unless_stopped};
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
@@ -157,21 +160,66 @@ impl CallClient {
 
     /// Sends a request, repeatedly if need be, until it has a success (2xx)
     /// or a failure that counts.
+    ///
+    /// A token that ends ([`super::Credential::renewed`]) is renewed once if the
+    /// server refuses it.
     pub async fn send(&self, request: &Request) -> Result<Response> {
         let mut story = Story::new(request);
-        let Some(wire) = request.to_http(&self.inner.user_agent) else {
-            let detail = "its URL is not valid".to_owned();
-            return Err(story.error(RequestErrorKind::Unsendable { detail }).into());
-        };
+        let (mut proof, mut token) = self.proof(request, None).await?;
+        let mut renewed = false;
         loop {
-            let (place, ticket) = self.admitted(&story).await?;
+            let Some(wire) = request.to_http(&self.inner.user_agent, proof.as_ref()) else {
+                let detail = "its URL is not valid".to_owned();
+                return Err(story.error(RequestErrorKind::Unsendable { detail }).into());
+            };
+            match self.deliver(&mut story, &wire).await {
+                Err(error) if error.status() == Some(401) && token.is_some() && !renewed => {
+                    (proof, token) = self.proof(request, token).await?;
+                    story.uncount_try();
+                    renewed = true;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// What the request is sent with, and the number of its token where tokens
+    /// end; `refused` is one that did not do.
+    async fn proof(
+        &self,
+        request: &Request,
+        refused: Option<u64>,
+    ) -> Result<(Option<Proof>, Option<u64>)> {
+        match request.credential.as_ref().map(|known| &known.kind) {
+            None => Ok((None, None)),
+            Some(Kind::Fixed(proof)) => Ok((Some(proof.clone()), None)),
+            Some(Kind::Renewed(held)) => {
+                let dated = held.proof(self, refused).await?;
+                Ok((Some(dated.proof), Some(dated.number)))
+            }
+        }
+    }
+
+    /// Hides a token from now on.
+    pub(super) fn learn(&self, secret: &Secret) {
+        self.inner.parts.secrets.learn(secret);
+    }
+
+    async fn deliver(
+        &self,
+        story: &mut Story<'_>,
+        wire: &http::Request<Bytes>,
+    ) -> Result<Response> {
+        let request = story.request;
+        loop {
+            let (place, ticket) = self.admitted(story).await?;
             story.begin_try();
             self.run.meter.sent(request.endpoint, story.sent > 1);
             let began = Instant::now();
             let outcome = exchange(
                 self.inner.parts.transport.as_ref(),
                 &self.inner.settings,
-                &wire,
+                wire,
             )
             .await;
             drop(place);
@@ -183,7 +231,7 @@ impl CallClient {
                     status: answer.status,
                     took: now - began,
                 };
-                self.judge(&story, answered, answer)
+                self.judge(story, answered, answer)
             });
             let failed = match judged {
                 Ok(Ok(response)) => return Ok(response),
@@ -202,12 +250,12 @@ impl CallClient {
                     return Err(error.into());
                 }
             };
-            let pause = self.after(&mut story, failed)?;
+            let pause = self.after(story, failed)?;
             // Only now: whoever this wakes finds known what the answer told
             // and asked for.
             drop(ticket);
             if let Some(until) = pause {
-                self.wait(&story, until, WaitReason::Retry).await?;
+                self.wait(story, until, WaitReason::Retry).await?;
             }
         }
     }

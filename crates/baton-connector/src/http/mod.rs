@@ -31,12 +31,15 @@ mod api_error;
 mod bucket;
 mod classify;
 mod client;
+mod client_credentials;
+mod credential;
 mod exchange;
 mod fields;
 mod guess;
 mod health;
 mod in_flight;
 mod json;
+mod json_errors;
 mod latency;
 mod limiter;
 mod link;
@@ -50,17 +53,21 @@ mod response;
 mod retry;
 mod settings;
 mod story;
+mod token;
 mod transport;
 mod waited;
 
 pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
 pub use client::{CallClient, HttpClient};
+pub use client_credentials::ClientCredentials;
+pub use credential::Credential;
 pub use fields::{Fields, Misfit, Oddities};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use in_flight::InFlight;
 pub use json::{Document, Json, Member, Object, Text};
+pub use json_errors::JsonErrors;
 pub use meter::{HttpObserver, NoObserver, Wait};
-pub use request::{Credential, Request};
+pub use request::Request;
 pub use reqwest_transport::{CONNECT_TIMEOUT, Proxies, ReqwestTransport, TransportSettings};
 pub use response::Response;
 pub use retry::RetryPolicy;
@@ -68,4 +75,5 @@ pub use settings::{
     HttpParts, HttpSettings, IDLE_TIMEOUT, MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, RateSettings,
     TOTAL_TIMEOUT,
 };
+pub use token::{LearnSecrets, NothingLearned, Token, TokenSource};
 pub use transport::{BodyStream, Transport, TransportError, TransportErrorKind, whole_body};

@@ -1,44 +1,20 @@
 //! What a connector asks for.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use url::{Url, form_urlencoded};
 
+use super::credential::{Credential, Proof};
 use super::redact::is_hidden;
-use crate::Secret;
 use crate::error::{Error, Result};
 
 /// Headers that make a repetition harmless whatever the method.
 const IDEMPOTENCY_KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
-
-/// A credential with a name; limits are counted per name.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    pub(super) name: Arc<str>,
-    pub(super) header: HeaderValue,
-}
-
-impl Credential {
-    /// A bearer token. The name appears in logs, the token nowhere.
-    pub fn bearer(name: &str, token: &Secret) -> Result<Self> {
-        let value = header_value(&format!("Bearer {}", token.expose()));
-        let mut header = value.ok_or_else(|| Error::Setting {
-            setting: "the header `authorization`",
-            reason: format!("the {name} has a control character"),
-        })?;
-        header.set_sensitive(true);
-        Ok(Self {
-            name: name.into(),
-            header,
-        })
-    }
-}
 
 /// One request, to be sent as often as it takes. Its debug form shows neither
 /// query nor headers.
@@ -246,7 +222,11 @@ impl Request {
     }
 
     /// The form that transports take.
-    pub(super) fn to_http(&self, user_agent: &HeaderValue) -> Option<http::Request<Bytes>> {
+    pub(super) fn to_http(
+        &self,
+        user_agent: &HeaderValue,
+        proof: Option<&Proof>,
+    ) -> Option<http::Request<Bytes>> {
         let mut request = http::Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
         let uri: http::Uri = self.url.as_str().parse().ok()?;
@@ -259,8 +239,8 @@ impl Request {
         headers
             .entry(http::header::USER_AGENT)
             .or_insert_with(|| user_agent.clone());
-        if let Some(credential) = &self.credential {
-            headers.insert(AUTHORIZATION, credential.header.clone());
+        if let Some(proof) = proof {
+            headers.insert(proof.header.clone(), proof.value.clone());
         }
         Some(request)
     }
@@ -331,6 +311,7 @@ fn fill(base: &Url, template: &str, params: &[&str]) -> std::result::Result<Url,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Secret;
 
     fn base() -> Url {
         Url::parse("https://user:pw@api.test/admin/").expect("valid")
@@ -383,7 +364,7 @@ mod tests {
             assert!(!told.contains("s3cr3t"), "{told}");
             let error = Credential::bearer("key", &Secret::new(secret)).expect_err("refused");
             let told = format!("{error} {error:?}");
-            assert!(told.contains("`authorization`"), "{told}");
+            assert!(told.contains("cannot use the key"), "{told}");
             assert!(!told.contains("s3cr3t"), "{told}");
         }
         let request = Request::get(&base(), "/u", &[]).expect("valid");

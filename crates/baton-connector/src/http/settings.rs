@@ -9,6 +9,7 @@ use super::api_error::{NoApiErrors, ReadApiError};
 use super::in_flight::InFlight;
 use super::meter::{HttpObserver, NoObserver};
 use super::retry::RetryPolicy;
+use super::token::{LearnSecrets, NothingLearned};
 use super::transport::Transport;
 use crate::clock::{Clock, Random, SplitMix, SystemClock};
 use crate::error::{Error, Result};
@@ -133,6 +134,8 @@ pub struct HttpParts {
     pub observer: Arc<dyn HttpObserver>,
     /// Explains the application's errors.
     pub api_errors: Arc<dyn ReadApiError>,
+    /// Hides tokens that are got during a run.
+    pub secrets: Arc<dyn LearnSecrets>,
 }
 
 impl HttpParts {
@@ -145,6 +148,7 @@ impl HttpParts {
             random: Arc::new(SplitMix::seeded(seed)),
             observer: Arc::new(NoObserver),
             api_errors: Arc::new(NoApiErrors),
+            secrets: Arc::new(NothingLearned),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod builders;
 mod connector;
+mod credentials;
 mod failures;
 mod identifiers;
 mod limits;

@@ -31,7 +31,7 @@ use plan::Planner;
 pub use plan::RequestPlan;
 pub use program::app;
 pub use settings::{ADMIN_BASE_URL, Settings, SettingsError};
-use syncers::{ApiTokens, Groups, Organizations, Shared, Users, Workspaces};
+use syncers::Shared;
 
 /// The connector's name in metadata.
 pub const DISPLAY_NAME: &str = "Atlassian Core";
@@ -68,11 +68,7 @@ pub fn connector(
     let shared = Shared {
         organization: Arc::clone(&organization),
         planner: Arc::clone(&planner),
-        fidelity: if settings.go_compatible {
-            Fidelity::GoCompatible
-        } else {
-            Fidelity::Full
-        },
+        fidelity: Fidelity::of(settings.go_compatible),
     };
     ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {
@@ -86,11 +82,7 @@ pub fn connector(
             organization: Arc::clone(&organization),
         }))
         .validate_with(Arc::new(Check(organization)))
-        .syncer(Arc::new(Users(shared.clone())))
-        .syncer(Arc::new(Workspaces(shared.clone())))
-        .syncer(Arc::new(Groups(shared.clone())))
-        .syncer(Arc::new(Organizations(shared.clone())))
-        .syncer(Arc::new(ApiTokens(shared)))
+        .types(&syncers::types(shared.fidelity), &shared)?
         .build()
 }
 

@@ -10,6 +10,8 @@ use baton_runtime::{
     StringRules, Surroundings,
 };
 
+use crate::mapping::Fidelity;
+use crate::syncers::types;
 use crate::{RequestPlan, Settings, SettingsError, connector, demo};
 
 /// The program's name, which files and logs show.
@@ -92,6 +94,7 @@ pub fn app() -> App {
         .field(REQUEST_PLAN)
         .field(GO_COMPATIBLE)
         .unsigned_when(GO_COMPATIBLE)
+        .types(|config| Ok(types(Fidelity::of(config.get(&GO_COMPATIBLE)))))
         .command(demo::command())
         .example("see it at work, without an account", "demo")
         .example(

@@ -8,16 +8,17 @@ use async_trait::async_trait;
 use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
-use v2::Capability;
 
 use crate::call::{Call, RunView};
-use crate::connector::{Connector, Page};
+use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::local::Local;
+use crate::page::{Page, Row};
 use crate::paging::shorten;
 use crate::remarks::{Remark, Remarks};
-use crate::syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
+use crate::syncer::{Repeats, ResourceSyncer};
 use crate::traffic::TrafficSnapshot;
+use crate::types::{Served, Types, by_id, union};
 
 /// Checks settings and credentials with real calls.
 #[async_trait]
@@ -37,21 +38,14 @@ pub trait Upstream: Send + Sync {
 /// Puts a connector together.
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use baton_connector::{Call, ConnectorBuilder, Page, ResourceSyncer, Result, resource};
+/// # use baton_connector::{
+/// #     Call, ConnectorBuilder, Page, ResourceSyncer, Result, TypeSpec, Types, resource,
+/// # };
 /// # use baton_proto::c1::connector::v2;
 /// struct Doors;
 ///
 /// #[async_trait::async_trait]
 /// impl ResourceSyncer for Doors {
-///     fn resource_type(&self) -> v2::ResourceType {
-///         v2::ResourceType {
-///             id: "door".to_owned(),
-///             display_name: "Door".to_owned(),
-///             ..v2::ResourceType::default()
-///         }
-///     }
-///
 ///     async fn list(
 ///         &self,
 ///         _call: &Call,
@@ -62,12 +56,14 @@ pub trait Upstream: Send + Sync {
 ///     }
 /// }
 ///
+/// let door = resource::ResourceTypeBuilder::new("door", "Door").build()?;
+/// let types = Types::new().with(TypeSpec::new(door, |(): &()| Ok(Doors)));
 /// let connector = ConnectorBuilder::new()
 ///     .metadata(v2::ConnectorMetadata {
 ///         display_name: "House".to_owned(),
 ///         ..v2::ConnectorMetadata::default()
 ///     })
-///     .syncer(Arc::new(Doors))
+///     .types(&types, &())?
 ///     .build()?;
 /// # let _ = connector;
 /// # Ok::<(), baton_connector::Error>(())
@@ -79,7 +75,7 @@ pub struct ConnectorBuilder {
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
     remark: Option<Arc<dyn Remark>>,
-    syncers: Vec<Arc<dyn ResourceSyncer>>,
+    types: Vec<Served>,
 }
 
 impl ConnectorBuilder {
@@ -112,34 +108,24 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Adds the syncer of one resource type.
-    pub fn syncer(mut self, syncer: Arc<dyn ResourceSyncer>) -> Self {
-        self.syncers.push(syncer);
-        self
+    /// Adds types, with their syncers made of what connecting has brought.
+    ///
+    /// # Errors
+    /// Those of [`Types::capabilities`], and what makes a syncer impossible.
+    pub fn types<C: 'static>(mut self, types: &Types<C>, connected: &C) -> Result<Self> {
+        self.types.extend(types.serve(connected)?);
+        Ok(self)
     }
 
-    /// The connector; refused when a type has no id, comes twice, or asks for
-    /// type-scoped calls that its syncer does not serve.
+    /// The connector.
+    ///
+    /// # Errors
+    /// [`Error::Registration`] when a type comes twice.
     pub fn build(self) -> Result<BuiltConnector> {
-        let mut types = BTreeMap::new();
-        for syncer in self.syncers {
-            let resource_type = checked_type(syncer.resource_type(), syncer.capabilities())?;
-            let capability = type_capability(&resource_type, syncer.capabilities())?;
-            let id = resource_type.id.clone();
-            let registered = Registered {
-                resource_type,
-                capability,
-                syncer,
-            };
-            if types.insert(id.clone(), registered).is_some() {
-                return Err(Error::Registration {
-                    type_id: id,
-                    reason: "another syncer serves it already",
-                });
-            }
-        }
+        let types = by_id(self.types, |served| served.resource_type().id)?;
         let mut metadata = self.metadata;
-        metadata.capabilities = Some(capabilities(&types));
+        let announced = types.values().map(|served| served.announced.clone());
+        metadata.capabilities = Some(union(announced));
         Ok(BuiltConnector {
             metadata,
             validator: self.validator,
@@ -150,93 +136,13 @@ impl ConnectorBuilder {
     }
 }
 
-/// Refuses a type without an id, and marks those that are asked about as a
-/// whole.
-fn checked_type(
-    mut resource_type: v2::ResourceType,
-    syncer: SyncerCapabilities,
-) -> Result<v2::ResourceType> {
-    let marks = &mut resource_type.annotations;
-    let reason = if resource_type.id.is_empty() {
-        "its id is empty"
-    } else if any::contains::<v2::TypeScopedEntitlements>(marks) && !syncer.type_entitlements
-        || any::contains::<v2::TypeScopedGrants>(marks) && !syncer.type_grants
-    {
-        "it is marked as type-scoped, but its syncer lists per resource"
-    } else {
-        if syncer.type_entitlements {
-            any::update(marks, &v2::TypeScopedEntitlements::default());
-        }
-        if syncer.type_grants {
-            any::update(marks, &v2::TypeScopedGrants::default());
-        }
-        return Ok(resource_type);
-    };
-    Err(Error::Registration {
-        type_id: resource_type.id,
-        reason,
-    })
-}
-
-/// Capabilities of a type, in the order of the handlers and not of their
-/// numbers, as published capability files have them.
-fn type_capability(
-    resource_type: &v2::ResourceType,
-    syncer: SyncerCapabilities,
-) -> Result<v2::ResourceTypeCapability> {
-    let mut capabilities = vec![Capability::Sync.into()];
-    if syncer.get {
-        capabilities.push(Capability::TargetedSync.into());
-    }
-    let marks = &resource_type.annotations;
-    let permissions =
-        any::find::<v2::CapabilityPermissions>(marks).map_err(|source| Error::Annotation {
-            what: format!("resource type `{}`", resource_type.id),
-            source,
-        })?;
-    Ok(v2::ResourceTypeCapability {
-        resource_type: Some(resource_type.clone()),
-        capabilities,
-        permissions: Some(permissions.unwrap_or_default()),
-        opt_in_required: any::contains::<v2::OptInRequired>(marks),
-        skip_sync_anomaly_detection: any::contains::<v2::SkipSyncAnomalyDetection>(marks),
-        credential_issue: None,
-        deprecated: any::contains::<v2::Deprecated>(marks),
-    })
-}
-
-/// The union over all types, sorted by number; types sorted by id.
-fn capabilities(types: &BTreeMap<String, Registered>) -> v2::ConnectorCapabilities {
-    let resource_type_capabilities: Vec<_> = types.values().map(|t| t.capability.clone()).collect();
-    let mut connector_capabilities: Vec<i32> = resource_type_capabilities
-        .iter()
-        .flat_map(|t| t.capabilities.iter().copied())
-        .collect();
-    if connector_capabilities.contains(&Capability::TargetedSync.into()) {
-        connector_capabilities.push(Capability::ServiceModeTargetedSync.into());
-    }
-    connector_capabilities.sort_unstable();
-    connector_capabilities.dedup();
-    v2::ConnectorCapabilities {
-        resource_type_capabilities,
-        connector_capabilities,
-        credential_details: None,
-    }
-}
-
-struct Registered {
-    resource_type: v2::ResourceType,
-    capability: v2::ResourceTypeCapability,
-    syncer: Arc<dyn ResourceSyncer>,
-}
-
 /// A connector made of syncers.
 pub struct BuiltConnector {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
     upstream: Option<Arc<dyn Upstream>>,
     remark: Option<Arc<dyn Remark>>,
-    types: BTreeMap<String, Registered>,
+    types: BTreeMap<String, Served>,
 }
 
 impl std::fmt::Debug for BuiltConnector {
@@ -249,14 +155,18 @@ impl std::fmt::Debug for BuiltConnector {
 }
 
 impl BuiltConnector {
-    fn syncer(&self, call: &'static str, type_id: &str) -> Result<&dyn ResourceSyncer> {
-        match self.types.get(type_id) {
-            Some(registered) => Ok(registered.syncer.as_ref()),
-            None => Err(Error::UnknownResourceType {
+    fn served(&self, call: &'static str, type_id: &str) -> Result<&Served> {
+        self.types
+            .get(type_id)
+            .ok_or_else(|| Error::UnknownResourceType {
                 call,
                 type_id: type_id.to_owned(),
-            }),
-        }
+            })
+    }
+
+    fn syncer(&self, call: &'static str, type_id: &str) -> Result<&dyn ResourceSyncer> {
+        self.served(call, type_id)
+            .map(|served| served.syncer.as_ref())
     }
 
     fn syncer_of(
@@ -285,7 +195,7 @@ fn advanced<T>(page: Page<T>, call: &Call, list: impl FnOnce() -> String) -> Res
 }
 
 fn check_exclusion_groups(page: Page<v2::Entitlement>) -> Result<Page<v2::Entitlement>> {
-    for entitlement in &page.items {
+    for entitlement in page.items() {
         let groups = entitlement
             .annotations
             .iter()
@@ -330,7 +240,7 @@ impl Connector for BuiltConnector {
             return Err(Error::NoResourceTypes);
         }
         let types = self.types.values();
-        Ok(Page::last(types.map(|t| t.resource_type.clone()).collect()))
+        Ok(Page::last(types.map(Served::resource_type).collect()))
     }
 
     async fn list_resources(
@@ -378,21 +288,19 @@ impl Connector for BuiltConnector {
         type_id: &str,
     ) -> Result<Page<v2::Entitlement>> {
         let doing = "list entitlements of a type";
-        let syncer = self.syncer(doing, type_id)?;
-        if !syncer.capabilities().type_entitlements {
+        let Some(lists) = &self.served(doing, type_id)?.type_entitlements else {
             return Err(not_scoped(doing, type_id));
-        }
-        let page = check_exclusion_groups(syncer.type_entitlements(call).await?)?;
+        };
+        let page = check_exclusion_groups(lists.type_entitlements(call).await?)?;
         advanced(page, call, || format!("entitlements of type `{type_id}`"))
     }
 
     async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
         let doing = "list grants of a type";
-        let syncer = self.syncer(doing, type_id)?;
-        if !syncer.capabilities().type_grants {
+        let Some(lists) = &self.served(doing, type_id)?.type_grants else {
             return Err(not_scoped(doing, type_id));
-        }
-        let page = syncer.type_grants(call).await?;
+        };
+        let page = lists.type_grants(call).await?;
         advanced(page, call, || format!("grants of type `{type_id}`"))
     }
 
@@ -401,12 +309,11 @@ impl Connector for BuiltConnector {
         call: &Call,
         id: &v2::ResourceId,
         parent: Option<&v2::ResourceId>,
-    ) -> Result<Option<v2::Resource>> {
-        match self.types.get(&id.resource_type) {
-            Some(registered) if registered.syncer.capabilities().get => {
-                registered.syncer.get(call, id, parent).await
-            }
-            _ => Err(Error::Unimplemented {
+    ) -> Result<Option<Row<v2::Resource>>> {
+        let served = self.types.get(&id.resource_type);
+        match served.and_then(|served| served.getter.as_ref()) {
+            Some(getter) => Ok(getter.get(call, id, parent).await?.map(Row::from)),
+            None => Err(Error::Unimplemented {
                 call: "get resource",
                 type_id: id.resource_type.clone(),
             }),
@@ -433,8 +340,8 @@ impl Local for BuiltConnector {
     }
 
     fn repeats(&self, type_id: &str) -> Repeats {
-        let registered = self.types.get(type_id);
-        registered.map_or_else(Repeats::default, |registered| registered.syncer.repeats())
+        let served = self.types.get(type_id);
+        served.map_or_else(Repeats::default, |served| served.syncer.repeats())
     }
 
     fn added_entitlement(

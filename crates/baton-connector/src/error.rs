@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use baton_proto::{Advice, Advise, Code};
 
+use crate::remote::RemoteError;
+
 /// Result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -22,6 +24,9 @@ pub enum Error {
     /// A request to the upstream application failed for good.
     #[error(transparent)]
     Request(Box<RequestError>),
+    /// A connector in another process said so.
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
     /// A step failed because of another error; `what` names the step and the
     /// thing it was about.
     #[error("{what}")]
@@ -158,6 +163,15 @@ pub enum Error {
         /// Why there is none.
         source: Arc<Error>,
     },
+    /// A row that came as bytes is not such a message.
+    #[error("row {row} of the page cannot be read")]
+    Row {
+        /// The number of the row, from 0.
+        row: usize,
+        /// The decoding error.
+        #[source]
+        source: prost::DecodeError,
+    },
     /// An annotation could not be read.
     #[error("cannot read the annotations of {what}")]
     Annotation {
@@ -227,6 +241,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Request(request) => request.code(),
+            Self::Remote(remote) => remote.code,
             Self::Step { source, .. } => source.code(),
             Self::Stated { code, .. } => *code,
             // Whatever the server calls it.
@@ -249,6 +264,7 @@ impl Error {
             | Self::PagingLoop { .. }
             | Self::NothingNew { .. }
             | Self::CursorTooLong { .. }
+            | Self::Row { .. }
             | Self::Annotation { .. } => Code::Internal,
         }
     }
@@ -264,18 +280,25 @@ impl Error {
 
     /// The HTTP status of the answer that caused the failure.
     pub fn status(&self) -> Option<u16> {
-        self.request().and_then(|request| request.status)
+        match self.as_remote() {
+            Some(remote) => remote.status(),
+            None => self.request().and_then(|request| request.status),
+        }
     }
 
     /// True when the application itself, and not some gateway, says that the
     /// object asked for is gone (DESIGN decision 5).
     pub fn is_vanished(&self) -> bool {
         self.request().is_some_and(|request| request.vanished)
+            || self.as_remote().is_some_and(RemoteError::is_vanished)
     }
 
     /// How long the server asked us to wait, when it did.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.request().and_then(|request| request.retry_after)
+        match self.as_remote() {
+            Some(remote) => remote.retry_after(),
+            None => self.request().and_then(|request| request.retry_after),
+        }
     }
 }
 

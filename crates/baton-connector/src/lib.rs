@@ -3,8 +3,8 @@
 //! A connector describes one application's access: resource types, resources,
 //! entitlements and grants, page by page. Authors write one
 //! [`ResourceSyncer`] per type, with the [`resource`] builders and the
-//! [`http`] client; [`ConnectorBuilder`] checks them and makes the
-//! [`Connector`] that engines drive.
+//! [`http`] client, and registers them as [`Types`]; [`ConnectorBuilder`] makes
+//! the [`Connector`] that engines drive.
 //!
 //! The crate knows the wire types and HTTP; it knows no file format, no
 //! engine and no command line. It reads no environment and keeps no global
@@ -20,28 +20,36 @@ mod counted;
 mod error;
 pub mod http;
 mod local;
+mod page;
 pub mod paging;
 mod remarks;
+mod remote;
 pub mod resource;
+mod retrying;
 pub mod session;
 mod syncer;
 mod traffic;
+mod types;
 
 pub use added::Added;
 pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
-pub use connector::{Connector, Page, PageToken};
+pub use connector::Connector;
 pub use counted::Counted;
 pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use local::Local;
+pub use page::{Page, PageNotes, PageToken, Row};
 pub use remarks::{Planning, Remark, Remarks};
-pub use syncer::{Repeats, ResourceSyncer, SyncerCapabilities};
+pub use remote::RemoteError;
+pub use retrying::{RepeatPolicy, Retrying};
+pub use syncer::{Repeats, ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
 pub use traffic::{
     ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,
     WaitReason, Waited,
 };
+pub use types::{TypeSpec, Types};
 
 // What every connector needs of other crates, so that it need not depend on them.
 pub use async_trait::async_trait;

@@ -17,9 +17,9 @@ use std::collections::{BTreeSet, HashSet};
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
-use crate::connector::{Page, PageToken};
 use crate::counted::Counted;
 use crate::error::{Error, Result};
+use crate::page::{Page, PageToken};
 
 pub use requests::{End, Numbered, Rows, body_cursor, link_next, numbered};
 pub use slices::{ROWS_PER_SLICE, slice};

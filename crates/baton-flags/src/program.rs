@@ -58,6 +58,8 @@ pub struct Command<R> {
     pub relations: Vec<Relation>,
     /// Whether the flags of the root that are not persistent exist here, too.
     pub takes_root_fields: bool,
+    /// Whether what is required must be there, and what goes together must go together.
+    pub needs_settings: bool,
     /// Whether its common flags have a meaning here; where not, they are accepted, not shown.
     pub uses_common: bool,
     /// Shown at the end of its help.
@@ -79,6 +81,7 @@ impl<R> Command<R> {
             fields: Vec::new(),
             relations: Vec::new(),
             takes_root_fields: false,
+            needs_settings: true,
             uses_common: true,
             examples: Vec::new(),
             commands: Vec::new(),
@@ -125,6 +128,13 @@ impl<R> Command<R> {
     #[must_use]
     pub fn with_root_fields(mut self) -> Self {
         self.takes_root_fields = true;
+        self
+    }
+
+    /// Needs no settings: nothing is required of it, and only values that are given are checked.
+    #[must_use]
+    pub fn without_settings(mut self) -> Self {
+        self.needs_settings = false;
         self
     }
 
@@ -342,6 +352,9 @@ impl<R> Program<R> {
         let Some(command) = path.last() else {
             return Ok(());
         };
+        if !command.needs_settings {
+            return check_given(&fields, config);
+        }
         let has_root_fields = path.len() == 1 || command.takes_root_fields;
         let chosen = if has_root_fields {
             group::chosen(&self.groups, config)?
@@ -372,6 +385,17 @@ impl<R> Program<R> {
         }
         Ok(())
     }
+}
+
+/// The values that were given, each for itself.
+fn check_given(fields: &[&AnyField], config: &Config) -> Result<()> {
+    let mut given = fields.to_vec();
+    given.retain(|field| config.is_set(field.name));
+    let problems = violations(&given, config);
+    if !problems.is_empty() {
+        return Err(Error::InvalidFields { problems });
+    }
+    check_names(&given, config)
 }
 
 /// The words of a command, the program's name first.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use baton_connector::{Clock, Connector, Random};
+use baton_connector::{Clock, Connector, Random, Types, v2};
 use baton_flags::{
     AUTH_METHOD, AnyField, Command, Config, Example, Export, Field, FieldGroup, Program, Relation,
 };
@@ -44,6 +44,10 @@ pub type Connect =
 pub(crate) type SharedConnect =
     Arc<dyn Fn(&Config, &Surroundings) -> baton_connector::Result<Built> + Send + Sync>;
 
+/// What a connector announces, known before it is made.
+pub(crate) type Announce =
+    Arc<dyn Fn(&Config) -> baton_connector::Result<v2::ConnectorCapabilities> + Send + Sync>;
+
 /// A connector program: [`crate::main`] runs it.
 pub struct App {
     pub(crate) name: &'static str,
@@ -58,6 +62,7 @@ pub struct App {
     pub(crate) sends_requests: bool,
     pub(crate) unsigned_when: Option<Field<bool>>,
     pub(crate) connect: SharedConnect,
+    pub(crate) announce: Option<Announce>,
 }
 
 impl App {
@@ -76,7 +81,20 @@ impl App {
             sends_requests: true,
             unsigned_when: None,
             connect: Arc::from(connect),
+            announce: None,
         }
+    }
+
+    /// Registers the connector's resource types and what it can do with each, before anything
+    /// is connected: `capabilities` prints them without any setting but the flags that decide
+    /// over them. A connector that announces something else is refused.
+    #[must_use]
+    pub fn types<C: 'static>(
+        mut self,
+        types: impl Fn(&Config) -> baton_connector::Result<Types<C>> + Send + Sync + 'static,
+    ) -> Self {
+        self.announce = Some(Arc::new(move |config| types(config)?.capabilities()));
+        self
     }
 
     /// What the program does, as the first line of its help: lower case, no full stop.

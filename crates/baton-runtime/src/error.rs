@@ -146,6 +146,9 @@ pub enum Error {
     /// The connector says nothing about what it can do.
     #[error("connector does not support capabilities")]
     NoCapabilities,
+    /// The connector was made of other types than the program registers.
+    #[error("the connector announces other capabilities than its program")]
+    OtherCapabilities,
     /// A message cannot be printed as JSON.
     #[error("cannot print {what}")]
     Print {

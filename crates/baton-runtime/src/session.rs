@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use baton_connector::WaitReason;
+use baton_connector::v2::ConnectorCapabilities;
+use baton_connector::{Call, WaitReason};
 use baton_sync::{Completeness, Host, Provenance, Report, SyncRequest, Workers};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Built, SharedConnect, Surroundings};
+use crate::app::{Announce, Built, SharedConnect, Surroundings};
 use crate::companion::{self, Place};
 use crate::display::{Display, REDRAW_EVERY};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags;
 use crate::log::PROGRESS_TARGET;
@@ -55,6 +56,7 @@ pub struct Session {
     pub(crate) engine: Engine,
     pub(crate) place: Place,
     pub(crate) connect: SharedConnect,
+    pub(crate) announce: Option<Announce>,
     /// The switch under which files do not name their writer.
     pub(crate) unsigned_when: Option<Field<bool>>,
     pub(crate) words: Vec<OsString>,
@@ -96,6 +98,31 @@ impl Session {
         panics::guard("setting up the connector", || {
             Ok((self.connect)(&self.config, &self.surroundings)?)
         })
+    }
+
+    /// What the program registers of its connector.
+    pub(crate) fn announced(&self) -> Result<Option<ConnectorCapabilities>> {
+        panics::guard("reading the connector's capabilities", || {
+            let announce = self.announce.as_ref();
+            Ok(announce
+                .map(|announce| announce(&self.config))
+                .transpose()?)
+        })
+    }
+
+    /// Refuses a connector that can do something else than its program says.
+    pub(crate) async fn check_announced(&self, built: &Built) -> Result<()> {
+        let Some(announced) = self.announced()? else {
+            return Ok(());
+        };
+        let doing = "reading the connector's metadata".to_owned();
+        let metadata = panics::guard_async(doing, async {
+            Ok(built.connector.metadata(&Call::alone()).await?)
+        });
+        match metadata.await?.capabilities {
+            Some(connected) if connected != announced => Err(Error::OtherCapabilities),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the result of the command to standard output. A reader that went away early is no

@@ -142,6 +142,7 @@ impl Work {
             engine,
             place,
             connect: Arc::clone(&app.connect),
+            announce: app.announce.clone(),
             unsigned_when: app.unsigned_when,
             words,
             stdout: Arc::new(Mutex::new(stdout)),

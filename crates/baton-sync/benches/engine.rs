@@ -17,7 +17,7 @@ use baton_connector::resource::{
     EntitlementBuilder, GrantBuilder, Profile, ResourceBuilder, ResourceTypeBuilder,
     UserTraitBuilder,
 };
-use baton_connector::{Call, Connector, Page, Result, SplitMix, SystemClock};
+use baton_connector::{Call, Connector, Page, Result, Row, SplitMix, SystemClock};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_sync::{Event, Host, Observer, SyncRequest};
 use prost_types::Any;
@@ -146,7 +146,7 @@ impl Connector for Organization {
         _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
-    ) -> Result<Option<v2::Resource>> {
+    ) -> Result<Option<Row<v2::Resource>>> {
         Ok(None)
     }
 

@@ -65,7 +65,7 @@ pub(crate) async fn page(
             let page = connector
                 .list_static_entitlements(call, &list.id.type_id)
                 .await?;
-            check::static_entitlements(&page)?
+            check::static_entitlements(page)?
         }
         (Op::Entitlements, _) if list.id.resource_type.is_empty() => {
             let type_id = &list.id.type_id;
@@ -120,7 +120,7 @@ async fn single(source: &Source, rules: &Rules, list: &OpenList) -> Result<Check
         Err(error) if says_absent(&error) => return Ok(Checked::absent(error.to_string())),
         Err(error) => return Err(error.into()),
     };
-    Ok(check::single(Page::last(vec![resource]), rules)?)
+    Ok(check::single(Page::from(resource), rules)?)
 }
 
 /// Whether an error says that the resource does not exist. A 404 that is not

@@ -9,11 +9,13 @@ use baton_c1z::{Op, PageRow, Table};
 use baton_connector::{Added, Counted, Page};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
-use baton_proto::{any, encode};
+use baton_proto::{any, encode, wire};
+use prost::{Message, Name};
 use prost_types::Any;
 
 use crate::cursor::ItemSet;
 use crate::error::{Error, Result};
+use crate::field::GRANT_ANNOTATIONS;
 use crate::records::{PageFacts, Related};
 use crate::report::{Dropped, UnknownKind};
 use crate::row_keys;
@@ -50,6 +52,22 @@ impl StoredRow {
             Self::AddedEntitlement(bytes) => PageRow::AddedEntitlement(bytes),
         }
     }
+}
+
+/// A row as it is stored: as it came, if it came as bytes.
+fn stored<M: Message + Name>(message: &M, bytes: Option<Vec<u8>>) -> Vec<u8> {
+    bytes.unwrap_or_else(|| encode::to_vec(message))
+}
+
+/// The bytes that a grant came as, with the annotations that it has now.
+fn with_annotations_of(grant: &v2::Grant, bytes: &[u8]) -> Result<Vec<u8>> {
+    let unreadable = |source| unreadable(format!("grant `{}`", grant.id), source);
+    let mut row = wire::without(bytes, &[GRANT_ANNOTATIONS]).map_err(unreadable)?;
+    for annotation in &grant.annotations {
+        let annotation = annotation.encode_to_vec();
+        row = wire::insert_bytes(&row, GRANT_ANNOTATIONS, &annotation).map_err(unreadable)?;
+    }
+    Ok(row)
 }
 
 /// What the engine keeps of a listed resource.
@@ -169,7 +187,7 @@ impl Checked {
 
     fn of<T: Identity>(page: &Page<T>) -> Self {
         let mut items = ItemSet::default();
-        for item in &page.items {
+        for item in page.items() {
             item.add_to(&mut items);
         }
         let mut checked = Self {
@@ -177,7 +195,7 @@ impl Checked {
             items,
             ..Self::default()
         };
-        match &page.counted {
+        match &page.notes.counted {
             Counted::Untold => {}
             Counted::Rows(rows) => checked.facts.counted = Some(*rows),
             Counted::Roughly(rows) => {
@@ -186,8 +204,8 @@ impl Checked {
             }
             Counted::Unknown(reason) => checked.facts.uncounted = Some(reason.clone()),
         }
-        checked.facts.ends_counted = page.ends_counted;
-        checked.facts.full_end = page.full_end && checked.next.is_empty();
+        checked.facts.ends_counted = page.notes.ends_counted;
+        checked.facts.full_end = page.notes.full_end && checked.next.is_empty();
         checked
     }
 }
@@ -272,7 +290,8 @@ pub(crate) fn refuse_baton_id(resource: &v2::Resource) -> Result<()> {
 
 pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Checked {
     let mut checked = Checked::of(&page);
-    for kind in page.items {
+    for row in page.into_rows() {
+        let (kind, bytes) = row.into_parts();
         if kind.id.is_empty() {
             checked.facts.dropped.invalid_resource_types += 1;
             continue;
@@ -283,7 +302,7 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Che
         let facts = TypeFacts::of(&kind);
         checked
             .rows
-            .push(StoredRow::ResourceType(encode::to_vec(&kind)));
+            .push(StoredRow::ResourceType(stored(&kind, bytes)));
         checked.types.push((kind.id, facts));
     }
     checked
@@ -291,7 +310,8 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Che
 
 pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
-    for resource in page.items {
+    for row in page.into_rows() {
+        let (resource, bytes) = row.into_parts();
         refuse_baton_id(&resource)?;
         if !has_whole_id(&resource) {
             checked.facts.dropped.invalid_resources += 1;
@@ -321,7 +341,7 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
         }
         checked
             .rows
-            .push(StoredRow::Resource(encode::to_vec(&resource)));
+            .push(StoredRow::Resource(stored(&resource, bytes)));
         checked.resources.push(facts);
     }
     Ok(checked)
@@ -330,7 +350,8 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
 /// A resource that was asked for by its id: its traits are not checked.
 pub(crate) fn single(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
-    for resource in page.items {
+    for row in page.into_rows() {
+        let (resource, bytes) = row.into_parts();
         refuse_baton_id(&resource)?;
         if !has_whole_id(&resource) {
             checked.facts.dropped.invalid_resources += 1;
@@ -342,19 +363,20 @@ pub(crate) fn single(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked>
         }
         checked
             .rows
-            .push(StoredRow::Resource(encode::to_vec(&resource)));
+            .push(StoredRow::Resource(stored(&resource, bytes)));
         checked.resources.push(facts);
     }
     Ok(checked)
 }
 
 /// Templates are not checked (§3.1); they become rows later.
-pub(crate) fn static_entitlements(page: &Page<v2::Entitlement>) -> Result<Checked> {
+pub(crate) fn static_entitlements(page: Page<v2::Entitlement>) -> Result<Checked> {
     refuse_spawned(&page.annotations, "the list of static entitlements")?;
-    let mut checked = Checked::of(page);
-    for template in &page.items {
-        checked.facts.grouped |= is_grouped(template)?;
-        checked.templates.push(encode::to_vec(template));
+    let mut checked = Checked::of(&page);
+    for row in page.into_rows() {
+        let (template, bytes) = row.into_parts();
+        checked.facts.grouped |= is_grouped(&template)?;
+        checked.templates.push(stored(&template, bytes));
     }
     Ok(checked)
 }
@@ -375,7 +397,8 @@ pub(crate) fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
 pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
-    for entitlement in page.items {
+    for row in page.into_rows() {
+        let (entitlement, bytes) = row.into_parts();
         let valid = match &entitlement.resource {
             Some(resource) => {
                 refuse_baton_id(resource)?;
@@ -401,7 +424,7 @@ pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result
         }
         checked
             .rows
-            .push(StoredRow::Entitlement(encode::to_vec(&entitlement)));
+            .push(StoredRow::Entitlement(stored(&entitlement, bytes)));
     }
     Ok(checked)
 }
@@ -465,13 +488,16 @@ fn spawned(annotations: &[Any], next: &str) -> Result<Vec<String>> {
     Ok(tokens)
 }
 
-pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
+pub(crate) fn grants(mut page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
     let inserts = any::contains::<v2::InsertResourceGrants>(&page.annotations);
-    let mut added = page.added;
+    let mut added = std::mem::take(&mut page.notes.added);
     added.retain(|added| rules.adds(added));
-    for mut grant in page.items {
+    for row in page.into_rows() {
+        let (mut grant, bytes) = row.into_parts();
+        let annotations = grant.annotations.len();
+        let mut is_changed = false;
         if inserts && !insert_resource(&mut grant, rules, &mut checked)? {
             continue;
         }
@@ -499,7 +525,7 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
             checked.facts.related.extend(resource.and_then(related));
         }
         if !matched {
-            narrow_expansion(&mut grant, rules, &mut checked.facts.dropped)?;
+            is_changed = narrow_expansion(&mut grant, rules, &mut checked.facts.dropped)?;
         }
         if rules.external_types.is_some() {
             checked.facts.expandable |= any::contains::<v2::GrantExpandable>(&grant.annotations);
@@ -510,7 +536,12 @@ pub(crate) fn grants(page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
         {
             checked.granted.insert(entitlement.id.clone());
         }
-        checked.rows.push(StoredRow::Grant(encode::to_vec(&grant)));
+        is_changed |= grant.annotations.len() != annotations;
+        let row = match bytes {
+            Some(bytes) if is_changed => with_annotations_of(&grant, &bytes)?,
+            bytes => stored(&grant, bytes),
+        };
+        checked.rows.push(StoredRow::Grant(row));
     }
     checked.added = added;
     Ok(checked)
@@ -581,18 +612,19 @@ fn is_external_match(grant: &v2::Grant) -> Result<bool> {
 }
 
 /// Takes unknown types out of an expansion's type filter. An emptied filter
-/// would mean "all types", so then the expansion goes altogether.
-fn narrow_expansion(grant: &mut v2::Grant, rules: &Rules, dropped: &mut Dropped) -> Result<()> {
+/// would mean "all types", so then the expansion goes altogether. Gives whether
+/// the grant was changed.
+fn narrow_expansion(grant: &mut v2::Grant, rules: &Rules, dropped: &mut Dropped) -> Result<bool> {
     let found = any::find::<v2::GrantExpandable>(&grant.annotations)
         .map_err(|source| unreadable(format!("grant `{}`", grant.id), source))?;
     let Some(mut expandable) = found else {
-        return Ok(());
+        return Ok(false);
     };
     let before = expandable.resource_type_ids.len();
     expandable.resource_type_ids.retain(|id| rules.knows(id));
     let removed = before - expandable.resource_type_ids.len();
     if removed == 0 {
-        return Ok(());
+        return Ok(false);
     }
     dropped.expansion_types += removed as u64;
     if expandable.resource_type_ids.is_empty() {
@@ -601,5 +633,5 @@ fn narrow_expansion(grant: &mut v2::Grant, rules: &Rules, dropped: &mut Dropped)
     } else {
         any::update(&mut grant.annotations, &expandable);
     }
-    Ok(())
+    Ok(true)
 }

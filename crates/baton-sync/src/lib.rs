@@ -13,7 +13,9 @@
 //!
 //! use async_trait::async_trait;
 //! use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
-//! use baton_connector::{Call, ConnectorBuilder, Page, ResourceSyncer, SplitMix, SystemClock};
+//! use baton_connector::{
+//!     Call, ConnectorBuilder, Page, ResourceSyncer, SplitMix, SystemClock, TypeSpec, Types,
+//! };
 //! use baton_proto::c1::connector::v2;
 //! use baton_sync::{Host, Silent, SyncRequest};
 //!
@@ -21,10 +23,6 @@
 //!
 //! #[async_trait]
 //! impl ResourceSyncer for Rooms {
-//!     fn resource_type(&self) -> v2::ResourceType {
-//!         ResourceTypeBuilder::named("Room").build().expect("it has a name")
-//!     }
-//!
 //!     async fn list(
 //!         &self,
 //!         _call: &Call,
@@ -37,7 +35,9 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let connector = ConnectorBuilder::new().syncer(Arc::new(Rooms)).build()?;
+//! let room = ResourceTypeBuilder::named("Room").build()?;
+//! let types = Types::new().with(TypeSpec::new(room, |(): &()| Ok(Rooms)));
+//! let connector = ConnectorBuilder::new().types(&types, &())?.build()?;
 //! let folder = tempfile::tempdir()?;
 //! let host = Host {
 //!     clock: Arc::new(SystemClock),

@@ -2,7 +2,7 @@
 //! the real one for the list until the resource turns up.
 
 use async_trait::async_trait;
-use baton_connector::{Any, Call, Connector, Error, Local, Page, Result};
+use baton_connector::{Any, Call, Connector, Error, Local, Page, Result, Row};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 
@@ -15,7 +15,7 @@ const RESTARTS: usize = 5;
 pub(crate) struct Finding<C>(pub(crate) C);
 
 impl<C: Connector> Finding<C> {
-    async fn walk(&self, call: &Call, id: &v2::ResourceId) -> Result<Option<v2::Resource>> {
+    async fn walk(&self, call: &Call, id: &v2::ResourceId) -> Result<Option<Row<v2::Resource>>> {
         let mut token = String::new();
         let mut restarts = 0;
         for _ in 0..MOST_PAGES {
@@ -29,15 +29,16 @@ impl<C: Connector> Finding<C> {
                 }
                 page => page?,
             };
-            let mut items = page.items.into_iter();
+            let next = page.next.clone();
+            let mut items = page.into_rows();
             let found = items.find(|resource| {
-                let found = resource.id.as_ref();
+                let found = resource.message().id.as_ref();
                 found.is_some_and(|found| found.resource == id.resource)
             });
-            if found.is_some() || page.next.is_last() {
+            if found.is_some() || next.is_last() {
                 return Ok(found);
             }
-            token = page.next.into_string();
+            token = next.into_string();
         }
         Err(Error::stated(Code::Internal, "the list has no end"))
     }
@@ -95,7 +96,7 @@ impl<C: Connector> Connector for Finding<C> {
         call: &Call,
         id: &v2::ResourceId,
         _parent: Option<&v2::ResourceId>,
-    ) -> Result<Option<v2::Resource>> {
+    ) -> Result<Option<Row<v2::Resource>>> {
         self.walk(call, id).await
     }
 

@@ -16,7 +16,6 @@ use baton_connector::{Call, ConnectorBuilder, Error, Result, Validator, async_tr
 use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
 
 pub use folder::{Folder, FolderError, Kind};
-use syncers::{Collections, Users};
 
 const FOLDER: Field<PathBuf> = Field::path("folder", "folder that holds the CSV files")
     .display_name("Folder")
@@ -30,23 +29,20 @@ pub fn app() -> App {
             ..Presentation::default()
         })
         .field(FOLDER)
+        .types(|_| syncers::types())
         .without_http()
 }
 
 fn connect(config: &Config, _: &Surroundings) -> Result<Built> {
     let folder = Folder::read(config.get(&FOLDER)).map_err(|error| refused(&error))?;
     let folder = Arc::new(folder);
-    let groups = Collections::new(Kind::Group, Arc::clone(&folder.groups))?;
-    let roles = Collections::new(Kind::Role, Arc::clone(&folder.roles))?;
     let connector = ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {
             display_name: "CSV folder".to_owned(),
             ..v2::ConnectorMetadata::default()
         })
         .validate_with(Arc::new(Checks(Arc::clone(&folder))))
-        .syncer(Arc::new(Users::new(Arc::clone(&folder))?))
-        .syncer(Arc::new(groups))
-        .syncer(Arc::new(roles))
+        .types(&syncers::types()?, &folder)?
         .build()?;
     Ok(Built {
         connector: Arc::new(connector),

@@ -9,7 +9,9 @@ use baton_connector::resource::{
     RoleTraitBuilder, Status, UserTraitBuilder, resource_id,
 };
 use baton_connector::v2::resource_type::Trait;
-use baton_connector::{Call, Code, Error, Page, ResourceSyncer, Result, async_trait, v2};
+use baton_connector::{
+    Call, Code, Error, Page, ResourceSyncer, Result, TypeSpec, Types, async_trait, v2,
+};
 
 use crate::folder::{Collected, Folder, Kind, Link, Row, User};
 
@@ -53,20 +55,23 @@ async fn slice<R: Sync, T: Send>(
     .await
 }
 
-/// Users hold things and have nothing to hold.
-pub(crate) struct Users {
-    folder: Arc<Folder>,
-    resource_type: v2::ResourceType,
+/// The types, and how each is served of a folder.
+pub(crate) fn types() -> Result<Types<Arc<Folder>>> {
+    let collections = |kind| {
+        let made = move |folder: &Arc<Folder>| Collections::new(kind, folder);
+        Ok::<_, Error>(TypeSpec::new(resource_type(kind)?, made))
+    };
+    let users = TypeSpec::new(resource_type(Kind::User)?, |folder: &Arc<Folder>| {
+        Ok(Users(Arc::clone(folder)))
+    });
+    let types = Types::new().with(users);
+    Ok(types
+        .with(collections(Kind::Group)?)
+        .with(collections(Kind::Role)?))
 }
 
-impl Users {
-    pub(crate) fn new(folder: Arc<Folder>) -> Result<Self> {
-        Ok(Self {
-            folder,
-            resource_type: resource_type(Kind::User)?,
-        })
-    }
-}
+/// Users hold things and have nothing to hold.
+struct Users(Arc<Folder>);
 
 fn user(row: &Row<User>) -> Result<v2::Resource> {
     let User {
@@ -94,24 +99,19 @@ fn user(row: &Row<User>) -> Result<v2::Resource> {
 
 #[async_trait]
 impl ResourceSyncer for Users {
-    fn resource_type(&self) -> v2::ResourceType {
-        self.resource_type.clone()
-    }
-
     async fn list(
         &self,
         call: &Call,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
-        slice("users", call.token(), &self.folder.users, user).await
+        slice("users", call.token(), &self.0.users, user).await
     }
 }
 
 /// Groups and roles differ in names and in who can be inside.
-pub(crate) struct Collections {
+struct Collections {
     kind: Kind,
     table: Arc<Collected>,
-    resource_type: v2::ResourceType,
     /// Types of those who can hold one.
     holders: Vec<v2::ResourceType>,
 }
@@ -125,15 +125,18 @@ fn slug(kind: Kind) -> &'static str {
 }
 
 impl Collections {
-    pub(crate) fn new(kind: Kind, table: Arc<Collected>) -> Result<Self> {
+    fn new(kind: Kind, folder: &Folder) -> Result<Self> {
+        let table = match kind {
+            Kind::Role => &folder.roles,
+            Kind::User | Kind::Group => &folder.groups,
+        };
         let holders: &[Kind] = match kind {
             Kind::Role => &[Kind::User, Kind::Group, Kind::Role],
             Kind::User | Kind::Group => &[Kind::User, Kind::Group],
         };
         Ok(Self {
             kind,
-            table,
-            resource_type: resource_type(kind)?,
+            table: Arc::clone(table),
             holders: holders
                 .iter()
                 .copied()
@@ -156,10 +159,6 @@ impl Collections {
 
 #[async_trait]
 impl ResourceSyncer for Collections {
-    fn resource_type(&self) -> v2::ResourceType {
-        self.resource_type.clone()
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -218,12 +217,13 @@ mod tests {
         let (mut all, mut token) = (Vec::new(), String::new());
         loop {
             let page = numbers(&token).await.unwrap();
-            assert!(page.items.len() <= ROWS_PER_PAGE);
-            all.extend(page.items);
-            if page.next.is_last() {
+            assert!(page.items().len() <= ROWS_PER_PAGE);
+            let next = page.next.clone();
+            all.extend(page.into_items());
+            if next.is_last() {
                 break;
             }
-            token = page.next.into_string();
+            token = next.into_string();
         }
         assert_eq!(all, (0..250).collect::<Vec<_>>());
     }
@@ -250,7 +250,7 @@ mod tests {
     fn only_nested_members_make_a_grant_expandable() {
         let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sample");
         let folder = Folder::read(sample.as_ref()).unwrap();
-        let roles = Collections::new(Kind::Role, folder.roles).unwrap();
+        let roles = Collections::new(Kind::Role, &folder).unwrap();
         let admin = ResourceBuilder::new("role", "admin").build().unwrap();
         let grant = |kind| {
             let link = Link {

@@ -41,13 +41,13 @@ impl Api {
         asked: u32,
         page: Page<T>,
     ) -> Result<ListPage<T>> {
-        let items = page.items.len();
+        let items = page.items().len();
         let full = items >= asked as usize
             || (items > 0 && self.own_size(list).await?.is_some_and(|own| items >= own));
         Ok(ListPage {
-            items: page.items,
-            next: page.next.into_string(),
-            counted: page.counted,
+            next: page.next.as_str().to_owned(),
+            counted: page.notes.counted.clone(),
+            items: page.into_items(),
             full,
         })
     }

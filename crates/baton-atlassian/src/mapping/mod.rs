@@ -42,6 +42,14 @@ pub(crate) enum Fidelity {
 }
 
 impl Fidelity {
+    pub fn of(go_compatible: bool) -> Self {
+        if go_compatible {
+            Self::GoCompatible
+        } else {
+            Self::Full
+        }
+    }
+
     pub fn is_full(self) -> bool {
         self == Self::Full
     }

@@ -1,7 +1,7 @@
 //! People and their secrets.
 
 use async_trait::async_trait;
-use baton_connector::{Call, Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Call, Error, Page, Repeats, ResourceGetter, ResourceSyncer, Result};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -15,10 +15,6 @@ pub(crate) struct Users(pub Shared);
 
 #[async_trait]
 impl ResourceSyncer for Users {
-    fn resource_type(&self) -> v2::ResourceType {
-        mapping::user_type()
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -53,6 +49,16 @@ impl ResourceSyncer for Users {
         Ok(role_page(grants, &page, token.is_empty()))
     }
 
+    fn repeats(&self) -> Repeats {
+        Repeats {
+            resources: Some("a user in several directories is listed once for each"),
+            grants: None,
+        }
+    }
+}
+
+#[async_trait]
+impl ResourceGetter for Users {
     async fn get(
         &self,
         call: &Call,
@@ -62,17 +68,6 @@ impl ResourceSyncer for Users {
         let user = self.0.organization.on(call).user(&id.resource).await?;
         Ok(user.map(|user| mapping::user(&user, self.0.fidelity)))
     }
-
-    fn repeats(&self) -> Repeats {
-        Repeats {
-            resources: Some("a user in several directories is listed once for each"),
-            grants: None,
-        }
-    }
-
-    fn capabilities(&self) -> SyncerCapabilities {
-        self.0.single()
-    }
 }
 
 /// API tokens of the organization's accounts.
@@ -81,10 +76,6 @@ pub(crate) struct ApiTokens(pub Shared);
 
 #[async_trait]
 impl ResourceSyncer for ApiTokens {
-    fn resource_type(&self) -> v2::ResourceType {
-        mapping::api_token_type()
-    }
-
     async fn list(
         &self,
         call: &Call,

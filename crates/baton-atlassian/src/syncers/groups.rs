@@ -1,7 +1,7 @@
 //! Groups: their members, then their roles on workspaces.
 
 use async_trait::async_trait;
-use baton_connector::{Call, Error, Page, Repeats, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Call, Error, Page, Repeats, ResourceGetter, ResourceSyncer, Result};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -15,10 +15,6 @@ pub(crate) struct Groups(pub Shared);
 
 #[async_trait]
 impl ResourceSyncer for Groups {
-    fn resource_type(&self) -> v2::ResourceType {
-        mapping::group_type()
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -99,10 +95,8 @@ impl ResourceSyncer for Groups {
                 let members = page.items.iter().map(|m| m.account_id.as_str());
                 let grants = mapping::member_grants(group, members)?;
                 let ends_counted = page.next == roles;
-                Ok(Page {
-                    ends_counted,
-                    ..Page::new(grants, page.next).counted(page.counted)
-                })
+                let counted = Page::new(grants, page.next).counted(page.counted);
+                Ok(counted.ends_counted(ends_counted))
             }
             GroupStep::Roles(page) => {
                 let grants = mapping::group_role_grants(group, &page.items, self.0.roles())?;
@@ -111,6 +105,16 @@ impl ResourceSyncer for Groups {
         }
     }
 
+    fn repeats(&self) -> Repeats {
+        Repeats {
+            resources: None,
+            grants: Some("a user in several directories is a member once for each"),
+        }
+    }
+}
+
+#[async_trait]
+impl ResourceGetter for Groups {
     async fn get(
         &self,
         call: &Call,
@@ -119,16 +123,5 @@ impl ResourceSyncer for Groups {
     ) -> Result<Option<v2::Resource>> {
         let group = self.0.organization.on(call).group(&id.resource).await?;
         Ok(group.map(|group| mapping::group(&group, self.0.fidelity)))
-    }
-
-    fn repeats(&self) -> Repeats {
-        Repeats {
-            resources: None,
-            grants: Some("a user in several directories is a member once for each"),
-        }
-    }
-
-    fn capabilities(&self) -> SyncerCapabilities {
-        self.0.single()
     }
 }

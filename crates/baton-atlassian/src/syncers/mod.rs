@@ -6,18 +6,18 @@ mod directory;
 mod groups;
 mod products;
 
-pub(crate) use directory::{ApiTokens, Users};
-pub(crate) use groups::Groups;
-pub(crate) use products::{Organizations, Workspaces};
+use directory::{ApiTokens, Users};
+use groups::Groups;
+use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Call, Counted, Page, SyncerCapabilities};
+use baton_connector::{Call, Counted, Page, TypeSpec, Types};
 use baton_proto::c1::connector::v2;
 
 use crate::api::models::RoleAssignment;
 use crate::api::{Api, ListPage, Organization};
-use crate::mapping::{Fidelity, RoleContext, RoleGrants};
+use crate::mapping::{self, Fidelity, RoleContext, RoleGrants};
 use crate::plan::{Plan, Planner};
 
 /// What every syncer shares.
@@ -34,16 +34,6 @@ impl Shared {
         (self.organization.on(call), self.planner.on(call))
     }
 
-    /// Of types that can be read by id. The Go connector reads none.
-    fn single(&self) -> SyncerCapabilities {
-        let none = SyncerCapabilities::default();
-        if self.fidelity.is_full() {
-            none.with_get()
-        } else {
-            none
-        }
-    }
-
     fn roles(&self) -> RoleContext<'_> {
         RoleContext {
             organization_id: &self.organization.id,
@@ -52,16 +42,39 @@ impl Shared {
     }
 }
 
+/// The resource types, and what can be done with each: what the connector
+/// announces. The Go connector reads nothing by id.
+pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
+    let mut users = TypeSpec::new(mapping::user_type(), |s: &Shared| Ok(Users(s.clone())));
+    let mut groups = TypeSpec::new(mapping::group_type(), |s: &Shared| Ok(Groups(s.clone())));
+    let mut organizations = TypeSpec::new(mapping::organization_type(), |s: &Shared| {
+        Ok(Organizations(s.clone()))
+    });
+    if fidelity.is_full() {
+        users = users.get();
+        groups = groups.get();
+        organizations = organizations.get();
+    }
+    Types::new()
+        .with(users)
+        .with(TypeSpec::new(mapping::workspace_type(), |s: &Shared| {
+            Ok(Workspaces(s.clone()))
+        }))
+        .with(groups)
+        .with(organizations)
+        .with(TypeSpec::new(mapping::api_token_type(), |s: &Shared| {
+            Ok(ApiTokens(s.clone()))
+        }))
+}
+
 /// A page of role grants. Nothing counts lists of roles: a full last page, or
 /// a total that the only page does not reach, says that there may be more.
 fn role_page(made: RoleGrants, page: &ListPage<RoleAssignment>, is_first: bool) -> Page<v2::Grant> {
     let items = page.items.len();
     let is_short = is_first && matches!(page.counted, Counted::Rows(n) if n > items as u64);
-    Page {
-        full_end: page.next.is_empty() && (page.full || is_short),
-        added: made.added,
-        ..Page::new(made.grants, page.next.clone())
-    }
+    Page::new(made.grants, page.next.clone())
+        .full_end(page.next.is_empty() && (page.full || is_short))
+        .added(made.added)
 }
 
 /// A page of resources from a page of the API's objects.

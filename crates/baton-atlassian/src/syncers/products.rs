@@ -2,7 +2,7 @@
 //! about users and groups.
 
 use async_trait::async_trait;
-use baton_connector::{Call, Counted, Page, ResourceSyncer, Result, SyncerCapabilities};
+use baton_connector::{Call, Counted, Page, ResourceGetter, ResourceSyncer, Result};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, resources};
@@ -14,10 +14,6 @@ pub(crate) struct Workspaces(pub Shared);
 
 #[async_trait]
 impl ResourceSyncer for Workspaces {
-    fn resource_type(&self) -> v2::ResourceType {
-        mapping::workspace_type()
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -29,7 +25,7 @@ impl ResourceSyncer for Workspaces {
         let listed = resources(&page, |workspace| {
             mapping::workspace(workspace, self.0.fidelity)
         });
-        Ok(Page { full_end, ..listed })
+        Ok(listed.full_end(full_end))
     }
 
     async fn entitlements(
@@ -55,10 +51,6 @@ pub(crate) struct Organizations(pub Shared);
 
 #[async_trait]
 impl ResourceSyncer for Organizations {
-    fn resource_type(&self) -> v2::ResourceType {
-        mapping::organization_type()
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -85,7 +77,10 @@ impl ResourceSyncer for Organizations {
     ) -> Result<Option<v2::Entitlement>> {
         mapping::unlisted_role(resource, slug)
     }
+}
 
+#[async_trait]
+impl ResourceGetter for Organizations {
     /// There is only the one that is configured, so any other id is unknown.
     async fn get(
         &self,
@@ -99,9 +94,5 @@ impl ResourceSyncer for Organizations {
         }
         let organization = api.organization().await?;
         Ok(Some(mapping::organization(&organization)))
-    }
-
-    fn capabilities(&self) -> SyncerCapabilities {
-        self.0.single()
     }
 }

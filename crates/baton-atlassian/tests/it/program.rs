@@ -198,15 +198,17 @@ fn the_commands_that_the_demo_ends_with_work_when_pasted() {
 }
 
 #[test]
-fn capabilities_are_told_without_credentials_of_worth() {
+fn capabilities_are_told_without_settings() {
     let folder = tempfile::tempdir().unwrap();
-    let env = [
-        ("BATON_ACCESS_TOKEN", "any"),
-        ("BATON_ORGANIZATION_ID", "any"),
-    ];
-    let output = program(folder.path(), &["capabilities"], &env);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = |args: &[&str]| -> serde_json::Value {
+        let output = program(folder.path(), args, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let as_go = told(&["capabilities", "--go-compatible"]);
+    let both = ["CAPABILITY_SYNC"];
+    assert_eq!(as_go["connectorCapabilities"], serde_json::json!(both));
+    let told = told(&["capabilities"]);
     let types = told["resourceTypeCapabilities"].as_array().unwrap();
     let golden = crate::recording::golden("capabilities.json");
     let expected = golden["resourceTypeCapabilities"].as_array().unwrap();

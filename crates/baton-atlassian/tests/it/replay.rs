@@ -38,18 +38,23 @@ async fn pages<T>(mut next: impl AsyncFnMut(String) -> Page<T>) -> Vec<T> {
     let mut token = String::new();
     loop {
         let page = next(token).await;
-        all.extend(page.items);
-        token = page.next.into_string();
-        if token.is_empty() {
+        let following = page.next.clone();
+        all.extend(page.into_items());
+        if following.is_last() {
             return all;
         }
+        token = following.into_string();
     }
 }
 
 async fn listen(connector: &impl Connector) -> Told {
     let cx = Call::alone();
     connector.validate(&cx).await.unwrap();
-    let types = connector.list_resource_types(&cx).await.unwrap().items;
+    let types = connector
+        .list_resource_types(&cx)
+        .await
+        .unwrap()
+        .into_items();
     let (mut resources, mut entitlements, mut grants) = (Vec::new(), Vec::new(), Vec::new());
     for kind in &types {
         let list = async |token: String| {

@@ -5,10 +5,10 @@
 //! longer circles are found by the engine.
 
 use crate::call::Call;
-use crate::connector::Page;
 use crate::counted::Counted;
 use crate::error::{Error, Result};
 use crate::http::{HttpClient, Request, Response};
+use crate::page::Page;
 
 use super::{Chunk, Position, fnv64, page, shorten};
 

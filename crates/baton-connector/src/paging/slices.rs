@@ -1,8 +1,8 @@
 //! Lists that are at hand as a whole.
 
 use crate::call::Call;
-use crate::connector::Page;
 use crate::error::{Error, Result};
+use crate::page::Page;
 
 use super::Position;
 

@@ -9,8 +9,8 @@ use baton_connector::resource::{
     EntitlementBuilder, ResourceBuilder, ResourceTypeBuilder, resource_id,
 };
 use baton_connector::{
-    Call, Connector, ConnectorBuilder, Error, Page, ResourceSyncer, Result, Run, RunView,
-    SyncerCapabilities, TrafficSnapshot, Upstream, Validator,
+    Call, Connector, ConnectorBuilder, Error, Page, ResourceGetter, ResourceSyncer, Result, Run,
+    RunView, TrafficSnapshot, TypeGrants, TypeSpec, Types, Upstream, Validator,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{Advice, Advise, Code};
@@ -19,6 +19,7 @@ use v2::Capability as C;
 use crate::script::{Script, ok};
 
 /// Lists whatever it was given, with `next` as the next token.
+#[derive(Clone)]
 struct Fixed {
     kind: v2::ResourceType,
     next: &'static str,
@@ -59,10 +60,6 @@ impl Fixed {
 
 #[async_trait]
 impl ResourceSyncer for Fixed {
-    fn resource_type(&self) -> v2::ResourceType {
-        self.kind.clone()
-    }
-
     async fn list(&self, _: &Call, _: Option<&v2::ResourceId>) -> Result<Page<v2::Resource>> {
         Ok(Page::new(vec![self.resource()], self.next))
     }
@@ -78,7 +75,10 @@ impl ResourceSyncer for Fixed {
     async fn static_entitlements(&self, _: &Call) -> Result<Page<v2::Entitlement>> {
         Ok(self.entitlements())
     }
+}
 
+#[async_trait]
+impl ResourceGetter for Fixed {
     async fn get(
         &self,
         _: &Call,
@@ -87,25 +87,25 @@ impl ResourceSyncer for Fixed {
     ) -> Result<Option<v2::Resource>> {
         Ok(Some(self.resource()))
     }
+}
 
-    fn capabilities(&self) -> SyncerCapabilities {
-        if self.get {
-            SyncerCapabilities::default().with_get()
-        } else {
-            SyncerCapabilities::default()
-        }
-    }
+fn spec(fixed: Fixed) -> TypeSpec<(), Fixed> {
+    let gets = fixed.get;
+    let spec = TypeSpec::new(fixed.kind.clone(), move |(): &()| Ok(fixed.clone()));
+    if gets { spec.get() } else { spec }
+}
+
+fn types(fixed: impl IntoIterator<Item = Fixed>) -> Types<()> {
+    let specs = fixed.into_iter().map(spec);
+    specs.fold(Types::new(), Types::with)
 }
 
 fn build(syncers: impl IntoIterator<Item = Fixed>) -> Result<impl Connector + std::fmt::Debug> {
-    let mut builder = ConnectorBuilder::new().metadata(v2::ConnectorMetadata {
+    let builder = ConnectorBuilder::new().metadata(v2::ConnectorMetadata {
         display_name: "Test".to_owned(),
         ..v2::ConnectorMetadata::default()
     });
-    for syncer in syncers {
-        builder = builder.syncer(Arc::new(syncer));
-    }
-    builder.build()
+    builder.types(&types(syncers), &())?.build()
 }
 
 fn cx() -> Call {
@@ -115,9 +115,13 @@ fn cx() -> Call {
 #[test]
 fn types_that_cannot_be_served_are_refused() {
     let refused = |syncers: Vec<Fixed>, says: &str| {
-        let error = build(syncers).expect_err(says);
-        assert!(error.to_string().contains(says), "{error}");
-        assert_eq!(error.code(), Code::InvalidArgument);
+        // Known before anything is connected, and when it is.
+        let announced = types(syncers.clone()).capabilities().expect_err(says);
+        let built = build(syncers).expect_err(says);
+        for error in [announced, built] {
+            assert!(error.to_string().contains(says), "{error}");
+            assert_eq!(error.code(), Code::InvalidArgument);
+        }
     };
     refused(
         vec![fixed("user"), fixed("user")],
@@ -138,34 +142,27 @@ struct Scoped;
 
 #[async_trait]
 impl ResourceSyncer for Scoped {
-    fn resource_type(&self) -> v2::ResourceType {
-        ResourceTypeBuilder::new("team", "Team").build().unwrap()
-    }
-
     async fn list(&self, _: &Call, _: Option<&v2::ResourceId>) -> Result<Page<v2::Resource>> {
         Ok(Page::empty())
     }
+}
 
+#[async_trait]
+impl TypeGrants for Scoped {
     async fn type_grants(&self, call: &Call) -> Result<Page<v2::Grant>> {
-        Ok(Page::new(
-            Vec::new(),
-            if call.token().is_empty() { "2" } else { "" },
-        ))
-    }
-
-    fn capabilities(&self) -> SyncerCapabilities {
-        SyncerCapabilities::default().with_type_grants()
+        let next = if call.token().is_empty() { "2" } else { "" };
+        Ok(Page::new(Vec::new(), next))
     }
 }
 
 #[tokio::test]
 async fn a_type_that_is_asked_about_as_a_whole_says_so() {
-    let connector = ConnectorBuilder::new()
-        .syncer(Arc::new(Scoped))
-        .build()
-        .unwrap();
+    let team = ResourceTypeBuilder::new("team", "Team").build().unwrap();
+    let types = Types::new().with(TypeSpec::new(team, |(): &()| Ok(Scoped)).type_grants());
+    let builder = ConnectorBuilder::new().types(&types, &()).unwrap();
+    let connector = builder.build().unwrap();
     let types = connector.list_resource_types(&cx()).await.unwrap();
-    let marks = &types.items[0].annotations;
+    let marks = &types.items()[0].annotations;
     assert!(baton_proto::any::contains::<v2::TypeScopedGrants>(marks));
     assert!(!baton_proto::any::contains::<v2::TypeScopedEntitlements>(
         marks
@@ -295,7 +292,7 @@ async fn an_entitlement_is_in_one_exclusion_group_at_most() {
 async fn types_come_sorted_in_one_page() {
     let connector = build([fixed("user"), fixed("api_token"), fixed("group")]).unwrap();
     let page = connector.list_resource_types(&cx()).await.unwrap();
-    let ids: Vec<_> = page.items.iter().map(|t| t.id.as_str()).collect();
+    let ids: Vec<_> = page.items().iter().map(|t| t.id.as_str()).collect();
     assert_eq!(ids, ["api_token", "group", "user"]);
     assert!(page.next.is_last());
 }
@@ -326,7 +323,7 @@ async fn capabilities_are_what_is_implemented_and_nothing_else() {
             get: true,
             ..fixed("user")
         },
-        marked,
+        marked.clone(),
     ])
     .unwrap();
     let capabilities = rich.metadata(&cx()).await.unwrap().capabilities.unwrap();
@@ -341,11 +338,18 @@ async fn capabilities_are_what_is_implemented_and_nothing_else() {
         "read:roles"
     );
     assert!(role.opt_in_required && role.deprecated && role.skip_sync_anomaly_detection);
+    let rich_types = || {
+        let mut user = fixed("user");
+        user.get = true;
+        types([user, marked.clone()])
+    };
+    assert_eq!(rich_types().capabilities().unwrap(), capabilities);
     let got = rich
         .get_resource(&cx(), &resource_id("user", "1"), None)
         .await
         .unwrap();
-    assert_eq!(got.unwrap().id.unwrap().resource, "1");
+    let (got, bytes) = got.unwrap().into_parts();
+    assert_eq!((got.id.unwrap().resource.as_str(), bytes), ("1", None));
 }
 
 #[tokio::test]
@@ -359,7 +363,8 @@ async fn metadata_keeps_everything_but_its_capabilities() {
         ..v2::ConnectorMetadata::default()
     };
     let builder = ConnectorBuilder::new().metadata(metadata);
-    let connector = builder.syncer(Arc::new(fixed("user"))).build().unwrap();
+    let connector = builder.types(&types([fixed("user")]), &()).unwrap();
+    let connector = connector.build().unwrap();
     let told = connector.metadata(&cx()).await.unwrap();
     assert_eq!(told.display_name, "Mine");
     assert_eq!(
@@ -407,7 +412,8 @@ impl Upstream for Busy {
 #[test]
 fn the_engine_sees_the_client_through_the_connector() {
     let builder = ConnectorBuilder::new().upstream(Arc::new(Busy));
-    let connector = builder.syncer(Arc::new(fixed("user"))).build().unwrap();
+    let connector = builder.types(&types([fixed("user")]), &()).unwrap();
+    let connector = connector.build().unwrap();
     let run = Run::begin(None).view();
     let traffic = connector.local().unwrap().traffic(&run);
     assert_eq!(traffic.unwrap().in_flight, 3);

@@ -11,6 +11,7 @@ mod limits;
 mod network;
 mod paging;
 mod retries;
+mod retrying;
 mod script;
 mod secrets;
 mod ways_of_paging;

@@ -69,11 +69,11 @@ async fn a_page_makes_the_token_that_reads_the_next() {
     let first = page("l", "", fetch).await.unwrap();
     let second = page("l", first.next.as_str(), fetch).await.unwrap();
     let third = page("l", second.next.as_str(), fetch).await.unwrap();
+    assert!(third.next.is_last());
     assert_eq!(
-        (first.items, second.items, third.items),
+        (first.into_items(), second.into_items(), third.into_items()),
         (vec![1, 2], vec![3], vec![4])
     );
-    assert!(third.next.is_last());
 }
 
 #[tokio::test]

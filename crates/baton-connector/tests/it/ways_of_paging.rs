@@ -19,7 +19,7 @@ async fn walk(
         match ask(&call, &client).await {
             Err(error) => break Err(error),
             Ok(page) => {
-                rows.extend(page.items);
+                rows.extend(page.items());
                 if page.next.is_last() {
                     break Ok(rows);
                 }
@@ -59,8 +59,8 @@ fn a_slice_is_served_in_pages_and_refuses_tokens_that_it_did_not_make() {
         let (mut found, mut seen) = (Vec::new(), Vec::new());
         loop {
             let page = serve("numbers", &call).unwrap();
-            seen.push(page.items.len());
-            found.extend(page.items);
+            seen.push(page.items().len());
+            found.extend(page.items());
             if page.next.is_last() {
                 break;
             }
@@ -71,7 +71,7 @@ fn a_slice_is_served_in_pages_and_refuses_tokens_that_it_did_not_make() {
         assert_eq!((&found, &seen), (&all, &sizes));
     }
     let empty = slice("none", &Call::alone(), &[] as &[u64], |row| Ok(*row)).unwrap();
-    assert!(empty.items.is_empty() && empty.next.is_last());
+    assert!(empty.items().is_empty() && empty.next.is_last());
     for cursor in ["x", "-1", "250", "99999999999999999999"] {
         let position = baton_connector::paging::Position::after(0, Some(cursor.to_owned()));
         let token = position.unwrap().token("numbers");
@@ -124,7 +124,7 @@ async fn offsets_count_the_rows_that_came_and_not_those_that_were_kept() {
                 Ok(Rows::new(even).of(all.len()).total(Some(6)))
             };
             let page = numbered("numbers", call, &client.http, get("/n"), by, read).await?;
-            assert_eq!(page.counted, Counted::Untold, "rows were left out");
+            assert_eq!(page.notes.counted, Counted::Untold, "rows were left out");
             Ok(page)
         },
     )
@@ -236,7 +236,7 @@ async fn cursors_from_the_body_lead_on_until_there_is_none() {
             Ok(Rows::new(vec![row]).cursor(next).total(Some(2)))
         };
         let page = body_cursor("numbers", call, &client.http, get("/n"), "after", read).await?;
-        assert_eq!(page.counted, Counted::Rows(2));
+        assert_eq!(page.notes.counted, Counted::Rows(2));
         Ok(page)
     }
     for end in ["null", "\"\""] {

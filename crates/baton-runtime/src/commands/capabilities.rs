@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use baton_connector::Call;
 use baton_flags::{Command, Words};
 use baton_proto::c1::connector::v2::ConnectorCapabilities;
 use baton_proto::{any, json};
@@ -18,6 +17,7 @@ pub(super) fn command() -> Command<Runs> {
     Command::new("capabilities", "print what the connector can do, as JSON")
         .words(Words::Accepted)
         .with_root_fields()
+        .without_settings()
         .runs(Runs::Work(Arc::new(|_| Task {
             doing: "reading the connector's capabilities".to_owned(),
             words: signals::Words::SYNC,
@@ -28,9 +28,7 @@ pub(super) fn command() -> Command<Runs> {
 
 async fn run(session: Session) -> Result<ExitStatus> {
     preflight::check_values(session.config())?;
-    let built = session.connect()?;
-    let metadata = built.connector.metadata(&Call::alone()).await?;
-    let mut capabilities = metadata.capabilities.ok_or(Error::NoCapabilities)?;
+    let mut capabilities = session.announced()?.ok_or(Error::NoCapabilities)?;
     // Readers expect the key, also where there is nothing to say.
     capabilities.credential_details.get_or_insert_default();
     session.print(printed(&capabilities)?.as_bytes())?;

@@ -20,6 +20,7 @@ pub(crate) async fn sync(session: Session) -> Result<ExitStatus> {
     // Before the connector is made: a refusal must not depend on what it does.
     session.preflight(&target)?;
     let built = session.connect()?;
+    session.check_announced(&built).await?;
     Ok(session.sync(built, &target).await?.status)
 }
 

@@ -76,10 +76,6 @@ fn the_flag_parser_speaks_as_the_go_parser() {
             "required flag(s) \"access-token\", \"organization-id\" not set",
         ),
         (
-            &["capabilities"],
-            "required flag(s) \"access-token\", \"organization-id\" not set",
-        ),
-        (
             &["--access-token", "x"],
             "required flag(s) \"organization-id\" not set",
         ),

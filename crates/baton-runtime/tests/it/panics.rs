@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baton_connector::{Call, Connector, Page};
+use baton_connector::{Call, Connector, Page, Row};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_runtime::{Engine, ExitStatus, ExtraCommand};
 
-use crate::stage::{Outcome, Stage};
+use crate::stage::{Outcome, Stage, Toy};
 
 type Answer<T> = baton_connector::Result<T>;
 
@@ -38,7 +38,6 @@ impl Connector for Bomb {
         self.call("metadata");
         Ok(v2::ConnectorMetadata {
             display_name: "Bomb".to_owned(),
-            capabilities: Some(v2::ConnectorCapabilities::default()),
             ..v2::ConnectorMetadata::default()
         })
     }
@@ -87,9 +86,9 @@ impl Connector for Bomb {
         _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
-    ) -> Answer<Option<v2::Resource>> {
+    ) -> Answer<Option<Row<v2::Resource>>> {
         self.call("resource");
-        Ok(Some(user()))
+        Ok(Some(user().into()))
     }
 
     async fn cleanup(&self, _: &Call) -> Answer<()> {
@@ -174,12 +173,12 @@ fn a_panic_after_the_file_was_made_is_a_warning() {
 fn a_panic_while_the_connector_is_made_or_asked_what_it_can_do_is_an_error() {
     let mut stage = Stage::ready();
     stage.connect = || panic!("boom\nin two lines");
-    let doing = "setting up the connector";
-    assert_one_error(&stage.run(&[]), doing);
-    assert_one_error(&stage.run(&["capabilities"]), doing);
-    stage.connect = || Arc::new(Bomb("metadata"));
+    assert_one_error(&stage.run(&[]), "setting up the connector");
+    stage.types = Some(|| panic!("boom\nin two lines"));
     let doing = "reading the connector's capabilities";
     assert_one_error(&stage.run(&["capabilities"]), doing);
+    stage.connect = || Arc::new(Toy);
+    assert_one_error(&stage.run(&[]), doing);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use baton_connector::{Call, Clock, Connector, Page, SplitMix};
+use baton_connector::{
+    Call, Clock, Connector, Page, ResourceSyncer, Row, SplitMix, TypeSpec, Types,
+};
 use baton_proto::c1::connector::v2;
 use baton_runtime::{
     AnyField, App, Built, Config, Engine, ExitStatus, Field, FieldGroup, Presentation, Secret,
@@ -58,26 +60,28 @@ pub struct Toy;
 type Answer<T> = baton_connector::Result<T>;
 
 #[async_trait]
+impl ResourceSyncer for Toy {
+    async fn list(&self, _: &Call, _: Option<&v2::ResourceId>) -> Answer<Page<v2::Resource>> {
+        Ok(Page::empty())
+    }
+}
+
+fn types() -> Types<()> {
+    let user = v2::ResourceType {
+        id: "user".to_owned(),
+        display_name: "User <&>".to_owned(),
+        traits: vec![v2::resource_type::Trait::User.into()],
+        ..v2::ResourceType::default()
+    };
+    Types::new().with(TypeSpec::new(user, |(): &()| Ok(Toy)))
+}
+
+#[async_trait]
 impl Connector for Toy {
     async fn metadata(&self, _: &Call) -> Answer<v2::ConnectorMetadata> {
-        let user = v2::ResourceType {
-            id: "user".to_owned(),
-            display_name: "User <&>".to_owned(),
-            traits: vec![v2::resource_type::Trait::User.into()],
-            ..v2::ResourceType::default()
-        };
         Ok(v2::ConnectorMetadata {
             display_name: "Toy".to_owned(),
-            capabilities: Some(v2::ConnectorCapabilities {
-                resource_type_capabilities: vec![v2::ResourceTypeCapability {
-                    resource_type: Some(user),
-                    capabilities: vec![v2::Capability::Sync.into()],
-                    permissions: Some(v2::CapabilityPermissions::default()),
-                    ..v2::ResourceTypeCapability::default()
-                }],
-                connector_capabilities: vec![v2::Capability::Sync.into()],
-                credential_details: None,
-            }),
+            capabilities: Some(types().capabilities()?),
             ..v2::ConnectorMetadata::default()
         })
     }
@@ -116,7 +120,7 @@ impl Connector for Toy {
         _: &Call,
         _: &v2::ResourceId,
         _: Option<&v2::ResourceId>,
-    ) -> Answer<Option<v2::Resource>> {
+    ) -> Answer<Option<Row<v2::Resource>>> {
         Ok(None)
     }
 
@@ -206,6 +210,8 @@ pub struct Stage {
     pub commands: Vec<baton_runtime::ExtraCommand>,
     /// Makes the connector.
     pub connect: fn() -> Arc<dyn Connector>,
+    /// The types that the program registers.
+    pub types: Option<fn() -> Types<()>>,
     /// Standard error is a terminal.
     pub terminal: bool,
     /// Runs before this one.
@@ -227,6 +233,7 @@ impl Stage {
             signals: None,
             commands: Vec::new(),
             connect: || Arc::new(Toy),
+            types: Some(types),
             terminal: false,
             runs: 0,
         }
@@ -309,6 +316,13 @@ impl Stage {
         }
         for relation in &self.relations {
             app = app.relation(relation.clone());
+        }
+        if let Some(types) = self.types {
+            let config = Arc::clone(&seen);
+            app = app.types(move |settled| {
+                *config.lock().unwrap() = Some(settled.clone());
+                Ok(types())
+            });
         }
         for command in self.commands.drain(..) {
             app = app.command(command);

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baton_connector::{Call, ConnectorBuilder, Error, Page, ResourceSyncer, Validator};
+use baton_connector::{
+    Call, ConnectorBuilder, Error, Page, ResourceSyncer, TypeSpec, Types, Validator,
+};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_runtime::{Built, Engine, ExtraCommand, Field};
@@ -45,14 +47,6 @@ struct Users(Upstream);
 
 #[async_trait]
 impl ResourceSyncer for Users {
-    fn resource_type(&self) -> v2::ResourceType {
-        v2::ResourceType {
-            id: "person".to_owned(),
-            display_name: "Person".to_owned(),
-            ..v2::ResourceType::default()
-        }
-    }
-
     async fn list(&self, call: &Call, _: Option<&v2::ResourceId>) -> Answer<Page<v2::Resource>> {
         let token = call.token();
         if self.0 == Upstream::Broken && !token.is_empty() {
@@ -84,6 +78,15 @@ impl ResourceSyncer for Users {
         }
         Ok(Page::empty())
     }
+}
+
+fn person() -> TypeSpec<Upstream, Users> {
+    let person = v2::ResourceType {
+        id: "person".to_owned(),
+        display_name: "Person".to_owned(),
+        ..v2::ResourceType::default()
+    };
+    TypeSpec::new(person, |upstream| Ok(Users(*upstream)))
 }
 
 struct Check(Upstream);
@@ -119,7 +122,7 @@ pub fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
                         ..v2::ConnectorMetadata::default()
                     })
                     .validate_with(Arc::new(Check(upstream)))
-                    .syncer(Arc::new(Users(upstream)))
+                    .types(&Types::new().with(person()), &upstream)?
                     .build()?;
                 let built = Built {
                     connector: Arc::new(connector),

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
-use baton_connector::{Call, ConnectorBuilder, Counted, Page, Repeats, ResourceSyncer};
+use baton_connector::{
+    Call, ConnectorBuilder, Counted, Page, Repeats, ResourceSyncer, TypeSpec, Types,
+};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_sync::{Completeness, Error, Report};
@@ -15,6 +17,7 @@ use crate::sandbox::{Sandbox, ids};
 /// What the pages of a list of rooms are like.
 type Rooms = fn(page: u64) -> Vec<u64>;
 
+#[derive(Clone)]
 struct Hotel {
     rooms: Rooms,
     /// By the application's own count.
@@ -27,12 +30,6 @@ struct Hotel {
 
 #[async_trait]
 impl ResourceSyncer for Hotel {
-    fn resource_type(&self) -> v2::ResourceType {
-        ResourceTypeBuilder::new("room", "Room")
-            .build()
-            .expect("valid")
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -71,8 +68,11 @@ struct Outcome {
 async fn sync(hotel: Hotel) -> Outcome {
     let sandbox = Sandbox::new();
     let asked = Arc::clone(&hotel.asked);
-    let connector = ConnectorBuilder::new().syncer(Arc::new(hotel));
-    let connector = Arc::new(connector.build().expect("valid"));
+    let room = ResourceTypeBuilder::new("room", "Room").build();
+    let room = TypeSpec::new(room.expect("valid"), |hotel: &Hotel| Ok(hotel.clone()));
+    let connector = ConnectorBuilder::new().types(&Types::new().with(room), &hotel);
+    let connector = connector.and_then(ConnectorBuilder::build).expect("valid");
+    let connector = Arc::new(connector);
     let result = baton_sync::run(connector, sandbox.request(), sandbox.host()).await;
     Outcome {
         result,

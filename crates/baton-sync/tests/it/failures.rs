@@ -225,7 +225,7 @@ struct Moved(World);
 
 mod moved {
     use async_trait::async_trait;
-    use baton_connector::{Call, Connector, Page, Result};
+    use baton_connector::{Call, Connector, Page, Result, Row};
     use baton_proto::c1::connector::v2;
     use prost_types::Any;
 
@@ -249,8 +249,7 @@ mod moved {
             let asked = self.0.calls();
             let mut page = self.0.list_resources(call, type_id, parent).await?;
             if asked.contains(&"resources org @".to_owned()) {
-                page.items
-                    .retain(|item| item.id.as_ref().is_none_or(|id| id.resource != "o1"));
+                page.retain(|item| item.id.as_ref().is_none_or(|id| id.resource != "o1"));
             }
             Ok(page)
         }
@@ -280,7 +279,7 @@ mod moved {
             call: &Call,
             id: &v2::ResourceId,
             parent: Option<&v2::ResourceId>,
-        ) -> Result<Option<v2::Resource>> {
+        ) -> Result<Option<Row<v2::Resource>>> {
             self.0.get_resource(call, id, parent).await
         }
         async fn cleanup(&self, call: &Call) -> Result<()> {

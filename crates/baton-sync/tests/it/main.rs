@@ -9,6 +9,7 @@ mod external;
 mod external_match;
 mod external_runs;
 mod failures;
+mod foreign;
 mod invariants;
 mod lists;
 mod outcomes;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baton_c1z::Table;
 use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
-use baton_connector::{Call, Connector, ConnectorBuilder, Error as Refusal, Page, ResourceSyncer};
+use baton_connector::{
+    Call, Connector, ConnectorBuilder, Error as Refusal, Page, ResourceSyncer, TypeSpec, Types,
+};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_sync::{Error, SyncRequest, Workers};
@@ -27,10 +29,6 @@ struct Diary {
 
 #[async_trait]
 impl ResourceSyncer for Diary {
-    fn resource_type(&self) -> v2::ResourceType {
-        ResourceTypeBuilder::named("Diary").build().expect("named")
-    }
-
     async fn list(
         &self,
         call: &Call,
@@ -62,12 +60,19 @@ impl ResourceSyncer for Diary {
 }
 
 fn diary(fails_at: usize) -> Arc<dyn Connector> {
-    let syncer = Diary {
-        fails_at,
-        calls: AtomicUsize::new(0),
-    };
-    let connector = ConnectorBuilder::new().syncer(Arc::new(syncer)).build();
-    Arc::new(connector.expect("one type"))
+    let named = ResourceTypeBuilder::named("Diary").build().expect("named");
+    let types = Types::new().with(TypeSpec::new(named, move |(): &()| {
+        Ok(Diary {
+            fails_at,
+            calls: AtomicUsize::new(0),
+        })
+    }));
+    let connector = ConnectorBuilder::new().types(&types, &());
+    Arc::new(
+        connector
+            .and_then(ConnectorBuilder::build)
+            .expect("one type"),
+    )
 }
 
 #[tokio::test]

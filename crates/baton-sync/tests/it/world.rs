@@ -11,7 +11,7 @@ use baton_connector::resource::{
     RoleTraitBuilder, UserTraitBuilder, resource_id,
 };
 use baton_connector::{
-    Added, Call, Connector, Counted, Error, Local, Page, Random, Result, SplitMix,
+    Added, Call, Connector, Counted, Error, Local, Page, Random, Result, Row, SplitMix,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost_types::Any;
@@ -233,9 +233,9 @@ impl World {
                 };
                 page.annotations.push(baton_proto::any::pack(&tokens));
             }
-            Some(Twist::Counted(counted)) => page.counted = counted,
-            Some(Twist::EndsCounted) => page.ends_counted = true,
-            Some(Twist::Adds(added)) => page.added = added,
+            Some(Twist::Counted(counted)) => page.notes.counted = counted,
+            Some(Twist::EndsCounted) => page.notes.ends_counted = true,
+            Some(Twist::Adds(added)) => page.notes.added = added,
             Some(Twist::Hang) => std::future::pending().await,
         }
         Ok(page)
@@ -352,7 +352,7 @@ impl Connector for World {
         _: &Call,
         id: &v2::ResourceId,
         parent: Option<&v2::ResourceId>,
-    ) -> Result<Option<v2::Resource>> {
+    ) -> Result<Option<Row<v2::Resource>>> {
         let wanted = format!("{}:{}", id.resource_type, id.resource);
         let name = match parent {
             None => format!("get {wanted}"),
@@ -361,7 +361,7 @@ impl Connector for World {
         let all: Vec<v2::Resource> = self.resources.values().flatten().cloned().collect();
         let found: Vec<_> = all.into_iter().filter(|r| key(r) == wanted).collect();
         let page = self.answer(name, Some(&found), "").await?;
-        Ok(page.items.into_iter().next())
+        Ok(page.into_rows().next())
     }
 
     async fn cleanup(&self, _: &Call) -> Result<()> {

@@ -1,0 +1,233 @@
+//! A connector in another process, asked again where that may help.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use baton_connector::{
+    Call, Connector, Error, Page, RepeatPolicy, Result, Retrying, Row, Run, SplitMix, SystemClock,
+};
+use baton_proto::Code;
+use baton_proto::any;
+use baton_proto::c1::connector::v2;
+use prost_types::{Any, Timestamp};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+type Refuse = Box<dyn Fn(u32) -> Option<Error> + Send + Sync>;
+
+/// Refuses calls as it is told, by their number.
+struct Flaky {
+    refuse: Mutex<Refuse>,
+    asked: AtomicU32,
+}
+
+impl Flaky {
+    fn answer<T>(&self, answer: T) -> Result<T> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        match (self.refuse.lock().unwrap())(number) {
+            Some(error) => Err(error),
+            None => Ok(answer),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for &'static Flaky {
+    async fn metadata(&self, _: &Call) -> Result<v2::ConnectorMetadata> {
+        self.answer(v2::ConnectorMetadata::default())
+    }
+
+    async fn validate(&self, _: &Call) -> Result<Vec<Any>> {
+        self.answer(Vec::new())
+    }
+
+    async fn list_resource_types(&self, _: &Call) -> Result<Page<v2::ResourceType>> {
+        self.answer(Page::empty())
+    }
+
+    async fn list_resources(
+        &self,
+        _: &Call,
+        _: &str,
+        _: Option<&v2::ResourceId>,
+    ) -> Result<Page<v2::Resource>> {
+        self.answer(Page::empty())
+    }
+
+    async fn list_static_entitlements(&self, _: &Call, _: &str) -> Result<Page<v2::Entitlement>> {
+        self.answer(Page::empty())
+    }
+
+    async fn list_entitlements(&self, _: &Call, _: &v2::Resource) -> Result<Page<v2::Entitlement>> {
+        self.answer(Page::empty())
+    }
+
+    async fn list_grants(&self, _: &Call, _: &v2::Resource) -> Result<Page<v2::Grant>> {
+        self.answer(Page::empty())
+    }
+
+    async fn list_entitlements_of_type(&self, _: &Call, _: &str) -> Result<Page<v2::Entitlement>> {
+        self.answer(Page::empty())
+    }
+
+    async fn list_grants_of_type(&self, _: &Call, _: &str) -> Result<Page<v2::Grant>> {
+        self.answer(Page::empty())
+    }
+
+    async fn get_resource(
+        &self,
+        _: &Call,
+        _: &v2::ResourceId,
+        _: Option<&v2::ResourceId>,
+    ) -> Result<Option<Row<v2::Resource>>> {
+        self.answer(None)
+    }
+
+    async fn cleanup(&self, _: &Call) -> Result<()> {
+        self.answer(())
+    }
+}
+
+struct Stage {
+    flaky: &'static Flaky,
+    connector: Retrying<&'static Flaky>,
+    run: Run,
+}
+
+impl Stage {
+    fn new(refuse: impl Fn(u32) -> Option<Error> + Send + Sync + 'static) -> Self {
+        let flaky: &Flaky = Box::leak(Box::new(Flaky {
+            refuse: Mutex::new(Box::new(refuse)),
+            asked: AtomicU32::new(0),
+        }));
+        let policy = RepeatPolicy::default();
+        let connector = Retrying::new(
+            flaky,
+            policy,
+            Arc::new(SystemClock),
+            Arc::new(SplitMix::seeded(7)),
+        );
+        let run = Run::begin(None);
+        Self {
+            flaky,
+            connector,
+            run,
+        }
+    }
+
+    async fn types(&self) -> Result<()> {
+        let call = self.run.call();
+        self.connector.list_resource_types(&call).await.map(drop)
+    }
+
+    fn asked(&self) -> u32 {
+        self.flaky.asked.swap(0, Ordering::Relaxed)
+    }
+}
+
+fn remote(code: Code) -> Error {
+    Error::remote(code, "not now", Vec::new())
+}
+
+/// An error that asks for a wait, as Go connectors do.
+fn busy(wait: Duration) -> Error {
+    let reset = SystemTime::now() + wait + Duration::from_millis(500);
+    let limit = v2::RateLimitDescription {
+        reset_at: Some(Timestamp::from(reset)),
+        ..v2::RateLimitDescription::default()
+    };
+    Error::remote(Code::Unavailable, "busy", vec![any::pack(&limit)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_errors_that_can_pass_are_met_with_another_try() {
+    for code in Code::ALL {
+        let stage = Stage::new(move |_| Some(remote(code)));
+        let error = stage.types().await.expect_err("refused");
+        assert_eq!(error.code(), code);
+        let expected = match code {
+            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => 3,
+            _ => 1,
+        };
+        assert_eq!(stage.asked(), expected, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_had_an_answer_is_more_patient_and_the_next_is_not() {
+    let mut stage = Stage::new(|number| (number > 0).then(|| remote(Code::Unavailable)));
+    stage.types().await.expect("an answer");
+    stage.types().await.expect_err("refused");
+    assert_eq!(stage.asked(), 1 + 5);
+    *stage.flaky.refuse.lock().unwrap() = Box::new(|_| Some(remote(Code::Unavailable)));
+    stage.run = Run::begin(None);
+    stage.types().await.expect_err("refused");
+    assert_eq!(stage.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stated_wait_is_kept_to_and_is_no_try() {
+    let stage = Stage::new(|number| (number < 7).then(|| busy(Duration::from_mins(1))));
+    let began = Instant::now();
+    stage.types().await.expect("an answer in the end");
+    assert_eq!(stage.asked(), 8);
+    let waited = began.elapsed().as_secs();
+    assert!((7 * 60..7 * 62).contains(&waited), "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_is_tried_for_ever() {
+    let stage = Stage::new(|_| Some(busy(Duration::from_hours(2))));
+    let began = Instant::now();
+    stage.types().await.expect_err("refused");
+    // 15 minutes, and then another 15 would be too much.
+    assert_eq!(stage.asked(), 2);
+    assert_eq!(began.elapsed().as_secs(), 15 * 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_with_its_call() {
+    let stage = Stage::new(|_| Some(busy(Duration::from_mins(10))));
+    let stop = CancellationToken::new();
+    let call = stage.run.call().stopped_by(stop.clone());
+    let types = stage.connector.list_resource_types(&call);
+    let (ended, ()) = tokio::join!(types, async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.cancel();
+    });
+    assert_eq!(ended.expect_err("stopped").code(), Code::Canceled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_read_is_repeated_and_nothing_else() {
+    let stage = Stage::new(|_| Some(remote(Code::Unavailable)));
+    let (connector, call) = (&stage.connector, &stage.run.call());
+    let (resource, id) = (v2::Resource::default(), v2::ResourceId::default());
+    let mut asked = Vec::new();
+    let mut note = |name, failed: bool| {
+        assert!(failed, "{name}");
+        asked.push((name, stage.asked()));
+    };
+    note("metadata", connector.metadata(call).await.is_err());
+    note("validate", connector.validate(call).await.is_err());
+    note("types", connector.list_resource_types(call).await.is_err());
+    let listed = connector.list_resources(call, "t", None).await;
+    note("resources", listed.is_err());
+    let listed = connector.list_static_entitlements(call, "t").await;
+    note("static entitlements", listed.is_err());
+    let listed = connector.list_entitlements(call, &resource).await;
+    note("entitlements", listed.is_err());
+    let listed = connector.list_grants(call, &resource).await;
+    note("grants", listed.is_err());
+    let listed = connector.list_entitlements_of_type(call, "t").await;
+    note("entitlements of a type", listed.is_err());
+    let listed = connector.list_grants_of_type(call, "t").await;
+    note("grants of a type", listed.is_err());
+    let got = connector.get_resource(call, &id, None).await;
+    note("resource", got.is_err());
+    assert!(asked.iter().all(|(_, times)| *times == 3), "{asked:?}");
+    connector.cleanup(call).await.expect_err("refused");
+    assert_eq!(stage.asked(), 1);
+}

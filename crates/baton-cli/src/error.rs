@@ -23,6 +23,9 @@ pub(crate) enum CliError {
         message: String,
         hint: Option<String>,
     },
+    /// The command line is wrong in a way that all programs know.
+    #[error(transparent)]
+    Flags(#[from] baton_flags::Error),
     #[error(transparent)]
     File(#[from] baton_c1z::Error),
     /// A message of a row cannot be shown.
@@ -110,6 +113,7 @@ impl CliError {
     fn own_hints(&self) -> Vec<String> {
         match self {
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
+            Self::Flags(error) => flag_hints(error),
             Self::TooManyGrants { .. } => {
                 advice::sentences(&[Advice::RaiseLimit(Limit::DerivedGrants)])
             }
@@ -136,4 +140,21 @@ impl CliError {
         }
         Block::of_error(self, &self.hints())
     }
+}
+
+/// What to do about a wrong command line.
+fn flag_hints(error: &baton_flags::Error) -> Vec<String> {
+    let hints = error.hints();
+    let is_unknown = matches!(
+        error,
+        baton_flags::Error::UnknownFlag { .. }
+            | baton_flags::Error::UnknownShorthand { .. }
+            | baton_flags::Error::UnknownCommand { .. }
+            | baton_flags::Error::MissingArgument { .. }
+            | baton_flags::Error::InvalidArgument { .. }
+    );
+    if hints.is_empty() && is_unknown {
+        return vec!["`baton --help` lists commands and flags".to_owned()];
+    }
+    hints
 }

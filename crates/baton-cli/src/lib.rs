@@ -6,7 +6,6 @@
 
 mod advice;
 mod ahead;
-mod args;
 mod commands;
 mod error;
 mod json;
@@ -14,7 +13,10 @@ mod layout;
 mod lookups;
 mod missing;
 mod open;
+mod output;
+mod reference;
 mod signals;
+mod start;
 mod streams;
 mod table;
 
@@ -28,8 +30,9 @@ use baton_proto::panic_text;
 use baton_term::{Printer, TextGate};
 use error::CliError;
 pub use error::EXIT_UNKNOWN;
+pub use reference::reference_markdown;
 pub use signals::{Signal, Signals, Stopping};
-use streams::{Data, Finished, OnFailure};
+use streams::{Data, Finished};
 
 /// What a run of the program depends on besides files.
 #[derive(Debug, Clone)]
@@ -66,7 +69,12 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
     let mut err = Printer::new(err, TextGate::default(), surroundings.colour_err);
     let mut doing = "reading the command line".to_owned();
     let done = catch_unwind(AssertUnwindSafe(|| {
-        dispatch(surroundings, &mut out, &mut err, &mut doing)
+        start::follow(&mut start::Start {
+            surroundings,
+            out: &mut out,
+            err: &mut err,
+            doing: &mut doing,
+        })
     }));
     let result = match done {
         Ok(result) => result,
@@ -88,45 +96,6 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
         Err(error) => {
             err.print(&error.block());
             error.exit_status()
-        }
-    }
-}
-
-fn dispatch(
-    surroundings: &Surroundings,
-    out: &mut Data<'_>,
-    err: &mut Printer<'_>,
-    doing: &mut String,
-) -> Result<(), CliError> {
-    match args::parse(&surroundings.args)? {
-        args::Parsed::Print(text) => {
-            out.write_all(text.as_bytes())?;
-            Ok(())
-        }
-        args::Parsed::Command(invocation) => {
-            *doing = format!(
-                "running `baton {}` on {}",
-                invocation.command,
-                invocation.file.display()
-            );
-            for notice in &invocation.notices {
-                err.warning(notice.as_str());
-            }
-            if invocation.action.only_shows() {
-                return commands::run(&invocation, surroundings, out, err);
-            }
-            out.on_failure(OnFailure::Continue);
-            let stopping = surroundings.signals.listen();
-            let run = || commands::run(&invocation, surroundings, out, err);
-            match (stopping.stop().scope(run), stopping.signal()) {
-                // The file was made: it is its description that failed.
-                (Err(CliError::Output(error)), _) => Err(CliError::Output(error)),
-                (Err(_), Some(signal)) => Err(CliError::Stopped {
-                    signal,
-                    doing: doing.clone(),
-                }),
-                (done, _) => done,
-            }
         }
     }
 }

@@ -103,12 +103,6 @@ impl<T> From<Field<T>> for AnyField {
     }
 }
 
-impl<T> From<&Field<T>> for AnyField {
-    fn from(field: &Field<T>) -> Self {
-        field.any
-    }
-}
-
 /// A field without the type of its value, as parser, help and schema see it.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyField {
@@ -229,6 +223,13 @@ impl<T> Field<T> {
     /// The flag's name, without dashes.
     pub const fn name(&self) -> &'static str {
         self.any.name
+    }
+
+    /// The same flag with another text of what it does, for a command where it means more.
+    #[must_use]
+    pub const fn about(mut self, help: &'static str) -> Self {
+        self.any.help = help;
+        self
     }
 
     /// One-letter form of the flag.

@@ -50,7 +50,7 @@ pub(crate) fn sections<'p, R>(
     let mut sections: Vec<Section<'p>> = Vec::new();
     let mut common = Vec::new();
     for field in program.fields_of(path) {
-        if field.hidden {
+        if field.hidden || command.unused.contains(&field.name) {
             continue;
         }
         let is_own = own_name(field.name);

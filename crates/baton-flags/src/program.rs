@@ -62,6 +62,8 @@ pub struct Command<R> {
     pub needs_settings: bool,
     /// Whether its common flags have a meaning here; where not, they are accepted, not shown.
     pub uses_common: bool,
+    /// Common flags that are accepted and not shown, though others are.
+    pub unused: Vec<&'static str>,
     /// Shown at the end of its help.
     pub examples: Vec<Example>,
     /// The commands below it.
@@ -83,6 +85,7 @@ impl<R> Command<R> {
             takes_root_fields: false,
             needs_settings: true,
             uses_common: true,
+            unused: Vec::new(),
             examples: Vec::new(),
             commands: Vec::new(),
             run: None,
@@ -142,6 +145,13 @@ impl<R> Command<R> {
     #[must_use]
     pub fn without_common(mut self) -> Self {
         self.uses_common = false;
+        self
+    }
+
+    /// Accepts one common flag without showing it: it has no meaning here.
+    #[must_use]
+    pub fn without(mut self, common: impl Into<AnyField>) -> Self {
+        self.unused.push(common.into().name);
         self
     }
 

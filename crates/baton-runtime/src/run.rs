@@ -84,10 +84,11 @@ pub(crate) fn print(stdout: &mut dyn Write, text: &[u8]) -> Result<()> {
 
 /// Prints what a command about the command line has to show.
 fn show(printed: Printed, stdout: &mut dyn Write, stderr: &Stderr) -> ExitStatus {
-    if let Some((problem, help)) = printed.complaint {
+    // As in the Go programs this is no failure.
+    if let Some(unknown) = printed.unknown {
         let mut block = Block::new();
-        block.line(problem);
-        block.line("").laid_out(help.trim_end());
+        block.line(format!("unknown help topic `{}`", unknown.word));
+        block.line("").laid_out(unknown.help.trim_end());
         stderr.print(&block);
     }
     match print(stdout, &printed.out) {

@@ -7,6 +7,7 @@ mod fields;
 mod flood;
 #[cfg(unix)]
 mod handles;
+mod help;
 mod hostile;
 mod in_process;
 mod large_errors;

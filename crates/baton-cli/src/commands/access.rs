@@ -5,16 +5,48 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use baton_c1z::{Filter, Table as Rows};
+use baton_flags::{Command, Field, Relation};
 use baton_term::clean;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Listing;
-use super::lists::each;
-use crate::args::Output;
+use super::flags::{self, RESOURCE};
+use super::listing::{Listing, each, list};
+use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::json::{Fields, ListWriter};
 use crate::layout::fit;
 use crate::lookups::Found;
+use crate::output::Output;
+
+const TYPE: Field<String> = flags::resource_type("the principal's type");
+const ID: Field<String> = RESOURCE.about("the principal's id");
+
+pub(super) struct Access {
+    type_id: String,
+    id: String,
+}
+
+impl Cmd for Access {
+    fn define() -> Command<Runs> {
+        Command::new("access", "show what one principal can access")
+            .field(TYPE)
+            .field(ID)
+            .relation(Relation::RequiredTogether(vec![TYPE.name(), ID.name()]))
+            .example("what one user can access", "access -t user -r u1")
+    }
+
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        let (type_id, id) = flags::typed_id(given, &TYPE, &ID)?;
+        Ok(Self { type_id, id })
+    }
+
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+        let file = cx.file;
+        list(cx, file, None, |listing| {
+            show_one(listing, &self.type_id, &self.id)
+        })
+    }
+}
 
 /// A resource and what the principal holds on it, in grant order.
 struct Group {
@@ -23,7 +55,7 @@ struct Group {
     entitlements: Vec<Rc<Found>>,
 }
 
-pub(super) fn access(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
+fn show_one(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
     let principal = listing.lookups.asked_for(type_id, id)?;
     let groups = groups(listing, type_id, id)?;
     match listing.output {

@@ -1,26 +1,87 @@
-//! `grants` and `principals`.
-
-use std::collections::{HashMap, HashSet};
+//! `grants`.
 
 use baton_c1z::{Format, Row, Table as Rows};
+use baton_flags::{Command, Field, Relation};
 use baton_proto::c1::connector::v2;
 use baton_proto::wire;
 use prost::Name;
 
-use super::lists::{RESOURCE_COLUMNS, each, named, resource_cells, resource_context, show};
-use super::{Listing, grant_rows};
-use crate::args::{GrantFilter, Output};
+use super::flags::{self, ENTITLEMENT, GrantFilter, RESOURCE, SYNC_ID};
+use super::listing::{Listing, list, named, show};
+use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
-use crate::json::ListWriter;
-use crate::table::{Table, id, text};
+use crate::table::{id, text};
 
-pub(super) fn grants(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
+const TYPE: Field<String> = flags::resource_type("only grants on resources of this type");
+const ON: Field<String> = RESOURCE.about("only grants on this resource; needs --resource-type");
+const OF: Field<String> = ENTITLEMENT.about("only grants of this entitlement");
+
+pub(super) struct Grants {
+    filter: GrantFilter,
+    sync_id: Option<String>,
+}
+
+impl Cmd for Grants {
+    fn define() -> Command<Runs> {
+        Command::new("grants", "list grants")
+            .field(TYPE)
+            .field(ON)
+            .field(OF)
+            .field(SYNC_ID)
+            .relation(Relation::MutuallyExclusive(vec![ON.name(), OF.name()]))
+            .example("who is in a group", "grants -t group -r g1")
+            .example("who has one entitlement", "grants -e group:g1:member")
+            .example(
+                "all grants for another program",
+                "grants -o json -f sync.c1z",
+            )
+    }
+
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        Ok(Self {
+            filter: filter(given)?,
+            sync_id: flags::sync_id(given),
+        })
+    }
+
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+        let file = cx.file;
+        list(cx, file, self.sync_id.as_deref(), |listing| {
+            show_some(listing, &self.filter)
+        })
+    }
+}
+
+/// `-r` wins over `-t`, which wins over `-e`.
+fn filter(given: &Given) -> Result<GrantFilter, CliError> {
+    if given.config.was_set(&ON) {
+        let (type_id, id) = flags::typed_id(given, &TYPE, &ON)?;
+        return Ok(GrantFilter::Resource { type_id, id });
+    }
+    if let Some(type_id) = given.config.given(&TYPE) {
+        if type_id.is_empty() {
+            return Err(CliError::usage("--resource-type is required"));
+        }
+        return Ok(GrantFilter::Type(type_id.to_owned()));
+    }
+    match given.config.given(&OF) {
+        None => Ok(GrantFilter::All),
+        // The flag is called --entitlement; the words are what scripts know.
+        Some("") => Err(CliError::Usage {
+            message: "--entitlement-id is required".to_owned(),
+            hint: Some("give --entitlement a value, or leave it out".to_owned()),
+        }),
+        Some(id) => Ok(GrantFilter::Entitlement(id.to_owned())),
+    }
+}
+
+fn show_some(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
     let shape = listing.shapes.grant;
     // The Go tool's listings show what a grant expands to only on this format.
     let shows_expansion = listing.snapshot.file().format() == Format::V3;
     show(
         listing,
-        (Rows::Grants, &grant_rows(filter)),
+        (Rows::Grants, &filter.rows()),
         &[
             id("ID"),
             text("Resource Type"),
@@ -78,72 +139,4 @@ fn with_expansion(row: &Row<'_>, expansion: &[u8]) -> Result<Vec<u8>, CliError> 
             source,
         }
     })
-}
-
-/// Principals seen so far. Grows with principals, not with grants.
-#[derive(Default)]
-struct Seen(HashMap<String, HashSet<Box<str>>>);
-
-impl Seen {
-    /// True the first time.
-    fn first(&mut self, row: &Row<'_>) -> bool {
-        if !self.0.contains_key(row.principal_type_id) {
-            self.0
-                .insert(row.principal_type_id.to_owned(), HashSet::new());
-        }
-        self.0.get_mut(row.principal_type_id).is_some_and(|ids| {
-            !ids.contains(row.principal_id) && ids.insert(row.principal_id.into())
-        })
-    }
-}
-
-/// Each holder once, in the order of first appearance among the grants.
-pub(super) fn principals(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
-    let rows = grant_rows(filter);
-    let lookups = &mut listing.lookups;
-    if listing.output == Output::Json {
-        let mut list = ListWriter::new(listing.out, "resources");
-        let mut seen = Seen::default();
-        each(listing.snapshot, Rows::Grants, &rows, |row| {
-            if !seen.first(row) {
-                return Ok(());
-            }
-            let found = lookups.resource(row.principal_type_id, row.principal_id)?;
-            list.item(|item| {
-                item.json("resource", &found.json);
-                let parent = found
-                    .parent
-                    .as_deref()
-                    .map(|(t, i)| (t.as_str(), i.as_str()));
-                resource_context(lookups, item, row.principal_type_id, parent)
-            })
-        })?;
-        return Ok(list.finish()?);
-    }
-    let mut lines = |visit: &mut dyn FnMut([String; 4]) -> Result<(), CliError>| {
-        let mut seen = Seen::default();
-        each(listing.snapshot, Rows::Grants, &rows, |row| {
-            if !seen.first(row) {
-                return Ok(());
-            }
-            let found = lookups.resource(row.principal_type_id, row.principal_id)?;
-            let parent = found
-                .parent
-                .as_deref()
-                .map(|(t, i)| (t.as_str(), i.as_str()));
-            let id = (row.principal_type_id, row.principal_id);
-            visit(resource_cells(lookups, id, found.name.to_string(), parent)?)
-        })?;
-        lookups.silent();
-        Ok::<(), CliError>(())
-    };
-    let mut table = Table::new(&RESOURCE_COLUMNS, listing.style);
-    lines(&mut |line| {
-        table.measure(&line);
-        Ok(())
-    })?;
-    table.header(listing.out)?;
-    let out = &mut *listing.out;
-    lines(&mut |line| Ok(table.row(out, &line)?))?;
-    Ok(Table::end(listing.out)?)
 }

@@ -1,159 +1,225 @@
-//! The commands. Each reads one view of one file and writes rows as they come.
+//! The commands, one file each, and the table of them.
+//!
+//! Adding one is a file with its definition, its parsed arguments as a type and its `run`, and a
+//! line in [`table`].
 
 mod access;
+mod dump_db;
+mod entitlements;
 mod expand;
-mod files;
+mod export_c1z;
+mod flags;
 mod grants;
-mod lists;
+mod listing;
+mod making;
+mod principals;
+mod recalculate_stats;
+mod resource_types;
+mod resources;
 mod rollback;
-mod runs;
+mod run_text;
+mod stats;
+mod syncs;
+mod to_pebble;
+mod to_sqlite;
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use baton_c1z::{Filter, RunPaths, Use};
+use baton_c1z::{RunPaths, Use};
+use baton_flags::builtin::{self, BuiltIn};
+use baton_flags::{Command, Config, Program, Words};
 use baton_term::Printer;
 
 use crate::Surroundings;
-use crate::args::{Action, GrantFilter, Invocation, Output};
 use crate::error::CliError;
-use crate::json::Shapes;
-use crate::lookups::{Lookups, Want};
-use crate::missing::Missing;
-use crate::open;
+use crate::output::Output;
+use crate::start::{Start, start};
 use crate::table::Style;
 
-/// What a list command works with.
-struct Listing<'c> {
-    snapshot: &'c baton_c1z::Snapshot<'c>,
-    lookups: Lookups<'c>,
-    shapes: Shapes,
-    output: Output,
-    style: Style,
-    out: &'c mut dyn Write,
+/// A command: its definition, its arguments, its work.
+pub(crate) trait Cmd: Sized {
+    /// Its entry in the table, without what runs it.
+    fn define() -> Command<Runs>;
+
+    /// What the command line means.
+    fn parse(given: &Given) -> Result<Self, CliError>;
+
+    /// Whether it only shows something. Other commands do their work even where their output has
+    /// no reader.
+    fn only_shows(&self) -> bool {
+        true
+    }
+
+    /// The file to read, where something else than the flag names it.
+    fn input(&self) -> Option<&Path> {
+        None
+    }
+
+    /// How many words it uses; more are ignored, and that is said.
+    fn used_words() -> usize {
+        0
+    }
+
+    /// The file or folder that is made.
+    fn output(&self) -> Option<&Path> {
+        None
+    }
+
+    /// What it does with the file.
+    fn uses_file(&self) -> Use {
+        Use::Read
+    }
+
+    /// What it does with an output that may exist. New files need no look: they take the place of
+    /// nothing.
+    fn uses_output(&self) -> Option<Use> {
+        None
+    }
+
+    /// Does it.
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError>;
 }
 
-/// Runs a command.
-pub(crate) fn run(
-    invocation: &Invocation,
-    surroundings: &Surroundings,
-    out: &mut dyn Write,
-    err: &mut Printer<'_>,
-) -> Result<(), CliError> {
-    compare_files(invocation)?;
-    let files = std::iter::once(&invocation.file).chain(invocation.action.output());
-    for file in files {
-        baton_c1z::clear_leftovers(file, surroundings.temp_dir.as_deref());
-    }
-    if matches!(
-        invocation.action,
-        Action::RecalculateStats
-            | Action::ExportC1z { .. }
-            | Action::ToSqlite { .. }
-            | Action::Expand { .. }
-    ) {
-        open::warn_of_migration_in(&invocation.file, surroundings, err)?;
-    }
-    match &invocation.action {
-        Action::Syncs => return runs::syncs(invocation, surroundings, out, err),
-        Action::Stats => return runs::stats(invocation, surroundings, out, err),
-        Action::RecalculateStats => return files::recalculate(invocation, surroundings, out),
-        Action::ExportC1z { out: target } => {
-            return files::export(invocation, target, surroundings);
-        }
-        Action::ToPebble {
-            out: target,
-            temp_dir,
-        } => {
-            let temp_dir = temp_dir.as_deref();
-            return files::to_pebble(invocation, target, temp_dir, surroundings, out, err);
-        }
-        Action::ToSqlite { out: target } => {
-            return files::to_sqlite(invocation, target, surroundings, out);
-        }
-        Action::Expand {
-            out: target,
-            max_grants,
-        } => {
-            return expand::expand(invocation, target, *max_grants, surroundings, out, err);
-        }
-        Action::RollBack(wanted) => {
-            return rollback::rollback(invocation, wanted, surroundings, out, err);
-        }
-        Action::DumpDb { out: target } => {
-            return files::dump(invocation, target, surroundings, out);
-        }
-        _ => {}
-    }
-    let file = open::open(&invocation.file, surroundings)?;
-    open::warn_of_migration(&invocation.file, file.migration(), err);
-    let sync_id = invocation.sync_id.as_deref();
-    let snapshot = open::view(&file, &invocation.file, sync_id, surroundings)?;
-    let shapes = Shapes::new()?;
-    let want = match invocation.output {
-        Output::Json => Want::Json,
-        Output::Console => Want::Names,
-    };
-    let mut listing = Listing {
-        snapshot: &snapshot,
-        lookups: Lookups::new(&snapshot, shapes, want, Missing::new(invocation.verbose)),
-        shapes,
-        output: invocation.output,
-        style: style(surroundings),
-        out,
-    };
-    let shown = match &invocation.action {
-        Action::ResourceTypes => lists::resource_types(&mut listing),
-        Action::Resources { type_id } => lists::resources(&mut listing, type_id.as_deref()),
-        Action::Entitlements { type_id } => lists::entitlements(&mut listing, type_id.as_deref()),
-        Action::Grants(filter) => grants::grants(&mut listing, filter),
-        Action::Principals(filter) => grants::principals(&mut listing, filter),
-        Action::Access { type_id, id } => access::access(&mut listing, type_id, id),
-        // Answered above, without a view of a sync.
-        _ => Ok(()),
-    };
-    shown?;
-    err.print(&listing.lookups.into_missing().report());
-    Ok(())
+/// What the user gave to a command.
+pub(crate) struct Given {
+    pub config: Config,
+    /// Words behind the command.
+    pub words: Vec<OsString>,
+    /// The command's own words, such as `export c1z`.
+    pub command: String,
 }
 
-/// How tables look in these surroundings.
-fn style(surroundings: &Surroundings) -> Style {
-    Style {
-        terminal: surroundings.terminal,
-        colour: surroundings.colour,
+impl Given {
+    /// The file that the flag names.
+    pub fn file(&self) -> Result<PathBuf, CliError> {
+        self.config
+            .find(&flags::FILE)
+            .map(ToOwned::to_owned)
+            .ok_or_else(empty_file)
+    }
+
+    /// How rows are shown, or the unknown word for it.
+    pub fn output(&self) -> Result<Output, &str> {
+        match self.config.get(&flags::OUTPUT_FORMAT) {
+            "json" => Ok(Output::Json),
+            "console" => Ok(Output::Console),
+            other => Err(other),
+        }
+    }
+
+    /// Whether everything is shown that is summed up otherwise.
+    pub fn verbose(&self) -> bool {
+        self.config.get(&flags::VERBOSE)
     }
 }
 
-/// Refuses to write onto another file of the run. New files need no look: they
-/// take the place of nothing.
-fn compare_files(invocation: &Invocation) -> Result<(), CliError> {
+pub(crate) fn empty_file() -> CliError {
+    CliError::Usage {
+        message: "the path of the sync file is empty".to_owned(),
+        hint: Some("name a file with --file, or leave the flag out for sync.c1z".to_owned()),
+    }
+}
+
+/// What a command works with.
+pub(crate) struct Cx<'r, 'e> {
+    pub surroundings: &'r Surroundings,
+    /// The sync file.
+    pub file: &'r Path,
+    pub output: Output,
+    pub verbose: bool,
+    pub out: &'r mut dyn Write,
+    pub err: &'r mut Printer<'e>,
+}
+
+impl Cx<'_, '_> {
+    /// How tables look in these surroundings.
+    pub fn style(&self) -> Style {
+        Style {
+            terminal: self.surroundings.terminal,
+            colour: self.surroundings.colour,
+        }
+    }
+}
+
+/// What runs a command.
+#[derive(Clone, Copy)]
+pub(crate) enum Runs {
+    /// It is about the command line.
+    BuiltIn(BuiltIn<Self>),
+    Work(fn(&Given, &mut Start<'_, '_, '_>) -> Result<(), CliError>),
+}
+
+/// An entry of the table. Further words are accepted, as always, but not silently.
+fn entry<C: Cmd>() -> Command<Runs> {
+    let mut entry = C::define().runs(Runs::Work(start::<C>));
+    if entry.words == Words::Refused {
+        entry.words = Words::Accepted;
+    }
+    entry
+}
+
+/// All commands, in the order of the help.
+fn table() -> Vec<Command<Runs>> {
+    let mut table = vec![
+        entry::<resource_types::ResourceTypes>(),
+        entry::<resources::Resources>(),
+        entry::<entitlements::Entitlements>(),
+        entry::<grants::Grants>(),
+        entry::<principals::Principals>(),
+        entry::<access::Access>(),
+        entry::<syncs::Syncs>(),
+        entry::<stats::Stats>(),
+        Command::new("export", "export a sync").command(entry::<export_c1z::ExportC1z>()),
+        entry::<recalculate_stats::RecalculateStats>(),
+        entry::<to_pebble::ToPebble>(),
+        entry::<to_sqlite::ToSqlite>(),
+        entry::<expand::Expand>(),
+        entry::<rollback::RollBack>(),
+        entry::<dump_db::DumpDb>(),
+    ];
+    table.extend(builtin::commands(Runs::BuiltIn));
+    table
+}
+
+/// The program.
+pub(crate) fn program() -> Program<Runs> {
+    let mut root = Command::new(
+        "baton",
+        "explore who has access to what: reads the sync files (.c1z) that connectors write",
+    )
+    .example("what a file holds", "stats -f sync.c1z")
+    .example(
+        "what one user can access",
+        "access -t user -r u1 -f sync.c1z",
+    )
+    .example(
+        "all grants for another program",
+        "grants -o json -f sync.c1z",
+    );
+    root.commands = table();
+    Program {
+        version: env!("CARGO_PKG_VERSION"),
+        root,
+        common: vec![
+            flags::FILE.any(),
+            flags::OUTPUT_FORMAT.any(),
+            flags::VERBOSE.any(),
+        ],
+        relations: Vec::new(),
+        groups: Vec::new(),
+        reads_settings: false,
+        reserved: Vec::new(),
+    }
+}
+
+/// Refuses to write onto another file of the run.
+pub(crate) fn compare_files<C: Cmd>(command: &C, file: &Path) -> Result<(), CliError> {
     let mut paths = RunPaths::of_process();
-    let how = match invocation.action {
-        Action::RecalculateStats => Use::Replace,
-        _ => Use::Read,
-    };
-    paths.add("sync file", &invocation.file, how)?;
-    if let Action::DumpDb { out } = &invocation.action {
-        paths.add("output", out, Use::Replace)?;
+    paths.add("sync file", file, command.uses_file())?;
+    if let (Some(out), Some(how)) = (command.output(), command.uses_output()) {
+        paths.add("output", out, how)?;
     }
     Ok(())
-}
-
-/// The rows that a grant filter selects.
-fn grant_rows(filter: &GrantFilter) -> Filter<'_> {
-    match filter {
-        GrantFilter::All => Filter::default(),
-        GrantFilter::Resource { type_id, id } => Filter {
-            resource: Some((type_id, id)),
-            ..Filter::default()
-        },
-        GrantFilter::Type(type_id) => Filter {
-            resource_type_id: Some(type_id),
-            ..Filter::default()
-        },
-        GrantFilter::Entitlement(id) => Filter {
-            entitlement_id: Some(id),
-            ..Filter::default()
-        },
-    }
 }

@@ -3,101 +3,167 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{Filter, RewriteOptions, RolledBack, Row, Scratch, Table};
+use baton_flags::{Command, Field};
 use baton_proto::c1::connector::v2;
 use baton_proto::figures::counted;
-use baton_term::Printer;
 use prost::Message;
 
-use super::files::{options, say};
+use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
+use super::making::{options, say};
+use super::{Cmd, Cx, Given, Runs};
 use crate::Surroundings;
-use crate::args::{Invocation, Rollback};
 use crate::error::CliError;
 use crate::open;
 
 /// Differing grants that are listed.
 const MAX_LISTED: usize = 20;
 
-pub(super) fn rollback(
-    invocation: &Invocation,
-    wanted: &Rollback,
-    surroundings: &Surroundings,
-    out: &mut dyn Write,
-    err: &mut Printer<'_>,
-) -> Result<(), CliError> {
-    open::must_hold_something(&invocation.file)?;
-    let options = options(surroundings)?;
-    let source = &invocation.file;
-    let sync_id = invocation.sync_id.as_deref();
-    let Some(target) = &wanted.out else {
-        let found = baton_c1z::preview_rollback(source, sync_id, wanted.keep_suspects, &options)
-            .map_err(in_known_words)?;
-        say(
-            out,
-            &format!(
-                "dry-run: sync {} \u{2014} would delete {} expansion-derived grant(s) and clear sources on {} direct grant(s){}",
-                found.run.id,
-                found.deleted,
-                found.cleared,
-                note(&found, wanted.keep_suspects),
-            ),
-        )?;
-        return Ok(());
-    };
-    if target.symlink_metadata().is_ok() {
-        return Err(CliError::usage(format!(
-            "isolate to --out: copy-isolate-sync: output path ({}) must not exist",
-            target.display()
-        )));
+const SYNC: Field<String> = SYNC_ID.about("copy this sync (default: the newest finished one)");
+const OUT: Field<Option<PathBuf>> = Field::path("out", "the file to make; it must not exist");
+const DRY_RUN: Field<bool> = Field::bool("dry-run", "show what would change; write nothing");
+const REPLAY: Field<bool> = Field::bool("replay", "expand the grants again afterwards");
+const KEEP_SUSPECTS: Field<bool> = Field::bool(
+    "preserve-suspect-grants",
+    "keep grants that look derived but lack the expansion marker",
+);
+const VALIDATE: Field<bool> = Field::bool(
+    "validate",
+    "with --replay: fail if the sources of any grant differ from before",
+);
+
+pub(super) struct RollBack {
+    /// `None` for a look only.
+    out: Option<PathBuf>,
+    sync_id: Option<String>,
+    replay: bool,
+    keep_suspects: bool,
+    validate: bool,
+}
+
+impl Cmd for RollBack {
+    fn define() -> Command<Runs> {
+        Command::new(
+            "rollback-expansion",
+            "undo grant expansion: copy a v1 file without derived grants",
+        )
+        .field(SYNC)
+        .field(OUT)
+        .field(DRY_RUN)
+        .field(REPLAY)
+        .field(KEEP_SUSPECTS)
+        .field(VALIDATE)
+        .without(OUTPUT_FORMAT)
+        .without(VERBOSE)
     }
-    let done = if wanted.replay {
-        replayed(invocation, target, wanted.keep_suspects, &options, err)?
-    } else {
-        baton_c1z::roll_back(source, sync_id, target, wanted.keep_suspects, &options)
-            .map_err(in_known_words)?
-    };
-    if wanted.validate {
-        let checked = compare(source, target, &done.run.id, surroundings);
-        let removed = |error| {
-            // What is wrong with the file is said; that it stays is not worth more.
-            let _ = std::fs::remove_file(target);
-            error
-        };
-        let same = checked.map_err(removed)?;
-        let grants = counted(same.grants as u64, "grant", "grants");
-        err.note(format!("sources of {grants} are unchanged"));
-        if same.direct_only > 0 {
-            let differ = counted(same.direct_only as u64, "of them differs", "of them differ");
-            err.note(format!(
-                "{differ} only in which sources are direct, as in files of older writers"
+
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        let config = &given.config;
+        let (replay, validate) = (config.get(&REPLAY), config.get(&VALIDATE));
+        if validate && !replay {
+            return Err(CliError::usage(
+                "--validate requires --replay (without re-deriving, deleted grants cannot be compared)",
             ));
         }
+        let out = config.get(&OUT);
+        let dry_run = config.get(&DRY_RUN);
+        if out.is_none() && !dry_run {
+            return Err(CliError::usage(
+                "--out is required to write a rolled-back c1z; the input is never modified \u{2014} pass --dry-run to preview",
+            ));
+        }
+        Ok(Self {
+            out: out.filter(|_| !dry_run).map(Path::to_owned),
+            sync_id: flags::sync_id(given),
+            replay,
+            keep_suspects: config.get(&KEEP_SUSPECTS),
+            validate,
+        })
     }
-    if !wanted.replay {
-        err.warning("the new file has no derived grants; `baton expand` adds them");
+
+    fn output(&self) -> Option<&Path> {
+        self.out.as_deref()
     }
-    say(
-        out,
-        &format!(
-            "sync {} rolled back: deleted {} expansion-derived grant(s), cleared sources on {} direct grant(s){}; wrote {}{}",
-            done.run.id,
-            done.deleted,
-            done.cleared,
-            note(&done, wanted.keep_suspects),
-            target.display(),
-            if wanted.replay {
-                "; replayed expansion"
-            } else {
-                ""
-            },
-        ),
-    )?;
-    Ok(())
+
+    fn only_shows(&self) -> bool {
+        self.out.is_none()
+    }
+
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+        open::must_hold_something(cx.file)?;
+        let options = options(cx.surroundings)?;
+        let source = cx.file;
+        let sync_id = self.sync_id.as_deref();
+        let Some(target) = &self.out else {
+            let found = baton_c1z::preview_rollback(source, sync_id, self.keep_suspects, &options)
+                .map_err(in_known_words)?;
+            say(
+                cx.out,
+                &format!(
+                    "dry-run: sync {} \u{2014} would delete {} expansion-derived grant(s) and clear sources on {} direct grant(s){}",
+                    found.run.id,
+                    found.deleted,
+                    found.cleared,
+                    note(&found, self.keep_suspects),
+                ),
+            )?;
+            return Ok(());
+        };
+        if target.symlink_metadata().is_ok() {
+            return Err(CliError::usage(format!(
+                "isolate to --out: copy-isolate-sync: output path ({}) must not exist",
+                target.display()
+            )));
+        }
+        let done = if self.replay {
+            replayed(cx, sync_id, target, self.keep_suspects, &options)?
+        } else {
+            baton_c1z::roll_back(source, sync_id, target, self.keep_suspects, &options)
+                .map_err(in_known_words)?
+        };
+        if self.validate {
+            let checked = compare(source, target, &done.run.id, cx.surroundings);
+            let removed = |error| {
+                // What is wrong with the file is said; that it stays is not worth more.
+                let _ = std::fs::remove_file(target);
+                error
+            };
+            let same = checked.map_err(removed)?;
+            let grants = counted(same.grants as u64, "grant", "grants");
+            cx.err.note(format!("sources of {grants} are unchanged"));
+            if same.direct_only > 0 {
+                let differ = counted(same.direct_only as u64, "of them differs", "of them differ");
+                cx.err.note(format!(
+                    "{differ} only in which sources are direct, as in files of older writers"
+                ));
+            }
+        }
+        if !self.replay {
+            cx.err
+                .warning("the new file has no derived grants; `baton expand` adds them");
+        }
+        say(
+            cx.out,
+            &format!(
+                "sync {} rolled back: deleted {} expansion-derived grant(s), cleared sources on {} direct grant(s){}; wrote {}{}",
+                done.run.id,
+                done.deleted,
+                done.cleared,
+                note(&done, self.keep_suspects),
+                target.display(),
+                if self.replay {
+                    "; replayed expansion"
+                } else {
+                    ""
+                },
+            ),
+        )?;
+        Ok(())
+    }
 }
 
 /// Two failures that scripts know by other words.
@@ -125,16 +191,15 @@ fn note(done: &RolledBack, kept: bool) -> String {
 
 /// Rolls back into a file of its own, and expands that into the target.
 fn replayed(
-    invocation: &Invocation,
+    cx: &mut Cx<'_, '_>,
+    sync_id: Option<&str>,
     target: &Path,
     keep_suspects: bool,
     options: &RewriteOptions,
-    err: &mut Printer<'_>,
 ) -> Result<RolledBack, CliError> {
     let folder = Scratch::new(options.temp_dir.as_deref())?;
     let between = folder.folder_path().join("rolled-back.c1z");
-    let sync_id = invocation.sync_id.as_deref();
-    let done = baton_c1z::roll_back(&invocation.file, sync_id, &between, keep_suspects, options)
+    let done = baton_c1z::roll_back(cx.file, sync_id, &between, keep_suspects, options)
         .map_err(in_known_words)?;
     let mut expander = GraphExpander::new(ExpandOptions {
         temp_dir: options.temp_dir.clone(),
@@ -143,7 +208,7 @@ fn replayed(
     let id = Some(done.run.id.as_str());
     let expanded = baton_c1z::expand_sync(&between, id, target, options, &mut expander)?;
     for warning in &expanded.warnings {
-        err.warning(warning.as_str());
+        cx.err.warning(warning.as_str());
     }
     Ok(done)
 }

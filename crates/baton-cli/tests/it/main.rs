@@ -1,11 +1,13 @@
 //! The program as a user meets it: command lines in, text and exit status out.
 #![allow(clippy::unwrap_used)]
 
+mod command_line;
 mod earlier;
 mod expand;
 #[cfg(unix)]
 mod full_disk;
 mod goldens;
+mod help;
 mod hostile;
 #[cfg(unix)]
 mod kills;

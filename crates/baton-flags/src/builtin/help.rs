@@ -1,9 +1,9 @@
 //! `help [command]`.
 
-use super::{BuiltIn, Printed};
+use super::{BuiltIn, Printed, Unknown};
 use crate::args::Line;
 use crate::help;
-use crate::program::{Command, Program, Words};
+use crate::program::{Command, Program, Words, words_of};
 
 pub(super) fn command<R>(wrap: fn(BuiltIn<R>) -> R) -> Command<R> {
     Command::new("help", "explain a command")
@@ -15,7 +15,7 @@ pub(super) fn command<R>(wrap: fn(BuiltIn<R>) -> R) -> Command<R> {
         .runs(wrap(explain))
 }
 
-/// An unknown topic is complained about, with the root's help, and is no failure.
+/// The help of the command that the words name.
 fn explain<R>(program: &Program<R>, line: &Line<'_, R>, columns: usize) -> Printed {
     let topic = line.text_words();
     let (path, unknown) = program.find(topic.iter().map(String::as_str));
@@ -23,10 +23,11 @@ fn explain<R>(program: &Program<R>, line: &Line<'_, R>, columns: usize) -> Print
         None => help::help(program, &path, columns).into(),
         Some(word) => Printed {
             out: Vec::new(),
-            complaint: Some((
-                format!("unknown help topic `{word}`"),
-                help::help(program, &[&program.root], columns),
-            )),
+            unknown: Some(Unknown {
+                word: word.to_owned(),
+                root: words_of(&path),
+                help: help::help(program, &[&program.root], columns),
+            }),
         },
     }
 }

@@ -16,15 +16,26 @@ pub type BuiltIn<R> = fn(&Program<R>, &Line<'_, R>, columns: usize) -> Printed;
 pub struct Printed {
     /// For standard output.
     pub out: Vec<u8>,
-    /// For standard error: what is wrong, and a text to go by.
-    pub complaint: Option<(String, String)>,
+    /// What was asked about and does not exist. Programs differ in whether that is a failure.
+    pub unknown: Option<Unknown>,
+}
+
+/// A word that names no command.
+#[derive(Debug)]
+pub struct Unknown {
+    /// The word.
+    pub word: String,
+    /// The command that has none of this name.
+    pub root: String,
+    /// The help to go by.
+    pub help: String,
 }
 
 impl From<String> for Printed {
     fn from(text: String) -> Self {
         Self {
             out: text.into_bytes(),
-            complaint: None,
+            unknown: None,
         }
     }
 }

@@ -1,0 +1,64 @@
+//! `dump-db`: the database of a file, as it is.
+
+use std::path::{Path, PathBuf};
+
+use baton_c1z::{Dumped, Use};
+use baton_flags::{Command, Field};
+
+use super::flags::{self, OUTPUT_FORMAT, VERBOSE};
+use super::making::{options, say};
+use super::{Cmd, Cx, Given, Runs};
+use crate::error::CliError;
+use crate::open;
+
+const OUT: Field<PathBuf> = flags::new_file("./sync.db").about("the file or folder to write");
+
+pub(super) struct DumpDb {
+    out: PathBuf,
+}
+
+impl Cmd for DumpDb {
+    fn define() -> Command<Runs> {
+        Command::new(
+            "dump-db",
+            "unpack the database (v1: one SQLite file, v3: a Pebble folder)",
+        )
+        .hidden()
+        .field(OUT)
+        .without(OUTPUT_FORMAT)
+        .without(VERBOSE)
+    }
+
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        Ok(Self {
+            out: flags::output_path(given, &OUT)?,
+        })
+    }
+
+    fn output(&self) -> Option<&Path> {
+        Some(&self.out)
+    }
+
+    fn only_shows(&self) -> bool {
+        false
+    }
+
+    fn uses_output(&self) -> Option<Use> {
+        Some(Use::Replace)
+    }
+
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+        open::must_hold_something(cx.file)?;
+        match baton_c1z::dump(cx.file, &self.out, &options(cx.surroundings)?)? {
+            Dumped::Database => {}
+            Dumped::Folder => say(
+                cx.out,
+                &format!(
+                    "Extracted Pebble payload directory to {}",
+                    self.out.display()
+                ),
+            )?,
+        }
+        Ok(())
+    }
+}

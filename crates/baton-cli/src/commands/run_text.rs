@@ -1,0 +1,77 @@
+//! How tables show the facts of a sync: its token, its times.
+
+use baton_proto::time;
+use prost_types::Timestamp;
+
+use super::Cx;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// A sync token as a table shows it: on a terminal its size only, unless all
+/// of it was asked for.
+pub(super) fn token(token: &str, cx: &Cx<'_, '_>) -> String {
+    if token.is_empty() || cx.verbose || cx.surroundings.terminal.is_none() {
+        return token.to_owned();
+    }
+    match token.len() {
+        1 => "1 byte".to_owned(),
+        bytes @ ..KIB => format!("{bytes} bytes"),
+        bytes @ ..MIB => tenths(bytes, KIB, "KiB"),
+        bytes => tenths(bytes, MIB, "MiB"),
+    }
+}
+
+fn tenths(bytes: usize, unit: usize, name: &str) -> String {
+    let tenths = bytes.saturating_mul(10) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+/// A time to the second, in UTC.
+pub(super) fn seconds(at: Option<&Timestamp>) -> Option<String> {
+    let whole = Timestamp {
+        seconds: at?.seconds,
+        nanos: 0,
+    };
+    time::format(&whole).ok()
+}
+
+/// How long a sync took, rounded to seconds, as Go writes durations.
+pub(super) fn duration(start: Option<&Timestamp>, end: Option<&Timestamp>) -> Option<String> {
+    let (start, end) = (start?, end?);
+    let nanos = i128::from(end.seconds - start.seconds) * 1_000_000_000
+        + i128::from(end.nanos - start.nanos);
+    let (sign, nanos) = if nanos < 0 {
+        ("-", -nanos)
+    } else {
+        ("", nanos)
+    };
+    let total = (nanos + 500_000_000) / 1_000_000_000;
+    let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60);
+    Some(match (hours, minutes) {
+        (0, 0) => format!("{sign}{rest}s"),
+        (0, _) => format!("{sign}{minutes}m{rest}s"),
+        _ => format!("{sign}{hours}h{minutes}m{rest}s"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lasting(from: (i64, i32), to: (i64, i32)) -> Option<String> {
+        let at = |(seconds, nanos)| Timestamp { seconds, nanos };
+        duration(Some(&at(from)), Some(&at(to)))
+    }
+
+    #[test]
+    fn durations_read_as_in_go() {
+        assert_eq!(lasting((0, 0), (0, 400_000_000)).as_deref(), Some("0s"));
+        assert_eq!(lasting((0, 0), (89, 500_000_000)).as_deref(), Some("1m30s"));
+        assert_eq!(
+            lasting((0, 900_000_000), (3600, 900_000_000)).as_deref(),
+            Some("1h0m0s")
+        );
+        assert_eq!(lasting((10, 0), (5, 0)).as_deref(), Some("-5s"));
+    }
+}

@@ -1,0 +1,173 @@
+//! `stats`: answered from the beginning of the file where that suffices.
+
+use std::io::Write;
+
+use baton_c1z::{CallStat, Stats as Counts, SyncRun, peek};
+use baton_flags::Command;
+use baton_proto::c1::reader::v2 as reader;
+
+use super::run_text::{duration, seconds, token};
+use super::{Cmd, Cx, Given, Runs};
+use crate::error::CliError;
+use crate::json;
+use crate::open;
+use crate::output::Output;
+use crate::table::{Style, Table, id, text};
+
+pub(super) struct Stats;
+
+impl Cmd for Stats {
+    fn define() -> Command<Runs> {
+        Command::new("stats", "count what the newest finished sync holds")
+    }
+
+    fn parse(_: &Given) -> Result<Self, CliError> {
+        Ok(Self)
+    }
+
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+        let file = cx.file;
+        open::must_hold_something(file)?;
+        let options = open::read_options(cx.surroundings)?;
+        let peeked = peek(file, &options)?;
+        open::warn_of_migration(file, peeked.migration, cx.err);
+        let Some(run) = peeked.latest_finished(None) else {
+            return Ok(writeln!(
+                cx.out,
+                " INFO  No finished sync found in the c1z"
+            )?);
+        };
+        let stats = match &run.stats {
+            Some(stats) => stats.clone(),
+            None => {
+                let opened = open::open(file, cx.surroundings)?;
+                let snapshot = open::view(&opened, file, Some(&run.id), cx.surroundings)?;
+                snapshot.stats()?
+            }
+        };
+        match cx.output {
+            Output::Json => stats_json(run, &stats, cx.out),
+            Output::Console => {
+                let token = token(&run.sync_token, cx);
+                let engine = peeked.format.engine_name();
+                stats_tables(engine, run, token, &stats, cx.style(), cx.out)
+            }
+        }
+    }
+}
+
+fn stats_json(run: &SyncRun, stats: &Counts, out: &mut dyn Write) -> Result<(), CliError> {
+    let calls = |map: &std::collections::BTreeMap<String, CallStat>| {
+        map.iter()
+            .map(|(name, call)| {
+                let call = reader::CallStat {
+                    count: call.count,
+                    total_ms: call.total_ms,
+                    max_ms: call.max_ms,
+                    errors: call.errors,
+                    timeouts: call.timeouts,
+                };
+                (name.clone(), call)
+            })
+            .collect()
+    };
+    let shown = reader::SyncRun {
+        id: run.id.clone(),
+        started_at: run.started_at,
+        ended_at: run.ended_at,
+        sync_token: run.sync_token.clone(),
+        sync_type: run.sync_type.clone(),
+        parent_sync_id: run.parent_sync_id.clone(),
+        stats: Some(reader::SyncStats {
+            resource_types: stats.resource_types,
+            resources: stats.resources,
+            entitlements: stats.entitlements,
+            grants: stats.grants,
+            resources_by_resource_type: stats.resources_by_type.clone(),
+            grants_by_resource_type: stats.grants_by_type.clone(),
+            entitlements_by_resource_type: stats.entitlements_by_type.clone(),
+            assets: stats.assets,
+            step_durations_ms: stats.step_durations_ms.clone(),
+            connector_call_stats: calls(&stats.connector_call_stats),
+            session_store_stats: calls(&stats.session_store_stats),
+        }),
+    };
+    Ok(out.write_all(json::whole(&shown, "the counts of a sync")?.as_bytes())?)
+}
+
+fn stats_tables(
+    engine: &str,
+    run: &SyncRun,
+    token: String,
+    stats: &Counts,
+    style: Style,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let dash = || "-".to_owned();
+    let facts = [
+        ("Engine", engine.to_owned()),
+        ("Sync ID", run.id.clone()),
+        ("Sync Type", run.sync_type.clone()),
+        ("Parent Sync ID", run.parent_sync_id.clone()),
+        (
+            "Started At",
+            seconds(run.started_at.as_ref()).unwrap_or_else(dash),
+        ),
+        (
+            "Ended At",
+            seconds(run.ended_at.as_ref()).unwrap_or_else(dash),
+        ),
+        (
+            "Duration",
+            duration(run.started_at.as_ref(), run.ended_at.as_ref()).unwrap_or_else(dash),
+        ),
+        ("Sync Token", token),
+    ];
+    let rows: Vec<Vec<String>> = facts
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect();
+    Table::print(&[text("Field"), id("Value")], &rows, style, out)?;
+    out.write_all(b"\n")?;
+    let counts = [
+        ("Resource Types", stats.resource_types),
+        ("Resources", stats.resources),
+        ("Entitlements", stats.entitlements),
+        ("Grants", stats.grants),
+    ];
+    let rows: Vec<Vec<String>> = counts
+        .into_iter()
+        .map(|(name, count)| vec![name.to_owned(), count.to_string()])
+        .collect();
+    Table::print(&[text("Type"), text("Count")], &rows, style, out)?;
+    let by_type = by_type(stats);
+    if !by_type.is_empty() {
+        out.write_all(b"\n")?;
+        let columns = [
+            id("Resource Type"),
+            text("Resources"),
+            text("Entitlements"),
+            text("Grants"),
+        ];
+        Table::print(&columns, &by_type, style, out)?;
+    }
+    Ok(())
+}
+
+/// One row per resource type that any count names, sorted by id.
+fn by_type(stats: &Counts) -> Vec<Vec<String>> {
+    let maps = [
+        &stats.resources_by_type,
+        &stats.entitlements_by_type,
+        &stats.grants_by_type,
+    ];
+    let ids: std::collections::BTreeSet<&String> = maps.iter().flat_map(|map| map.keys()).collect();
+    ids.into_iter()
+        .map(|id| {
+            let counts = maps
+                .iter()
+                .map(|map| map.get(id).copied().unwrap_or_default().to_string());
+            std::iter::once(id.clone()).chain(counts).collect()
+        })
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! The reference page of `baton`, as Markdown.
+
+use baton_flags::reference::{command_sections, flag_table};
+
+use crate::commands::program;
+
+/// What stands above the tables.
+const BEGINNING: &str = "\
+# Commands of `baton`
+
+This page is generated from the definitions of the commands.
+
+No variable and no config file sets a flag. Three variables matter: `BATON_TMPDIR` names the folder
+for temporary files, `BATON_DECODER_MAX_DECODED_SIZE_MB` and `BATON_DECODER_MAX_MEMORY_MB` bound
+what a file may unpack to. `NO_COLOR` turns colours off.
+
+## Flags of every command
+
+";
+
+/// What stands below them.
+const ENDING: &str = "
+## Exit codes
+
+| code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 to 16 | failed: the number of the cause's gRPC code; 2 for everything that has none, flags included |
+| 5 | there is no such sync |
+| 8 | more grants would be derived than are allowed, or the disk is full |
+| 9 | the sync is not finished |
+| 13 | an error of the program |
+| 130, 143 | ended by SIGINT or SIGTERM while making a file |
+";
+
+/// The page about all commands and their flags.
+pub fn reference_markdown() -> String {
+    let program = program();
+    let common = flag_table(&program.common, program.reads_settings);
+    format!("{BEGINNING}{common}{}{ENDING}", command_sections(&program))
+}

@@ -1,0 +1,126 @@
+//! From a parsed command line to a command at work.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+use baton_flags::sources::{self, Sources, no_settings};
+use baton_flags::{Line, Program, args, builtin, help};
+use baton_term::Printer;
+
+use crate::Surroundings;
+use crate::commands::{Cmd, Cx, Given, Runs, compare_files, empty_file, program};
+use crate::error::CliError;
+use crate::output::Output;
+use crate::streams::{Data, OnFailure};
+
+/// What a command is started with.
+pub(crate) struct Start<'r, 'o, 'e> {
+    pub surroundings: &'r Surroundings,
+    pub out: &'r mut Data<'o>,
+    pub err: &'r mut Printer<'e>,
+    /// What is being done, for the report of a panic.
+    pub doing: &'r mut String,
+}
+
+/// Follows the command line.
+pub(crate) fn follow(run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
+    let program = program();
+    program.check()?;
+    let words = run.surroundings.args.get(1..).unwrap_or_default();
+    let line = args::parse(&program, words)?;
+    let columns = run.surroundings.terminal.unwrap_or(help::USUAL_COLUMNS);
+    let printed = if line.help {
+        builtin::help_of(&program, &line, columns)
+    } else if line.version {
+        builtin::version_of(&program)
+    } else {
+        match line.command().run {
+            Some(Runs::Work(work)) => return work(&given(&program, &line)?, run),
+            Some(Runs::BuiltIn(print)) => print(&program, &line, columns),
+            None => builtin::help_of(&program, &line, columns),
+        }
+    };
+    if let Some(unknown) = printed.unknown {
+        let error = baton_flags::Error::UnknownCommand {
+            word: unknown.word,
+            root: unknown.root,
+            similar: None,
+        };
+        return Err(error.into());
+    }
+    Ok(run.out.write_all(&printed.out)?)
+}
+
+/// The values of the command line: this program reads no others.
+fn given(program: &Program<Runs>, line: &Line<'_, Runs>) -> Result<Given, CliError> {
+    let mut sources = Sources {
+        values: &line.values,
+        below: &no_settings,
+        cwd: Path::new(""),
+        stdin: &mut std::io::empty(),
+    };
+    let fields = program.fields_of(&line.path);
+    let mut config = sources::settle(&mut sources, &fields)?.config;
+    program.check_values(&line.path, &mut config)?;
+    let own = line.path.get(1..).unwrap_or_default();
+    Ok(Given {
+        config,
+        words: line.words.clone(),
+        command: baton_flags::words_of(own),
+    })
+}
+
+/// Parses the arguments of a command and runs it.
+pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
+    let command = C::parse(given)?;
+    let file = match command.input() {
+        Some(input) if input.as_os_str().is_empty() => return Err(empty_file()),
+        Some(input) => input.to_owned(),
+        None => given.file()?,
+    };
+    *run.doing = format!("running `baton {}` on {}", given.command, file.display());
+    for word in given.words.iter().skip(C::used_words()) {
+        let word: &OsString = word;
+        run.err
+            .warning(format!("ignored argument `{}`", word.to_string_lossy()));
+    }
+    let output = given.output().unwrap_or_else(|word| {
+        run.err.warning(format!(
+            "unknown output format `{word}`: using `console` (known: console, json)"
+        ));
+        Output::Console
+    });
+    let only_shows = command.only_shows();
+    if !only_shows {
+        run.out.on_failure(OnFailure::Continue);
+    }
+    let work = || {
+        compare_files(&command, &file)?;
+        let temp_dir = run.surroundings.temp_dir.as_deref();
+        for path in std::iter::once(file.as_path()).chain(command.output()) {
+            baton_c1z::clear_leftovers(path, temp_dir);
+        }
+        command.run(&mut Cx {
+            surroundings: run.surroundings,
+            file: &file,
+            output,
+            verbose: given.verbose(),
+            out: &mut *run.out,
+            err: &mut *run.err,
+        })
+    };
+    if only_shows {
+        return work();
+    }
+    let stopping = run.surroundings.signals.listen();
+    match (stopping.stop().scope(work), stopping.signal()) {
+        // The file was made: it is its description that failed.
+        (Err(CliError::Output(error)), _) => Err(CliError::Output(error)),
+        (Err(_), Some(signal)) => Err(CliError::Stopped {
+            signal,
+            doing: run.doing.clone(),
+        }),
+        (done, _) => done,
+    }
+}

@@ -1,0 +1,116 @@
+//! Help, the manual page and the reference page.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::program::{on_terminal, words};
+
+/// Compares with a file; `UPDATE_FIXTURES=1` rewrites it.
+#[track_caller]
+fn snapshot(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/help")
+        .join(name);
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let want = std::fs::read_to_string(&path)
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    assert!(text == want, "{name} differs:\n{text}");
+}
+
+const COMMANDS: [&str; 17] = [
+    "resource-types",
+    "resources",
+    "entitlements",
+    "grants",
+    "principals",
+    "access",
+    "syncs",
+    "stats",
+    "export",
+    "export c1z",
+    "recalculate-stats",
+    "to-pebble",
+    "to-sqlite",
+    "expand",
+    "rollback-expansion",
+    "dump-db",
+    "completion",
+];
+
+#[test]
+fn help_keeps_its_form_at_80_and_120_columns() {
+    for columns in [80, 120] {
+        let help = |args: &[&str]| {
+            let outcome = on_terminal(columns, args);
+            assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{args:?}");
+            outcome.stdout
+        };
+        let root = help(&["--help"]);
+        snapshot(&format!("root-{columns}.txt"), &root);
+        for same in [&["help"][..], &["-h"], &[]] {
+            assert_eq!(help(same), root, "{same:?}");
+        }
+        let mut all = String::new();
+        for command in COMMANDS {
+            let words: Vec<&str> = command.split(' ').collect();
+            let text = help(&[&words[..], &["--help"]].concat());
+            assert_eq!(help(&[&["help"], &words[..]].concat()), text, "{command}");
+            writeln!(all, "$ baton {command} --help\n{text}").unwrap();
+        }
+        snapshot(&format!("commands-{columns}.txt"), &all);
+    }
+}
+
+#[test]
+fn each_command_is_in_the_help_or_hidden_on_purpose() {
+    let root = on_terminal(80, &["--help"]).stdout;
+    for command in COMMANDS.iter().filter(|command| !command.contains(' ')) {
+        let shown = root.contains(&format!("\n  {command} "));
+        assert_eq!(shown, *command != "dump-db", "{command}");
+    }
+}
+
+#[test]
+fn an_unknown_topic_is_an_unknown_command() {
+    for (topic, root) in [
+        (&["nope"][..], "baton"),
+        (&["export", "nope"], "baton export"),
+    ] {
+        let outcome = words(&[&["help"], topic].concat());
+        let expected = format!("error: unknown command \"nope\" for \"{root}\"\n");
+        assert_eq!((outcome.status, &*outcome.stdout), (2, ""));
+        assert!(outcome.stderr.starts_with(&expected), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_manual_page_names_each_shown_command() {
+    let page = words(&["man"]).stdout;
+    assert!(page.starts_with(".TH \"BATON\" 1"), "{page}");
+    for command in COMMANDS {
+        let title = command.to_uppercase().replace('-', "\\-");
+        let shown = page.contains(&format!(".SH \"BATON {title}\"\n"));
+        assert_eq!(shown, command != "dump-db", "{command}");
+    }
+}
+
+/// The page in the repository is the generated one. To refresh it, run this test with
+/// `UPDATE_DOCS=1`.
+#[test]
+fn the_reference_page_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/baton.md");
+    let generated = baton_cli::reference_markdown();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path)
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    assert!(
+        committed == generated,
+        "docs/baton.md is stale: run this test with UPDATE_DOCS=1"
+    );
+}

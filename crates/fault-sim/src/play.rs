@@ -45,7 +45,8 @@ pub(crate) fn violated<T>(what: impl Into<String>) -> Judged<T> {
     Err(Violation(what.into()))
 }
 
-/// What came of a simulation. Equal for equal seeds.
+/// What came of a simulation. Equal for equal seeds, but for the failure that
+/// an ending names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
     /// How each attempt ended, the undisturbed ones last.
@@ -54,7 +55,9 @@ pub struct Played {
     /// do not count: they depend on which of several requests in flight draws
     /// its delay first.
     pub rows: (u64, u32),
-    /// Requests and operations on the disk, of all attempts.
+    /// Requests and operations on the disk, of all attempts but those that
+    /// failed: how many of the requests in flight were sent before the one that
+    /// failed differs.
     pub work: (u64, u64),
 }
 
@@ -62,6 +65,12 @@ pub struct Played {
 pub(crate) enum Ending {
     Killed,
     Ended(Box<Result<Report, Error>>),
+}
+
+impl Ending {
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Ended(result) if result.is_err())
+    }
 }
 
 pub(crate) struct World<'a> {
@@ -174,8 +183,10 @@ impl World<'_> {
             let ending = self
                 .attempt(&attempt.mishaps, attempt.in_seal, self.request(), number)
                 .await?;
-            played.work.0 += self.network.requests();
-            played.work.1 += self.disk.changes();
+            if !ending.is_failure() {
+                played.work.0 += self.network.requests();
+                played.work.1 += self.disk.changes();
+            }
             self.disk.settle(&mut dice);
             let judged = self.judge(&ending, &attempt.mishaps, before.as_deref());
             played.endings.push(

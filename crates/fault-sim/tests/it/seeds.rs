@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fault_sim::{Plan, play, shrink};
+use fault_sim::{Plan, Played, play, shrink};
 
 /// Seeds that are played, unless the environment says how many.
 const SEEDS: u64 = 1000;
@@ -13,6 +13,17 @@ const TIME_BOX: Duration = Duration::from_mins(2);
 /// Every so many seeds are played twice.
 const TWICE: u64 = 10;
 const THREADS: usize = 2;
+
+/// What must be equal if a seed is played twice. Of several lists that fail in
+/// one attempt, which one fails first differs.
+fn comparable(mut played: Played) -> Played {
+    for ending in &mut played.endings {
+        if let Some((code, _)) = ending.split_once(':') {
+            *ending = code.to_owned();
+        }
+    }
+    played
+}
 
 #[test]
 fn whatever_happens_a_sync_ends_true_or_partial_or_failed() {
@@ -39,7 +50,9 @@ fn whatever_happens_a_sync_ends_true_or_partial_or_failed() {
                 return;
             }
             if seed.is_multiple_of(TWICE) {
-                assert_eq!(play(&plan), played, "seed {seed} is not the same twice");
+                let again = play(&plan).map(comparable);
+                let played = played.map(comparable);
+                assert_eq!(again, played, "seed {seed} is not the same twice");
             }
             done.fetch_add(1, Ordering::Relaxed);
         }

@@ -21,6 +21,7 @@ mod error;
 mod field;
 mod group;
 pub mod help;
+mod kinds;
 mod program;
 pub mod reference;
 mod relation;

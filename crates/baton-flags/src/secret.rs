@@ -135,4 +135,21 @@ mod tests {
         assert_eq!(SecretArg::of("-"), SecretArg::Stdin);
         assert_eq!(SecretArg::of("@a/b"), SecretArg::File("a/b"));
     }
+
+    /// What a shell makes of `@<(command)`.
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_can_come_from_a_pipe() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::write(pipe, "s3cret\n")
+        });
+        let secret = from_file("--token", dir.path(), "pipe").unwrap();
+        writer.join().unwrap().unwrap();
+        assert_eq!(secret.expose(), "s3cret");
+    }
 }

@@ -252,10 +252,10 @@ pub(crate) fn common(log_format: log::Format) -> Vec<AnyField> {
         log::Format::Json => LOG_FORMAT.any(),
     };
     let mut fields = vec![
+        FILE.any(),
         LOG_LEVEL.any(),
         log_format,
         LOG_PATH.any(),
-        FILE.any(),
         C1Z_TEMP_DIR.any(),
         HTTP_TIMEOUT_SECONDS.any(),
         WORKERS.any(),

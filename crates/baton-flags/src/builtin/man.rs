@@ -28,11 +28,12 @@ pub(crate) fn page<R>(program: &Program<R>) -> String {
         escaped(name),
         escaped(program.root.about)
     );
-    text.push_str(".SH SYNOPSIS\n");
+    // Flags and addresses are there to be copied, so no word is broken.
+    text.push_str(".nh\n.ad l\n.SH SYNOPSIS\n");
     synopsis(&mut text, &[&program.root]);
     flags(&mut text, program, &[&program.root]);
     commands(&mut text, program, &mut vec![&program.root]);
-    examples(&mut text, name, &program.root);
+    examples(&mut text, ".SH", name, &program.root);
     text
 }
 
@@ -59,7 +60,7 @@ fn commands<'p, R>(text: &mut String, program: &'p Program<R>, path: &mut Vec<&'
         for field in below.fields.iter().filter(|field| !field.hidden) {
             flag(text, program, field);
         }
-        examples(text, program.name(), below);
+        examples(text, ".SS", program.name(), below);
         commands(text, program, path);
         path.pop();
     }
@@ -102,11 +103,11 @@ fn flag<R>(text: &mut String, program: &Program<R>, field: &AnyField) {
     let _ = writeln!(text, "\n{}", escaped(&about));
 }
 
-fn examples<R>(text: &mut String, name: &str, command: &Command<R>) {
+fn examples<R>(text: &mut String, heading: &str, name: &str, command: &Command<R>) {
     if command.examples.is_empty() {
         return;
     }
-    text.push_str(".SS EXAMPLES\n");
+    let _ = writeln!(text, "{heading} EXAMPLES");
     for example in &command.examples {
         let line = format!("{name} {}", example.words);
         let _ = writeln!(

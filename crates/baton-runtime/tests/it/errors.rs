@@ -344,6 +344,24 @@ fn a_program_with_impossible_declarations_does_not_start() {
 }
 
 #[test]
+fn no_field_takes_a_variable_that_the_reference_page_gives_another_meaning() {
+    let page = baton_runtime::common_flags_markdown();
+    let (_, table) = page.split_once("## Variables without a flag").unwrap();
+    let variables: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `BATON_")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(variables.len() >= 8, "{variables:?}");
+    for variable in variables {
+        let name: &'static str = variable.to_lowercase().replace('_', "-").leak();
+        let outcome = Stage::new().field(Field::string(name, "")).run(&["--help"]);
+        let refused = format!("flag --{name} cannot be defined: BATON_{variable} already means");
+        assert!(outcome.error().starts_with(&refused), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn a_command_that_is_defined_twice_is_refused_at_start() {
     let command = |name| {
         ExtraCommand::new(

@@ -59,6 +59,36 @@ fn no_line_of_help_is_wider_than_the_terminal_unless_one_word_is() {
     }
 }
 
+/// Every flag of the root that is not hidden, from the reference page.
+fn shown_flags() -> Vec<String> {
+    let page = baton_runtime::common_flags_markdown()
+        + &baton_runtime::flags_markdown(&crate::stage::fields());
+    page.lines()
+        .filter(|line| !line.contains("not shown in the help"))
+        .filter_map(|line| line.strip_prefix("| `--")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+#[test]
+fn each_flag_that_is_shown_is_in_help_manual_page_and_completions() {
+    let help = at(80, &["--help"]);
+    let page = at(80, &["man"]).replace("\\-", "-");
+    let scripts = ["bash", "fish", "zsh"].map(|shell| at(80, &["completion", shell]));
+    let flags = shown_flags();
+    assert!(flags.len() > 20, "{flags:?}");
+    for flag in flags {
+        assert!(
+            help.contains(&format!("--{flag} ")) || help.contains(&format!("--{flag}\n")),
+            "{flag}"
+        );
+        assert!(page.contains(&format!("--{flag}\\fR")), "{flag}");
+        for script in &scripts {
+            assert!(script.contains(&flag), "{flag}");
+        }
+    }
+}
+
 #[test]
 fn the_manual_page_names_each_shown_flag_and_command() {
     let page = at(80, &["man"]);

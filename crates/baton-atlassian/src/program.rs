@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_connector::http::{HttpParts, HttpSettings, ReqwestTransport, TransportSettings};
+use baton_connector::http::TransportSettings;
 use baton_connector::{Error, Result};
 use baton_proto::Code;
 use baton_runtime::{
@@ -158,15 +158,7 @@ pub(crate) fn build(
     surroundings: &Surroundings,
     transport: &TransportSettings,
 ) -> Result<Built> {
-    let parts = HttpParts {
-        clock: Arc::clone(&surroundings.clock),
-        random: Arc::clone(&surroundings.random),
-        ..HttpParts::new(Arc::new(ReqwestTransport::new(transport)?), 0)
-    };
-    let mut http = HttpSettings::default();
-    http.user_agent.clone_from(&surroundings.user_agent);
-    http.total_timeout = config.http_timeout();
-    http.rate = config.rate()?;
+    let (parts, mut http) = surroundings.http_parts(config, transport)?;
     http.request_id_headers.push("atl-traceid".to_owned());
     Ok(Built {
         connector: Arc::new(connector(settings, parts, http)?),

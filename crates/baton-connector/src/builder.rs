@@ -12,6 +12,7 @@ use prost_types::Any;
 use crate::call::{Call, RunView};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
+use crate::http::HttpClient;
 use crate::local::Local;
 use crate::page::{Page, Row};
 use crate::paging::shorten;
@@ -26,6 +27,20 @@ pub trait Validator: Send + Sync {
     /// Fails with what is wrong and what to change; returns the annotations
     /// of the response.
     async fn validate(&self, call: &Call) -> Result<Vec<Any>>;
+}
+
+/// A function as a validator.
+struct Check<F>(F);
+
+#[async_trait]
+impl<F, R> Validator for Check<F>
+where
+    F: Fn(Call) -> R + Send + Sync,
+    R: Future<Output = Result<()>> + Send,
+{
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
+        (self.0)(call.clone()).await.map(|()| Vec::new())
+    }
 }
 
 /// What counts a connector's requests; [`crate::http::HttpClient`] is the usual
@@ -94,6 +109,22 @@ impl ConnectorBuilder {
     pub fn validate_with(mut self, validator: Arc<dyn Validator>) -> Self {
         self.validator = Some(validator);
         self
+    }
+
+    /// Checks settings and credentials before each sync, with real calls: fails
+    /// with what is wrong and what to change.
+    pub fn validate<F, R>(self, check: F) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.validate_with(Arc::new(Check(check)))
+    }
+
+    /// The client that the connector sends its requests with: what it did is
+    /// shown while a sync runs and at its end.
+    pub fn http(self, client: &HttpClient) -> Self {
+        self.upstream(Arc::new(client.clone()))
     }
 
     /// Where traffic numbers come from.

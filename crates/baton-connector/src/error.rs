@@ -47,6 +47,8 @@ pub enum Error {
         message: String,
         /// What the user can do.
         advice: Option<Advice>,
+        /// What caused it, if that is an error of another library.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// A call named a resource type that no syncer serves.
     #[error("{call}: there is no resource type `{type_id}`")]
@@ -190,6 +192,23 @@ impl Error {
             code,
             message: message.into(),
             advice: None,
+            source: None,
+        }
+    }
+
+    /// A failure with a code of the connector's choice, caused by an error of
+    /// another library. `message` says what failed, on what; it does not repeat
+    /// the cause, which is shown below it.
+    pub fn caused(
+        code: Code,
+        message: impl Into<String>,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Stated {
+            code,
+            message: message.into(),
+            advice: None,
+            source: Some(cause.into()),
         }
     }
 
@@ -220,10 +239,16 @@ impl Error {
                 advice,
                 source,
             },
-            Self::Stated { code, message, .. } => Self::Stated {
+            Self::Stated {
+                code,
+                message,
+                source,
+                ..
+            } => Self::Stated {
                 code,
                 message,
                 advice,
+                source,
             },
             Self::Request(mut request) => {
                 request.advice = advice;
@@ -359,6 +384,9 @@ pub struct RequestError {
     pub api_message: Option<String>,
     /// The application says that the object is gone.
     pub vanished: bool,
+    /// A 404 or 410 in JSON that the connector's reader of errors does not take
+    /// for an object that is gone.
+    pub maybe_gone: bool,
     /// The wait that the last answer asked for.
     pub retry_after: Option<Duration>,
     /// Requests sent, the first one included.

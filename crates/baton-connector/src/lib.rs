@@ -41,6 +41,7 @@ pub use counted::Counted;
 pub use error::{Error, RequestError, RequestErrorKind, Result};
 pub use local::Local;
 pub use page::{Page, PageNotes, PageToken, Row};
+pub use paging::fingerprint;
 pub use remarks::{Planning, Remark, Remarks};
 pub use remote::RemoteError;
 pub use retrying::{RepeatPolicy, Retrying};

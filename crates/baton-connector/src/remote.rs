@@ -185,6 +185,7 @@ mod tests {
             api_code: None,
             api_message: None,
             vanished,
+            maybe_gone: false,
             retry_after: wait.map(Duration::from_millis),
             tries: 1,
             elapsed: Duration::ZERO,

@@ -92,6 +92,9 @@ pub enum Advice {
     /// Sync again when the data of the application is stable; the example is
     /// the first list that failed.
     WaitForStableData(String),
+    /// Have the connector declare what the application answers about a deleted
+    /// object: its code, if it has one.
+    DeclareGone(Option<String>),
     /// Report a bug of the connector to its maintainers.
     ReportConnectorBug,
     /// Report a bug of this program.
@@ -226,6 +229,17 @@ impl fmt::Display for Advice {
                     f,
                     "sync again when the data is stable; the first list that failed: {example}"
                 );
+            }
+            Self::DeclareGone(Some(code)) => {
+                return write!(
+                    f,
+                    "if the object was deleted, the author of the connector can declare `{code}` \
+                     as a code of deleted objects; such lists are left out and counted"
+                );
+            }
+            Self::DeclareGone(None) => {
+                "if the object was deleted, the author of the connector can declare this answer as \
+                 one about deleted objects; such lists are left out and counted"
             }
             Self::ReportConnectorBug => {
                 "this is a bug in the connector: report it to its maintainers"

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use baton_connector::http::{
+    HttpClient, HttpParts, HttpSettings, LearnSecrets, ReadApiError, ReqwestTransport, Transport,
+    TransportSettings,
+};
 use baton_connector::{Clock, Connector, Random, Types, v2};
 use baton_flags::{
     AUTH_METHOD, AnyField, Command, Config, Example, Export, Field, FieldGroup, Program, Relation,
@@ -12,6 +16,7 @@ use baton_flags::{
 use crate::commands::{self, Runs};
 use crate::extra::ExtraCommand;
 use crate::schema::Presentation;
+use crate::settings::CommonSettings as _;
 use crate::{flags, log, mode};
 
 /// A connector, ready to be driven.
@@ -25,6 +30,7 @@ pub struct Built {
 
 /// What a connector may use from its surroundings.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Surroundings {
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
@@ -34,6 +40,59 @@ pub struct Surroundings {
     pub cwd: PathBuf,
     /// Name and version of the program, as a `User-Agent` header wants them.
     pub user_agent: String,
+    /// The network; `None` for that of the machine.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// Keeps tokens that are got during a run out of everything that people read.
+    pub secrets: Arc<dyn LearnSecrets>,
+}
+
+impl Surroundings {
+    /// A client for the application's API with everything set that flags and surroundings decide:
+    /// time limit, rates, user agent, clock, randomness, network and hiding of tokens. Pass it to
+    /// [`ConnectorBuilder::http`](baton_connector::ConnectorBuilder::http), too.
+    ///
+    /// # Errors
+    ///
+    /// Rates that cannot be used, or a network that cannot be set up.
+    pub fn http(
+        &self,
+        config: &Config,
+        api_errors: impl ReadApiError + 'static,
+    ) -> baton_connector::Result<HttpClient> {
+        let (mut parts, settings) = self.http_parts(config, &TransportSettings::default())?;
+        parts.api_errors = Arc::new(api_errors);
+        HttpClient::new(parts, settings)
+    }
+
+    /// What [`Surroundings::http`] makes a client of, for connectors that change something of it.
+    /// `network` has no effect where the surroundings bring a network of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Surroundings::http`].
+    pub fn http_parts(
+        &self,
+        config: &Config,
+        network: &TransportSettings,
+    ) -> baton_connector::Result<(HttpParts, HttpSettings)> {
+        let transport = match &self.transport {
+            Some(transport) => Arc::clone(transport),
+            None => Arc::new(ReqwestTransport::new(network)?),
+        };
+        let parts = HttpParts {
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            secrets: Arc::clone(&self.secrets),
+            ..HttpParts::new(transport, 0)
+        };
+        let settings = HttpSettings {
+            user_agent: self.user_agent.clone(),
+            total_timeout: config.http_timeout(),
+            rate: config.rate()?,
+            ..HttpSettings::default()
+        };
+        Ok((parts, settings))
+    }
 }
 
 /// Makes a connector from settled values. It sends no request.

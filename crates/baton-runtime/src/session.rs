@@ -53,6 +53,8 @@ pub struct Session {
     pub(crate) stderr: Stderr,
     pub(crate) cancel: CancellationToken,
     pub(crate) surroundings: Surroundings,
+    /// Whether the program has the flags that steer requests.
+    pub(crate) sends_requests: bool,
     pub(crate) engine: Engine,
     pub(crate) place: Place,
     pub(crate) connect: SharedConnect,
@@ -243,6 +245,12 @@ impl Session {
         } else {
             told(run, &progress, &built).await?
         };
+        if self.sends_requests && report.traffic.is_none() {
+            tracing::warn!(
+                "the flags that limit requests have no effect: the connector's requests are not \
+                 counted"
+            );
+        }
         self.tell(&report, target, started);
         let status = match report.completeness {
             Completeness::Complete => ExitStatus::Success,

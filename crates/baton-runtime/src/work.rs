@@ -3,7 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 
+use baton_connector::Secret;
+use baton_connector::http::LearnSecrets;
 use baton_flags::Config;
+use baton_term::TextGate;
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
@@ -30,6 +33,16 @@ const NEEDED_THREADS: usize = WORKER_THREADS + 2;
 /// File handles that a run needs besides its standard streams: for the async runtime and signals,
 /// the lock, the log, the target, the files of a sort, and a few connections.
 const NEEDED_HANDLES: usize = 24;
+
+/// Hides tokens behind the gate that the log and standard error share.
+#[derive(Debug)]
+struct Gated(TextGate);
+
+impl LearnSecrets for Gated {
+    fn learn(&self, secret: &Secret) {
+        self.0.learn(secret.expose());
+    }
+}
 
 /// What is left to do once the settings are known.
 pub(crate) struct Work {
@@ -121,6 +134,7 @@ impl Work {
             clock,
             random,
             engine,
+            transport,
             ..
         } = world;
         let session = Session {
@@ -138,7 +152,10 @@ impl Work {
                 random,
                 cwd,
                 user_agent: format!("{}/{}", app.name, app.version),
+                transport,
+                secrets: Arc::new(Gated(stderr.gate())),
             },
+            sends_requests: app.sends_requests,
             engine,
             place,
             connect: Arc::clone(&app.connect),

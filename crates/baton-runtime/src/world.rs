@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use baton_connector::http::Transport;
 use baton_connector::{Clock, Connector, Random, SplitMix, SystemClock};
 use baton_sync::{Host, Report, SyncRequest};
 use baton_term::{StandardOutput, columns_of_stdout};
@@ -57,6 +58,8 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// What runs a sync.
     pub engine: Engine,
+    /// The network of the connector's clients; `None` for that of the machine.
+    pub transport: Option<Arc<dyn Transport>>,
 }
 
 impl World {
@@ -91,6 +94,7 @@ impl World {
             engine: Arc::new(|connector, request, host| {
                 Box::pin(baton_sync::run(connector, request, host))
             }),
+            transport: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_proto::{Advise, Code, causes};
+use baton_proto::{Advice, Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::added::Adder;
@@ -197,7 +197,7 @@ impl Driver {
                     0 => format!("list {}", list::name(&list.id)),
                     page => format!("list {}, page {}", list::name(&list.id), page + 1),
                 },
-                source: error,
+                source: with_remedy(&list, error),
             }),
             Verdict::Skip(kind) => cx.drop_list(&list.id, skip(kind, &error)).await,
             Verdict::Restart => {
@@ -235,6 +235,22 @@ impl Driver {
             }
         }
         Ok(())
+    }
+}
+
+/// An answer that nobody declared to be about a deleted object may be one,
+/// where the object was listed before.
+fn with_remedy(list: &OpenList, error: baton_connector::Error) -> baton_connector::Error {
+    let code = match error.request() {
+        Some(request) if request.maybe_gone && list.is_about_one_object() => {
+            request.api_code.clone()
+        }
+        _ => return error,
+    };
+    if error.advice().is_empty() {
+        error.with_advice(Advice::DeclareGone(code))
+    } else {
+        error
     }
 }
 

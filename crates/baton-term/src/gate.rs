@@ -4,7 +4,8 @@
 //! change the direction of writing become U+FFFD. Known secrets are replaced.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::secrets::Secrets;
 
@@ -41,10 +42,28 @@ fn replaced(text: &str, forbidden: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(replace).collect())
 }
 
+/// Secrets that are learned while a program runs, at most: of more, the oldest
+/// ones are forgotten, which have ended long ago.
+const MAX_LEARNED: usize = 32;
+
 /// The gate with the secrets that it hides. Clones share them.
 #[derive(Clone, Default)]
 pub struct TextGate {
-    secrets: Option<Arc<Secrets>>,
+    shared: Arc<RwLock<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    given: Vec<String>,
+    learned: VecDeque<String>,
+    finder: Option<Arc<Secrets>>,
+}
+
+impl Known {
+    fn build(&mut self) {
+        let all = self.given.iter().chain(&self.learned).cloned();
+        self.finder = Secrets::new(all).map(Arc::new);
+    }
 }
 
 impl TextGate {
@@ -54,14 +73,43 @@ impl TextGate {
     /// of a secret, what is left of it. So whoever cuts a text from outside ends
     /// it with `…`. Secrets of fewer than 4 characters are ignored.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+        let mut known = Known {
+            given: secrets.into_iter().collect(),
+            ..Known::default()
+        };
+        known.build();
         Self {
-            secrets: Secrets::new(secrets).map(Arc::new),
+            shared: Arc::new(RwLock::new(known)),
         }
+    }
+
+    /// Hides one more secret, in all clones of the gate, such as a token that
+    /// was got while the program runs.
+    pub fn learn(&self, secret: &str) {
+        let mut known = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        if known
+            .given
+            .iter()
+            .chain(&known.learned)
+            .any(|old| old == secret)
+        {
+            return;
+        }
+        if known.learned.len() >= MAX_LEARNED {
+            known.learned.pop_front();
+        }
+        known.learned.push_back(secret.to_owned());
+        known.build();
+    }
+
+    fn finder(&self) -> Option<Arc<Secrets>> {
+        let known = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        known.finder.clone()
     }
 
     /// The text without its secrets; control characters stay.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let found = match &self.secrets {
+        let found = match self.finder() {
             Some(secrets) => secrets.find(text),
             None => Vec::new(),
         };
@@ -102,10 +150,7 @@ impl TextGate {
 impl std::fmt::Debug for TextGate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TextGate")
-            .field(
-                "secrets",
-                &self.secrets.as_ref().map_or(0, |all| all.count()),
-            )
+            .field("secrets", &self.finder().map_or(0, |all| all.count()))
             .finish()
     }
 }
@@ -126,6 +171,38 @@ mod tests {
         ];
         let codes = ranges.into_iter().flat_map(|(from, to)| from..=to);
         codes.filter_map(char::from_u32).collect()
+    }
+
+    #[test]
+    fn what_one_clone_learns_all_of_them_hide() {
+        let gate = TextGate::new(["first-secret".to_owned()]);
+        let other = gate.clone();
+        assert_eq!(
+            other.pass("first-secret, second-one"),
+            "[secret], second-one"
+        );
+        gate.learn("second-one");
+        assert_eq!(other.pass("first-secret, second-one"), "[secret], [secret]");
+        let empty = TextGate::default();
+        empty.learn("second-one");
+        assert_eq!(empty.pass("second-one"), "[secret]");
+        for number in 0..=MAX_LEARNED {
+            gate.learn(&format!("token-number-{number}"));
+        }
+        assert_eq!(
+            other.pass("second-one"),
+            "second-one",
+            "the oldest is forgotten"
+        );
+        assert_eq!(
+            other.pass("first-secret"),
+            "[secret]",
+            "what was given stays"
+        );
+        assert_eq!(
+            other.pass(&format!("token-number-{MAX_LEARNED}")),
+            "[secret]"
+        );
     }
 
     #[test]

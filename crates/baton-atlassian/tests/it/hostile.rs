@@ -156,6 +156,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
         engine: Arc::new(|connector, request, host| {
             Box::pin(baton_sync::run(connector, request, host))
         }),
+        transport: None,
     };
     let status = baton_runtime::run(&baton_atlassian::app(), world).code();
     (status, format!("{}{}", stderr.text(), stdout.text()))

@@ -11,6 +11,7 @@ use url::Url;
 use super::announce::Announced;
 use super::api_error::{ErrorAnswer, ReadApiError};
 use super::exchange::Answer;
+use super::json::Document;
 use super::limiter::BucketKey;
 use super::meter::Wait;
 use super::redact::{headers_line, quoted};
@@ -76,6 +77,7 @@ impl<'a> Story<'a> {
             api_code: None,
             api_message: None,
             vanished: false,
+            maybe_gone: false,
             retry_after: None,
             tries: self.sent,
             elapsed: self.began.elapsed(),
@@ -110,7 +112,13 @@ impl<'a> Story<'a> {
         error.request_id = told.request_id.as_deref().map(quoted);
         error.api_code = told.code.as_deref().map(quoted);
         error.api_message = told.message.as_deref().map(quoted);
-        error.vanished = told.vanished && matches!(status, 404 | 410);
+        let is_missing = matches!(status, 404 | 410);
+        error.vanished = told.vanished && is_missing;
+        let is_object = || {
+            let body = Document::parse_beginning(&answer.body);
+            body.is_ok_and(|body| body.root().object().is_some())
+        };
+        error.maybe_gone = is_missing && !error.vanished && is_object();
         error.advice = told.hint.map(Advice::Sentence).or_else(|| match status {
             300..=399 => Some(Advice::CorrectBaseUrl(redirect_host(answer))),
             _ if looks_like_a_page(&answer.headers, &answer.body) => Some(Advice::CheckWhoAnswers),

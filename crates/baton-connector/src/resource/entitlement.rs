@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 /// Builds an entitlement of a resource, which it embeds as given.
 #[derive(Debug, Clone)]
 pub struct EntitlementBuilder {
-    resource: ResourceArg,
+    /// `None` for a template.
+    resource: Option<ResourceArg>,
     built: v2::Entitlement,
 }
 
@@ -32,14 +33,29 @@ impl EntitlementBuilder {
         Self::with_purpose(resource, slug, PurposeValue::Ownership)
     }
 
+    /// An entitlement that every resource of a type has, for
+    /// [`ResourceSyncer::static_entitlements`](crate::ResourceSyncer::static_entitlements):
+    /// an assignment, which gets its resource and its id from the engine.
+    pub fn template(slug: impl Into<String>) -> Self {
+        Self::for_resource(None, slug, PurposeValue::Assignment)
+    }
+
     fn with_purpose(
         resource: impl Into<ResourceArg>,
         slug: impl Into<String>,
         purpose: PurposeValue,
     ) -> Self {
+        Self::for_resource(Some(resource.into()), slug, purpose)
+    }
+
+    fn for_resource(
+        resource: Option<ResourceArg>,
+        slug: impl Into<String>,
+        purpose: PurposeValue,
+    ) -> Self {
         let slug = slug.into();
         Self {
-            resource: resource.into(),
+            resource,
             built: v2::Entitlement {
                 display_name: slug.clone(),
                 slug,
@@ -112,7 +128,10 @@ impl EntitlementBuilder {
                 reason: "its slug is empty",
             });
         }
-        let (resource, id) = self.resource.checked(&what)?;
+        let Some(resource) = self.resource else {
+            return Ok(built);
+        };
+        let (resource, id) = resource.checked(&what)?;
         built.id = EntitlementId::of(&id, &built.slug).into_string();
         built.resource = Some(resource);
         Ok(built)

@@ -15,6 +15,18 @@ pub fn resource_id(type_id: impl Into<String>, id: impl Into<String>) -> v2::Res
     }
 }
 
+/// Short ways to what a resource has.
+pub trait ResourceExt {
+    /// The id within its type; empty where there is none.
+    fn id(&self) -> &str;
+}
+
+impl ResourceExt for v2::Resource {
+    fn id(&self) -> &str {
+        self.id.as_ref().map_or("", |id| &id.resource)
+    }
+}
+
 /// The id of an entitlement. Opaque once made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntitlementId(String);

@@ -50,7 +50,7 @@ mod traits;
 
 pub use entitlement::EntitlementBuilder;
 pub use grant::GrantBuilder;
-pub use ids::{EntitlementId, GrantId, ResourceArg, resource_id};
+pub use ids::{EntitlementId, GrantId, ResourceArg, ResourceExt, resource_id};
 pub use profile::Profile;
 pub use record::{ResourceBuilder, Status};
 pub use resource_type::ResourceTypeBuilder;

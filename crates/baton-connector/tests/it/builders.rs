@@ -1,12 +1,12 @@
 //! Records as the builders make them.
 
-use baton_connector::Error;
 use baton_connector::resource::{
-    EntitlementBuilder, EntitlementId, GrantBuilder, Profile, ResourceBuilder, ResourceTypeBuilder,
-    SecretTraitBuilder, Status, UserTraitBuilder, resource_id,
+    EntitlementBuilder, EntitlementId, GrantBuilder, Profile, ResourceBuilder, ResourceExt as _,
+    ResourceTypeBuilder, SecretTraitBuilder, Status, UserTraitBuilder, resource_id,
 };
-use baton_proto::any;
+use baton_connector::{Error, fingerprint};
 use baton_proto::c1::connector::v2;
+use baton_proto::{Advice, Advise, Code, any};
 use v2::resource_type::Trait;
 use v2::secret_trait::CredentialType;
 use v2::status::ResourceStatus;
@@ -15,6 +15,49 @@ use v2::user_trait::AccountType;
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the calls")]
 fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) {
     assert!(matches!(outcome, Err(Error::Build { .. })), "{outcome:?}");
+}
+
+#[test]
+fn a_template_has_no_resource_and_no_id() {
+    let user = ResourceTypeBuilder::new("user", "User").build().unwrap();
+    let template = EntitlementBuilder::template("admin")
+        .grantable_to([&user])
+        .build()
+        .unwrap();
+    assert_eq!((template.resource, &*template.id), (None, ""));
+    assert_eq!(
+        (&*template.slug, &*template.display_name),
+        ("admin", "admin")
+    );
+    assert_eq!(template.grantable_to, [user]);
+    refused(EntitlementBuilder::template("").build());
+}
+
+#[test]
+fn the_id_of_a_resource_is_at_hand() {
+    let group = ResourceBuilder::new("group", "g:1").build().unwrap();
+    assert_eq!(group.id(), "g:1");
+    assert_eq!(v2::Resource::default().id(), "");
+}
+
+#[test]
+fn an_error_can_have_a_cause_and_keeps_it_with_a_hint() {
+    let cause = std::io::Error::other("disk on fire");
+    let error = Error::caused(Code::DataLoss, "cannot read `users.csv`", cause);
+    let error = error.with_hint("buy another");
+    assert_eq!(error.code(), Code::DataLoss);
+    assert_eq!(error.to_string(), "cannot read `users.csv`");
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("disk on fire"));
+    assert_eq!(error.advice(), [Advice::sentence("buy another")]);
+    let stated = Error::stated(Code::DataLoss, "no cause");
+    assert!(std::error::Error::source(&stated).is_none());
+}
+
+#[test]
+fn fingerprints_are_the_same_in_every_version() {
+    let text = fingerprint(["a", "bc"]);
+    assert_eq!(text, "efdf187f3b77026ced2f13d8b5bb1a22");
 }
 
 #[test]

@@ -398,6 +398,28 @@ async fn validation_is_the_validators() {
     assert_eq!(error.to_string(), "cannot validate");
 }
 
+#[tokio::test]
+async fn a_closure_can_validate() {
+    for (key, code) in [("good", None), ("bad", Some(Code::Unauthenticated))] {
+        let key = key.to_owned();
+        let connector = ConnectorBuilder::new()
+            .validate(move |call| {
+                let key = key.clone();
+                async move {
+                    assert!(call.token().is_empty());
+                    match key.as_str() {
+                        "good" => Ok(()),
+                        _ => Err(Error::stated(Code::Unauthenticated, "the key is wrong")),
+                    }
+                }
+            })
+            .build()
+            .unwrap();
+        let outcome = connector.validate(&cx()).await;
+        assert_eq!(outcome.err().map(|error| error.code()), code);
+    }
+}
+
 struct Busy;
 
 impl Upstream for Busy {
@@ -425,10 +447,7 @@ fn the_engine_sees_the_client_through_the_connector() {
 async fn the_shared_client_is_an_upstream() {
     let script = Script::new([ok()]);
     let client = HttpClient::new(HttpParts::new(script, 1), HttpSettings::default()).unwrap();
-    let connector = ConnectorBuilder::new()
-        .upstream(Arc::new(client.clone()))
-        .build()
-        .unwrap();
+    let connector = ConnectorBuilder::new().http(&client).build().unwrap();
     let run = Run::begin(None);
     let traffic = || connector.local().unwrap().traffic(&run.view()).unwrap();
     let send = async || {

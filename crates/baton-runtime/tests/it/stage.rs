@@ -212,6 +212,8 @@ pub struct Stage {
     pub connect: fn() -> Arc<dyn Connector>,
     /// The types that the program registers.
     pub types: Option<fn() -> Types<()>>,
+    /// The program has the flags that limit requests.
+    pub sends_requests: bool,
     /// Standard error is a terminal.
     pub terminal: bool,
     /// Runs before this one.
@@ -234,6 +236,7 @@ impl Stage {
             commands: Vec::new(),
             connect: || Arc::new(Toy),
             types: Some(types),
+            sends_requests: true,
             terminal: false,
             runs: 0,
         }
@@ -327,6 +330,9 @@ impl Stage {
         for command in self.commands.drain(..) {
             app = app.command(command);
         }
+        if !self.sends_requests {
+            app = app.without_http();
+        }
         let world = World {
             args: args.iter().map(Into::into).collect(),
             env: self.env.clone(),
@@ -343,6 +349,7 @@ impl Stage {
             clock: Arc::new(FixedClock { run: self.runs }),
             random: Arc::new(SplitMix::seeded(self.runs)),
             engine: Arc::clone(&self.engine),
+            transport: None,
         };
         let status = baton_runtime::run(&app, world);
         self.runs += 1;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use baton_c1z::{Format, Stats};
+use baton_connector::TrafficSnapshot;
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use baton_proto::{Advice, Code};
 use baton_runtime::{Engine, ExitStatus, ExtraCommand, Field, Signals};
@@ -72,9 +73,33 @@ pub fn complete_engine() -> Engine {
                 resources: 7,
                 ..Stats::default()
             };
-            Ok(Report::new("s1", request.target, stats))
+            let mut report = Report::new("s1", request.target, stats);
+            report.traffic = Some(TrafficSnapshot::default());
+            Ok(report)
         })
     })
+}
+
+#[test]
+fn requests_that_nobody_counts_are_warned_of_where_flags_should_limit_them() {
+    let words = "the flags that limit requests have no effect";
+    for (sends_requests, traffic, warns) in [
+        (true, None, true),
+        (true, Some(TrafficSnapshot::default()), false),
+        (false, None, false),
+    ] {
+        let mut stage = Stage::ready();
+        stage.sends_requests = sends_requests;
+        let counted = traffic.clone();
+        stage.engine = Arc::new(move |_, asked, _| {
+            let mut report = Report::new("s1", asked.target, Stats::default());
+            report.traffic.clone_from(&counted);
+            Box::pin(async move { Ok(report) })
+        });
+        let outcome = stage.run(&[]);
+        assert_eq!(outcome.status, ExitStatus::Success);
+        assert_eq!(outcome.stderr.contains(words), warns, "{}", outcome.stderr);
+    }
 }
 
 fn recording_engine() -> (Engine, Arc<Mutex<Option<SyncRequest>>>) {

@@ -10,15 +10,16 @@ use baton_connector::http::{
     Transport, TransportError, whole_body,
 };
 use baton_connector::{Call, Error as Refusal};
-use baton_proto::Code;
+use baton_proto::{Advice, Advise, Code};
 use baton_sync::{Completeness, Error, SkipKind};
 use bytes::Bytes;
 
 use crate::sandbox::{Sandbox, ids};
 use crate::world::{Twist, World, group};
 
+/// Answers 404 with this body.
 #[derive(Debug)]
-struct NotFound;
+struct NotFound(&'static str);
 
 #[async_trait]
 impl Transport for NotFound {
@@ -27,27 +28,30 @@ impl Transport for NotFound {
         _: http::Request<Bytes>,
     ) -> Result<http::Response<BodyStream>, TransportError> {
         let answer = http::Response::builder().status(404);
-        Ok(answer.body(whole_body("gone")).expect("valid"))
+        Ok(answer.body(whole_body(self.0)).expect("valid"))
     }
 }
 
 #[derive(Debug)]
-struct Gone;
+struct Gone {
+    declared: bool,
+}
 
 impl ReadApiError for Gone {
     fn read(&self, _: &ErrorAnswer<'_>) -> ApiError {
         ApiError {
             code: Some("GROUP-404".to_owned()),
-            vanished: true,
+            vanished: self.declared,
             ..ApiError::default()
         }
     }
 }
 
-/// The error of a request for something that the application says is gone.
-async fn gone() -> Refusal {
-    let mut parts = HttpParts::new(Arc::new(NotFound), 7);
-    parts.api_errors = Arc::new(Gone);
+/// The error of a request for something that the application says is gone,
+/// whether or not the connector knows that.
+async fn not_found(body: &'static str, declared: bool) -> Refusal {
+    let mut parts = HttpParts::new(Arc::new(NotFound(body)), 7);
+    parts.api_errors = Arc::new(Gone { declared });
     let client = HttpClient::new(parts, HttpSettings::default()).expect("valid settings");
     let base = url::Url::parse("https://api.example.test").expect("a URL");
     let request = Request::get(&base, "/groups/{group}", &["g"]).expect("valid");
@@ -56,19 +60,24 @@ async fn gone() -> Refusal {
         .json::<serde_json::Value>(&request)
         .await
         .expect_err("404");
-    assert!(error.is_vanished());
+    assert_eq!(error.is_vanished(), declared);
     error
 }
 
 /// A world where these lists are gone.
 fn without(world: World, lists: Vec<String>) -> World {
+    answering(world, lists, "gone", true)
+}
+
+/// A world where these lists are answered with 404.
+fn answering(world: World, lists: Vec<String>, body: &'static str, declared: bool) -> World {
     let runtime = tokio::runtime::Handle::current();
     world.hooked(move |list, token, _| {
         let last = token == "p2" || !list.ends_with("g3");
         let hit = last && lists.iter().any(|gone| gone == list);
         hit.then(|| {
             let error = std::thread::scope(|scope| {
-                let error = scope.spawn(|| runtime.block_on(gone()));
+                let error = scope.spawn(|| runtime.block_on(not_found(body, declared)));
                 error.join().expect("no panic")
             });
             Twist::Fail(error)
@@ -89,6 +98,22 @@ async fn an_object_that_is_gone_is_left_out_whole_and_the_result_is_complete() {
         !grants.iter().any(|id| id.starts_with("group:g3:")),
         "{grants:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_404_that_nobody_declared_has_a_hint_where_an_object_was_asked_for() {
+    let hint = [Advice::DeclareGone(Some("GROUP-404".to_owned()))];
+    for (list, body, expected) in [
+        ("grants group:g3", r#"{"code":"GROUP-404"}"#, &hint[..]),
+        ("resources group", r#"{"code":"GROUP-404"}"#, &[]),
+        ("grants group:g3", "no route", &[]),
+    ] {
+        let sandbox = Sandbox::new();
+        let world = answering(World::small(), vec![list.to_owned()], body, false);
+        let error = sandbox.fail(world).await;
+        assert_eq!(error.code(), Code::NotFound);
+        assert_eq!(error.advice(), expected, "{list} {body}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -169,7 +169,7 @@ fn layers() -> Input {
 fn append<'a>(
     log: &mut PageLog,
     list: &ListId,
-    wrap: for<'r> fn(&'r [u8]) -> PageRow<'r>,
+    wrap: for<'r> fn(&'r [u8]) -> PageRow<&'r [u8]>,
     rows: impl Iterator<Item = Vec<u8>> + 'a,
 ) {
     let rows: Vec<Vec<u8>> = rows.collect();
@@ -197,7 +197,7 @@ impl Input {
         append(
             log,
             &list,
-            |row| PageRow::ResourceType(row),
+            |row| PageRow::resource_type(row),
             types.iter().map(encode::to_vec),
         );
         for kind in ["group", "user"] {
@@ -209,7 +209,7 @@ impl Input {
             append(
                 log,
                 &list,
-                |row| PageRow::Resource(row),
+                |row| PageRow::resource(row),
                 of_kind.map(encode::to_vec),
             );
         }
@@ -219,14 +219,14 @@ impl Input {
             append(
                 log,
                 &list,
-                |row| PageRow::Entitlement(row),
+                |row| PageRow::entitlement(row),
                 std::iter::once(encode::to_vec(on)),
             );
             let list = ListId::grants(&id.resource_type, &id.resource);
             append(
                 log,
                 &list,
-                |row| PageRow::Grant(row),
+                |row| PageRow::grant(row),
                 grants.iter().map(encode::to_vec),
             );
         }

@@ -170,7 +170,7 @@ impl Appender {
     fn list(
         &mut self,
         list: &ListId,
-        wrap: for<'r> fn(&'r [u8]) -> PageRow<'r>,
+        wrap: for<'r> fn(&'r [u8]) -> PageRow<&'r [u8]>,
         rows: impl ExactSizeIterator<Item = Vec<u8>>,
     ) {
         let pages = rows.len().div_ceil(PAGE_ROWS);
@@ -212,27 +212,27 @@ fn append_all(log: PageLog, members: usize, shuffled: bool) -> Appender {
     let types = ["group", "user"].map(|id| encode::to_vec(&resource_type(id)));
     appender.list(
         &ListId::resource_types(),
-        |row| PageRow::ResourceType(row),
+        |row| PageRow::resource_type(row),
         types.into_iter(),
     );
     let groups = order("group", GROUPS, &mut numbers);
     let rows = groups.iter().map(|n| encode::to_vec(&group(*n)));
     appender.list(
         &ListId::resources("group", None),
-        |row| PageRow::Resource(row),
+        |row| PageRow::resource(row),
         rows,
     );
     let users = order("user", USERS, &mut numbers);
     let rows = users.iter().map(|n| encode::to_vec(&user(*n)));
     appender.list(
         &ListId::resources("user", None),
-        |row| PageRow::Resource(row),
+        |row| PageRow::resource(row),
         rows,
     );
     for number in &groups {
         let rows = [encode::to_vec(&membership(&group(*number)))];
         let list = ListId::entitlements("group", &id_of("group", *number));
-        appender.list(&list, |row| PageRow::Entitlement(row), rows.into_iter());
+        appender.list(&list, |row| PageRow::entitlement(row), rows.into_iter());
     }
     for number in &groups {
         let first = numbers.below(USERS);
@@ -247,7 +247,7 @@ fn append_all(log: PageLog, members: usize, shuffled: bool) -> Appender {
             .iter()
             .map(|n| encode::to_vec(&grant(&entitlement, user(*n))));
         let list = ListId::grants("group", &id_of("group", *number));
-        appender.list(&list, |row| PageRow::Grant(row), rows);
+        appender.list(&list, |row| PageRow::grant(row), rows);
     }
     appender.log.sync().unwrap();
     appender

@@ -50,7 +50,7 @@ pub use files::{Access, DataFile, Files, Open, SystemFiles};
 pub use leftovers::clear_leftovers;
 pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
-    MAX_TOKEN_BYTES, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
+    MAX_TOKEN_BYTES, ObjectId, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
 };
 pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalculate_stats};
 pub use merge::{

@@ -77,13 +77,13 @@ impl Adder {
 fn put(page: &mut Checked, added: &Added, is_listed: bool, made: Entitlement) -> Result<()> {
     if !is_listed {
         check::refuse_baton_id(&added.resource)?;
-        let row = StoredRow::AddedResource(encode::to_vec(&added.resource));
+        let row = StoredRow::resource(encode::to_vec(&added.resource)).added();
         if !page.rows.contains(&row) {
             page.rows.push(row);
         }
     }
     page.facts.grouped |= made.grouped;
-    page.rows.push(StoredRow::AddedEntitlement(made.row));
+    page.rows.push(StoredRow::entitlement(made.row).added());
     Ok(())
 }
 

@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use baton_c1z::Op;
+use baton_c1z::{ListId, ObjectId};
 use baton_connector::{Call, Connector, Page};
 use baton_proto::Code;
-use baton_proto::c1::connector::v2;
 
 use crate::check::{self, Checked, Rules};
 use crate::error::Error;
-use crate::list::OpenList;
-use crate::phases;
+use crate::list::{self, OpenList};
 
 /// What every call of a run needs.
 pub(crate) struct Source {
@@ -48,60 +46,58 @@ pub(crate) async fn page(
 ) -> Result<Checked, AskError> {
     let connector = &source.connector;
     let call = &source.call.at(&list.token);
-    let resource = list.resource.as_deref();
-    let checked = match (list.id.op, resource) {
-        (Op::ResourceTypes, _) => {
+    let resource = list.resource.as_deref().ok_or(Error::Journal {
+        what: "resource that a list belongs to",
+    });
+    let checked = match &list.id {
+        ListId::ResourceTypes => {
             check::resource_types(connector.list_resource_types(call).await?, rules)
         }
-        (Op::Resources, _) if phases::is_single(&list.id) => single(source, rules, list).await?,
-        (Op::Resources, _) => {
-            let parent = list.parent();
-            let page = connector
-                .list_resources(call, &list.id.type_id, parent.as_ref())
-                .await?;
-            check::resources(page, rules)?
+        ListId::Resource { id, parent } => single(source, rules, id, parent.as_ref()).await?,
+        ListId::Resources { type_id, parent } => {
+            let parent = parent.as_ref().map(list::wire_id);
+            let page = connector.list_resources(call, type_id, parent.as_ref());
+            check::resources(page.await?, rules)?
         }
-        (Op::StaticEntitlements, _) => {
-            let page = connector
-                .list_static_entitlements(call, &list.id.type_id)
-                .await?;
-            check::static_entitlements(page)?
+        ListId::StaticEntitlements { type_id } => {
+            let page = connector.list_static_entitlements(call, type_id);
+            check::static_entitlements(page.await?)?
         }
-        (Op::Entitlements, _) if list.id.resource_type.is_empty() => {
-            let type_id = &list.id.type_id;
+        ListId::EntitlementsOfType { type_id, .. } => {
             let page = connector.list_entitlements_of_type(call, type_id);
             check::entitlements(page.await?, rules)?
         }
-        (Op::Grants, _) if list.id.resource_type.is_empty() => {
-            let type_id = &list.id.type_id;
+        ListId::Entitlements { .. } => {
+            let page = connector.list_entitlements(call, resource?);
+            check::entitlements(page.await?, rules)?
+        }
+        ListId::GrantsOfType { type_id, .. } => {
             let page = connector.list_grants_of_type(call, type_id);
             check::grants(page.await?, rules)?
         }
-        (Op::Entitlements, Some(resource)) => {
-            check::entitlements(connector.list_entitlements(call, resource).await?, rules)?
+        ListId::Grants { .. } => {
+            let page = connector.list_grants(call, resource?);
+            check::grants(page.await?, rules)?
         }
-        (Op::Grants, Some(resource)) => {
-            check::grants(connector.list_grants(call, resource).await?, rules)?
-        }
-        // The engine makes the pages of another file itself.
-        (Op::External, _) | (Op::Entitlements | Op::Grants, None) => {
+        // The engine makes these pages itself.
+        ListId::TemplateRows { .. } | ListId::External => {
             return Err(AskError::Page(Error::Journal {
-                what: "resource that a list belongs to",
+                what: "list that the connector can be asked for",
             }));
         }
     };
-    Ok(checked.keyed(list.id.op))
+    Ok(checked.keyed(list.id.op()))
 }
 
 /// Asks for one resource by its id. One that does not exist, or of a type
 /// that is not asked for by id, makes an empty page.
-async fn single(source: &Source, rules: &Rules, list: &OpenList) -> Result<Checked, AskError> {
-    let id = v2::ResourceId {
-        resource_type: list.id.resource_type.clone(),
-        resource: list.id.resource_id.clone(),
-        ..v2::ResourceId::default()
-    };
-    let parent = list.parent();
+async fn single(
+    source: &Source,
+    rules: &Rules,
+    id: &ObjectId,
+    parent: Option<&ObjectId>,
+) -> Result<Checked, AskError> {
+    let (id, parent) = (list::wire_id(id), parent.map(list::wire_id));
     let answer = source
         .connector
         .get_resource(&source.call, &id, parent.as_ref())
@@ -114,7 +110,7 @@ async fn single(source: &Source, rules: &Rules, list: &OpenList) -> Result<Check
             return Ok(if has_type {
                 Checked::unreadable(error.to_string())
             } else {
-                Checked::absent(no_such_type(&id.resource_type))
+                Checked::absent(check::no_such_type(&id.resource_type))
             });
         }
         Err(error) if says_absent(&error) => return Ok(Checked::absent(error.to_string())),
@@ -127,9 +123,4 @@ async fn single(source: &Source, rules: &Rules, list: &OpenList) -> Result<Check
 /// the application's own word may come from a gateway.
 fn says_absent(error: &baton_connector::Error) -> bool {
     error.code() == Code::NotFound && (error.is_vanished() || error.status() != Some(404))
-}
-
-/// Why a resource of an unknown type does not exist.
-pub(crate) fn no_such_type(type_id: &str) -> String {
-    format!("the connector has no resource type `{type_id}`")
 }

@@ -29,30 +29,7 @@ const MAX_SPAWNED_TOKEN_BYTES: usize = 1 << 20;
 const MAX_SPAWNED_BYTES: usize = 16 << 20;
 
 /// A row that is ready to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum StoredRow {
-    ResourceType(Vec<u8>),
-    Resource(Vec<u8>),
-    Entitlement(Vec<u8>),
-    Grant(Vec<u8>),
-    /// A resource that no list has.
-    AddedResource(Vec<u8>),
-    /// An entitlement that no list has.
-    AddedEntitlement(Vec<u8>),
-}
-
-impl StoredRow {
-    pub(crate) fn as_page_row(&self) -> PageRow<'_> {
-        match self {
-            Self::ResourceType(bytes) => PageRow::ResourceType(bytes),
-            Self::Resource(bytes) => PageRow::Resource(bytes),
-            Self::Entitlement(bytes) => PageRow::Entitlement(bytes),
-            Self::Grant(bytes) => PageRow::Grant(bytes),
-            Self::AddedResource(bytes) => PageRow::AddedResource(bytes),
-            Self::AddedEntitlement(bytes) => PageRow::AddedEntitlement(bytes),
-        }
-    }
-}
+pub(crate) type StoredRow = PageRow<Vec<u8>>;
 
 /// A row as it is stored: as it came, if it came as bytes.
 fn stored<M: Message + Name>(message: &M, bytes: Option<Vec<u8>>) -> Vec<u8> {
@@ -174,9 +151,9 @@ impl Checked {
 
     /// Rows of the table that a list of `op` is of. Others are only carried by
     /// its pages.
-    pub(crate) fn own_rows(&self, op: Op) -> impl Iterator<Item = PageRow<'_>> {
-        let own = self.rows.iter().map(StoredRow::as_page_row);
-        own.filter(move |row| is_own(*row, op))
+    pub(crate) fn own_rows(&self, op: Op) -> impl Iterator<Item = PageRow<&[u8]>> {
+        let own = self.rows.iter().map(StoredRow::as_bytes);
+        own.filter(move |row| is_own(row.table, op))
     }
 
     /// The page with the keys of its rows.
@@ -210,13 +187,13 @@ impl Checked {
     }
 }
 
-/// Whether a row is of the table that a list of `op` is of.
-pub(crate) fn is_own(row: PageRow<'_>, op: Op) -> bool {
+/// Whether a row of this table is of the table that a list of `op` is of.
+pub(crate) fn is_own(table: Table, op: Op) -> bool {
     match op {
-        Op::ResourceTypes => row.table() == Table::ResourceTypes,
-        Op::Resources => row.table() == Table::Resources,
-        Op::StaticEntitlements | Op::Entitlements => row.table() == Table::Entitlements,
-        Op::Grants => row.table() == Table::Grants,
+        Op::ResourceTypes => table == Table::ResourceTypes,
+        Op::Resources => table == Table::Resources,
+        Op::StaticEntitlements | Op::Entitlements => table == Table::Entitlements,
+        Op::Grants => table == Table::Grants,
         Op::External => true,
     }
 }
@@ -302,7 +279,7 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Che
         let facts = TypeFacts::of(&kind);
         checked
             .rows
-            .push(StoredRow::ResourceType(stored(&kind, bytes)));
+            .push(StoredRow::resource_type(stored(&kind, bytes)));
         checked.types.push((kind.id, facts));
     }
     checked
@@ -341,7 +318,7 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
         }
         checked
             .rows
-            .push(StoredRow::Resource(stored(&resource, bytes)));
+            .push(StoredRow::resource(stored(&resource, bytes)));
         checked.resources.push(facts);
     }
     Ok(checked)
@@ -359,14 +336,19 @@ pub(crate) fn single(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked>
         }
         let facts = ResourceFacts::of(&resource)?;
         if rules.types.get(&facts.type_id).is_none() {
-            return Ok(Checked::absent(crate::ask::no_such_type(&facts.type_id)));
+            return Ok(Checked::absent(no_such_type(&facts.type_id)));
         }
         checked
             .rows
-            .push(StoredRow::Resource(stored(&resource, bytes)));
+            .push(StoredRow::resource(stored(&resource, bytes)));
         checked.resources.push(facts);
     }
     Ok(checked)
+}
+
+/// Why a resource of an unknown type does not exist.
+pub(crate) fn no_such_type(type_id: &str) -> String {
+    format!("the connector has no resource type `{type_id}`")
 }
 
 /// Templates are not checked (§3.1); they become rows later.
@@ -424,7 +406,7 @@ pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result
         }
         checked
             .rows
-            .push(StoredRow::Entitlement(stored(&entitlement, bytes)));
+            .push(StoredRow::entitlement(stored(&entitlement, bytes)));
     }
     Ok(checked)
 }
@@ -541,7 +523,7 @@ pub(crate) fn grants(mut page: Page<v2::Grant>, rules: &Rules) -> Result<Checked
             Some(bytes) if is_changed => with_annotations_of(&grant, &bytes)?,
             bytes => stored(&grant, bytes),
         };
-        checked.rows.push(StoredRow::Grant(row));
+        checked.rows.push(StoredRow::grant(row));
     }
     checked.added = added;
     Ok(checked)
@@ -584,13 +566,13 @@ fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) 
     if !checked.facts.inserted.contains(type_id) {
         checked.facts.inserted.insert(type_id.to_owned());
     }
-    let row = StoredRow::Resource(encode::to_vec(resource));
+    let row = StoredRow::resource(encode::to_vec(resource));
     // Grants on one resource usually follow each other: its row is enough once.
     let known = checked
         .rows
         .iter()
         .rev()
-        .find(|r| matches!(r, StoredRow::Resource(_)));
+        .find(|r| r.table == Table::Resources);
     if known != Some(&row) {
         checked.rows.push(row);
     }

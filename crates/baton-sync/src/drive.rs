@@ -35,8 +35,21 @@ const MAX_BATCH: usize = 64;
 
 type Asked = (OpenList, std::result::Result<Checked, AskError>);
 
+/// Runs a phase, unless an earlier run has finished it.
+pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
+    let name = phase.phase();
+    if cx.progress.is_done(name) {
+        return phase.finish(cx).await;
+    }
+    let lists = phase.plan(cx);
+    cx.tell(&Event::PhaseStarted { phase: name, lists });
+    read_all(cx, phase).await?;
+    phase.finish(cx).await?;
+    cx.end_phase(name).await
+}
+
 /// Reads all lists of a phase to their ends.
-pub(crate) async fn read_all(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
+async fn read_all(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
     let mut driver = Driver {
         calls: JoinSet::new(),
         ready: VecDeque::new(),
@@ -158,7 +171,7 @@ impl Driver {
                 let rows = page.keys.len() as u64;
                 cx.progress.page_stored(&list, page, &refs)?;
                 cx.tell(&Event::Page {
-                    phase: list::phase(list.id.op),
+                    phase: list::phase(list.id.op()),
                     type_id: list::counted_type(&list.id).to_owned(),
                     rows,
                     last: next.is_empty(),

@@ -210,7 +210,7 @@ mod tests {
             request_token: "",
             next_token: "",
         };
-        let rows = vec![PageRow::Resource(b"x"); count];
+        let rows = vec![PageRow::resource(b"x"); count];
         log.append_page(&header, &rows).expect("appended")
     }
 

@@ -9,11 +9,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_c1z::{ListId, PageHeader, PageLog, PageRow, RowRef};
+use baton_c1z::{ListId, PageHeader, PageLog, RowRef};
 use tokio::time::Instant;
 
 use crate::blocking::Blocking;
-use crate::check::{Checked, StoredRow};
+use crate::check::Checked;
 use crate::error::{Error, Result};
 use crate::list::OpenList;
 use crate::records::{self, Note, Skip};
@@ -154,7 +154,6 @@ fn append_page(log: &mut PageLog, arrived: &Arrived) -> Result<Vec<RowRef>> {
         };
         log.mark(records::NOTE, &note.encode())?;
     }
-    let rows: Vec<PageRow<'_>> = page.rows.iter().map(StoredRow::as_page_row).collect();
     let header = PageHeader {
         list: &list.id,
         generation: list.generation,
@@ -162,5 +161,5 @@ fn append_page(log: &mut PageLog, arrived: &Arrived) -> Result<Vec<RowRef>> {
         request_token: &list.token,
         next_token: &page.next,
     };
-    Ok(log.append_page(&header, &rows)?)
+    Ok(log.append_page(&header, &page.rows)?)
 }

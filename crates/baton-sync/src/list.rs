@@ -1,12 +1,13 @@
 //! A list that is being read: which one, how far, and what it is called in
 //! messages.
 
-use baton_c1z::{ListId, Op};
+use baton_c1z::{ListId, ObjectId, Op};
+use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
 
 use crate::cursor::LoopGuard;
 use crate::event::Phase;
-use crate::phases;
+use crate::index::Done;
 
 /// One list between its first and its last page. Exactly one page of it is
 /// asked for at a time.
@@ -29,7 +30,7 @@ pub(crate) struct OpenList {
 impl OpenList {
     pub(crate) fn at(id: ListId, position: Position) -> Self {
         let token = match position.page {
-            0 => id.cursor.clone(),
+            0 => id.cursor().to_owned(),
             _ => position.token,
         };
         Self {
@@ -43,23 +44,14 @@ impl OpenList {
         }
     }
 
-    /// The parent to list under.
-    pub(crate) fn parent(&self) -> Option<v2::ResourceId> {
-        (!self.id.parent_type.is_empty()).then(|| v2::ResourceId {
-            resource_type: self.id.parent_type.clone(),
-            resource: self.id.parent_id.clone(),
-            ..v2::ResourceId::default()
-        })
-    }
-
     /// Whether the list belongs to one object that was listed before. Such
     /// an object may be gone or unreadable without saying anything about
     /// the rest; the failure of any other list fails the sync.
     pub(crate) fn is_about_one_object(&self) -> bool {
-        match self.id.op {
-            Op::Entitlements | Op::Grants => !self.id.resource_type.is_empty(),
-            Op::Resources => !self.id.parent_type.is_empty() || phases::is_single(&self.id),
-            Op::ResourceTypes | Op::StaticEntitlements | Op::External => false,
+        match &self.id {
+            ListId::Entitlements { .. } | ListId::Grants { .. } | ListId::Resource { .. } => true,
+            ListId::Resources { parent, .. } => parent.is_some(),
+            _ => false,
         }
     }
 
@@ -67,7 +59,7 @@ impl OpenList {
     pub(crate) fn restart(&mut self) {
         self.generation += 1;
         self.page = 0;
-        self.token.clone_from(&self.id.cursor);
+        self.id.cursor().clone_into(&mut self.token);
         self.guard = LoopGuard::default();
         self.restarts += 1;
     }
@@ -81,34 +73,75 @@ pub(crate) struct Position {
     pub(crate) token: String,
 }
 
-/// Whether a list is known one by one, in the plan: all but the entitlements
-/// and grants of single resources, which the index of resources knows, save
-/// those that are made up of several lists.
-pub(crate) fn is_planned(list: &ListId) -> bool {
-    list.op <= Op::StaticEntitlements || list.resource_type.is_empty() || !list.cursor.is_empty()
+/// The "list" of one resource that is asked for by its id.
+pub(crate) fn single(target: &ResourceBid) -> ListId {
+    let object = |id: &TypedId| ObjectId::new(&id.resource_type, &id.resource);
+    ListId::Resource {
+        id: object(&target.id),
+        parent: target.parent.as_ref().map(object),
+    }
+}
+
+/// The pages that the engine makes itself of the templates of a type: a
+/// list beside the one that the connector was asked for.
+pub(crate) fn template_rows(type_id: &str) -> ListId {
+    ListId::TemplateRows {
+        type_id: type_id.into(),
+    }
+}
+
+/// Whether the engine makes the pages of the list itself.
+pub(crate) fn is_made_by_engine(list: &ListId) -> bool {
+    matches!(list, ListId::TemplateRows { .. } | ListId::External)
+}
+
+/// The resource whose entitlements or grants a list holds as a whole: such
+/// lists the index of resources knows, and all others are known one by one, in
+/// the plan.
+pub(crate) fn indexed(list: &ListId) -> Option<(&ObjectId, Done)> {
+    match list {
+        ListId::Entitlements { of, cursor } if cursor.is_empty() => Some((of, Done::Entitlements)),
+        ListId::Grants { on, cursor } if cursor.is_empty() => Some((on, Done::Grants)),
+        _ => None,
+    }
+}
+
+/// The resource whose entitlements or grants a list holds.
+pub(crate) fn resource_of(list: &ListId) -> Option<&ObjectId> {
+    match list {
+        ListId::Entitlements { of: id, .. } | ListId::Grants { on: id, .. } => Some(id),
+        _ => None,
+    }
+}
+
+/// An id as the connector wants it.
+pub(crate) fn wire_id(id: &ObjectId) -> v2::ResourceId {
+    v2::ResourceId {
+        resource_type: id.type_id.to_string(),
+        resource: id.id.to_string(),
+        ..v2::ResourceId::default()
+    }
 }
 
 /// What a list is called in messages: ``grants of group `g1` ``.
 pub(crate) fn name(list: &ListId) -> String {
-    let ListId {
-        type_id,
-        parent_type,
-        parent_id,
-        resource_type,
-        resource_id,
-        ..
-    } = list;
-    match list.op {
-        Op::ResourceTypes | Op::External => noun(list.op).to_owned(),
-        Op::Resources if phases::is_single(list) => format!("{resource_type} `{resource_id}`"),
-        Op::Resources if parent_type.is_empty() => format!("resources of type `{type_id}`"),
-        Op::Resources => format!("resources of type `{type_id}` under {parent_type} `{parent_id}`"),
-        Op::StaticEntitlements => format!("static entitlements of type `{type_id}`"),
-        Op::Entitlements | Op::Grants if resource_type.is_empty() => {
-            format!("{} of all resources of type `{type_id}`", noun(list.op))
+    let noun = noun(list.op());
+    let object = |id: &ObjectId| format!("{} `{}`", id.type_id, id.id);
+    match list {
+        ListId::ResourceTypes | ListId::External => noun.to_owned(),
+        ListId::Resource { id, .. } => object(id),
+        ListId::Resources { type_id, parent } => match parent {
+            None => format!("resources of type `{type_id}`"),
+            Some(parent) => format!("resources of type `{type_id}` under {}", object(parent)),
+        },
+        ListId::StaticEntitlements { type_id } | ListId::TemplateRows { type_id } => {
+            format!("static entitlements of type `{type_id}`")
         }
-        Op::Entitlements => format!("entitlements of {resource_type} `{resource_id}`"),
-        Op::Grants => format!("grants of {resource_type} `{resource_id}`"),
+        ListId::EntitlementsOfType { type_id, .. } | ListId::GrantsOfType { type_id, .. } => {
+            format!("{noun} of all resources of type `{type_id}`")
+        }
+        ListId::Entitlements { of, .. } => format!("{noun} of {}", object(of)),
+        ListId::Grants { on, .. } => format!("{noun} of {}", object(on)),
     }
 }
 
@@ -125,24 +158,28 @@ pub(crate) fn noun(op: Op) -> &'static str {
 
 /// The type that a list is counted under.
 pub(crate) fn counted_type(list: &ListId) -> &str {
-    match list.op {
-        Op::Entitlements | Op::Grants if !list.resource_type.is_empty() => &list.resource_type,
-        _ => &list.type_id,
+    match list {
+        ListId::ResourceTypes | ListId::External => "",
+        ListId::Resources { type_id, .. }
+        | ListId::StaticEntitlements { type_id }
+        | ListId::TemplateRows { type_id }
+        | ListId::EntitlementsOfType { type_id, .. }
+        | ListId::GrantsOfType { type_id, .. } => type_id,
+        ListId::Resource { id, .. }
+        | ListId::Entitlements { of: id, .. }
+        | ListId::Grants { on: id, .. } => &id.type_id,
     }
 }
 
 /// The object that a list belongs to, as `<type>:<id>` for people; empty if
 /// there is none.
 pub(crate) fn object(list: &ListId) -> String {
-    let (kind, id) = match list.op {
-        Op::Resources if !phases::is_single(list) => (&list.parent_type, &list.parent_id),
-        _ => (&list.resource_type, &list.resource_id),
+    let id = match list {
+        ListId::Resources { parent, .. } => parent.as_ref(),
+        ListId::Resource { id, .. } => Some(id),
+        _ => resource_of(list),
     };
-    if kind.is_empty() {
-        String::new()
-    } else {
-        format!("{kind}:{id}")
-    }
+    id.map_or_else(String::new, |id| format!("{}:{}", id.type_id, id.id))
 }
 
 pub(crate) fn phase(op: Op) -> Phase {

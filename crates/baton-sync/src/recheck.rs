@@ -8,6 +8,7 @@ use baton_proto::causes;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::list;
 use crate::records::{self, Skip};
 use crate::report::SkipKind;
 
@@ -42,7 +43,7 @@ pub(crate) async fn recheck(cx: &mut Context, grants_wanted: bool) -> Result<()>
         _ => return Ok(()),
     };
     let mut lists = vec![list.with_cursor("")];
-    if list.op == Op::Entitlements && grants_wanted {
+    if list.op() == Op::Entitlements && grants_wanted {
         lists.push(ListId::grants(&id.resource_type, &id.resource));
     }
     for list in lists {
@@ -57,16 +58,11 @@ pub(crate) async fn recheck(cx: &mut Context, grants_wanted: bool) -> Result<()>
 }
 
 /// The one object that a list belongs to.
-fn object(list: &ListId) -> Option<v2::ResourceId> {
-    let (kind, id) = match list.op {
-        Op::Entitlements | Op::Grants => (&list.resource_type, &list.resource_id),
+fn object(id: &ListId) -> Option<v2::ResourceId> {
+    let object = match id {
         // One that is asked for by its id needs no second question.
-        Op::Resources if list.resource_id.is_empty() => (&list.parent_type, &list.parent_id),
-        _ => return None,
+        ListId::Resources { parent, .. } => parent.as_ref(),
+        _ => list::resource_of(id),
     };
-    (!kind.is_empty()).then(|| v2::ResourceId {
-        resource_type: kind.clone(),
-        resource: id.clone(),
-        ..v2::ResourceId::default()
-    })
+    object.map(list::wire_id)
 }

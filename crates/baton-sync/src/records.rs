@@ -119,15 +119,8 @@ struct NoteHead {
 
 /// Names a page of a list among all pages of a log.
 pub(crate) fn page_key(list: &ListId, generation: u32, page: u32) -> String {
-    let parts = [
-        list.op.name(),
-        &list.type_id,
-        &list.parent_type,
-        &list.parent_id,
-        &list.resource_type,
-        &list.resource_id,
-        &list.cursor,
-    ];
+    let op = std::iter::once(list.op().name());
+    let parts: Vec<&str> = op.chain(list.parts()).collect();
     to_text(&(parts, generation, page))
 }
 
@@ -208,10 +201,10 @@ pub(crate) struct Abandoned {
 
 impl Abandoned {
     pub(crate) fn of(list: &ListId, reason: &str) -> Self {
-        let parent = (list.parent_type.clone(), list.parent_id.clone());
+        let [type_id, parent_type, parent_id, ..] = list.parts().map(str::to_owned);
         Self {
-            type_id: list.type_id.clone(),
-            parent: (!parent.0.is_empty()).then_some(parent),
+            type_id,
+            parent: (!parent_type.is_empty()).then_some((parent_type, parent_id)),
             reason: reason.to_owned(),
         }
     }
@@ -237,12 +230,20 @@ pub(crate) struct EndedBy {
 
 impl EndedBy {
     pub(crate) fn of(list: &ListId) -> Self {
+        let [
+            type_id,
+            parent_type,
+            parent_id,
+            resource_type,
+            resource_id,
+            cursor,
+        ] = list.parts().map(str::to_owned);
         Self {
-            op: list.op.name().to_owned(),
-            type_id: list.type_id.clone(),
-            parent: (list.parent_type.clone(), list.parent_id.clone()),
-            resource: (list.resource_type.clone(), list.resource_id.clone()),
-            cursor: list.cursor.clone(),
+            op: list.op().name().to_owned(),
+            type_id,
+            parent: (parent_type, parent_id),
+            resource: (resource_type, resource_id),
+            cursor,
         }
     }
 
@@ -250,15 +251,16 @@ impl EndedBy {
     pub(crate) fn list(self) -> Option<ListId> {
         let ops = [Op::Resources, Op::Entitlements, Op::Grants];
         let op = ops.into_iter().find(|op| op.name() == self.op)?;
-        Some(ListId {
-            op,
-            type_id: self.type_id,
-            parent_type: self.parent.0,
-            parent_id: self.parent.1,
-            resource_type: self.resource.0,
-            resource_id: self.resource.1,
-            cursor: self.cursor,
-        })
+        let (parent, resource) = (&self.parent, &self.resource);
+        let parts = [
+            &self.type_id,
+            &parent.0,
+            &parent.1,
+            &resource.0,
+            &resource.1,
+            &self.cursor,
+        ];
+        ListId::of_parts(op, parts.map(String::as_str))
     }
 }
 

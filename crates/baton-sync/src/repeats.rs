@@ -42,7 +42,7 @@ pub(crate) fn report(
     let mut kinds: BTreeMap<(Op, &str), Repeats> = BTreeMap::new();
     for (list, repeats) in lists {
         let kind = kinds
-            .entry((list.op, list::counted_type(list)))
+            .entry((list.op(), list::counted_type(list)))
             .or_default();
         kind.rows += repeats.rows;
         repeats.ids.iter().for_each(|id| kind.insert(id.clone()));

@@ -15,22 +15,22 @@ const GRANT_ID: u32 = 3;
 const PARTS_OF_RESOURCE_ID: [u32; 2] = [1, 2];
 
 /// A digest of the row's id.
-pub(crate) fn key(row: PageRow<'_>) -> u64 {
+pub(crate) fn key(row: PageRow<&[u8]>) -> u64 {
     let [kind, id] = parts(row);
     digest(&[kind, id])
 }
 
 /// The row's id; of a resource `<type>:<id>`.
-pub(crate) fn id(row: PageRow<'_>) -> String {
+pub(crate) fn id(row: PageRow<&[u8]>) -> String {
     match parts(row) {
         ["", id] => id.to_owned(),
         [kind, id] => format!("{kind}:{id}"),
     }
 }
 
-fn parts(row: PageRow<'_>) -> [&str; 2] {
-    let data = row.data();
-    match row.table() {
+fn parts(row: PageRow<&[u8]>) -> [&str; 2] {
+    let data = row.data;
+    match row.table {
         Table::ResourceTypes => ["", text(data, RESOURCE_TYPE_ID)],
         Table::Entitlements => ["", text(data, ENTITLEMENT_ID)],
         Table::Grants => ["", text(data, GRANT_ID)],
@@ -93,14 +93,14 @@ mod tests {
             encode::to_vec(&kind),
         ];
         let [resource, entitlement, grant, kind] = &rows;
-        assert_eq!(id(PageRow::Resource(resource)), "user:u:1");
-        assert_eq!(id(PageRow::Entitlement(entitlement)), "e");
-        assert_eq!(id(PageRow::Grant(grant)), "g");
-        assert_eq!(id(PageRow::ResourceType(kind)), "user");
+        assert_eq!(id(PageRow::resource(resource)), "user:u:1");
+        assert_eq!(id(PageRow::entitlement(entitlement)), "e");
+        assert_eq!(id(PageRow::grant(grant)), "g");
+        assert_eq!(id(PageRow::resource_type(kind)), "user");
         assert_ne!(
-            key(PageRow::Grant(grant)),
-            key(PageRow::Entitlement(entitlement))
+            key(PageRow::grant(grant)),
+            key(PageRow::entitlement(entitlement))
         );
-        assert_eq!(id(PageRow::Grant(b"\xff\xff")), "", "nothing is made up");
+        assert_eq!(id(PageRow::grant(b"\xff\xff")), "", "nothing is made up");
     }
 }

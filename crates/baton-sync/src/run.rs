@@ -17,6 +17,7 @@ use crate::ask::Source;
 use crate::check::Rules;
 use crate::context::Context;
 use crate::crash;
+use crate::drive;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::external::{self, External, Taken, Wanted};
@@ -401,7 +402,7 @@ async fn collect(
 ) -> Result<()> {
     if !request.skip_full_sync {
         recheck::recheck(cx, !request.skip_grants).await?;
-        phases::run(cx, &mut ResourceTypes).await?;
+        drive::run(cx, &mut ResourceTypes).await?;
         if request.targets.is_empty() {
             everything(cx, request).await?;
             if let Some(external) = external {
@@ -423,12 +424,12 @@ async fn collect(
 }
 
 async fn everything(cx: &mut Context, request: &SyncRequest) -> Result<()> {
-    phases::run(cx, &mut Resources).await?;
+    drive::run(cx, &mut Resources).await?;
     if !request.skip_entitlements_and_grants {
-        phases::run(cx, &mut StaticEntitlements).await?;
-        phases::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
+        drive::run(cx, &mut StaticEntitlements).await?;
+        drive::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
         if !request.skip_grants {
-            phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+            drive::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
         }
     }
     Ok(())
@@ -437,13 +438,13 @@ async fn everything(cx: &mut Context, request: &SyncRequest) -> Result<()> {
 async fn targeted(cx: &mut Context, request: &SyncRequest) -> Result<()> {
     let chosen = phases::chosen(&request.targets, &request.resource_type_filter);
     let names = chosen.clone();
-    phases::run(cx, &mut Targets { chosen }).await?;
+    drive::run(cx, &mut Targets { chosen }).await?;
     check_targets(cx, &names)?;
     if !request.skip_entitlements_and_grants {
-        phases::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
+        drive::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
         if !request.skip_grants {
-            phases::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
-            phases::run(cx, &mut Related::default()).await?;
+            drive::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+            drive::run(cx, &mut Related::default()).await?;
         }
     }
     Ok(())
@@ -454,7 +455,7 @@ fn check_targets(cx: &Context, chosen: &[ResourceBid]) -> Result<()> {
     if chosen.is_empty() {
         return Err(Error::TargetsLeftOut);
     }
-    let lists = chosen.iter().map(phases::single);
+    let lists = chosen.iter().map(list::single);
     let absent: Vec<_> = lists
         .filter_map(|list| Some((list::name(&list), cx.progress.absent.get(&list)?)))
         .collect();

@@ -371,7 +371,7 @@ fn report(
     warnings.extend(sealed.warnings);
     warnings.extend(target.warning.clone());
     let named = phases::chosen(&request.targets, &request.resource_type_filter);
-    warnings.extend(named.iter().map(phases::single).filter_map(|list| {
+    warnings.extend(named.iter().map(list::single).filter_map(|list| {
         let absent = progress.absent.get(&list)?;
         Some(format!(
             "{} is left out: {}",
@@ -384,7 +384,7 @@ fn report(
         .iter()
         .filter(|target| !named.contains(target));
     let outside: BTreeSet<String> = outside
-        .map(|target| list::name(&phases::single(target)))
+        .map(|target| list::name(&list::single(target)))
         .collect();
     warnings.extend(
         outside

@@ -67,7 +67,7 @@ impl Tallies {
             tally.ended = facts.ends_counted || reached.last;
         }
         // Resources are counted by their ids, once all of them are known.
-        if tally.ended && list.op != Op::Resources && !tally.says_something() {
+        if tally.ended && list.op() != Op::Resources && !tally.says_something() {
             self.all.remove(list);
         }
     }
@@ -79,16 +79,16 @@ impl Tallies {
 
     /// Whether resources were counted.
     pub(crate) fn of_resources(&self) -> bool {
-        self.all.keys().any(|list| list.op == Op::Resources)
+        self.all.keys().any(|list| list.op() == Op::Resources)
     }
 
     /// All resources are known: `ids` gives how many different ones a list has.
     pub(crate) fn settle(&mut self, mut ids: impl FnMut(&ListId) -> u64) {
         self.all.retain(|list, tally| {
-            if list.op == Op::Resources {
+            if list.op() == Op::Resources {
                 tally.rows = ids(list) + tally.dropped;
             }
-            list.op != Op::Resources || tally.says_something()
+            list.op() != Op::Resources || tally.says_something()
         });
     }
 
@@ -115,7 +115,7 @@ impl Tallies {
             .filter_map(|(id, tally)| {
                 let counted = tally.counted.filter(|counted| differs(*counted, tally))?;
                 Some(Miscount {
-                    what: list::noun(id.op).to_owned(),
+                    what: list::noun(id.op()).to_owned(),
                     resource_type: list::counted_type(id).to_owned(),
                     resource: list::object(id),
                     listed: tally.rows,
@@ -131,7 +131,7 @@ impl Tallies {
         all.filter(|(_, tally)| tally.counted.is_none())
             .filter_map(|(id, tally)| {
                 Some(Uncounted {
-                    what: list::noun(id.op).to_owned(),
+                    what: list::noun(id.op()).to_owned(),
                     resource_type: list::counted_type(id).to_owned(),
                     resource: list::object(id),
                     reason: tally.unknown.clone()?,

@@ -274,7 +274,7 @@ fn replay(log: &PageLog) -> (Option<u64>, KeptRows) {
             for (at, row) in page.rows {
                 rows += 1;
                 if kept.len() < MAX_KEPT {
-                    kept.push((at, row.data().to_vec()));
+                    kept.push((at, row.data.to_vec()));
                 }
             }
             assert_eq!(rows, page.row_count);

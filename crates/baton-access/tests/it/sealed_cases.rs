@@ -19,7 +19,7 @@ use crate::recorded_cases::{Case, cases};
 
 const SYNC: &str = "2zqMwKx4k0Gf5sYQJ7mZ0p1a2b3";
 
-fn append(log: &mut PageLog, list: &ListId, rows: &[PageRow<'_>]) {
+fn append<B: AsRef<[u8]>>(log: &mut PageLog, list: &ListId, rows: &[PageRow<B>]) {
     let header = PageHeader {
         list,
         generation: 0,
@@ -50,7 +50,7 @@ fn append_case(log: &mut PageLog, case: &Case) {
             })
         })
         .collect();
-    let rows: Vec<_> = types.iter().map(|row| PageRow::ResourceType(row)).collect();
+    let rows: Vec<_> = types.iter().map(PageRow::resource_type).collect();
     append(log, &ListId::resource_types(), &rows);
     let resources: Vec<_> = resources
         .into_iter()
@@ -64,13 +64,13 @@ fn append_case(log: &mut PageLog, case: &Case) {
         })
         .map(|resource| encode::to_vec(&resource))
         .collect();
-    let rows: Vec<_> = resources.iter().map(|row| PageRow::Resource(row)).collect();
+    let rows: Vec<_> = resources.iter().map(PageRow::resource).collect();
     append(log, &ListId::resources("any", None), &rows);
     let file = File::new(&case.entitlements, &case.grants);
     let rows: Vec<_> = file
         .entitlements
         .iter()
-        .map(|row| PageRow::Entitlement(&row.data))
+        .map(|row| PageRow::entitlement(&row.data))
         .collect();
     append(log, &ListId::entitlements("any", "any"), &rows);
     // As a connector sends them: the expansion is an annotation.
@@ -85,7 +85,7 @@ fn append_case(log: &mut PageLog, case: &Case) {
             }
         })
         .collect();
-    let rows: Vec<_> = grants.iter().map(|row| PageRow::Grant(row)).collect();
+    let rows: Vec<_> = grants.iter().map(PageRow::grant).collect();
     append(log, &ListId::grants("any", "any"), &rows);
 }
 

@@ -173,14 +173,14 @@ pub(super) fn put_page_header(out: &mut Vec<u8>, header: &PageHeader<'_>, rows: 
 }
 
 /// Appends one row.
-pub(super) fn put_row(out: &mut Vec<u8>, row: &PageRow<'_>) {
-    let added = if row.is_added() { ADDED } else { 0 };
-    out.push(table_byte(row.table()) | added);
-    put_bytes(out, row.data());
+pub(super) fn put_row(out: &mut Vec<u8>, row: PageRow<&[u8]>) {
+    let added = if row.added { ADDED } else { 0 };
+    out.push(table_byte(row.table) | added);
+    put_bytes(out, row.data);
 }
 
 pub(super) fn put_list(out: &mut Vec<u8>, list: &ListId) {
-    out.push(list.op as u8);
+    out.push(list.op() as u8);
     for part in list.parts() {
         put_bytes(out, part.as_bytes());
     }
@@ -208,16 +208,14 @@ fn table_byte(table: Table) -> u8 {
     }
 }
 
-/// Reads the list of a page, restart or drop record into `list`, whose
-/// buffers are reused, and leaves `at` behind it.
-pub(super) fn list_into(at: &mut Cursor<'_>, list: &mut ListId) -> Result<(), Malformed> {
-    list.op = *Op::ALL.get(usize::from(at.byte()?)).ok_or(Malformed)?;
-    for part in list.parts_mut() {
-        let text = at.text()?;
-        part.clear();
-        part.push_str(text);
+/// Reads the list of a page, restart or drop record, and leaves `at` behind it.
+pub(super) fn list(at: &mut Cursor<'_>) -> Result<ListId, Malformed> {
+    let op = *Op::ALL.get(usize::from(at.byte()?)).ok_or(Malformed)?;
+    let mut parts = [""; 6];
+    for part in &mut parts {
+        *part = at.text()?;
     }
-    Ok(())
+    ListId::of_parts(op, parts).ok_or(Malformed)
 }
 
 pub(super) fn reason(byte: u8) -> Result<DropReason, Malformed> {
@@ -261,21 +259,22 @@ pub(super) fn check_rows(mut at: Cursor<'_>, count: u64) -> Result<(), Malformed
     }
 }
 
-fn row<'a>(at: &mut Cursor<'a>) -> Result<PageRow<'a>, Malformed> {
-    const ADDED_RESOURCE: u8 = ADDED | 1;
-    const ADDED_ENTITLEMENT: u8 = ADDED | 2;
-    let table = at.byte()?;
+fn row<'a>(at: &mut Cursor<'a>) -> Result<PageRow<&'a [u8]>, Malformed> {
+    let first = at.byte()?;
+    let table = table_of(first)?;
+    let added = is_added(first);
+    if added && !matches!(table, Table::Resources | Table::Entitlements) {
+        return Err(Malformed);
+    }
     let len = at.length()?;
     let data = at.bytes(len)?;
-    Ok(match table {
-        0 => PageRow::ResourceType(data),
-        1 => PageRow::Resource(data),
-        2 => PageRow::Entitlement(data),
-        3 => PageRow::Grant(data),
-        ADDED_RESOURCE => PageRow::AddedResource(data),
-        ADDED_ENTITLEMENT => PageRow::AddedEntitlement(data),
-        _ => return Err(Malformed),
-    })
+    Ok(PageRow { table, added, data })
+}
+
+fn table_of(first: u8) -> Result<Table, Malformed> {
+    let table = first & !ADDED;
+    let mut tables = Table::ALL.into_iter();
+    tables.find(|t| table_byte(*t) == table).ok_or(Malformed)
 }
 
 /// Whether no list has the row that begins with this byte.
@@ -287,11 +286,7 @@ pub(super) fn is_added(first: u8) -> bool {
 /// many bytes follow.
 pub(super) fn row_frame(bytes: &[u8]) -> Result<(Table, usize, usize), Malformed> {
     let mut at = Cursor::new(bytes);
-    let table = at.byte()? & !ADDED;
-    let table = Table::ALL
-        .into_iter()
-        .find(|t| table_byte(*t) == table)
-        .ok_or(Malformed)?;
+    let table = table_of(at.byte()?)?;
     let len = at.length()?;
     Ok((table, bytes.len() - at.rest().len(), len))
 }
@@ -311,7 +306,7 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> Iterator for Rows<'a> {
-    type Item = (RowRef, PageRow<'a>);
+    type Item = (RowRef, PageRow<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let offset = self.end - self.at.rest().len() as u64;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use codec::Rows;
-pub use list::{DropReason, ListId, Op};
+pub use list::{DropReason, ListId, ObjectId, Op};
 pub use open::{Damage, Resumed, SetAside};
 
 use crate::error::{Error, Result};
@@ -59,50 +59,67 @@ pub struct PageHeader<'a> {
 }
 
 /// One row of a page: the bytes of a `c1.connector.v2` message, encoded as
-/// Go does. A grant's `GrantExpandable` is still among its annotations.
+/// Go does or as they came. A grant's `GrantExpandable` is still among its
+/// annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageRow<'a> {
-    /// A `ResourceType`.
-    ResourceType(&'a [u8]),
-    /// A `Resource`.
-    Resource(&'a [u8]),
-    /// An `Entitlement`.
-    Entitlement(&'a [u8]),
-    /// A `Grant`.
-    Grant(&'a [u8]),
-    /// A `Resource` that no list has: any listed row of its id wins over it.
-    AddedResource(&'a [u8]),
-    /// An `Entitlement` that no list has: any listed row of its id wins over
-    /// it.
-    AddedEntitlement(&'a [u8]),
+pub struct PageRow<B> {
+    /// The table that the row belongs to.
+    pub table: Table,
+    /// No list has the row: any listed row of its id wins over it.
+    pub added: bool,
+    /// The message.
+    pub data: B,
 }
 
-impl<'a> PageRow<'a> {
-    /// The table that the row belongs to.
-    pub fn table(&self) -> Table {
-        match self {
-            Self::ResourceType(_) => Table::ResourceTypes,
-            Self::Resource(_) | Self::AddedResource(_) => Table::Resources,
-            Self::Entitlement(_) | Self::AddedEntitlement(_) => Table::Entitlements,
-            Self::Grant(_) => Table::Grants,
+impl<B> PageRow<B> {
+    /// A row of a list.
+    pub fn new(table: Table, data: B) -> Self {
+        Self {
+            table,
+            added: false,
+            data,
         }
     }
 
-    /// The message's bytes.
-    pub fn data(&self) -> &'a [u8] {
-        match self {
-            Self::ResourceType(d)
-            | Self::Resource(d)
-            | Self::Entitlement(d)
-            | Self::Grant(d)
-            | Self::AddedResource(d)
-            | Self::AddedEntitlement(d) => d,
-        }
+    /// A `ResourceType`.
+    pub fn resource_type(data: B) -> Self {
+        Self::new(Table::ResourceTypes, data)
     }
 
-    /// Whether no list has the row.
-    pub fn is_added(&self) -> bool {
-        matches!(self, Self::AddedResource(_) | Self::AddedEntitlement(_))
+    /// A `Resource`.
+    pub fn resource(data: B) -> Self {
+        Self::new(Table::Resources, data)
+    }
+
+    /// An `Entitlement`.
+    pub fn entitlement(data: B) -> Self {
+        Self::new(Table::Entitlements, data)
+    }
+
+    /// A `Grant`.
+    pub fn grant(data: B) -> Self {
+        Self::new(Table::Grants, data)
+    }
+
+    /// The same row as one that no list has. Only resources and entitlements
+    /// can be so.
+    #[must_use]
+    pub fn added(self) -> Self {
+        Self {
+            added: true,
+            ..self
+        }
+    }
+}
+
+impl<B: AsRef<[u8]>> PageRow<B> {
+    /// The row with its bytes borrowed.
+    pub fn as_bytes(&self) -> PageRow<&[u8]> {
+        PageRow {
+            table: self.table,
+            added: self.added,
+            data: self.data.as_ref(),
+        }
     }
 }
 
@@ -184,10 +201,10 @@ impl PageLog {
     /// [`Error::Limit`] if the page, a row or a token is too large, and
     /// [`Error::Io`] if the write fails, for example on a full disk. The log
     /// then ends with the record before and can be appended to again.
-    pub fn append_page(
+    pub fn append_page<B: AsRef<[u8]>>(
         &mut self,
         header: &PageHeader<'_>,
-        rows: &[PageRow<'_>],
+        rows: &[PageRow<B>],
     ) -> Result<Vec<RowRef>> {
         check_list(header.list)?;
         check_text("page token", header.request_token)?;
@@ -198,8 +215,9 @@ impl PageLog {
         let mut refs = Vec::with_capacity(rows.len());
         for row in rows {
             refs.push(RowRef(self.end + record.len() as u64));
-            limit("row", row.data().len(), MAX_ROW_BYTES)?;
-            limit("page", record.len() + row.data().len(), MAX_RECORD_BYTES)?;
+            let row = row.as_bytes();
+            limit("row", row.data.len(), MAX_ROW_BYTES)?;
+            limit("page", record.len() + row.data.len(), MAX_RECORD_BYTES)?;
             codec::put_row(&mut record, row);
         }
         self.append(record, Kind::Page)?;
@@ -424,7 +442,7 @@ fn decode<'a>(
 ) -> std::result::Result<LogEvent<'a>, Malformed> {
     let mut at = Cursor::new(record.payload);
     if record.kind != Kind::Mark {
-        codec::list_into(&mut at, list)?;
+        *list = codec::list(&mut at)?;
     }
     let event = match record.kind {
         Kind::Page => {

@@ -49,9 +49,9 @@ impl PageLog {
         visit: &mut dyn FnMut(u64, LoggedPage<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut records = self.records_in(part);
-        let mut list = ListId::default();
         while let Some(record) = records.next()? {
             let offset = record.offset;
+            let mut list = ListId::default();
             if let LogEvent::Page(page) =
                 decode(&record, &mut list).map_err(|Malformed| self.damaged(offset))?
             {
@@ -85,12 +85,11 @@ impl PageLog {
                 .peek(n)
                 .map_err(|e| Error::io("read", &self.path, e))?
                 .unwrap_or_default();
-            let mut list = ListId::default();
             let mut at = Cursor::new(bytes.get(FRAME_BYTES..).unwrap_or_default());
-            let body =
-                codec::list_into(&mut at, &mut list).and_then(|()| codec::page_body(&mut at));
-            match body {
-                Ok(body) => return Ok((list, body.page)),
+            let list = codec::list(&mut at);
+            let page = list.and_then(|list| Ok((list, codec::page_body(&mut at)?.page)));
+            match page {
+                Ok(page) => return Ok(page),
                 Err(Malformed) if n < chunk || chunk > MAX_RECORD_BYTES => {
                     return Err(self.damaged(offset));
                 }

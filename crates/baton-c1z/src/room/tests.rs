@@ -187,7 +187,7 @@ fn seal(stage: &Stage, format: Format) -> Result<()> {
             next_token: "",
         };
         // The id of a resource type: field 1, four bytes.
-        log.append_page(&header, &[PageRow::ResourceType(b"\x0a\x04user")])?;
+        log.append_page(&header, &[PageRow::resource_type(b"\x0a\x04user")])?;
         let run = NewRun {
             id: "3MXvu0000000000000000000000".into(),
             sync_type: SyncType::Full,

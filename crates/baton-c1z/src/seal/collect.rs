@@ -201,8 +201,8 @@ impl<'a> Collector<'a> {
 
     fn add(&mut self, page: u64, logged: LoggedPage<'_>) -> Result<()> {
         for (at, row) in logged.rows {
-            let (table, data) = (row.table(), row.data());
-            self.added |= row.is_added();
+            let (table, data) = (row.table, row.data);
+            self.added |= row.added;
             // Rows are within their record, whose size is limited.
             let row = u32::try_from(at.offset() - page).unwrap_or(u32::MAX);
             match self.form {

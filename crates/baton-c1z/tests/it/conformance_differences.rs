@@ -43,7 +43,7 @@ fn in_both(more: impl Fn(&mut PageLog), check: impl Fn(Snapshot<'_>)) {
 
 fn put_grants(log: &mut PageLog, grants: &[v2::Grant]) {
     let rows: Vec<_> = grants.iter().map(encode::to_vec).collect();
-    let rows: Vec<_> = rows.iter().map(|row| PageRow::Grant(row)).collect();
+    let rows: Vec<_> = rows.iter().map(PageRow::grant).collect();
     page(log, &ListId::grants("group", "z"), 0, &rows);
 }
 
@@ -80,7 +80,7 @@ fn resources_whose_joined_ids_are_one_are_refused_in_one_format_and_told_apart_i
     let twins = [("a:b", "c"), ("a", "b:c")];
     let [(in_v1, v1), (_in_v3, v3)] = sealed_into_both(|log| {
         let rows = twins.map(|(type_id, id)| encode::to_vec(&resource(type_id, id)));
-        let rows = rows.each_ref().map(|row| PageRow::Resource(row));
+        let rows = rows.each_ref().map(PageRow::resource);
         page(log, &ListId::resources("a", None), 0, &rows);
     });
     // Not `lookup_by_bare_id`: there is one row per joined id, or none.
@@ -110,7 +110,7 @@ fn an_id_of_two_entitlements_is_ambiguous_only_where_ids_are_no_keys() {
                 ..member_of(group)
             })
         });
-        let rows = rows.each_ref().map(|row| PageRow::Entitlement(row));
+        let rows = rows.each_ref().map(PageRow::entitlement);
         page(log, &ListId::entitlements("group", "z"), 0, &rows);
         let grants = ["a", "b"].map(|group| {
             let mut of = grant(group, "2");
@@ -204,7 +204,7 @@ fn a_parent_without_an_id_is_kept_or_none() {
             log,
             &ListId::resources("user", None),
             9,
-            &[PageRow::Resource(&row)],
+            &[PageRow::resource(&row)],
         );
     };
     in_both(put, |view| {

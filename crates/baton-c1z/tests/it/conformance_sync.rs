@@ -284,10 +284,10 @@ impl Sync {
                 let rows: Vec<_> = rows
                     .iter()
                     .map(|row| match table {
-                        Table::ResourceTypes => PageRow::ResourceType(row),
-                        Table::Resources => PageRow::Resource(row),
-                        Table::Entitlements => PageRow::Entitlement(row),
-                        Table::Grants => PageRow::Grant(row),
+                        Table::ResourceTypes => PageRow::resource_type(row),
+                        Table::Resources => PageRow::resource(row),
+                        Table::Entitlements => PageRow::entitlement(row),
+                        Table::Grants => PageRow::grant(row),
                     })
                     .collect();
                 page(log, list, u32::try_from(number).unwrap(), &rows);

@@ -139,19 +139,16 @@ impl Sync {
 
     fn append(&self, log: &mut PageLog) {
         let types: Vec<_> = self.types.iter().map(encode::to_vec).collect();
-        let rows: Vec<_> = types.iter().map(|row| PageRow::ResourceType(row)).collect();
+        let rows: Vec<_> = types.iter().map(PageRow::resource_type).collect();
         page(log, &ListId::resource_types(), 0, &rows);
         let resources: Vec<_> = self.resources.iter().map(encode::to_vec).collect();
-        let rows: Vec<_> = resources.iter().map(|row| PageRow::Resource(row)).collect();
+        let rows: Vec<_> = resources.iter().map(PageRow::resource).collect();
         page(log, &ListId::resources("t", None), 0, &rows);
         let entitlements: Vec<_> = self.entitlements.iter().map(encode::to_vec).collect();
-        let rows: Vec<_> = entitlements
-            .iter()
-            .map(|row| PageRow::Entitlement(row))
-            .collect();
+        let rows: Vec<_> = entitlements.iter().map(PageRow::entitlement).collect();
         page(log, &ListId::entitlements("t", "r"), 0, &rows);
         let grants: Vec<_> = self.grants.iter().map(encode::to_vec).collect();
-        let rows: Vec<_> = grants.iter().map(|row| PageRow::Grant(row)).collect();
+        let rows: Vec<_> = grants.iter().map(PageRow::grant).collect();
         page(log, &ListId::grants("t", "r"), 0, &rows);
     }
 
@@ -383,7 +380,7 @@ fn unknown_fields_are_lost() {
         &mut log,
         &ListId::resource_types(),
         0,
-        &[PageRow::ResourceType(&row)],
+        &[PageRow::resource_type(&row)],
     );
     seal(log, plan(&target.path)).unwrap();
     assert_eq!(target.rows(Table::ResourceTypes)[0].data, row);

@@ -66,11 +66,11 @@ fn rows_and_tokens_beyond_the_limits_are_refused_and_leave_no_trace() {
         next_token: "",
     };
     let error = log
-        .append_page(&header, &[PageRow::Resource(&row)])
+        .append_page(&header, &[PageRow::resource(&row)])
         .unwrap_err();
     assert!(matches!(error, Error::Limit { what: "row", .. }), "{error}");
     header.next_token = &token;
-    let error = log.append_page(&header, &[]).unwrap_err();
+    let error = log.append_page::<&[u8]>(&header, &[]).unwrap_err();
     assert!(matches!(error, Error::Limit { .. }), "{error}");
     assert_eq!(events(&log), Vec::new());
 }

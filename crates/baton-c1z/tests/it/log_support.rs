@@ -49,7 +49,7 @@ pub fn append_grants(
     page: u32,
     rows: &[&str],
 ) -> Vec<RowRef> {
-    let rows: Vec<_> = rows.iter().map(|r| PageRow::Grant(r.as_bytes())).collect();
+    let rows: Vec<_> = rows.iter().map(|r| PageRow::grant(r.as_bytes())).collect();
     let header = PageHeader {
         list,
         generation,
@@ -72,9 +72,7 @@ pub fn events(log: &PageLog) -> Vec<Seen> {
                     page.header.request_token.into(),
                     page.header.next_token.into(),
                 ],
-                page.rows
-                    .map(|(at, row)| (at, row.data().to_vec()))
-                    .collect(),
+                page.rows.map(|(at, row)| (at, row.data.to_vec())).collect(),
             ),
             LogEvent::Restarted { list, generation } => Seen::Restarted(list.clone(), generation),
             LogEvent::Dropped { list, why, detail } => {

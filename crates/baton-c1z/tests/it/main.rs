@@ -15,6 +15,7 @@ mod diff;
 mod earlier;
 mod history;
 mod log_damage;
+mod log_lists;
 mod log_rows;
 mod log_support;
 mod maintain;

@@ -68,7 +68,7 @@ pub fn nested(outer: &str, inner: &str) -> v2::Grant {
     }
 }
 
-pub fn page(log: &mut PageLog, list: &ListId, number: u32, rows: &[PageRow<'_>]) {
+pub fn page<B: AsRef<[u8]>>(log: &mut PageLog, list: &ListId, number: u32, rows: &[PageRow<B>]) {
     let header = PageHeader {
         list,
         generation: 0,
@@ -91,32 +91,32 @@ pub fn append(log: &mut PageLog, order: &[usize]) {
                         ..Default::default()
                     })
                 });
-                let rows = types.each_ref().map(|row| PageRow::ResourceType(row));
+                let rows = types.each_ref().map(PageRow::resource_type);
                 page(log, &ListId::resource_types(), 0, &rows);
             }
             1 => {
                 let users = ["4", "2", "3", "1"].map(|id| encode::to_vec(&resource("user", id)));
-                let rows = users.each_ref().map(|row| PageRow::Resource(row));
+                let rows = users.each_ref().map(PageRow::resource);
                 let list = ListId::resources("user", None);
                 page(log, &list, 1, &rows[2..]);
                 page(log, &list, 0, &rows[..2]);
             }
             2 => {
                 let groups = ["b", "a", "c"].map(|id| encode::to_vec(&resource("group", id)));
-                let rows = groups.each_ref().map(|row| PageRow::Resource(row));
+                let rows = groups.each_ref().map(PageRow::resource);
                 page(log, &ListId::resources("group", None), 0, &rows);
             }
             part => {
                 let group = ["a", "b", "c"][part - 3];
                 let entitlement = encode::to_vec(&member_of(group));
                 let list = ListId::entitlements("group", group);
-                page(log, &list, 0, &[PageRow::Entitlement(&entitlement)]);
+                page(log, &list, 0, &[PageRow::entitlement(&entitlement)]);
                 let mut grants = vec![grant(group, "3"), grant(group, "1")];
                 if group == "a" {
                     grants.push(nested("a", "b"));
                 }
                 let rows: Vec<_> = grants.iter().map(encode::to_vec).collect();
-                let rows: Vec<_> = rows.iter().map(|row| PageRow::Grant(row)).collect();
+                let rows: Vec<_> = rows.iter().map(PageRow::grant).collect();
                 page(log, &ListId::grants("group", group), 0, &rows);
             }
         }

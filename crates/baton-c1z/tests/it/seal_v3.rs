@@ -212,7 +212,7 @@ fn append_users(log: &mut baton_c1z::PageLog, pages: impl Iterator<Item = u32>) 
                 ))
             })
             .collect();
-        let rows: Vec<_> = users.iter().map(|row| PageRow::Resource(row)).collect();
+        let rows: Vec<_> = users.iter().map(PageRow::resource).collect();
         page(log, &ListId::resources("user", None), number, &rows);
     }
 }

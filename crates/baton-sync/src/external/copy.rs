@@ -62,7 +62,7 @@ impl<'a> Pages<'a> {
     }
 
     fn put(&mut self, row: StoredRow) -> Result<()> {
-        self.bytes += row.as_page_row().data().len();
+        self.bytes += row.data.len();
         self.rows.push(row);
         if self.rows.len() < PAGE_ROWS && self.bytes < PAGE_BYTES {
             return Ok(());
@@ -81,7 +81,6 @@ impl<'a> Pages<'a> {
             0 => String::new(),
             page => page.to_string(),
         };
-        let rows: Vec<_> = self.rows.iter().map(StoredRow::as_page_row).collect();
         let header = PageHeader {
             list: &self.list,
             generation: self.generation,
@@ -89,14 +88,14 @@ impl<'a> Pages<'a> {
             request_token: &token,
             next_token: next,
         };
-        self.log.append_page(&header, &rows)?;
+        self.log.append_page(&header, &self.rows)?;
         self.observer.event(&Event::Page {
             phase: Phase::ExternalResources,
             type_id: String::new(),
-            rows: rows.len() as u64,
+            rows: self.rows.len() as u64,
             last: next.is_empty(),
         });
-        self.done.rows += rows.len() as u64;
+        self.done.rows += self.rows.len() as u64;
         self.done.pages += 1;
         self.rows.clear();
         self.bytes = 0;
@@ -207,7 +206,7 @@ impl Job<'_, '_> {
                 .as_ref()
                 .is_none_or(|holders| holders.types.contains(&kind.id));
             if eligible && held {
-                self.pages.put(StoredRow::ResourceType(data.to_vec()))?;
+                self.pages.put(StoredRow::resource_type(data.to_vec()))?;
             }
             let skips = Skips::of(&kind.annotations);
             self.kinds.insert(kind.id, Kind { eligible, skips });
@@ -241,7 +240,7 @@ impl Job<'_, '_> {
                 }
             }
             let data = job.marked::<v2::BatonId>(data, RESOURCE_ANNOTATIONS)?;
-            job.pages.put(StoredRow::Resource(data))
+            job.pages.put(StoredRow::resource(data))
         })
     }
 
@@ -256,7 +255,7 @@ impl Job<'_, '_> {
                 job.granted.insert(digest(&parts));
             }
             let data = job.marked::<v2::EntitlementImmutable>(data, ENTITLEMENT_ANNOTATIONS)?;
-            job.pages.put(StoredRow::Entitlement(data))
+            job.pages.put(StoredRow::entitlement(data))
         })
     }
 
@@ -275,7 +274,7 @@ impl Job<'_, '_> {
                 data = wire::append_annotation(&data, GRANT_ANNOTATIONS, &name, expansion)
                     .map_err(|source| job.external.malformed(source))?;
             }
-            job.pages.put(StoredRow::Grant(data))
+            job.pages.put(StoredRow::grant(data))
         })
     }
 

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::Phase;
 use crate::index::Done;
-use crate::list::OpenList;
+use crate::list::{self, OpenList};
 use crate::types::{Skips, TypeFacts};
 
 /// Resources that are read back from the log at a time.
@@ -108,16 +108,16 @@ impl ResourceLists {
     async fn next_planned(&self, cx: &mut Context) -> Result<Option<OpenList>> {
         let list = loop {
             match cx.progress.plan.open_next() {
-                Some(list) if list.op == self.op() => break list,
+                Some(list) if list.op() == self.op() => break list,
                 Some(_) => {}
                 None => return Ok(None),
             }
         };
-        let kind = cx.progress.types.number(&list.resource_type);
-        let index = &cx.progress.index;
-        let row = kind
-            .and_then(|kind| index.find(kind, &list.resource_id))
-            .and_then(|slot| index.row(slot));
+        let row = list::resource_of(&list).and_then(|id| {
+            let kind = cx.progress.types.number(&id.type_id)?;
+            let index = &cx.progress.index;
+            index.row(index.find(kind, &id.id)?)
+        });
         let mut list = cx.progress.open(list);
         if let Some(row) = row {
             let rows = cx.journal.rows(vec![row]).await?;

@@ -11,14 +11,13 @@ pub(crate) use entitlements::ResourceLists;
 pub(crate) use resource_types::ResourceTypes;
 pub(crate) use resources::Resources;
 pub(crate) use static_entitlements::StaticEntitlements;
-pub(crate) use targets::{Related, Targets, chosen, ids as target_ids, is_single, single};
+pub(crate) use targets::{Related, Targets, chosen, ids as target_ids};
 
 use async_trait::async_trait;
 
 use crate::context::Context;
-use crate::drive;
 use crate::error::Result;
-use crate::event::{Event, Phase};
+use crate::event::Phase;
 use crate::list::OpenList;
 use crate::records::Skip;
 use crate::report::SkipKind;
@@ -38,19 +37,6 @@ pub(crate) trait ListPhase: Send {
 
     /// What is left to do when all lists have been read.
     async fn finish(&mut self, cx: &mut Context) -> Result<()>;
-}
-
-/// Runs a phase, unless an earlier run has finished it.
-pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
-    let name = phase.phase();
-    if cx.progress.is_done(name) {
-        return phase.finish(cx).await;
-    }
-    let lists = phase.plan(cx);
-    cx.tell(&Event::PhaseStarted { phase: name, lists });
-    drive::read_all(cx, phase).await?;
-    phase.finish(cx).await?;
-    cx.end_phase(name).await
 }
 
 /// At the end of the resources: drops lists under parents that turned out

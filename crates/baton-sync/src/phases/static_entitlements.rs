@@ -12,8 +12,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::journal::Arrived;
-use crate::list::OpenList;
-use crate::progress::template_rows;
+use crate::list::{self, OpenList};
 use crate::records;
 use crate::template;
 
@@ -42,7 +41,7 @@ impl ListPhase for StaticEntitlements {
     async fn next(&mut self, cx: &mut Context) -> Result<Option<OpenList>> {
         while let Some(list) = cx.progress.plan.open_next() {
             // An interrupted run may have planned the lists of rows too.
-            if list.resource_type.is_empty() {
+            if matches!(list, ListId::StaticEntitlements { .. }) {
                 return Ok(Some(cx.progress.open(list)));
             }
         }
@@ -84,7 +83,7 @@ async fn make_rows(
     type_id: &str,
     templates: &[v2::Entitlement],
 ) -> Result<()> {
-    let list = template_rows(type_id);
+    let list = list::template_rows(type_id);
     if cx.progress.plan.is_ended(&list) {
         return Ok(());
     }
@@ -120,7 +119,7 @@ async fn make_rows(
             })?;
             for template in templates {
                 let row = template::instantiate(template, &resource, &stored)?;
-                page.rows.push(StoredRow::Entitlement(row));
+                page.rows.push(StoredRow::entitlement(row));
             }
         }
         let page = page.keyed(Op::StaticEntitlements);

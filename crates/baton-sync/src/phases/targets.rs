@@ -4,34 +4,14 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use baton_c1z::{ListId, Op};
+use baton_c1z::ListId;
 use baton_proto::bid::{ResourceBid, TypedId};
 
 use super::ListPhase;
 use crate::context::Context;
 use crate::error::Result;
 use crate::event::Phase;
-use crate::list::OpenList;
-
-/// The "list" of one resource that is asked for by its id.
-pub(crate) fn single(target: &ResourceBid) -> ListId {
-    let ResourceBid { id, parent } = target;
-    let parent = parent.as_ref();
-    ListId {
-        op: Op::Resources,
-        type_id: id.resource_type.clone(),
-        parent_type: parent.map_or_else(String::new, |p| p.resource_type.clone()),
-        parent_id: parent.map_or_else(String::new, |p| p.resource.clone()),
-        resource_type: id.resource_type.clone(),
-        resource_id: id.resource.clone(),
-        cursor: String::new(),
-    }
-}
-
-/// Whether a list is one of those.
-pub(crate) fn is_single(list: &ListId) -> bool {
-    list.op == Op::Resources && !list.resource_id.is_empty()
-}
+use crate::list::{OpenList, single};
 
 /// The resources to be asked for: each once, none of a type that is not wanted.
 pub(crate) fn chosen(targets: &[ResourceBid], filter: &[String]) -> Vec<ResourceBid> {

@@ -128,13 +128,8 @@ impl Sink for MemorySink {
 pub(super) struct TestRow(pub Table, pub Vec<u8>);
 
 impl TestRow {
-    fn as_page_row(&self) -> PageRow<'_> {
-        match self.0 {
-            Table::ResourceTypes => PageRow::ResourceType(&self.1),
-            Table::Resources => PageRow::Resource(&self.1),
-            Table::Entitlements => PageRow::Entitlement(&self.1),
-            Table::Grants => PageRow::Grant(&self.1),
-        }
+    fn as_page_row(&self) -> PageRow<&[u8]> {
+        PageRow::new(self.0, &self.1)
     }
 }
 

@@ -53,8 +53,8 @@ fn a_listed_row_wins_over_an_added_one_wherever_it_stands() {
                     entitlement(("w", "2"), "w:1:x", "added"),
                 ];
                 let rows = rows.each_ref().map(|row| match row.0 {
-                    Table::Resources => PageRow::AddedResource(&row.1),
-                    _ => PageRow::AddedEntitlement(&row.1),
+                    Table::Resources => PageRow::resource(&row.1).added(),
+                    _ => PageRow::entitlement(&row.1).added(),
                 });
                 bench.log.append_page(&header, &rows).expect("appended");
                 let (sealed, rows) = bench

@@ -5,43 +5,37 @@
 //! Memory grows with the number of resources (a few dozen bytes and the id
 //! each) and with what went wrong, never with entitlements or grants.
 
+mod begun;
+mod outcome;
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_c1z::{ListId, LogEvent, LoggedPage, Op, PageLog, PageRow, RowRef};
-use baton_connector::paging::MAX_PAGES_WITHOUT_NEW_ROWS;
+use baton_c1z::{ListId, Op, PageRow, RowRef};
 use baton_proto::bid::{ResourceBid, TypedId};
-use baton_proto::c1::connector::v2;
-use prost::Message;
 
-use crate::check::{self, Checked, ResourceFacts};
-use crate::digest::Digests;
+use begun::Begun;
+
+use crate::check::{Checked, ResourceFacts};
 use crate::error::{Error, Result};
 use crate::event::Phase;
-use crate::families::{Brought, Families};
+use crate::families::Families;
 use crate::index::{Done, Origin, ResourceIndex};
 use crate::list::{self, OpenList, Position};
-use crate::phases::is_single;
 use crate::plan::Plan;
-use crate::records::{self, Abandoned, EndedBy, Note, PageFacts, Related, Run, Skip};
+use crate::records::{PageFacts, Related, Skip};
 use crate::repeats::Repeats;
-use crate::report::{Dropped, Report, SkipKind, Skipped, UnknownType};
+use crate::report::{Dropped, Report, SkipKind};
 use crate::row_keys;
 use crate::sessions::Values;
 use crate::strays::Strays;
 use crate::tally::{Reached, Tallies};
 use crate::types::{TypeFacts, TypeTable};
 
-/// Warnings up to here never end a sync (sync-runtime.md §2.2).
-const TOLERATED_WARNINGS: u64 = 10;
-/// Above that, more than one warning in so many lists does.
-const LISTS_PER_WARNING: u64 = 10;
-/// Rows of one list that are told apart; of a longer one no repetitions are
-/// found among the rest.
-const MAX_KEYS: usize = 1 << 20;
-/// Pages beyond twice those that a list of known length needs.
-const SPARE_PAGES: u64 = 10;
 /// Child types outside the sync that are remembered for the report.
 const MAX_UNKNOWN_CHILDREN: usize = 100;
+
+pub(crate) use outcome::skipped;
 
 /// What a page adds besides its rows.
 #[derive(Debug)]
@@ -76,51 +70,6 @@ pub(crate) struct Absent {
     pub(crate) reason: String,
     /// The connector cannot read resources of this type by their id.
     pub(crate) unreadable: bool,
-}
-
-/// A list between its pages.
-#[derive(Debug, Default)]
-struct Begun {
-    position: Position,
-    brought: Brought,
-    /// Keys of the rows so far; at most [`MAX_KEYS`].
-    seen: Digests,
-    /// Rows that came again.
-    repeated: u64,
-    /// Pages in a row that brought nothing new.
-    without_new: u32,
-    /// Rows of the smallest page that brought any, those included that were
-    /// left out.
-    smallest: Option<u64>,
-}
-
-impl Begun {
-    /// Takes note of a page's rows, and gives the numbers of those that the
-    /// list had before.
-    fn take(&mut self, keys: &[u64], dropped: u64) -> Vec<usize> {
-        let mut repeated = Vec::new();
-        for (n, key) in keys.iter().enumerate() {
-            let is_new = if self.seen.len() < MAX_KEYS {
-                self.seen.insert(*key)
-            } else {
-                !self.seen.contains(key)
-            };
-            if !is_new {
-                repeated.push(n);
-            }
-        }
-        if repeated.len() < keys.len() {
-            self.without_new = 0;
-        } else {
-            self.without_new += 1;
-        }
-        self.repeated += repeated.len() as u64;
-        let rows = keys.len() as u64 + dropped;
-        if rows > 0 {
-            self.smallest = Some(self.smallest.map_or(rows, |least| least.min(rows)));
-        }
-        repeated
-    }
 }
 
 /// See the module's header.
@@ -182,15 +131,6 @@ enum Place {
     Index(Option<usize>, Done),
 }
 
-/// The pages that the engine makes itself of the templates of a type: a
-/// list beside the one that the connector was asked for.
-pub(crate) fn template_rows(type_id: &str) -> ListId {
-    ListId {
-        resource_type: type_id.to_owned(),
-        ..ListId::static_entitlements(type_id)
-    }
-}
-
 fn bid((resource_type, resource, parent): Related) -> ResourceBid {
     ResourceBid {
         id: TypedId {
@@ -202,10 +142,6 @@ fn bid((resource_type, resource, parent): Related) -> ResourceBid {
             resource,
         }),
     }
-}
-
-fn is_made_by_engine(list: &ListId) -> bool {
-    list.op == Op::External || list.op == Op::StaticEntitlements && !list.resource_type.is_empty()
 }
 
 impl Progress {
@@ -238,7 +174,7 @@ impl Progress {
         let types = std::mem::take(&mut page.types);
         let resources = std::mem::take(&mut page.resources);
         let templates = std::mem::take(&mut page.templates);
-        let rows: Vec<PageRow<'_>> = page.own_rows(open.id.op).collect();
+        let rows: Vec<PageRow<&[u8]>> = page.own_rows(open.id.op()).collect();
         let id = |n: usize| {
             rows.get(n)
                 .map(|row| row_keys::id(*row))
@@ -248,10 +184,12 @@ impl Progress {
             keys: &page.keys,
             id: &id,
         };
-        let content = match open.id.op {
+        let content = match open.id.op() {
             Op::ResourceTypes => Content::Types(types),
             Op::Resources => Content::Resources(resources),
-            Op::StaticEntitlements if !is_made_by_engine(&open.id) => Content::Templates(templates),
+            Op::StaticEntitlements if !list::is_made_by_engine(&open.id) => {
+                Content::Templates(templates)
+            }
             _ => Content::RowsOnly,
         };
         let place = PagePlace {
@@ -279,14 +217,15 @@ impl Progress {
             }
             Content::Resources(resources) => self.add_resources(place, &resources, refs)?,
             Content::Templates(templates) => {
-                let all = self.templates.entry(list.type_id.clone()).or_default();
+                let type_id = list::counted_type(list).to_owned();
+                let all = self.templates.entry(type_id).or_default();
                 all.extend(templates);
             }
             Content::RowsOnly => {}
         }
         let rows = own.keys.len() as u64;
         self.pages += 1;
-        *self.rows.entry(list.op).or_default() += rows;
+        *self.rows.entry(list.op()).or_default() += rows;
         self.dropped.add(facts.dropped);
         self.has_groups |= facts.grouped;
         self.has_expandable |= facts.expandable;
@@ -312,7 +251,7 @@ impl Progress {
         }
         let mut begun = self.begun.remove(list).unwrap_or_default();
         // What the engine makes itself ends, and repeats nothing of its own.
-        if !is_made_by_engine(list) {
+        if !list::is_made_by_engine(list) {
             for repeated in begun.take(own.keys, facts.dropped.rows()) {
                 let repeats = self.repeats.entry(list.clone()).or_default();
                 repeats.add((own.id)(repeated));
@@ -378,14 +317,14 @@ impl Progress {
         let list = ListId::external();
         self.begun.remove(&list);
         self.pages += u64::from(pages);
-        *self.rows.entry(list.op).or_default() += rows;
+        *self.rows.entry(list.op()).or_default() += rows;
         self.end(&list);
     }
 
     /// Takes note that a list will not be asked for further pages.
     fn end(&mut self, list: &ListId) {
         // What is made up of several lists counts once.
-        if !is_made_by_engine(list) && list.cursor.is_empty() {
+        if !list::is_made_by_engine(list) && list.cursor().is_empty() {
             self.ended += 1;
         }
         match self.place(list) {
@@ -404,13 +343,11 @@ impl Progress {
     }
 
     fn place(&self, list: &ListId) -> Place {
-        let done = match list.op {
-            Op::Entitlements if !list::is_planned(list) => Done::Entitlements,
-            Op::Grants if !list::is_planned(list) => Done::Grants,
-            _ => return Place::Plan,
+        let Some((id, done)) = list::indexed(list) else {
+            return Place::Plan;
         };
-        let kind = self.types.number(&list.resource_type);
-        let slot = kind.and_then(|kind| self.index.find(kind, &list.resource_id));
+        let kind = self.types.number(&id.type_id);
+        let slot = kind.and_then(|kind| self.index.find(kind, &id.id));
         Place::Index(slot, done)
     }
 
@@ -427,14 +364,14 @@ impl Progress {
                 ..Begun::default()
             },
         );
-        match list.op {
+        match list.op() {
             Op::ResourceTypes => self.types.clear(),
             Op::StaticEntitlements => {
-                self.templates.remove(&list.type_id);
+                self.templates.remove(list::counted_type(list));
             }
             _ => {}
         }
-        if list::is_planned(list) {
+        if list::indexed(list).is_none() {
             self.plan.restart(list);
         }
     }
@@ -447,7 +384,7 @@ impl Progress {
         let begun = self.begun.remove(list).map(|begun| begun.brought);
         if let Some(brought) = begun.or_else(|| self.families.take_back(list)) {
             self.dropped.subtract(brought.dropped);
-            let rows = self.rows.entry(list.op).or_default();
+            let rows = self.rows.entry(list.op()).or_default();
             *rows = rows.saturating_sub(brought.rows);
         }
     }
@@ -457,7 +394,7 @@ impl Progress {
     pub(crate) fn list_dropped(&mut self, list: &ListId, skip: Skip) {
         let ended = self.is_ended(list);
         self.take_back(list);
-        if list::is_planned(list) {
+        if list::indexed(list).is_none() {
             self.plan.drop_list(list);
         }
         if !ended {
@@ -537,17 +474,20 @@ impl Progress {
         let mut orphans = BTreeMap::new();
         loop {
             let counts = |number| self.plan.counts(number) && !orphans.contains_key(&number);
-            let more: Vec<(u32, ListId)> = self
-                .plan
-                .counting()
-                .filter(|(number, list)| {
-                    // The parent of a resource that was asked for by id is not listed.
-                    counts(*number) && !list.parent_type.is_empty() && !is_single(list)
-                })
-                .filter(|(_, list)| {
-                    let kind = self.types.number(&list.parent_type);
-                    !kind.is_some_and(|kind| self.index.is_listed(kind, &list.parent_id, counts))
-                })
+            let is_orphan = |list: &ListId| match list {
+                // The parent of a resource that was asked for by id is not listed.
+                ListId::Resources {
+                    parent: Some(parent),
+                    ..
+                } => {
+                    let kind = self.types.number(&parent.type_id);
+                    !kind.is_some_and(|kind| self.index.is_listed(kind, &parent.id, counts))
+                }
+                _ => false,
+            };
+            let all = self.plan.counting();
+            let more: Vec<(u32, ListId)> = all
+                .filter(|(number, list)| counts(*number) && is_orphan(list))
                 .map(|(number, list)| (number, list.clone()))
                 .collect();
             if more.is_empty() {
@@ -556,289 +496,7 @@ impl Progress {
             orphans.extend(more);
         }
     }
-
-    /// Fails when too many lists ended with a warning. Asked at the end of a
-    /// phase, so that the answer does not depend on timing.
-    pub(crate) fn check_warnings(&self) -> Result<()> {
-        if self.warnings <= TOLERATED_WARNINGS || self.warnings * LISTS_PER_WARNING <= self.ended {
-            return Ok(());
-        }
-        let example = self
-            .skips
-            .iter()
-            .find(|(_, skip)| skip.kind != SkipKind::Forbidden)
-            .map(|(id, skip)| format!("{}: {}", list::name(id), skip.reason));
-        Err(Error::TooManyWarnings {
-            warnings: self.warnings,
-            lists: self.ended,
-            example: example.unwrap_or_default(),
-        })
-    }
-
-    /// Fails when a list that a page of this phase has named was not read to
-    /// its end (sync-runtime.md §3.3, I10).
-    pub(crate) fn check_cursors(&self, phase: Phase) -> Result<()> {
-        let left = self
-            .plan
-            .unended()
-            .find(|id| !id.cursor.is_empty() && list::phase(id.op) == phase);
-        left.map_or(Ok(()), |id| {
-            Err(Error::Invariant {
-                id: "I10",
-                problem: format!("a further list of the {} was not read", list::name(id)),
-            })
-        })
-    }
-
-    /// Fails when a list goes on and on: when page after page brings nothing
-    /// new, or when it has far more pages than its rows need.
-    pub(crate) fn check_end(&self, list: &ListId) -> Result<()> {
-        let Some(begun) = self.begun.get(list) else {
-            return Ok(());
-        };
-        let pages = u64::from(begun.position.page);
-        if begun.without_new >= MAX_PAGES_WITHOUT_NEW_ROWS {
-            return Err(Error::NothingNew {
-                list: list::name(list),
-                pages,
-            });
-        }
-        let Some(rows) = self.tallies.expected(list) else {
-            return Ok(());
-        };
-        let needed = rows.div_ceil(begun.smallest.unwrap_or(1).max(1));
-        if pages < 2 * needed + SPARE_PAGES {
-            return Ok(());
-        }
-        Err(Error::TooManyPages {
-            list: list::name(list),
-            pages,
-            rows,
-        })
-    }
-
-    /// Lists that could not be read, by number.
-    pub(crate) fn unreadable(&self) -> u64 {
-        self.unreadable
-    }
-
-    /// Rows of types that the connector does not have.
-    pub(crate) fn unknown_types(&self) -> Vec<UnknownType> {
-        let mut all = Strays::default();
-        self.strays.values().for_each(|strays| all.merge(strays));
-        all.report()
-    }
-
-    /// Whether something of the application is not in the file.
-    pub(crate) fn is_partial(&self) -> bool {
-        self.unreadable > 0 || !self.strays.is_empty()
-    }
-
-    pub(crate) fn vanished(&self) -> u64 {
-        self.vanished
-    }
-
-    pub(crate) fn skipped(&self) -> Vec<Skipped> {
-        self.skips
-            .iter()
-            .map(|(id, skip)| skipped(id, skip))
-            .collect()
-    }
-
-    /// Everything in the log, from its beginning.
-    pub(crate) fn replay(log: &PageLog) -> Result<Self> {
-        let mut replay = Replay::default();
-        let mut failure = None;
-        let visited = log.replay(&mut |event| match replay.event(event) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let code = error.code();
-                failure = Some(error);
-                Err(baton_c1z::Error::caller(code, "unreadable record"))
-            }
-        });
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        visited?;
-        Ok(replay.progress)
-    }
-}
-
-/// A list and why it is missing, for events and reports.
-pub(crate) fn skipped(id: &ListId, skip: &Skip) -> Skipped {
-    Skipped {
-        what: list::noun(id.op).to_owned(),
-        resource_type: list::counted_type(id).to_owned(),
-        resource: list::object(id),
-        kind: skip.kind,
-        reason: skip.reason.clone(),
-        advice: skip.advice.clone(),
-    }
-}
-
-/// Applies logged events; a note waits for the page right behind it.
-#[derive(Default)]
-struct Replay {
-    progress: Progress,
-    note: Option<Note>,
-}
-
-impl Replay {
-    fn event(&mut self, event: LogEvent<'_>) -> Result<()> {
-        match event {
-            LogEvent::Page(page) => return self.page(&page),
-            LogEvent::Restarted { list, generation } => self.progress.restarted(list, generation),
-            LogEvent::Dropped { list, detail, .. } => {
-                let skip = records::from_bytes(detail.as_bytes(), "detail of a dropped list")?;
-                self.progress.list_dropped(list, skip);
-            }
-            LogEvent::Marked { kind, payload } => self.mark(kind, payload)?,
-            _ => {
-                return Err(Error::Journal {
-                    what: "record of an unknown kind",
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn mark(&mut self, kind: &str, payload: &[u8]) -> Result<()> {
-        match kind {
-            records::RUN => {
-                let run: Run = records::from_bytes(payload, "id of the sync")?;
-                self.progress.sync_id = Some(run.sync_id);
-            }
-            records::PHASE => {
-                let phase = records::phase_named(payload).ok_or(Error::Journal {
-                    what: "name of a phase",
-                })?;
-                self.progress.phase_done(phase);
-            }
-            records::SESSION => self.progress.session_values.replay(payload)?,
-            records::NOTE => self.note = Some(Note::decode(payload)?),
-            records::ABANDONED => {
-                let abandoned: Abandoned = records::from_bytes(payload, "abandoned list")?;
-                self.progress
-                    .list_abandoned(&abandoned.list(), abandoned.reason);
-            }
-            records::ENDED_BY => {
-                let ended: EndedBy = records::from_bytes(payload, "list that ended a run")?;
-                self.progress.ended_by = ended.list();
-            }
-            _ => {
-                return Err(Error::Journal {
-                    what: "mark of an unknown kind",
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn page(&mut self, page: &LoggedPage<'_>) -> Result<()> {
-        let header = &page.header;
-        let key = || records::page_key(header.list, header.generation, header.page);
-        let note = self.note.take().filter(|note| note.page == key());
-        let note = note.unwrap_or_default();
-        let mut refs = Vec::new();
-        let mut types = Vec::new();
-        let mut resources = Vec::new();
-        let mut own_rows = Vec::new();
-        for (at, row) in page.rows.clone() {
-            refs.push(at);
-            if check::is_own(row, header.list.op) {
-                own_rows.push(row);
-            }
-            match header.list.op {
-                Op::ResourceTypes => {
-                    let kind: v2::ResourceType = decode(row.data())?;
-                    let facts = TypeFacts::of(&kind);
-                    types.push((kind.id, facts));
-                }
-                Op::Resources => {
-                    let resource: v2::Resource = decode(row.data())?;
-                    resources.push(ResourceFacts::of(&resource)?);
-                }
-                _ => {}
-            }
-        }
-        let content = match header.list.op {
-            Op::ResourceTypes => Content::Types(types),
-            Op::Resources => Content::Resources(resources),
-            Op::StaticEntitlements if !is_made_by_engine(header.list) => {
-                Content::Templates(note.templates)
-            }
-            _ => Content::RowsOnly,
-        };
-        let place = PagePlace {
-            list: header.list,
-            generation: header.generation,
-            page: header.page,
-            next: header.next_token,
-        };
-        let keys: Vec<u64> = own_rows.iter().map(|row| row_keys::key(*row)).collect();
-        let id = |n: usize| {
-            own_rows
-                .get(n)
-                .map(|row| row_keys::id(*row))
-                .unwrap_or_default()
-        };
-        let own = OwnRows {
-            keys: &keys,
-            id: &id,
-        };
-        self.progress
-            .apply_page(place, content, &refs, (own, &note.facts))
-    }
-}
-
-fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
-    M::decode(bytes).map_err(|_| Error::Journal { what: "stored row" })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NONE: OwnRows<'static> = OwnRows {
-        keys: &[],
-        id: &|_| String::new(),
-    };
-
-    #[test]
-    fn a_further_list_that_was_not_read_breaks_an_invariant() {
-        let mut progress = Progress::default();
-        let root = ListId::grants_of_type("group");
-        progress.plan.number(&root);
-        let place = PagePlace {
-            list: &root,
-            generation: 0,
-            page: 0,
-            next: "",
-        };
-        let facts = PageFacts {
-            spawned: vec!["t".to_owned()],
-            ..PageFacts::default()
-        };
-        progress
-            .apply_page(place, Content::RowsOnly, &[], (NONE, &facts))
-            .expect("applied");
-        let broken = progress.check_cursors(Phase::Grants).expect_err("unread");
-        assert_eq!(
-            broken.to_string(),
-            "ingest invariant I10 violated: a further list of the grants of all resources of \
-             type `group` was not read"
-        );
-        assert!(progress.check_cursors(Phase::Entitlements).is_ok());
-        let further = root.with_cursor("t");
-        let place = PagePlace {
-            list: &further,
-            ..place
-        };
-        progress
-            .apply_page(place, Content::RowsOnly, &[], (NONE, &PageFacts::default()))
-            .expect("applied");
-        assert!(progress.check_cursors(Phase::Grants).is_ok());
-        assert_eq!(progress.ended, 1, "two lists that make up one");
-    }
-}
+mod tests;

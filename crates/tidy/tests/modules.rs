@@ -1,0 +1,100 @@
+//! Modules of the engine: each can be read after those that it uses.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+type Edges = BTreeMap<String, BTreeSet<String>>;
+
+fn engine() -> PathBuf {
+    let tidy = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap());
+    tidy.join("../baton-sync/src")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// Which top modules a source names, tests and comments aside.
+fn named(source: &str) -> BTreeSet<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    let lines = code.lines().filter(|line| !line.trim().starts_with("//"));
+    let mut named = BTreeSet::new();
+    for line in lines {
+        for rest in line.split("crate::").skip(1) {
+            let name = rest
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next();
+            named.extend(name.map(str::to_owned));
+        }
+    }
+    named
+}
+
+fn edges() -> Edges {
+    let root = engine();
+    let mut edges = Edges::new();
+    for file in files(&root) {
+        let below = file.strip_prefix(&root).unwrap().with_extension("");
+        let module = below.iter().next().unwrap().to_string_lossy().into_owned();
+        let is_test = below.ends_with("tests");
+        if module != "lib" && !is_test {
+            let source = fs::read_to_string(&file).unwrap();
+            edges.entry(module).or_default().extend(named(&source));
+        }
+    }
+    edges
+}
+
+/// What is left when modules that use nothing of the rest are taken away, one
+/// after the other.
+fn circle(mut edges: Edges) -> Vec<String> {
+    loop {
+        let all: BTreeSet<String> = edges.keys().cloned().collect();
+        let is_leaf = |(module, uses): (&String, &BTreeSet<String>)| {
+            !uses.iter().any(|used| used != module && all.contains(used))
+        };
+        let leaves: Vec<String> = edges
+            .iter()
+            .filter(|edge| is_leaf(*edge))
+            .map(|(module, _)| module.clone())
+            .collect();
+        if leaves.is_empty() {
+            return all.into_iter().collect();
+        }
+        edges.retain(|module, _| !leaves.contains(module));
+    }
+}
+
+#[test]
+fn the_modules_of_the_engine_form_no_circle() {
+    let edges = edges();
+    assert!(
+        edges.len() > 20 && edges["run"].contains("drive"),
+        "{edges:?}"
+    );
+    assert_eq!(circle(edges), Vec::<String>::new());
+}
+
+#[test]
+fn a_circle_is_found() {
+    let uses = |used: &[&str]| used.iter().map(|name| (*name).to_owned()).collect();
+    let edges = Edges::from([
+        ("a".to_owned(), uses(&["b", "c"])),
+        ("b".to_owned(), uses(&["a"])),
+        ("c".to_owned(), uses(&[])),
+    ]);
+    assert_eq!(circle(edges), ["a", "b"]);
+    let source = "use crate::one::X;\n// crate::two\nfn f() { crate::three::g() }\n#[cfg(test)]\ncrate::four";
+    assert_eq!(named(source), uses(&["one", "three"]));
+}

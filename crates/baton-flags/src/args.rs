@@ -203,10 +203,7 @@ fn interpret<'p, R>(
             continue;
         }
         if !available.iter().any(|field| field.name == name) {
-            return Err(Error::UnknownFlag {
-                name: name.to_owned(),
-                similar: None,
-            });
+            return Err(unknown_flag(program, name, None));
         }
         values.insert(name, given);
     }
@@ -261,8 +258,8 @@ fn translate<R>(program: &Program<R>, error: &clap::Error, args: &[OsString]) ->
             if let Some(name) = invalid.strip_prefix("--").filter(|name| !name.is_empty()) {
                 let similar = text(ContextKind::SuggestedArg)
                     .map(|flag| flag.trim_start_matches('-').to_owned());
-                let name = name.split('=').next().unwrap_or(name).to_owned();
-                Error::UnknownFlag { name, similar }
+                let name = name.split('=').next().unwrap_or(name);
+                unknown_flag(program, name, similar)
             } else if invalid.starts_with('-') && invalid.len() > 1 {
                 unknown_shorthand(&invalid, args)
             } else {
@@ -309,6 +306,22 @@ fn unknown_command<R>(
         word,
         root: words_of(&path),
         similar,
+    }
+}
+
+/// A hidden flag is nothing to point at.
+fn unknown_flag<R>(program: &Program<R>, name: &str, similar: Option<String>) -> Error {
+    let is_shown = |similar: &String| {
+        let fields = program.all_fields();
+        !fields
+            .iter()
+            .any(|field| field.hidden && field.name == similar)
+    };
+    let known = program.reserved.iter().find(|known| known.flag == name);
+    Error::UnknownFlag {
+        name: name.to_owned(),
+        similar: similar.filter(is_shown),
+        meaning: known.and_then(|known| known.mode),
     }
 }
 

@@ -93,10 +93,15 @@ const WITHOUT_FLAG: [&str; 8] = [
 
 /// The variables that no field of a connector may derive.
 pub(crate) fn reserved() -> Vec<Reserved> {
-    let modes = REFUSED.map(|(flag, meaning)| Reserved { flag, meaning });
+    let modes = REFUSED.map(|(flag, mode)| Reserved {
+        flag,
+        meaning: mode,
+        mode: Some(mode),
+    });
     let settings = WITHOUT_FLAG.map(|flag| Reserved {
         flag,
         meaning: "a setting of every connector program",
+        mode: None,
     });
     modes.into_iter().chain(settings).collect()
 }

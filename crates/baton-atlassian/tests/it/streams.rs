@@ -158,7 +158,7 @@ async fn a_sync_and_a_demo_make_their_file_whatever_the_streams_do() {
 fn errors_keep_their_status_when_nobody_reads_them() {
     let folder = tempfile::tempdir().unwrap();
     for broken in BROKEN {
-        for words in [&["--nope"][..], &["nope"], &[], &["capabilities"]] {
+        for words in [&["--nope"][..], &["nope"], &[], &["capabilities", "--nope"]] {
             assert_eq!(
                 run(folder.path(), words, None, Some(broken)).status,
                 Some(2)

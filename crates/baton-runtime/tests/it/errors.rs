@@ -129,6 +129,20 @@ fn a_near_miss_gets_a_hint() {
 }
 
 #[test]
+fn a_flag_of_another_mode_is_explained_and_no_hidden_flag_is_pointed_at() {
+    for (flag, mode) in [
+        ("--client-id=x", "service mode"),
+        ("--revoke-grant=x", "revoking"),
+    ] {
+        let outcome = Stage::new().run(&[flag]);
+        let hint = format!("hint: {mode} is not supported by this version\n");
+        assert!(outcome.stderr.ends_with(&hint), "{}", outcome.stderr);
+    }
+    let outcome = Stage::new().run(&["--applied-sync-ids", "x"]);
+    assert_eq!(outcome.stderr, "error: unknown flag: --applied-sync-ids\n");
+}
+
+#[test]
 fn an_error_is_printed_once_and_without_usage() {
     let outcome = Stage::new().run(&["--nope"]);
     assert_eq!(outcome.stderr, "error: unknown flag: --nope\n");

@@ -82,6 +82,12 @@ pub enum Error {
     /// `--skip-grants` outside a targeted sync.
     #[error("skip-grants can only be set within a targeted sync")]
     SkipGrantsAlone,
+    /// No folder for scratch files can be made.
+    #[error("cannot create a folder for scratch files")]
+    Scratch {
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout {

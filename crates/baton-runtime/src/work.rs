@@ -135,6 +135,7 @@ impl Work {
             random,
             engine,
             transport,
+            runtime,
             ..
         } = world;
         let session = Session {
@@ -167,7 +168,7 @@ impl Work {
             brief: false,
         };
         let _log = tracing::dispatcher::set_default(&dispatch);
-        let runtime = match async_runtime(dispatch) {
+        let runtime = match runtime.map_or_else(|| async_runtime(dispatch), Ok) {
             Ok(runtime) => runtime,
             Err(error) => return fail(&stderr, &error),
         };

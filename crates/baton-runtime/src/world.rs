@@ -60,6 +60,8 @@ pub struct World {
     pub engine: Engine,
     /// The network of the connector's clients; `None` for that of the machine.
     pub transport: Option<Arc<dyn Transport>>,
+    /// The async runtime to work in, such as one whose time is paused; `None` for one of its own.
+    pub runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl World {
@@ -95,6 +97,7 @@ impl World {
                 Box::pin(baton_sync::run(connector, request, host))
             }),
             transport: None,
+            runtime: None,
         })
     }
 }

@@ -39,6 +39,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "baton-testkit",
+        &[
+            "baton-c1z",
+            "baton-connector",
+            "baton-runtime",
+            "baton-sync",
+        ],
+    ),
+    (
         "baton-atlassian",
         &[
             "baton-connector",

@@ -157,6 +157,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
             Box::pin(baton_sync::run(connector, request, host))
         }),
         transport: None,
+        runtime: None,
     };
     let status = baton_runtime::run(&baton_atlassian::app(), world).code();
     (status, format!("{}{}", stderr.text(), stdout.text()))

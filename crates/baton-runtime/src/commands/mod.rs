@@ -4,7 +4,9 @@
 
 mod capabilities;
 mod config;
+mod selftest;
 pub(crate) mod sync;
+mod validate;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -69,7 +71,13 @@ where
 /// All commands of a program below its root: its own, then the common ones.
 pub(crate) fn table(app: &App) -> Vec<Command<Runs>> {
     let own = app.commands.iter().map(|command| command.entry(""));
-    own.chain([capabilities::command(), config::command()])
+    let common = [
+        capabilities::command(),
+        config::command(),
+        selftest::command(),
+        validate::command(),
+    ];
+    own.chain(common)
         .chain(builtin::commands(Runs::BuiltIn))
         .collect()
 }

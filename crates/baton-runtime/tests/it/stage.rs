@@ -350,6 +350,7 @@ impl Stage {
             random: Arc::new(SplitMix::seeded(self.runs)),
             engine: Arc::clone(&self.engine),
             transport: None,
+            runtime: None,
         };
         let status = baton_runtime::run(&app, world);
         self.runs += 1;

@@ -3,6 +3,7 @@
 //! guide says.
 
 use std::fs;
+use std::process::Command;
 
 use crate::stage::{Stage, root};
 
@@ -60,18 +61,32 @@ fn the_commands_print_what_the_guide_shows() {
         let Some((command, shown)) = block.text.split_once('\n') else {
             panic!("an empty block");
         };
-        let Some(words) = command.strip_prefix("$ baton ") else {
+        let said = if let Some(words) = command.strip_prefix("$ baton-csv ") {
+            connector(words)
+        } else if let Some(words) = command.strip_prefix("$ baton ") {
+            let words = words.strip_suffix(" -f access.c1z").unwrap();
+            let words: Vec<&str> = words.split(' ').collect();
+            stage.baton(&words)
+        } else {
             continue;
         };
-        let words = words.strip_suffix(" -f access.c1z").unwrap();
-        let words: Vec<&str> = words.split(' ').collect();
-        let said = stage.baton(&words);
         let said: Vec<&str> = said.lines().map(str::trim_end).collect();
         let shown: Vec<&str> = shown.lines().map(str::trim_end).collect();
         assert_eq!(said.join("\n").trim(), shown.join("\n").trim(), "{command}");
         checked += 1;
     }
-    assert_eq!(checked, 2);
+    assert_eq!(checked, 4);
+}
+
+/// Standard output of the connector, started at the top of the repository.
+fn connector(words: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_baton-csv"))
+        .args(words.split(' '))
+        .current_dir(root().join("../.."))
+        .env_clear()
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! `selftest`: tests the connector against its application, for its author.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_connector::Code;
+use baton_flags::{Command, Export, Field, IntRules};
+
+use super::{Runs, Task, Writes, body};
+use crate::error::{Error, Result};
+use crate::exit::ExitStatus;
+use crate::selftest::{self, SelfTest};
+use crate::session::Session;
+use crate::{preflight, signals};
+
+/// Most minutes that a sync of the test can be given: a week.
+const MAX_MINUTES: i64 = 7 * 24 * 60;
+
+const TIME_LIMIT: Field<i64> = Field::int(
+    "time-limit-minutes",
+    "minutes that each sync of the test may take",
+)
+.value_name("minutes")
+.default(30)
+.rules(IntRules {
+    gt: Some(0),
+    lte: Some(MAX_MINUTES),
+    ..IntRules::NONE
+})
+.export(Export::None);
+
+pub(super) fn command() -> Command<Runs> {
+    Command::new(
+        "selftest",
+        "test the connector: sync, stop, resume, compare rows",
+    )
+    .with_root_fields()
+    .field(TIME_LIMIT)
+    .runs(Runs::Work(Arc::new(|_| Task {
+        doing: "testing the connector".to_owned(),
+        words: signals::Words::FILES,
+        writes: Writes::Nothing,
+        body: body(run),
+    })))
+}
+
+async fn run(session: Session) -> Result<ExitStatus> {
+    preflight::check_values(session.config())?;
+    let built = session.connect()?;
+    session.check_announced(&built).await?;
+    let scratch = match session.temp_dir()? {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    };
+    let scratch = scratch.map_err(|source| Error::Scratch { source })?;
+    let minutes = u64::try_from(session.config().get(&TIME_LIMIT)).unwrap_or(1);
+    let limit = Duration::from_mins(minutes);
+    let test = SelfTest::new(&session, &built, scratch.path(), limit);
+    let checks = test.run().await?;
+    let (table, passed) = selftest::table(&checks);
+    let text = table.render(&session.stderr.gate(), false);
+    session.print(text.as_bytes())?;
+    Ok(if passed {
+        ExitStatus::Success
+    } else {
+        ExitStatus::Failed(Code::FailedPrecondition)
+    })
+}

@@ -1,0 +1,223 @@
+//! What must hold between the rows of a connector, whatever an engine makes of
+//! them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baton_connector::{Any, Local, v2};
+use baton_proto::any;
+use v2::resource_type::Trait;
+
+use super::recorder::{Recorded, named};
+use super::{Check, Verdict};
+
+/// A type and an id.
+type Id = (String, String);
+
+pub(super) fn checks(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Check> {
+    let world = World::of(recorded);
+    vec![
+        check("ids are unique", duplicates(recorded, local)),
+        check(REFERENCES, dangling(recorded, &world)),
+        check("resource types are registered", unknown(recorded, &world)),
+        check("resources have the traits of their types", traits(recorded)),
+        check("resources have names", nameless(recorded)),
+    ]
+}
+
+/// What is found in the rows of a sync that did not come to its end: other
+/// rows may be missing only because of that.
+pub(super) fn found_in_part(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Check> {
+    let mut all = checks(recorded, local);
+    all.retain(|check| check.failed() && check.name != REFERENCES);
+    all
+}
+
+const REFERENCES: &str = "references lead to listed rows";
+
+fn check(name: &'static str, found: Vec<String>) -> Check {
+    let verdict = if found.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(found)
+    };
+    Check { name, verdict }
+}
+
+struct World {
+    types: BTreeSet<String>,
+    resources: BTreeSet<Id>,
+    entitlements: BTreeSet<String>,
+}
+
+impl World {
+    fn of(recorded: &Recorded) -> Self {
+        let listed = recorded.resources.iter().filter_map(|row| id(Some(row)));
+        let resources: BTreeSet<Id> = listed.collect();
+        let mut entitlements: BTreeSet<String> = recorded
+            .entitlements
+            .iter()
+            .map(|row| row.id.clone())
+            .collect();
+        for (type_id, template) in &recorded.templates {
+            let of_type = resources.iter().filter(|(kind, _)| kind == type_id);
+            entitlements.extend(of_type.map(|(kind, id)| {
+                let id = baton_connector::resource::resource_id(kind, id);
+                baton_connector::resource::EntitlementId::of(&id, &template.slug).into_string()
+            }));
+        }
+        Self {
+            types: recorded.types.iter().map(|kind| kind.id.clone()).collect(),
+            resources,
+            entitlements,
+        }
+    }
+}
+
+fn id(resource: Option<&v2::Resource>) -> Option<Id> {
+    let id = resource?.id.as_ref()?;
+    Some((id.resource_type.clone(), id.resource.clone()))
+}
+
+fn duplicates(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<String> {
+    let repeats = |kind: &str| local.map(|local| local.repeats(kind)).unwrap_or_default();
+    let mut found = Vec::new();
+    let mut note = |what: &str, ids: Vec<String>| {
+        let mut times: BTreeMap<String, u64> = BTreeMap::new();
+        for id in ids {
+            *times.entry(id).or_default() += 1;
+        }
+        let twice = times.into_iter().filter(|(_, count)| *count > 1);
+        found.extend(twice.map(|(id, count)| format!("{what} `{id}` was listed {count} times")));
+    };
+    let resources = recorded.resources.iter().filter_map(|row| id(Some(row)));
+    let resources = resources.filter(|(kind, _)| repeats(kind).resources.is_none());
+    note(
+        "resource",
+        resources.map(|(kind, id)| format!("{kind}:{id}")).collect(),
+    );
+    note(
+        "entitlement",
+        recorded
+            .entitlements
+            .iter()
+            .map(|row| row.id.clone())
+            .collect(),
+    );
+    let grants = recorded.grants.iter().filter(|grant| {
+        let on = grant
+            .entitlement
+            .as_ref()
+            .and_then(|on| id(on.resource.as_ref()));
+        on.is_none_or(|(kind, _)| repeats(&kind).grants.is_none())
+    });
+    note("grant", grants.map(|row| row.id.clone()).collect());
+    found
+}
+
+/// A grant whose principal another connector lists.
+fn is_external(annotations: &[Any]) -> bool {
+    any::contains::<v2::ExternalResourceMatch>(annotations)
+        || any::contains::<v2::ExternalResourceMatchId>(annotations)
+        || any::contains::<v2::ExternalResourceMatchAll>(annotations)
+}
+
+fn dangling(recorded: &Recorded, world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    let is_listed = |id: &Id| world.resources.contains(id) || !world.types.contains(&id.0);
+    for row in &recorded.resources {
+        let parent = row.parent_resource_id.as_ref();
+        let parent = parent.map(|id| (id.resource_type.clone(), id.resource.clone()));
+        if let Some(parent) = parent.filter(|parent| !is_listed(parent)) {
+            let (kind, id) = parent;
+            let row = named(row);
+            found.push(format!(
+                "resource {row} is in `{kind}:{id}`, which is not listed"
+            ));
+        }
+    }
+    for grant in &recorded.grants {
+        let on = grant.entitlement.clone().unwrap_or_default();
+        let holder = id(grant.principal.as_ref()).unwrap_or_default();
+        if !is_external(&grant.annotations) && !is_listed(&holder) {
+            let (kind, id) = holder;
+            let grant = &grant.id;
+            found.push(format!(
+                "grant `{grant}` is to `{kind}:{id}`, which is not listed"
+            ));
+        }
+        if !world.entitlements.contains(&on.id) {
+            let grant = &grant.id;
+            found.push(format!(
+                "grant `{grant}` is on `{}`, which is not listed",
+                on.id
+            ));
+        }
+    }
+    found
+}
+
+fn unknown(recorded: &Recorded, world: &World) -> Vec<String> {
+    let mut unknown: BTreeMap<String, String> = BTreeMap::new();
+    let mut look = |kind: &str, what: &dyn Fn() -> String| {
+        if !world.types.contains(kind) {
+            unknown.entry(kind.to_owned()).or_insert_with(what);
+        }
+    };
+    for row in &recorded.resources {
+        let kinds = [row.id.as_ref(), row.parent_resource_id.as_ref()];
+        for id in kinds.into_iter().flatten() {
+            look(&id.resource_type, &|| format!("of resource {}", named(row)));
+        }
+    }
+    for grant in recorded
+        .grants
+        .iter()
+        .filter(|grant| !is_external(&grant.annotations))
+    {
+        if let Some((kind, _)) = id(grant.principal.as_ref()) {
+            look(&kind, &|| {
+                format!("of the principal of grant `{}`", grant.id)
+            });
+        }
+    }
+    let shown = unknown.into_iter();
+    shown
+        .map(|(kind, place)| format!("type `{kind}` {place}"))
+        .collect()
+}
+
+fn traits(recorded: &Recorded) -> Vec<String> {
+    let declared: BTreeMap<&str, Vec<Trait>> = recorded
+        .types
+        .iter()
+        .map(|kind| (kind.id.as_str(), kind.traits().collect()))
+        .collect();
+    let mut found = Vec::new();
+    for row in &recorded.resources {
+        let kind = row.id.as_ref().map_or("", |id| &id.resource_type);
+        for wanted in declared.get(kind).into_iter().flatten() {
+            let marks = &row.annotations;
+            let has = match wanted {
+                Trait::User => any::contains::<v2::UserTrait>(marks),
+                Trait::Group => any::contains::<v2::GroupTrait>(marks),
+                Trait::Role => any::contains::<v2::RoleTrait>(marks),
+                Trait::App => any::contains::<v2::AppTrait>(marks),
+                Trait::Secret => any::contains::<v2::SecretTrait>(marks),
+                // The engine looks at these alone.
+                _ => true,
+            };
+            if !has {
+                let word = wanted.as_str_name();
+                found.push(format!("resource {} has no {word}", named(row)));
+            }
+        }
+    }
+    found
+}
+
+fn nameless(recorded: &Recorded) -> Vec<String> {
+    let rows = recorded.resources.iter();
+    rows.filter(|row| row.display_name.trim().is_empty())
+        .map(|row| format!("resource {} has no name", named(row)))
+        .collect()
+}

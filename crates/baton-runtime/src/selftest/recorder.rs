@@ -1,0 +1,259 @@
+//! A connector that writes down what another one answers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use baton_connector::{Any, Call, Connector, Local, Page, Result, Row, async_trait, v2};
+
+/// Lists that are remembered with one of their page tokens, at most.
+const MAX_TOKENS: usize = 1000;
+
+/// A list that a connector was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Asked {
+    Resources(String, Option<v2::ResourceId>),
+    Templates(String),
+    Entitlements(v2::Resource),
+    Grants(v2::Resource),
+    EntitlementsOfType(String),
+    GrantsOfType(String),
+}
+
+impl Asked {
+    /// In words, for a table of results.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Resources(type_id, None) => format!("resources of type `{type_id}`"),
+            Self::Resources(type_id, Some(parent)) => format!(
+                "resources of type `{type_id}` in `{}:{}`",
+                parent.resource_type, parent.resource
+            ),
+            Self::Templates(type_id) => format!("static entitlements of type `{type_id}`"),
+            Self::Entitlements(resource) => format!("entitlements of {}", named(resource)),
+            Self::Grants(resource) => format!("grants of {}", named(resource)),
+            Self::EntitlementsOfType(type_id) => format!("entitlements of type `{type_id}`"),
+            Self::GrantsOfType(type_id) => format!("grants of type `{type_id}`"),
+        }
+    }
+
+    /// Whether both lists are served by the same code: lists of one kind, and of
+    /// one type.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let kind = |resource: &v2::Resource| {
+            let id = resource.id.as_ref();
+            id.map(|id| id.resource_type.clone())
+        };
+        match (self, other) {
+            (Self::Resources(one, _), Self::Resources(two, _)) => one == two,
+            (Self::Entitlements(one), Self::Entitlements(two))
+            | (Self::Grants(one), Self::Grants(two)) => kind(one) == kind(two),
+            _ => false,
+        }
+    }
+
+    /// Asks for a page of the list, of which nothing but the error counts.
+    pub(super) async fn again(&self, connector: &dyn Connector, call: &Call) -> Result<()> {
+        match self {
+            Self::Resources(type_id, parent) => connector
+                .list_resources(call, type_id, parent.as_ref())
+                .await
+                .map(drop),
+            Self::Templates(type_id) => connector
+                .list_static_entitlements(call, type_id)
+                .await
+                .map(drop),
+            Self::Entitlements(resource) => {
+                connector.list_entitlements(call, resource).await.map(drop)
+            }
+            Self::Grants(resource) => connector.list_grants(call, resource).await.map(drop),
+            Self::EntitlementsOfType(type_id) => connector
+                .list_entitlements_of_type(call, type_id)
+                .await
+                .map(drop),
+            Self::GrantsOfType(type_id) => {
+                connector.list_grants_of_type(call, type_id).await.map(drop)
+            }
+        }
+    }
+}
+
+pub(super) fn named(resource: &v2::Resource) -> String {
+    let id = resource.id.clone().unwrap_or_default();
+    format!("`{}:{}`", id.resource_type, id.resource)
+}
+
+/// What a connector answered, in the order of its answers.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// Resource types.
+    pub types: Vec<v2::ResourceType>,
+    /// Resources.
+    pub resources: Vec<v2::Resource>,
+    /// Static entitlements, with their type.
+    pub templates: Vec<(String, v2::Entitlement)>,
+    /// Entitlements.
+    pub entitlements: Vec<v2::Entitlement>,
+    /// Grants.
+    pub grants: Vec<v2::Grant>,
+    /// Pages of all lists.
+    pub pages: u64,
+    /// Lists, each once.
+    pub(super) lists: Vec<Asked>,
+    /// Lists with several pages, and a page token of each.
+    pub(super) tokens: Vec<(Asked, String)>,
+}
+
+/// Passes all calls on to another connector and keeps the rows of its answers.
+pub struct Recorder {
+    inner: Arc<dyn Connector>,
+    recorded: Mutex<Recorded>,
+}
+
+impl Recorder {
+    /// Records what `inner` answers.
+    pub fn new(inner: Arc<dyn Connector>) -> Self {
+        Self {
+            inner,
+            recorded: Mutex::default(),
+        }
+    }
+
+    /// What was answered so far; the next answers are kept separately.
+    pub fn take(&self) -> Recorded {
+        std::mem::take(&mut *self.recorded())
+    }
+
+    /// Whatever happened to a thread that held it, the rows are whole.
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep<T: Clone>(
+        &self,
+        call: &Call,
+        asked: Asked,
+        page: &Page<T>,
+        rows: impl FnOnce(&mut Recorded, Vec<T>),
+    ) {
+        let mut recorded = self.recorded();
+        recorded.pages += 1;
+        let has_room = recorded.tokens.len() < MAX_TOKENS && recorded.lists.len() < MAX_TOKENS;
+        if call.token().is_empty() && has_room {
+            if !page.next.is_last() {
+                let token = page.next.as_str().to_owned();
+                recorded.tokens.push((asked.clone(), token));
+            }
+            recorded.lists.push(asked);
+        }
+        rows(&mut recorded, page.items().to_vec());
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Connector for Recorder {
+    async fn metadata(&self, call: &Call) -> Result<v2::ConnectorMetadata> {
+        self.inner.metadata(call).await
+    }
+
+    async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
+        self.inner.validate(call).await
+    }
+
+    async fn list_resource_types(&self, call: &Call) -> Result<Page<v2::ResourceType>> {
+        let page = self.inner.list_resource_types(call).await?;
+        let mut recorded = self.recorded();
+        recorded.pages += 1;
+        recorded.types.extend(page.items().to_vec());
+        drop(recorded);
+        Ok(page)
+    }
+
+    async fn list_resources(
+        &self,
+        call: &Call,
+        type_id: &str,
+        parent: Option<&v2::ResourceId>,
+    ) -> Result<Page<v2::Resource>> {
+        let page = self.inner.list_resources(call, type_id, parent).await?;
+        let asked = Asked::Resources(type_id.to_owned(), parent.cloned());
+        self.keep(call, asked, &page, |all, rows| all.resources.extend(rows));
+        Ok(page)
+    }
+
+    async fn list_static_entitlements(
+        &self,
+        call: &Call,
+        type_id: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let page = self.inner.list_static_entitlements(call, type_id).await?;
+        let asked = Asked::Templates(type_id.to_owned());
+        self.keep(call, asked, &page, |all, rows| {
+            let rows = rows.into_iter().map(|row| (type_id.to_owned(), row));
+            all.templates.extend(rows);
+        });
+        Ok(page)
+    }
+
+    async fn list_entitlements(
+        &self,
+        call: &Call,
+        resource: &v2::Resource,
+    ) -> Result<Page<v2::Entitlement>> {
+        let page = self.inner.list_entitlements(call, resource).await?;
+        let asked = Asked::Entitlements(resource.clone());
+        self.keep(call, asked, &page, |all, rows| {
+            all.entitlements.extend(rows);
+        });
+        Ok(page)
+    }
+
+    async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
+        let page = self.inner.list_grants(call, resource).await?;
+        let asked = Asked::Grants(resource.clone());
+        self.keep(call, asked, &page, |all, rows| all.grants.extend(rows));
+        Ok(page)
+    }
+
+    async fn list_entitlements_of_type(
+        &self,
+        call: &Call,
+        type_id: &str,
+    ) -> Result<Page<v2::Entitlement>> {
+        let page = self.inner.list_entitlements_of_type(call, type_id).await?;
+        let asked = Asked::EntitlementsOfType(type_id.to_owned());
+        self.keep(call, asked, &page, |all, rows| {
+            all.entitlements.extend(rows);
+        });
+        Ok(page)
+    }
+
+    async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
+        let page = self.inner.list_grants_of_type(call, type_id).await?;
+        let asked = Asked::GrantsOfType(type_id.to_owned());
+        self.keep(call, asked, &page, |all, rows| all.grants.extend(rows));
+        Ok(page)
+    }
+
+    async fn get_resource(
+        &self,
+        call: &Call,
+        id: &v2::ResourceId,
+        parent: Option<&v2::ResourceId>,
+    ) -> Result<Option<Row<v2::Resource>>> {
+        self.inner.get_resource(call, id, parent).await
+    }
+
+    async fn cleanup(&self, call: &Call) -> Result<()> {
+        self.inner.cleanup(call).await
+    }
+
+    fn local(&self) -> Option<&dyn Local> {
+        self.inner.local()
+    }
+}

@@ -1,0 +1,241 @@
+//! A connector program on a stage: a folder, an environment, a network, and
+//! what each run leaves behind.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{Cursor, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use baton_connector::http::Transport;
+use baton_connector::{Clock, SplitMix};
+use baton_runtime::{App, Engine, ExitStatus, Signal, Signals, Stderr, World};
+use baton_sync::{Event, Observer, Phase, Report};
+use tempfile::TempDir;
+use tokio::sync::mpsc::Sender;
+
+use crate::file::SyncFile;
+
+/// 2026-01-02T03:04:05Z: when the first run of a stage begins.
+const BEGIN_S: u64 = 1_767_323_045;
+
+/// Stands still during a run; each run is an hour after the one before.
+#[derive(Debug)]
+struct Standing {
+    run: u64,
+}
+
+impl Clock for Standing {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(BEGIN_S + 3600 * self.run)
+    }
+}
+
+/// A stream that can be read back.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn text(&self) -> String {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&all).into_owned()
+    }
+}
+
+/// Asks the run to stop after some pages of a phase.
+struct Interrupter {
+    phase: Phase,
+    pages: Mutex<u64>,
+    stop: Sender<Signal>,
+    inner: Arc<dyn Observer>,
+}
+
+impl Observer for Interrupter {
+    fn event(&self, event: &Event) {
+        self.inner.event(event);
+        if !matches!(event, Event::Page { phase, .. } if *phase == self.phase) {
+            return;
+        }
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        *pages = pages.saturating_sub(1);
+        if *pages == 0 {
+            // The first request is enough; later ones find the channel full.
+            let _ = self.stop.try_send(Signal::Terminate);
+        }
+    }
+
+    fn run_began(&self, run: baton_connector::RunView) {
+        self.inner.run_began(run);
+    }
+}
+
+/// What one run left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// The engine's report, if a sync came to its end.
+    pub report: Option<Report>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    now: SystemTime,
+}
+
+impl Outcome {
+    /// The file that the sync wrote.
+    #[allow(clippy::panic, reason = "a panic is how a test fails")]
+    pub fn file(&self) -> SyncFile {
+        match &self.report {
+            Some(report) => SyncFile::new(&report.path, self.now),
+            None => panic!("no sync came to its end:\n{}", self.stderr),
+        }
+    }
+
+    /// The first failure that was reported, without its label.
+    pub fn error(&self) -> &str {
+        let mut lines = self.stderr.lines();
+        let found = lines.find_map(|line| line.strip_prefix("error: "));
+        found.unwrap_or_default()
+    }
+}
+
+/// A program with its surroundings. Each run takes place in paused time, in
+/// which waits cost nothing, and goes on in the same folder.
+pub struct Stage {
+    app: Box<dyn Fn() -> App>,
+    dir: TempDir,
+    env: BTreeMap<OsString, OsString>,
+    network: Option<Arc<dyn Transport>>,
+    interrupt: Option<(Phase, u64)>,
+    runs: u64,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage")
+            .field("dir", &self.dir)
+            .field("runs", &self.runs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stage {
+    /// A stage in an empty folder, with an empty environment and the network of
+    /// the machine.
+    #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
+    pub fn new(app: impl Fn() -> App + 'static) -> Self {
+        Self {
+            app: Box::new(app),
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            env: BTreeMap::new(),
+            network: None,
+            interrupt: None,
+            runs: 0,
+        }
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Puts another network under the program, such as a [`crate::Script`].
+    #[must_use]
+    pub fn network(mut self, network: &(impl Transport + Clone + 'static)) -> Self {
+        self.network = Some(Arc::new(network.clone()));
+        self
+    }
+
+    /// The current folder of the program.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Asks the next run to stop, as SIGTERM does, after so many pages of a
+    /// phase.
+    pub fn interrupt_after(&mut self, phase: Phase, pages: u64) -> &mut Self {
+        self.interrupt = Some((phase, pages));
+        self
+    }
+
+    /// Runs the program with these arguments.
+    #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
+    pub fn run(&mut self, args: &[&str]) -> Outcome {
+        let (stdout, stderr) = (Sink::default(), Sink::default());
+        let (stop, signals) = tokio::sync::mpsc::channel(1);
+        let report: Arc<Mutex<Option<Report>>> = Arc::default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build();
+        let clock: Arc<dyn Clock> = Arc::new(Standing { run: self.runs });
+        let world = World {
+            args: args.iter().map(Into::into).collect(),
+            env: self.env.clone(),
+            exe: None,
+            columns: None,
+            cwd: self.dir.path().to_path_buf(),
+            stdin: Box::new(Cursor::new(Vec::new())),
+            stdout: Box::new(stdout.clone()),
+            stderr: Stderr::new(Box::new(stderr.clone()), false, false),
+            signals: Signals::Given(signals),
+            clock: Arc::clone(&clock),
+            random: Arc::new(SplitMix::seeded(self.runs)),
+            engine: engine(self.interrupt.take(), stop, &report),
+            transport: self.network.clone(),
+            runtime: Some(runtime.expect("an async runtime")),
+        };
+        let status = baton_runtime::run(&(self.app)(), world);
+        self.runs += 1;
+        let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Outcome {
+            status,
+            report,
+            stdout: stdout.text(),
+            stderr: stderr.text(),
+            now: clock.now(),
+        }
+    }
+}
+
+/// The real engine, which is interrupted and whose report is kept.
+fn engine(
+    interrupt: Option<(Phase, u64)>,
+    stop: Sender<Signal>,
+    report: &Arc<Mutex<Option<Report>>>,
+) -> Engine {
+    let report = Arc::clone(report);
+    Arc::new(move |connector, request, mut host| {
+        if let Some((phase, pages)) = interrupt {
+            host.observer = Arc::new(Interrupter {
+                phase,
+                pages: Mutex::new(pages),
+                stop: stop.clone(),
+                inner: host.observer,
+            });
+        }
+        let report = Arc::clone(&report);
+        Box::pin(async move {
+            let made = baton_sync::run(connector, request, host).await?;
+            *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
+            Ok(made)
+        })
+    })
+}

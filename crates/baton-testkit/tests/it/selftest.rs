@@ -1,0 +1,122 @@
+//! `validate` and `selftest`, with connectors that are as they should be and
+//! with connectors that are not.
+
+use baton_testkit::{ExitStatus, Outcome, Stage};
+
+use crate::toy::{Flaw, app};
+
+fn run(flaw: Flaw, args: &[&str]) -> Outcome {
+    Stage::new(move || app(flaw)).run(args)
+}
+
+/// The lines of the table that begin with a word, without it.
+fn lines<'o>(outcome: &'o Outcome, word: &str) -> Vec<&'o str> {
+    let all = outcome.stdout.lines();
+    all.filter_map(|line| line.strip_prefix(word)).collect()
+}
+
+#[test]
+fn a_good_connector_passes_every_check() {
+    let outcome = run(Flaw::Nothing, &["selftest"]);
+    assert_eq!(outcome.status, ExitStatus::Success, "{}", outcome.stdout);
+    assert_eq!(
+        lines(&outcome, "pass  "),
+        [
+            "a sync ends",
+            "every list can be read",
+            "1 and 32 workers give the same rows",
+            "stopped and resumed syncs give the same rows",
+            "page tokens of other lists are refused",
+            "ids are unique",
+            "references lead to listed rows",
+            "resource types are registered",
+            "resources have the traits of their types",
+            "resources have names",
+        ],
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(outcome.stdout.lines().count(), 10);
+}
+
+#[test]
+fn each_flaw_fails_its_check_and_names_the_row() {
+    for (flaw, check, names) in [
+        (
+            Flaw::RowsChange,
+            "1 and 32 workers give the same rows",
+            "`user:7`",
+        ),
+        (
+            Flaw::RowsChange,
+            "stopped and resumed syncs give the same rows",
+            "`user:7`",
+        ),
+        (
+            Flaw::TakesAnyToken,
+            "page tokens of other lists are refused",
+            "grants of `team:2`",
+        ),
+        (Flaw::Twice, "ids are unique", "`user:7` was listed 2 times"),
+        (
+            Flaw::Dangling,
+            "references lead to listed rows",
+            "`user:ghost`",
+        ),
+        (
+            Flaw::UnknownType,
+            "resource types are registered",
+            "`robot`",
+        ),
+        (
+            Flaw::NoTrait,
+            "resources have the traits of their types",
+            "`user:7`",
+        ),
+        (Flaw::NoName, "resources have names", "`user:7`"),
+        (Flaw::Forbidden, "every list can be read", "not yours"),
+    ] {
+        let outcome = run(flaw, &["selftest"]);
+        let shown = format!("{flaw:?}:\n{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.status.code(), 9, "{shown}");
+        assert!(lines(&outcome, "FAIL  ").contains(&check), "{shown}");
+        assert!(outcome.stdout.contains(names), "{shown}");
+    }
+}
+
+#[test]
+fn a_connector_whose_first_sync_fails_is_not_asked_further() {
+    for (flaw, says) in [
+        (Flaw::NeverEnds, "resources"),
+        (Flaw::NeverAnswers, ""),
+        (Flaw::Panics, "as a bug would"),
+        (Flaw::BadKey, "bad key"),
+    ] {
+        let outcome = run(flaw, &["selftest", "--time-limit-minutes", "5"]);
+        let shown = format!("{flaw:?}:\n{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.status.code(), 9, "{shown}");
+        assert_eq!(lines(&outcome, "FAIL  "), ["a sync ends"], "{shown}");
+        assert!(lines(&outcome, "pass  ").is_empty(), "{shown}");
+        assert!(outcome.stdout.contains(says), "{shown}");
+    }
+}
+
+#[test]
+fn the_test_leaves_no_file_behind() {
+    let mut stage = Stage::new(|| app(Flaw::Nothing));
+    stage.run(&["selftest"]);
+    let left = std::fs::read_dir(stage.folder()).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn validate_says_whether_the_credentials_are_accepted_and_writes_no_file() {
+    for (flaw, code) in [(Flaw::Nothing, 0), (Flaw::BadKey, 16)] {
+        let mut stage = Stage::new(move || app(flaw));
+        let outcome = stage.run(&["validate"]);
+        assert_eq!(outcome.status.code(), code, "{}", outcome.stderr);
+        assert_eq!(outcome.stdout.contains("accepted"), code == 0);
+        assert_eq!(outcome.stderr.contains("bad key"), code != 0);
+        assert_eq!(std::fs::read_dir(stage.folder()).unwrap().count(), 0);
+    }
+}

@@ -148,3 +148,29 @@ fn a_path_need_not_be_text() {
     let outcome = crate::program::run_in(&surroundings);
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
 }
+
+#[test]
+fn no_variable_and_no_config_file_sets_a_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(fixture("v1-small.c1z"), folder.path().join("sync.c1z")).unwrap();
+    let syncs = |env: &[(&str, &str)]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_baton"))
+            .arg("syncs")
+            .current_dir(folder.path())
+            .env_clear()
+            .envs(env.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        output.stdout
+    };
+    let plain = syncs(&[]);
+    std::fs::write(folder.path().join(".baton.yaml"), "output-format: json\n").unwrap();
+    let set = syncs(&[
+        ("BATON_FILE", "other.c1z"),
+        ("BATON_OUTPUT_FORMAT", "json"),
+        ("BATON_CONFIG_PATH", ".baton.yaml"),
+        ("BATON_VERBOSE", "true"),
+    ]);
+    assert_eq!(set, plain);
+}

@@ -2,21 +2,27 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use tempfile::TempDir;
 
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
 
-/// A sync file that a program wrote.
+/// A sync file that a program wrote. It stays as long as this value.
 #[derive(Debug, Clone)]
 pub struct SyncFile {
     path: PathBuf,
+    /// Where it is.
+    _folder: Arc<TempDir>,
     now: SystemTime,
 }
 
 impl SyncFile {
-    pub(crate) fn new(path: &Path, now: SystemTime) -> Self {
+    pub(crate) fn new(path: &Path, folder: &Arc<TempDir>, now: SystemTime) -> Self {
         Self {
             path: path.to_owned(),
+            _folder: Arc::clone(folder),
             now,
         }
     }
@@ -43,6 +49,7 @@ impl SyncFile {
 
     #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
     fn ids(&self, table: Table) -> Vec<String> {
+        assert!(self.path.exists(), "there is no {}", self.path.display());
         let file = C1zFile::open(&self.path, &ReadOptions::default()).expect("a sync file");
         let view = file.view(View::Default { now: self.now }).expect("a sync");
         let mut ids = Vec::new();

@@ -93,6 +93,7 @@ pub struct Outcome {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+    folder: Arc<TempDir>,
     now: SystemTime,
 }
 
@@ -101,7 +102,7 @@ impl Outcome {
     #[allow(clippy::panic, reason = "a panic is how a test fails")]
     pub fn file(&self) -> SyncFile {
         match &self.report {
-            Some(report) => SyncFile::new(&report.path, self.now),
+            Some(report) => SyncFile::new(&report.path, &self.folder, self.now),
             None => panic!("no sync came to its end:\n{}", self.stderr),
         }
     }
@@ -118,7 +119,7 @@ impl Outcome {
 /// which waits cost nothing, and goes on in the same folder.
 pub struct Stage {
     app: Box<dyn Fn() -> App>,
-    dir: TempDir,
+    dir: Arc<TempDir>,
     env: BTreeMap<OsString, OsString>,
     network: Option<Arc<dyn Transport>>,
     interrupt: Option<(Phase, u64)>,
@@ -141,7 +142,7 @@ impl Stage {
     pub fn new(app: impl Fn() -> App + 'static) -> Self {
         Self {
             app: Box::new(app),
-            dir: tempfile::tempdir().expect("a temporary folder"),
+            dir: Arc::new(tempfile::tempdir().expect("a temporary folder")),
             env: BTreeMap::new(),
             network: None,
             interrupt: None,
@@ -210,6 +211,7 @@ impl Stage {
             report,
             stdout: stdout.text(),
             stderr: stderr.text(),
+            folder: Arc::clone(&self.dir),
             now: clock.now(),
         }
     }

@@ -80,6 +80,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("baton-csv", &["baton-connector", "baton-runtime"]),
+    ("baton-forge", &["baton-connector", "baton-runtime"]),
     ("fuzz-targets", &["baton-pebble", "baton-c1z"]),
     ("tidy", &[]),
 ];

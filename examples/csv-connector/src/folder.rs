@@ -5,11 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_connector::Code;
+use baton_connector::{Code, fingerprint};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -74,7 +73,7 @@ pub(crate) struct Row<T> {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// A file is missing or may not be read.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -82,7 +81,7 @@ pub enum FolderError {
         source: std::io::Error,
     },
     /// A file is no table, lacks a column, or a row does not fit.
-    #[error("cannot use `{file}`: {source}")]
+    #[error("cannot use `{file}`")]
     Table {
         /// The file's name.
         file: &'static str,
@@ -139,7 +138,7 @@ pub struct Folder {
     pub(crate) users: Vec<Row<User>>,
     pub(crate) groups: Arc<Collected>,
     pub(crate) roles: Arc<Collected>,
-    fingerprint: u64,
+    fingerprint: String,
 }
 
 impl Folder {
@@ -147,20 +146,20 @@ impl Folder {
     pub fn read(path: &Path) -> Result<Self, FolderError> {
         let mut reader = Reader {
             path,
-            hasher: DefaultHasher::new(),
+            read: Vec::new(),
         };
         Ok(Self {
             users: reader.table("users.csv")?,
             groups: reader.collected("groups.csv", "members.csv")?,
             roles: reader.collected("roles.csv", "assignments.csv")?,
-            fingerprint: reader.hasher.finish(),
+            fingerprint: fingerprint(reader.read),
         })
     }
 
     /// Changes when the tables do: interrupted work on other tables is not
     /// resumed.
     pub fn fingerprint(&self) -> String {
-        format!("{:016x}", self.fingerprint)
+        self.fingerprint.clone()
     }
 
     /// Checks what concerns several rows: ids are there and unique, and
@@ -236,7 +235,8 @@ fn unique<'a>(
 
 struct Reader<'a> {
     path: &'a Path,
-    hasher: DefaultHasher,
+    /// The bytes of the tables so far.
+    read: Vec<Vec<u8>>,
 }
 
 impl Reader<'_> {
@@ -246,8 +246,6 @@ impl Reader<'_> {
     ) -> Result<Vec<Row<T>>, FolderError> {
         let path = self.path.join(file);
         let bytes = fs::read(&path).map_err(|source| FolderError::Read { path, source })?;
-        self.hasher.write_usize(bytes.len());
-        self.hasher.write(&bytes);
         let wrong = |source| FolderError::Table { file, source };
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
@@ -261,6 +259,7 @@ impl Reader<'_> {
                 fields: record.deserialize(Some(&columns)).map_err(wrong)?,
             });
         }
+        self.read.push(bytes);
         Ok(rows)
     }
 

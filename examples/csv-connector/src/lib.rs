@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use baton_connector::{Call, ConnectorBuilder, Error, Result, Validator, async_trait, v2};
+use baton_connector::{ConnectorBuilder, Error, Result, v2};
 use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
 
 pub use folder::{Folder, FolderError, Kind};
@@ -34,14 +34,17 @@ pub fn app() -> App {
 }
 
 fn connect(config: &Config, _: &Surroundings) -> Result<Built> {
-    let folder = Folder::read(config.get(&FOLDER)).map_err(|error| refused(&error))?;
-    let folder = Arc::new(folder);
+    let folder = Arc::new(Folder::read(config.get(&FOLDER)).map_err(refused)?);
+    let checked = Arc::clone(&folder);
     let connector = ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {
             display_name: "CSV folder".to_owned(),
             ..v2::ConnectorMetadata::default()
         })
-        .validate_with(Arc::new(Checks(Arc::clone(&folder))))
+        .validate(move |_| {
+            let outcome = checked.check().map_err(refused);
+            async { outcome }
+        })
         .types(&syncers::types()?, &folder)?
         .build()?;
     Ok(Built {
@@ -50,20 +53,16 @@ fn connect(config: &Config, _: &Surroundings) -> Result<Built> {
     })
 }
 
-struct Checks(Arc<Folder>);
-
-#[async_trait]
-impl Validator for Checks {
-    async fn validate(&self, _call: &Call) -> Result<Vec<baton_connector::Any>> {
-        self.0.check().map_err(|error| refused(&error))?;
-        Ok(Vec::new())
-    }
-}
-
-/// A problem of the folder as the end of a run: a code, a text and advice.
-fn refused(error: &FolderError) -> Error {
-    let stated = Error::stated(error.code(), error.to_string());
-    match error.hint() {
+/// A problem of the folder as the end of a run: a code, a text, its cause and
+/// advice.
+fn refused(error: FolderError) -> Error {
+    let (code, text, hint) = (error.code(), error.to_string(), error.hint());
+    let stated = match error {
+        FolderError::Read { source, .. } => Error::caused(code, text, source),
+        FolderError::Table { source, .. } => Error::caused(code, text, source),
+        FolderError::Row { .. } => Error::stated(code, text),
+    };
+    match hint {
         Some(hint) => stated.with_hint(hint),
         None => stated,
     }

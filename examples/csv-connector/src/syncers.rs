@@ -3,20 +3,17 @@
 
 use std::sync::Arc;
 
-use baton_connector::paging::{Chunk, page};
+use baton_connector::paging::slice;
 use baton_connector::resource::{
-    EntitlementBuilder, EntitlementId, GrantBuilder, Profile, ResourceBuilder, ResourceTypeBuilder,
-    RoleTraitBuilder, Status, UserTraitBuilder, resource_id,
+    EntitlementBuilder, EntitlementId, GrantBuilder, Profile, ResourceBuilder, ResourceExt as _,
+    ResourceTypeBuilder, RoleTraitBuilder, Status, UserTraitBuilder, resource_id,
 };
 use baton_connector::v2::resource_type::Trait;
 use baton_connector::{
-    Call, Code, Error, Page, ResourceSyncer, Result, TypeSpec, Types, async_trait, v2,
+    Call, Error, Page, ResourceSyncer, Result, TypeSpec, Types, async_trait, v2,
 };
 
 use crate::folder::{Collected, Folder, Kind, Link, Row, User};
-
-/// Rows of a page.
-const ROWS_PER_PAGE: usize = 100;
 
 fn resource_type(kind: Kind) -> Result<v2::ResourceType> {
     let built = match kind {
@@ -27,32 +24,6 @@ fn resource_type(kind: Kind) -> Result<v2::ResourceType> {
         Kind::Role => ResourceTypeBuilder::new("role", "Role").with_trait(Trait::Role),
     };
     built.build()
-}
-
-/// Serves a slice of `rows`; the token is the number of the next row.
-async fn slice<R: Sync, T: Send>(
-    list: &str,
-    token: &str,
-    rows: &[R],
-    make: impl Fn(&R) -> Result<T> + Send + Sync,
-) -> Result<Page<T>> {
-    page(list, token, async |position| {
-        let start: usize = match position.cursor.as_deref() {
-            None => 0,
-            Some(cursor) => cursor.parse().map_err(|_| {
-                Error::stated(
-                    Code::InvalidArgument,
-                    format!("{list}: bad cursor `{cursor}`"),
-                )
-            })?,
-        };
-        let rest = rows.get(start..).unwrap_or_default();
-        let (now, later) = rest.split_at(rest.len().min(ROWS_PER_PAGE));
-        let items = now.iter().map(&make).collect::<Result<_>>()?;
-        let next = (!later.is_empty()).then(|| (start + now.len()).to_string());
-        Ok(Chunk::new(items, next))
-    })
-    .await
 }
 
 /// The types, and how each is served of a folder.
@@ -104,7 +75,7 @@ impl ResourceSyncer for Users {
         call: &Call,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
-        slice("users", call.token(), &self.0.users, user).await
+        slice("users", call, &self.0.users, user)
     }
 }
 
@@ -165,7 +136,7 @@ impl ResourceSyncer for Collections {
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
         let list = format!("{}s", self.kind.word());
-        slice(&list, call.token(), &self.table.rows, |row| {
+        slice(&list, call, &self.table.rows, |row| {
             let resource = ResourceBuilder::new(self.kind.word(), &row.fields.id)
                 .display_name(&row.fields.name)
                 .description(&row.fields.description);
@@ -175,7 +146,6 @@ impl ResourceSyncer for Collections {
             }
             .build()
         })
-        .await
     }
 
     async fn entitlements(
@@ -192,13 +162,12 @@ impl ResourceSyncer for Collections {
     }
 
     async fn grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
-        let id = resource.id.as_ref().map_or("", |id| &*id.resource);
+        let id = resource.id();
         let list = format!("{} `{id}`", self.kind.word());
         let links = self.table.links.get(id).map_or(&[][..], Vec::as_slice);
-        slice(&list, call.token(), links, |link| {
+        slice(&list, call, links, |link| {
             self.grant(resource, &link.fields)
         })
-        .await
     }
 }
 
@@ -206,45 +175,6 @@ impl ResourceSyncer for Collections {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
     use super::*;
-
-    async fn numbers(token: &str) -> Result<Page<usize>> {
-        let rows: Vec<usize> = (0..250).collect();
-        slice("numbers", token, &rows, |row| Ok(*row)).await
-    }
-
-    #[tokio::test]
-    async fn pages_follow_each_other_without_gap_or_overlap() {
-        let (mut all, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = numbers(&token).await.unwrap();
-            assert!(page.items().len() <= ROWS_PER_PAGE);
-            let next = page.next.clone();
-            all.extend(page.into_items());
-            if next.is_last() {
-                break;
-            }
-            token = next.into_string();
-        }
-        assert_eq!(all, (0..250).collect::<Vec<_>>());
-    }
-
-    #[tokio::test]
-    async fn a_token_of_another_list_is_refused() {
-        let next = numbers("").await.unwrap().next;
-        let other = slice("letters", next.as_str(), &[0], |row| Ok(*row)).await;
-        assert!(
-            matches!(other, Err(Error::TokenCorrupt { .. })),
-            "{other:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_cursor_that_is_no_number_is_refused() {
-        let position = baton_connector::paging::Position::after(0, Some("x".to_owned()));
-        let token = position.unwrap().token("numbers");
-        let error = numbers(token.as_str()).await.unwrap_err();
-        assert_eq!(error.code(), Code::InvalidArgument);
-    }
 
     #[test]
     fn only_nested_members_make_a_grant_expandable() {

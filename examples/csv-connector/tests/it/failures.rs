@@ -19,7 +19,11 @@ fn each_missing_table_is_named() {
     for table in TABLES {
         let stage = Stage::new();
         fs::remove_file(stage.table(table)).unwrap();
-        assert_refused(&stage, 5, &format!("tables/{table}`: No such file"));
+        assert_refused(
+            &stage,
+            5,
+            &format!("tables/{table}`\ncaused by: No such file"),
+        );
     }
 }
 
@@ -30,7 +34,7 @@ fn a_row_with_too_few_fields_is_refused_with_its_line() {
     assert_refused(
         &stage,
         3,
-        "error: cannot use `users.csv`: CSV error: record 5 (line: 6",
+        "error: cannot use `users.csv`\ncaused by: CSV error: record 5 (line: 6",
     );
 }
 

@@ -1,100 +1,51 @@
 //! A run that is interrupted goes on where it stopped.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
 
-use baton_runtime::{ExitStatus, Signal, Signals, Stderr, World};
-use baton_sync::{Event, Observer, Phase};
-use tokio::sync::mpsc::Sender;
+use baton_testkit::{ExitStatus, Phase, Stage};
 
-use crate::stage::Stage;
+use crate::stage::{TABLES, root};
 
-/// Asks the run to stop once the first page of grants is stored.
-struct StopAtGrants {
-    stop: Sender<Signal>,
-    inner: Arc<dyn Observer>,
-}
+const ARGS: [&str; 4] = ["--folder", "tables", "-f", "access.c1z"];
 
-impl Observer for StopAtGrants {
-    fn event(&self, event: &Event) {
-        self.inner.event(event);
-        if matches!(
-            event,
-            Event::Page {
-                phase: Phase::Grants,
-                ..
-            }
-        ) {
-            // The first request is enough; later ones find the channel full or closed.
-            let _ = self.stop.try_send(Signal::Terminate);
-        }
+/// The program in this process, with a copy of the sample tables.
+fn stage() -> Stage {
+    let stage = Stage::new(baton_csv::app);
+    let tables = stage.folder().join("tables");
+    fs::create_dir(&tables).unwrap();
+    for table in TABLES {
+        fs::copy(root().join("sample").join(table), tables.join(table)).unwrap();
     }
+    stage
 }
 
-/// One run of the program in this process, stopped in the middle of the grants.
-fn interrupt(stage: &Stage) -> ExitStatus {
-    let (stop, signals) = tokio::sync::mpsc::channel(1);
-    let stop = Mutex::new(stop);
-    let world = World::of_process().unwrap();
-    let engine = world.engine;
-    let world = World {
-        args: ["--folder", "tables", "-f", "access.c1z"]
-            .map(Into::into)
-            .to_vec(),
-        env: baton_runtime::Environment::default(),
-        exe: None,
-        cwd: stage.dir.path().to_path_buf(),
-        stdout: Box::new(std::io::sink()),
-        stderr: Stderr::new(Box::new(std::io::sink()), false, false),
-        signals: Signals::Given(signals),
-        engine: Arc::new(move |connector, request, mut host| {
-            host.observer = Arc::new(StopAtGrants {
-                stop: stop.lock().unwrap().clone(),
-                inner: host.observer,
-            });
-            engine(connector, request, host)
-        }),
-        ..world
-    };
-    baton_runtime::run(&baton_csv::app(), world)
+/// A stage whose first run was stopped in the middle of the grants.
+fn interrupted() -> Stage {
+    let mut stage = stage();
+    let outcome = stage.interrupt_after(Phase::Grants, 1).run(&ARGS);
+    assert_eq!(outcome.status, ExitStatus::Terminated, "{}", outcome.stderr);
+    assert!(!stage.folder().join("access.c1z").exists());
+    stage
 }
 
 #[test]
 fn an_interrupted_run_is_resumed_and_ends_as_if_undisturbed() {
-    let (stage, calm) = (Stage::new(), Stage::new());
-    assert_eq!(interrupt(&stage), ExitStatus::Terminated);
-    assert!(!stage.dir.path().join("access.c1z").exists());
-    let outcome = stage.sync(&[]);
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(
-        outcome.stderr.contains(r#""resumed":true"#),
-        "{}",
-        outcome.stderr
-    );
-    assert_eq!(calm.sync(&[]).code, Some(0));
-    assert_eq!(stage.grants(), calm.grants());
+    let (mut stage, mut calm) = (interrupted(), stage());
+    let (resumed, undisturbed) = (stage.run(&ARGS), calm.run(&ARGS));
+    assert_eq!(resumed.status, ExitStatus::Success, "{}", resumed.stderr);
+    assert!(resumed.report.as_ref().unwrap().resumed);
+    let grants = undisturbed.file().grants();
+    assert_eq!(resumed.file().grants(), grants);
+    assert!(grants.contains(&"role:viewer:assigned:user:dan".to_owned()));
 }
 
 #[test]
 fn work_on_other_tables_is_not_resumed() {
-    let stage = Stage::new();
-    assert_eq!(interrupt(&stage), ExitStatus::Terminated);
-    let users = fs::read_to_string(stage.table("users.csv")).unwrap();
-    fs::write(
-        stage.table("users.csv"),
-        users.replace("Ada Byron", "Ada King"),
-    )
-    .unwrap();
-    let outcome = stage.sync(&[]);
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(
-        outcome.stderr.contains(r#""resumed":false"#),
-        "{}",
-        outcome.stderr
-    );
-    assert!(
-        stage
-            .baton(&["resources", "-t", "user"])
-            .contains("Ada King")
-    );
+    let mut stage = interrupted();
+    let path = stage.folder().join("tables/users.csv");
+    let users = fs::read_to_string(&path).unwrap();
+    fs::write(&path, users.replace("Ada Byron", "Ada King")).unwrap();
+    let outcome = stage.run(&ARGS);
+    assert_eq!(outcome.status, ExitStatus::Success, "{}", outcome.stderr);
+    assert!(!outcome.report.unwrap().resumed);
 }

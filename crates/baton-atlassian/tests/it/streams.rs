@@ -81,13 +81,7 @@ const SHOWS: [&[&str]; 5] = [
     &["--version"],
     &["completion", "bash"],
     &["config"],
-    &[
-        "capabilities",
-        "--access-token",
-        "k3y-of-nobody",
-        "--organization-id",
-        "o",
-    ],
+    &["capabilities"],
 ];
 
 #[test]

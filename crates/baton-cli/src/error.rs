@@ -145,11 +145,13 @@ impl CliError {
 /// What to do about a wrong command line.
 fn flag_hints(error: &baton_flags::Error) -> Vec<String> {
     let hints = error.hints();
+    if let (true, baton_flags::Error::UnknownCommand { root, .. }) = (hints.is_empty(), error) {
+        return vec![format!("`{root} --help` lists its commands and flags")];
+    }
     let is_unknown = matches!(
         error,
         baton_flags::Error::UnknownFlag { .. }
             | baton_flags::Error::UnknownShorthand { .. }
-            | baton_flags::Error::UnknownCommand { .. }
             | baton_flags::Error::MissingArgument { .. }
             | baton_flags::Error::InvalidArgument { .. }
     );

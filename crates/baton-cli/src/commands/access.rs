@@ -33,6 +33,11 @@ impl Cmd for Access {
             .field(ID)
             .relation(Relation::RequiredTogether(vec![TYPE.name(), ID.name()]))
             .example("what one user can access", "access -t user -r u1")
+            .example(
+                "what the members of a group can access",
+                "access -t group -r g1",
+            )
+            .example("for another program", "access -t user -r u1 -o json")
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

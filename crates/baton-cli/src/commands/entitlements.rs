@@ -26,6 +26,9 @@ impl Cmd for Entitlements {
         Command::new("entitlements", "list entitlements")
             .field(TYPE)
             .field(SYNC_ID)
+            .example("all entitlements", "entitlements")
+            .example("what can be held on groups", "entitlements -t group")
+            .example("for another program", "entitlements -o json")
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

@@ -48,6 +48,10 @@ impl Cmd for Expand {
                 "derive what nested groups give, into another file",
                 "expand sync.c1z --out expanded.c1z",
             )
+            .example(
+                "stop where more grants would be derived",
+                "expand sync.c1z --out expanded.c1z --max-grants 1000000",
+            )
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

@@ -27,6 +27,14 @@ impl Cmd for ExportC1z {
             .field(SYNC)
             .without(OUTPUT_FORMAT)
             .without(VERBOSE)
+            .example(
+                "the newest finished sync, in a file of its own",
+                "export c1z --out newest.c1z",
+            )
+            .example(
+                "one of several syncs",
+                "export c1z --sync-id 2ZkT3nDVXXyhQgyjHWkH5FNWBsB --out old.c1z",
+            )
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

@@ -31,6 +31,9 @@ impl Cmd for Principals {
             .field(SYNC_ID)
             .relation(Relation::RequiredTogether(vec![TYPE.name(), ON.name()]))
             .relation(Relation::MutuallyExclusive(vec![ON.name(), OF.name()]))
+            .example("everybody who holds something", "principals")
+            .example("who is in a group", "principals -t group -r g1")
+            .example("who holds one entitlement", "principals -e group:g1:member")
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

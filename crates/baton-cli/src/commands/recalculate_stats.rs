@@ -26,6 +26,14 @@ impl Cmd for RecalculateStats {
         .field(SYNC)
         .without(OUTPUT_FORMAT)
         .without(VERBOSE)
+        .example(
+            "count all finished syncs again",
+            "recalculate-stats -f sync.c1z",
+        )
+        .example(
+            "count one of them",
+            "recalculate-stats --sync-id 2ZkT3nDVXXyhQgyjHWkH5FNWBsB",
+        )
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

@@ -21,7 +21,11 @@ pub(super) struct ResourceTypes {
 
 impl Cmd for ResourceTypes {
     fn define() -> Command<Runs> {
-        Command::new("resource-types", "list resource types").field(SYNC_ID)
+        Command::new("resource-types", "list resource types")
+            .field(SYNC_ID)
+            .example("the types in the default file", "resource-types")
+            .example("the types in another file", "resource-types -f old.c1z")
+            .example("for another program", "resource-types -o json")
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

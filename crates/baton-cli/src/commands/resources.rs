@@ -26,6 +26,9 @@ impl Cmd for Resources {
         Command::new("resources", "list resources")
             .field(TYPE)
             .field(SYNC_ID)
+            .example("all resources", "resources")
+            .example("all groups", "resources -t group")
+            .example("all users for another program", "resources -t user -o json")
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

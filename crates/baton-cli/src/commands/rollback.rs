@@ -59,6 +59,15 @@ impl Cmd for RollBack {
         .field(VALIDATE)
         .without(OUTPUT_FORMAT)
         .without(VERBOSE)
+        .example("show what would change", "rollback-expansion --dry-run")
+        .example(
+            "write the file without derived grants",
+            "rollback-expansion --out collected.c1z",
+        )
+        .example(
+            "derive them again, to compare",
+            "rollback-expansion --replay --out again.c1z",
+        )
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

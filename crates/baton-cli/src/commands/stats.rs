@@ -19,6 +19,9 @@ pub(super) struct Stats;
 impl Cmd for Stats {
     fn define() -> Command<Runs> {
         Command::new("stats", "count what the newest finished sync holds")
+            .example("the default file", "stats")
+            .example("another file", "stats -f old.c1z")
+            .example("for another program", "stats -o json")
     }
 
     fn parse(_: &Given) -> Result<Self, CliError> {

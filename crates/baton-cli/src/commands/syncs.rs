@@ -17,6 +17,9 @@ pub(super) struct Syncs;
 impl Cmd for Syncs {
     fn define() -> Command<Runs> {
         Command::new("syncs", "list the syncs in the file")
+            .example("the default file", "syncs")
+            .example("another file", "syncs -f old.c1z")
+            .example("for another program", "syncs -o json")
     }
 
     fn parse(_: &Given) -> Result<Self, CliError> {

@@ -43,6 +43,11 @@ impl Cmd for ToPebble {
         .field(TMP_DIR)
         .without(OUTPUT_FORMAT)
         .without(VERBOSE)
+        .example("convert the default file", "to-pebble --out sync-v3.c1z")
+        .example(
+            "convert one of several syncs",
+            "to-pebble --sync-id 2ZkT3nDVXXyhQgyjHWkH5FNWBsB --out old-v3.c1z",
+        )
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

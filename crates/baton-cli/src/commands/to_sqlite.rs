@@ -25,6 +25,10 @@ impl Cmd for ToSqlite {
         .field(OUT)
         .without(OUTPUT_FORMAT)
         .without(VERBOSE)
+        .example(
+            "convert a file",
+            "to-sqlite -f sync-v3.c1z --out sync-v1.c1z",
+        )
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {

@@ -82,7 +82,10 @@ fn a_near_miss_gets_a_hint_and_the_rest_the_way_to_the_help() {
         hint(&["syncs", "--fil", "x"]),
         "a similar flag exists: --file"
     );
-    assert_eq!(hint(&["zzz"]), "`baton --help` lists commands and flags");
+    assert_eq!(
+        hint(&["zzz"]),
+        "`baton --help` lists its commands and flags"
+    );
 }
 
 #[test]

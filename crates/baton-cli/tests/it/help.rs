@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use crate::program::{on_terminal, words};
 
@@ -70,6 +71,40 @@ fn each_command_is_in_the_help_or_hidden_on_purpose() {
     for command in COMMANDS.iter().filter(|command| !command.contains(' ')) {
         let shown = root.contains(&format!("\n  {command} "));
         assert_eq!(shown, *command != "dump-db", "{command}");
+    }
+}
+
+/// Each example gets as far as the file that it names, which is not there.
+#[test]
+fn each_command_has_examples_that_are_command_lines() {
+    for command in COMMANDS {
+        let topic: Vec<&str> = ["help"].into_iter().chain(command.split(' ')).collect();
+        let help = on_terminal(120, &topic).stdout;
+        let examples = help
+            .split_once("\nExamples:\n")
+            .map_or("", |(_, rest)| rest);
+        let mut count = 0;
+        for line in examples.lines().filter(|line| line.starts_with("    ")) {
+            count += 1;
+            let example: Vec<&str> = line.split_whitespace().collect();
+            let (program, args) = example.split_first().unwrap();
+            assert_eq!(*program, "baton", "{line}");
+            let folder = tempfile::tempdir().unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_baton"))
+                .args(args)
+                .current_dir(folder.path())
+                .env_clear()
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            // Where the Go tool does, a file that is not there counts as one without syncs.
+            let understood = output.status.success()
+                || stderr.contains(".c1z does not exist or is empty\n")
+                || stderr.contains("sync.c1z holds no sync");
+            assert!(understood, "{line}: {stderr}");
+        }
+        let needs = !["export", "dump-db", "completion"].contains(&command);
+        assert!(count > 0 || !needs, "{command}");
     }
 }
 

@@ -51,6 +51,7 @@ The default of `--log-format` is `console` when standard error is a terminal.
 | 0 | done; for a sync: complete, or partial under `--allow-partial` |
 | 1 to 16 | failed: the number of the cause's gRPC code; 2 for mistakes in flags and settings |
 | 5 | for a sync: none of the resources that `--sync-resources` names exists |
+| 9 | for `selftest`: a check failed |
 | 12 | for a sync: the connector cannot read a resource that `--sync-resources` names, since it cannot read single resources of that type |
 | 20 | the sync is partial: objects that the key may not read are missing, or rows of types that the connector does not have |
 | 130, 143 | ended by SIGINT or SIGTERM; the next run resumes |

@@ -123,6 +123,9 @@ fn chain(number: u64, expected: &Undisturbed) -> (u64, bool) {
             if stage.log_bytes() == 0 {
                 // All was done: another run would be another sync.
                 let _ = std::fs::remove_dir_all(stage.work());
+                // So its temporary files wait for the next start.
+                let _ = std::fs::remove_dir_all(stage.temp.path());
+                std::fs::create_dir(stage.temp.path()).unwrap();
                 break;
             }
         }

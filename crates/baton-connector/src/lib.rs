@@ -58,3 +58,4 @@ pub use baton_proto::Code;
 /// The wire types: resources, entitlements, grants, annotations.
 pub use baton_proto::c1::connector::v2;
 pub use prost_types::{Any, Timestamp};
+pub use url::Url;

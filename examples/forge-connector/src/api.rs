@@ -3,10 +3,9 @@
 
 use baton_connector::http::{Credential, HttpClient, Request, Response};
 use baton_connector::paging::{End, Numbered, link_next, numbered};
-use baton_connector::{Call, Page, Result, Secret};
+use baton_connector::{Call, Page, Result, Secret, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
 
 /// Rows of a page.
 const PER_PAGE: u32 = 50;

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baton_connector::http::JsonErrors;
-use baton_connector::{ConnectorBuilder, Result, Secret, v2};
+use baton_connector::{ConnectorBuilder, Result, Secret, Url, v2};
 use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
-use url::Url;
 
 use api::Forge;
 

@@ -17,6 +17,7 @@ use baton_flags::{Command, Config, Program};
 use crate::app::App;
 use crate::error::Result;
 use crate::exit::ExitStatus;
+use crate::flags;
 use crate::session::Session;
 use crate::signals::Words;
 
@@ -68,14 +69,32 @@ where
     Arc::new(move |session| Box::pin(run(session)))
 }
 
+/// Leaves out of the help what only says how a sync of the root command goes.
+fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
+    command
+        .without(flags::FILE)
+        .without(flags::WORKERS)
+        .without(flags::STORAGE_ENGINE)
+        .without(flags::SKIP_ENTITLEMENTS_AND_GRANTS)
+        .without(flags::SYNC_RESOURCES)
+        .without(flags::SYNC_RESOURCE_TYPES)
+        .without(flags::EXTERNAL_RESOURCE_C1Z)
+        .without(flags::EXTERNAL_RESOURCE_FILTER)
+        .without(flags::EXTERNAL_RESOURCE_TRAITS)
+        .without(flags::ALLOW_PARTIAL)
+        .without(flags::ALLOW_EMPTY)
+        .without(flags::FRESH)
+        .without(flags::MAX_GRANTS)
+}
+
 /// All commands of a program below its root: its own, then the common ones.
 pub(crate) fn table(app: &App) -> Vec<Command<Runs>> {
     let own = app.commands.iter().map(|command| command.entry(""));
     let common = [
         capabilities::command(),
         config::command(),
-        selftest::command(),
-        validate::command(),
+        without_sync_flags(selftest::command()),
+        without_sync_flags(validate::command()),
     ];
     own.chain(common)
         .chain(builtin::commands(Runs::BuiltIn))

@@ -102,6 +102,25 @@ fn a_connector_whose_first_sync_fails_is_not_asked_further() {
 }
 
 #[test]
+fn the_help_shows_only_flags_that_have_an_effect() {
+    for command in ["validate", "selftest"] {
+        let outcome = run(Flaw::Nothing, &[command, "--help"]);
+        let help = outcome.stdout;
+        for flag in [
+            "--file",
+            "--workers",
+            "--fresh",
+            "--max-grants",
+            "--sync-resources",
+        ] {
+            assert!(!help.contains(flag), "{command} {flag}:\n{help}");
+        }
+        assert!(help.contains("--log-level"), "{help}");
+        assert_eq!(help.contains("--time-limit-minutes"), command == "selftest");
+    }
+}
+
+#[test]
 fn the_test_leaves_no_file_behind() {
     let mut stage = Stage::new(|| app(Flaw::Nothing));
     stage.run(&["selftest"]);

@@ -17,6 +17,7 @@ mod plans;
 mod program;
 mod recording;
 mod replay;
+mod selftest;
 mod shapes;
 mod side_by_side;
 mod simulated;

@@ -20,7 +20,7 @@ pub(super) fn checks(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Chec
         check(REFERENCES, dangling(recorded, &world)),
         check("resource types are registered", unknown(recorded, &world)),
         check("resources have the traits of their types", traits(recorded)),
-        check("resources have names", nameless(recorded)),
+        names(recorded),
     ]
 }
 
@@ -52,7 +52,7 @@ struct World {
 impl World {
     fn of(recorded: &Recorded) -> Self {
         let listed = recorded.resources.iter().filter_map(|row| id(Some(row)));
-        let resources: BTreeSet<Id> = listed.collect();
+        let mut resources: BTreeSet<Id> = listed.collect();
         let mut entitlements: BTreeSet<String> = recorded
             .entitlements
             .iter()
@@ -64,6 +64,17 @@ impl World {
                 let id = baton_connector::resource::resource_id(kind, id);
                 baton_connector::resource::EntitlementId::of(&id, &template.slug).into_string()
             }));
+        }
+        // An engine adds what the page of a grant brings along.
+        for added in &recorded.added {
+            if let Some((kind, id)) = id(Some(&added.resource)) {
+                let of = baton_connector::resource::resource_id(&kind, &id);
+                let id = (kind, id);
+                entitlements.insert(
+                    baton_connector::resource::EntitlementId::of(&of, &added.slug).into_string(),
+                );
+                resources.insert(id);
+            }
         }
         Self {
             types: recorded.types.iter().map(|kind| kind.id.clone()).collect(),
@@ -215,9 +226,20 @@ fn traits(recorded: &Recorded) -> Vec<String> {
     found
 }
 
-fn nameless(recorded: &Recorded) -> Vec<String> {
+/// Whether resources have names. Some applications have objects without.
+fn names(recorded: &Recorded) -> Check {
     let rows = recorded.resources.iter();
-    rows.filter(|row| row.display_name.trim().is_empty())
+    let found: Vec<String> = rows
+        .filter(|row| row.display_name.trim().is_empty())
         .map(|row| format!("resource {} has no name", named(row)))
-        .collect()
+        .collect();
+    let verdict = if found.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Note(found)
+    };
+    Check {
+        name: "resources have names",
+        verdict,
+    }
 }

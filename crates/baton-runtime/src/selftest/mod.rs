@@ -43,6 +43,8 @@ pub(crate) enum Verdict {
     Pass,
     /// What was found, one line each.
     Fail(Vec<String>),
+    /// What was found that may be as the application has it, one line each.
+    Note(Vec<String>),
     /// Why it could not be made.
     Skip(&'static str),
 }
@@ -374,16 +376,19 @@ pub(crate) fn table(checks: &[Check]) -> (Block, bool) {
             Verdict::Skip(reason) => {
                 block.line(format!("skip  {}: {reason}", check.name));
             }
-            Verdict::Fail(found) => {
-                block.line(format!("FAIL  {}", check.name));
-                for line in found.iter().take(SHOWN_FINDINGS) {
-                    block.indented(6, line.as_str());
-                }
-                if let more @ 1.. = found.len().saturating_sub(SHOWN_FINDINGS) {
-                    block.indented(6, format!("and {more} more"));
-                }
-            }
+            Verdict::Fail(found) => list(&mut block, "FAIL", check.name, found),
+            Verdict::Note(found) => list(&mut block, "note", check.name, found),
         }
     }
     (block, !checks.iter().any(Check::failed))
+}
+
+fn list(block: &mut Block, word: &str, name: &str, found: &[String]) {
+    block.line(format!("{word}  {name}"));
+    for line in found.iter().take(SHOWN_FINDINGS) {
+        block.indented(6, line.as_str());
+    }
+    if let more @ 1.. = found.len().saturating_sub(SHOWN_FINDINGS) {
+        block.indented(6, format!("and {more} more"));
+    }
 }

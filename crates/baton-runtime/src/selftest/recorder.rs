@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baton_connector::{Any, Call, Connector, Local, Page, Result, Row, async_trait, v2};
+use baton_connector::{Added, Any, Call, Connector, Local, Page, Result, Row, async_trait, v2};
 
 /// Lists that are remembered with one of their page tokens, at most.
 const MAX_TOKENS: usize = 1000;
@@ -95,6 +95,8 @@ pub struct Recorded {
     pub entitlements: Vec<v2::Entitlement>,
     /// Grants.
     pub grants: Vec<v2::Grant>,
+    /// Entitlements that pages of grants brought along.
+    pub added: Vec<Added>,
     /// Pages of all lists.
     pub pages: u64,
     /// Lists, each once.
@@ -145,6 +147,7 @@ impl Recorder {
             }
             recorded.lists.push(asked);
         }
+        recorded.added.extend_from_slice(&page.notes.added);
         rows(&mut recorded, page.items().to_vec());
     }
 }

@@ -73,7 +73,6 @@ fn each_flaw_fails_its_check_and_names_the_row() {
             "resources have the traits of their types",
             "`user:7`",
         ),
-        (Flaw::NoName, "resources have names", "`user:7`"),
         (Flaw::Forbidden, "every list can be read", "not yours"),
     ] {
         let outcome = run(flaw, &["selftest"]);
@@ -82,6 +81,14 @@ fn each_flaw_fails_its_check_and_names_the_row() {
         assert!(lines(&outcome, "FAIL  ").contains(&check), "{shown}");
         assert!(outcome.stdout.contains(names), "{shown}");
     }
+}
+
+#[test]
+fn a_resource_without_a_name_is_noted() {
+    let outcome = run(Flaw::NoName, &["selftest"]);
+    assert_eq!(outcome.status, ExitStatus::Success, "{}", outcome.stdout);
+    assert_eq!(lines(&outcome, "note  "), ["resources have names"]);
+    assert!(outcome.stdout.contains("`user:7`"), "{}", outcome.stdout);
 }
 
 #[test]

@@ -54,7 +54,9 @@ pub(crate) async fn page(
             check::resource_types(connector.list_resource_types(call).await?, rules)
         }
         ListId::Resource { id, parent } => single(source, rules, id, parent.as_ref()).await?,
-        ListId::Resources { type_id, parent } => {
+        ListId::Resources {
+            type_id, parent, ..
+        } => {
             let parent = parent.as_ref().map(list::wire_id);
             let page = connector.list_resources(call, type_id, parent.as_ref());
             check::resources(page.await?, rules)?

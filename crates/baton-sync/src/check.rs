@@ -287,6 +287,7 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Che
 
 pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
+    checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
     for row in page.into_rows() {
         let (resource, bytes) = row.into_parts();
         refuse_baton_id(&resource)?;

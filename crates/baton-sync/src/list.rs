@@ -130,7 +130,9 @@ pub(crate) fn name(list: &ListId) -> String {
     match list {
         ListId::ResourceTypes | ListId::External => noun.to_owned(),
         ListId::Resource { id, .. } => object(id),
-        ListId::Resources { type_id, parent } => match parent {
+        ListId::Resources {
+            type_id, parent, ..
+        } => match parent {
             None => format!("resources of type `{type_id}`"),
             Some(parent) => format!("resources of type `{type_id}` under {}", object(parent)),
         },

@@ -81,6 +81,8 @@ pub enum ListId {
         type_id: Box<str>,
         /// The parent.
         parent: Option<ObjectId>,
+        /// See [`ListId`].
+        cursor: Box<str>,
     },
     /// One resource, asked for by its id.
     Resource {
@@ -142,6 +144,7 @@ impl ListId {
         Self::Resources {
             type_id: type_id.into(),
             parent: parent.map(|(type_id, id)| ObjectId::new(type_id, id)),
+            cursor: Box::default(),
         }
     }
 
@@ -204,7 +207,8 @@ impl ListId {
     /// The token that the list begins with; empty unless it is one of several.
     pub fn cursor(&self) -> &str {
         match self {
-            Self::EntitlementsOfType { cursor, .. }
+            Self::Resources { cursor, .. }
+            | Self::EntitlementsOfType { cursor, .. }
             | Self::Entitlements { cursor, .. }
             | Self::GrantsOfType { cursor, .. }
             | Self::Grants { cursor, .. } => cursor,
@@ -217,7 +221,8 @@ impl ListId {
     #[must_use]
     pub fn with_cursor(&self, token: &str) -> Self {
         let mut list = self.clone();
-        if let Self::EntitlementsOfType { cursor, .. }
+        if let Self::Resources { cursor, .. }
+        | Self::EntitlementsOfType { cursor, .. }
         | Self::Entitlements { cursor, .. }
         | Self::GrantsOfType { cursor, .. }
         | Self::Grants { cursor, .. } = &mut list
@@ -237,7 +242,9 @@ impl ListId {
         let none = ["", ""];
         let (type_id, parent, of): (&str, [&str; 2], [&str; 2]) = match self {
             Self::ResourceTypes | Self::External => ("", none, none),
-            Self::Resources { type_id, parent } => (type_id, object(parent.as_ref()), none),
+            Self::Resources {
+                type_id, parent, ..
+            } => (type_id, object(parent.as_ref()), none),
             Self::Resource { id, parent } => {
                 (&id.type_id, object(parent.as_ref()), object(Some(id)))
             }
@@ -260,7 +267,11 @@ impl ListId {
         let list = match (op, of) {
             (Op::ResourceTypes, _) => Self::ResourceTypes,
             (Op::External, _) => Self::External,
-            (Op::Resources, None) => Self::Resources { type_id, parent },
+            (Op::Resources, None) => Self::Resources {
+                type_id,
+                parent,
+                cursor: cursor.into(),
+            },
             (Op::Resources, Some(id)) => Self::Resource { id, parent },
             (Op::StaticEntitlements, None) => Self::StaticEntitlements { type_id },
             (Op::StaticEntitlements, Some(_)) => Self::TemplateRows { type_id },

@@ -130,8 +130,11 @@ fn fields_that_no_kind_has_are_no_list() {
             let has = |n: u8| bits >> n & 1 == 1;
             let allowed = match op {
                 Op::ResourceTypes | Op::External => bits == 0,
-                // Cursor of none; of one resource its type twice.
-                Op::Resources => !has(5) && !(has(3) != has(0) && (has(3) || has(4))),
+                // Of one resource its type twice, and no cursor.
+                Op::Resources => {
+                    let one = has(3) || has(4);
+                    !one || !has(5) && has(3) == has(0)
+                }
                 Op::StaticEntitlements => !has(1) && !has(2) && !has(4) && !has(5),
                 Op::Entitlements | Op::Grants => !has(1) && !has(2),
             };

@@ -23,6 +23,76 @@ fn split(list: &str, token: &str) -> Option<Twist> {
     }
 }
 
+/// The users come as three lists, of which one has two pages.
+fn split_resources(list: &str, token: &str) -> Option<Twist> {
+    match (list, token) {
+        ("resources user", "") => Some(Twist::Spawn("", &["p2", "p6"])),
+        ("resources user", "p4") => Some(Twist::Next("")),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn lists_of_resources_may_be_several_too() {
+    let expected = rows_with(World::small(), Workers::Sequential).await;
+    for workers in [Workers::Sequential, Workers::AtMost(8)] {
+        let world = World::small().hooked(|list, token, _| split_resources(list, token));
+        assert_eq!(rows_with(world, workers).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_resources_that_is_several_is_continued_where_it_stopped() {
+    let undisturbed = Sandbox::new();
+    let split = || Arc::new(World::small().hooked(|list, token, _| split_resources(list, token)));
+    let world = split();
+    undisturbed
+        .run(&world, undisturbed.request())
+        .await
+        .expect("complete");
+    let mut all = world.calls();
+    all.sort();
+    let expected = rows(&undisturbed.target());
+    for stop in 1..all.len() {
+        let sandbox = Sandbox::new();
+        let cancel = sandbox.cancel.clone();
+        let count = AtomicUsize::new(0);
+        let first = World::small()
+            .slow(stop as u64)
+            .hooked(move |list, token, _| {
+                if count.fetch_add(1, Ordering::Relaxed) + 1 == stop {
+                    cancel.cancel();
+                }
+                split_resources(list, token)
+            });
+        let first = Arc::new(first);
+        let request = sandbox.request();
+        let mut result = sandbox.run(&first, request.clone()).await;
+        let mut asked = first.calls();
+        if result.is_err() {
+            let second = split();
+            result = baton_sync::run(second.clone(), request, Sandbox::new().host()).await;
+            asked.extend(second.calls());
+        }
+        result.expect("complete");
+        asked.sort();
+        assert_eq!(asked, all, "stopped at call {stop}");
+        assert_eq!(rows(&sandbox.target()), expected, "stopped at call {stop}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_the_resources_that_may_not_be_read_ends_the_sync() {
+    let sandbox = Sandbox::new();
+    let world = World::small().hooked(|list, token, _| match (list, token) {
+        ("resources user", "p6") => Some(refused(Code::PermissionDenied)),
+        _ => split_resources(list, token),
+    });
+    let error = sandbox.fail(world).await;
+    assert_eq!(error.code(), Code::PermissionDenied);
+    assert!(!sandbox.target().exists());
+}
+
 fn refused(code: Code) -> Twist {
     Twist::Fail(Refusal::stated(code, "refused"))
 }

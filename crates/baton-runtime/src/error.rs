@@ -82,6 +82,9 @@ pub enum Error {
     /// `--skip-grants` outside a targeted sync.
     #[error("skip-grants can only be set within a targeted sync")]
     SkipGrantsAlone,
+    /// A signal ended the self-test.
+    #[error("the self-test was stopped before its result")]
+    TestStopped,
     /// No folder for scratch files can be made.
     #[error("cannot create a folder for scratch files")]
     Scratch {
@@ -176,7 +179,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Store(error) => error.code(),
-            Self::Stopped { .. } => Code::Canceled,
+            Self::Stopped { .. } | Self::TestStopped => Code::Canceled,
             Self::Connector(error) => error.code(),
             Self::Sync(error) => error.code(),
             _ => Code::Unknown,

@@ -58,7 +58,8 @@ impl Sink {
 /// Asks the run to stop after some pages of a phase.
 struct Interrupter {
     phase: Phase,
-    pages: Mutex<u64>,
+    /// Pages until then; none once it was asked.
+    pages: Mutex<Option<u64>>,
     stop: Sender<Signal>,
     inner: Arc<dyn Observer>,
 }
@@ -70,11 +71,15 @@ impl Observer for Interrupter {
             return;
         }
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        *pages = pages.saturating_sub(1);
-        if *pages == 0 {
-            // The first request is enough; later ones find the channel full.
-            let _ = self.stop.try_send(Signal::Terminate);
-        }
+        *pages = match *pages {
+            Some(left @ 2..) => Some(left - 1),
+            Some(_) => {
+                // Once: a second signal would end the run wherever it is.
+                let _ = self.stop.try_send(Signal::Terminate);
+                None
+            }
+            None => None,
+        };
     }
 
     fn run_began(&self, run: baton_connector::RunView) {
@@ -228,7 +233,7 @@ fn engine(
         if let Some((phase, pages)) = interrupt {
             host.observer = Arc::new(Interrupter {
                 phase,
-                pages: Mutex::new(pages),
+                pages: Mutex::new(Some(pages)),
                 stop: stop.clone(),
                 inner: host.observer,
             });

@@ -56,7 +56,11 @@ async fn run(session: Session) -> Result<ExitStatus> {
     let minutes = u64::try_from(session.config().get(&TIME_LIMIT)).unwrap_or(1);
     let limit = Duration::from_mins(minutes);
     let test = SelfTest::new(&session, &built, scratch.path(), limit);
-    let checks = test.run().await?;
+    let checks = test.run().await.map_err(|error| match error.code() {
+        // Its syncs are thrown away: there is nothing to resume.
+        Code::Canceled => Error::TestStopped,
+        _ => error,
+    })?;
     let (table, passed) = selftest::table(&checks);
     let text = table.render(&session.stderr.gate(), false);
     session.print(text.as_bytes())?;

@@ -1,7 +1,7 @@
 //! `validate` and `selftest`, with connectors that are as they should be and
 //! with connectors that are not.
 
-use baton_testkit::{ExitStatus, Outcome, Stage};
+use baton_testkit::{ExitStatus, Outcome, Phase, Stage};
 
 use crate::toy::{Flaw, app};
 
@@ -125,6 +125,19 @@ fn the_help_shows_only_flags_that_have_an_effect() {
         assert!(help.contains("--log-level"), "{help}");
         assert_eq!(help.contains("--time-limit-minutes"), command == "selftest");
     }
+}
+
+#[test]
+fn a_signal_ends_the_test_without_a_table() {
+    let mut stage = Stage::new(|| app(Flaw::Nothing));
+    stage.interrupt_after(Phase::Grants, 1);
+    let outcome = stage.run(&["selftest"]);
+    let shown = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.status.code(), 143, "{shown}");
+    assert!(shown.contains("the self-test was stopped"), "{shown}");
+    assert!(!shown.contains("resume"), "{shown}");
+    assert!(!outcome.stdout.contains("pass"), "{shown}");
+    assert_eq!(std::fs::read_dir(stage.folder()).unwrap().count(), 0);
 }
 
 #[test]

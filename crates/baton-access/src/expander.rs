@@ -311,7 +311,7 @@ fn warnings(
             ""
         };
         warnings.push(format!(
-            "{} entitlements hand each other on in a cycle and are expanded as one: {}{more}",
+            "expansion cycle of {} entitlements, treated as one: {}{more}",
             members.len(),
             ids.join(", ")
         ));
@@ -320,8 +320,8 @@ fn warnings(
     if unnamed > 0 {
         warnings.push(counted(
             unnamed as u64,
-            "more cycle is expanded as one",
-            "more cycles are expanded as one each",
+            "more expansion cycle",
+            "more expansion cycles",
         ));
     }
     warnings

@@ -96,7 +96,7 @@ pub enum Error {
     #[error("the work was stopped before it was done")]
     Stopped,
     /// The file is not the one any more that the work began with.
-    #[error("{} was changed by somebody else meanwhile, and is left as it is", path.display())]
+    #[error("{} was modified by another process and was not overwritten", path.display())]
     Changed {
         /// The file.
         path: PathBuf,

@@ -410,7 +410,7 @@ pub enum RequestErrorKind {
         /// The transport's own words.
         detail: String,
     },
-    /// Something else where JSON was due: a web page, compressed data, another
+    /// Something else instead of JSON: a web page, compressed data, another
     /// character set.
     NotJson {
         /// The content type of the answer, if it had one.
@@ -484,7 +484,7 @@ impl std::fmt::Display for RequestError {
                 found,
             } => {
                 let status = self.status.unwrap_or_default();
-                write!(f, "answered {status} with {found} where JSON was due")?;
+                write!(f, "answered {status} with {found} instead of JSON")?;
                 match content_type {
                     Some(content_type) => write!(f, " (content type `{content_type}`)")?,
                     None => write!(f, " (no content type)")?,
@@ -507,7 +507,7 @@ impl std::fmt::Display for RequestError {
             }
             RequestErrorKind::NeverSucceeded { since, last } => write!(
                 f,
-                "had no success for {} min (last: {last})",
+                "has failed for {} min (last: {last})",
                 since.as_secs() / 60
             )?,
             RequestErrorKind::Unsendable { detail } => {

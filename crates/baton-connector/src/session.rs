@@ -280,7 +280,10 @@ impl Session {
     /// Stores a value as JSON.
     pub async fn set_json<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
         let value = serde_json::to_vec(value).map_err(|_| {
-            let message = format!("session key `{}`: its value is no JSON", shorten(key));
+            let message = format!(
+                "session key `{}`: its value is not valid JSON",
+                shorten(key)
+            );
             Error::stated(Code::InvalidArgument, message)
         })?;
         self.set(key, value).await

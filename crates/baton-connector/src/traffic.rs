@@ -205,7 +205,7 @@ impl std::fmt::Display for WaitReason {
             Self::ServerBusy => "server asked for a pause",
             Self::Retry => "pause before a retry",
             Self::Paced => "spread to keep within the limit",
-            Self::Capped => "own cap on requests per second",
+            Self::Capped => "the client's cap on requests per second",
         })
     }
 }

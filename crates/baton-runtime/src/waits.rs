@@ -137,7 +137,7 @@ fn why(reason: WaitReason) -> &'static str {
         WaitReason::ServerBusy => "since the server asked for a pause",
         WaitReason::Retry => "before a failed request was sent again",
         WaitReason::Paced => "to spread requests over a limit",
-        WaitReason::Capped => "for the own cap on requests per second",
+        WaitReason::Capped => "for the client's own cap on requests per second",
         _ => "for other reasons",
     }
 }

@@ -300,7 +300,7 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
             checked.rows.clear();
             checked.resources.clear();
             checked.abandoned = Some(format!(
-                "`{}:{}` is of a type that is not part of the sync",
+                "`{}:{}` has a type outside this sync",
                 facts.type_id, facts.id
             ));
             return Ok(checked);

@@ -106,7 +106,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// A cursor died, and the list cannot begin anew since others belong to it.
-    #[error("{list} cannot be read on: one of its page tokens is not valid any more")]
+    #[error("cannot continue reading {list}: a page token is no longer valid")]
     CursorDied {
         /// The list.
         list: String,

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use baton_c1z::{Expander, Expansion, Format, Row, SortedRows, Substitutes, Table};
 use baton_proto::c1::connector::v2;
+use baton_proto::figures::counted;
 use baton_proto::wire;
 use prost::Name;
 
@@ -268,14 +269,34 @@ enum Broken {
 }
 
 impl Broken {
-    /// The invariant, and what breaks it.
-    fn words(self) -> (&'static str, &'static str) {
+    /// The invariant, and one and several rows that break it.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::EntitlementResource => ("I7", "entitlements on a resource that is not listed"),
-            Self::GrantResource => ("I3", "grants on a resource that is not listed"),
-            Self::GrantEntitlement => ("I8", "granted entitlements that are not listed"),
-            Self::GrantPrincipal => ("I9", "grants to a principal that is not listed"),
-            Self::Placeholder => ("I9", "grants that wait for an external resource"),
+            Self::EntitlementResource => (
+                "I7",
+                "entitlement is on a resource that is not in the sync",
+                "entitlements are on resources that are not in the sync",
+            ),
+            Self::GrantResource => (
+                "I3",
+                "grant is on a resource that is not in the sync",
+                "grants are on resources that are not in the sync",
+            ),
+            Self::GrantEntitlement => (
+                "I8",
+                "granted entitlement is not in the sync",
+                "granted entitlements are not in the sync",
+            ),
+            Self::GrantPrincipal => (
+                "I9",
+                "grant is to a principal that is not in the sync",
+                "grants are to principals that are not in the sync",
+            ),
+            Self::Placeholder => (
+                "I9",
+                "grant has an unmatched external principal",
+                "grants have an unmatched external principal",
+            ),
         }
     }
 }
@@ -318,7 +339,7 @@ impl Findings {
                 return Err(Error::Invariant {
                     id: "I3",
                     problem: format!(
-                        "grant `{}` brings `{}:{}` along, which is not there",
+                        "grant `{}` embeds resource `{}:{}`, which is not in the sync",
                         row.id, row.resource_type_id, row.resource_id
                     ),
                 });
@@ -371,8 +392,12 @@ impl Findings {
         let mut found = self.found.iter();
         let (broken, (count, examples)) =
             found.find(|(broken, _)| **broken != Broken::Placeholder)?;
-        let (id, what) = broken.words();
-        let problem = format!("{count} {what}: {}", named(*count, examples));
+        let (id, one, many) = broken.words();
+        let problem = format!(
+            "{}: {}",
+            counted(*count, one, many),
+            named(*count, examples)
+        );
         Some(Error::Invariant { id, problem })
     }
 
@@ -380,9 +405,10 @@ impl Findings {
     fn tell(mut self) -> Vec<String> {
         self.end_orphaned();
         let tell = |(broken, (count, examples)): (Broken, (u64, Vec<String>))| {
-            let (id, what) = broken.words();
+            let (id, one, many) = broken.words();
+            let what = counted(count, one, many);
             format!(
-                "ingest invariant {id}: {count} {what}: {}",
+                "{what} (ingest invariant {id}): {}",
                 named(count, &examples)
             )
         };
@@ -452,10 +478,10 @@ mod tests {
         assert_eq!(
             findings.tell(),
             [
-                "ingest invariant I3: 6 grants on a resource that is not listed: `1`, `2`, `3` and 3 more",
-                "ingest invariant I8: 1 granted entitlements that are not listed: `half`",
-                "ingest invariant I9: 1 grants to a principal that is not listed: `2`",
-                "ingest invariant I9: 1 grants that wait for an external resource: `3`",
+                "6 grants are on resources that are not in the sync (ingest invariant I3): `1`, `2`, `3` and 3 more",
+                "1 granted entitlement is not in the sync (ingest invariant I8): `half`",
+                "1 grant is to a principal that is not in the sync (ingest invariant I9): `2`",
+                "1 grant has an unmatched external principal (ingest invariant I9): `3`",
             ]
         );
     }
@@ -469,7 +495,7 @@ mod tests {
             .expect_err("fatal");
         assert_eq!(
             error.to_string(),
-            "ingest invariant I3 violated: grant `1` brings `group:g` along, which is not there"
+            "ingest invariant I3 violated: grant `1` embeds resource `group:g`, which is not in the sync"
         );
     }
 

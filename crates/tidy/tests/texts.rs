@@ -201,7 +201,7 @@ const COUNTED: &[&str] = &[
 /// stands beside its singular.
 const PLURAL_ONLY: &[&str] = &[
     "share entitlement and principal with others",
-    "hand each other on in a cycle",
+    "expansion cycle of {} entitlements",
     "would derive {derived} grants, the limit is",
     "the pages repeat from token",
     "never ends: ",

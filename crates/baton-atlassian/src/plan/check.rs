@@ -65,7 +65,7 @@ async fn ask(api: &Api, facts: &Facts, question: Question) -> Result<Checked> {
                 let holds = mapping::user_holds_any(&roles);
                 (
                     requests,
-                    holds.then_some("holds roles that the search does not tell of"),
+                    holds.then_some("has roles that the search result omits"),
                 )
             });
             (format!("user `{id}`"), answer)
@@ -75,7 +75,7 @@ async fn ask(api: &Api, facts: &Facts, question: Question) -> Result<Checked> {
                 let holds = mapping::group_holds_any(&roles);
                 (
                     requests,
-                    holds.then_some("holds roles that the search does not tell of"),
+                    holds.then_some("has roles that the search result omits"),
                 )
             });
             (format!("group `{id}`"), answer)
@@ -91,7 +91,7 @@ async fn ask(api: &Api, facts: &Facts, question: Question) -> Result<Checked> {
                 let differ = asked != told;
                 (
                     requests,
-                    differ.then_some("has other members than the search tells of"),
+                    differ.then_some("has members that differ from the search result"),
                 )
             });
             (format!("group `{id}`"), answer)

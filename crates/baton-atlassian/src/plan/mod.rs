@@ -187,7 +187,7 @@ impl Planner {
         };
         Remarks {
             warnings: given_up
-                .map(|reason| format!("every user and group was asked about, since {reason}"))
+                .map(|reason| format!("queried every user and group: {reason}"))
                 .into_iter()
                 .collect(),
             planning: Some(Planning {

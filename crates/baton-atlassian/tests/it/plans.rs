@@ -57,7 +57,7 @@ impl Both {
 }
 
 fn gave_up(report: &Report) -> bool {
-    let said = |warning: &String| warning.contains("every user and group was asked about");
+    let said = |warning: &String| warning.contains("queried every user and group");
     report.warnings.iter().any(said)
 }
 
@@ -440,7 +440,7 @@ async fn a_plan_that_was_given_up_stays_so_after_an_interruption() {
         };
         assert!(contents(&target) == whole, "after {after}");
         resumed += 1;
-        let reason = |w: &String| w.contains("that the search does not tell of");
+        let reason = |w: &String| w.contains("that the search result omits");
         // Known already, and said again.
         if overviews(&simulator) == 0 && report.warnings.iter().any(reason) {
             said += 1;

@@ -64,7 +64,7 @@ impl Input {
                 path: self.source.path().to_owned(),
                 table,
                 id,
-                reason: "its content is no message of that table",
+                reason: "it does not decode as that table's message",
             },
             other => other,
         }

@@ -72,7 +72,7 @@ pub enum TransportErrorKind {
     ConnectTimeout,
     /// No trust: certificate, name or protocol version.
     Tls,
-    /// The proxy wants other credentials.
+    /// The proxy rejected the credentials.
     ProxyAuth,
     /// The proxy could not connect.
     Proxy,
@@ -136,13 +136,13 @@ impl fmt::Display for TransportErrorKind {
             Self::NameLookup => "host name lookup failed",
             Self::Refused => "connection refused",
             Self::Unreachable => "host unreachable",
-            Self::ConnectTimeout => "no connection in time",
+            Self::ConnectTimeout => "connection timed out",
             Self::Tls => "TLS failed",
-            Self::ProxyAuth => "the proxy wants other credentials",
+            Self::ProxyAuth => "the proxy rejected the credentials",
             Self::Proxy => "the proxy could not connect",
             Self::OpenFiles => "no handle for another connection",
             Self::Reset => "connection lost",
-            Self::Truncated => "answer broke off",
+            Self::Truncated => "response was cut off",
             Self::Timeout => "timeout",
             Self::Protocol => "not a valid HTTP answer",
             Self::Other => "transport failure",

@@ -90,7 +90,7 @@ async fn a_web_page_is_told_from_broken_json() {
         let script = Script::new([answer]);
         let error = failed(client(&script).json::<serde_json::Value>(&get("/x")).await);
         assert!(matches!(kind(&error), RequestErrorKind::NotJson { .. }));
-        assert!(error.to_string().contains("where JSON was due"), "{error}");
+        assert!(error.to_string().contains("instead of JSON"), "{error}");
         assert_eq!(error.advice(), [Advice::CheckWhoAnswers]);
     }
     let empty = failed(
@@ -99,7 +99,7 @@ async fn a_web_page_is_told_from_broken_json() {
             .await,
     );
     assert!(
-        empty.to_string().contains("with an empty body where"),
+        empty.to_string().contains("with an empty body instead"),
         "{empty}"
     );
     let page = status(503).with("content-type", "text/html").body(page);
@@ -238,7 +238,7 @@ async fn a_proxys_407_asks_for_proxy_credentials() {
     assert!(
         error
             .to_string()
-            .contains("the proxy wants other credentials")
+            .contains("the proxy rejected the credentials")
     );
     assert_eq!(error.advice(), [Advice::GiveProxyCredentials]);
 }
@@ -277,7 +277,12 @@ async fn waits_asked_for_are_told_to_the_caller() {
 #[tokio::test]
 async fn what_came_instead_of_json_is_named() {
     let cases: [(&str, Option<&str>, &[u8], &str); 8] = [
-        ("application/json", None, b"<html>", "with a web page where"),
+        (
+            "application/json",
+            None,
+            b"<html>",
+            "with a web page instead",
+        ),
         (
             "application/json",
             None,
@@ -298,7 +303,7 @@ async fn what_came_instead_of_json_is_named() {
         ),
         ("application/json", None, b"\xff\xfe{\0}\0", "UTF-16 text"),
         ("application/json", None, b"{\0}\0", "UTF-16 text"),
-        ("text/plain", None, b"blocked", "with text where"),
+        ("text/plain", None, b"blocked", "with text instead"),
         ("application/json", None, b"", "an empty body"),
     ];
     for (content_type, encoding, body, says) in cases {

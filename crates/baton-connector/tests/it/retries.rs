@@ -241,7 +241,7 @@ async fn half_an_hour_without_a_success_ends_the_run_resumably() {
             RequestErrorKind::NeverSucceeded { .. }
         ));
         assert!(
-            error.to_string().contains("had no success for 30 min"),
+            error.to_string().contains("has failed for 30 min"),
             "{error}"
         );
         assert_eq!(error.advice(), [Advice::ResumeLater]);

@@ -85,7 +85,7 @@ impl Directory {
         }
         let (_, version, name) = markers
             .remove(FORMAT_MARKER)
-            .ok_or_else(|| Fault::damaged("it tells no format version").of_file(DIRECTORY))?;
+            .ok_or_else(|| Fault::damaged("the format version is missing").of_file(DIRECTORY))?;
         let format_version = format_version(&version).map_err(|fault| fault.of_file(&name))?;
         Ok(Self {
             format_version,

@@ -258,7 +258,7 @@ impl Properties {
         let layout = layout(footer.has_columnar_properties());
         pairs(block, layout, |name, value| properties.take(name, value))?;
         if footer.has_columnar_blocks() && !properties.has_key_schema {
-            return Err(Fault::damaged("the table does not tell its form of keys"));
+            return Err(Fault::damaged("the key format is missing"));
         }
         Ok(properties)
     }

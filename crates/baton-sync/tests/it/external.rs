@@ -56,7 +56,9 @@ async fn users_and_groups_of_the_file_are_copied_and_marked() {
         );
         let told = report.warnings.join("\n");
         assert!(
-            told.contains("I9: 2 grants to a principal that is not listed"),
+            told.contains(
+                "2 grants are to principals that are not in the sync (ingest invariant I9)"
+            ),
             "{told}"
         );
         // What was derived in the other file is a grant like others.

@@ -82,10 +82,10 @@ async fn rows_that_lead_nowhere_stay_and_are_told() {
         assert_eq!(
             report.warnings,
             [
-                "ingest invariant I7: 1 entitlements on a resource that is not listed: `group:lost:member`",
-                "ingest invariant I3: 1 grants on a resource that is not listed: `group:gone:member:user:u1`",
-                "ingest invariant I8: 1 granted entitlements that are not listed: `group:gone:member`",
-                "ingest invariant I9: 1 grants to a principal that is not listed: `group:g1:member:user:stranger`",
+                "1 entitlement is on a resource that is not in the sync (ingest invariant I7): `group:lost:member`",
+                "1 grant is on a resource that is not in the sync (ingest invariant I3): `group:gone:member:user:u1`",
+                "1 granted entitlement is not in the sync (ingest invariant I8): `group:gone:member`",
+                "1 grant is to a principal that is not in the sync (ingest invariant I9): `group:g1:member:user:stranger`",
             ]
         );
         // With what the group's role hands on to the stranger.
@@ -163,7 +163,7 @@ async fn a_sync_that_was_to_fail_fast_is_marked_so() {
         let report = sandbox
             .run(&Arc::new(world), strict(&sandbox, format))
             .await;
-        assert!(report.expect("complete").warnings[0].contains("wait for"));
+        assert!(report.expect("complete").warnings[0].contains("unmatched"));
         let coverage = r#"["I5","I10","I4","I7","I3","I8","I9"]"#;
         assert_eq!(marker(&sandbox), ["1", coverage, "connector_fail_fast"]);
     }

@@ -27,7 +27,7 @@ use crate::store::{
 use crate::{Capabilities, Format, ReadOptions};
 
 /// How much is unpacked, one after the other, before it is everything.
-const FRONTS: &[u64] = &[16 << 20, 64 << 20, 256 << 20];
+const FRONTS: &[u64] = &[16 << 20, 64 << 20, 128 << 20, 256 << 20];
 /// Content below this size is unpacked, and its checksum compared, at once.
 const WHOLE_BYTES: u64 = 64 << 20;
 

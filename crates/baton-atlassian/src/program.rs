@@ -60,8 +60,8 @@ const BASE_URL: Field<String> = Field::string(
 .value_name("url")
 .hidden()
 .export(Export::Cli);
-/// Without a value it is the default, so that an `auto` that was asked for can
-/// be told from one that was not.
+/// Has no default value: an `auto` that was asked for differs from the plan
+/// that is used when nothing was asked for.
 pub(crate) const REQUEST_PLAN: Field<Option<OneOf<RequestPlan>>> = Field::choice(
     "request-plan",
     "how to fetch access: auto (default) skips users and groups that a verified overview shows to be empty; plain queries every one",

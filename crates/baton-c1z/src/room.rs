@@ -2,8 +2,9 @@
 //! the beginning, not after minutes, and nothing else on it is starved.
 //!
 //! What is asked for is never more than what is certainly needed, so that no
-//! work is refused that would have fitted. Whoever makes a private folder says
-//! for what and for how much ([`crate::scratch::Scratch::with_room`]).
+//! work is refused that would have fitted. Each private folder is made for a
+//! named piece of work and a number of bytes
+//! ([`crate::scratch::Scratch::with_room`]).
 
 use std::path::Path;
 

@@ -86,14 +86,14 @@ impl Cmd for Expand {
         let started = Instant::now();
         let options = options(cx.surroundings)?;
         let defaults = ExpandOptions::default();
-        let mut told = None;
+        let mut shown = None;
         let mut expander = GraphExpander::new(ExpandOptions {
             temp_dir: options.temp_dir.clone(),
             max_derived_grants: self.max_grants.unwrap_or(defaults.max_derived_grants),
             ..defaults
         })
         .tell(|estimate| {
-            told = Some(estimates(
+            shown = Some(estimates(
                 &mut *cx.out,
                 estimate.expandable_grants,
                 estimate.derived_grants,
@@ -108,8 +108,8 @@ impl Cmd for Expand {
             }
             other => other?,
         };
-        match told {
-            Some(told) => told?,
+        match shown {
+            Some(shown) => shown?,
             None => estimates(cx.out, 0, 0)?,
         }
         for warning in &done.warnings {

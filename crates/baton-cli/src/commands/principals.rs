@@ -41,7 +41,7 @@ impl Cmd for Principals {
             let (type_id, id) = flags::typed_id(given, &TYPE, &ON)?;
             GrantFilter::Resource { type_id, id }
         } else {
-            // Here, other than with `grants`, an empty value is an id that nobody has.
+            // Unlike in `grants`, an empty value is an id that nobody has.
             let id = given.config.given(&OF);
             id.map_or(GrantFilter::All, |id| {
                 GrantFilter::Entitlement(id.to_owned())

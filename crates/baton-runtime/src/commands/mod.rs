@@ -91,7 +91,7 @@ fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
 pub(crate) fn table(app: &App) -> Vec<Command<Runs>> {
     let own = app.commands.iter().map(|command| command.entry(""));
     let common = [
-        capabilities::command(),
+        without_sync_flags(capabilities::command()),
         config::command(),
         without_sync_flags(selftest::command()),
         without_sync_flags(validate::command()),

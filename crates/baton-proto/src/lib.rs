@@ -63,6 +63,22 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/all.rs"));
 }
 
+/// Field numbers, for code that reads and writes encoded messages.
+///
+/// Each Baton message (and `google.protobuf.Any`) has a module with one constant per field, named and placed like
+/// the modules that the generator makes for nested types:
+///
+/// ```
+/// use baton_proto::field::c1::connector::v2::{grant, grant_sources};
+///
+/// assert_eq!(grant::ANNOTATIONS, 4);
+/// assert_eq!(grant_sources::sources_entry::KEY, 1);
+/// ```
+#[allow(missing_docs, reason = "written by the build script")]
+pub mod field {
+    include!(concat!(env!("OUT_DIR"), "/field_numbers.rs"));
+}
+
 pub use advice::{Advice, Advise};
 pub use code::Code;
 pub use error::{Error, Result};

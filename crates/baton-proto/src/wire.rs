@@ -5,6 +5,7 @@
 //! by the slice it works on, nothing here panics, and nothing recurses without
 //! the limit [`MAX_DEPTH`].
 
+use crate::field::google::protobuf::any;
 use crate::{Error, Result};
 
 /// Deepest nesting of messages (and groups) that any reader of this crate follows.
@@ -412,8 +413,8 @@ impl<'a> AnyRef<'a> {
         for field in fields(bytes) {
             let field = field?;
             match (field.number, field.value) {
-                (1, Value::Bytes(bytes)) => type_url = bytes,
-                (2, Value::Bytes(bytes)) => value = bytes,
+                (any::TYPE_URL, Value::Bytes(bytes)) => type_url = bytes,
+                (any::VALUE, Value::Bytes(bytes)) => value = bytes,
                 _ => {}
             }
         }
@@ -487,11 +488,11 @@ pub fn append_annotation(
     let mut any = Vec::with_capacity(payload.len() + type_name.len() + 32);
     put_bytes(
         &mut any,
-        1,
+        any::TYPE_URL,
         [crate::any::TYPE_URL_PREFIX, type_name].concat().as_bytes(),
     );
     if !payload.is_empty() {
-        put_bytes(&mut any, 2, payload);
+        put_bytes(&mut any, any::VALUE, payload);
     }
     insert_bytes(bytes, annotations_field, &any)
 }

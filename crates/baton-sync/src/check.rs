@@ -9,13 +9,13 @@ use baton_c1z::{Op, PageRow, Table};
 use baton_connector::{Added, Counted, Page};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::{any, encode, wire};
 use prost::{Message, Name};
 use prost_types::Any;
 
 use crate::cursor::ItemSet;
 use crate::error::{Error, Result};
-use crate::field::GRANT_ANNOTATIONS;
 use crate::records::{PageFacts, Related};
 use crate::report::{Dropped, UnknownKind};
 use crate::row_keys;
@@ -39,10 +39,11 @@ fn stored<M: Message + Name>(message: &M, bytes: Option<Vec<u8>>) -> Vec<u8> {
 /// The bytes that a grant came as, with the annotations that it has now.
 fn with_annotations_of(grant: &v2::Grant, bytes: &[u8]) -> Result<Vec<u8>> {
     let unreadable = |source| unreadable(format!("grant `{}`", grant.id), source);
-    let mut row = wire::without(bytes, &[GRANT_ANNOTATIONS]).map_err(unreadable)?;
+    let mut row = wire::without(bytes, &[field::grant::ANNOTATIONS]).map_err(unreadable)?;
     for annotation in &grant.annotations {
         let annotation = annotation.encode_to_vec();
-        row = wire::insert_bytes(&row, GRANT_ANNOTATIONS, &annotation).map_err(unreadable)?;
+        row =
+            wire::insert_bytes(&row, field::grant::ANNOTATIONS, &annotation).map_err(unreadable)?;
     }
     Ok(row)
 }

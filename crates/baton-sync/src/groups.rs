@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::{any, wire};
 use prost::Name;
 use prost_types::Any;
 
 use crate::error::{Error, Result};
-use crate::field::ENTITLEMENT_ANNOTATIONS;
 
 /// Entitlements that one exclusion group may have.
 const MAX_ENTITLEMENTS: u64 = 50;
@@ -31,7 +31,7 @@ impl Groups {
     /// Takes note of an entitlement; fails when it breaks a rule.
     pub(crate) fn add(&mut self, id: &str, resource_type: &str, entitlement: &[u8]) -> Result<()> {
         let name = v2::EntitlementExclusionGroup::full_name();
-        let marked = wire::split_annotation(entitlement, ENTITLEMENT_ANNOTATIONS, &name);
+        let marked = wire::split_annotation(entitlement, field::entitlement::ANNOTATIONS, &name);
         let unreadable = |source| Error::Annotation {
             record: format!("entitlement `{id}`"),
             source,

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use baton_c1z::{Expander, Expansion, Format, Row, SortedRows, Substitutes, Table};
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::figures::counted;
 use baton_proto::wire;
 use prost::Name;
@@ -15,7 +16,6 @@ use crate::blocking::Doing;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
 use crate::external::Matcher;
-use crate::field::GRANT_ANNOTATIONS;
 use crate::groups::Groups;
 use crate::records;
 
@@ -327,7 +327,7 @@ impl Findings {
 
     fn grant(&mut self, known: &Known, row: &Row<'_>, must: bool) -> Result<()> {
         let has = |names: &[&str]| {
-            wire::has_annotation(row.data, GRANT_ANNOTATIONS, names).map_err(|source| {
+            wire::has_annotation(row.data, field::grant::ANNOTATIONS, names).map_err(|source| {
                 Error::Annotation {
                     record: format!("grant `{}`", row.id),
                     source,

@@ -67,7 +67,6 @@ mod error;
 mod event;
 mod external;
 mod families;
-mod field;
 mod groups;
 mod index;
 mod invariants;

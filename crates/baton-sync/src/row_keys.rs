@@ -2,17 +2,10 @@
 //! that is or will be stored, and a digest of it.
 
 use baton_c1z::{PageRow, Table};
+use baton_proto::field::c1::connector::v2 as message;
 use baton_proto::wire;
 
 use crate::digest::digest;
-
-/// Field numbers of ids (resource.proto, entitlement.proto, grant.proto).
-const RESOURCE_TYPE_ID: u32 = 1;
-const RESOURCE_ID: u32 = 1;
-const ENTITLEMENT_ID: u32 = 2;
-const GRANT_ID: u32 = 3;
-/// Of a resource's id: type and id.
-const PARTS_OF_RESOURCE_ID: [u32; 2] = [1, 2];
 
 /// A digest of the row's id.
 pub(crate) fn key(row: PageRow<&[u8]>) -> u64 {
@@ -31,12 +24,16 @@ pub(crate) fn id(row: PageRow<&[u8]>) -> String {
 fn parts(row: PageRow<&[u8]>) -> [&str; 2] {
     let data = row.data;
     match row.table {
-        Table::ResourceTypes => ["", text(data, RESOURCE_TYPE_ID)],
-        Table::Entitlements => ["", text(data, ENTITLEMENT_ID)],
-        Table::Grants => ["", text(data, GRANT_ID)],
+        Table::ResourceTypes => ["", text(data, message::resource_type::ID)],
+        Table::Entitlements => ["", text(data, message::entitlement::ID)],
+        Table::Grants => ["", text(data, message::grant::ID)],
         Table::Resources => {
-            let id = field(data, RESOURCE_ID);
-            PARTS_OF_RESOURCE_ID.map(|number| text(id, number))
+            let id = field(data, message::resource::ID);
+            [
+                message::resource_id::RESOURCE_TYPE,
+                message::resource_id::RESOURCE,
+            ]
+            .map(|number| text(id, number))
         }
     }
 }

@@ -12,11 +12,11 @@ use baton_c1z::{
     Use, View, WorkDir, check_target, detect,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::wire;
 use prost::{Message, Name};
 
 use crate::error::{Error, Result};
-use crate::field::RESOURCE_ANNOTATIONS;
 use crate::request::SyncRequest;
 use crate::types::TypeFacts;
 
@@ -213,7 +213,7 @@ fn is_copied(snapshot: &Snapshot<'_>, type_id: &str) -> Result<bool> {
 fn is_marked(resource: &[u8]) -> bool {
     let name = v2::BatonId::full_name();
     // What cannot be read is not marked.
-    wire::has_annotation(resource, RESOURCE_ANNOTATIONS, &[&name]).unwrap_or(false)
+    wire::has_annotation(resource, field::resource::ANNOTATIONS, &[&name]).unwrap_or(false)
 }
 
 /// How many resources of a type are the connector's own.

@@ -3,12 +3,10 @@
 
 use baton_connector::resource::EntitlementId;
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::{any, encode, wire};
 
 use crate::error::{Error, Result};
-
-/// Field number of `Entitlement.resource`.
-const RESOURCE_FIELD: u32 = 1;
 
 /// The row of `template` on `resource`, whose stored bytes are embedded as
 /// they are.
@@ -32,7 +30,7 @@ pub(crate) fn instantiate(
     scope_group(&mut entitlement, &id.resource)?;
     // The embedded resource is the first field, so it simply goes in front.
     let mut row = Vec::new();
-    wire::put_bytes(&mut row, RESOURCE_FIELD, stored);
+    wire::put_bytes(&mut row, field::entitlement::RESOURCE, stored);
     row.extend_from_slice(&encode::to_vec(&entitlement));
     Ok(row)
 }

@@ -15,6 +15,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::scan::{Next, Scanner};
 use super::{ParseOptions, number};
 use crate::encode::nested;
+use crate::field::google::protobuf::any;
 use crate::schema::{Field, Kind, Message, Schema, Shape, WellKnown};
 use crate::{Result, time, wire};
 
@@ -353,9 +354,9 @@ impl Reader {
             return Err(scanner.error(format!("unknown message type `{type_url}`")));
         };
         let table = self.table(scanner, index)?;
-        wire::put_bytes(out, 1, type_url.as_bytes());
+        wire::put_bytes(out, any::TYPE_URL, type_url.as_bytes());
         let value_at = out.len();
-        nested(out, 2, |out| {
+        nested(out, any::VALUE, |out| {
             if table.well_known.is_none() {
                 self.members(scanner, table, true, out)
             } else {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use baton_c1z::{Filter, Format, ListId, PageHeader, PageLog, Row, Table};
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::wire;
 use prost::Name;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use crate::check::StoredRow;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
-use crate::field::{ENTITLEMENT_ANNOTATIONS, GRANT_ANNOTATIONS, RESOURCE_ANNOTATIONS};
 use crate::types::Skips;
 
 /// Rows of one page of the log.
@@ -239,7 +239,7 @@ impl Job<'_, '_> {
                     job.granting.insert(digest);
                 }
             }
-            let data = job.marked::<v2::BatonId>(data, RESOURCE_ANNOTATIONS)?;
+            let data = job.marked::<v2::BatonId>(data, field::resource::ANNOTATIONS)?;
             job.pages.put(StoredRow::resource(data))
         })
     }
@@ -254,7 +254,8 @@ impl Job<'_, '_> {
                 let parts = [row.resource_type_id, row.resource_id, row.id];
                 job.granted.insert(digest(&parts));
             }
-            let data = job.marked::<v2::EntitlementImmutable>(data, ENTITLEMENT_ANNOTATIONS)?;
+            let data =
+                job.marked::<v2::EntitlementImmutable>(data, field::entitlement::ANNOTATIONS)?;
             job.pages.put(StoredRow::entitlement(data))
         })
     }
@@ -268,10 +269,10 @@ impl Job<'_, '_> {
             if !job.granted.contains(&digest(&parts)) {
                 return Ok(());
             }
-            let mut data = job.marked::<v2::GrantImmutable>(data, GRANT_ANNOTATIONS)?;
+            let mut data = job.marked::<v2::GrantImmutable>(data, field::grant::ANNOTATIONS)?;
             if let Some(expansion) = row.expansion.filter(|_| expandable) {
                 let name = v2::GrantExpandable::full_name();
-                data = wire::append_annotation(&data, GRANT_ANNOTATIONS, &name, expansion)
+                data = wire::append_annotation(&data, field::grant::ANNOTATIONS, &name, expansion)
                     .map_err(|source| job.external.malformed(source))?;
             }
             job.pages.put(StoredRow::grant(data))

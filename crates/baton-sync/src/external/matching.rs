@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use baton_c1z::{PutGrant, Row, SortedRows, Substitutes, Table};
 use baton_proto::bid::EntitlementBid;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::figures::counted;
 use baton_proto::{Code, any, encode, wire};
 use prost::Name;
@@ -23,7 +24,6 @@ use super::fold::fold;
 use super::placeholder::{Placeholder, Profile, trait_of, unreadable};
 use crate::digest::{Digests, digest};
 use crate::error::Error;
-use crate::field::{GRANT_ANNOTATIONS, RESOURCE_ANNOTATIONS};
 
 /// Bytes of principals' messages in memory, before they go to a file.
 const SPOOL_BYTES: usize = 16 << 20;
@@ -31,9 +31,6 @@ const SPOOL_BYTES: usize = 16 << 20;
 const MAX_EXAMPLES: usize = 3;
 /// The profile key that also means the addresses of a user.
 const EMAIL: &str = "email";
-/// Field numbers of `Grant`.
-const GRANT_PRINCIPAL: u32 = 2;
-const GRANT_ID: u32 = 3;
 
 /// Number of a principal that was found.
 type Found = u32;
@@ -299,9 +296,9 @@ impl Matcher {
         let text = |part| wire::text(part).map_err(|source| outward(unreadable(row, source)));
         let (type_id, id) = (text(&type_id)?, text(&id)?);
         let new_id = [row.entitlement_id, type_id, id].join(":");
-        let spliced = wire::without(row.data, &[GRANT_PRINCIPAL, GRANT_ID])
-            .and_then(|grant| wire::insert_bytes(&grant, GRANT_PRINCIPAL, &message))
-            .and_then(|grant| wire::insert_bytes(&grant, GRANT_ID, new_id.as_bytes()))
+        let spliced = wire::without(row.data, &[field::grant::PRINCIPAL, field::grant::ID])
+            .and_then(|grant| wire::insert_bytes(&grant, field::grant::PRINCIPAL, &message))
+            .and_then(|grant| wire::insert_bytes(&grant, field::grant::ID, new_id.as_bytes()))
             .map_err(|source| outward(unreadable(row, source)))?;
         let expansion = match row.expansion {
             None => None,
@@ -312,7 +309,7 @@ impl Matcher {
             None => Ok(spliced),
             Some(expansion) => {
                 let name = v2::GrantExpandable::full_name();
-                wire::append_annotation(&spliced, GRANT_ANNOTATIONS, &name, &expansion)
+                wire::append_annotation(&spliced, field::grant::ANNOTATIONS, &name, &expansion)
                     .map_err(|source| outward(unreadable(row, source)))
             }
         }
@@ -397,7 +394,7 @@ impl Substitutes for Matcher {
         let keys = self.keys();
         let copied = v2::BatonId::full_name();
         rows.scan(Table::Resources, &mut |row| {
-            let found = wire::has_annotation(row.data, RESOURCE_ANNOTATIONS, &[&copied]);
+            let found = wire::has_annotation(row.data, field::resource::ANNOTATIONS, &[&copied]);
             let found = found.map_err(|source| outward(unreadable_resource(row, source)))?;
             if found {
                 self.consider(row, &keys)?;

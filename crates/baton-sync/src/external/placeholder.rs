@@ -2,12 +2,12 @@
 
 use baton_c1z::Row;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
+use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::wire;
 use prost::{Message, Name};
 
 use super::fold::fold;
 use crate::error::{Error, Result};
-use crate::field::GRANT_ANNOTATIONS;
 
 /// Who a placeholder stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,10 @@ impl Placeholder {
         let (mut all, mut id, mut profile) = (None, None, None);
         for value in wire::values(row.data) {
             let (number, value) = value.map_err(|source| unreadable(row, source))?;
-            let Some(entry) = value.bytes().filter(|_| number == GRANT_ANNOTATIONS) else {
+            let Some(entry) = value
+                .bytes()
+                .filter(|_| number == field::grant::ANNOTATIONS)
+            else {
                 continue;
             };
             let any = wire::AnyRef::read(entry).map_err(|source| unreadable(row, source))?;

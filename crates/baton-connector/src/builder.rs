@@ -10,6 +10,7 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::call::{Call, RunView};
+use crate::change::{Granted, Provisioner, Provisioning, Revoked, carry_out};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::http::HttpClient;
@@ -200,6 +201,15 @@ impl BuiltConnector {
             .map(|served| served.syncer.as_ref())
     }
 
+    fn provisioner(&self, type_id: &str) -> Result<&dyn Provisioner> {
+        let served = self.types.get(type_id);
+        served
+            .and_then(|served| served.provisioner.as_deref())
+            .ok_or_else(|| Error::NoProvisioner {
+                type_id: type_id.to_owned(),
+            })
+    }
+
     fn syncer_of(
         &self,
         call: &'static str,
@@ -355,8 +365,59 @@ impl Connector for BuiltConnector {
         Ok(())
     }
 
+    fn provisioning(&self) -> Option<&dyn Provisioning> {
+        Some(self)
+    }
+
     fn local(&self) -> Option<&dyn Local> {
         Some(self)
+    }
+}
+
+/// The parts of a change that must be there.
+fn parts<'a>(
+    call: &'static str,
+    entitlement: Option<&'a v2::Entitlement>,
+    principal: Option<&'a v2::Resource>,
+) -> Result<(&'a v2::Entitlement, &'a v2::Resource, &'a str)> {
+    let missing = || Error::MissingResource { call };
+    let complete = |id: &&v2::ResourceId| !id.resource_type.is_empty() && !id.resource.is_empty();
+    let entitlement = entitlement.ok_or_else(missing)?;
+    let principal = principal.ok_or_else(missing)?;
+    principal.id.as_ref().filter(complete).ok_or_else(missing)?;
+    let resource = entitlement.resource.as_ref();
+    let id = resource.and_then(|resource| resource.id.as_ref());
+    let id = id.filter(complete).ok_or_else(missing)?;
+    Ok((entitlement, principal, &id.resource_type))
+}
+
+#[async_trait]
+impl Provisioning for BuiltConnector {
+    async fn grant(
+        &self,
+        call: &Call,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Granted> {
+        let (_, _, type_id) = parts("grant", Some(entitlement), Some(principal))?;
+        let provisioner = self.provisioner(type_id)?;
+        let change = provisioner.grant(call, entitlement, principal).await?;
+        let read =
+            |call: Call| async move { provisioner.holds(&call, entitlement, principal).await };
+        Ok(carry_out(call, change, read).await?.into())
+    }
+
+    async fn revoke(&self, call: &Call, grant: &v2::Grant) -> Result<Revoked> {
+        let (entitlement, principal, type_id) = parts(
+            "revoke",
+            grant.entitlement.as_ref(),
+            grant.principal.as_ref(),
+        )?;
+        let provisioner = self.provisioner(type_id)?;
+        let change = provisioner.revoke(call, grant).await?;
+        let read =
+            |call: Call| async move { provisioner.holds(&call, entitlement, principal).await };
+        Ok(carry_out(call, change, read).await?.into())
     }
 }
 

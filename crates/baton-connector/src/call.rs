@@ -17,6 +17,7 @@ use baton_proto::Code;
 use prost_types::Any;
 use tokio_util::sync::CancellationToken;
 
+use crate::change::ChangeSettings;
 use crate::error::{Error, Result};
 use crate::http::InFlight;
 use crate::session::{Session, SessionStore};
@@ -191,6 +192,7 @@ pub struct Call {
     token: String,
     page_size: u32,
     annotations: Vec<Any>,
+    changes: Arc<ChangeSettings>,
     stop: CancellationToken,
 }
 
@@ -203,6 +205,7 @@ impl Call {
             token: String::new(),
             page_size: 0,
             annotations: Vec::new(),
+            changes: Arc::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -250,6 +253,25 @@ impl Call {
     pub fn with_annotations(mut self, annotations: Vec<Any>) -> Self {
         self.annotations = annotations;
         self
+    }
+
+    /// The same call, whose changes are made and recorded as the settings say.
+    #[must_use]
+    pub fn with_changes(mut self, settings: ChangeSettings) -> Self {
+        self.changes = Arc::new(settings);
+        self
+    }
+
+    /// The same call, which nothing asks to end: for what must be brought to
+    /// its end once it has begun.
+    #[must_use]
+    pub(crate) fn unstoppable(&self) -> Self {
+        self.clone().stopped_by(CancellationToken::new())
+    }
+
+    /// How changes are made.
+    pub fn changes(&self) -> &ChangeSettings {
+        &self.changes
     }
 
     /// The sync that the call belongs to; empty outside a sync.

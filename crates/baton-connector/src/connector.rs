@@ -9,6 +9,7 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::call::Call;
+use crate::change::Provisioning;
 use crate::error::{Error, Result};
 use crate::local::Local;
 use crate::page::{Page, Row};
@@ -92,6 +93,11 @@ pub trait Connector: Send + Sync {
     /// Called once after a sync was sealed. What a run owns is dropped with
     /// the run, so nothing of it needs to be cleaned up here.
     async fn cleanup(&self, call: &Call) -> Result<()>;
+
+    /// Grants and revokes, if any type has them.
+    fn provisioning(&self) -> Option<&dyn Provisioning> {
+        None
+    }
 
     /// What the connector can tell besides, where it is in this process.
     fn local(&self) -> Option<&dyn Local> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use baton_proto::{Advice, Advise, Code};
 
+use crate::change::Through;
 use crate::remote::RemoteError;
 
 /// Result of everything in this crate.
@@ -49,6 +50,22 @@ pub enum Error {
         advice: Option<Advice>,
         /// What caused it, if that is an error of another library.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A grant that comes from others cannot be revoked itself.
+    #[error(
+        "the principal does not hold it directly; it comes through {}",
+        Through::names(through)
+    )]
+    Inherited {
+        /// What gives it.
+        through: Vec<Through>,
+    },
+    /// A resource type whose access cannot be changed. The text is that of the
+    /// Go SDK.
+    #[error("resource type {type_id} does not have provisioner configured")]
+    NoProvisioner {
+        /// The type of the entitlement's resource.
+        type_id: String,
     },
     /// A call named a resource type that no syncer serves.
     #[error("{call}: there is no resource type `{type_id}`")]
@@ -277,8 +294,8 @@ impl Error {
                 code => code,
             },
             Self::UnknownResourceType { .. } => Code::NotFound,
-            Self::NoResourceTypes => Code::FailedPrecondition,
-            Self::Unimplemented { .. } => Code::Unimplemented,
+            Self::NoResourceTypes | Self::Inherited { .. } => Code::FailedPrecondition,
+            Self::Unimplemented { .. } | Self::NoProvisioner { .. } => Code::Unimplemented,
             Self::MissingResource { .. }
             | Self::TokenCorrupt { .. }
             | Self::ExclusionGroups { .. }
@@ -311,6 +328,24 @@ impl Error {
         }
     }
 
+    /// True for the failure of a request that may have had its effect: it was
+    /// sent, and no answer says what became of it.
+    pub fn leaves_outcome_open(&self) -> bool {
+        self.request().is_some_and(|request| match &request.kind {
+            RequestErrorKind::Status => {
+                matches!(request.status, Some(status) if status >= 500 && status != 501)
+            }
+            RequestErrorKind::Transport { kind, .. } => !kind.never_sent(),
+            // A success, or the end of a row of failures.
+            RequestErrorKind::NotJson { .. }
+            | RequestErrorKind::WrongStatus { .. }
+            | RequestErrorKind::Decode { .. }
+            | RequestErrorKind::TooLarge { .. }
+            | RequestErrorKind::NeverSucceeded { .. } => true,
+            RequestErrorKind::Unsendable { .. } => false,
+        })
+    }
+
     /// True when the application itself, and not some gateway, says that the
     /// object asked for is gone (DESIGN decision 5).
     pub fn is_vanished(&self) -> bool {
@@ -341,6 +376,10 @@ impl Advise for Error {
             } => vec![advice.clone()],
             Self::Step { source, .. } => source.advice(),
             Self::Token { source, .. } => source.advice(),
+            Self::Inherited { through } => {
+                let grants = through.iter().map(|through| through.grant_id.clone());
+                vec![Advice::RevokeInstead(grants.collect())]
+            }
             _ => Vec::new(),
         }
     }

@@ -14,6 +14,7 @@
 mod added;
 mod builder;
 mod call;
+mod change;
 mod clock;
 mod connector;
 mod counted;
@@ -35,6 +36,10 @@ pub use added::Added;
 pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
+pub use change::{
+    Change, ChangeSettings, Granted, Held, Operation, Outcome, Plan, Protected, Provisioner,
+    Provisioning, Recorder, Reply, Report, Revoked, Through, Write, WriteView,
+};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::Connector;
 pub use counted::Counted;

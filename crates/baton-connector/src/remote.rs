@@ -14,7 +14,9 @@ use baton_proto::{Code, any};
 use prost::{Message, Name};
 use prost_types::Any;
 
+use crate::change::Through;
 use crate::error::Error;
+use crate::resource::ResourceExt as _;
 
 /// The domain of our [`ErrorInfo`].
 const DOMAIN: &str = "baton-connector";
@@ -24,6 +26,12 @@ const VANISHED: &str = "VANISHED";
 const REQUEST_FAILED: &str = "REQUEST_FAILED";
 /// Where its metadata have the status of the application's answer.
 const HTTP_STATUS: &str = "http_status";
+/// The domain of errors that the Go SDK knows as well.
+const SDK_DOMAIN: &str = "github.com/conductorone/baton-sdk";
+/// Its reason for a grant that comes from others.
+const GRANT_INHERITED: &str = "grant_inherited";
+/// Where its metadata have the ids of those, separated by commas.
+const GROUPS: &str = "groups";
 /// Details of an error that are looked at; a longer list is cut.
 const MAX_DETAILS: usize = 64;
 
@@ -124,6 +132,15 @@ impl Error {
             return remote.details.clone();
         }
         let mut details = Vec::new();
+        if let Some(through) = self.as_inherited() {
+            let ids = through.iter().map(|through| through.resource.id());
+            let ids = ids.collect::<Vec<_>>().join(",");
+            details.push(any::pack(&ErrorInfo {
+                reason: GRANT_INHERITED.to_owned(),
+                domain: SDK_DOMAIN.to_owned(),
+                metadata: HashMap::from([(GROUPS.to_owned(), ids)]),
+            }));
+        }
         if self.request().is_some() {
             let reason = if self.is_vanished() {
                 VANISHED
@@ -146,6 +163,14 @@ impl Error {
             }));
         }
         details
+    }
+
+    fn as_inherited(&self) -> Option<&[Through]> {
+        match self {
+            Self::Inherited { through } => Some(through),
+            Self::Step { source, .. } => source.as_inherited(),
+            _ => None,
+        }
     }
 
     pub(crate) fn as_remote(&self) -> Option<&RemoteError> {

@@ -17,6 +17,7 @@ use prost_types::Any;
 use tokio::time::Instant;
 
 use crate::call::{Call, RunLocal};
+use crate::change::Provisioning;
 use crate::clock::{Clock, Random};
 use crate::connector::Connector;
 use crate::error::Result;
@@ -233,6 +234,11 @@ impl<C: Connector> Connector for Retrying<C> {
     /// Not a read: what it has begun is not begun twice.
     async fn cleanup(&self, call: &Call) -> Result<()> {
         self.inner.cleanup(call).await
+    }
+
+    // Only where its requests are it is known whether a write may be repeated.
+    fn provisioning(&self) -> Option<&dyn Provisioning> {
+        self.inner.provisioning()
     }
 
     fn local(&self) -> Option<&dyn Local> {

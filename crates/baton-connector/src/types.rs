@@ -29,6 +29,7 @@ use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use v2::Capability;
 
+use crate::change::Provisioner;
 use crate::error::{Error, Result};
 use crate::syncer::{ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
 
@@ -81,6 +82,7 @@ pub struct TypeSpec<C, S> {
     as_getter: Option<Cast<S, dyn ResourceGetter>>,
     as_type_entitlements: Option<Cast<S, dyn TypeEntitlements>>,
     as_type_grants: Option<Cast<S, dyn TypeGrants>>,
+    as_provisioner: Option<Cast<S, dyn Provisioner>>,
 }
 
 impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
@@ -95,6 +97,7 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
             as_getter: None,
             as_type_entitlements: None,
             as_type_grants: None,
+            as_provisioner: None,
         }
     }
 
@@ -104,6 +107,16 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
         S: ResourceGetter,
     {
         self.as_getter = Some(|syncer| syncer);
+        self
+    }
+
+    /// Who holds the entitlements of its resources can be changed: the type
+    /// announces `PROVISION`.
+    pub fn provisioner(mut self) -> Self
+    where
+        S: Provisioner,
+    {
+        self.as_provisioner = Some(|syncer| syncer);
         self
     }
 
@@ -157,7 +170,11 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
             if by_type.1 {
                 any::update(marks, &v2::TypeScopedGrants::default());
             }
-            return type_capability(resource_type, self.as_getter.is_some());
+            return type_capability(
+                resource_type,
+                self.as_getter.is_some(),
+                self.as_provisioner.is_some(),
+            );
         };
         Err(Error::Registration {
             type_id: resource_type.id,
@@ -175,6 +192,9 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
                 .as_type_entitlements
                 .map(|lists| lists(Arc::clone(&syncer))),
             type_grants: self.as_type_grants.map(|lists| lists(Arc::clone(&syncer))),
+            provisioner: self
+                .as_provisioner
+                .map(|provisioner| provisioner(Arc::clone(&syncer))),
             syncer,
         })
     }
@@ -185,10 +205,14 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
 fn type_capability(
     resource_type: v2::ResourceType,
     has_getter: bool,
+    has_provisioner: bool,
 ) -> Result<v2::ResourceTypeCapability> {
     let mut capabilities = vec![Capability::Sync.into()];
     if has_getter {
         capabilities.push(Capability::TargetedSync.into());
+    }
+    if has_provisioner {
+        capabilities.push(Capability::Provision.into());
     }
     let marks = &resource_type.annotations;
     let permissions =
@@ -214,6 +238,7 @@ pub(crate) struct Served {
     pub(crate) getter: Option<Arc<dyn ResourceGetter>>,
     pub(crate) type_entitlements: Option<Arc<dyn TypeEntitlements>>,
     pub(crate) type_grants: Option<Arc<dyn TypeGrants>>,
+    pub(crate) provisioner: Option<Arc<dyn Provisioner>>,
 }
 
 impl Served {

@@ -113,6 +113,13 @@ pub enum Advice {
     TrustCertificate,
     /// Give the proxy's user and password.
     GiveProxyCredentials,
+    /// Revoke these grants instead: they give what cannot be revoked itself.
+    RevokeInstead(Vec<String>),
+    /// Carry the change out although a protected entitlement has too few
+    /// holders then.
+    ForceProtected,
+    /// Look in the application whether a change was made.
+    CheckApplication,
     /// A sentence of the application or of a connector's author. It must not
     /// name a flag that is not the author's own.
     Sentence(String),
@@ -265,6 +272,18 @@ impl fmt::Display for Advice {
                 "put user and password into the proxy setting, as in \
                  http://user:password@proxy:3128"
             }
+            Self::RevokeInstead(grants) => {
+                let grants: Vec<_> = grants.iter().map(|grant| format!("`{grant}`")).collect();
+                return write!(
+                    f,
+                    "revoke the membership instead: grant {}",
+                    grants.join(", ")
+                );
+            }
+            Self::ForceProtected => {
+                "grant the entitlement to another account first, or force the change"
+            }
+            Self::CheckApplication => "check in the application whether the change was made",
             Self::Sentence(text) => text,
         };
         f.write_str(text)

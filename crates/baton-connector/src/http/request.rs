@@ -11,6 +11,7 @@ use url::{Url, form_urlencoded};
 
 use super::credential::{Credential, Proof};
 use super::redact::is_hidden;
+use crate::change::WriteView;
 use crate::error::{Error, Result};
 
 /// Headers that make a repetition harmless whatever the method.
@@ -179,6 +180,26 @@ impl Request {
     pub fn sensitive_url(mut self) -> Self {
         self.sensitive = true;
         self
+    }
+
+    /// What people see of it: method, URL and body. A sensitive URL shows as its
+    /// endpoint, and its body not at all.
+    pub(crate) fn view(&self) -> WriteView {
+        let (target, body) = if self.sensitive {
+            (self.endpoint.to_owned(), String::new())
+        } else {
+            let mut target = self.target();
+            if let Some(query) = self.url.query() {
+                target.push('?');
+                target.push_str(query);
+            }
+            (target, String::from_utf8_lossy(&self.body).into_owned())
+        };
+        WriteView {
+            method: self.method.to_string(),
+            target,
+            body,
+        }
     }
 
     /// The whole URL, with its query.

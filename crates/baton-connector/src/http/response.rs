@@ -40,6 +40,11 @@ impl Response {
         self.status
     }
 
+    /// The server's own id of the request, for support cases.
+    pub fn request_id(&self) -> Option<&str> {
+        self.story.request_id.as_deref()
+    }
+
     /// A header as text; `None` when it is missing or not ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod builders;
+mod changes;
 mod connector;
 mod credentials;
 mod failures;

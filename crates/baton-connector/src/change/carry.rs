@@ -1,0 +1,383 @@
+//! Carries a change out: judges it, has the intent recorded, sends its writes,
+//! reads back what is not known, and has the outcome recorded.
+//!
+//! ```text
+//! described ─► refused
+//!           ─► nothing to do
+//!           ─► intended ─► sent ─► done
+//!                               ─► failed, partial   (an answer says so)
+//!                               ─► read back ─► done, sent once more, unknown
+//! ```
+//!
+//! A change ends at a request to stop only before its first write is on the
+//! wire. From then on it is brought to its end.
+
+use std::time::Duration;
+
+use baton_proto::c1::connector::v2;
+use baton_proto::figures::counted;
+use baton_proto::{Advice, Code};
+use tokio::time::sleep;
+
+use super::description::{Change, Held, Operation, Through};
+use super::settings::{ChangeSettings, Outcome, Plan, Report};
+use super::write::{Sent, Write};
+use crate::call::Call;
+use crate::error::{Error, Result};
+
+/// Waits before each look at a change whose outcome is not known: 30 s in all,
+/// since roles become visible late.
+const LOOKS: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+];
+
+/// A change that was carried out, or that needed nothing.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// The grants as they now are.
+    pub grants: Vec<v2::Grant>,
+    /// There was nothing to do.
+    pub already: bool,
+    /// The grant that a new one replaced.
+    pub replaced: Option<String>,
+}
+
+/// Carries `change` out under the settings of the call; `read` says how things
+/// are.
+///
+/// # Errors
+/// Why the change was refused, failed, or has an outcome that is not known.
+pub(crate) async fn carry_out<F, R>(call: &Call, mut change: Change, read: F) -> Result<Applied>
+where
+    F: Fn(Call) -> R + Sync,
+    R: Future<Output = Result<Held>> + Send,
+{
+    let settings = call.changes().clone();
+    let recorder = settings.recorder.as_deref();
+    let mut refusal = inherited(&change);
+    let nothing_to_do = refusal.is_none() && change.is_done();
+    if refusal.is_none() && !nothing_to_do {
+        refusal = too_few_would_remain(call, &change, &settings).await?;
+        warn_of_what_stays(&mut change);
+    }
+    let plan = plan(&change, nothing_to_do, refusal.as_ref(), &settings);
+    if let Some(recorder) = recorder {
+        recorder.planned(&plan).await;
+    }
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
+    if nothing_to_do || settings.dry_run {
+        return Ok(applied(change, nothing_to_do));
+    }
+    if let Some(recorder) = recorder {
+        recorder.intended(&plan).await?;
+    }
+    drop(plan);
+    let mut carrying = Carrying {
+        call,
+        change: &change,
+        read,
+        request_ids: Vec::new(),
+        read_back: false,
+    };
+    let mut end = carrying.run().await;
+    if end.outcome == Outcome::Done && !settings.force_protected {
+        end.error = too_few_remain(&call.unstoppable(), &change).await.err();
+    }
+    let recorded = match recorder {
+        Some(recorder) => {
+            let (added, removed) = match end.outcome {
+                Outcome::Done => (ids(&change), change.removed.clone()),
+                _ => (Vec::new(), Vec::new()),
+            };
+            let report = Report {
+                outcome: end.outcome,
+                code: end.error.as_ref().map_or(Code::Ok, Error::code),
+                error: end.error.as_ref(),
+                request_ids: &carrying.request_ids,
+                added: &added,
+                removed: &removed,
+                read_back: carrying.read_back,
+            };
+            recorder.finished(&report).await
+        }
+        None => Ok(()),
+    };
+    match (end.error, recorded) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(error.during("the change was made, but not recorded")),
+        (None, Ok(())) => Ok(applied(change, end.outcome == Outcome::Already)),
+    }
+}
+
+fn applied(change: Change, already: bool) -> Applied {
+    Applied {
+        grants: change.grants,
+        already,
+        replaced: change.replaced.filter(|_| !already),
+    }
+}
+
+fn plan<'a>(
+    change: &'a Change,
+    nothing_to_do: bool,
+    refusal: Option<&'a Error>,
+    settings: &ChangeSettings,
+) -> Plan<'a> {
+    let (adds, removes, writes) = if nothing_to_do {
+        (Vec::new(), Vec::new(), Vec::new())
+    } else {
+        let writes = change.writes.iter().map(|write| write.view().clone());
+        (ids(change), change.removed.clone(), writes.collect())
+    };
+    Plan {
+        operation: change.operation,
+        before: &change.before,
+        writes,
+        adds,
+        removes,
+        warnings: &change.warnings,
+        refusal,
+        dry_run: settings.dry_run,
+    }
+}
+
+fn ids(change: &Change) -> Vec<String> {
+    let grants = change.grants.iter();
+    grants.map(|grant| grant.id.clone()).collect()
+}
+
+/// The error of a revoke of what the principal holds only through others.
+fn inherited(change: &Change) -> Option<Error> {
+    match (&change.before, change.operation) {
+        (Held::Indirectly { through }, Operation::Revoke) => {
+            let through = through.clone();
+            Some(Error::Inherited { through })
+        }
+        _ => None,
+    }
+}
+
+fn warn_of_what_stays(change: &mut Change) {
+    if change.operation == Operation::Revoke && !change.before.through().is_empty() {
+        let names = Through::names(change.before.through());
+        change
+            .warnings
+            .push(format!("access stays, since it also comes through {names}"));
+    }
+}
+
+/// The error of a change that leaves a protected entitlement with too few
+/// holders.
+async fn too_few_would_remain(
+    call: &Call,
+    change: &Change,
+    settings: &ChangeSettings,
+) -> Result<Option<Error>> {
+    if settings.force_protected {
+        return Ok(None);
+    }
+    for protected in &change.protected {
+        let (name, minimum) = (protected.name(), protected.minimum());
+        let remaining = protected
+            .remaining(call)
+            .await
+            .map_err(|error| error.during(format!("cannot count the holders of {name}")))?;
+        if remaining < minimum {
+            let text = format!(
+                "{name} is protected: {} would remain, and at least {minimum} must",
+                counted(u64::from(remaining), "active holder", "active holders")
+            );
+            let error = Error::stated(Code::FailedPrecondition, text);
+            return Ok(Some(error.with_advice(Advice::ForceProtected)));
+        }
+    }
+    Ok(None)
+}
+
+/// Counts again after the last write: others may have changed things at the
+/// same time.
+async fn too_few_remain(call: &Call, change: &Change) -> Result<()> {
+    for protected in &change.protected {
+        let (name, minimum) = (protected.name(), protected.minimum());
+        let remaining = protected.remaining(call).await.map_err(|error| {
+            error.during(format!(
+                "the change was made, but the holders of {name} cannot be counted again"
+            ))
+        })?;
+        if remaining < minimum {
+            let text = format!(
+                "the change was made, and now {name} has {}; at least {minimum} must remain, so \
+                 grant it to another account",
+                counted(u64::from(remaining), "active holder", "active holders")
+            );
+            return Err(Error::stated(Code::FailedPrecondition, text));
+        }
+    }
+    Ok(())
+}
+
+/// A change on its way.
+struct Carrying<'a, F> {
+    call: &'a Call,
+    change: &'a Change,
+    read: F,
+    request_ids: Vec<String>,
+    read_back: bool,
+}
+
+/// How it ended.
+struct End {
+    outcome: Outcome,
+    error: Option<Error>,
+}
+
+/// What became of one write.
+enum Fate {
+    Made(Sent),
+    Failed(Error),
+    Unknown(Error),
+}
+
+/// What reading back shows.
+#[derive(PartialEq)]
+enum Seen {
+    AsWanted,
+    Otherwise,
+    Nothing,
+}
+
+impl<F, R> Carrying<'_, F>
+where
+    F: Fn(Call) -> R + Sync,
+    R: Future<Output = Result<Held>> + Send,
+{
+    async fn run(&mut self) -> End {
+        let change = self.change;
+        let count = change.writes.len();
+        let mut already = 0;
+        let mut call = self.call.clone();
+        for (sent, write) in change.writes.iter().enumerate() {
+            let last = sent + 1 == count;
+            match self.send(&call, write, last).await {
+                Fate::Made(answer) => {
+                    already += usize::from(answer.already);
+                    self.request_ids.extend(answer.request_id);
+                }
+                Fate::Failed(error) => return self.failed(error, sent),
+                Fate::Unknown(error) => return self.unknown(error),
+            }
+            // What has begun is brought to its end.
+            call = self.call.unstoppable();
+        }
+        let outcome = if already == count {
+            Outcome::Already
+        } else {
+            Outcome::Done
+        };
+        End {
+            outcome,
+            error: None,
+        }
+    }
+
+    /// Sends one write; once more where that does no harm and the first may
+    /// not have arrived.
+    async fn send(&mut self, call: &Call, write: &Write, last: bool) -> Fate {
+        let lost = match fate(write.send(call).await) {
+            Fate::Unknown(error) => error,
+            known => return known,
+        };
+        self.note(&lost);
+        let call = self.call.unstoppable();
+        if last && self.look(&call).await == Seen::AsWanted {
+            return Fate::Made(Sent::default());
+        }
+        if !write.is_repeatable() {
+            return Fate::Unknown(lost);
+        }
+        match fate(write.send(&call).await) {
+            Fate::Unknown(error) if last && self.look(&call).await == Seen::AsWanted => {
+                self.note(&error);
+                Fate::Made(Sent::default())
+            }
+            fate => fate,
+        }
+    }
+
+    /// Keeps the id of a request that failed: the application's log has it.
+    fn note(&mut self, error: &Error) {
+        let id = error
+            .request()
+            .and_then(|request| request.request_id.clone());
+        self.request_ids.extend(id);
+    }
+
+    /// Reads until things are as wanted, for at most 30 s.
+    async fn look(&mut self, call: &Call) -> Seen {
+        self.read_back = true;
+        let mut seen = Seen::Nothing;
+        for wait in LOOKS {
+            sleep(wait).await;
+            match (self.read)(call.clone()).await {
+                Ok(held) if held.is_direct() == self.change.operation.wants() => {
+                    return Seen::AsWanted;
+                }
+                Ok(_) => seen = Seen::Otherwise,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot read back");
+                }
+            }
+        }
+        seen
+    }
+
+    fn failed(&mut self, error: Error, made: usize) -> End {
+        self.note(&error);
+        if made == 0 {
+            return End {
+                outcome: Outcome::Failed,
+                error: Some(error),
+            };
+        }
+        let count = self.change.writes.len();
+        End {
+            outcome: Outcome::Partial,
+            error: Some(error.during(format!(
+                "the change is incomplete: {made} of {} {} made",
+                counted(count as u64, "write", "writes"),
+                if made == 1 { "was" } else { "were" }
+            ))),
+        }
+    }
+
+    fn unknown(&mut self, error: Error) -> End {
+        self.note(&error);
+        let safe = self.change.writes.iter().all(Write::is_repeatable);
+        let advice = if safe {
+            Advice::RunAgain
+        } else {
+            Advice::CheckApplication
+        };
+        let text = "the state is not known: the answer to a write was lost, and reading back \
+                    does not show the change";
+        End {
+            outcome: Outcome::Unknown,
+            error: Some(Error::caused(Code::Unavailable, text, error).with_advice(advice)),
+        }
+    }
+}
+
+fn fate(sent: Result<Sent>) -> Fate {
+    match sent {
+        Ok(sent) => Fate::Made(sent),
+        Err(error) if error.leaves_outcome_open() => Fate::Unknown(error),
+        Err(error) => Fate::Failed(error),
+    }
+}

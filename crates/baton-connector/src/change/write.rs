@@ -1,0 +1,164 @@
+//! One write of a change: what is shown of it, and how it is sent.
+
+use std::fmt;
+use std::pin::Pin;
+
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::http::{HttpClient, Request};
+
+type Sending = Pin<Box<dyn Future<Output = Result<Sent>> + Send>>;
+type Sender = Box<dyn Fn(Call) -> Sending + Send + Sync>;
+type Judge = Box<dyn Fn(Error) -> Reply + Send + Sync>;
+
+/// What an error answer to a write means.
+#[derive(Debug)]
+pub enum Reply {
+    /// Things are as wanted already, as the application says itself.
+    Already,
+    /// The write failed with this error, which may explain more than the
+    /// answer.
+    Failed(Error),
+}
+
+/// What is left of a write that was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// The application's own id of the request.
+    pub request_id: Option<String>,
+    /// It was as wanted already.
+    pub already: bool,
+}
+
+/// What people see of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteView {
+    /// The HTTP method; empty for a write that is no request.
+    pub method: String,
+    /// The URL with its path; for other writes what they do, in words.
+    pub target: String,
+    /// The body as text; empty if there is none.
+    pub body: String,
+}
+
+impl fmt::Display for WriteView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [&self.method, &self.target, &self.body];
+        let mut parts = parts.into_iter().filter(|part| !part.is_empty());
+        if let Some(first) = parts.next() {
+            f.write_str(first)?;
+        }
+        parts.try_for_each(|part| write!(f, " {part}"))
+    }
+}
+
+/// One write: shown, recorded, and sent at most twice.
+#[must_use]
+pub struct Write {
+    view: WriteView,
+    repeatable: bool,
+    send: Sender,
+    judge: Judge,
+}
+
+impl Write {
+    /// A request. It counts as done when it has a success (2xx) without a body
+    /// or with JSON; any other body comes from something else than the
+    /// application.
+    pub fn http(client: &HttpClient, request: Request) -> Self {
+        let view = request.view();
+        let client = client.clone();
+        // A lost answer is not repeated blindly: the outcome is read first.
+        let request = request.idempotent(false);
+        Self::new(view, move |call| {
+            let (client, request) = (client.on(&call), request.clone());
+            Box::pin(async move {
+                let response = client.send(&request).await?;
+                if !response.body().is_empty() {
+                    response.json::<serde::de::IgnoredAny>()?;
+                }
+                Ok(Sent {
+                    request_id: response.request_id().map(str::to_owned),
+                    already: false,
+                })
+            })
+        })
+    }
+
+    /// A write that is no request, as in "rewrite `members.csv`". It must either
+    /// happen whole or not at all.
+    pub fn local<F, R>(doing: impl Into<String>, write: F) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        let view = WriteView {
+            method: String::new(),
+            target: doing.into(),
+            body: String::new(),
+        };
+        Self::new(view, move |call| {
+            let done = write(call);
+            Box::pin(async move { done.await.map(|()| Sent::default()) })
+        })
+    }
+
+    fn new(view: WriteView, send: impl Fn(Call) -> Sending + Send + Sync + 'static) -> Self {
+        Self {
+            view,
+            repeatable: false,
+            send: Box::new(send),
+            judge: Box::new(Reply::Failed),
+        }
+    }
+
+    /// Sending it a second time does no harm, whatever became of the first.
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// Sorts error answers: those that mean "already so" from the others, which
+    /// may get an error of their own.
+    pub fn judged(mut self, judge: impl Fn(Error) -> Reply + Send + Sync + 'static) -> Self {
+        self.judge = Box::new(judge);
+        self
+    }
+
+    /// What people see of it.
+    pub fn view(&self) -> &WriteView {
+        &self.view
+    }
+
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    /// Sends it once. An error of unknown outcome is passed on as it is.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Sent> {
+        let error = match (self.send)(call.clone()).await {
+            Ok(sent) => return Ok(sent),
+            Err(error) if error.leaves_outcome_open() => return Err(error),
+            Err(error) => error,
+        };
+        let request_id = error
+            .request()
+            .and_then(|request| request.request_id.clone());
+        match (self.judge)(error) {
+            Reply::Already => Ok(Sent {
+                request_id,
+                already: true,
+            }),
+            Reply::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Write")
+            .field("view", &self.view)
+            .field("repeatable", &self.repeatable)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,639 @@
+//! The life of a change, against an application that keeps its state: after
+//! any faults a change that succeeded is there, and none is made twice.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use baton_connector::http::{
+    BodyStream, HttpClient, HttpParts, HttpSettings, Method, Request, Transport, TransportError,
+    TransportErrorKind, whole_body,
+};
+use baton_connector::resource::{GrantBuilder, ResourceBuilder, ResourceExt as _, resource_id};
+use baton_connector::{
+    BuiltConnector, Call, Change, ChangeSettings, Code, Connector as _, ConnectorBuilder, Error,
+    Held, Outcome, Page, Plan, Protected, Provisioner, Provisioning as _, Recorder, Reply, Report,
+    ResourceSyncer, Result, Through, TypeSpec, Types, Write, v2,
+};
+use baton_proto::{Advise as _, any};
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+const DOOR: &str = "/doors/{door}/keys/{holder}";
+
+/// What goes wrong with one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// It has its effect, and the answer is lost.
+    LostAfter,
+    /// The connection is lost before it has its effect.
+    LostBefore,
+    /// It has its effect, and the answer is an error of the server.
+    ErrorAfter,
+    /// No effect, and an error of the server.
+    ErrorBefore,
+    /// It has its effect, and a proxy answers a web page.
+    PageAfter,
+    /// It has its effect, which shows only after 20 s, and the answer is lost.
+    LateAfter,
+    /// A refusal.
+    Refused,
+    /// A refusal that says "already so".
+    Already,
+    /// All goes well.
+    None,
+}
+
+const FAULTS: [Fault; 9] = [
+    Fault::LostAfter,
+    Fault::LostBefore,
+    Fault::ErrorAfter,
+    Fault::ErrorBefore,
+    Fault::PageAfter,
+    Fault::LateAfter,
+    Fault::Refused,
+    Fault::Already,
+    Fault::None,
+];
+
+/// An application: who has keys to which doors.
+#[derive(Debug, Default)]
+struct Application {
+    keys: Mutex<BTreeSet<String>>,
+    faults: Mutex<VecDeque<Fault>>,
+    writes: Mutex<Vec<String>>,
+    effects: AtomicU32,
+    hidden_until: Mutex<Option<(tokio::time::Instant, BTreeSet<String>)>>,
+}
+
+impl Application {
+    fn with(keys: &[&str], faults: &[Fault]) -> Arc<Self> {
+        Arc::new(Self {
+            keys: Mutex::new(keys.iter().map(|&key| key.to_owned()).collect()),
+            faults: Mutex::new(faults.iter().copied().collect()),
+            ..Self::default()
+        })
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.keys.lock().unwrap().contains(key)
+    }
+
+    /// As a reader sees it now.
+    fn shows(&self, key: &str) -> bool {
+        let hidden = self.hidden_until.lock().unwrap();
+        match &*hidden {
+            Some((until, old)) if tokio::time::Instant::now() < *until => old.contains(key),
+            _ => self.has(key),
+        }
+    }
+
+    fn apply(&self, method: &Method, key: &str, late: bool) {
+        let mut keys = self.keys.lock().unwrap();
+        if late {
+            let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+            *self.hidden_until.lock().unwrap() = Some((until, keys.clone()));
+        }
+        self.effects.fetch_add(1, Ordering::Relaxed);
+        if *method == Method::DELETE {
+            keys.remove(key);
+        } else {
+            keys.insert(key.to_owned());
+        }
+    }
+
+    fn writes(&self) -> usize {
+        self.writes.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Transport for Application {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> std::result::Result<http::Response<BodyStream>, TransportError> {
+        let key = request.uri().path().to_owned();
+        let answer = |status: u16, body: &'static str| {
+            let answer = http::Response::builder().status(status);
+            let answer = answer.header("content-type", "application/json");
+            Ok(answer
+                .header("x-request-id", "r-1")
+                .body(whole_body(body))
+                .unwrap())
+        };
+        if request.method() == Method::GET {
+            let held = self.shows(&key);
+            return answer(200, if held { "true" } else { "false" });
+        }
+        self.writes.lock().unwrap().push(key.clone());
+        let fault = self.faults.lock().unwrap().pop_front();
+        let lost = || Err(TransportError::new(TransportErrorKind::Reset, "as planned"));
+        let apply = |late| self.apply(request.method(), &key, late);
+        match fault.unwrap_or(Fault::None) {
+            Fault::LostAfter => apply(false),
+            Fault::LateAfter => apply(true),
+            Fault::LostBefore => {}
+            Fault::ErrorAfter => {
+                apply(false);
+                return answer(502, "{}");
+            }
+            Fault::ErrorBefore => return answer(503, "{}"),
+            Fault::PageAfter => {
+                apply(false);
+                return answer(200, "<!DOCTYPE html><title>Sign in</title>");
+            }
+            Fault::Refused => return answer(403, r#"{"code":"NO"}"#),
+            Fault::Already => return answer(409, r#"{"code":"SO"}"#),
+            Fault::None => {
+                apply(false);
+                return answer(200, "{}");
+            }
+        }
+        lost()
+    }
+}
+
+/// How the provisioner of a test behaves.
+#[derive(Debug, Clone, Copy, Default)]
+struct Manner {
+    repeatable: bool,
+    /// It writes to so many further doors first.
+    doors_before: usize,
+    /// Holders that remain, and the minimum.
+    protected: Option<(u32, u32)>,
+    /// A group gives the key, too.
+    through_group: bool,
+}
+
+struct Doors {
+    client: HttpClient,
+    manner: Manner,
+}
+
+struct Holders(u32, u32);
+
+#[async_trait]
+impl Protected for Holders {
+    fn name(&self) -> String {
+        "`master key`".to_owned()
+    }
+
+    fn minimum(&self) -> u32 {
+        self.1
+    }
+
+    async fn remaining(&self, _call: &Call) -> Result<u32> {
+        Ok(self.0)
+    }
+}
+
+impl Doors {
+    fn request(&self, method: Method, door: &str, principal: &v2::Resource) -> Result<Request> {
+        let base = Url::parse("https://doors.test/").unwrap();
+        let _ = &self.client;
+        Request::new(method, &base, DOOR, &[door, principal.id()])
+    }
+
+    fn changed(
+        &self,
+        mut change: Change,
+        method: &Method,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Change> {
+        let door = entitlement.resource.as_ref().map_or("", |door| door.id());
+        let before = (0..self.manner.doors_before).map(|n| format!("before-{n}"));
+        for door in before.chain([door.to_owned()]) {
+            let request = self.request(method.clone(), &door, principal)?;
+            let mut write = Write::http(&self.client, request).judged(|error| {
+                match error.request().and_then(|request| request.status) {
+                    Some(409) => Reply::Already,
+                    _ => Reply::Failed(error),
+                }
+            });
+            if self.manner.repeatable {
+                write = write.repeatable();
+            }
+            change = change.write(write);
+        }
+        if let Some((remaining, minimum)) = self.manner.protected {
+            change = change.takes(Arc::new(Holders(remaining, minimum)));
+        }
+        Ok(change)
+    }
+}
+
+#[async_trait]
+impl ResourceSyncer for Doors {
+    async fn list(
+        &self,
+        _call: &Call,
+        _parent: Option<&v2::ResourceId>,
+    ) -> Result<Page<v2::Resource>> {
+        Ok(Page::empty())
+    }
+}
+
+#[async_trait]
+impl Provisioner for Doors {
+    async fn grant(
+        &self,
+        call: &Call,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Change> {
+        let grant = GrantBuilder::of(entitlement, principal).build()?;
+        let change = Change::grant(grant, self.holds(call, entitlement, principal).await?);
+        self.changed(change, &Method::PUT, entitlement, principal)
+    }
+
+    async fn revoke(&self, call: &Call, grant: &v2::Grant) -> Result<Change> {
+        let entitlement = grant.entitlement.as_ref().unwrap();
+        let principal = grant.principal.as_ref().unwrap();
+        let held = self.holds(call, entitlement, principal).await?;
+        let change = Change::revoke(grant.id.clone(), held);
+        self.changed(change, &Method::DELETE, entitlement, principal)
+    }
+
+    async fn holds(
+        &self,
+        call: &Call,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Held> {
+        let door = entitlement.resource.as_ref().map_or("", |door| door.id());
+        let request = self.request(Method::GET, door, principal)?;
+        let direct: bool = self.client.on(call).json(&request).await?;
+        let mut through = Vec::new();
+        if self.manner.through_group {
+            through.push(Through {
+                resource: ResourceBuilder::new("group", "g-1")
+                    .display_name("Welders")
+                    .build()?,
+                grant_id: "group:g-1:member:user:u-1".to_owned(),
+            });
+        }
+        Ok(match (direct, through.is_empty()) {
+            (true, _) => Held::Directly { through },
+            (false, true) => Held::No,
+            (false, false) => Held::Indirectly { through },
+        })
+    }
+}
+
+/// Outcome and code of a change, and the grants that it added and removed.
+type Ended = (Outcome, Code, Vec<String>, Vec<String>);
+
+/// Keeps what it gets, and refuses intents if it shall.
+#[derive(Debug, Default)]
+struct Notes {
+    plans: Mutex<Vec<(usize, bool, Vec<String>)>>,
+    intents: AtomicU32,
+    ends: Mutex<Vec<Ended>>,
+    full: bool,
+}
+
+#[async_trait]
+impl Recorder for Notes {
+    async fn planned(&self, plan: &Plan<'_>) {
+        let warnings = plan.warnings.to_vec();
+        let entry = (plan.writes.len(), plan.refusal.is_some(), warnings);
+        self.plans.lock().unwrap().push(entry);
+    }
+
+    async fn intended(&self, _plan: &Plan<'_>) -> Result<()> {
+        if self.full {
+            return Err(Error::stated(Code::ResourceExhausted, "no room"));
+        }
+        self.intents.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn finished(&self, report: &Report<'_>) -> Result<()> {
+        self.ends.lock().unwrap().push((
+            report.outcome,
+            report.code,
+            report.added.to_vec(),
+            report.removed.to_vec(),
+        ));
+        Ok(())
+    }
+}
+
+fn connector(application: &Arc<Application>, manner: Manner) -> BuiltConnector {
+    let transport: Arc<dyn Transport> = Arc::clone(application) as _;
+    let parts = HttpParts::new(transport, 7);
+    let client = HttpClient::new(parts, HttpSettings::default()).unwrap();
+    let door = v2::ResourceType {
+        id: "door".to_owned(),
+        ..v2::ResourceType::default()
+    };
+    let window = v2::ResourceType {
+        id: "window".to_owned(),
+        ..v2::ResourceType::default()
+    };
+    let make = move |client: &HttpClient| {
+        Ok(Doors {
+            client: client.clone(),
+            manner,
+        })
+    };
+    let types = Types::new()
+        .with(TypeSpec::new(door, make).provisioner())
+        .with(TypeSpec::new(window, make));
+    ConnectorBuilder::new()
+        .types(&types, &client)
+        .unwrap()
+        .build()
+        .unwrap()
+}
+
+const KEY: &str = "/doors/d-1/keys/u-1";
+
+fn key() -> v2::Grant {
+    let door = resource_id("door", "d-1");
+    GrantBuilder::new(door, "key", resource_id("user", "u-1"))
+        .build()
+        .unwrap()
+}
+
+/// Grants or revokes the key; returns the annotations.
+async fn change(
+    application: &Arc<Application>,
+    manner: Manner,
+    grants: bool,
+    call: &Call,
+) -> Result<Vec<prost_types::Any>> {
+    let connector = connector(application, manner);
+    let grant = key();
+    if grants {
+        let (entitlement, principal) = (grant.entitlement.unwrap(), grant.principal.unwrap());
+        let granted = connector.grant(call, &entitlement, &principal).await?;
+        assert_eq!(granted.grants[0].id, "door:d-1:key:user:u-1");
+        Ok(granted.annotations)
+    } else {
+        Ok(connector.revoke(call, &grant).await?.annotations)
+    }
+}
+
+fn recorded(notes: &Arc<Notes>) -> Call {
+    Call::alone().with_changes(ChangeSettings {
+        recorder: Some(Arc::clone(notes) as _),
+        ..ChangeSettings::default()
+    })
+}
+
+fn start(grants: bool) -> &'static [&'static str] {
+    if grants { &[] } else { &[KEY] }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_two_writes_meet_success_means_that_things_are_as_wanted() {
+    for first in FAULTS {
+        for second in FAULTS {
+            for (grants, repeatable) in [(true, true), (true, false), (false, true), (false, false)]
+            {
+                let case = format!("{first:?}, {second:?}, {grants}, {repeatable}");
+                let application = Application::with(start(grants), &[first, second]);
+                let notes = Arc::new(Notes::default());
+                let manner = Manner {
+                    repeatable,
+                    ..Manner::default()
+                };
+                let done = change(&application, manner, grants, &recorded(&notes)).await;
+                let sent = application.writes();
+                assert!(sent <= if repeatable { 2 } else { 1 }, "{case}: {sent}");
+                let claimed = matches!(first, Fault::Already)
+                    || sent == 2 && matches!(second, Fault::Already);
+                let as_wanted = application.has(KEY) == grants || claimed;
+                let ends = notes.ends.lock().unwrap();
+                let [(outcome, code, added, removed)] = &ends[..] else {
+                    panic!("{case}: {ends:?}")
+                };
+                assert_eq!(notes.intents.load(Ordering::Relaxed), 1, "{case}");
+                match &done {
+                    Ok(annotations) => {
+                        assert!(as_wanted, "{case}: success on a guess");
+                        assert_eq!(*code, Code::Ok, "{case}");
+                        let already = !annotations.is_empty();
+                        assert_eq!(already, *outcome == Outcome::Already, "{case}");
+                        let listed = added.len() + removed.len();
+                        assert_eq!(listed, usize::from(!already), "{case}");
+                    }
+                    Err(error) => {
+                        assert_eq!(*code, error.code(), "{case}");
+                        assert!(added.is_empty() && removed.is_empty(), "{case}");
+                        let unknown = *outcome == Outcome::Unknown;
+                        assert_eq!(error.to_string().contains("not known"), unknown, "{case}");
+                        assert!(unknown || application.has(KEY) != grants, "{case}");
+                        assert!(!error.advice().is_empty() || !unknown, "{case}");
+                    }
+                }
+                // What is wanted is reached wherever one of the two writes can.
+                let arrives = |fault| !matches!(fault, Fault::Refused);
+                if repeatable && first == Fault::LostBefore && arrives(second) {
+                    let lost = matches!(second, Fault::LostBefore | Fault::ErrorBefore);
+                    assert_eq!(done.is_ok(), !lost, "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_so_already_needs_no_write() {
+    for grants in [true, false] {
+        let application = Application::with(start(!grants), &[]);
+        let notes = Arc::new(Notes::default());
+        let annotations = change(&application, Manner::default(), grants, &recorded(&notes))
+            .await
+            .unwrap();
+        assert_eq!(application.writes(), 0);
+        assert_eq!(notes.intents.load(Ordering::Relaxed), 0);
+        assert_eq!(
+            any::contains::<v2::GrantAlreadyExists>(&annotations),
+            grants
+        );
+        assert_eq!(
+            any::contains::<v2::GrantAlreadyRevoked>(&annotations),
+            !grants
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_sends_no_write_and_ends_as_the_change_would_be_judged() {
+    for (remaining, refused) in [(0, true), (1, false)] {
+        let application = Application::with(&[KEY], &[]);
+        let notes = Arc::new(Notes::default());
+        let manner = Manner {
+            protected: Some((remaining, 1)),
+            ..Manner::default()
+        };
+        let call = Call::alone().with_changes(ChangeSettings {
+            dry_run: true,
+            recorder: Some(Arc::clone(&notes) as _),
+            ..ChangeSettings::default()
+        });
+        let ended = change(&application, manner, false, &call).await;
+        assert_eq!(
+            ended.map_err(|error| error.code()).err(),
+            refused.then_some(Code::FailedPrecondition)
+        );
+        assert_eq!(application.writes(), 0);
+        assert_eq!(
+            *notes.plans.lock().unwrap(),
+            [(1, refused, Vec::new())],
+            "the writes are shown, refused or not"
+        );
+        assert!(notes.ends.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protected_entitlement_keeps_its_holders_unless_the_change_is_forced() {
+    let manner = Manner {
+        protected: Some((1, 2)),
+        ..Manner::default()
+    };
+    let application = Application::with(&[KEY], &[]);
+    let error = change(&application, manner, false, &Call::alone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::FailedPrecondition);
+    assert_eq!(
+        error.to_string(),
+        "`master key` is protected: 1 active holder would remain, and at least 2 must"
+    );
+    assert_eq!(application.writes(), 0);
+    let forced = Call::alone().with_changes(ChangeSettings {
+        force_protected: true,
+        ..ChangeSettings::default()
+    });
+    change(&application, manner, false, &forced).await.unwrap();
+    assert!(!application.has(KEY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_that_cannot_write_refuses_the_change() {
+    let application = Application::with(&[], &[]);
+    let notes = Arc::new(Notes {
+        full: true,
+        ..Notes::default()
+    });
+    let refused = change(&application, Manner::default(), true, &recorded(&notes)).await;
+    assert_eq!(
+        refused.map_err(|error| error.code()),
+        Err(Code::ResourceExhausted)
+    );
+    assert_eq!(application.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_through_a_group_is_not_revoked_and_what_stays_is_warned_of() {
+    let manner = Manner {
+        through_group: true,
+        ..Manner::default()
+    };
+    let application = Application::with(&[], &[]);
+    let error = change(&application, manner, false, &Call::alone())
+        .await
+        .unwrap_err();
+    assert_eq!(application.writes(), 0);
+    assert_eq!(error.code(), Code::FailedPrecondition);
+    let text = error.to_string();
+    assert!(text.contains("group `Welders` (`g-1`)"), "{text}");
+    let details = format!("{:?}", error.details());
+    assert!(details.contains("ErrorInfo"), "{details}");
+    let application = Application::with(&[KEY], &[]);
+    let notes = Arc::new(Notes::default());
+    change(&application, manner, false, &recorded(&notes))
+        .await
+        .unwrap();
+    let plans = notes.plans.lock().unwrap();
+    assert!(plans[0].2[0].contains("Welders"), "{plans:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_several_writes_is_done_whole_or_called_incomplete() {
+    let manner = Manner {
+        doors_before: 2,
+        repeatable: true,
+        ..Manner::default()
+    };
+    for (faults, outcome, sent) in [
+        (vec![], Outcome::Done, 3),
+        (vec![Fault::LostAfter], Outcome::Done, 4),
+        (vec![Fault::None, Fault::LostBefore], Outcome::Done, 4),
+        (vec![Fault::None, Fault::Refused], Outcome::Partial, 2),
+        (vec![Fault::Refused], Outcome::Failed, 1),
+        (
+            vec![Fault::None, Fault::LostBefore, Fault::LostBefore],
+            Outcome::Unknown,
+            3,
+        ),
+    ] {
+        let application = Application::with(&[], &faults);
+        let notes = Arc::new(Notes::default());
+        let done = change(&application, manner, true, &recorded(&notes)).await;
+        let ends = notes.ends.lock().unwrap();
+        assert_eq!(ends[0].0, outcome, "{faults:?}");
+        assert_eq!(done.is_ok(), outcome == Outcome::Done, "{faults:?}");
+        assert_eq!(application.writes(), sent, "{faults:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_the_first_write_changes_nothing() {
+    let application = Application::with(&[], &[]);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let call = Call::alone().stopped_by(stop);
+    let stopped = change(&application, Manner::default(), true, &call).await;
+    assert_eq!(
+        stopped.map_err(|error| error.code()).err(),
+        Some(Code::Canceled)
+    );
+    assert_eq!(application.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_type_without_a_provisioner_and_parts_that_are_missing_are_refused() {
+    let connector = connector(&Application::with(&[], &[]), Manner::default());
+    let granting = |type_id: &str, principal: v2::ResourceId| {
+        let grant = GrantBuilder::new(resource_id(type_id, "w-1"), "key", resource_id("user", "u"))
+            .build()
+            .unwrap();
+        let principal = v2::Resource {
+            id: Some(principal),
+            ..v2::Resource::default()
+        };
+        (grant.entitlement.unwrap(), principal)
+    };
+    let call = Call::alone();
+    for (type_id, user, code) in [
+        ("window", "u", Code::Unimplemented),
+        ("gate", "u", Code::Unimplemented),
+        ("door", "", Code::InvalidArgument),
+    ] {
+        let (entitlement, principal) = granting(type_id, resource_id("user", user));
+        let error = connector.grant(&call, &entitlement, &principal).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), code, "{type_id}");
+        if code == Code::Unimplemented {
+            let text = format!("resource type {type_id} does not have provisioner configured");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+    let nothing = connector.revoke(&call, &v2::Grant::default()).await;
+    assert_eq!(nothing.unwrap_err().code(), Code::InvalidArgument);
+    let announced = connector.metadata(&call).await.unwrap().capabilities;
+    let announced = announced.unwrap().resource_type_capabilities;
+    let able = |n: usize| announced[n].capabilities.clone();
+    let (sync, provision) = (v2::Capability::Sync, v2::Capability::Provision);
+    assert_eq!(able(0), [i32::from(sync), i32::from(provision)]);
+    assert_eq!(able(1), [i32::from(sync)]);
+}

@@ -1,9 +1,10 @@
 //! Rules for the texts of library crates: they name no flag, no environment
 //! variable and no command, since they do not know the program around them.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::source::{literals, sources};
 
 /// The crates whose texts every program shows. `baton-atlassian` is not among
 /// them: it is a program with flags of its own.
@@ -61,100 +62,13 @@ fn word(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The string literals of a Rust source with their lines; comments, and the
-/// tests at the end of a file, are left out.
-fn literals(source: &str) -> Vec<(usize, String)> {
-    let end = source
-        .match_indices("#[cfg(test)]")
-        .map(|(at, _)| at)
-        .find(|at| {
-            source[*at..]
-                .lines()
-                .nth(1)
-                .is_some_and(|next| next.ends_with('{'))
-        });
-    let code: Vec<char> = source[..end.unwrap_or(source.len())].chars().collect();
-    let peek = |at: usize| code.get(at).copied().unwrap_or('\0');
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let begins_word = |at: usize| at == 0 || !is_word(peek(at - 1)) || peek(at - 1) == 'b';
-    let mut found = Vec::new();
-    let (mut at, mut line) = (0, 1);
-    while at < code.len() {
-        match (peek(at), peek(at + 1)) {
-            ('/', '/') => {
-                while at < code.len() && peek(at) != '\n' {
-                    at += 1;
-                }
-                continue;
-            }
-            ('/', '*') => {
-                while at < code.len() && (peek(at), peek(at + 1)) != ('*', '/') {
-                    line += usize::from(peek(at) == '\n');
-                    at += 1;
-                }
-                at += 1;
-            }
-            // Raw strings; `br` ends the same way.
-            ('r', '"' | '#') if begins_word(at) => {
-                let hashes = (at + 1..code.len()).take_while(|i| peek(*i) == '#').count();
-                if peek(at + 1 + hashes) == '"' {
-                    let begin = at + 2 + hashes;
-                    let closes =
-                        |i: &usize| peek(*i) == '"' && (1..=hashes).all(|k| peek(*i + k) == '#');
-                    let end = (begin..code.len()).find(closes).unwrap_or(code.len());
-                    let text: String = code[begin..end].iter().collect();
-                    found.push((line, text.clone()));
-                    line += text.matches('\n').count();
-                    at = end + hashes;
-                }
-            }
-            ('"', _) => {
-                let begun = line;
-                let mut text = String::new();
-                at += 1;
-                while at < code.len() && peek(at) != '"' {
-                    line += usize::from(peek(at) == '\n');
-                    if peek(at) == '\\' {
-                        at += 1;
-                        line += usize::from(peek(at) == '\n');
-                    }
-                    text.push(peek(at));
-                    at += 1;
-                }
-                found.push((begun, text));
-            }
-            // A character, not a lifetime.
-            ('\'', '\\') => at += 3,
-            ('\'', _) if peek(at + 2) == '\'' => at += 2,
-            ('\n', _) => line += 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    found
-}
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "tests" {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") && !name.contains("tests") {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn texts_of_libraries_name_no_flag_no_variable_and_no_command() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut wrong = Vec::new();
     let mut seen = 0;
     for library in LIBRARIES {
-        let mut files = Vec::new();
-        sources(&crates.join(library).join("src"), &mut files);
-        for file in files {
+        for file in sources(&crates.join(library).join("src")) {
             for (line, text) in literals(&fs::read_to_string(&file).unwrap()) {
                 seen += 1;
                 if let Some(what) = named(&text) {
@@ -242,9 +156,7 @@ fn counts_have_a_singular() {
         .iter()
         .chain(&["baton-runtime", "baton-cli", "baton-atlassian"])
     {
-        let mut files = Vec::new();
-        sources(&crates.join(name).join("src"), &mut files);
-        for file in files {
+        for file in sources(&crates.join(name).join("src")) {
             for (line, text) in literals(&fs::read_to_string(&file).unwrap()) {
                 let known = PLURAL_ONLY.iter().any(|known| text.contains(known));
                 if let Some(noun) = counted_plainly(&text).filter(|_| !known) {
@@ -285,13 +197,4 @@ fn the_rule_sees_flags_variables_and_commands_and_nothing_else() {
     ] {
         assert_eq!(named(good), None, "{good}");
     }
-}
-
-#[test]
-fn literals_are_told_from_comments_characters_and_tests() {
-    let source = "// \"--a\"\nlet x = '\"'; /* \"--b\" */ let y: &'a str = \"one \\\n two\";\n\
-                  let z = r#\"three \"3\" \"#;\n#[cfg(test)]\nmod tests {\n\"four\"";
-    let texts: Vec<String> = literals(source).into_iter().map(|(_, text)| text).collect();
-    assert_eq!(texts, ["one \n two", "three \"3\" "]);
-    assert_eq!(literals("let a = \"x\";\n\nlet b = \"y\";")[1].0, 3);
 }

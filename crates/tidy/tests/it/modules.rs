@@ -1,5 +1,4 @@
 //! Modules of the engine: each can be read after those that it uses.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,8 @@
+//! Rules of the workspace that the compiler cannot check, one module per kind.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
+
+mod modules;
+mod source;
+mod texts;
+mod words;
+mod workspace;

@@ -8,7 +8,7 @@ use baton_connector::Error;
 use baton_connector::Secret;
 use baton_connector::http::{Proxies, TransportSettings};
 use baton_proto::Code;
-use baton_runtime::{ExitStatus, ExtraCommand, Field, Origin, Result, Session};
+use baton_runtime::{CommandContext, ExitStatus, ExtraCommand, Field, Result, WrittenBy};
 use tokio::net::TcpListener;
 
 use crate::Settings;
@@ -31,7 +31,7 @@ pub(crate) fn command() -> ExtraCommand {
     ExtraCommand::new(
         "demo",
         "sync a made-up organization of 500 users, to see what this does",
-        Box::new(|session| Box::pin(run(session))),
+        Box::new(|context| Box::pin(run(context))),
     )
     .field(FILE)
     .field(REQUEST_PLAN)
@@ -44,12 +44,12 @@ fn tool() -> String {
     format!("{NAME} demo")
 }
 
-async fn run(session: Session) -> Result<ExitStatus> {
-    let session = session.as_tool(tool()).brief();
-    let shown = session.config().as_written(&FILE).display().to_string();
-    let target = session.config().get(&FILE).to_owned();
-    session.preflight(&target)?;
-    refuse_foreign(&session, &target, &shown)?;
+async fn run(context: CommandContext) -> Result<ExitStatus> {
+    let context = context.as_tool(tool()).brief();
+    let shown = context.config().as_written(&FILE).display().to_string();
+    let target = context.config().get(&FILE).to_owned();
+    context.preflight(&target)?;
+    refuse_foreign(&context, &target, &shown)?;
 
     let config = SimConfig {
         organization: OrganizationSpec {
@@ -71,7 +71,7 @@ async fn run(session: Session) -> Result<ExitStatus> {
         .serve(listener)
         .map_err(|e| failed("serve the organization", &e))?;
     let base = Simulator::base_url(server.address());
-    session.say(&format!(
+    context.print_status(&format!(
         "a made-up Atlassian organization of {USERS} users is served at {base}"
     ));
 
@@ -81,7 +81,7 @@ async fn run(session: Session) -> Result<ExitStatus> {
         &base,
     )
     .map_err(|e| failed("use the organization", &e))?;
-    modes(&mut settings, session.config())?;
+    modes(&mut settings, context.config())?;
     let transport = TransportSettings {
         // The organization is on this machine: no proxy can reach it.
         proxies: Proxies::None,
@@ -89,28 +89,28 @@ async fn run(session: Session) -> Result<ExitStatus> {
     };
     let mut built = build(
         &settings,
-        session.config(),
-        session.surroundings(),
+        context.config(),
+        context.connector_env(),
         &transport,
     )?;
     // The port changes from run to run, the organization does not.
     built.content_facts.insert("base-url".to_owned(), tool());
-    let outcome = session.sync(built, &target).await;
+    let outcome = context.sync(built, &target).await;
     // The answers are all there: what a failing server shutdown would lose is nothing.
     let _ = server.shutdown().await;
     let synced = outcome?;
 
     let stats = &synced.report.stats;
     let requests = synced.report.traffic.as_ref();
-    session.say(&format!(
+    context.print_status(&format!(
         "{} resources, {} entitlements and {} grants, found with {} requests",
         stats.resources,
         stats.entitlements,
         stats.grants,
         requests.map_or(0, |traffic| traffic.total().requests)
     ));
-    session.say("");
-    next_steps(&session, &shown, &member);
+    context.print_status("");
+    next_steps(&context, &shown, &member);
     Ok(synced.status)
 }
 
@@ -121,35 +121,35 @@ fn a_member(simulator: &Simulator) -> String {
 }
 
 /// Commands that work when they are pasted.
-fn next_steps(session: &Session, shown: &str, member: &str) {
-    let Some(baton) = session.companion("baton", "baton-cli") else {
-        session.say("next: install the program `baton` to look at the file");
+fn next_steps(context: &CommandContext, shown: &str, member: &str) {
+    let Some(baton) = context.sibling_command("baton", "baton-cli") else {
+        context.print_status("next: install the program `baton` to look at the file");
         return;
     };
-    session.say("next, look at it:");
+    context.print_status("next, look at it:");
     // A name like a flag needs a folder in front.
     let file = if shown.starts_with('-') {
         format!("./{shown}")
     } else {
         shown.to_owned()
     };
-    let file = Session::shell_word(&file);
-    let member = Session::shell_word(member);
+    let file = CommandContext::shell_word(&file);
+    let member = CommandContext::shell_word(member);
     for command in [
         "stats".to_owned(),
         "resources -t group".to_owned(),
         "grants".to_owned(),
         format!("access -t user -r {member}"),
     ] {
-        session.say(&format!("  {baton} {command} -f {file}"));
+        context.print_status(&format!("  {baton} {command} -f {file}"));
     }
 }
 
 /// An existing file is replaced only if a demo wrote it.
-fn refuse_foreign(session: &Session, target: &Path, shown: &str) -> Result<()> {
-    match session.origin(target)? {
-        Origin::Nothing => Ok(()),
-        Origin::Tool(name) if name == tool() => Ok(()),
+fn refuse_foreign(context: &CommandContext, target: &Path, shown: &str) -> Result<()> {
+    match context.written_by(target)? {
+        WrittenBy::NoFile => Ok(()),
+        WrittenBy::Tool(name) if name == tool() => Ok(()),
         _ => Err(Error::stated(
             Code::FailedPrecondition,
             format!("{shown} was not written by a demo, so it is not replaced"),

@@ -6,8 +6,8 @@ use baton_connector::http::TransportSettings;
 use baton_connector::{Error, Result};
 use baton_proto::Code;
 use baton_runtime::{
-    App, Built, CommonSettings as _, Config, Export, Field, OneOf, Presentation, Secret,
-    StringRules, Surroundings,
+    App, Built, CommonSettings as _, Config, ConnectorEnv, Export, Field, OneOf, Presentation,
+    Secret, StringRules,
 };
 
 use crate::mapping::Fidelity;
@@ -115,15 +115,10 @@ pub(crate) fn modes(settings: &mut Settings, config: &Config) -> Result<()> {
     settings.check().map_err(|error| refused(&error))
 }
 
-fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {
+fn connect(config: &Config, env: &ConnectorEnv) -> Result<Built> {
     let mut settings = settings(config).map_err(|error| refused(&error))?;
     modes(&mut settings, config)?;
-    build(
-        &settings,
-        config,
-        surroundings,
-        &TransportSettings::default(),
-    )
+    build(&settings, config, env, &TransportSettings::default())
 }
 
 fn settings(config: &Config) -> std::result::Result<Settings, SettingsError> {
@@ -155,10 +150,10 @@ fn refused(error: &SettingsError) -> Error {
 pub(crate) fn build(
     settings: &Settings,
     config: &Config,
-    surroundings: &Surroundings,
+    env: &ConnectorEnv,
     transport: &TransportSettings,
 ) -> Result<Built> {
-    let (parts, mut http) = surroundings.http_parts(config, transport)?;
+    let (parts, mut http) = env.http_parts(config, transport)?;
     http.request_id_headers.push("atl-traceid".to_owned());
     Ok(Built {
         connector: Arc::new(connector(settings, parts, http)?),

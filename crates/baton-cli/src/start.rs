@@ -66,7 +66,7 @@ fn given(program: &Program<Runs>, line: &Line<'_, Runs>) -> Result<Given, CliErr
     let own = line.path.get(1..).unwrap_or_default();
     Ok(Given {
         config,
-        words: line.words.clone(),
+        words: line.positionals.clone(),
         command: baton_flags::words_of(own),
     })
 }

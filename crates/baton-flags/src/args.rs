@@ -15,14 +15,14 @@ use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use crate::error::{Error, Result};
 use crate::field::{AnyField, Kind};
 use crate::help;
-use crate::program::{Command, Program, Words, words_of};
+use crate::program::{Command, Positionals, Program, words_of};
 use crate::sources::check_flags;
 use crate::value::{Malformed, parse_bool};
 
 pub(crate) const HELP: &str = "help";
 pub(crate) const VERSION: &str = "version";
 /// No flag can have this name, since it is not one.
-const WORDS: &str = "<words>";
+const POSITIONALS: &str = "<positionals>";
 /// What clap stores for a switch without a value.
 const SWITCHED_ON: &str = "true";
 
@@ -40,8 +40,8 @@ pub struct Line<'p, R> {
     pub help: bool,
     /// Whether the version was asked for.
     pub version: bool,
-    /// Words behind the command.
-    pub words: Vec<OsString>,
+    /// Positionals behind the command.
+    pub positionals: Vec<OsString>,
 }
 
 impl<'p, R> Line<'p, R> {
@@ -54,7 +54,7 @@ impl<'p, R> Line<'p, R> {
     /// The words behind the command as text.
     pub fn text_words(&self) -> Vec<String> {
         let text = |word: &OsString| word.to_string_lossy().into_owned();
-        self.words.iter().map(text).collect()
+        self.positionals.iter().map(text).collect()
     }
 }
 
@@ -97,15 +97,15 @@ fn below<'p, R>(
                 .long(HELP)
                 .help(described(help::HELP_HELP, descriptions)),
         );
-    if command.words != Words::Refused {
+    if command.positionals != Positionals::Refused {
         built = built.arg(
-            Arg::new(WORDS)
+            Arg::new(POSITIONALS)
                 .num_args(0..)
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(OsString))
-                .value_hint(match command.words {
-                    Words::Named { .. } => ValueHint::AnyPath,
-                    Words::Accepted | Words::Refused => ValueHint::Unknown,
+                .value_hint(match command.positionals {
+                    Positionals::Named { .. } => ValueHint::AnyPath,
+                    Positionals::Accepted | Positionals::Refused => ValueHint::Unknown,
                 })
                 .hide(true),
         );
@@ -215,13 +215,13 @@ fn interpret<'p, R>(
     for matches in &levels {
         help |= last_bool(matches, HELP)?;
     }
-    let words = raw(matches, WORDS);
+    let positionals = raw(matches, POSITIONALS);
     Ok(Line {
         path,
         values,
         help,
         version,
-        words,
+        positionals,
     })
 }
 

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use crate::field::AnyField;
-use crate::program::{Command, Program, Words, words_of};
+use crate::program::{Command, Positionals, Program, words_of};
 
 /// The heading of flags that every command has.
 pub(crate) const COMMON: &str = "Common flags";
@@ -116,9 +116,9 @@ pub(crate) fn usage_lines<R>(path: &[&Command<R>]) -> Vec<String> {
     };
     let mut lines = Vec::new();
     if command.run.is_some() || command.commands.is_empty() {
-        lines.push(match command.words {
-            Words::Refused | Words::Accepted => format!("{words} [flags]"),
-            Words::Named { shown, .. } => format!("{words} {shown} [flags]"),
+        lines.push(match command.positionals {
+            Positionals::Refused | Positionals::Accepted => format!("{words} [flags]"),
+            Positionals::Named { shown, .. } => format!("{words} {shown} [flags]"),
         });
     }
     if !command.commands.is_empty() {
@@ -147,7 +147,7 @@ pub fn help<R>(program: &Program<R>, path: &[&Command<R>], columns: usize) -> St
         let label = if index == 0 { "\nUsage:" } else { "      " };
         let _ = writeln!(text, "{label} {line}");
     }
-    if let Words::Named { shown, help } = command.words {
+    if let Positionals::Named { shown, help } = command.positionals {
         let _ = write!(text, "\nArguments:\n");
         table(
             &mut text,
@@ -221,7 +221,7 @@ fn examples<R>(text: &mut String, name: &str, command: &Command<R>, columns: usi
             let _ = writeln!(text, "  {line}");
         }
         // A command line is never broken: it is there to be copied.
-        let line = format!("    {name} {}", example.words);
+        let line = format!("    {name} {}", example.args);
         let _ = writeln!(text, "{}", line.trim_end());
     }
 }

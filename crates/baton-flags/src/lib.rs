@@ -38,7 +38,7 @@ pub use config_file::ConfigFile;
 pub use error::{Error, Result};
 pub use field::{AnyField, Export, Field, Kind, env_name};
 pub use group::{AUTH_METHOD, FieldGroup};
-pub use program::{Command, Example, Program, Reserved, Words, words_of};
+pub use program::{Command, Example, Positionals, Program, Reserved, words_of};
 pub use relation::{Relation, Violation};
 pub use rules::{IntRules, ListRules, StringRules};
 pub use setting::{Choice, HasNoZero, OneOf, Setting, Size};

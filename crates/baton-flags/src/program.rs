@@ -18,7 +18,7 @@ const MAX_NAME: usize = 64;
 
 /// What a command does with words that are no flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Words {
+pub enum Positionals {
     /// They are unknown commands.
     Refused,
     /// They are accepted, as in the Go programs; the command may ignore them.
@@ -38,7 +38,7 @@ pub struct Example {
     /// What it does.
     pub about: &'static str,
     /// The words behind the program's name.
-    pub words: &'static str,
+    pub args: &'static str,
 }
 
 /// A command and those below it. `R` is what runs it.
@@ -51,7 +51,7 @@ pub struct Command<R> {
     /// Whether it is left out of the list of commands.
     pub hidden: bool,
     /// What it does with words that are no flags.
-    pub words: Words,
+    pub positionals: Positionals,
     /// Flags of this command alone; one with the name of a common field replaces it here.
     pub fields: Vec<AnyField>,
     /// Rules over its own flags.
@@ -79,7 +79,7 @@ impl<R> Command<R> {
             name,
             about,
             hidden: false,
-            words: Words::Refused,
+            positionals: Positionals::Refused,
             fields: Vec::new(),
             relations: Vec::new(),
             takes_root_fields: false,
@@ -115,8 +115,8 @@ impl<R> Command<R> {
 
     /// What it does with words that are no flags.
     #[must_use]
-    pub fn words(mut self, words: Words) -> Self {
-        self.words = words;
+    pub fn positionals(mut self, positionals: Positionals) -> Self {
+        self.positionals = positionals;
         self
     }
 
@@ -157,8 +157,8 @@ impl<R> Command<R> {
 
     /// Adds an example to its help.
     #[must_use]
-    pub fn example(mut self, about: &'static str, words: &'static str) -> Self {
-        self.examples.push(Example { about, words });
+    pub fn example(mut self, about: &'static str, args: &'static str) -> Self {
+        self.examples.push(Example { about, args });
         self
     }
 

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::field::AnyField;
-use crate::program::{Command, Program, Words, words_of};
+use crate::program::{Command, Positionals, Program, words_of};
 
 /// A table of flags, sorted by name. `reads_settings`: whether flags have variables.
 pub fn flag_table<'f>(
@@ -86,7 +86,7 @@ fn below<'p, R>(text: &mut String, program: &'p Program<R>, path: &mut Vec<&'p C
         let _ = writeln!(text, "\n## `{}`\n\n{}{hidden}", words_of(path), next.about);
         let usage = crate::help::usage_lines(path).join("\n");
         let _ = writeln!(text, "\n```text\n{usage}\n```");
-        if let Words::Named { shown, help } = next.words {
+        if let Positionals::Named { shown, help } = next.positionals {
             let _ = writeln!(text, "\n`{shown}`: {help}");
         }
         if !next.fields.is_empty() {

@@ -28,10 +28,10 @@ pub struct Built {
     pub content_facts: BTreeMap<String, String>,
 }
 
-/// What a connector may use from its surroundings.
+/// What a connector may use of the program around it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Surroundings {
+pub struct ConnectorEnv {
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// Random source, for jitter.
@@ -46,8 +46,8 @@ pub struct Surroundings {
     pub secrets: Arc<dyn LearnSecrets>,
 }
 
-impl Surroundings {
-    /// A client for the application's API with everything set that flags and surroundings decide:
+impl ConnectorEnv {
+    /// A client for the application's API with everything set that flags and the environment decide:
     /// time limit, rates, user agent, clock, randomness, network and hiding of tokens. Pass it to
     /// [`ConnectorBuilder::http`](baton_connector::ConnectorBuilder::http), too.
     ///
@@ -64,12 +64,12 @@ impl Surroundings {
         HttpClient::new(parts, settings)
     }
 
-    /// What [`Surroundings::http`] makes a client of, for connectors that change something of it.
-    /// `network` has no effect where the surroundings bring a network of their own.
+    /// What [`ConnectorEnv::http`] makes a client of, for connectors that change something of it.
+    /// `network` has no effect if [`ConnectorEnv::transport`] is set.
     ///
     /// # Errors
     ///
-    /// As [`Surroundings::http`].
+    /// As [`ConnectorEnv::http`].
     pub fn http_parts(
         &self,
         config: &Config,
@@ -97,11 +97,11 @@ impl Surroundings {
 
 /// Makes a connector from settled values. It sends no request.
 pub type Connect =
-    Box<dyn Fn(&Config, &Surroundings) -> baton_connector::Result<Built> + Send + Sync>;
+    Box<dyn Fn(&Config, &ConnectorEnv) -> baton_connector::Result<Built> + Send + Sync>;
 
 /// The same, shared with the commands that make a connector.
 pub(crate) type SharedConnect =
-    Arc<dyn Fn(&Config, &Surroundings) -> baton_connector::Result<Built> + Send + Sync>;
+    Arc<dyn Fn(&Config, &ConnectorEnv) -> baton_connector::Result<Built> + Send + Sync>;
 
 /// What a connector announces, known before it is made.
 pub(crate) type Announce =
@@ -227,8 +227,8 @@ impl App {
     /// Adds an example to the end of the help: what it does, and the words behind the program's
     /// name.
     #[must_use]
-    pub fn example(mut self, about: &'static str, words: &'static str) -> Self {
-        self.examples.push(Example { about, words });
+    pub fn example(mut self, about: &'static str, args: &'static str) -> Self {
+        self.examples.push(Example { about, args });
         self
     }
 

@@ -3,24 +3,27 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use baton_flags::{AnyField, Command, Example, Words};
+use baton_flags::{AnyField, Command, Example, Positionals};
 
 use crate::commands::{Body, Runs, Task, Writes};
+use crate::context::CommandContext;
 use crate::error::Result;
 use crate::exit::ExitStatus;
-use crate::session::Session;
 use crate::signals;
 
 /// The body of an extra command.
-pub type CommandBody =
-    Box<dyn Fn(Session) -> Pin<Box<dyn Future<Output = Result<ExitStatus>> + Send>> + Send + Sync>;
+pub type CommandBody = Box<
+    dyn Fn(CommandContext) -> Pin<Box<dyn Future<Output = Result<ExitStatus>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// A subcommand that only this program has.
 pub struct ExtraCommand {
     name: &'static str,
     about: &'static str,
     fields: Vec<AnyField>,
-    words: Words,
+    positionals: Positionals,
     uses_connector: bool,
     examples: Vec<Example>,
     commands: Vec<ExtraCommand>,
@@ -44,7 +47,7 @@ impl ExtraCommand {
             name,
             about,
             fields: Vec::new(),
-            words: Words::Refused,
+            positionals: Positionals::Refused,
             uses_connector: false,
             examples: Vec::new(),
             commands: Vec::new(),
@@ -67,25 +70,25 @@ impl ExtraCommand {
         self
     }
 
-    /// Has the connector's flags, too, so that [`Session::connect`] can make the connector.
+    /// Has the connector's flags, too, so that [`CommandContext::connect`] can make the connector.
     #[must_use]
     pub fn with_connector(mut self) -> Self {
         self.uses_connector = true;
         self
     }
 
-    /// Takes words that are no flags, which [`Session::words`] gives: how the usage shows them,
+    /// Takes words that are no flags, which [`CommandContext::positionals`] gives: how the usage shows them,
     /// such as `[FILE]`, and what they are.
     #[must_use]
-    pub fn words(mut self, shown: &'static str, help: &'static str) -> Self {
-        self.words = Words::Named { shown, help };
+    pub fn positionals(mut self, shown: &'static str, help: &'static str) -> Self {
+        self.positionals = Positionals::Named { shown, help };
         self
     }
 
     /// Adds an example to the end of its help.
     #[must_use]
-    pub fn example(mut self, about: &'static str, words: &'static str) -> Self {
-        self.examples.push(Example { about, words });
+    pub fn example(mut self, about: &'static str, args: &'static str) -> Self {
+        self.examples.push(Example { about, args });
         self
     }
 
@@ -105,7 +108,7 @@ impl ExtraCommand {
     /// Its entry in the table, and those below it; `above` are the words in front.
     pub(crate) fn entry(&self, above: &str) -> Command<Runs> {
         let words = format!("{above}{}", self.name);
-        let mut entry = Command::new(self.name, self.about).words(self.words);
+        let mut entry = Command::new(self.name, self.about).positionals(self.positionals);
         entry.fields.clone_from(&self.fields);
         entry.takes_root_fields = self.uses_connector;
         entry.examples.clone_from(&self.examples);
@@ -119,7 +122,7 @@ impl ExtraCommand {
             let doing = format!("running the command `{words}`");
             Runs::Work(Arc::new(move |_| Task {
                 doing: doing.clone(),
-                words: signals::Words::SYNC,
+                stop_messages: signals::StopMessages::SYNC,
                 // A command that takes a file writes a sync file to it.
                 writes: Writes::SyncFile,
                 body: Arc::clone(&body),

@@ -10,7 +10,7 @@ use baton_flags::{Config, ConfigFile, Environment, Field, Reserved, env_name, so
 use crate::commands::{Task, Writes, body, sync};
 use crate::error::{Error, Result};
 use crate::flags;
-use crate::signals::Words;
+use crate::signals::StopMessages;
 
 /// What the root command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,19 +43,19 @@ impl Mode {
         match self {
             Self::Sync => Task {
                 doing: "syncing".to_owned(),
-                words: Words::SYNC,
+                stop_messages: StopMessages::SYNC,
                 writes: Writes::SyncFile,
                 body: body(sync::sync),
             },
             Self::Diff => Task {
                 doing: "comparing syncs".to_owned(),
-                words: Words::FILES,
+                stop_messages: StopMessages::FILES,
                 writes: Writes::SyncFile,
                 body: body(sync::diff),
             },
             Self::Compact => Task {
                 doing: "compacting syncs".to_owned(),
-                words: Words::FILES,
+                stop_messages: StopMessages::FILES,
                 writes: Writes::Compaction,
                 body: body(sync::compact),
             },

@@ -15,10 +15,10 @@ use crate::flags;
 use crate::log::{self, Logging};
 use crate::mode;
 use crate::preflight;
+use crate::process::Process;
 use crate::run_files::{self, Inputs, Output};
 use crate::storage_env::StorageEnv;
 use crate::work::Work;
-use crate::world::World;
 
 /// Settles the values and makes both looks at them.
 pub(crate) fn prepare(
@@ -26,22 +26,22 @@ pub(crate) fn prepare(
     program: &Program<Runs>,
     line: &Line<'_, Runs>,
     choose: &dyn Fn(&Config) -> Task,
-    world: &mut World,
+    process: &mut Process,
 ) -> Result<Work> {
     let fields = program.fields_of(&line.path);
-    let (mut config, file, secrets) = settle(program, line, &fields, world)?;
+    let (mut config, file, secrets) = settle(program, line, &fields, process)?;
     // Servers may echo them: from here on they are kept out of everything that people read.
     let own = app.commands.iter().flat_map(ExtraCommand::secrets);
     let secrets_of_run = config.secrets().chain(own);
-    world.stderr.set_gate(TextGate::new(secrets_of_run));
+    process.stderr.set_gate(TextGate::new(secrets_of_run));
     program.check_values(&line.path, &mut config)?;
     let task = choose(&config);
-    let storage = StorageEnv::read(&world.env)?;
+    let storage = StorageEnv::read(&process.env)?;
     let inputs = Inputs {
         config_file: file.as_ref().map(|file| file.path.clone()),
         secrets,
     };
-    let temp_dir = preflight::temp_dir_of(&config, storage.temp_dir.as_deref(), &world.cwd);
+    let temp_dir = preflight::temp_dir_of(&config, storage.temp_dir.as_deref(), &process.cwd);
     let output = match (task.writes, config.find(&flags::FILE)) {
         (Writes::Compaction, _) => Output::Compaction,
         (Writes::SyncFile, Some(target)) => Output::Sync {
@@ -50,22 +50,22 @@ pub(crate) fn prepare(
         },
         (Writes::Nothing, _) | (Writes::SyncFile, None) => Output::None,
     };
-    run_files::compare(&config, &world.cwd, &inputs, output)?;
+    run_files::compare(&config, &process.cwd, &inputs, output)?;
     let logging = Logging::new(
         &config,
-        &world.cwd,
-        &world.stderr,
-        Arc::clone(&world.clock),
+        &process.cwd,
+        &process.stderr,
+        Arc::clone(&process.clock),
         app.name,
     )?;
     let log_failure = logging.stdout_failure();
     let asked_for_log = config.was_set(&flags::LOG_LEVEL)
         || config.was_set(&flags::LOG_FORMAT)
         || config.was_set(&flags::LOG_PATH);
-    let terminal = world.stderr.is_terminal();
+    let terminal = process.stderr.is_terminal();
     let dispatch = logging
         .with_display(terminal)
-        .in_words(terminal && !asked_for_log)
+        .with_plain_lines(terminal && !asked_for_log)
         .dispatch();
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
@@ -73,7 +73,7 @@ pub(crate) fn prepare(
     let summary_in_log = config.given(&flags::LOG_FORMAT) == Some(log::Format::Json);
     Ok(Work {
         task,
-        words: line.words.clone(),
+        positionals: line.positionals.clone(),
         config,
         storage,
         inputs,
@@ -88,20 +88,20 @@ fn settle(
     program: &Program<Runs>,
     line: &Line<'_, Runs>,
     fields: &[&AnyField],
-    world: &mut World,
+    process: &mut Process,
 ) -> Result<(Config, Option<ConfigFile>, Vec<std::path::PathBuf>)> {
-    let file = sources::config_file(&world.env, &world.cwd, &program.all_fields())?;
-    mode::refuse(&world.env, file.as_ref())?;
+    let file = sources::config_file(&process.env, &process.cwd, &program.all_fields())?;
+    mode::refuse(&process.env, file.as_ref())?;
     let Settled {
         config,
         secret_files,
     } = {
-        let below = sources::settings(&world.env, file.as_ref());
+        let below = sources::settings(&process.env, file.as_ref());
         let mut sources = Sources {
             values: &line.values,
             below: &below,
-            cwd: &world.cwd,
-            stdin: &mut *world.stdin,
+            cwd: &process.cwd,
+            stdin: &mut *process.stdin,
         };
         sources::settle(&mut sources, fields)?
     };

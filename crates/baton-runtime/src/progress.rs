@@ -26,7 +26,7 @@ const SHORTEST_MEASURE: Duration = Duration::from_secs(3);
 /// Time over which the request rate is averaged.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
-macro_rules! told {
+macro_rules! progress_log {
     ($($args:tt)*) => { tracing::info!(target: PROGRESS_TARGET, $($args)*) };
 }
 
@@ -135,9 +135,9 @@ impl Observer for Progress {
             } => {
                 state.resumed_pages = *resumed_pages;
                 if *resumed_pages > 0 {
-                    told!(sync_id, resumed_pages, "Resuming sync...");
+                    progress_log!(sync_id, resumed_pages, "Resuming sync...");
                 } else {
-                    told!(sync_id, "Starting sync...");
+                    progress_log!(sync_id, "Starting sync...");
                 }
             }
             Event::PhaseStarted { phase, lists } => {
@@ -251,15 +251,15 @@ fn warned(event: &Event) {
 
 fn phase_started(phase: Phase) {
     match phase {
-        Phase::Validate => told!("Validating connector..."),
-        Phase::ResourceTypes => told!("Syncing resource types..."),
-        Phase::Resources => told!("Syncing resources..."),
-        Phase::StaticEntitlements => told!("Syncing static entitlements..."),
-        Phase::Entitlements => told!("Syncing entitlements..."),
-        Phase::Grants => told!("Syncing grants..."),
-        Phase::RelatedResources => told!("Syncing related resources..."),
-        Phase::ExternalResources => told!("Syncing external resources..."),
-        Phase::Seal => told!("sync data collection complete"),
+        Phase::Validate => progress_log!("Validating connector..."),
+        Phase::ResourceTypes => progress_log!("Syncing resource types..."),
+        Phase::Resources => progress_log!("Syncing resources..."),
+        Phase::StaticEntitlements => progress_log!("Syncing static entitlements..."),
+        Phase::Entitlements => progress_log!("Syncing entitlements..."),
+        Phase::Grants => progress_log!("Syncing grants..."),
+        Phase::RelatedResources => progress_log!("Syncing related resources..."),
+        Phase::ExternalResources => progress_log!("Syncing external resources..."),
+        Phase::Seal => progress_log!("sync data collection complete"),
     }
 }
 
@@ -271,8 +271,8 @@ fn percent(done: u64, total: Option<u64>) -> Option<u64> {
 
 fn sealing_step(step: &str, total: Option<u64>) {
     match step {
-        "expand" => told!(actions_remaining = total, "Expanding grants"),
-        step => told!(step, "Writing sync file..."),
+        "expand" => progress_log!(actions_remaining = total, "Expanding grants"),
+        step => progress_log!(step, "Writing sync file..."),
     }
 }
 
@@ -297,10 +297,10 @@ fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, n
     let percent_complete = percent(state.lists_done, total);
     match phase {
         Phase::Resources | Phase::RelatedResources => {
-            told!(resource_type_id, count, "Syncing resources");
+            progress_log!(resource_type_id, count, "Syncing resources");
         }
         Phase::Entitlements | Phase::StaticEntitlements => {
-            told!(
+            progress_log!(
                 resource_type_id,
                 synced,
                 total,
@@ -309,7 +309,7 @@ fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, n
             );
         }
         Phase::Grants => {
-            told!(
+            progress_log!(
                 resource_type_id,
                 synced,
                 total,
@@ -328,16 +328,16 @@ fn phase_finished(state: &State, phase: Phase, rows: u64) {
         }
     };
     match phase {
-        Phase::ResourceTypes => told!(count = rows, "Synced resource types"),
-        Phase::ExternalResources => told!(count = rows, "Synced external resources"),
+        Phase::ResourceTypes => progress_log!(count = rows, "Synced resource types"),
+        Phase::ExternalResources => progress_log!(count = rows, "Synced external resources"),
         Phase::Resources | Phase::RelatedResources => each(&|resource_type_id, count| {
-            told!(resource_type_id, count, "Synced resources");
+            progress_log!(resource_type_id, count, "Synced resources");
         }),
         Phase::Entitlements => each(&|resource_type_id, count| {
-            told!(resource_type_id, count, "Synced entitlements");
+            progress_log!(resource_type_id, count, "Synced entitlements");
         }),
         Phase::Grants => each(&|resource_type_id, count| {
-            told!(resource_type_id, count, "Synced grants");
+            progress_log!(resource_type_id, count, "Synced grants");
         }),
         Phase::Validate | Phase::StaticEntitlements | Phase::Seal => {}
     }

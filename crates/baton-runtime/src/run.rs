@@ -17,17 +17,17 @@ use crate::exit::ExitStatus;
 use crate::log;
 use crate::panics;
 use crate::prepare::prepare;
+use crate::process::Process;
 use crate::terminal::Stderr;
 use crate::work::Work;
-use crate::world::World;
 
 /// Runs the program in this process and gives the exit code to return from `main`.
 pub fn main(app: &App) -> std::process::ExitCode {
     allow_open_files();
-    match World::of_process() {
-        Ok(world) => {
-            panics::silence(&world.env);
-            run(app, world).into()
+    match Process::current() {
+        Ok(process) => {
+            panics::silence(&process.env);
+            run(app, process).into()
         }
         Err(error) => {
             let stderr = Stderr::new(Box::new(std::io::stderr()), false, false);
@@ -54,13 +54,13 @@ fn allow_open_files() {
 #[cfg(not(unix))]
 fn allow_open_files() {}
 
-/// Runs the program in the given surroundings.
-pub fn run(app: &App, mut world: World) -> ExitStatus {
-    let stderr = world.stderr.clone();
-    match panics::guard("reading the settings", || start(app, &mut world)) {
-        Ok(Next::Print(printed)) => show(printed, &mut *world.stdout, &stderr),
+/// Runs the program in the given process.
+pub fn run(app: &App, mut process: Process) -> ExitStatus {
+    let stderr = process.stderr.clone();
+    match panics::guard("reading the settings", || start(app, &mut process)) {
+        Ok(Next::Print(printed)) => show(printed, &mut *process.stdout, &stderr),
         Ok(Next::Work(work)) => {
-            let ran = panics::guard("running the program", || Ok(work.run(app, world)));
+            let ran = panics::guard("running the program", || Ok(work.run(app, process)));
             ran.unwrap_or_else(|error| fail(&stderr, &error))
         }
         Err(error) => fail(&stderr, &error),
@@ -103,26 +103,26 @@ enum Next {
     Work(Box<Work>),
 }
 
-fn start(app: &App, world: &mut World) -> Result<Next> {
-    let format = if world.stderr.is_terminal() {
+fn start(app: &App, process: &mut Process) -> Result<Next> {
+    let format = if process.stderr.is_terminal() {
         log::Format::Console
     } else {
         log::Format::Json
     };
     let program = app.program(format);
     program.check()?;
-    if let Some(named) = sources::variable(&world.env, config_file::PATH_VARIABLE)? {
+    if let Some(named) = sources::variable(&process.env, config_file::PATH_VARIABLE)? {
         config_file::check_extension(named)?;
     }
-    let line = args::parse(&program, &world.args)?;
-    let columns = world.columns.unwrap_or(help::USUAL_COLUMNS);
+    let line = args::parse(&program, &process.args)?;
+    let columns = process.columns.unwrap_or(help::USUAL_COLUMNS);
     if line.help {
         return Ok(Next::Print(builtin::help_of(&program, &line, columns)));
     }
     if line.version {
         return Ok(Next::Print(builtin::version_of(&program)));
     }
-    follow(app, &program, &line, columns, world)
+    follow(app, &program, &line, columns, process)
 }
 
 fn follow(
@@ -130,14 +130,14 @@ fn follow(
     program: &Program<Runs>,
     line: &Line<'_, Runs>,
     columns: usize,
-    world: &mut World,
+    process: &mut Process,
 ) -> Result<Next> {
     match &line.command().run {
         None => Ok(Next::Print(builtin::help_of(program, line, columns))),
         Some(Runs::BuiltIn(run)) => Ok(Next::Print(run(program, line, columns))),
         Some(Runs::Declared(run)) => run(app, program).map(|text| Next::Print(text.into())),
         Some(Runs::Work(task)) => {
-            let work = prepare(app, program, line, task.as_ref(), world)?;
+            let work = prepare(app, program, line, task.as_ref(), process)?;
             Ok(Next::Work(Box::new(work)))
         }
     }

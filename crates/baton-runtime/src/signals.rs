@@ -119,14 +119,14 @@ pub(crate) enum Ended<T> {
 
 /// What is said when signals come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Words {
+pub(crate) struct StopMessages {
     /// After the first.
     pub(crate) ending: &'static str,
     /// After the second.
     pub(crate) abandoned: &'static str,
 }
 
-impl Words {
+impl StopMessages {
     /// Of a sync.
     pub(crate) const SYNC: Self = Self {
         ending: "finishing the requests in flight; a second signal stops at once",
@@ -145,7 +145,7 @@ pub(crate) async fn supervise<T>(
     mut listener: Listener,
     cancel: &CancellationToken,
     stderr: &Stderr,
-    words: Words,
+    messages: StopMessages,
 ) -> Ended<T> {
     tokio::pin!(work);
     let mut first = None;
@@ -159,7 +159,7 @@ pub(crate) async fn supervise<T>(
                 }
                 first = Some(signal);
                 cancel.cancel();
-                stderr.line(&format!("{}: {}", signal.word(), words.ending));
+                stderr.line(&format!("{}: {}", signal.word(), messages.ending));
             }
         }
     }

@@ -33,7 +33,7 @@ const HEADS: [&str; 3] = ["made", "least time", "endpoint"];
 
 /// What the report does not know.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Circumstances<'a> {
+pub(crate) struct SummaryContext<'a> {
     /// The file that was asked for.
     pub target: &'a Path,
     /// The current folder: paths below it are shown without it.
@@ -42,11 +42,11 @@ pub(crate) struct Circumstances<'a> {
 }
 
 /// The summary. Each line passes the gate for text from outside when it is printed.
-pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Block {
+pub(crate) fn render(report: &Report, context: SummaryContext<'_>) -> Block {
     let mut text = Block::new();
     text.line(format!(
         "synced in {}{}",
-        duration(circumstances.elapsed),
+        duration(context.elapsed),
         if report.resumed {
             ", resuming an interrupted sync"
         } else {
@@ -67,13 +67,13 @@ pub(crate) fn render(report: &Report, circumstances: Circumstances<'_>) -> Block
     }
     missing(&mut text, report);
     noticed(&mut text, report);
-    text.line("").line(verdict(report, circumstances));
+    text.line("").line(verdict(report, context));
     text
 }
 
 /// The last line: complete or not, and where the result is.
-pub(crate) fn verdict(report: &Report, circumstances: Circumstances<'_>) -> String {
-    let Circumstances { target, cwd, .. } = circumstances;
+pub(crate) fn verdict(report: &Report, context: SummaryContext<'_>) -> String {
+    let SummaryContext { target, cwd, .. } = context;
     let short = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
     let path = short(&report.path);
     match report.completeness {
@@ -394,7 +394,7 @@ mod tests {
         let target = Path::new(target);
         let block = render(
             report,
-            Circumstances {
+            SummaryContext {
                 target,
                 cwd: Path::new("/home"),
                 elapsed: Duration::from_secs(83),

@@ -241,8 +241,8 @@ mod tests {
                 "spread to keep within the limit (GET /users)",
             ),
         ] {
-            let told = held_back(&traffic(reason, left_ms, &by));
-            assert_eq!(told.as_deref(), Some(expected), "{reason:?}");
+            let shown = held_back(&traffic(reason, left_ms, &by));
+            assert_eq!(shown.as_deref(), Some(expected), "{reason:?}");
         }
         assert_eq!(held_back(&TrafficSnapshot::default()), None);
     }

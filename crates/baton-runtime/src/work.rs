@@ -10,19 +10,19 @@ use baton_term::TextGate;
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
-use crate::app::{App, Surroundings};
+use crate::app::{App, ConnectorEnv};
 use crate::commands::Task;
-use crate::companion::Place;
+use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::log::Failure;
 use crate::panics;
+use crate::process::Process;
 use crate::run::fail;
 use crate::run_files::Inputs;
-use crate::session::Session;
+use crate::sibling::ProgramPlace;
 use crate::signals::{Ended, supervise};
 use crate::storage_env::StorageEnv;
-use crate::world::World;
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
@@ -48,7 +48,7 @@ impl LearnSecrets for Gated {
 pub(crate) struct Work {
     pub task: Task,
     /// Words behind the command.
-    pub words: Vec<OsString>,
+    pub positionals: Vec<OsString>,
     pub config: Config,
     pub storage: StorageEnv,
     pub inputs: Inputs,
@@ -110,10 +110,10 @@ fn async_runtime(dispatch: Dispatch) -> Result<tokio::runtime::Runtime> {
 }
 
 impl Work {
-    pub(crate) fn run(self, app: &App, world: World) -> ExitStatus {
+    pub(crate) fn run(self, app: &App, process: Process) -> ExitStatus {
         let Self {
             task,
-            words,
+            positionals,
             config,
             storage,
             inputs,
@@ -121,12 +121,12 @@ impl Work {
             log_failure,
             summary_in_log,
         } = self;
-        let place = Place {
-            exe: world.exe.clone(),
-            search_path: world.env.get(OsStr::new("PATH")).cloned(),
-            cwd: world.cwd.clone(),
+        let place = ProgramPlace {
+            exe: process.exe.clone(),
+            search_path: process.env.get(OsStr::new("PATH")).cloned(),
+            cwd: process.cwd.clone(),
         };
-        let World {
+        let Process {
             cwd,
             stdout,
             stderr,
@@ -137,8 +137,8 @@ impl Work {
             transport,
             runtime,
             ..
-        } = world;
-        let session = Session {
+        } = process;
+        let context = CommandContext {
             program: app.name,
             version: app.version,
             tool: app.name.to_owned(),
@@ -148,7 +148,7 @@ impl Work {
             cwd: cwd.clone(),
             stderr: stderr.clone(),
             cancel: CancellationToken::new(),
-            surroundings: Surroundings {
+            connector_env: ConnectorEnv {
                 clock,
                 random,
                 cwd,
@@ -162,7 +162,7 @@ impl Work {
             connect: Arc::clone(&app.connect),
             announce: app.announce.clone(),
             unsigned_when: app.unsigned_when,
-            words,
+            positionals,
             stdout: Arc::new(Mutex::new(stdout)),
             summary_in_log,
             brief: false,
@@ -172,16 +172,19 @@ impl Work {
             Ok(runtime) => runtime,
             Err(error) => return fail(&stderr, &error),
         };
-        let cancel = session.cancel.clone();
+        let cancel = context.cancel.clone();
         let Task {
-            doing, words, body, ..
+            doing,
+            stop_messages,
+            body,
+            ..
         } = task;
         let ended = runtime.block_on(async {
             let listener = signals
                 .listen()
                 .map_err(|source| Error::Runtime { source })?;
-            let work = panics::guard_async(doing, body(session));
-            Ok(supervise(work, listener, &cancel, &stderr, words).await)
+            let work = panics::guard_async(doing, body(context));
+            Ok(supervise(work, listener, &cancel, &stderr, stop_messages).await)
         });
         // After a second signal, blocking tasks may still be at work; the process ends with them.
         runtime.shutdown_background();
@@ -205,7 +208,7 @@ impl Work {
                 signal.status()
             }
             Ok(Ended::Abandoned(signal)) => {
-                stderr.line(words.abandoned);
+                stderr.line(stop_messages.abandoned);
                 signal.status()
             }
             Ok(Ended::Done(Err(error), _)) | Err(error) => fail(&stderr, &error),

@@ -19,7 +19,7 @@ use baton_connector::resource::{
 };
 use baton_connector::{Call, Connector, Page, Result, Row, SplitMix, SystemClock};
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
-use baton_sync::{Event, Host, Observer, SyncRequest};
+use baton_sync::{Event, Observer, SyncHost, SyncRequest};
 use prost_types::Any;
 use tokio_util::sync::CancellationToken;
 
@@ -187,7 +187,7 @@ async fn main() {
     let before = peak_mb();
     let folder = tempfile::tempdir().unwrap();
     let start = Instant::now();
-    let host = Host {
+    let host = SyncHost {
         clock: Arc::new(SystemClock),
         random: Arc::new(SplitMix::seeded(7)),
         cancel: CancellationToken::new(),

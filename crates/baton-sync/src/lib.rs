@@ -17,7 +17,7 @@
 //!     Call, ConnectorBuilder, Page, ResourceSyncer, SplitMix, SystemClock, TypeSpec, Types,
 //! };
 //! use baton_proto::c1::connector::v2;
-//! use baton_sync::{Host, Silent, SyncRequest};
+//! use baton_sync::{SyncHost, Silent, SyncRequest};
 //!
 //! struct Rooms;
 //!
@@ -39,7 +39,7 @@
 //! let types = Types::new().with(TypeSpec::new(room, |(): &()| Ok(Rooms)));
 //! let connector = ConnectorBuilder::new().types(&types, &())?.build()?;
 //! let folder = tempfile::tempdir()?;
-//! let host = Host {
+//! let host = SyncHost {
 //!     clock: Arc::new(SystemClock),
 //!     random: Arc::new(SplitMix::seeded(7)),
 //!     cancel: Default::default(),
@@ -99,7 +99,7 @@ pub use report::{
     Completeness, Dropped, Miscount, Repeated, Report, SkipKind, Skipped, Uncounted, UnknownKind,
     UnknownType,
 };
-pub use request::{ExternalResources, Host, Provenance, SyncRequest, Workers};
+pub use request::{ExternalResources, Provenance, SyncHost, SyncRequest, Workers};
 pub use run::{new_sync_id, run};
 pub use seal::PROVENANCE_ASSET;
 pub use target::partial_path;

@@ -178,7 +178,7 @@ impl SyncRequest {
 
 /// What the engine borrows from the program around it.
 #[derive(Clone)]
-pub struct Host {
+pub struct SyncHost {
     /// Wall clock: sync ids, start and end times.
     pub clock: Arc<dyn Clock>,
     /// Random source of sync ids.
@@ -189,9 +189,9 @@ pub struct Host {
     pub observer: Arc<dyn Observer>,
 }
 
-impl std::fmt::Debug for Host {
+impl std::fmt::Debug for SyncHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").finish_non_exhaustive()
+        f.debug_struct("SyncHost").finish_non_exhaustive()
     }
 }
 

@@ -31,7 +31,7 @@ use crate::progress::Progress;
 use crate::recheck;
 use crate::records;
 use crate::report::Report;
-use crate::request::{Host, SyncRequest, Workers};
+use crate::request::{SyncHost, SyncRequest, Workers};
 use crate::seal;
 use crate::sessions::Sessions;
 use crate::stopping;
@@ -53,7 +53,7 @@ use crate::target::{self, Target};
 pub async fn run(
     connector: Arc<dyn Connector>,
     request: SyncRequest,
-    host: Host,
+    host: SyncHost,
 ) -> Result<Report> {
     let cancel = host.cancel.clone();
     let work = Box::pin(run_limited(connector, request, host));
@@ -70,13 +70,13 @@ pub async fn run(
 async fn run_limited(
     connector: Arc<dyn Connector>,
     request: SyncRequest,
-    host: Host,
+    host: SyncHost,
 ) -> Result<Report> {
     let Some(limit) = request.max_duration else {
         return run_unlimited(connector, request, host).await;
     };
     let limited = RunLimit::start(limit, &host.cancel);
-    let host = Host {
+    let host = SyncHost {
         cancel: limited.cancel.clone(),
         ..host
     };
@@ -128,7 +128,7 @@ impl Drop for RunLimit {
 async fn run_unlimited(
     connector: Arc<dyn Connector>,
     request: SyncRequest,
-    host: Host,
+    host: SyncHost,
 ) -> Result<Report> {
     let target = check_target(&request, &host).await?;
     for folder in &target.orphans {
@@ -202,7 +202,7 @@ async fn run_unlimited(
     Ok(report)
 }
 
-async fn check_target(request: &SyncRequest, host: &Host) -> Result<Target> {
+async fn check_target(request: &SyncRequest, host: &SyncHost) -> Result<Target> {
     let (request, now) = (request.clone(), host.clock.now());
     let doing = "checking the target";
     let blocking = request.blocking;
@@ -211,7 +211,7 @@ async fn check_target(request: &SyncRequest, host: &Host) -> Result<Target> {
         .await?
 }
 
-async fn validate(source: &Source, host: &Host) -> Result<()> {
+async fn validate(source: &Source, host: &SyncHost) -> Result<()> {
     let phase = Phase::Validate;
     host.observer
         .event(&Event::PhaseStarted { phase, lists: None });
@@ -235,7 +235,7 @@ async fn validate(source: &Source, host: &Host) -> Result<()> {
 async fn open(
     source: Source,
     request: &SyncRequest,
-    host: &Host,
+    host: &SyncHost,
     target: &Target,
     external: Option<&Taken>,
 ) -> Result<(Context, bool)> {
@@ -352,7 +352,7 @@ async fn fingerprint(
     Ok(Fingerprint(own.chain(facts).collect()))
 }
 
-fn tell_how_opened(resumed: &Resumed, host: &Host) {
+fn tell_how_opened(resumed: &Resumed, host: &SyncHost) {
     match resumed {
         Resumed::SetAside(why) => host.observer.event(&Event::SetAside {
             reason: set_aside_reason(why),
@@ -481,7 +481,7 @@ fn check_targets(cx: &Context, chosen: &[ResourceBid]) -> Result<()> {
 
 /// Tells the connector that the sync is over. The file stands already, so a
 /// failure is only reported.
-async fn clean_up(source: &Source, host: &Host, report: &mut Report) {
+async fn clean_up(source: &Source, host: &SyncHost, report: &mut Report) {
     // The file is in its place by now: not even a panic makes the sync a failed one.
     let cleaned = crash::guard(|| "cleaning up after the sync", async {
         let cleaned = source.connector.cleanup(&source.call).await;

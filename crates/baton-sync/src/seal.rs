@@ -24,7 +24,7 @@ use crate::phases;
 use crate::progress::Progress;
 use crate::repeats;
 use crate::report::{Completeness, Dropped, Report, SkipKind};
-use crate::request::{Host, Provenance, SyncRequest};
+use crate::request::{Provenance, SyncHost, SyncRequest};
 use crate::tally;
 use crate::target::{self, Previous, Target};
 
@@ -95,7 +95,7 @@ fn has_some(progress: &Progress, of: Trait) -> bool {
 pub(crate) async fn seal(
     cx: Context,
     request: &SyncRequest,
-    host: &Host,
+    host: &SyncHost,
     target: &Target,
     external: Option<Taken>,
 ) -> Result<Report> {

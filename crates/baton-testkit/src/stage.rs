@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use baton_connector::http::Transport;
 use baton_connector::{Clock, SplitMix};
-use baton_runtime::{App, Engine, ExitStatus, Signal, Signals, Stderr, World};
+use baton_runtime::{App, Engine, ExitStatus, Process, Signal, Signals, Stderr};
 use baton_sync::{Event, Observer, Phase, Report};
 use tempfile::TempDir;
 use tokio::sync::mpsc::Sender;
@@ -192,7 +192,7 @@ impl Stage {
             .start_paused(true)
             .build();
         let clock: Arc<dyn Clock> = Arc::new(Standing { run: self.runs });
-        let world = World {
+        let process = Process {
             args: args.iter().map(Into::into).collect(),
             env: self.env.clone(),
             exe: None,
@@ -208,7 +208,7 @@ impl Stage {
             transport: self.network.clone(),
             runtime: Some(runtime.expect("an async runtime")),
         };
-        let status = baton_runtime::run(&(self.app)(), world);
+        let status = baton_runtime::run(&(self.app)(), process);
         self.runs += 1;
         let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
         Outcome {

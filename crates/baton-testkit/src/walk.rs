@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_connector::{Connector, SplitMix, SystemClock};
 use baton_runtime::{Recorded, Recorder};
-use baton_sync::{Host, Silent, SyncRequest, Workers};
+use baton_sync::{Silent, SyncHost, SyncRequest, Workers};
 use tokio_util::sync::CancellationToken;
 
 /// Asks a connector for every page of every list, one after the other, and
@@ -19,7 +19,7 @@ pub async fn walk(connector: Arc<dyn Connector>) -> baton_sync::Result<Recorded>
     let mut request = SyncRequest::new(folder.path().join("sync.c1z"));
     request.workers = Workers::Sequential;
     request.allow_partial = true;
-    let host = Host {
+    let host = SyncHost {
         clock: Arc::new(SystemClock),
         random: Arc::new(SplitMix::seeded(0)),
         cancel: CancellationToken::new(),

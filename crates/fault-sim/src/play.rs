@@ -13,7 +13,7 @@ use baton_connector::http::{HttpParts, HttpSettings};
 use baton_connector::{Secret, SplitMix};
 use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::causes;
-use baton_sync::{Blocking, Completeness, Error, Host, Report, Silent, SyncRequest};
+use baton_sync::{Blocking, Completeness, Error, Report, Silent, SyncHost, SyncRequest};
 
 use crate::disk::Disk;
 use crate::finding::Finding;
@@ -314,7 +314,7 @@ impl World<'_> {
         let connector = baton_atlassian::connector(&settings, parts, HttpSettings::default());
         let connector = connector.map_err(|e| Violation(e.to_string()))?;
         request.content_facts = settings.content_facts();
-        let host = Host {
+        let host = SyncHost {
             clock: Arc::new(self.clock),
             random: Arc::new(SplitMix::seeded(random)),
             cancel,

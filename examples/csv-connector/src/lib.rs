@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use baton_connector::{ConnectorBuilder, Error, Result, v2};
-use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
+use baton_runtime::{App, Built, Config, ConnectorEnv, Field, Presentation};
 
 pub use folder::{Folder, FolderError, Kind};
 
@@ -33,7 +33,7 @@ pub fn app() -> App {
         .without_http()
 }
 
-fn connect(config: &Config, _: &Surroundings) -> Result<Built> {
+fn connect(config: &Config, _: &ConnectorEnv) -> Result<Built> {
     let folder = Arc::new(Folder::read(config.get(&FOLDER)).map_err(refused)?);
     let checked = Arc::clone(&folder);
     let connector = ConnectorBuilder::new()

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use baton_connector::http::JsonErrors;
 use baton_connector::{ConnectorBuilder, Result, Secret, Url, v2};
-use baton_runtime::{App, Built, Config, Field, Presentation, Surroundings};
+use baton_runtime::{App, Built, Config, ConnectorEnv, Field, Presentation};
 
 use api::Forge;
 
@@ -46,8 +46,8 @@ pub fn app() -> App {
         .types(|_| syncers::types())
 }
 
-fn connect(config: &Config, surroundings: &Surroundings) -> Result<Built> {
-    let client = surroundings.http(config, ERRORS)?;
+fn connect(config: &Config, env: &ConnectorEnv) -> Result<Built> {
+    let client = env.http(config, ERRORS)?;
     let base = config.get(&BASE_URL);
     let forge = Forge::new(client.clone(), base, config.get(&TOKEN))?;
     let checked = forge.clone();

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use baton_runtime::{Stderr, World};
+use baton_runtime::{Process, Stderr};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -23,16 +23,16 @@ impl Write for Sink {
 
 fn shown(columns: usize, args: &[&str]) -> String {
     let stdout = Sink::default();
-    let world = World {
+    let process = Process {
         args: args.iter().map(Into::into).collect(),
         env: BTreeMap::new(),
         stdin: Box::new(Cursor::new(Vec::new())),
         stdout: Box::new(stdout.clone()),
         stderr: Stderr::new(Box::new(std::io::sink()), false, false),
         columns: Some(columns),
-        ..World::of_process().unwrap()
+        ..Process::current().unwrap()
     };
-    let status = baton_runtime::run(&baton_atlassian::app(), world);
+    let status = baton_runtime::run(&baton_atlassian::app(), process);
     assert_eq!(status.code(), 0, "{args:?}");
     let bytes = stdout.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()

@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use baton_connector::{SplitMix, SystemClock};
-use baton_runtime::{Signals, Stderr, World};
+use baton_runtime::{Process, Signals, Stderr};
 use baton_term::is_forbidden;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -141,7 +141,7 @@ impl Sink {
 fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
     let (stdout, stderr) = (Sink::default(), Sink::default());
     let (_sender, receiver) = tokio::sync::mpsc::channel(1);
-    let world = World {
+    let process = Process {
         args: words.iter().map(Into::into).collect(),
         env: BTreeMap::new(),
         exe: None,
@@ -159,7 +159,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
         transport: None,
         runtime: None,
     };
-    let status = baton_runtime::run(&baton_atlassian::app(), world).code();
+    let status = baton_runtime::run(&baton_atlassian::app(), process).code();
     (status, format!("{}{}", stderr.text(), stdout.text()))
 }
 

@@ -15,7 +15,7 @@ use baton_connector::http::{BodyStream, HttpParts, HttpSettings, Transport, Tran
 use baton_connector::{
     BuiltConnector, EndpointTraffic, Planning, Random, Secret, SplitMix, SystemClock,
 };
-use baton_sync::{Error, Host, Report, Silent, SyncRequest};
+use baton_sync::{Error, Report, Silent, SyncHost, SyncRequest};
 use bytes::Bytes;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -102,7 +102,7 @@ impl Office {
         if let Some(target) = &wish.target {
             request.targets = vec![target.parse().unwrap()];
         }
-        let host = Host {
+        let host = SyncHost {
             clock: Arc::new(SystemClock),
             random: Arc::new(Same),
             cancel: CancellationToken::new(),

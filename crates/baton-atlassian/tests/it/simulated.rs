@@ -15,7 +15,7 @@ use baton_connector::http::{HttpParts, HttpSettings, Transport};
 use baton_connector::{Secret, SplitMix, SystemClock};
 use baton_proto::c1::connector::v2;
 use baton_proto::{Advise, Code, causes};
-use baton_sync::{Completeness, Host, Provenance, Report, Silent, SyncRequest};
+use baton_sync::{Completeness, Provenance, Report, Silent, SyncHost, SyncRequest};
 use prost::Message;
 use prost_types::value::Kind;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +82,7 @@ pub(crate) async fn run(
         tool: "test".to_owned(),
         version: "1".to_owned(),
     });
-    let host = Host {
+    let host = SyncHost {
         clock: Arc::new(SystemClock),
         random: Arc::new(SplitMix::seeded(SEED.fetch_add(1, Ordering::Relaxed))),
         cancel,

@@ -13,7 +13,7 @@ use baton_connector::{Secret, SplitMix, SystemClock};
 use baton_proto::Code;
 use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
-use baton_sync::{Completeness, Host, Report, Silent, SyncRequest};
+use baton_sync::{Completeness, Report, Silent, SyncHost, SyncRequest};
 use prost::Message;
 use prost_types::value::Kind;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ impl Run {
     ) -> Result<Report, baton_sync::Error> {
         let parts = HttpParts::new(Arc::new(transport), 1);
         let connector = connector(&self.settings, parts, HttpSettings::default()).unwrap();
-        let host = Host {
+        let host = SyncHost {
             clock: Arc::new(SystemClock),
             random: Arc::new(SplitMix::seeded(5)),
             cancel: CancellationToken::new(),

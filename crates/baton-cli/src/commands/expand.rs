@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use baton_access::{ExpandOptions, GraphExpander};
-use baton_flags::{Command, Field, Words};
+use baton_flags::{Command, Field, Positionals};
 
 use super::flags::{self, FILE, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
 use super::making::{milliseconds, options, say};
@@ -35,7 +35,7 @@ pub(super) struct Expand {
 impl Cmd for Expand {
     fn define() -> Command<Runs> {
         Command::new("expand", "expand grants into a new file of the same format")
-            .words(Words::Named {
+            .positionals(Positionals::Named {
                 shown: "[FILE]",
                 help: "the sync file to read, as with --file",
             })

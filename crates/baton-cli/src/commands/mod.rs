@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use baton_c1z::{RunPaths, Use};
 use baton_flags::builtin::{self, BuiltIn};
-use baton_flags::{Command, Config, Program, Words};
+use baton_flags::{Command, Config, Positionals, Program};
 use baton_term::Printer;
 
 use crate::Surroundings;
@@ -85,7 +85,7 @@ pub(crate) trait Cmd: Sized {
 /// What the user gave to a command.
 pub(crate) struct Given {
     pub config: Config,
-    /// Words behind the command.
+    /// Positionals behind the command.
     pub words: Vec<OsString>,
     /// The command's own words, such as `export c1z`.
     pub command: String,
@@ -154,8 +154,8 @@ pub(crate) enum Runs {
 /// An entry of the table. Further words are accepted, as always, but not silently.
 fn entry<C: Cmd>() -> Command<Runs> {
     let mut entry = C::define().runs(Runs::Work(start::<C>));
-    if entry.words == Words::Refused {
-        entry.words = Words::Accepted;
+    if entry.positionals == Positionals::Refused {
+        entry.positionals = Positionals::Accepted;
     }
     entry
 }

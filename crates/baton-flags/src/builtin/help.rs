@@ -3,11 +3,11 @@
 use super::{BuiltIn, Printed, Unknown};
 use crate::args::Line;
 use crate::help;
-use crate::program::{Command, Program, Words, words_of};
+use crate::program::{Command, Positionals, Program, words_of};
 
 pub(super) fn command<R>(wrap: fn(BuiltIn<R>) -> R) -> Command<R> {
     Command::new("help", "explain a command")
-        .words(Words::Named {
+        .positionals(Positionals::Named {
             shown: "[command]",
             help: "the command to explain, such as `completion bash`",
         })

@@ -6,7 +6,7 @@ use super::BuiltIn;
 use crate::args::Line;
 use crate::field::AnyField;
 use crate::help;
-use crate::program::{Command, Program, Words, words_of};
+use crate::program::{Command, Positionals, Program, words_of};
 
 pub(super) fn command<R>(wrap: fn(BuiltIn<R>) -> R) -> Command<R> {
     Command::new("man", "print the manual page, for `man -l -`")
@@ -54,7 +54,7 @@ fn commands<'p, R>(text: &mut String, program: &'p Program<R>, path: &mut Vec<&'
         let _ = writeln!(text, "{}", escaped(below.about));
         text.push_str(".PP\n");
         synopsis(text, path);
-        if let Words::Named { shown, help } = below.words {
+        if let Positionals::Named { shown, help } = below.positionals {
             let _ = writeln!(text, ".TP\n\\fI{}\\fR\n{}", escaped(shown), escaped(help));
         }
         for field in below.fields.iter().filter(|field| !field.hidden) {
@@ -109,7 +109,7 @@ fn examples<R>(text: &mut String, heading: &str, name: &str, command: &Command<R
     }
     let _ = writeln!(text, "{heading} EXAMPLES");
     for example in &command.examples {
-        let line = format!("{name} {}", example.words);
+        let line = format!("{name} {}", example.args);
         let _ = writeln!(
             text,
             ".PP\n{}\n.nf\n.RS\n{}\n.RE\n.fi",

@@ -2,36 +2,36 @@
 
 use std::sync::Arc;
 
-use baton_flags::{Command, Words};
+use baton_flags::{Command, Positionals};
 use baton_proto::c1::connector::v2::ConnectorCapabilities;
 use baton_proto::{any, json};
 
 use super::{Runs, Task, Writes, body};
+use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::preflight;
-use crate::session::Session;
 use crate::signals;
 
 pub(super) fn command() -> Command<Runs> {
     Command::new("capabilities", "print what the connector can do, as JSON")
-        .words(Words::Accepted)
+        .positionals(Positionals::Accepted)
         .with_root_fields()
         .without_settings()
         .runs(Runs::Work(Arc::new(|_| Task {
             doing: "reading the connector's capabilities".to_owned(),
-            words: signals::Words::SYNC,
+            stop_messages: signals::StopMessages::SYNC,
             writes: Writes::Nothing,
             body: body(run),
         })))
 }
 
-async fn run(session: Session) -> Result<ExitStatus> {
-    preflight::check_values(session.config())?;
-    let mut capabilities = session.announced()?.ok_or(Error::NoCapabilities)?;
+async fn run(context: CommandContext) -> Result<ExitStatus> {
+    preflight::check_values(context.config())?;
+    let mut capabilities = context.announced()?.ok_or(Error::NoCapabilities)?;
     // Readers expect the key, also where there is nothing to say.
     capabilities.credential_details.get_or_insert_default();
-    session.print(printed(&capabilities)?.as_bytes())?;
+    context.print(printed(&capabilities)?.as_bytes())?;
     Ok(ExitStatus::Success)
 }
 

@@ -1,6 +1,6 @@
 //! `config`: the schema of the connector's settings.
 
-use baton_flags::{Command, Words};
+use baton_flags::{Command, Positionals};
 
 use super::Runs;
 use crate::schema;
@@ -10,7 +10,7 @@ pub(super) fn command() -> Command<Runs> {
         "config",
         "print the schema of the connector's settings, as JSON",
     )
-    .words(Words::Accepted)
+    .positionals(Positionals::Accepted)
     .without_common()
     .runs(Runs::Declared(|app, program| {
         schema::print(program, &app.presentation)

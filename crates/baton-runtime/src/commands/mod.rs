@@ -15,17 +15,17 @@ use baton_flags::builtin::{self, BuiltIn};
 use baton_flags::{Command, Config, Program};
 
 use crate::app::App;
+use crate::context::CommandContext;
 use crate::error::Result;
 use crate::exit::ExitStatus;
 use crate::flags;
-use crate::session::Session;
-use crate::signals::Words;
+use crate::signals::StopMessages;
 
 /// What comes of a command.
 pub(crate) type Outcome = Pin<Box<dyn Future<Output = Result<ExitStatus>> + Send>>;
 
 /// What a command does.
-pub(crate) type Body = Arc<dyn Fn(Session) -> Outcome + Send + Sync>;
+pub(crate) type Body = Arc<dyn Fn(CommandContext) -> Outcome + Send + Sync>;
 
 /// What runs a command of a connector program.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ pub(crate) struct Task {
     /// In words, for the report of a panic.
     pub doing: String,
     /// What is shown when signals come.
-    pub words: Words,
+    pub stop_messages: StopMessages,
     /// Which files it writes.
     pub writes: Writes,
     pub body: Body,
@@ -63,10 +63,10 @@ pub(crate) enum Writes {
 /// An async function as a body.
 pub(crate) fn body<F, R>(run: F) -> Body
 where
-    F: Fn(Session) -> R + Send + Sync + 'static,
+    F: Fn(CommandContext) -> R + Send + Sync + 'static,
     R: Future<Output = Result<ExitStatus>> + Send + 'static,
 {
-    Arc::new(move |session| Box::pin(run(session)))
+    Arc::new(move |context| Box::pin(run(context)))
 }
 
 /// Leaves out of the help what only says how a sync of the root command goes.

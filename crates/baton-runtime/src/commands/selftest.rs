@@ -7,10 +7,10 @@ use baton_connector::Code;
 use baton_flags::{Command, Export, Field, IntRules};
 
 use super::{Runs, Task, Writes, body};
+use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::selftest::{self, SelfTest};
-use crate::session::Session;
 use crate::{preflight, signals};
 
 /// Most minutes that a sync of the test can be given: a week.
@@ -38,32 +38,32 @@ pub(super) fn command() -> Command<Runs> {
     .field(TIME_LIMIT)
     .runs(Runs::Work(Arc::new(|_| Task {
         doing: "testing the connector".to_owned(),
-        words: signals::Words::FILES,
+        stop_messages: signals::StopMessages::FILES,
         writes: Writes::Nothing,
         body: body(run),
     })))
 }
 
-async fn run(session: Session) -> Result<ExitStatus> {
-    preflight::check_values(session.config())?;
-    let built = session.connect()?;
-    session.check_announced(&built).await?;
-    let scratch = match session.temp_dir()? {
+async fn run(context: CommandContext) -> Result<ExitStatus> {
+    preflight::check_values(context.config())?;
+    let built = context.connect()?;
+    context.check_announced(&built).await?;
+    let scratch = match context.temp_dir()? {
         Some(folder) => tempfile::tempdir_in(folder),
         None => tempfile::tempdir(),
     };
     let scratch = scratch.map_err(|source| Error::Scratch { source })?;
-    let minutes = u64::try_from(session.config().get(&TIME_LIMIT)).unwrap_or(1);
+    let minutes = u64::try_from(context.config().get(&TIME_LIMIT)).unwrap_or(1);
     let limit = Duration::from_mins(minutes);
-    let test = SelfTest::new(&session, &built, scratch.path(), limit);
+    let test = SelfTest::new(&context, &built, scratch.path(), limit);
     let checks = test.run().await.map_err(|error| match error.code() {
         // Its syncs are thrown away: there is nothing to resume.
         Code::Canceled => Error::TestStopped,
         _ => error,
     })?;
     let (table, passed) = selftest::table(&checks);
-    let text = table.render(&session.stderr.gate(), false);
-    session.print(text.as_bytes())?;
+    let text = table.render(&context.stderr.gate(), false);
+    context.print(text.as_bytes())?;
     Ok(if passed {
         ExitStatus::Success
     } else {

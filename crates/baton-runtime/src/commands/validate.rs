@@ -6,9 +6,9 @@ use baton_connector::Run;
 use baton_flags::Command;
 
 use super::{Runs, Task, Writes, body};
+use crate::context::CommandContext;
 use crate::error::Result;
 use crate::exit::ExitStatus;
-use crate::session::Session;
 use crate::{panics, preflight, signals};
 
 pub(super) fn command() -> Command<Runs> {
@@ -19,22 +19,22 @@ pub(super) fn command() -> Command<Runs> {
     .with_root_fields()
     .runs(Runs::Work(Arc::new(|_| Task {
         doing: "checking the credentials".to_owned(),
-        words: signals::Words::FILES,
+        stop_messages: signals::StopMessages::FILES,
         writes: Writes::Nothing,
         body: body(run),
     })))
 }
 
-async fn run(session: Session) -> Result<ExitStatus> {
-    preflight::check_values(session.config())?;
-    let built = session.connect()?;
-    session.check_announced(&built).await?;
+async fn run(context: CommandContext) -> Result<ExitStatus> {
+    preflight::check_values(context.config())?;
+    let built = context.connect()?;
+    context.check_announced(&built).await?;
     let run = Run::begin(None);
-    let call = run.call().stopped_by(session.cancel().clone());
+    let call = run.call().stopped_by(context.cancel().clone());
     panics::guard_async("checking the credentials", async {
         Ok(built.connector.validate(&call).await?)
     })
     .await?;
-    session.print(b"settings and credentials are accepted\n")?;
+    context.print(b"settings and credentials are accepted\n")?;
     Ok(ExitStatus::Success)
 }

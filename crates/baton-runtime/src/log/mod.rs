@@ -5,7 +5,7 @@
 //! only: at `debug` an HTTP library may print what it sends, credentials included.
 
 mod line;
-mod words;
+mod plain;
 
 use std::fs::File;
 use std::io::Write;
@@ -26,7 +26,7 @@ use crate::preflight;
 use crate::terminal::Stderr;
 use baton_flags::Config;
 use line::Record;
-use words::Words;
+use plain::PlainLines;
 
 /// Target of lines that are the result of a command: shown on terminals, too.
 pub(crate) const RESULT_TARGET: &str = "baton_runtime::result";
@@ -55,7 +55,7 @@ pub(crate) struct Logging {
     /// Whether a progress display stands for the progress lines on standard error.
     display: bool,
     /// Whether standard error shows no log lines, but warnings and results in words.
-    words: Option<Words>,
+    plain: Option<PlainLines>,
 }
 
 enum Sink {
@@ -170,7 +170,7 @@ impl Logging {
             own_package: program.replace('-', "_"),
             gate: stderr.gate(),
             display: false,
-            words: None,
+            plain: None,
         })
     }
 
@@ -184,8 +184,8 @@ impl Logging {
     /// Shows no log lines on standard error, but warnings and results in words: for a terminal
     /// whose user asked for no log.
     #[must_use]
-    pub(crate) fn in_words(mut self, in_words: bool) -> Self {
-        self.words = in_words.then(Words::default);
+    pub(crate) fn with_plain_lines(mut self, plain_lines: bool) -> Self {
+        self.plain = plain_lines.then(PlainLines::default);
         self
     }
 
@@ -251,8 +251,8 @@ impl<S: Subscriber> Layer<S> for Logging {
         };
         let shown_elsewhere = self.display && event.metadata().target() == PROGRESS_TARGET;
         for sink in &self.sinks {
-            match (sink, &self.words) {
-                (Sink::Stderr(stderr), Some(words)) => words.tell(stderr, event, &record),
+            match (sink, &self.plain) {
+                (Sink::Stderr(stderr), Some(plain)) => plain.show(stderr, event, &record),
                 (Sink::Stderr(_), None) if shown_elsewhere => {}
                 (Sink::Stderr(stderr), None)
                     if stderr.colours() && self.format == Format::Console =>

@@ -14,11 +14,11 @@ use super::{Check, Verdict};
 type Id = (String, String);
 
 pub(super) fn checks(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Check> {
-    let world = World::of(recorded);
+    let process = Process::of(recorded);
     vec![
         check("ids are unique", duplicates(recorded, local)),
-        check(REFERENCES, dangling(recorded, &world)),
-        check("resource types are registered", unknown(recorded, &world)),
+        check(REFERENCES, dangling(recorded, &process)),
+        check("resource types are registered", unknown(recorded, &process)),
         check("resources have the traits of their types", traits(recorded)),
         names(recorded),
     ]
@@ -43,13 +43,13 @@ fn check(name: &'static str, found: Vec<String>) -> Check {
     Check { name, verdict }
 }
 
-struct World {
+struct Process {
     types: BTreeSet<String>,
     resources: BTreeSet<Id>,
     entitlements: BTreeSet<String>,
 }
 
-impl World {
+impl Process {
     fn of(recorded: &Recorded) -> Self {
         let listed = recorded.resources.iter().filter_map(|row| id(Some(row)));
         let mut resources: BTreeSet<Id> = listed.collect();
@@ -132,9 +132,9 @@ fn is_external(annotations: &[Any]) -> bool {
         || any::contains::<v2::ExternalResourceMatchAll>(annotations)
 }
 
-fn dangling(recorded: &Recorded, world: &World) -> Vec<String> {
+fn dangling(recorded: &Recorded, process: &Process) -> Vec<String> {
     let mut found = Vec::new();
-    let is_listed = |id: &Id| world.resources.contains(id) || !world.types.contains(&id.0);
+    let is_listed = |id: &Id| process.resources.contains(id) || !process.types.contains(&id.0);
     for row in &recorded.resources {
         let parent = row.parent_resource_id.as_ref();
         let parent = parent.map(|id| (id.resource_type.clone(), id.resource.clone()));
@@ -156,7 +156,7 @@ fn dangling(recorded: &Recorded, world: &World) -> Vec<String> {
                 "grant `{grant}` is to `{kind}:{id}`, which is not listed"
             ));
         }
-        if !world.entitlements.contains(&on.id) {
+        if !process.entitlements.contains(&on.id) {
             let grant = &grant.id;
             found.push(format!(
                 "grant `{grant}` is on `{}`, which is not listed",
@@ -167,10 +167,10 @@ fn dangling(recorded: &Recorded, world: &World) -> Vec<String> {
     found
 }
 
-fn unknown(recorded: &Recorded, world: &World) -> Vec<String> {
+fn unknown(recorded: &Recorded, process: &Process) -> Vec<String> {
     let mut unknown: BTreeMap<String, String> = BTreeMap::new();
     let mut look = |kind: &str, what: &dyn Fn() -> String| {
-        if !world.types.contains(kind) {
+        if !process.types.contains(kind) {
             unknown.entry(kind.to_owned()).or_insert_with(what);
         }
     };

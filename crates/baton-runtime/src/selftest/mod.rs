@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use baton_connector::{Code, Connector, RunView};
-use baton_sync::{Completeness, Event, Host, Observer, Report, SyncRequest, Workers};
+use baton_sync::{Completeness, Event, Observer, Report, SyncHost, SyncRequest, Workers};
 use baton_term::Block;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Built;
+use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::figures::counted;
-use crate::session::Session;
 use recorder::Asked;
 pub use recorder::{Recorded, Recorder};
 use rows::Rows;
@@ -90,7 +90,7 @@ impl Observer for Pages {
 
 /// A test under way.
 pub(crate) struct SelfTest<'a> {
-    session: &'a Session,
+    context: &'a CommandContext,
     built: &'a Built,
     folder: &'a Path,
     limit: Duration,
@@ -99,13 +99,13 @@ pub(crate) struct SelfTest<'a> {
 
 impl<'a> SelfTest<'a> {
     pub(crate) fn new(
-        session: &'a Session,
+        context: &'a CommandContext,
         built: &'a Built,
         folder: &'a Path,
         limit: Duration,
     ) -> Self {
         Self {
-            session,
+            context,
             built,
             folder,
             limit,
@@ -163,7 +163,7 @@ impl<'a> SelfTest<'a> {
         outcome: baton_sync::Result<T>,
     ) -> Result<std::result::Result<T, String>> {
         match outcome {
-            Err(error) if self.session.cancel().is_cancelled() => Err(error.into()),
+            Err(error) if self.context.cancel().is_cancelled() => Err(error.into()),
             Err(error) => Ok(Err(baton_proto::causes::one_line(&error))),
             Ok(done) => Ok(Ok(done)),
         }
@@ -180,7 +180,7 @@ impl<'a> SelfTest<'a> {
             _ => Verdict::Pass,
         };
         self.note(READABLE, verdict);
-        if self.session.sends_requests {
+        if self.context.sends_requests {
             let verdict = match report.traffic {
                 Some(_) => Verdict::Pass,
                 None => Verdict::Fail(vec![
@@ -199,7 +199,7 @@ impl<'a> SelfTest<'a> {
             return;
         };
         let requests = traffic.total().requests;
-        self.session.say(&format!(
+        self.context.print_status(&format!(
             "the first sync took {}; the other checks take about {} more",
             counted(requests, "request", "requests"),
             counted(requests.saturating_mul(2), "request", "requests"),
@@ -207,7 +207,7 @@ impl<'a> SelfTest<'a> {
     }
 
     async fn rows(&self, path: &Path) -> Result<Rows> {
-        let now = self.session.surroundings().clock.now();
+        let now = self.context.connector_env().clock.now();
         Rows::read(path.to_owned(), now).await
     }
 
@@ -229,20 +229,20 @@ impl<'a> SelfTest<'a> {
         request.allow_partial = true;
         request.max_duration = Some(self.limit);
         request.content_facts.clone_from(&self.built.content_facts);
-        let stop = self.session.cancel().child_token();
+        let stop = self.context.cancel().child_token();
         let pages = Arc::new(Pages {
             seen: AtomicU64::new(0),
             stop_after,
             stop: stop.clone(),
         });
-        let surroundings = self.session.surroundings();
-        let host = Host {
-            clock: Arc::clone(&surroundings.clock),
-            random: Arc::clone(&surroundings.random),
+        let env = self.context.connector_env();
+        let host = SyncHost {
+            clock: Arc::clone(&env.clock),
+            random: Arc::clone(&env.random),
             cancel: stop,
             observer: Arc::clone(&pages) as Arc<dyn Observer>,
         };
-        let run = (self.session.engine)(connector, request, host);
+        let run = (self.context.engine)(connector, request, host);
         match tokio::time::timeout(self.limit.saturating_add(GRACE), run).await {
             Ok(report) => Ok((report?, pages.seen.load(Ordering::Relaxed))),
             Err(_) => Err(baton_sync::Error::Connector {
@@ -263,7 +263,7 @@ impl<'a> SelfTest<'a> {
         let many = Workers::AtMost(MANY_WORKERS);
         let mut stopped = 0;
         loop {
-            let random = self.session.surroundings().random.next_u64();
+            let random = self.context.connector_env().random.next_u64();
             let stop_after = match stopped {
                 STOPS => 0,
                 _ => 1 + random % (pages / u64::from(STOPS)).max(1),
@@ -302,7 +302,7 @@ impl<'a> SelfTest<'a> {
             let call = run
                 .call()
                 .at(token)
-                .stopped_by(self.session.cancel().clone());
+                .stopped_by(self.context.cancel().clone());
             let asked = other.again(self.built.connector.as_ref(), &call);
             let asked = crate::panics::guard_async("passing a page token to another list", async {
                 Ok(tokio::time::timeout(self.limit, asked).await)
@@ -315,7 +315,7 @@ impl<'a> SelfTest<'a> {
                     continue;
                 }
             };
-            if self.session.cancel().is_cancelled() {
+            if self.context.cancel().is_cancelled() {
                 return Err(Error::from(baton_connector::Call::stopped_error()));
             }
             if accepted {

@@ -17,25 +17,25 @@ fn plan(seen: &Seen) -> ExtraCommand {
     let show = ExtraCommand::new(
         "show",
         "show a plan",
-        Box::new(move |session| {
-            let depth = session.config().get(&DEPTH);
-            let line = format!("show {:?} {depth}", session.words());
+        Box::new(move |context| {
+            let depth = context.config().get(&DEPTH);
+            let line = format!("show {:?} {depth}", context.positionals());
             shown.lock().unwrap().push(line);
             Box::pin(async { Ok(ExitStatus::Success) })
         }),
     )
-    .words("FILE...", "the plans")
+    .positionals("FILE...", "the plans")
     .field(DEPTH);
     let make = ExtraCommand::new(
         "make",
         "make a plan",
-        Box::new(move |session| {
+        Box::new(move |context| {
             let made = Arc::clone(&made);
             Box::pin(async move {
-                session.connect()?;
-                let line = format!("make {}", session.config().get(&ORGANIZATION_ID));
+                context.connect()?;
+                let line = format!("make {}", context.config().get(&ORGANIZATION_ID));
                 made.lock().unwrap().push(line);
-                session.print(b"made")?;
+                context.print(b"made")?;
                 Ok(ExitStatus::Success)
             })
         }),
@@ -127,9 +127,9 @@ fn a_field_that_the_command_does_not_have_is_an_error_that_names_it() {
     stage.commands.push(ExtraCommand::new(
         "look",
         "",
-        Box::new(|session| {
+        Box::new(|context| {
             Box::pin(async move {
-                session.config().get(&DEPTH);
+                context.config().get(&DEPTH);
                 Ok(ExitStatus::Success)
             })
         }),

@@ -6,6 +6,7 @@ mod capabilities;
 mod commands;
 mod config_schema;
 mod errors;
+mod file_tasks;
 mod flags;
 mod help;
 mod hostile;
@@ -22,5 +23,4 @@ mod stage;
 mod sync;
 #[cfg(unix)]
 mod targets;
-mod upkeep;
 mod whole;

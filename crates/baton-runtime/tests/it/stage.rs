@@ -1,4 +1,4 @@
-//! A toy connector program and a world to run it in.
+//! A toy connector program and a process to run it in.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,8 +13,8 @@ use baton_connector::{
 };
 use baton_proto::c1::connector::v2;
 use baton_runtime::{
-    AnyField, App, Built, Config, Engine, ExitStatus, Field, FieldGroup, Presentation, Secret,
-    Signals, Stderr, StringRules, World,
+    AnyField, App, Built, Config, Engine, ExitStatus, Field, FieldGroup, Presentation, Process,
+    Secret, Signals, Stderr, StringRules,
 };
 use tempfile::TempDir;
 
@@ -333,7 +333,7 @@ impl Stage {
         if !self.sends_requests {
             app = app.without_http();
         }
-        let world = World {
+        let process = Process {
             args: args.iter().map(Into::into).collect(),
             env: self.env.clone(),
             exe: None,
@@ -352,7 +352,7 @@ impl Stage {
             transport: None,
             runtime: None,
         };
-        let status = baton_runtime::run(&app, world);
+        let status = baton_runtime::run(&app, process);
         self.runs += 1;
         let config = seen.lock().unwrap().take();
         Outcome {

@@ -475,20 +475,20 @@ fn an_extra_command_has_the_common_flags_and_its_own_but_not_the_connectors() {
         ExtraCommand::new(
             "demo",
             "show the program at work",
-            Box::new(|session| {
+            Box::new(|context| {
                 Box::pin(async move {
-                    session.say(&format!(
+                    context.print_status(&format!(
                         "file {} users {} set {}",
-                        session.config().as_written(&DEMO_FILE).display(),
-                        session.config().get(&USERS),
-                        session.config().was_set(&DEMO_FILE),
+                        context.config().as_written(&DEMO_FILE).display(),
+                        context.config().get(&USERS),
+                        context.config().was_set(&DEMO_FILE),
                     ));
                     let built = baton_runtime::Built {
                         connector: Arc::new(crate::stage::Toy),
                         content_facts: std::collections::BTreeMap::new(),
                     };
-                    let target = session.config().get(&DEMO_FILE).to_owned();
-                    Ok(session.sync(built, &target).await?.status)
+                    let target = context.config().get(&DEMO_FILE).to_owned();
+                    Ok(context.sync(built, &target).await?.status)
                 })
             }),
         )
@@ -534,15 +534,15 @@ fn a_command_can_name_another_writer_and_be_brief() {
     stage.commands.push(ExtraCommand::new(
         "demo",
         "show the program at work",
-        Box::new(|session| {
+        Box::new(|context| {
             Box::pin(async move {
                 let built = baton_runtime::Built {
                     connector: Arc::new(crate::stage::Toy),
                     content_facts: std::collections::BTreeMap::new(),
                 };
-                let target = session.cwd().join("demo.c1z");
-                let session = session.as_tool("baton-toy demo").brief();
-                Ok(session.sync(built, &target).await?.status)
+                let target = context.cwd().join("demo.c1z");
+                let context = context.as_tool("baton-toy demo").brief();
+                Ok(context.sync(built, &target).await?.status)
             })
         }),
     ));

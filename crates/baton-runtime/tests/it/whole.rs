@@ -114,7 +114,7 @@ pub fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
     stage.commands.push(ExtraCommand::new(
         "go",
         "Sync from the made-up application",
-        Box::new(move |session| {
+        Box::new(move |context| {
             Box::pin(async move {
                 let connector = ConnectorBuilder::new()
                     .metadata(v2::ConnectorMetadata {
@@ -128,8 +128,8 @@ pub fn sync(stage: &mut Stage, upstream: Upstream, args: &[&str]) -> Outcome {
                     connector: Arc::new(connector),
                     content_facts: BTreeMap::new(),
                 };
-                let target = session.config().get(&FILE).to_owned();
-                Ok(session.sync(built, &target).await?.status)
+                let target = context.config().get(&FILE).to_owned();
+                Ok(context.sync(built, &target).await?.status)
             })
         }),
     ));

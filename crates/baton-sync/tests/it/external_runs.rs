@@ -7,7 +7,9 @@ use baton_c1z::{Format, Table};
 use baton_connector::resource::Profile;
 use baton_proto::c1::connector::v2::resource_type::Trait;
 use baton_proto::{Advice, Advise, Code};
-use baton_sync::{Error, Event, ExternalResources, Host, Observer, Phase, SyncRequest, Workers};
+use baton_sync::{
+    Error, Event, ExternalResources, Observer, Phase, SyncHost, SyncRequest, Workers,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::*;
@@ -146,7 +148,7 @@ async fn a_run_that_stops_while_copying_goes_on_without_asking_again() {
     let path = file_of(&sandbox, directory(), Format::V1).await;
     let request = request(&sandbox, ExternalResources::new(path), Format::V1);
     let cancel = CancellationToken::new();
-    let host = Host {
+    let host = SyncHost {
         cancel: cancel.clone(),
         observer: Arc::new(StopAt(Phase::ExternalResources, cancel)),
         ..sandbox.host()
@@ -190,7 +192,7 @@ async fn a_copy_that_stops_halfway_leaves_nothing_twice() {
     let request = request(&sandbox, ExternalResources::new(path), Format::V1);
     for pages in [1, 3, 2] {
         let cancel = CancellationToken::new();
-        let host = Host {
+        let host = SyncHost {
             cancel: cancel.clone(),
             observer: Arc::new(StopAfter(AtomicUsize::new(pages), cancel)),
             ..sandbox.host()
@@ -227,7 +229,7 @@ async fn a_crash_right_after_the_copy_leaves_nothing_twice() {
     let sandbox = Sandbox::new();
     let path = file_of(&sandbox, directory(), Format::V1).await;
     let request = request(&sandbox, ExternalResources::new(path), Format::V1);
-    let host = Host {
+    let host = SyncHost {
         observer: Arc::new(CrashAtEnd),
         ..sandbox.host()
     };
@@ -247,7 +249,7 @@ async fn another_file_begins_another_sync() {
     let path = file_of(&sandbox, directory(), Format::V1).await;
     let request = request(&sandbox, ExternalResources::new(&path), Format::V1);
     let cancel = CancellationToken::new();
-    let host = Host {
+    let host = SyncHost {
         cancel: cancel.clone(),
         observer: Arc::new(StopAt(Phase::ExternalResources, cancel)),
         ..sandbox.host()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_c1z::{Format, Table};
 use baton_connector::Error as Refusal;
 use baton_proto::{Advice, Advise, Code};
-use baton_sync::{Completeness, Error, Event, Host, Observer, Phase, SkipKind, SyncRequest};
+use baton_sync::{Completeness, Error, Event, Observer, Phase, SkipKind, SyncHost, SyncRequest};
 
 use crate::sandbox::{Sandbox, ids, open, rows};
 use crate::world::{Twist, World};
@@ -340,7 +340,7 @@ async fn a_panic_while_the_file_is_made_names_the_step_and_keeps_the_work() {
                 format: Some(format),
                 ..sandbox.request()
             };
-            let host = Host {
+            let host = SyncHost {
                 observer: Arc::new(Faulty(step)),
                 ..sandbox.host()
             };

@@ -8,7 +8,7 @@ use baton_connector::Error as Refusal;
 use baton_connector::resource::ResourceBuilder;
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
-use baton_sync::{Event, Host, Observer, Phase, SyncRequest, Workers};
+use baton_sync::{Event, Observer, Phase, SyncHost, SyncRequest, Workers};
 use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::{Sandbox, rows};
@@ -305,7 +305,7 @@ async fn rows_of_templates_are_made_once_however_often_that_is_interrupted() {
     loop {
         runs += 1;
         let cancel = CancellationToken::new();
-        let host = Host {
+        let host = SyncHost {
             cancel: cancel.clone(),
             observer: Arc::new(StopAtRows(cancel)),
             ..sandbox.host()

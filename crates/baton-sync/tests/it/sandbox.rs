@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
 use baton_connector::{Clock, SplitMix};
-use baton_sync::{Error, Event, Host, Observer, Report, Result, SyncRequest, Workers};
+use baton_sync::{Error, Event, Observer, Report, Result, SyncHost, SyncRequest, Workers};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -67,8 +67,8 @@ impl Sandbox {
         SyncRequest::new(self.target())
     }
 
-    pub fn host(&self) -> Host {
-        Host {
+    pub fn host(&self) -> SyncHost {
+        SyncHost {
             clock: Arc::new(Standing(self.hours * 3600)),
             random: Arc::new(SplitMix::seeded(self.hours)),
             cancel: self.cancel.clone(),

@@ -66,8 +66,8 @@ fn things() -> Result<Types<(HttpClient, Credential)>> {
 }
 
 fn over_http() -> App {
-    let connect = |config: &_, surroundings: &baton_runtime::Surroundings| {
-        let client = surroundings.http(config, NoApiErrors)?;
+    let connect = |config: &_, env: &baton_runtime::ConnectorEnv| {
+        let client = env.http(config, NoApiErrors)?;
         let base = Url::parse("https://api.test").unwrap();
         let source = ClientCredentials::new(&base, "/token", "me", &Secret::new("hunter2"));
         let connected = (client.clone(), Credential::renewed("access token", source));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use baton_c1z::{Access, DataFile, Files, Open, SystemFiles};
-use baton_runtime::World;
+use baton_runtime::Process;
 
 /// Operations that change something, until the last one.
 #[derive(Debug, Clone)]
@@ -120,15 +120,15 @@ fn main() -> ExitCode {
     let Some(at) = std::env::var("VICTIM_DIES_AT").ok() else {
         return baton_runtime::main(&app);
     };
-    let (Ok(at), Ok(mut world)) = (at.parse(), World::of_process()) else {
+    let (Ok(at), Ok(mut process)) = (at.parse(), Process::current()) else {
         eprintln!("VICTIM_DIES_AT is the number of an operation");
         return ExitCode::from(98);
     };
     let left = Arc::new(AtomicU64::new(at));
-    world.engine = Arc::new(move |connector, mut request, host| {
+    process.engine = Arc::new(move |connector, mut request, host| {
         let left = Arc::clone(&left);
         request.files = Arc::new(Mortal { left });
         Box::pin(baton_sync::run(connector, request, host))
     });
-    baton_runtime::run(&app, world).into()
+    baton_runtime::run(&app, process).into()
 }

@@ -1,4 +1,4 @@
-//! Everything outside the program, as one value.
+//! The process that a program runs in, as one value.
 //!
 //! Arguments, environment, current folder, streams, signals, clock and randomness are read from
 //! the process here and nowhere else; a test passes its own.
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use baton_connector::http::Transport;
 use baton_connector::{Clock, Connector, Random, SplitMix, SystemClock};
-use baton_sync::{Host, Report, SyncRequest};
+use baton_sync::{Report, SyncHost, SyncRequest};
 use baton_term::{StandardOutput, columns_of_stdout};
 
 use crate::error::{Error, Result};
@@ -26,14 +26,14 @@ pub type Engine = Arc<
     dyn Fn(
             Arc<dyn Connector>,
             SyncRequest,
-            Host,
+            SyncHost,
         ) -> Pin<Box<dyn Future<Output = baton_sync::Result<Report>> + Send>>
         + Send
         + Sync,
 >;
 
-/// The surroundings of one run.
-pub struct World {
+/// What one run of a program reads and writes.
+pub struct Process {
     /// Arguments without the program's own name.
     pub args: Vec<OsString>,
     /// Environment variables.
@@ -64,13 +64,13 @@ pub struct World {
     pub runtime: Option<tokio::runtime::Runtime>,
 }
 
-impl World {
+impl Process {
     /// The process that this program runs in.
     ///
     /// # Errors
     ///
     /// [`Error::CurrentFolder`] when there is no current folder.
-    pub fn of_process() -> Result<Self> {
+    pub fn current() -> Result<Self> {
         let cwd = std::env::current_dir().map_err(|source| Error::CurrentFolder { source })?;
         let env: Environment = std::env::vars_os().collect();
         let stderr = std::io::stderr();
@@ -102,10 +102,10 @@ impl World {
     }
 }
 
-impl std::fmt::Debug for World {
+impl std::fmt::Debug for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Arguments and environment may hold secrets.
-        f.debug_struct("World")
+        f.debug_struct("Process")
             .field("cwd", &self.cwd)
             .finish_non_exhaustive()
     }

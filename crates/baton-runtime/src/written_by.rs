@@ -6,8 +6,8 @@ use baton_c1z::{C1zFile, Detected, ReadOptions, View, detect};
 use baton_sync::PROVENANCE_ASSET;
 use serde::Deserialize;
 
+use crate::context::CommandContext;
 use crate::error::Result;
-use crate::session::Session;
 
 /// The part of the provenance asset that is read here.
 #[derive(Deserialize)]
@@ -18,34 +18,36 @@ struct Provenance {
 /// What a path holds, by who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum WrittenBy {
     /// Nothing: no file, or an empty one.
-    Nothing,
+    NoFile,
     /// A sync file that names the tool that wrote its newest sync.
     Tool(String),
     /// A sync file that names no tool.
     Unnamed,
 }
 
-impl Session {
+impl CommandContext {
     /// Who wrote the newest sync in `path`. A file that is no sync file, or
     /// that cannot be read, is an error.
-    pub fn origin(&self, path: &Path) -> Result<Origin> {
+    pub fn written_by(&self, path: &Path) -> Result<WrittenBy> {
         if matches!(detect(path)?, Detected::Missing | Detected::Empty) {
-            return Ok(Origin::Nothing);
+            return Ok(WrittenBy::NoFile);
         }
         let options = ReadOptions {
             limits: self.storage.limits.clone(),
             ..ReadOptions::default()
         };
         let file = C1zFile::open(path, &options)?;
-        let now = self.surroundings.clock.now();
+        let now = self.connector_env.clock.now();
         let view = match file.view(View::Default { now }) {
-            Err(baton_c1z::Error::NoCurrentSync { .. }) => return Ok(Origin::Unnamed),
+            Err(baton_c1z::Error::NoCurrentSync { .. }) => return Ok(WrittenBy::Unnamed),
             view => view?,
         };
         let asset = view.asset(PROVENANCE_ASSET)?;
         let named = asset.and_then(|asset| serde_json::from_slice::<Provenance>(&asset.data).ok());
-        Ok(named.map_or(Origin::Unnamed, |provenance| Origin::Tool(provenance.tool)))
+        Ok(named.map_or(WrittenBy::Unnamed, |provenance| {
+            WrittenBy::Tool(provenance.tool)
+        }))
     }
 }

@@ -18,13 +18,13 @@ const SHOWN_PER_KIND: u32 = 10;
 
 /// How many warnings of each kind came, by the place in the code.
 #[derive(Default)]
-pub(super) struct Words {
+pub(super) struct PlainLines {
     seen: Mutex<HashMap<Identifier, u32>>,
 }
 
-impl Words {
+impl PlainLines {
     /// Shows an event, if it is one for people.
-    pub(super) fn tell(&self, stderr: &Stderr, event: &Event<'_>, record: &Record) {
+    pub(super) fn show(&self, stderr: &Stderr, event: &Event<'_>, record: &Record) {
         let metadata = event.metadata();
         let mut block = baton_term::Block::new();
         if *metadata.level() <= Level::WARN {

@@ -10,6 +10,7 @@ use baton_c1z::{CompactEntry, CompactPlan, DiffPlan, RewriteOptions, Stop, SyncR
 use baton_sync::{MergeChecks, new_sync_id};
 use tokio::task::spawn_blocking;
 
+use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::figures::counted;
@@ -17,10 +18,9 @@ use crate::flags;
 use crate::log::RESULT_TARGET;
 use crate::panics;
 use crate::preflight;
-use crate::session::Session;
 use crate::settings::max_grants;
 
-impl Session {
+impl CommandContext {
     /// Adds to `file` a partial sync of what the applied sync has and the base has not.
     pub(crate) async fn diff(&self, file: PathBuf) -> Result<ExitStatus> {
         let options = self.rewrite_options()?;
@@ -128,8 +128,8 @@ impl Session {
 
     fn new_id(&self) -> String {
         new_sync_id(
-            self.surroundings.clock.now(),
-            self.surroundings.random.as_ref(),
+            self.connector_env.clock.now(),
+            self.connector_env.random.as_ref(),
         )
     }
 
@@ -137,7 +137,7 @@ impl Session {
         Ok(RewriteOptions {
             limits: self.storage.limits.clone(),
             temp_dir: self.temp_dir()?,
-            now: self.surroundings.clock.now(),
+            now: self.connector_env.clock.now(),
             ..RewriteOptions::default()
         })
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// What is known about this process.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Place {
+pub(crate) struct ProgramPlace {
     /// The file of the running program.
     pub exe: Option<PathBuf>,
     /// The variable `PATH`.
@@ -18,7 +18,7 @@ pub(crate) struct Place {
 
 /// The beginning of a command line that starts the program `name` of the package `package`; `None`
 /// if it is not on this machine.
-pub(crate) fn command(name: &str, package: &str, place: &Place) -> Option<String> {
+pub(crate) fn command(name: &str, package: &str, place: &ProgramPlace) -> Option<String> {
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let found = place
         .search_path
@@ -104,12 +104,12 @@ mod tests {
         touch(&exe);
         touch(&root.join("Cargo.toml"));
         let bin = dir.path().join("bin");
-        let place = |cwd: &Path, search_path: Option<&Path>| Place {
+        let place = |cwd: &Path, search_path: Option<&Path>| ProgramPlace {
             exe: Some(exe.clone()),
             search_path: search_path.map(|path| path.as_os_str().to_owned()),
             cwd: cwd.to_owned(),
         };
-        let of = |place: &Place| command("baton", "baton-cli", place);
+        let of = |place: &ProgramPlace| command("baton", "baton-cli", place);
         // Not built: cargo builds it, from wherever the user is.
         assert_eq!(
             of(&place(&root.join("docs"), None)).unwrap(),
@@ -134,7 +134,7 @@ mod tests {
         let beside = root.join("target/debug");
         assert_eq!(of(&place(dir.path(), Some(&beside))).unwrap(), "baton");
         // Nowhere.
-        assert_eq!(of(&Place::default()), None);
+        assert_eq!(of(&ProgramPlace::default()), None);
     }
 
     #[test]

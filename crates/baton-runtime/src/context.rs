@@ -1,7 +1,7 @@
 //! One run of a command: its settled values, its streams, and the way to sync.
 //!
 //! This is the only module that calls the sync engine. The root command and extra commands such
-//! as a demo go through the same [`Session::sync`], so progress, summary and exit codes are alike.
+//! as a demo go through the same [`CommandContext::sync`], so progress, summary and exit codes are alike.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use baton_connector::v2::ConnectorCapabilities;
 use baton_connector::{Call, WaitReason};
-use baton_sync::{Completeness, Host, Provenance, Report, SyncRequest, Workers};
+use baton_sync::{Completeness, Provenance, Report, SyncHost, SyncRequest, Workers};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Announce, Built, SharedConnect, Surroundings};
-use crate::companion::{self, Place};
+use crate::app::{Announce, Built, ConnectorEnv, SharedConnect};
 use crate::display::{Display, REDRAW_EVERY};
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
@@ -24,15 +23,16 @@ use crate::flags;
 use crate::log::PROGRESS_TARGET;
 use crate::panics;
 use crate::preflight;
+use crate::process::Engine;
 use crate::progress::{self, Progress, Rate};
 use crate::run;
 use crate::run_files::{self, Inputs, Output};
 use crate::settings::max_grants;
+use crate::sibling::{self, ProgramPlace};
 use crate::storage_env::StorageEnv;
-use crate::summary::{self, Circumstances};
+use crate::summary::{self, SummaryContext};
 use crate::terminal::Stderr;
 use crate::waits;
-use crate::world::Engine;
 use baton_flags::{Config, Field, Setting};
 
 /// Time between two log lines about what keeps requests back.
@@ -40,7 +40,7 @@ const EXPLAIN_EVERY: Duration = Duration::from_secs(30);
 
 /// A command at work.
 #[derive(Clone)]
-pub struct Session {
+pub struct CommandContext {
     pub(crate) program: &'static str,
     pub(crate) version: &'static str,
     /// The writer that the file names.
@@ -52,16 +52,16 @@ pub struct Session {
     pub(crate) cwd: PathBuf,
     pub(crate) stderr: Stderr,
     pub(crate) cancel: CancellationToken,
-    pub(crate) surroundings: Surroundings,
+    pub(crate) connector_env: ConnectorEnv,
     /// Whether the program has the flags that steer requests.
     pub(crate) sends_requests: bool,
     pub(crate) engine: Engine,
-    pub(crate) place: Place,
+    pub(crate) place: ProgramPlace,
     pub(crate) connect: SharedConnect,
     pub(crate) announce: Option<Announce>,
     /// The switch under which files do not name their writer.
     pub(crate) unsigned_when: Option<Field<bool>>,
-    pub(crate) words: Vec<OsString>,
+    pub(crate) positionals: Vec<OsString>,
     pub(crate) stdout: Arc<Mutex<Box<dyn Write + Send>>>,
     /// Whether the summary is told in the log only, because someone reads the log as JSON.
     pub(crate) summary_in_log: bool,
@@ -79,15 +79,15 @@ pub struct Synced {
     pub status: ExitStatus,
 }
 
-impl Session {
+impl CommandContext {
     /// The settled values.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
     /// The words behind the command, for one that takes some.
-    pub fn words(&self) -> &[OsString] {
-        &self.words
+    pub fn positionals(&self) -> &[OsString] {
+        &self.positionals
     }
 
     /// Makes the connector from the settled values; for the root command, and for commands that
@@ -98,7 +98,7 @@ impl Session {
     /// Why the connector refuses to be made.
     pub fn connect(&self) -> Result<Built> {
         panics::guard("setting up the connector", || {
-            Ok((self.connect)(&self.config, &self.surroundings)?)
+            Ok((self.connect)(&self.config, &self.connector_env)?)
         })
     }
 
@@ -144,8 +144,8 @@ impl Session {
     }
 
     /// Clock, randomness and user agent, for connectors that the command makes by itself.
-    pub fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
+    pub fn connector_env(&self) -> &ConnectorEnv {
+        &self.connector_env
     }
 
     /// Cancelled by the first SIGINT or SIGTERM.
@@ -168,19 +168,19 @@ impl Session {
     }
 
     /// Writes a line for people, on standard error.
-    pub fn say(&self, line: &str) {
+    pub fn print_status(&self, line: &str) {
         self.stderr.line(line);
     }
 
     /// The beginning of a command line that starts the program `name` of the package `package`
     /// from the current folder; `None` if it is not on this machine.
-    pub fn companion(&self, name: &str, package: &str) -> Option<String> {
-        companion::command(name, package, &self.place)
+    pub fn sibling_command(&self, name: &str, package: &str) -> Option<String> {
+        sibling::command(name, package, &self.place)
     }
 
     /// A text as one word of a shell.
     pub fn shell_word(text: &str) -> String {
-        companion::shell_word(text)
+        sibling::shell_word(text)
     }
 
     /// Refuses what is known to fail: an output folder that is missing or unwritable, a target
@@ -198,7 +198,7 @@ impl Session {
         Ok(())
     }
 
-    /// The part of [`Session::preflight`] that is the same for every mode.
+    /// The part of [`CommandContext::preflight`] that is the same for every mode.
     pub(crate) fn check_settings(&self) -> Result<()> {
         preflight::check_values(&self.config)?;
         preflight::targets(&self.config)?;
@@ -215,7 +215,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// What [`Session::preflight`] refuses, and whatever ends the engine.
+    /// What [`CommandContext::preflight`] refuses, and whatever ends the engine.
     pub async fn sync(&self, built: Built, target: &Path) -> Result<Synced> {
         self.preflight(target)?;
         if self.config.get(&flags::SKIP_FULL_SYNC) {
@@ -233,17 +233,17 @@ impl Session {
         let started = Instant::now();
         let request = self.request(&built, target)?;
         let progress = Arc::new(Progress::new(started));
-        let host = Host {
-            clock: Arc::clone(&self.surroundings.clock),
-            random: Arc::clone(&self.surroundings.random),
+        let host = SyncHost {
+            clock: Arc::clone(&self.connector_env.clock),
+            random: Arc::clone(&self.connector_env.random),
             cancel: self.cancel.clone(),
             observer: Arc::clone(&progress) as Arc<dyn baton_sync::Observer>,
         };
         let run = (self.engine)(Arc::clone(&built.connector), request, host);
         let report = if self.stderr.is_terminal() {
-            self.shown(run, &progress, &built).await?
+            self.run_with_display(run, &progress, &built).await?
         } else {
-            told(run, &progress, &built).await?
+            run_with_log(run, &progress, &built).await?
         };
         if self.sends_requests && report.traffic.is_none() {
             tracing::warn!(
@@ -251,7 +251,7 @@ impl Session {
                  counted"
             );
         }
-        self.tell(&report, target, started);
+        self.report_end(&report, target, started);
         let status = match report.completeness {
             Completeness::Complete => ExitStatus::Success,
             Completeness::Partial if self.config.get(&flags::ALLOW_PARTIAL) => ExitStatus::Success,
@@ -261,7 +261,7 @@ impl Session {
     }
 
     /// Drives the engine and redraws the display in between.
-    async fn shown(
+    async fn run_with_display(
         &self,
         run: impl Future<Output = baton_sync::Result<Report>>,
         progress: &Progress,
@@ -325,7 +325,7 @@ impl Session {
     }
 
     /// The end of a sync, as a log line and as text.
-    fn tell(&self, report: &Report, target: &Path, started: Instant) {
+    fn report_end(&self, report: &Report, target: &Path, started: Instant) {
         let elapsed = started.elapsed();
         let total = report
             .traffic
@@ -357,17 +357,17 @@ impl Session {
             duration = elapsed.as_secs_f64(),
             "Sync complete."
         );
-        let circumstances = Circumstances {
+        let summary_context = SummaryContext {
             target,
             cwd: &self.cwd,
             elapsed,
         };
         if self.summary_in_log {
-            tracing::info!("{}", summary::verdict(report, circumstances));
+            tracing::info!("{}", summary::verdict(report, summary_context));
         } else if self.brief {
-            self.stderr.line(&summary::verdict(report, circumstances));
+            self.stderr.line(&summary::verdict(report, summary_context));
         } else {
-            self.stderr.print(&summary::render(report, circumstances));
+            self.stderr.print(&summary::render(report, summary_context));
         }
     }
 }
@@ -378,7 +378,7 @@ fn flag_and_presence<T: Setting>(config: &Config, flag: &Field<T>) -> (&'static 
 }
 
 /// Drives the engine, and logs now and then what keeps it waiting.
-async fn told(
+async fn run_with_log(
     run: impl Future<Output = baton_sync::Result<Report>>,
     progress: &Progress,
     built: &Built,
@@ -409,9 +409,9 @@ fn workers(flag: i64) -> Workers {
     }
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for CommandContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("CommandContext")
             .field("config", &self.config)
             .finish_non_exhaustive()
     }

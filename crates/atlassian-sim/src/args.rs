@@ -1,5 +1,7 @@
 //! The command line, turned into a simulator's config.
 
+mod writes;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use atlassian_sim::{
     parse_budget, parse_duration,
 };
 use clap::{Parser, ValueEnum};
+
+use writes::WriteArgs;
 
 /// How long running requests may take after Ctrl-C.
 pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
@@ -133,6 +137,8 @@ pub struct Args {
     /// Searches show about every n-th user without groups, and count accordingly
     #[arg(long, default_value_t = 0, value_name = "N")]
     search_hides_groups: u32,
+    #[command(flatten)]
+    writes: WriteArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -179,9 +185,10 @@ impl Args {
             clock: Clock::system(),
             keys: self.keys(),
             latency: self.latency,
-            visibility_delay: Duration::ZERO,
+            visibility_delay: self.writes.consistency(),
             paging: self.paging(),
             answers: self.answers(),
+            writes: self.writes.writes(),
             limits: RateLimits {
                 budgets: self.budgets,
                 headers: !self.no_rate_limit_headers,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::config::{AccessKey, Answers, Paging};
+use crate::config::{AccessKey, Answers, Paging, Writes};
 use crate::cursor::CursorSeal;
 use crate::endpoint::Endpoint;
 use crate::errors::ApiError;
@@ -21,6 +21,7 @@ pub(crate) struct Call<'a> {
     pub seal: &'a CursorSeal,
     pub paging: &'a Paging,
     pub answers: &'a Answers,
+    pub writes: &'a Writes,
     pub keys: &'a [AccessKey],
     /// Belongs to another organization.
     pub foreign: bool,

@@ -324,6 +324,55 @@ impl Default for Answers {
     }
 }
 
+/// How writes answer where the documentation leaves it open, and what they refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own that a test makes by name"
+)]
+pub struct Writes {
+    /// Endpoints by name that are not enabled for the organization: 403 `ADMIN-UAM-403-1`.
+    pub not_enabled: Vec<String>,
+    /// Most users that each product can have; `None`: any number. See also
+    /// [`OrganizationHandle::set_licence_limit`](crate::OrganizationHandle::set_licence_limit).
+    pub licence_limit: Option<u32>,
+    /// Adding a member again answers 409 `ADMIN-UAM-409-2` instead of 204.
+    pub readd_conflicts: bool,
+    /// Removing a user who is no member answers 204 instead of 404.
+    pub absent_removal_succeeds: bool,
+    /// The organization has units: nobody can be added to the group of organization admins.
+    pub organization_units: bool,
+    /// Refuses to take the role from the last active organization admin.
+    pub protect_last_admin: bool,
+    /// Audit events of roles name the role and the resource in their context.
+    pub role_event_context: bool,
+    /// How long roles on the organization stay invisible; `None`: as long as other changes.
+    pub organization_role_delay: Option<Duration>,
+}
+
+impl Writes {
+    /// Endpoints that Atlassian support has to enable for an organization.
+    pub const SUPPORT_ENABLED: [&'static str; 2] = [
+        "POST v1/users/{id}/roles/assign",
+        "POST v1/users/{id}/roles/revoke",
+    ];
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self {
+            not_enabled: Vec::new(),
+            licence_limit: None,
+            readd_conflicts: false,
+            absent_removal_succeeds: false,
+            organization_units: false,
+            protect_last_admin: true,
+            role_event_context: true,
+            organization_role_delay: None,
+        }
+    }
+}
+
 /// Everything a [`Simulator`](crate::Simulator) is made from.
 ///
 /// ```
@@ -348,7 +397,7 @@ pub struct Config {
     pub keys: Vec<AccessKey>,
     /// Added to every answer.
     pub latency: Duration,
-    /// How long submitted role and membership changes stay invisible.
+    /// How long changes by writes, and submitted ones, stay invisible.
     pub visibility_delay: Duration,
     /// Request quotas.
     pub limits: RateLimits,
@@ -356,6 +405,8 @@ pub struct Config {
     pub paging: Paging,
     /// Habits of answering.
     pub answers: Answers,
+    /// Habits of writes.
+    pub writes: Writes,
     /// What goes wrong, and when. The first that matches a request acts.
     pub faults: Vec<Fault>,
 }

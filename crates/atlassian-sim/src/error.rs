@@ -31,6 +31,9 @@ pub enum Error {
     /// No living token has the id.
     #[error("no API token with id `{0}`")]
     UnknownToken(String),
+    /// No endpoint has the name.
+    #[error("no endpoint with name `{0}`")]
+    UnknownEndpoint(String),
     /// Members must be in the group's directory.
     #[error("user `{account_id}` is not in the directory of group `{group_id}`")]
     NotInDirectory {

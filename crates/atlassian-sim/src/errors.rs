@@ -16,6 +16,8 @@ pub(crate) enum Family {
     Admin,
     /// Single object (form B), for 401 and 429 the proxy's (form C).
     Workspaces,
+    /// Writes of roles: as [`Family::Admin`], for 401 and 429 the proxy's (form C).
+    Roles,
     /// Account lifecycle (form E).
     Lifecycle,
 }
@@ -123,6 +125,58 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "ADMIN-UAM-403-1", detail)
+    }
+
+    pub(crate) fn not_enabled() -> Self {
+        Self::forbidden("this endpoint is not enabled for the organization; ask Atlassian support")
+    }
+
+    pub(crate) fn group_forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "ADMIN-403-5", detail)
+    }
+
+    pub(crate) fn inactive_user(id: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ADMIN-UAM-400-2",
+            format!("the account {id} is not active"),
+        )
+    }
+
+    pub(crate) fn invalid_role(role: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ADMIN-UAM-400-3",
+            format!("the role {role} is not valid for this resource"),
+        )
+    }
+
+    pub(crate) fn resource_missing(name: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ADMIN-UAM-400-5",
+            format!("`{name}` is empty"),
+        )
+    }
+
+    pub(crate) fn last_admin() -> Self {
+        Self::bad_parameter("the organization needs at least one admin")
+    }
+
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "ADMIN-UAM-409-2", detail)
+    }
+
+    pub(crate) fn licence_limit(resource_id: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "ADMIN-UAM-409-3",
+            format!("the licence of {resource_id} has no free seat"),
+        )
+    }
+
     pub(crate) fn retired() -> Self {
         Self::new(
             StatusCode::GONE,
@@ -183,7 +237,10 @@ fn title(status: StatusCode, code: &str) -> &'static str {
         "ADMIN-400-3" => "Bad Date",
         "ADMIN-400-24" => "Bad Body",
         "ADMIN-404-8" => "Unknown User",
-        "ADMIN-404-10" | "ADMIN-UAM-404-3" => "Unknown Group",
+        "ADMIN-404-10" => "Unknown Group",
+        "ADMIN-UAM-404-1" | "ADMIN-UAM-404-3" => "Unknown Resource",
+        "ADMIN-UAM-400-3" => "Invalid Role",
+        "ADMIN-UAM-409-3" => "License Limit Exceeded",
         _ => status.canonical_reason().unwrap_or("Error"),
     }
 }
@@ -216,8 +273,7 @@ pub(crate) fn body(error: &ApiError, occasion: &Occasion<'_>) -> Value {
         })
     };
     match occasion.family {
-        Family::Admin => json!({ "errors": [single()] }),
-        Family::Workspaces
+        Family::Workspaces | Family::Roles
             if matches!(
                 status,
                 StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS
@@ -225,6 +281,7 @@ pub(crate) fn body(error: &ApiError, occasion: &Occasion<'_>) -> Value {
         {
             json!({ "code": status.as_u16(), "message": status.canonical_reason().unwrap_or("") })
         }
+        Family::Admin | Family::Roles => json!({ "errors": [single()] }),
         Family::Workspaces => single(),
         Family::Lifecycle => lifecycle(error),
     }
@@ -255,6 +312,13 @@ fn gateway_path(path: &str) -> String {
 /// The error as a response.
 pub(crate) fn response(error: &ApiError, occasion: &Occasion<'_>) -> Response {
     json_response(error.status, body(error, occasion).to_string().into_bytes())
+}
+
+/// An answer without a body.
+pub(crate) fn empty_response(status: StatusCode) -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = status;
+    response
 }
 
 /// A JSON answer.

@@ -38,6 +38,7 @@ mod faults;
 mod flaws;
 mod generate;
 mod ids;
+mod incoming;
 mod limits;
 mod log;
 mod model;
@@ -54,10 +55,11 @@ pub use clock::Clock;
 pub use config::{
     AccessKey, Answers, Config, CursorKind, Generation, GroupSizes, LastPage, MAX_EVENTS,
     MAX_GROUPS, MAX_USERS, MAX_WORKSPACES, OrganizationSpec, PageFill, Paging, ScopeRefusal,
+    Writes,
 };
 pub use error::Error;
 pub use faults::grammar::{FAULT_GRAMMAR, parse_duration};
-pub use faults::{Action, Calls, Fault, Pages, RetryAfter, TransportFault, WrongShape};
+pub use faults::{Action, Calls, Fault, HANG_LIMIT, Pages, RetryAfter, TransportFault, WrongShape};
 pub use flaws::SearchFlaws;
 pub use limits::{Policy, RateLimits, parse_budget};
 pub use log::{

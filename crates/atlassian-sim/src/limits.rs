@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::endpoint::ENDPOINTS;
+use crate::endpoint;
 use crate::error::Error;
 
 /// Length of a fixed window.
@@ -106,7 +106,7 @@ impl FromStr for RateLimits {
 /// Parses a single endpoint's budget per minute: `GET v1/events=10`.
 pub fn parse_budget(text: &str) -> Result<(String, u32), Error> {
     let parsed = text.rsplit_once('=').and_then(|(name, number)| {
-        let known = ENDPOINTS.iter().find(|e| e.name == name.trim())?;
+        let known = endpoint::all().find(|e| e.name == name.trim())?;
         Some((known.name.to_owned(), number.parse().ok()?))
     });
     parsed.ok_or_else(|| Error::BudgetSyntax(text.to_owned()))

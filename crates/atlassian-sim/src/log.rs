@@ -41,6 +41,10 @@ pub struct RequestRecord {
     pub endpoint: Option<&'static str>,
     /// Where it led.
     pub routing: Routing,
+    /// Whether the request is meant to change something: every method and path but those of the known reads.
+    pub write: bool,
+    /// Whether it changed the organization, whatever the answer was.
+    pub changed: bool,
     /// Status of the answer; 0 while it is being made, and for a reset connection.
     pub status: u16,
 }
@@ -81,6 +85,13 @@ impl RequestLog {
             if let Ok(place) = list.binary_search_by_key(&sequence, |r| r.sequence) {
                 list[place].status = status;
             }
+        }
+    }
+
+    /// Notes that a request changed the organization.
+    pub(crate) fn changed(&mut self, sequence: u64) {
+        if let Ok(place) = self.records.binary_search_by_key(&sequence, |r| r.sequence) {
+            self.records[place].changed = true;
         }
     }
 

@@ -1,36 +1,142 @@
-//! The handle through which tests look at the organization and change it while it is served.
+//! The organization behind its lock, and the handle through which tests look at it and change it while it is served.
+//!
+//! With a visibility delay there are two copies: the latest one, on which writes decide, and the visible one, which reads
+//! see and which takes each change when its delay is over. Invariant: once no change is pending,
+//! both are equal, but for the order of their events.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use crate::api::writes::Outcome;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::errors::ApiError;
 use crate::model::change::{Change, NewUser};
 use crate::model::{AccountStatus, Membership, Organization};
 
-/// The organization behind a lock that is never held across an await.
+/// How long accepted changes stay invisible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delays {
+    pub general: Duration,
+    pub organization_roles: Duration,
+}
+
+impl Delays {
+    fn of(self, organization: &Organization, change: &Change) -> Duration {
+        match change {
+            Change::AssignRole { resource_id, .. } | Change::RevokeRole { resource_id, .. }
+                if organization
+                    .organization_resource()
+                    .is_some_and(|r| organization.ari(r) == resource_id) =>
+            {
+                self.organization_roles
+            }
+            _ => self.general,
+        }
+    }
+
+    fn are_zero(self) -> bool {
+        self.general.is_zero() && self.organization_roles.is_zero()
+    }
+}
+
+/// The organization behind locks that are never held across an await. Locked in the order of the fields.
 #[derive(Debug)]
-pub(crate) struct Shelf(RwLock<Organization>);
+pub(crate) struct Shelf {
+    /// With every accepted change; `None`: changes are visible at once.
+    latest: Option<Mutex<Organization>>,
+    visible: RwLock<Organization>,
+    delays: Delays,
+}
 
 impl Shelf {
-    pub(crate) fn new(organization: Organization) -> Self {
-        Self(RwLock::new(organization))
+    pub(crate) fn new(organization: Organization, delays: Delays) -> Self {
+        Self {
+            latest: (!delays.are_zero()).then(|| Mutex::new(organization.clone())),
+            visible: RwLock::new(organization),
+            delays,
+        }
     }
 
     /// A reader's view with all due changes applied.
     pub(crate) fn read(&self, elapsed: Duration) -> RwLockReadGuard<'_, Organization> {
-        // A panic while writing leaves lists that are still lists: go on rather than fail every later request.
-        let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if guard.pending.front().is_none_or(|(due, _)| *due > elapsed) {
+        // A panic while writing leaves lists that are still lists: later requests can be answered.
+        let guard = self.visible.read().unwrap_or_else(PoisonError::into_inner);
+        if guard.pending.front().is_none_or(|p| p.due > elapsed) {
             return guard;
         }
         drop(guard);
         self.write().settle(elapsed);
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.visible.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Organization> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Organization> {
+        self.visible.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the state with every accepted change.
+    pub(crate) fn latest<T>(&self, look: impl FnOnce(&Organization) -> T) -> T {
+        match &self.latest {
+            Some(latest) => look(&latest.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => look(&self.visible.read().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// Decides on the latest state and makes the decided changes, which become visible after their delay; says whether
+    /// anything was different from before.
+    pub(crate) fn carry_out(
+        &self,
+        elapsed: Duration,
+        decide: impl FnOnce(&Organization) -> Result<Outcome, ApiError>,
+    ) -> Result<(Outcome, bool), ApiError> {
+        let mut latest = self
+            .latest
+            .as_ref()
+            .map(|l| l.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut visible = self.write();
+        visible.settle(elapsed);
+        let outcome = decide(latest.as_deref().unwrap_or(&visible))?;
+        let mut changed = false;
+        for change in &outcome.changes {
+            // The handler has checked the change under the same lock.
+            changed |= self
+                .accept(latest.as_deref_mut(), &mut visible, change, elapsed)
+                .unwrap_or(false);
+        }
+        Ok((outcome, changed))
+    }
+
+    fn accept(
+        &self,
+        latest: Option<&mut Organization>,
+        visible: &mut Organization,
+        change: &Change,
+        elapsed: Duration,
+    ) -> Result<bool, Error> {
+        let Some(latest) = latest else {
+            return visible.apply(change, elapsed, elapsed);
+        };
+        let changed = latest.apply(change, elapsed, elapsed)?;
+        if changed {
+            let due = elapsed + self.delays.of(latest, change);
+            visible.postpone(change.clone(), elapsed, due);
+            visible.settle(elapsed);
+        }
+        Ok(changed)
+    }
+
+    /// Changes both copies at once.
+    fn change<T>(
+        &self,
+        elapsed: Duration,
+        change: impl Fn(&mut Organization) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(latest) = &self.latest {
+            change(&mut latest.lock().unwrap_or_else(PoisonError::into_inner))?;
+        }
+        let mut visible = self.write();
+        visible.settle(elapsed);
+        change(&mut visible)
     }
 }
 
@@ -40,50 +146,69 @@ impl Shelf {
 pub struct OrganizationHandle<'a> {
     pub(crate) shelf: &'a Shelf,
     pub(crate) clock: &'a Clock,
-    pub(crate) visibility_delay: Duration,
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "callers make the value for the call"
+)]
 impl OrganizationHandle<'_> {
-    /// Accepts a membership or role change that becomes visible after the configured delay (§14 rule 6).
+    /// Accepts a change that becomes visible after the configured delay (§14 rule 6), without the refusals of the API.
     pub fn submit(&self, change: Change) -> Result<(), Error> {
         let now = self.clock.elapsed();
-        let mut organization = self.shelf.write();
-        organization.settle(now);
-        if self.visibility_delay.is_zero() {
-            return organization.apply(change, now).map(|_| ());
-        }
-        organization.check(&change)?;
-        organization
-            .pending
-            .push_back((now + self.visibility_delay, change));
-        Ok(())
+        let mut latest = self
+            .shelf
+            .latest
+            .as_ref()
+            .map(|l| l.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut visible = self.shelf.write();
+        visible.settle(now);
+        self.shelf
+            .accept(latest.as_deref_mut(), &mut visible, &change, now)
+            .map(|_| ())
     }
 
-    /// Applies a membership or role change now; `false`: it was so already.
+    /// Applies a change now, without the refusals of the API; `false`: it was so already. Pending changes of the same
+    /// thing are dropped.
     pub fn apply(&self, change: Change) -> Result<bool, Error> {
-        self.shelf.write().apply(change, self.clock.elapsed())
+        let now = self.clock.elapsed();
+        self.shelf.change(now, |org| {
+            org.forget_pending(&change);
+            org.apply(&change, now, now)
+        })
+    }
+
+    fn change<T>(
+        &self,
+        change: impl Fn(&mut Organization, Duration) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let now = self.clock.elapsed();
+        self.shelf.change(now, |org| change(org, now))
+    }
+
+    /// Limits the users of one product, whatever the general limit is; `None`: any number.
+    pub fn set_licence_limit(&self, resource_id: &str, limit: Option<u32>) -> Result<(), Error> {
+        self.change(|org, _| org.set_licence_limit(resource_id, limit))
     }
 
     /// Adds a user; gives the account id.
     pub fn add_user(&self, user: NewUser) -> Result<String, Error> {
-        self.shelf.write().add_user(user, self.clock.elapsed())
+        self.change(|org, now| org.add_user(user.clone(), now))
     }
 
     /// Removes an account with all roles, memberships and tokens.
     pub fn remove_user(&self, account_id: &str) -> Result<(), Error> {
-        self.shelf
-            .write()
-            .remove_user(account_id, self.clock.elapsed())
+        self.change(|org, now| org.remove_user(account_id, now))
     }
 
     /// Changes a user's full name.
     pub fn rename_user(&self, account_id: &str, name: &str) -> Result<(), Error> {
-        self.shelf.write().rename_user(account_id, name)
+        self.change(|org, _| org.rename_user(account_id, name))
     }
 
     /// Changes a user's address; `None`: the API leaves it out.
     pub fn set_email(&self, account_id: &str, email: Option<&str>) -> Result<(), Error> {
-        self.shelf.write().set_email(account_id, email)
+        self.change(|org, _| org.set_email(account_id, email))
     }
 
     /// Changes the state of the account; with `for_deletion` it counts as scheduled for deletion.
@@ -93,9 +218,7 @@ impl OrganizationHandle<'_> {
         status: AccountStatus,
         for_deletion: bool,
     ) -> Result<(), Error> {
-        self.shelf
-            .write()
-            .set_account_status(account_id, status, for_deletion)
+        self.change(|org, _| org.set_account_status(account_id, status, for_deletion))
     }
 
     /// Changes a user's state in one directory. [`Membership::None`] also ends memberships and direct roles there.
@@ -105,9 +228,7 @@ impl OrganizationHandle<'_> {
         directory_id: &str,
         membership: Membership,
     ) -> Result<(), Error> {
-        self.shelf
-            .write()
-            .set_membership(account_id, directory_id, membership)
+        self.change(|org, _| org.set_membership(account_id, directory_id, membership))
     }
 
     /// Adds an empty group to a directory (`None`: the first); gives its id.
@@ -117,21 +238,17 @@ impl OrganizationHandle<'_> {
         directory_id: Option<&str>,
         synced: bool,
     ) -> Result<String, Error> {
-        self.shelf
-            .write()
-            .add_group(name, directory_id, synced, self.clock.elapsed())
+        self.change(|org, now| org.add_group(name, directory_id, synced, now))
     }
 
     /// Removes a group with its memberships and roles.
     pub fn remove_group(&self, group_id: &str) -> Result<(), Error> {
-        self.shelf
-            .write()
-            .remove_group(group_id, self.clock.elapsed())
+        self.change(|org, now| org.remove_group(group_id, now))
     }
 
     /// Changes a group's name.
     pub fn rename_group(&self, group_id: &str, name: &str) -> Result<(), Error> {
-        self.shelf.write().rename_group(group_id, name)
+        self.change(|org, _| org.rename_group(group_id, name))
     }
 
     /// Makes the account a member of the group; `false`: it was one.
@@ -152,15 +269,11 @@ impl OrganizationHandle<'_> {
 
     /// Adds an API token to an account; gives its id.
     pub fn add_token(&self, account_id: &str) -> Result<String, Error> {
-        self.shelf
-            .write()
-            .add_token(account_id, self.clock.elapsed())
+        self.change(|org, now| org.add_token(account_id, now))
     }
 
     /// Revokes an API token.
     pub fn revoke_token(&self, token_id: &str) -> Result<(), Error> {
-        self.shelf
-            .write()
-            .revoke_token(token_id, self.clock.elapsed())
+        self.change(|org, now| org.revoke_token(token_id, now))
     }
 }

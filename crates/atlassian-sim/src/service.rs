@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,18 +14,16 @@ use crate::call::Call;
 use crate::clock::iso_seconds;
 use crate::config::{Config, Generation, ScopeRefusal};
 use crate::cursor::CursorSeal;
-use crate::endpoint::{Endpoint, Life, Params, Route, route};
+use crate::endpoint::{Endpoint, Handler, Life, Params, Route, route};
 use crate::errors::{self, ApiError, Family, Occasion};
 use crate::faults::{Action, FaultPlan, Place, TransportFault, inflict};
+use crate::incoming::Incoming;
 use crate::limits::{Decision, RateLimiter};
-use crate::log::{MAX_LOGGED_BODY_BYTES, RequestLog, RequestRecord, Routing};
+use crate::log::{RequestLog, Routing};
 use crate::model::Organization;
 use crate::organization::Shelf;
 use crate::query::Query;
 use crate::server::ConnectionControl;
-
-/// Largest request body that is read.
-const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -48,107 +46,29 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A request taken apart.
-struct Incoming {
-    method: Method,
-    path: String,
-    query: String,
-    headers: HeaderMap,
-    /// `None`: too large or broken off.
-    body: Option<bytes::Bytes>,
-    url: String,
+/// A successful answer of an endpoint.
+struct Served {
+    status: StatusCode,
+    /// JSON, or empty.
+    body: Vec<u8>,
+    /// Whether the organization is different from before.
+    changed: bool,
 }
 
-impl Incoming {
-    async fn read(request: Request) -> Self {
-        let (parts, body) = request.into_parts();
-        let host = parts.uri.authority().map(ToString::to_string);
-        let host = host.or_else(|| {
-            parts
-                .headers
-                .get(header::HOST)
-                .and_then(|h| h.to_str().ok())
-                .map(str::to_owned)
-        });
-        let path = parts.uri.path().to_owned();
-        let url = match host {
-            Some(host) => format!(
-                "{}://{host}{path}",
-                parts.uri.scheme_str().unwrap_or("http")
-            ),
-            None => format!("https://api.atlassian.com{path}"),
-        };
+impl Served {
+    fn read(body: Vec<u8>) -> Self {
         Self {
-            method: parts.method,
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            path,
-            headers: parts.headers,
-            body: axum::body::to_bytes(body, MAX_REQUEST_BYTES).await.ok(),
-            url,
+            status: StatusCode::OK,
+            body,
+            changed: false,
         }
     }
 
-    /// The cursor and page size of the request, wherever they are.
-    fn paging(&self) -> (Option<String>, Option<i64>) {
-        let query = Query::parse(&self.query);
-        let body: Value = self
-            .body
-            .as_deref()
-            .and_then(|b| serde_json::from_slice(b).ok())
-            .unwrap_or_default();
-        let in_body = body.get("cursor").and_then(Value::as_str);
-        let cursor = query
-            .get("cursor")
-            .or(in_body)
-            .filter(|c| !c.is_empty())
-            .map(str::to_owned);
-        let in_query = query
-            .get("limit")
-            .or(query.get("pageSize"))
-            .and_then(|t| t.parse().ok());
-        (
-            cursor,
-            in_query.or(body.get("limit").and_then(Value::as_i64)),
-        )
-    }
-
-    /// Leaves only what is about paging and the content of items.
-    fn drop_filters(&mut self) {
-        const KEPT: [&str; 5] = [
-            "cursor",
-            "limit",
-            "pageSize",
-            "expand",
-            "counts.includeUsers",
-        ];
-        let pairs = self.query.split('&');
-        let kept = pairs.filter(|pair| KEPT.contains(&pair.split('=').next().unwrap_or_default()));
-        self.query = kept.collect::<Vec<_>>().join("&");
-        let body = self.body.as_deref().unwrap_or_default();
-        if let Ok(Value::Object(mut members)) = serde_json::from_slice(body) {
-            members.retain(|name, _| KEPT.contains(&name.as_str()));
-            self.body = Some(Value::Object(members).to_string().into());
-        }
-    }
-
-    fn record(
-        &self,
-        at_millis: u64,
-        endpoint: Option<&'static str>,
-        routing: Routing,
-    ) -> RequestRecord {
-        let body = self.body.as_deref().unwrap_or_default();
-        let body = &body[..body.len().min(MAX_LOGGED_BODY_BYTES)];
-        RequestRecord {
-            sequence: 0,
-            at_millis,
-            method: self.method.to_string(),
-            path: self.path.clone(),
-            query: self.query.clone(),
-            body: String::from_utf8_lossy(body).into_owned(),
-            endpoint,
-            routing,
-            status: 0,
+    fn response(self) -> Response {
+        if self.body.is_empty() {
+            errors::empty_response(self.status)
+        } else {
+            errors::json_response(self.status, self.body)
         }
     }
 }
@@ -164,8 +84,7 @@ impl Shared {
         let found = route(incoming.method.as_str(), &incoming.path);
         let (endpoint, routing) = self.classify(&found);
         let at_millis = u64::try_from(self.config.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let sequence =
-            lock(&self.log).begin(incoming.record(at_millis, endpoint.map(|e| e.name), routing));
+        let sequence = lock(&self.log).begin(incoming.record(at_millis, endpoint, routing));
         let action = self.fault(&incoming, endpoint.map(|e| e.name));
         if action == Some(Action::IgnoreFilters) {
             incoming.drop_filters();
@@ -207,10 +126,14 @@ impl Shared {
         let (_, routing) = self.classify(&found);
         let key = self.key_of(&incoming.headers);
         let now = self.config.clock.now();
-        let Ok(body) = self.serve(incoming, found, routing, key, now) else {
+        if matches!(&found, Route::Found(endpoint, _) if endpoint.writes()) {
+            // Its answer is no page of a list, and asking for it would change something.
+            return true;
+        }
+        let Ok(served) = self.serve(incoming, found, routing, key, now) else {
             return false;
         };
-        let page: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let page: Value = serde_json::from_slice(&served.body).unwrap_or_default();
         let links = page.get("links").and_then(|links| links.get("next"));
         links.and_then(Value::as_str).is_none_or(str::is_empty)
     }
@@ -238,7 +161,8 @@ impl Shared {
             Life::Search => answers.searches,
             // Retired writes stay gone even when the older searches are called back to life.
             Life::RetiredV1
-                if endpoint.handler.is_none() && answers.retired_v1 == Generation::Alive =>
+                if matches!(endpoint.handler, Handler::Retired)
+                    && answers.retired_v1 == Generation::Alive =>
             {
                 Generation::NotFound
             }
@@ -296,10 +220,21 @@ impl Shared {
         }
         let result = self.serve(incoming, found, routing, key, now);
         let response = match result {
-            Ok(body) => errors::json_response(StatusCode::OK, body),
+            Ok(served) => {
+                if served.changed {
+                    lock(&self.log).changed(sequence);
+                }
+                served.response()
+            }
             Err(error) => errors::response(&error, &occasion),
         };
         let response = self.with_quota(response, decision);
+        if let Some(lost) = match action {
+            Some(action) => inflict::afterwards(action, &occasion).await,
+            None => None,
+        } {
+            return lost;
+        }
         match action {
             Some(action) => inflict::damage(action, cursor.as_deref(), &self.seal, response).await,
             None => response,
@@ -313,7 +248,7 @@ impl Shared {
         routing: Routing,
         key: Option<usize>,
         now: Timestamp,
-    ) -> Result<Vec<u8>, ApiError> {
+    ) -> Result<Served, ApiError> {
         let (endpoint, params) = match (found, routing) {
             (Route::Found(endpoint, params), Routing::Served) => (endpoint, params),
             (Route::Found(endpoint, _), _) | (Route::WrongMethod(endpoint), Routing::Retired) => {
@@ -325,6 +260,15 @@ impl Shared {
             (Route::Unknown, _) => return Err(ApiError::gateway_not_found("No route")),
         };
         let foreign = self.authorize(endpoint, &params, key, now)?;
+        if self
+            .config
+            .writes
+            .not_enabled
+            .iter()
+            .any(|n| n == endpoint.name)
+        {
+            return Err(ApiError::not_enabled());
+        }
         let body = incoming
             .body
             .as_deref()
@@ -352,15 +296,27 @@ impl Shared {
             seal: &self.seal,
             paging: &self.config.paging,
             answers: &self.config.answers,
+            writes: &self.config.writes,
             keys: &self.config.keys,
             foreign,
             url: incoming.url.clone(),
         };
-        let organization = self.organization.read(self.config.clock.elapsed());
-        let organization: &Organization = &organization;
+        let elapsed = self.config.clock.elapsed();
         match endpoint.handler {
-            Some(handler) => handler(&call, organization),
-            None => Err(self.retired(endpoint)),
+            Handler::Read(handler) => {
+                let organization = self.organization.read(elapsed);
+                handler(&call, &organization).map(Served::read)
+            }
+            Handler::Write(handler) => {
+                let decide = |org: &Organization| handler(&call, org);
+                let (outcome, changed) = self.organization.carry_out(elapsed, decide)?;
+                Ok(Served {
+                    status: outcome.status,
+                    body: outcome.body,
+                    changed,
+                })
+            }
+            Handler::Retired => Err(self.retired(endpoint)),
         }
     }
 

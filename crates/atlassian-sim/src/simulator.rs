@@ -10,12 +10,13 @@ use tokio::net::TcpListener;
 
 use crate::config::{AccessKey, Config};
 use crate::cursor::CursorSeal;
+use crate::endpoint;
 use crate::error::Error;
 use crate::faults::{Fault, FaultPlan};
 use crate::limits::RateLimiter;
 use crate::log::{RequestLog, RequestRecord};
 use crate::model::Organization;
-use crate::organization::{OrganizationHandle, Shelf};
+use crate::organization::{Delays, OrganizationHandle, Shelf};
 use crate::random::draw;
 use crate::server::{self, ServerHandle};
 use crate::service::{Shared, lock};
@@ -31,6 +32,10 @@ impl Simulator {
     /// Invents the organization and makes it ready to be asked. A million users take a few seconds.
     pub fn new(mut config: Config) -> Result<Self, Error> {
         config.organization.check()?;
+        let unknown = |name: &&String| endpoint::all().all(|e| e.name != name.as_str());
+        if let Some(name) = config.writes.not_enabled.iter().find(unknown) {
+            return Err(Error::UnknownEndpoint(name.clone()));
+        }
         let seed = config.organization.seed;
         if config.keys.is_empty() {
             config.keys.push(AccessKey::unscoped(format!(
@@ -38,11 +43,17 @@ impl Simulator {
                 draw(seed, 0x4e4, 0)
             )));
         }
-        let organization = Organization::new(&config.organization);
+        let mut organization = Organization::new(&config.organization);
+        organization.default_licence_limit = config.writes.licence_limit;
+        let general = config.visibility_delay;
+        let delays = Delays {
+            general,
+            organization_roles: config.writes.organization_role_delay.unwrap_or(general),
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 organization_id: organization.id.clone(),
-                organization: Shelf::new(organization),
+                organization: Shelf::new(organization, delays),
                 seal: CursorSeal::new(seed, config.paging.cursors_need_escaping),
                 log: Mutex::new(RequestLog::default()),
                 limiter: Mutex::new(RateLimiter::new(&config.limits)),
@@ -90,7 +101,6 @@ impl Simulator {
         OrganizationHandle {
             shelf: &self.shared.organization,
             clock: &self.shared.config.clock,
-            visibility_delay: self.shared.config.visibility_delay,
         }
     }
 
@@ -104,7 +114,12 @@ impl Simulator {
         )
     }
 
-    /// Replaces the fault rules; their counters start anew.
+    /// What a complete sync will find once every accepted change is visible.
+    pub fn settled_truth(&self) -> Truth {
+        self.shared.organization.latest(Truth::of)
+    }
+
+    /// Replaces the fault rules; their counters start from 0.
     pub fn set_faults(&self, faults: Vec<Fault>) {
         *lock(&self.shared.faults) = FaultPlan::new(faults, self.shared.config.organization.seed);
     }
@@ -117,6 +132,12 @@ impl Simulator {
     /// All logged requests, in order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         lock(&self.shared.log).records().to_vec()
+    }
+
+    /// All logged requests that were meant to change something, whether or not they did.
+    pub fn writes(&self) -> Vec<RequestRecord> {
+        let log = lock(&self.shared.log);
+        log.records().iter().filter(|r| r.write).cloned().collect()
     }
 
     /// Number of requests for an endpoint, by name (`GET v2/users`).

@@ -74,6 +74,8 @@ pub struct TruthWorkspace {
     pub type_key: String,
     /// Name.
     pub name: String,
+    /// The directory whose users it serves.
+    pub directory_id: Option<String>,
 }
 
 /// An API token.
@@ -106,6 +108,10 @@ pub struct Truth {
     pub effective_roles: Vec<TruthRole>,
     /// Workspaces of the list.
     pub workspaces: Vec<TruthWorkspace>,
+    /// ARIs of the sites, on which site roles are held.
+    pub site_ids: Vec<String>,
+    /// ARI of the organization, on which organization roles are held.
+    pub organization_resource_id: String,
     /// API tokens.
     pub tokens: Vec<TruthToken>,
     /// Date of the newest audit event, if any.
@@ -163,8 +169,21 @@ impl Truth {
                     id: r.ari.clone(),
                     type_key: r.owner.clone(),
                     name: r.name.clone(),
+                    directory_id: r
+                        .directory
+                        .and_then(|d| org.directories.get(usize::from(d)))
+                        .map(|d| d.id.clone()),
                 })
                 .collect(),
+            site_ids: org
+                .resources
+                .iter()
+                .filter(|r| r.kind == ResourceKind::Site)
+                .map(|r| r.ari.clone())
+                .collect(),
+            organization_resource_id: org
+                .organization_resource()
+                .map_or_else(String::new, |r| org.ari(r).to_owned()),
             tokens: (0..)
                 .zip(&org.tokens)
                 .filter(|(_, t)| !t.gone)
@@ -175,8 +194,10 @@ impl Truth {
                 .collect(),
             last_event: org
                 .events
-                .last()
-                .map(|e| iso_seconds(from_millis(e.at_millis))),
+                .iter()
+                .map(|e| e.at_millis)
+                .max()
+                .map(|at| iso_seconds(from_millis(at))),
         }
     }
 }

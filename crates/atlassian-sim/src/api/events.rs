@@ -127,7 +127,7 @@ fn page(call: &Call<'_>, org: &Organization, ask: &Ask<EventFilter>, stream: boo
         .keys
         .iter()
         .filter_map(|n| event_at(org, *n))
-        .map(|(n, e)| render(org, n, e, stream))
+        .map(|(n, e)| render(call, org, n, e, stream))
         .collect();
     let links = Links::new(call, &turn, |cursor| call.url_with_cursor(cursor));
     // The stream always says where to go on, so that a client can poll.
@@ -188,13 +188,38 @@ fn accepts(org: &Organization, number: u32, event: &Event, filter: &EventFilter)
         && filter.search.as_ref().is_none_or(found)
 }
 
-fn context(org: &Organization, subject: Subject) -> Vec<Value> {
+fn context(org: &Organization, subject: Subject, role_context: bool) -> Vec<Value> {
     let user = |n: u32| json!({ "id": org.account_id(n), "type": "users", "attributes": { "name": org.profile(n).name }, "links": {} });
     let group = |n: u32| {
         let name = org.groups.get(n as usize).map(|g| g.name.as_str());
         json!({ "id": org.group_id(n), "type": "groups", "attributes": { "name": name }, "links": {} })
     };
+    let held = |resource: u32, role: u16| {
+        let name = org.role_name(role);
+        let owner = org
+            .resources
+            .get(resource as usize)
+            .map(|r| r.owner.as_str());
+        [
+            json!({ "id": name, "type": "roles", "attributes": { "name": name }, "links": {} }),
+            json!({ "id": org.ari(resource), "type": "resources", "attributes": { "resourceOwner": owner }, "links": {} }),
+        ]
+    };
+    let with_role = |principal: Value, resource: u32, role: u16| {
+        let rest = held(resource, role).into_iter().filter(|_| role_context);
+        std::iter::once(principal).chain(rest).collect()
+    };
     match subject {
+        Subject::UserRole {
+            user: n,
+            resource,
+            role,
+        } => with_role(user(n), resource, role),
+        Subject::GroupRole {
+            group: n,
+            resource,
+            role,
+        } => with_role(group(n), resource, role),
         Subject::User(n) => vec![user(n)],
         Subject::Group(n) => vec![group(n)],
         Subject::Membership { user: u, group: g } => vec![user(u), group(g)],
@@ -207,7 +232,7 @@ fn context(org: &Organization, subject: Subject) -> Vec<Value> {
     }
 }
 
-fn render(org: &Organization, number: u32, event: &Event, stream: bool) -> Value {
+fn render(call: &Call<'_>, org: &Organization, number: u32, event: &Event, stream: bool) -> Value {
     let actor = org.profile(event.actor);
     let auth_type = pick(draw(org.seed, 0x1e, u64::from(number)), &AUTH_TYPES)
         .copied()
@@ -224,14 +249,16 @@ fn render(org: &Organization, number: u32, event: &Event, stream: bool) -> Value
             "auth": { "authType": auth_type, "tokenId": ids::uuid(org.seed, Kind::Token, number), "tokenLabel": "ci" },
             "links": {},
         },
-        "context": context(org, event.subject),
+        "context": context(org, event.subject, call.writes.role_event_context),
         "container": [],
         "location": { "ip": ip(org, number), "countryName": country, "city": city },
     });
     if stream && let Some(map) = attributes.as_object_mut() {
         map.insert(
             "processedAt".to_owned(),
-            json!(iso_millis(from_millis(event.at_millis + 877))),
+            json!(iso_millis(from_millis(
+                event.at_millis + i64::from(event.processing_millis)
+            ))),
         );
     }
     json!({
@@ -249,7 +276,7 @@ pub(crate) fn get(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiErr
         .and_then(|n| org.events.get(n as usize).map(|e| (n, e)));
     let (number, event) = found.ok_or_else(|| ApiError::unknown("ADMIN-404-4", "event", id))?;
     Ok(to_json(
-        &json!({ "data": render(org, number, event, false) }),
+        &json!({ "data": render(call, org, number, event, false) }),
     ))
 }
 

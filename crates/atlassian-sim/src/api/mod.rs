@@ -1,4 +1,5 @@
-//! The endpoint families. A handler gets a decoded call and the organization and gives the JSON of a 200, or a refusal.
+//! The endpoint families. A handler gets a decoded call and the organization. A read gives the JSON of a 200, a write its
+//! outcome and the changes to make; both may refuse.
 
 pub(crate) mod access;
 pub(crate) mod events;
@@ -6,11 +7,14 @@ pub(crate) mod filters;
 pub(crate) mod groups;
 pub(crate) mod lifecycle;
 pub(crate) mod managed;
+pub(crate) mod memberships;
 pub(crate) mod orgs;
+pub(crate) mod role_writes;
 pub(crate) mod roles;
 pub(crate) mod user_filter;
 pub(crate) mod users;
 pub(crate) mod workspaces;
+pub(crate) mod writes;
 
 use crate::clock::DATA_DATE_SECONDS;
 use crate::random::{below, draw};

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Action, Calls, Fault, Pages, RetryAfter, WrongShape};
-use crate::endpoint::ENDPOINTS;
+use crate::endpoint;
 use crate::error::Error;
 
 /// What `--help` says about the grammar.
@@ -20,7 +20,10 @@ Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request
             `404:ADMIN-404-10`       that status with one of the API's codes;
                                      `404:gateway` without any
             `html`, `html:503`       a proxy's web page (default status 502)
-            `reset`                  connection reset before the answer
+            `reset`                  connection reset, and nothing is carried out
+            `lose-answer`            carried out, then the connection is reset
+            `hang`                   carried out, and never answered
+            `mask:503`               carried out, and answered with that error
             `truncate`, `truncate:100`  body cut in the middle, or after 100 bytes
             `invalid-json`           a complete answer that is not JSON
             `shape:errors`           a success in a wrong shape (also `message`,
@@ -38,10 +41,18 @@ Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request
             `delay:2s`               answered 2 s later";
 
 /// Codes that a rule may answer with (§2).
-const CODES: [&str; 22] = [
+const CODES: [&str; 43] = [
     "ADMIN-400-1",
+    "ADMIN-400-2",
+    "ADMIN-400-3",
+    "ADMIN-400-4",
+    "ADMIN-400-24",
+    "ADMIN-400-32",
     "ADMIN-401-2",
     "ADMIN-403-3",
+    "ADMIN-403-5",
+    "ADMIN-403-6",
+    "ADMIN-403-7",
     "ADMIN-404-1",
     "ADMIN-404-2",
     "ADMIN-404-3",
@@ -51,15 +62,28 @@ const CODES: [&str; 22] = [
     "ADMIN-404-10",
     "ADMIN-405-1",
     "ADMIN-409-3",
+    "ADMIN-409-5",
+    "ADMIN-409-28",
+    "ADMIN-429-1",
     "ADMIN-500-1",
     "ADMIN-UAM-400-1",
+    "ADMIN-UAM-400-2",
+    "ADMIN-UAM-400-3",
+    "ADMIN-UAM-400-4",
+    "ADMIN-UAM-400-5",
+    "ADMIN-UAM-401-1",
+    "ADMIN-UAM-401-2",
+    "ADMIN-UAM-402-1",
     "ADMIN-UAM-403-1",
+    "ADMIN-UAM-403-2",
     "ADMIN-UAM-404-1",
     "ADMIN-UAM-404-2",
     "ADMIN-UAM-404-3",
     "ADMIN-UAM-405-1",
+    "ADMIN-UAM-409-1",
     "ADMIN-UAM-409-2",
     "ADMIN-UAM-409-3",
+    "ADMIN-UAM-415-1",
     "ADMIN-UAM-500-1",
 ];
 
@@ -110,7 +134,7 @@ impl FromStr for Fault {
         let endpoint = endpoint.trim();
         let path = endpoint.split_once(' ').map_or(endpoint, |(_, path)| path);
         let known = path == "*"
-            || ENDPOINTS.iter().any(|e| {
+            || endpoint::all().any(|e| {
                 if path == endpoint {
                     e.name.split_once(' ').is_some_and(|(_, p)| p == path)
                 } else {
@@ -185,6 +209,9 @@ fn parse_action(text: &str) -> Option<Action> {
             .filter(|s| (200..600).contains(s))
             .map(Action::HtmlPage),
         ("reset", None) => Some(Action::ConnectionReset),
+        ("lose-answer", None) => Some(Action::LoseAnswer),
+        ("hang", None) => Some(Action::Hang),
+        ("mask", Some(code)) => status(code).map(Action::MaskAnswer),
         ("truncate", None) => Some(Action::Truncate(None)),
         ("truncate", Some(bytes)) => bytes.parse().ok().map(|n| Action::Truncate(Some(n))),
         ("invalid-json", None) => Some(Action::InvalidJson),

@@ -10,7 +10,7 @@ use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 
-use super::{Action, RetryAfter, TransportFault, pages};
+use super::{Action, HANG_LIMIT, RetryAfter, TransportFault, pages};
 use crate::cursor::CursorSeal;
 use crate::errors::{self, ApiError, Occasion};
 
@@ -45,14 +45,7 @@ pub(crate) fn instead(
         Action::HtmlPage(code) => Some(html_page(
             StatusCode::from_u16(*code).unwrap_or(StatusCode::BAD_GATEWAY),
         )),
-        Action::ConnectionReset => {
-            let mut response = Response::new(broken(Bytes::new()));
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
-            response
-                .extensions_mut()
-                .insert(TransportFault::ConnectionReset);
-            Some(response)
-        }
+        Action::ConnectionReset => Some(reset()),
         Action::ExpireCursor if cursor.is_some() => {
             Some(errors::response(&ApiError::bad_cursor(), occasion))
         }
@@ -63,6 +56,31 @@ pub(crate) fn instead(
         }
         _ => None,
     }
+}
+
+/// What takes the place of the answer to a request that was carried out, if the action is of that kind.
+pub(crate) async fn afterwards(action: &Action, occasion: &Occasion<'_>) -> Option<Response> {
+    match action {
+        Action::LoseAnswer => Some(reset()),
+        Action::Hang => {
+            tokio::time::sleep(HANG_LIMIT).await;
+            Some(reset())
+        }
+        Action::MaskAnswer(code) => {
+            let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Some(errors::response(&ApiError::of_status(status), occasion))
+        }
+        _ => None,
+    }
+}
+
+fn reset() -> Response {
+    let mut response = Response::new(broken(Bytes::new()));
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response
+        .extensions_mut()
+        .insert(TransportFault::ConnectionReset);
+    response
 }
 
 fn retry_after_value(retry_after: &RetryAfter, now: Timestamp) -> Option<HeaderValue> {
@@ -137,6 +155,10 @@ pub(crate) async fn damage(
             | Action::EmptyPage
             | Action::SlowDrip { .. }
     ) {
+        return response;
+    }
+    if response.status() == StatusCode::NO_CONTENT && !matches!(action, Action::Shape(_)) {
+        // There is no body to damage.
         return response;
     }
     let (mut parts, body) = response.into_parts();

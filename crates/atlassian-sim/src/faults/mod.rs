@@ -75,7 +75,11 @@ pub enum RetryAfter {
     Text(String),
 }
 
-/// How a request goes wrong.
+/// How long an unanswered request stays open; longer than any client waits.
+pub const HANG_LIMIT: Duration = Duration::from_mins(10);
+
+/// How a request goes wrong. It is not carried out where it is answered with an error or a web page, unless the action
+/// says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// 429 without quota headers.
@@ -86,8 +90,14 @@ pub enum Action {
     Refuse(u16, &'static str),
     /// A web page with this status, as a proxy answers.
     HtmlPage(u16),
-    /// The connection is reset before an answer.
+    /// The connection is reset before an answer. The request is not carried out.
     ConnectionReset,
+    /// The request is carried out, then the connection is reset before an answer.
+    LoseAnswer,
+    /// The request is carried out and never answered: after [`HANG_LIMIT`] the connection is reset.
+    Hang,
+    /// The request is carried out and answered with an error of the API with this status.
+    MaskAnswer(u16),
     /// The answer ends after this many bytes (`None`: in the middle) though more were announced.
     Truncate(Option<usize>),
     /// A complete answer that is not JSON.
@@ -179,7 +189,7 @@ impl Fault {
 /// transport that ignores the mark notices all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportFault {
-    /// No answer: the connection was reset.
+    /// No answer: the connection was reset, before or after the request was carried out.
     ConnectionReset,
     /// The answer breaks off inside the body.
     Truncated,

@@ -100,6 +100,8 @@ pub(crate) fn organization(spec: &OrganizationSpec) -> Organization {
         overrides: HashMap::new(),
         override_emails: HashMap::new(),
         pending: VecDeque::new(),
+        default_licence_limit: None,
+        licence_limits: HashMap::new(),
     };
     resources::add(&mut org, spec, &lower);
     let places = Places::of(&org);

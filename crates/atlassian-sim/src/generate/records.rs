@@ -2,7 +2,7 @@
 
 use crate::clock::DATA_DATE_SECONDS;
 use crate::config::OrganizationSpec;
-use crate::model::{Event, Organization, Subject, Token};
+use crate::model::{Event, Organization, PROCESSING_MILLIS, Subject, Token};
 use crate::random::{below, draw};
 
 pub(super) fn add_tokens(org: &mut Organization, spec: &OrganizationSpec) {
@@ -58,6 +58,7 @@ pub(super) fn add_events(org: &mut Organization, spec: &OrganizationSpec) {
         let at_millis = DATA_DATE_SECONDS * 1000 - i64::try_from(age_millis).unwrap_or(0);
         org.events.push(Event {
             at_millis,
+            processing_millis: PROCESSING_MILLIS,
             action,
             actor: user(word),
             subject,

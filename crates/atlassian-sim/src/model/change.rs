@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::profile::Member;
 use super::{
-    AccountStatus, Event, Group, Membership, Organization, ProfileOverride, RoleEntry, Subject,
-    Token, User, insert_sorted, remove_sorted,
+    AccountStatus, Event, Group, Membership, Organization, PROCESSING_MILLIS, ProfileOverride,
+    RoleEntry, Subject, Token, User, insert_sorted, remove_sorted,
 };
 use crate::clock::DATA_DATE_SECONDS;
 use crate::error::Error;
-use crate::ids::Kind;
+use crate::ids::{self, Kind};
 
 /// Who holds a role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,40 @@ pub enum Change {
         /// The role.
         role: String,
     },
+}
+
+impl Change {
+    /// Whether the other change sets the same membership or role.
+    pub(crate) fn sets_same_as(&self, other: &Self) -> bool {
+        self.target() == other.target()
+    }
+
+    /// What is set: principal, object and, for roles, the role.
+    fn target(&self) -> (&str, &str, Option<(bool, &str)>) {
+        match self {
+            Self::AddMember {
+                group_id,
+                account_id,
+            }
+            | Self::RemoveMember {
+                group_id,
+                account_id,
+            } => (account_id, group_id, None),
+            Self::AssignRole {
+                principal,
+                resource_id,
+                role,
+            }
+            | Self::RevokeRole {
+                principal,
+                resource_id,
+                role,
+            } => match principal {
+                Principal::User(id) => (id, resource_id, Some((true, role))),
+                Principal::Group(id) => (id, resource_id, Some((false, role))),
+            },
+        }
+    }
 }
 
 /// A user to add. Added users have none of the oddities of generated ones.
@@ -104,14 +138,41 @@ impl Organization {
     }
 
     fn record(&mut self, elapsed: Duration, action: &'static str, subject: Subject) {
+        self.record_late(elapsed, elapsed, action, subject);
+    }
+
+    /// Writes an event of the time `accepted` into the log at the time `visible`.
+    fn record_late(
+        &mut self,
+        accepted: Duration,
+        visible: Duration,
+        action: &'static str,
+        subject: Subject,
+    ) {
         let at_millis =
-            DATA_DATE_SECONDS * 1000 + i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX / 2);
+            DATA_DATE_SECONDS * 1000 + i64::try_from(accepted.as_millis()).unwrap_or(i64::MAX / 2);
+        let late = visible.saturating_sub(accepted).as_millis();
         self.events.push(Event {
             at_millis,
+            processing_millis: PROCESSING_MILLIS
+                .saturating_add(u32::try_from(late).unwrap_or(u32::MAX)),
             action,
             actor: 0,
             subject,
         });
+    }
+
+    pub(crate) fn set_licence_limit(
+        &mut self,
+        resource_id: &str,
+        limit: Option<u32>,
+    ) -> Result<(), Error> {
+        let resource = self
+            .resource_index
+            .get(resource_id)
+            .ok_or_else(|| Error::UnknownResource(resource_id.to_owned()))?;
+        self.licence_limits.insert(*resource, limit);
+        Ok(())
     }
 
     /// Refuses a change whose objects do not exist, without changing anything.
@@ -163,59 +224,61 @@ impl Organization {
         Ok(())
     }
 
-    /// Applies a change; says whether anything was different from before.
-    pub(crate) fn apply(&mut self, change: Change, elapsed: Duration) -> Result<bool, Error> {
-        self.check(&change)?;
-        match change {
+    /// Applies a change that was accepted at one time and becomes visible at another; says whether anything was different
+    /// from before.
+    pub(crate) fn apply(
+        &mut self,
+        change: &Change,
+        accepted: Duration,
+        visible: Duration,
+    ) -> Result<bool, Error> {
+        self.check(change)?;
+        let event = match change {
             Change::AddMember {
                 group_id,
                 account_id,
-            } => {
-                let (group, user) = (
-                    self.require_group(&group_id)?,
-                    self.require_user(&account_id)?,
-                );
-                let new = insert_sorted(&mut self.groups[group as usize].members, user);
-                insert_sorted(&mut self.users[user as usize].groups, group);
-                if new {
-                    self.record(
-                        elapsed,
-                        "user_added_to_group",
-                        Subject::Membership { user, group },
-                    );
-                }
-                Ok(new)
-            }
+            } => self.set_member(group_id, account_id, true)?,
             Change::RemoveMember {
                 group_id,
                 account_id,
-            } => {
-                let (group, user) = (
-                    self.require_group(&group_id)?,
-                    self.require_user(&account_id)?,
-                );
-                let was = remove_sorted(&mut self.groups[group as usize].members, &user);
-                remove_sorted(&mut self.users[user as usize].groups, &group);
-                if was {
-                    self.record(
-                        elapsed,
-                        "user_removed_from_group",
-                        Subject::Membership { user, group },
-                    );
-                }
-                Ok(was)
-            }
+            } => self.set_member(group_id, account_id, false)?,
             Change::AssignRole {
                 principal,
                 resource_id,
                 role,
-            } => self.set_role(&principal, &resource_id, &role, true, elapsed),
+            } => self.set_role(principal, resource_id, role, true)?,
             Change::RevokeRole {
                 principal,
                 resource_id,
                 role,
-            } => self.set_role(&principal, &resource_id, &role, false, elapsed),
+            } => self.set_role(principal, resource_id, role, false)?,
+        };
+        if let Some((action, subject)) = event {
+            self.record_late(accepted, visible, action, subject);
         }
+        Ok(event.is_some())
+    }
+
+    fn set_member(
+        &mut self,
+        group_id: &str,
+        account_id: &str,
+        member: bool,
+    ) -> Result<Option<(&'static str, Subject)>, Error> {
+        let (group, user) = (
+            self.require_group(group_id)?,
+            self.require_user(account_id)?,
+        );
+        let members = &mut self.groups[group as usize].members;
+        let groups = &mut self.users[user as usize].groups;
+        let (changed, action) = if member {
+            insert_sorted(groups, group);
+            (insert_sorted(members, user), "user_added_to_group")
+        } else {
+            remove_sorted(groups, &group);
+            (remove_sorted(members, &user), "user_removed_from_group")
+        };
+        Ok(changed.then_some((action, Subject::Membership { user, group })))
     }
 
     fn set_role(
@@ -224,49 +287,60 @@ impl Organization {
         resource_id: &str,
         role: &str,
         held: bool,
-        elapsed: Duration,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<(&'static str, Subject)>, Error> {
         let resource = *self
             .resource_index
             .get(resource_id)
             .ok_or_else(|| Error::UnknownResource(resource_id.to_owned()))?;
         let role = self.intern_role(role);
         let entry = RoleEntry::direct(resource, role);
-        let (ordinal, subject) = match principal {
-            Principal::User(id) => self.require_user(id).map(|n| (n, Subject::User(n)))?,
-            Principal::Group(id) => self.require_group(id).map(|n| (n, Subject::Group(n)))?,
-        };
-        let is_user = matches!(principal, Principal::User(_));
-        let list = if is_user {
-            &mut self.users[ordinal as usize].roles
-        } else {
-            &mut self.groups[ordinal as usize].roles
+        let record = &mut self.resources[resource as usize];
+        let (list, holders, ordinal, subject) = match principal {
+            Principal::User(id) => {
+                let user = ids::account_ordinal(self.seed, id)
+                    .filter(|n| self.users.get(*n as usize).is_some_and(|u| !u.gone))
+                    .ok_or_else(|| Error::UnknownUser(id.clone()))?;
+                let list = &mut self.users[user as usize].roles;
+                (
+                    list,
+                    &mut record.users,
+                    user,
+                    Subject::UserRole {
+                        user,
+                        resource,
+                        role,
+                    },
+                )
+            }
+            Principal::Group(id) => {
+                let group = ids::uuid_ordinal(self.seed, Kind::Group, id)
+                    .filter(|n| self.groups.get(*n as usize).is_some_and(|g| !g.gone))
+                    .ok_or_else(|| Error::UnknownGroup(id.clone()))?;
+                let list = &mut self.groups[group as usize].roles;
+                (
+                    list,
+                    &mut record.groups,
+                    group,
+                    Subject::GroupRole {
+                        group,
+                        resource,
+                        role,
+                    },
+                )
+            }
         };
         let changed = if held {
             insert_sorted(list, entry)
         } else {
             remove_sorted(list, &entry)
         };
-        let still_there = list.iter().any(|e| e.resource == resource);
-        let record = &mut self.resources[resource as usize];
-        let holders = if is_user {
-            &mut record.users
-        } else {
-            &mut record.groups
-        };
-        if still_there {
+        if list.iter().any(|e| e.resource == resource) {
             insert_sorted(holders, ordinal);
         } else {
             remove_sorted(holders, &ordinal);
         }
-        if changed {
-            self.record(
-                elapsed,
-                if held { "role_granted" } else { "role_revoked" },
-                subject,
-            );
-        }
-        Ok(changed)
+        let action = if held { "role_granted" } else { "role_revoked" };
+        Ok(changed.then_some((action, subject)))
     }
 
     pub(crate) fn add_user(&mut self, new: NewUser, elapsed: Duration) -> Result<String, Error> {
@@ -452,6 +526,6 @@ impl Organization {
 
     /// The id of an event, from its place in the log.
     pub(crate) fn event_id(&self, event: u32) -> String {
-        crate::ids::uuid(self.seed, Kind::Event, event)
+        ids::uuid(self.seed, Kind::Event, event)
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod change;
 pub(crate) mod profile;
+pub(crate) mod role_rules;
 pub(crate) mod roles;
 
 use std::collections::{HashMap, VecDeque};
@@ -235,18 +236,46 @@ pub(crate) struct Token {
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub at_millis: i64,
+    /// Milliseconds from the event to its place in the log.
+    pub processing_millis: u32,
     pub action: &'static str,
     pub actor: u32,
     pub subject: Subject,
 }
+
+/// How long an event takes to get into the log when nothing delays it.
+pub(crate) const PROCESSING_MILLIS: u32 = 877;
 
 /// What an audit event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     User(u32),
     Group(u32),
-    Membership { user: u32, group: u32 },
+    Membership {
+        user: u32,
+        group: u32,
+    },
+    UserRole {
+        user: u32,
+        resource: u32,
+        role: u16,
+    },
+    GroupRole {
+        group: u32,
+        resource: u32,
+        role: u16,
+    },
     Token(u32),
+}
+
+/// An accepted change that is not visible yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    /// The clock's elapsed time at which it becomes visible.
+    pub due: Duration,
+    /// The clock's elapsed time at which it was accepted.
+    pub accepted: Duration,
+    pub change: change::Change,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -256,7 +285,7 @@ pub(crate) struct ProfileOverride {
 }
 
 /// The organization with all its people, groups, roles and tokens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Organization {
     pub seed: u64,
     pub odd_data: bool,
@@ -277,8 +306,12 @@ pub(crate) struct Organization {
     pub overrides: HashMap<u32, ProfileOverride>,
     /// Addresses set later, to find their users; generated ones lead back by themselves.
     pub override_emails: HashMap<String, u32>,
-    /// Changes not yet visible, by the clock's elapsed time, in order.
-    pub pending: VecDeque<(Duration, change::Change)>,
+    /// Changes that are not visible yet, by the time at which they become so; in order of acceptance within one time.
+    pub pending: VecDeque<Pending>,
+    /// Most users of a product without a limit of its own.
+    pub default_licence_limit: Option<u32>,
+    /// Most users of single products, by resource.
+    pub licence_limits: HashMap<u32, Option<u32>>,
 }
 
 /// The directories that a request looks at.
@@ -394,12 +427,31 @@ impl Organization {
 
     /// Makes all changes visible whose time has come.
     pub(crate) fn settle(&mut self, elapsed: Duration) {
-        while self.pending.front().is_some_and(|(due, _)| *due <= elapsed) {
-            if let Some((_, change)) = self.pending.pop_front() {
-                // A delayed change was checked when it was accepted; if its object vanished meanwhile there is nothing to do.
-                let _ = self.apply(change, elapsed);
+        while self.pending.front().is_some_and(|p| p.due <= elapsed) {
+            if let Some(pending) = self.pending.pop_front() {
+                // A delayed change was checked when it was accepted. If its object has been removed since, there is
+                // nothing to do.
+                let _ = self.apply(&pending.change, pending.accepted, pending.due);
             }
         }
+    }
+
+    /// Keeps a change until it becomes visible.
+    pub(crate) fn postpone(&mut self, change: change::Change, accepted: Duration, due: Duration) {
+        let place = self.pending.partition_point(|p| p.due <= due);
+        self.pending.insert(
+            place,
+            Pending {
+                due,
+                accepted,
+                change,
+            },
+        );
+    }
+
+    /// Drops pending changes of the thing that `change` sets.
+    pub(crate) fn forget_pending(&mut self, change: &change::Change) {
+        self.pending.retain(|p| !p.change.sets_same_as(change));
     }
 }
 

@@ -260,3 +260,15 @@ pub fn ids(items: &[Value], name: &str) -> Vec<String> {
         .map(|i| i[name].as_str().unwrap().to_owned())
         .collect()
 }
+
+/// The newest audit events of the stream, newest first.
+pub async fn newest_events(sim: &Simulator) -> Vec<Value> {
+    let page = get(sim, "v1:events-stream?sortOrder=desc").await.json();
+    page["data"].as_array().unwrap().clone()
+}
+
+/// The texts at a JSON pointer of each item.
+pub fn ids_at(items: &[Value], pointer: &str) -> Vec<String> {
+    let texts = items.iter().map(|i| i.pointer(pointer).unwrap());
+    texts.map(|t| t.as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,77 @@
+//! Endpoints that change the organization. No scope covers them: they need a key without scopes.
+
+use super::{Endpoint, Handler, Life, WRITES_PER_MINUTE, WriteHandler};
+use crate::api::{memberships, role_writes};
+use crate::errors::Family;
+
+const fn write(
+    name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    handler: WriteHandler,
+) -> Endpoint {
+    Endpoint {
+        name,
+        method,
+        path,
+        family: Family::Admin,
+        scopes: &[],
+        per_minute: WRITES_PER_MINUTE,
+        life: Life::Current,
+        cursors_last: false,
+        handler: Handler::Write(handler),
+    }
+}
+
+/// A write of roles: a proxy in front answers 401 and 429.
+const fn role(name: &'static str, path: &'static str, handler: WriteHandler) -> Endpoint {
+    Endpoint {
+        family: Family::Roles,
+        ..write(name, "POST", path, handler)
+    }
+}
+
+pub(super) static WRITES: [Endpoint; 8] = [
+    write(
+        "POST v2/groups/{id}/memberships",
+        "POST",
+        "/v2/orgs/{org}/directories/{directory}/groups/{id}/memberships",
+        memberships::add,
+    ),
+    write(
+        "DELETE v2/groups/{id}/memberships/{member}",
+        "DELETE",
+        "/v2/orgs/{org}/directories/{directory}/groups/{id}/memberships/{member}",
+        memberships::remove,
+    ),
+    role(
+        "POST v1/users/{id}/roles/assign",
+        "/v1/orgs/{org}/users/{id}/roles/assign",
+        role_writes::assign_to_user,
+    ),
+    role(
+        "POST v1/users/{id}/roles/revoke",
+        "/v1/orgs/{org}/users/{id}/roles/revoke",
+        role_writes::revoke_from_user,
+    ),
+    role(
+        "POST v2/groups/{id}/role-assignments/assign",
+        "/v2/orgs/{org}/directories/{directory}/groups/{id}/role-assignments/assign",
+        role_writes::assign_to_group,
+    ),
+    role(
+        "POST v2/groups/{id}/role-assignments/revoke",
+        "/v2/orgs/{org}/directories/{directory}/groups/{id}/role-assignments/revoke",
+        role_writes::revoke_from_group,
+    ),
+    role(
+        "POST v1/users/{id}/role-assignments/assign",
+        "/v1/orgs/{org}/users/{id}/role-assignments/assign",
+        role_writes::assign_organization_role,
+    ),
+    role(
+        "POST v1/users/{id}/role-assignments/revoke",
+        "/v1/orgs/{org}/users/{id}/role-assignments/revoke",
+        role_writes::revoke_organization_role,
+    ),
+];

@@ -32,6 +32,10 @@ fn failed(failure: &Failure) -> ExitCode {
 }
 
 /// Prints the help, the version, or why the arguments cannot be used.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the entry point reads the arguments"
+)]
 fn explain(refused: &clap::Error) -> ExitCode {
     if !refused.use_stderr() {
         return match show(&refused.to_string()) {

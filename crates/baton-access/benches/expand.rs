@@ -6,6 +6,10 @@
 //! to the bytes of every change, principals of 300 bytes. Prints the best and the median of several runs
 //! and the peak memory of the process so far.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 #![allow(clippy::print_stdout)] // a bench reports on stdout
 #![allow(clippy::unwrap_used)] // and may end on anything unexpected
 

@@ -15,6 +15,10 @@
 //!
 //! `cargo bench -p baton-access --bench file -- [nested|layers|v1|v3] [runs]`
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 

@@ -6,6 +6,10 @@
 //! removed. `--bench seal -- 1 1000 keep=FOLDER` makes a base of a million
 //! grants.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 

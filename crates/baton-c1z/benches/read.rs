@@ -4,6 +4,10 @@
 //! runs. `--bench seal -- 1 1000 order keep=FOLDER` makes files of a million
 //! grants.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 

@@ -8,6 +8,10 @@
 //! `keep` leaves the last file of each kind in a folder, for measuring the
 //! programs on.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 

@@ -165,6 +165,10 @@ fn must_be_free(path: &Path) -> io::Result<()> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemFiles;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that changes sync files"
+)]
 impl Files for SystemFiles {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DataFile>> {
         let mut options = OpenOptions::new();

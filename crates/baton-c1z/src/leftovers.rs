@@ -53,6 +53,10 @@ fn hidden(folder: &Path, suffix: &str) -> Vec<PathBuf> {
 
 /// Removes the new file for a target that nobody works on, then its working
 /// folders, if they hold no work.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "leftovers hold no work, so a crash halfway is harmless"
+)]
 fn clear_target(target: &Path, temp_dir: Option<&Path>) -> io::Result<()> {
     let mut folders = vec![workdir::folder_of(target, None)];
     if temp_dir.is_some() {
@@ -92,6 +96,10 @@ fn clear_target(target: &Path, temp_dir: Option<&Path>) -> io::Result<()> {
 }
 
 /// Takes the lock of a working folder, if the folder is this user's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock is a file of the system, not of a simulated disk"
+)]
 fn lock_existing(folder: &Path) -> io::Result<File> {
     let found = folder.symlink_metadata()?;
     if !found.is_dir() || paths::owned_by_other(&found) {

@@ -8,6 +8,10 @@
 //! It knows nothing of connectors, HTTP or command lines, and reads neither
 //! the environment nor the clock: limits, folders and times are arguments.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests make files and threads")
+)]
 #![warn(missing_docs)]
 
 mod columns;

@@ -85,6 +85,10 @@ impl Scratch {
     }
 
     /// Creates the file, empty.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "scratch files are never read after a crash"
+    )]
     pub(crate) fn create_file(&self) -> Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
@@ -118,6 +122,10 @@ fn make(parent: &Path) -> io::Result<TempDir> {
 }
 
 /// Locks a new folder; `None` if it was taken for an abandoned one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "scratch files are never read after a crash"
+)]
 fn lock(folder: &Path) -> io::Result<Option<File>> {
     let path = folder.join(LOCK);
     let mut options = OpenOptions::new();
@@ -154,6 +162,10 @@ pub(crate) fn clear_scratch(parent: &Path) {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "scratch files are never read after a crash"
+)]
 fn remove_abandoned(folder: &Path) -> io::Result<()> {
     let found = folder.symlink_metadata()?;
     if !found.is_dir() || paths::owned_by_other(&found) {

@@ -225,6 +225,10 @@ fn is_work_folder(path: &Path) -> bool {
 }
 
 /// Creates the folder and locks it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits at most a second for another process, on a thread for blocking work"
+)]
 fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
     let path = folder.join(LOCK);
     let mut waits = 0;
@@ -283,6 +287,10 @@ fn must_be_ours(folder: &Path) -> Result<()> {
     })
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock is a file of the system, not of a simulated disk"
+)]
 fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);

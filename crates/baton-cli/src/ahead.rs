@@ -55,6 +55,7 @@ struct Recent {
     found: Rc<Found>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a cache of this process")]
 fn hash_of(type_id: &str, id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (type_id, id).hash(&mut hasher);

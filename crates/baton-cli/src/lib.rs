@@ -2,6 +2,10 @@
 //!
 //! A command gets a file, a view of one sync in it and two writers; it reads
 //! no environment and no clock. Data goes to `out`, all else to `err`.
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests make files and threads")
+)]
 #![warn(missing_docs)]
 
 mod advice;

@@ -11,6 +11,10 @@ use baton_term::{StandardOutput, columns_of_stdout};
 /// Columns of a terminal that does not say how many it has.
 const USUAL_COLUMNS: usize = 80;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the entry point reads the process"
+)]
 fn main() -> ExitCode {
     let backtrace = std::env::var_os("RUST_BACKTRACE");
     if backtrace.is_none_or(|value| value.is_empty() || value == "0") {

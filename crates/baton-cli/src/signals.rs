@@ -88,6 +88,10 @@ impl Signals {
 }
 
 #[cfg(unix)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for signals as long as the process lives"
+)]
 fn catch(stopping: &Stopping) {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;

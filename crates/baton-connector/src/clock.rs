@@ -18,6 +18,7 @@ pub trait Clock: Send + Sync + Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the system's clock")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }

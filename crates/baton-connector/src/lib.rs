@@ -9,6 +9,10 @@
 //! The crate knows the wire types and HTTP; it knows no file format, no
 //! engine and no command line. It reads no environment and keeps no global
 //! state: settings, clock, randomness and network are values.
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests make files and threads")
+)]
 #![warn(missing_docs)]
 
 mod added;

@@ -7,6 +7,10 @@
 //! ([`Command`]). Nothing here reads the process's own arguments or environment: they are handed in
 //! as values.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests make files and threads")
+)]
 #![warn(missing_docs)]
 #![cfg_attr(
     test,

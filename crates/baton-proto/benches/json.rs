@@ -5,6 +5,10 @@
 //! principal), nothing cached. Prints the median of [`ROUNDS`] runs.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
+#![allow(
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a bench prints rates"

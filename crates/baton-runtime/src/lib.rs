@@ -35,6 +35,10 @@
 //! }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests make files and threads")
+)]
 #![warn(missing_docs)]
 #![cfg_attr(
     test,

@@ -70,6 +70,10 @@ impl Process {
     /// # Errors
     ///
     /// [`Error::CurrentFolder`] when there is no current folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the process"
+    )]
     pub fn current() -> Result<Self> {
         let cwd = std::env::current_dir().map_err(|source| Error::CurrentFolder { source })?;
         let env: Environment = std::env::vars_os().collect();

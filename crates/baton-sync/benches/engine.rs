@@ -6,6 +6,10 @@
 //! Prints the time of each phase, the size of the file and the peak memory
 //! of the process.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 #![allow(clippy::print_stdout)] // a bench reports on stdout
 #![allow(clippy::unwrap_used)] // and may end on anything unexpected
 

@@ -20,6 +20,7 @@ impl ItemSet {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "compared within one process")]
 fn digest(value: impl Hash) -> u64 {
     // `new` has fixed keys: the same input gives the same digest in every run.
     let mut hasher = DefaultHasher::new();

@@ -28,6 +28,7 @@ impl Hasher for Same {
 pub(crate) type Digests = HashSet<u64, BuildHasherDefault<Same>>;
 
 /// The digest of an id that consists of these parts.
+#[expect(clippy::disallowed_methods, reason = "compared within one process")]
 pub(crate) fn digest(parts: &[&str]) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);

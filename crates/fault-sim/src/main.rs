@@ -1,6 +1,10 @@
 //! Plays more seeds than the tests do: `fault-sim [FIRST] [COUNT]`. With a
 //! count of 1 the plan is shown, and how each attempt ended.
 #![allow(
+    clippy::disallowed_methods,
+    reason = "the entry point reads the arguments and measures real time"
+)]
+#![allow(
     clippy::print_stdout,
     clippy::exit,
     reason = "this program is there to print"

@@ -37,6 +37,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[allow(clippy::expect_used, reason = "no fault of the input")]
+#[expect(clippy::disallowed_methods, reason = "the file that the decoder reads")]
 fn write(path: &Path, data: &[u8]) {
     fs::write(path, data).expect("a file in a temporary folder");
 }

@@ -1,4 +1,8 @@
 //! The connector against recorded traffic and against the simulator.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
 #![allow(clippy::unwrap_used)]
 
 mod counts;

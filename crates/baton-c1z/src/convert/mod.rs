@@ -88,6 +88,10 @@ impl Converted {
 /// [`Error::NoSuchSync`], [`Error::NoFullSync`]; [`Error::Argument`] if the
 /// sync's id is no KSUID; those of reading and writing. There is then no
 /// target.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "elapsed time, for the report only"
+)]
 pub fn to_v3(
     source: &Path,
     sync_id: Option<&str>,
@@ -197,6 +201,10 @@ pub fn to_v1(source: &Path, target: &Path, options: &RewriteOptions) -> Result<C
 }
 
 /// Writes the sync `run` of `store` into the new v1 file `target`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "elapsed time, for the report only"
+)]
 fn pour_into_v1(
     store: &dyn Store,
     run: SyncRun,

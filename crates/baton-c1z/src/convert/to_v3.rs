@@ -31,6 +31,10 @@ pub(super) struct Pouring<'a> {
 
 impl Pouring<'_> {
     /// Sorts and writes everything but the run itself.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "elapsed time, for the report only"
+    )]
     pub fn run(&self, writer: &mut v3::Writer, done: &mut Converted) -> Result<()> {
         for (number, table) in Table::ALL.into_iter().enumerate() {
             let begun = Instant::now();

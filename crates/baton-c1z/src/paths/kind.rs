@@ -94,6 +94,10 @@ pub(crate) fn regular_or_missing(path: &Path) -> Result<Option<Metadata>> {
 ///
 /// # Errors
 /// [`Error::NotRegular`]; [`Error::Io`] by the system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "opened to find out what a path is"
+)]
 pub fn open_regular(path: &Path) -> Result<File> {
     if let Ok(found) = fs::metadata(path) {
         must_be_regular(path, &found)?;
@@ -113,6 +117,10 @@ pub fn open_regular(path: &Path) -> Result<File> {
 /// # Errors
 /// [`Error::NotRegular`] for folders and sockets; [`Error::NoReader`] for a
 /// pipe that nobody has open; [`Error::Io`] by the system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "opened to find out what a path is"
+)]
 pub fn open_log(path: &Path) -> Result<File> {
     let found = fs::metadata(path).ok();
     let kind = found.as_ref().and_then(FileKind::of);

@@ -330,6 +330,7 @@ pub(crate) fn external_id(table: Table, row: &Row<'_>, out: &mut String) {
 }
 
 /// A hash that is the same in every process, so that sealing does not vary.
+#[expect(clippy::disallowed_methods, reason = "compared within one seal only")]
 pub(super) fn hash(salt: u8, bytes: &[u8]) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     hasher.write_u8(salt);

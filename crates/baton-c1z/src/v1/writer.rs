@@ -272,6 +272,10 @@ impl Writer {
     }
 
     /// Forgets what lies behind so many bytes of the new database.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the scratch database is never read after a crash"
+    )]
     fn cut(&self, bytes: u64) -> Result<()> {
         let path = self.scratch.file_path();
         File::options()

@@ -1,5 +1,9 @@
 //! Everything that is tested through the public interface.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
 // In tests a failed expectation is the finding.
 #![allow(clippy::unwrap_used)]
 

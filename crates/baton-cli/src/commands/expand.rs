@@ -79,6 +79,10 @@ impl Cmd for Expand {
         false
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "elapsed time, for the report only"
+    )]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         open::warn_of_migration_in(cx.file, cx.surroundings, cx.err)?;
         let target = self.out.as_path();

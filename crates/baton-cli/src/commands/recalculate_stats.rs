@@ -50,6 +50,10 @@ impl Cmd for RecalculateStats {
         Use::Replace
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "elapsed time, for the report only"
+    )]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         open::warn_of_migration_in(cx.file, cx.surroundings, cx.err)?;
         let mut since = Instant::now();

@@ -102,6 +102,7 @@ impl Cmd for RollBack {
         self.out.is_none()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "removes its own unfinished copy")]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         open::must_hold_something(cx.file)?;
         let options = options(cx.surroundings)?;

@@ -1,4 +1,8 @@
 //! The program as a user meets it: command lines in, text and exit status out.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
 #![allow(clippy::unwrap_used)]
 
 mod command_line;

@@ -111,6 +111,7 @@ impl Request {
     }
 
     /// A number that requests share whose method, URL and body are equal.
+    #[expect(clippy::disallowed_methods, reason = "compared within one process")]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.method.as_str(), self.url.as_str(), &self.body[..]).hash(&mut hasher);

@@ -1,5 +1,9 @@
 //! Tests of the crate from outside: scripted servers under paused time, a
 //! few real sockets on the loopback, and the builders.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod builders;

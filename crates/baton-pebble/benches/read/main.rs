@@ -5,6 +5,10 @@
 //! through all rows, of opening and reading one page in the middle, and of
 //! gets in random order.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and real files"
+)]
 // A bench speaks to whoever runs it, and stops where it fails.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 #![allow(clippy::cast_precision_loss, reason = "rates are rough")]

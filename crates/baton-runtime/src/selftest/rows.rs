@@ -24,6 +24,7 @@ impl Rows {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "compared within one process")]
     fn scan(path: &Path, now: SystemTime) -> Result<Self> {
         let file = C1zFile::open(path, &ReadOptions::default())?;
         let view = file.view(View::Default { now })?;

@@ -1,5 +1,9 @@
 //! Whole runs, driven in process: arguments, environment and files in, exit code and text out.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 mod capabilities;

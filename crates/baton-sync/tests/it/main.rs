@@ -1,5 +1,10 @@
 //! The engine against a scripted connector, read back through the file.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
+
 mod added;
 mod bad_data;
 mod counts;

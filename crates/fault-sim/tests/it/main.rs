@@ -1,5 +1,9 @@
 //! Whole syncs under faults: simulated ones, and real processes that are
 //! killed.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests make files, threads and processes"
+)]
 #![allow(clippy::unwrap_used)]
 
 use std::sync::RwLock;

@@ -60,6 +60,7 @@ pub(super) struct Sorting {
 
 impl Sorting {
     /// Starts the thread, which puts its files into `dir`.
+    #[expect(clippy::disallowed_methods, reason = "joined by its handle")]
     pub fn start(dir: &Path) -> Result<Self> {
         let (keys, to_sort) = sync_channel(BATCHES);
         let (sorted, entries) = sync_channel(BATCHES);

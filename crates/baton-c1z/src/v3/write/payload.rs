@@ -55,6 +55,7 @@ pub(crate) struct Stored {
 
 impl Payload {
     /// Creates the scratch file in `dir`. `level` is that of zstd.
+    #[expect(clippy::disallowed_methods, reason = "joined by its handle")]
     pub fn begin(
         files: &Arc<dyn Files>,
         dir: &std::path::Path,

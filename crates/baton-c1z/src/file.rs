@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::store::{Asset, Key, Query, Store};
-use crate::{Capabilities, Format, Migration, ReadOptions, v1, v3};
+use crate::{Capabilities, Format, Migration, ReadOptions, sorted_scan, v1, v3};
 
 /// Unfinished syncs older than this are not shown by default.
 const MAX_UNFINISHED_AGE: Duration = Duration::from_hours(7 * 24);
@@ -42,6 +42,8 @@ pub struct C1zFile {
     identity: Option<Identity>,
     store: Box<dyn Store>,
     runs: Vec<SyncRun>,
+    /// Folder for private files; `None`: the system's.
+    temp_dir: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for C1zFile {
@@ -109,7 +111,12 @@ impl C1zFile {
             identity,
             runs: store.runs()?,
             store,
+            temp_dir: options.temp_dir.clone(),
         })
+    }
+
+    pub(crate) fn temp_dir(&self) -> Option<&Path> {
+        self.temp_dir.as_deref()
     }
 
     /// The file's format. An empty store counts as v1.
@@ -243,6 +250,21 @@ impl<'a> Snapshot<'a> {
         self.file.store.scan(&self.query(table, filter), visit)
     }
 
+    /// As [`Snapshot::scan`], in canonical order: by resource type, resource,
+    /// entitlement, principal and id, the same for both formats. Files of
+    /// other writers hold rows in the order in which a connector listed them;
+    /// such rows are sorted first, in bounded memory and with a private file.
+    /// Rows that are stored in this order are not copied.
+    pub fn scan_sorted(
+        &self,
+        table: Table,
+        filter: &Filter<'_>,
+        visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let query = self.query(table, filter);
+        sorted_scan::scan(self.store(), &query, self.file.temp_dir(), visit)
+    }
+
     /// Visits all rows of a table in storage order, each with its message as
     /// a connector would have sent it: where the format keeps ids only of the
     /// objects that entitlements and grants embed, the objects are put in, as
@@ -252,7 +274,7 @@ impl<'a> Snapshot<'a> {
         if self.file.capabilities().embedded_objects {
             return self.scan(table, &Filter::default(), &mut |row| visit(row, row.data));
         }
-        let mut joiner = Joiner::new(self.file.store.as_ref());
+        let mut joiner = Joiner::new(self.store(), self.file.temp_dir());
         self.scan(table, &Filter::default(), &mut |row| {
             let whole = joiner.join(table, row)?;
             visit(row, &whole)
@@ -331,7 +353,11 @@ impl<'a> Snapshot<'a> {
         self.file.store.asset(self.sync_id(), id)
     }
 
-    fn sync_id(&self) -> Option<&'a str> {
+    pub(crate) fn store(&self) -> &'a dyn Store {
+        self.file.store.as_ref()
+    }
+
+    pub(crate) fn sync_id(&self) -> Option<&'a str> {
         match self.rows {
             Rows::Of(run) => Some(run.id.as_str()),
             Rows::All => None,

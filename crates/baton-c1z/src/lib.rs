@@ -25,6 +25,7 @@ mod file;
 mod files;
 mod leftovers;
 mod log;
+mod lookup;
 mod maintain;
 mod merge;
 mod paths;
@@ -37,6 +38,7 @@ mod save;
 mod scratch;
 mod seal;
 mod sort;
+mod sorted_scan;
 mod stop;
 mod store;
 mod tuple;
@@ -56,6 +58,7 @@ pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
     MAX_TOKEN_BYTES, ObjectId, Op, PageHeader, PageLog, PageRow, Resumed, RowRef, Rows, SetAside,
 };
+pub use lookup::{Lookup, Projection};
 pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalculate_stats};
 pub use merge::{
     CompactEntry, CompactPlan, Compacted, Expanded, Strategy, TableCounts, compact, expand_sync,

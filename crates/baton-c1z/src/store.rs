@@ -111,6 +111,8 @@ pub(crate) trait Store: Send {
     fn runs(&self) -> Result<Vec<SyncRun>>;
     /// Visits rows in storage order, in constant memory.
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()>;
+    /// Whether a scan visits rows in the order of their canonical keys.
+    fn is_sorted(&self, query: &Query<'_>) -> Result<bool>;
     /// As [`Store::scan`] of a whole table, with the time at which each row
     /// was written, if that is known.
     fn scan_dated(

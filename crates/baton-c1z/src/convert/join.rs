@@ -5,25 +5,18 @@
 //! again, as a connector would have embedded them; a stub whose object is
 //! missing stays. Splicing happens on the wire, so nothing else changes.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::path::Path;
 
 use baton_proto::wire;
 
 use crate::error::{Error, Result};
+use crate::lookup::{Lookup, Projection, Settings};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::seal::key::{self, Identity};
-use crate::store::{Key, Query, Store};
+use crate::store::{Query, Store};
 
-/// Bytes of resources that are read ahead, in the order of the file: fetching
-/// one from where it lies decodes a table of 8 MiB.
-const AHEAD_BYTES: usize = 96 << 20;
-/// Bytes of other objects that are remembered; then all are forgotten.
-const REMEMBERED_BYTES: usize = 32 << 20;
-/// What an entry costs besides its bytes.
-const ENTRY_BYTES: usize = 128;
+/// Bytes of resources that are kept in memory; the others go to a private file.
+const MEMORY_BYTES: usize = 96 << 20;
 /// Entitlements fetched at a time.
 const PAGE_ROWS: u32 = 1000;
 
@@ -36,64 +29,37 @@ mod field {
     pub const RESOURCE_TYPE_ID: u32 = 1;
 }
 
-type Object = Option<Arc<[u8]>>;
+/// A whole message, or that the file lacks it.
+type Object = Option<Box<[u8]>>;
+
+/// Keeps whole messages.
+struct Messages;
+
+impl Projection for Messages {
+    type Value = Object;
+    type Error = Error;
+
+    fn found(&self, _: Table, row: &Row<'_>) -> Result<Object> {
+        Ok(Some(row.data.into()))
+    }
+
+    fn missing(&self, _: Table, _: &str, _: &str) -> Result<Object> {
+        Ok(None)
+    }
+
+    fn pack(&self, value: &Object, out: &mut Vec<u8>) {
+        out.extend_from_slice(value.as_deref().unwrap_or_default());
+    }
+
+    fn unpack(&self, bytes: &[u8]) -> Option<Object> {
+        Some(Some(bytes.into()))
+    }
+}
 
 /// Joins rows of one file, which come in canonical order.
 pub(crate) struct Joiner<'s> {
-    store: &'s dyn Store,
-    ahead: Option<Ahead>,
-    resources: HashMap<(String, String), Object>,
-    types: HashMap<String, Object>,
-    bytes: usize,
+    lookup: Lookup<'s, Messages>,
     entitlements: Entitlements<'s>,
-}
-
-/// The first resources of the file, by type and id.
-struct Ahead {
-    by_type: HashMap<String, HashMap<String, Arc<[u8]>>>,
-    /// There are no others.
-    is_complete: bool,
-}
-
-impl Ahead {
-    fn read(store: &dyn Store) -> Result<Self> {
-        let mut ahead = Self {
-            by_type: HashMap::new(),
-            is_complete: true,
-        };
-        let query = Query {
-            sync_id: None,
-            table: Table::Resources,
-            filter: &Filter::default(),
-        };
-        let mut bytes = 0;
-        store.scan(&query, &mut |row| {
-            bytes += ENTRY_BYTES + row.data.len() + row.resource_id.len();
-            if bytes > AHEAD_BYTES {
-                ahead.is_complete = false;
-                return Ok(ControlFlow::Break(()));
-            }
-            let by_id = match ahead.by_type.get_mut(row.resource_type_id) {
-                Some(by_id) => by_id,
-                None => ahead
-                    .by_type
-                    .entry(row.resource_type_id.to_owned())
-                    .or_default(),
-            };
-            by_id.insert(row.resource_id.to_owned(), row.data.into());
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(ahead)
-    }
-
-    /// The resource, or that there is none; `None` if that is not known here.
-    fn get(&self, type_id: &str, id: &str) -> Option<Object> {
-        let found = self.by_type.get(type_id).and_then(|by_id| by_id.get(id));
-        match found {
-            Some(bytes) => Some(Some(Arc::clone(bytes))),
-            None => self.is_complete.then_some(None),
-        }
-    }
 }
 
 /// The entitlements of the file, joined, in step with the grants.
@@ -107,13 +73,16 @@ struct Entitlements<'s> {
 }
 
 impl<'s> Joiner<'s> {
-    pub fn new(store: &'s dyn Store) -> Self {
+    /// Private files go to `temp_dir`, or to the system's folder for them.
+    pub fn new(store: &'s dyn Store, temp_dir: Option<&'s Path>) -> Self {
+        let settings = Settings {
+            // All rows are going to be joined.
+            fetches_before_read_ahead: 1,
+            memory_bytes: MEMORY_BYTES,
+            temp_dir,
+        };
         Self {
-            store,
-            ahead: None,
-            resources: HashMap::new(),
-            types: HashMap::new(),
-            bytes: 0,
+            lookup: Lookup::with_settings(store, None, Messages, settings),
             entitlements: Entitlements {
                 store,
                 page: Vec::new().into_iter(),
@@ -134,9 +103,12 @@ impl<'s> Joiner<'s> {
     }
 
     fn entitlement(&mut self, row: &Row<'_>) -> Result<Vec<u8>> {
-        let resource = self.resource(row.resource_type_id, row.resource_id)?;
-        let mut out = Vec::with_capacity(row.data.len() + resource.as_ref().map_or(0, |r| r.len()));
-        if let Some(resource) = &resource {
+        let resource = self
+            .lookup
+            .resource(row.resource_type_id, row.resource_id)?;
+        let resource = resource.as_deref();
+        let mut out = Vec::with_capacity(row.data.len() + resource.map_or(0, <[u8]>::len));
+        if let Some(resource) = resource {
             wire::put_bytes(&mut out, field::ENTITLEMENT_RESOURCE, resource);
         }
         for part in wire::fields(row.data) {
@@ -148,12 +120,11 @@ impl<'s> Joiner<'s> {
                 }
                 _ => None,
             };
-            match type_id
-                .map(|id| self.resource_type(id))
-                .transpose()?
-                .flatten()
-            {
-                Some(whole) => wire::put_bytes(&mut out, field::ENTITLEMENT_GRANTABLE_TO, &whole),
+            let whole = type_id
+                .map(|id| self.lookup.resource_type(id))
+                .transpose()?;
+            match whole.as_ref().and_then(|whole| whole.as_deref()) {
+                Some(whole) => wire::put_bytes(&mut out, field::ENTITLEMENT_GRANTABLE_TO, whole),
                 None => out.extend_from_slice(part.raw),
             }
         }
@@ -161,7 +132,10 @@ impl<'s> Joiner<'s> {
     }
 
     fn grant(&mut self, row: &Row<'_>) -> Result<Vec<u8>> {
-        let principal = self.resource(row.principal_type_id, row.principal_id)?;
+        let principal = self
+            .lookup
+            .resource(row.principal_type_id, row.principal_id)?;
+        let principal = principal.as_deref();
         let mut grant_key = Vec::new();
         key::build(Identity::Tuple, Table::Grants, row, &mut grant_key);
         let key = tuple(key::entitlement_of(Identity::Tuple, &grant_key));
@@ -171,15 +145,13 @@ impl<'s> Joiner<'s> {
             _ => None,
         };
         let mut out = Vec::with_capacity(
-            row.data.len()
-                + entitlement.map_or(0, <[u8]>::len)
-                + principal.as_ref().map_or(0, |p| p.len()),
+            row.data.len() + entitlement.map_or(0, <[u8]>::len) + principal.map_or(0, <[u8]>::len),
         );
         for part in wire::fields(row.data) {
             let part = part.map_err(Error::Derived)?;
             let whole = match part.number {
                 field::GRANT_ENTITLEMENT => entitlement,
-                field::GRANT_PRINCIPAL => principal.as_deref(),
+                field::GRANT_PRINCIPAL => principal,
                 _ => None,
             };
             match whole {
@@ -208,52 +180,6 @@ impl<'s> Joiner<'s> {
             self.entitlements.current = Some((found, data));
         }
         Ok(())
-    }
-
-    fn resource(&mut self, type_id: &str, id: &str) -> Result<Object> {
-        let ahead = match &mut self.ahead {
-            Some(ahead) => ahead,
-            none => none.insert(Ahead::read(self.store)?),
-        };
-        if let Some(known) = ahead.get(type_id, id) {
-            return Ok(known);
-        }
-        self.make_room();
-        let Entry::Vacant(entry) = self.resources.entry((type_id.to_owned(), id.to_owned())) else {
-            return Ok(self
-                .resources
-                .get(&(type_id.to_owned(), id.to_owned()))
-                .cloned()
-                .flatten());
-        };
-        let found = self
-            .store
-            .get(None, Table::Resources, Key::Resource(type_id, id))?;
-        let object: Object = found.map(|row| row.data.into());
-        self.bytes += ENTRY_BYTES + type_id.len() + id.len();
-        self.bytes += object.as_ref().map_or(0, |bytes| bytes.len());
-        entry.insert(object.clone());
-        Ok(object)
-    }
-
-    fn resource_type(&mut self, id: &str) -> Result<Object> {
-        self.make_room();
-        if let Some(known) = self.types.get(id) {
-            return Ok(known.clone());
-        }
-        let found = self.store.get(None, Table::ResourceTypes, Key::Id(id))?;
-        let object: Object = found.map(|row| row.data.into());
-        self.bytes += ENTRY_BYTES + id.len() + object.as_ref().map_or(0, |bytes| bytes.len());
-        self.types.insert(id.to_owned(), object.clone());
-        Ok(object)
-    }
-
-    fn make_room(&mut self) {
-        if self.bytes > REMEMBERED_BYTES {
-            self.resources.clear();
-            self.types.clear();
-            self.bytes = 0;
-        }
     }
 }
 

@@ -226,7 +226,7 @@ fn pour_into_v1(
     let undated = run.started_at.unwrap_or_default();
     let sync_id = run.id.clone();
     let mut writer = v1::Writer::begin_as(write, run)?;
-    let mut joiner = Joiner::new(store);
+    let mut joiner = Joiner::new(store, options.temp_dir.as_deref());
     for (table, tally) in Table::ALL.into_iter().zip(&mut done.tables) {
         let begun = Instant::now();
         store.scan_dated(Some(&sync_id), table, &mut |row, at| {

@@ -153,3 +153,24 @@ pub(super) fn columns(table: Table) -> &'static str {
         }
     }
 }
+
+/// As [`columns`], of those only that the canonical key of a row is made of.
+pub(super) fn key_columns(table: Table) -> &'static str {
+    match table {
+        Table::ResourceTypes => {
+            "id, external_id, external_id, null, null, null, null, null, null, null, null, null"
+        }
+        Table::Resources => {
+            "id, external_id, resource_type_id, null, null, null, null, null, null, null, null,
+             null"
+        }
+        Table::Entitlements => {
+            "id, external_id, resource_type_id, resource_id, null, null, null, null, null,
+             null, null, null"
+        }
+        Table::Grants => {
+            "id, external_id, resource_type_id, resource_id, null, null, entitlement_id,
+             principal_resource_type_id, principal_resource_id, null, null, null"
+        }
+    }
+}

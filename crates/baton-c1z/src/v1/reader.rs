@@ -12,17 +12,18 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::db::Budget;
-use super::query::{Condition, Value, columns};
+use super::query::{Condition, Value, columns, key_columns};
 use super::schema::table_name;
 use super::{db, migrate, runs, time, unpack};
 use crate::columns::{is_whole_grant, rebuild_slim_grant};
 use crate::counts::Counts;
-use crate::envelope::Identity;
+use crate::envelope::Identity as FileIdentity;
 use crate::error::{Error, Result};
 use crate::room;
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
 use crate::scratch::Scratch;
+use crate::seal::key::{self, Identity};
 use crate::store::{
     Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
 };
@@ -51,7 +52,7 @@ impl Reader {
     /// Unpacks and opens the v1 file `path`, for reading only: where the
     /// system permits it, the copy has no name any more, so that not even a
     /// killed process leaves it behind.
-    pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, FileIdentity)> {
         let (this, identity) = Self::open_kept(path, options)?;
         Ok((this.without_name(), identity))
     }
@@ -66,7 +67,7 @@ impl Reader {
     }
 
     /// As [`Reader::open`], for whoever goes on with [`Reader::into_copy`].
-    pub fn open_kept(path: &Path, options: &ReadOptions) -> Result<(Self, Identity)> {
+    pub fn open_kept(path: &Path, options: &ReadOptions) -> Result<(Self, FileIdentity)> {
         let (copy, identity) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
         Ok((Self::of_copy(path, copy)?, identity))
     }
@@ -183,6 +184,29 @@ impl Reader {
         values: &[Value<'_>],
         visit: &mut VisitStored<'_>,
     ) -> Result<()> {
+        self.visit_as_stored(table, statement, values, &mut |id, stored, row| match self
+            .rebuild(table, stored)?
+        {
+            Some(data) => visit(
+                id,
+                &Row {
+                    data: &data,
+                    ..*stored
+                },
+                row,
+            ),
+            None => visit(id, stored, row),
+        })
+    }
+
+    /// As [`Reader::visit`], with slim grants as they are stored.
+    fn visit_as_stored(
+        &self,
+        table: Table,
+        statement: &mut Statement<'_>,
+        values: &[Value<'_>],
+        visit: &mut VisitStored<'_>,
+    ) -> Result<()> {
         let doing = reading(table);
         self.budget.refill();
         let mut rows = statement
@@ -199,11 +223,7 @@ impl Reader {
                 });
             }
             last = Some(id);
-            let mut stored = decode(table, row).map_err(self.failed(doing))?;
-            let rebuilt = self.rebuild(table, &stored)?;
-            if let Some(rebuilt) = &rebuilt {
-                stored.data = rebuilt;
-            }
+            let stored = decode(table, row).map_err(self.failed(doing))?;
             if visit(id, &stored, row)?.is_break() {
                 break;
             }
@@ -270,6 +290,39 @@ impl Store for Reader {
 
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()> {
         self.scan_behind(query, None, &mut |_, row| visit(row))
+    }
+
+    /// Reads only what keys are made of, and only up to the first row that is
+    /// out of order.
+    fn is_sorted(&self, query: &Query<'_>) -> Result<bool> {
+        let condition = Condition::new(query)?;
+        let sql = format!(
+            "select {}{} order by id",
+            key_columns(query.table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare(&sql)
+            .map_err(self.failed(reading(query.table)))?;
+        let (mut last, mut next) = (Vec::new(), Vec::new());
+        let mut is_sorted = true;
+        self.visit_as_stored(
+            query.table,
+            &mut statement,
+            &condition.values,
+            &mut |_, row, _| {
+                key::build(Identity::ExternalId, query.table, row, &mut next);
+                is_sorted = last <= next;
+                std::mem::swap(&mut last, &mut next);
+                Ok(if is_sorted {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                })
+            },
+        )?;
+        Ok(is_sorted)
     }
 
     fn scan_dated(

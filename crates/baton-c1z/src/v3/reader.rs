@@ -325,6 +325,11 @@ impl Store for Reader {
         self.visit_records(&plan, &mut |_, _, row| visit(row))
     }
 
+    /// Rows come in the order of their keys, which are the canonical ones.
+    fn is_sorted(&self, _: &Query<'_>) -> Result<bool> {
+        Ok(true)
+    }
+
     fn scan_dated(
         &self,
         sync_id: Option<&str>,

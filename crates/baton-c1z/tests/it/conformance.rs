@@ -15,7 +15,7 @@ use crate::seal_v1::ID;
 use crate::support::{Dice, MULTI, open};
 
 /// Runs `check` on every file of the generated sync.
-fn on_every_file(check: impl Fn(&str, Snapshot<'_>)) {
+pub fn on_every_file(check: impl Fn(&str, Snapshot<'_>)) {
     for sample in &WORLD.files {
         let file = open(&sample.path).unwrap();
         assert_eq!(file.format(), sample.format, "{}", sample.name);
@@ -57,7 +57,7 @@ fn assert_row(row: &OwnedRow, expected: &Expected, table: Table, can: Capabiliti
     );
 }
 
-fn ids<'r>(rows: impl IntoIterator<Item = &'r Expected>) -> Vec<&'r str> {
+pub fn ids<'r>(rows: impl IntoIterator<Item = &'r Expected>) -> Vec<&'r str> {
     rows.into_iter().map(|row| row.row.id.as_str()).collect()
 }
 

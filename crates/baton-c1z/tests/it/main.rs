@@ -25,6 +25,7 @@ mod log_support;
 mod maintain;
 mod seal_v1;
 mod seal_v3;
+mod sorted;
 mod stopping;
 mod support;
 mod v1_damage;

@@ -195,6 +195,10 @@ impl Store for Lazy {
         })
     }
 
+    fn is_sorted(&self, query: &Query<'_>) -> Result<bool> {
+        self.get_of(query.table, |reader| reader.is_sorted(query))
+    }
+
     fn scan_dated(
         &self,
         sync_id: Option<&str>,

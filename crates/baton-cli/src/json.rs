@@ -3,31 +3,42 @@
 
 use std::io::{self, Write};
 
+use baton_c1z::Table;
 use baton_proto::json::{self, MessageId, Options, Registry, UnknownAny};
 
 use crate::error::CliError;
 
-/// The message types that commands show.
+/// The message types of rows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shapes {
+pub(crate) struct MessageTypes {
     pub resource_type: MessageId,
     pub resource: MessageId,
     pub entitlement: MessageId,
     pub grant: MessageId,
 }
 
-impl Shapes {
+impl MessageTypes {
     pub fn new() -> Result<Self, CliError> {
         Ok(Self {
-            resource_type: shape("c1.connector.v2.ResourceType")?,
-            resource: shape("c1.connector.v2.Resource")?,
-            entitlement: shape("c1.connector.v2.Entitlement")?,
-            grant: shape("c1.connector.v2.Grant")?,
+            resource_type: message_type("c1.connector.v2.ResourceType")?,
+            resource: message_type("c1.connector.v2.Resource")?,
+            entitlement: message_type("c1.connector.v2.Entitlement")?,
+            grant: message_type("c1.connector.v2.Grant")?,
         })
+    }
+
+    /// The type of a table's rows.
+    pub fn of(&self, table: Table) -> MessageId {
+        match table {
+            Table::ResourceTypes => self.resource_type,
+            Table::Resources => self.resource,
+            Table::Entitlements => self.entitlement,
+            Table::Grants => self.grant,
+        }
     }
 }
 
-fn shape(name: &str) -> Result<MessageId, CliError> {
+fn message_type(name: &str) -> Result<MessageId, CliError> {
     Registry::get().message(name).ok_or_else(|| CliError::Row {
         what: format!("the message type {name} is not compiled in"),
     })
@@ -37,11 +48,11 @@ fn shape(name: &str) -> Result<MessageId, CliError> {
 /// out, as the Go tool does before it prints.
 pub(crate) fn append(
     out: &mut Vec<u8>,
-    shape: MessageId,
+    message_type: MessageId,
     wire: &[u8],
     what: impl FnOnce() -> String,
 ) -> Result<(), CliError> {
-    json::write(out, shape, wire, &options()).map_err(|source| CliError::Render {
+    json::write(out, message_type, wire, &options()).map_err(|source| CliError::Render {
         what: what(),
         source,
     })
@@ -70,46 +81,22 @@ pub(crate) struct ListWriter<'o> {
     out: &'o mut dyn Write,
     key: &'static str,
     items: u64,
-    /// The item being built; reused from item to item.
-    item: Vec<u8>,
 }
 
 impl<'o> ListWriter<'o> {
     pub fn new(out: &'o mut dyn Write, key: &'static str) -> Self {
-        Self {
-            out,
-            key,
-            items: 0,
-            item: Vec::with_capacity(4096),
-        }
+        Self { out, key, items: 0 }
     }
 
-    /// Writes one item: the object that `fill` describes field by field.
-    pub fn item(
-        &mut self,
-        fill: impl FnOnce(&mut Fields<'_>) -> Result<(), CliError>,
-    ) -> Result<(), CliError> {
-        self.item.clear();
-        let mut fields = Fields::open(&mut self.item);
-        fill(&mut fields)?;
-        fields.close();
-        self.begin_item()?;
-        Ok(self.out.write_all(&self.item)?)
-    }
-
-    /// Writes one item whose JSON is at hand.
-    pub fn whole(&mut self, json: &[u8]) -> Result<(), CliError> {
-        self.begin_item()?;
-        Ok(self.out.write_all(json)?)
-    }
-
-    fn begin_item(&mut self) -> io::Result<()> {
+    /// Writes one item.
+    pub fn item(&mut self, json: &[u8]) -> io::Result<()> {
         self.items += 1;
         if self.items == 1 {
-            write!(self.out, "{{\"{}\":[", self.key)
+            write!(self.out, "{{\"{}\":[", self.key)?;
         } else {
-            self.out.write_all(b",")
+            self.out.write_all(b",")?;
         }
+        self.out.write_all(json)
     }
 
     /// Closes the object. There is no newline at the end.
@@ -148,12 +135,30 @@ impl<'b> Fields<'b> {
     pub fn message(
         &mut self,
         key: &str,
-        shape: MessageId,
+        message_type: MessageId,
         wire: &[u8],
         what: impl FnOnce() -> String,
     ) -> Result<(), CliError> {
         self.key(key);
-        append(self.buffer, shape, wire, what)
+        append(self.buffer, message_type, wire, what)
+    }
+
+    /// A field that holds an array, of which `write` adds each item.
+    pub fn array<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Vec<u8>, T),
+    ) {
+        self.key(key);
+        self.buffer.push(b'[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.buffer.push(b',');
+            }
+            write(self.buffer, item);
+        }
+        self.buffer.push(b']');
     }
 
     fn key(&mut self, key: &str) {

@@ -9,7 +9,6 @@
 #![warn(missing_docs)]
 
 mod advice;
-mod ahead;
 mod commands;
 mod error;
 mod json;
@@ -19,6 +18,7 @@ mod missing;
 mod open;
 mod output;
 mod reference;
+mod rows;
 mod signals;
 mod start;
 mod streams;

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use baton_c1z::{
-    C1zFile, Detected, Limits, Migration, ReadOptions, Snapshot, SyncRun, View, detect,
+    C1zFile, Detected, Limits, Migration, Peek, ReadOptions, Snapshot, SyncRun, View, detect,
 };
 use baton_term::Printer;
 
 use crate::Surroundings;
+use crate::commands::Cx;
 use crate::error::CliError;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -47,6 +48,15 @@ fn mebibytes(name: &str, value: Option<&str>) -> Result<Option<u64>, CliError> {
 pub(crate) fn open(path: &Path, surroundings: &Surroundings) -> Result<C1zFile, CliError> {
     must_hold_something(path)?;
     Ok(C1zFile::open(path, &read_options(surroundings)?)?)
+}
+
+/// Looks at the syncs of a file that must exist and hold something, at its
+/// beginning where that suffices.
+pub(crate) fn peek(cx: &mut Cx<'_, '_>) -> Result<Peek, CliError> {
+    must_hold_something(cx.file)?;
+    let peeked = baton_c1z::peek(cx.file, &read_options(cx.surroundings)?)?;
+    warn_of_migration(cx.file, peeked.migration, cx.err);
+    Ok(peeked)
 }
 
 /// Warns of rows that are not shown as they are in the file, since it is in an

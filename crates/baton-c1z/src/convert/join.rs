@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use baton_proto::field::c1::connector::v2::{entitlement, grant, resource_type};
 use baton_proto::wire;
 
 use crate::error::{Error, Result};
@@ -19,15 +20,6 @@ use crate::store::{Query, Store};
 const MEMORY_BYTES: usize = 96 << 20;
 /// Entitlements fetched at a time.
 const PAGE_ROWS: u32 = 1000;
-
-/// Field numbers of `c1.connector.v2`.
-mod field {
-    pub const ENTITLEMENT_RESOURCE: u32 = 1;
-    pub const ENTITLEMENT_GRANTABLE_TO: u32 = 5;
-    pub const GRANT_ENTITLEMENT: u32 = 1;
-    pub const GRANT_PRINCIPAL: u32 = 2;
-    pub const RESOURCE_TYPE_ID: u32 = 1;
-}
 
 /// A whole message, or that the file lacks it.
 type Object = Option<Box<[u8]>>;
@@ -109,14 +101,14 @@ impl<'s> Joiner<'s> {
         let resource = resource.as_deref();
         let mut out = Vec::with_capacity(row.data.len() + resource.map_or(0, <[u8]>::len));
         if let Some(resource) = resource {
-            wire::put_bytes(&mut out, field::ENTITLEMENT_RESOURCE, resource);
+            wire::put_bytes(&mut out, entitlement::RESOURCE, resource);
         }
         for part in wire::fields(row.data) {
             let part = part.map_err(Error::Derived)?;
             let type_id = match (part.number, part.value.bytes()) {
-                (field::ENTITLEMENT_RESOURCE, Some(_)) if resource.is_some() => continue,
-                (field::ENTITLEMENT_GRANTABLE_TO, Some(stub)) => {
-                    Some(wire::last_str(stub, field::RESOURCE_TYPE_ID).map_err(Error::Derived)?)
+                (entitlement::RESOURCE, Some(_)) if resource.is_some() => continue,
+                (entitlement::GRANTABLE_TO, Some(stub)) => {
+                    Some(wire::last_str(stub, resource_type::ID).map_err(Error::Derived)?)
                 }
                 _ => None,
             };
@@ -124,7 +116,7 @@ impl<'s> Joiner<'s> {
                 .map(|id| self.lookup.resource_type(id))
                 .transpose()?;
             match whole.as_ref().and_then(|whole| whole.as_deref()) {
-                Some(whole) => wire::put_bytes(&mut out, field::ENTITLEMENT_GRANTABLE_TO, whole),
+                Some(whole) => wire::put_bytes(&mut out, entitlement::GRANTABLE_TO, whole),
                 None => out.extend_from_slice(part.raw),
             }
         }
@@ -150,8 +142,8 @@ impl<'s> Joiner<'s> {
         for part in wire::fields(row.data) {
             let part = part.map_err(Error::Derived)?;
             let whole = match part.number {
-                field::GRANT_ENTITLEMENT => entitlement,
-                field::GRANT_PRINCIPAL => principal,
+                grant::ENTITLEMENT => entitlement,
+                grant::PRINCIPAL => principal,
                 _ => None,
             };
             match whole {

@@ -267,7 +267,6 @@ impl<'s, P: Projection> Lookup<'s, P> {
         let mut builder = Builder::new(self.settings.memory_bytes, self.settings.temp_dir);
         let mut is_complete = true;
         let projection = &self.projection;
-        let packed = &mut self.packed;
         let query = Query {
             sync_id: self.sync_id,
             table: Table::Resources,
@@ -280,10 +279,9 @@ impl<'s, P: Projection> Lookup<'s, P> {
                 is_complete = false;
                 return Ok(ControlFlow::Continue(()));
             };
-            packed.clear();
-            projection.pack(&value, packed);
+            let pack = |out: &mut Vec<u8>| projection.pack(&value, out);
             // A full disk costs time, not the result.
-            let kept = builder.add(row.resource_type_id, row.resource_id, packed);
+            let kept = builder.add(row.resource_type_id, row.resource_id, pack);
             is_complete &= matches!(kept, Ok(true));
             Ok(match kept {
                 Ok(_) => ControlFlow::Continue(()),

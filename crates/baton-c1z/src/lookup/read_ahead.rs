@@ -84,8 +84,14 @@ impl<'d> Builder<'d> {
         }
     }
 
-    /// Adds the value of one resource. False if there is no room for it.
-    pub fn add(&mut self, type_id: &str, id: &str, value: &[u8]) -> io::Result<bool> {
+    /// Adds one resource, whose value `pack` appends. False if there is no room
+    /// for it.
+    pub fn add(
+        &mut self,
+        type_id: &str,
+        id: &str,
+        pack: impl FnOnce(&mut Vec<u8>),
+    ) -> io::Result<bool> {
         self.entry.clear();
         for part in [type_id.as_bytes(), id.as_bytes()] {
             let Ok(len) = u32::try_from(part.len()) else {
@@ -94,7 +100,7 @@ impl<'d> Builder<'d> {
             self.entry.extend_from_slice(&len.to_le_bytes());
             self.entry.extend_from_slice(part);
         }
-        self.entry.extend_from_slice(value);
+        pack(&mut self.entry);
         let len = self.entry.len() as u64;
         let is_full = self.index.len() == MAX_RESOURCES || self.len >= MAX_OFFSET;
         if is_full || len >> LENGTH_BITS != 0 {
@@ -279,13 +285,21 @@ mod tests {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
+    fn add(builder: &mut Builder<'_>, id: &str, value: &[u8]) -> io::Result<bool> {
+        builder.add("user", id, |out| out.extend_from_slice(value))
+    }
+
     #[test]
     fn values_come_back_from_memory_and_from_disk() {
         let temp = tempfile::tempdir().expect("folder");
         let mut builder = Builder::new(10_000, Some(temp.path()));
         let value = "x".repeat(100);
         for n in 0..200 {
-            let added = builder.add("user", &n.to_string(), format!("{value}{n}").as_bytes());
+            let added = add(
+                &mut builder,
+                &n.to_string(),
+                format!("{value}{n}").as_bytes(),
+            );
             assert!(added.expect("added"));
         }
         let mut read = builder.finish().expect("written");
@@ -304,7 +318,7 @@ mod tests {
     fn of_two_with_the_same_id_the_first_counts() {
         let mut builder = Builder::new(1 << 20, None);
         for value in ["first", "second"] {
-            assert!(builder.add("user", "a", value.as_bytes()).expect("added"));
+            assert!(add(&mut builder, "a", value.as_bytes()).expect("added"));
         }
         let mut read = builder.finish().expect("whole");
         let found = read.get("user", "a", text).expect("read");
@@ -315,7 +329,7 @@ mod tests {
     fn a_value_that_is_too_large_is_left_out() {
         let mut builder = Builder::new(1 << 20, None);
         let huge = vec![0; 1 << LENGTH_BITS];
-        assert!(!builder.add("user", "a", &huge).expect("refused"));
+        assert!(!add(&mut builder, "a", &huge).expect("refused"));
         let mut read = builder.finish().expect("whole");
         assert!(read.get("user", "a", text).expect("read").is_none());
     }

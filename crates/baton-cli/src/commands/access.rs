@@ -10,12 +10,12 @@ use baton_term::clean;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::flags::{self, RESOURCE};
-use super::listing::{Listing, each, list};
+use super::listing::{Sync, each, with_sync};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
-use crate::json::{Fields, ListWriter};
+use crate::json::Fields;
 use crate::layout::fit;
-use crate::lookups::Found;
+use crate::lookups::Referenced;
 use crate::output::Output;
 
 const TYPE: Field<String> = flags::resource_type("the principal's type");
@@ -46,39 +46,36 @@ impl Cmd for Access {
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        list(cx, file, None, |listing| {
-            show_one(listing, &self.type_id, &self.id)
-        })
+        with_sync(cx, None, |sync| show_one(sync, &self.type_id, &self.id))
     }
 }
 
 /// A resource and what the principal holds on it, in grant order.
 struct Group {
-    resource: Rc<Found>,
-    resource_type: Rc<Found>,
-    entitlements: Vec<Rc<Found>>,
+    resource: Rc<Referenced>,
+    resource_type: Rc<Referenced>,
+    entitlements: Vec<Rc<Referenced>>,
 }
 
-fn show_one(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
-    let principal = listing.lookups.asked_for(type_id, id)?;
-    let groups = groups(listing, type_id, id)?;
-    match listing.output {
-        Output::Json => json(listing, &principal, &groups),
-        Output::Console => tree(listing, type_id, &principal, &groups),
+fn show_one(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
+    let principal = sync.lookups.asked_for(type_id, id)?;
+    let groups = groups(sync, type_id, id)?;
+    match sync.output {
+        Output::Json => json(sync, &principal, &groups),
+        Output::Console => tree(sync, type_id, &principal, &groups),
     }
 }
 
 /// Groups in the order of their first grant.
-fn groups(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, CliError> {
+fn groups(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, CliError> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     let filter = Filter {
         principal: Some((type_id, id)),
         ..Filter::default()
     };
-    let lookups = &mut listing.lookups;
-    each(listing.snapshot, Rows::Grants, &filter, |row| {
+    let lookups = &mut sync.lookups;
+    each(sync.snapshot, Rows::Grants, &filter, |row| {
         let entitlement = lookups.entitlement(row.entitlement_id)?;
         let key = (row.resource_type_id.to_owned(), row.resource_id.to_owned());
         let place = match places.get(&key) {
@@ -101,45 +98,32 @@ fn groups(listing: &mut Listing<'_>, type_id: &str, id: &str) -> Result<Vec<Grou
     Ok(groups)
 }
 
-fn json(listing: &mut Listing<'_>, principal: &Found, groups: &[Group]) -> Result<(), CliError> {
+fn json(sync: &mut Sync<'_>, principal: &Referenced, groups: &[Group]) -> Result<(), CliError> {
     let mut text = Vec::new();
     let mut fields = Fields::open(&mut text);
     fields.json("principal", &principal.json);
     if !groups.is_empty() {
-        let mut inner = Vec::new();
-        let mut list = ListWriter::new(&mut inner, "access");
-        for group in groups {
-            list.item(|item| {
-                item.json("resource", &group.resource.json);
-                item.json("resourceType", &group.resource_type.json);
-                let parts: Vec<&[u8]> =
-                    group.entitlements.iter().map(|e| e.json.as_ref()).collect();
-                item.json(
-                    "entitlements",
-                    &[b"[", parts.join(&b',').as_slice(), b"]"].concat(),
-                );
-                Ok(())
-            })?;
-        }
-        list.finish()?;
-        // The list writer makes an object of its own: only its value is wanted.
-        let value = inner
-            .strip_prefix(b"{\"access\":")
-            .and_then(|rest| rest.strip_suffix(b"}"))
-            .unwrap_or(b"[]");
-        fields.json("access", value);
+        fields.array("access", groups, |out, group| {
+            let mut fields = Fields::open(out);
+            fields.json("resource", &group.resource.json);
+            fields.json("resourceType", &group.resource_type.json);
+            fields.array("entitlements", &group.entitlements, |out, entitlement| {
+                out.extend_from_slice(&entitlement.json);
+            });
+            fields.close();
+        });
     }
     fields.close();
-    Ok(listing.out.write_all(&text)?)
+    Ok(sync.out.write_all(&text)?)
 }
 
 fn tree(
-    listing: &mut Listing<'_>,
+    sync: &mut Sync<'_>,
     type_id: &str,
-    principal: &Found,
+    principal: &Referenced,
     groups: &[Group],
 ) -> Result<(), CliError> {
-    let style = listing.style;
+    let style = sync.style;
     let mut branch = |stem: &str, text: &str, behind: &str| {
         let text = fit(&clean(text), &clean(behind), stem.width(), style.terminal);
         let (dim, plain) = if style.colour {
@@ -147,7 +131,7 @@ fn tree(
         } else {
             ("", "")
         };
-        writeln!(listing.out, "{dim}{stem}{plain}{text}")
+        writeln!(sync.out, "{dim}{stem}{plain}{text}")
     };
     let root = if groups.is_empty() {
         "└──"
@@ -184,5 +168,5 @@ fn tree(
             branch(&format!("{stem}{corner}"), label, "")?;
         }
     }
-    Ok(listing.out.write_all(b"\n")?)
+    Ok(sync.out.write_all(b"\n")?)
 }

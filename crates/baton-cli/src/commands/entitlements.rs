@@ -1,27 +1,32 @@
 //! `entitlements`.
 
-use baton_c1z::{Filter, Table as Rows};
+use baton_c1z::{Filter, Row, Table as Rows};
 use baton_flags::{Command, Field};
+use baton_proto::field::c1::connector::v2::entitlement::SLUG;
 
-use super::flags::{self, SYNC_ID};
-use super::listing::{Listing, list, named, show};
-use super::{Cmd, Cx, Given, Runs};
+use super::flags::{self, OfType, SYNC_ID};
+use super::listing::{List, named};
+use super::{Given, Runs};
 use crate::error::CliError;
-use crate::lookups::name_of;
-use crate::table::{id, text};
-
-/// Field numbers of the stored message.
-const ENTITLEMENT_NAME: u32 = 3;
-const ENTITLEMENT_SLUG: u32 = 8;
+use crate::json::Fields;
+use crate::lookups::{Lookups, name_of, text_of};
+use crate::rows::Cells;
+use crate::table::{Column, id, text};
 
 const TYPE: Field<String> = flags::resource_type("only entitlements of resources of this type");
 
-pub(super) struct Entitlements {
-    type_id: Option<String>,
-    sync_id: Option<String>,
-}
+pub(super) struct Entitlements(OfType);
 
-impl Cmd for Entitlements {
+impl List for Entitlements {
+    const KEY: &'static str = "entitlements";
+    const COLUMNS: &'static [Column] = &[
+        id("ID"),
+        text("Display Name"),
+        text("Resource Type"),
+        text("Resource"),
+        text("Permission"),
+    ];
+
     fn define() -> Command<Runs> {
         Command::new("entitlements", "list entitlements")
             .field(TYPE)
@@ -32,58 +37,51 @@ impl Cmd for Entitlements {
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {
-        Ok(Self {
-            type_id: flags::text(given, &TYPE),
-            sync_id: flags::sync_id(given),
-        })
+        Ok(Self(OfType::parse(given, &TYPE)))
     }
 
-    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        list(cx, file, self.sync_id.as_deref(), |listing| {
-            show_some(listing, self.type_id.as_deref())
-        })
+    fn sync_id(&self) -> Option<&str> {
+        self.0.sync_id.as_deref()
     }
-}
 
-fn show_some(listing: &mut Listing<'_>, type_id: Option<&str>) -> Result<(), CliError> {
-    let shape = listing.shapes.entitlement;
-    show(
-        listing,
-        (Rows::Entitlements, &Filter::default()),
-        &[
-            id("ID"),
-            text("Display Name"),
-            text("Resource Type"),
-            text("Resource"),
-            text("Permission"),
-        ],
-        "entitlements",
-        |row, lookups| {
-            Ok([
-                row.id.to_owned(),
-                name_of(row.data, ENTITLEMENT_NAME, row.id)?.to_owned(),
-                lookups
-                    .resource_type(row.resource_type_id)?
-                    .name
-                    .to_string(),
-                lookups
-                    .resource(row.resource_type_id, row.resource_id)?
-                    .name
-                    .to_string(),
-                name_of(row.data, ENTITLEMENT_SLUG, row.id)?.to_owned(),
-            ])
-        },
-        |row, lookups, item| {
-            item.message("entitlement", shape, row.data, || {
-                named("entitlement", row.id)
-            })?;
-            let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
-            item.json("resource", &resource.json);
-            let resource_type = lookups.resource_type(row.resource_type_id)?;
-            item.json("resourceType", &resource_type.json);
-            Ok(())
-        },
-        |row| type_id.is_none_or(|wanted| wanted == row.resource_type_id),
-    )
+    fn rows(&self) -> (Rows, Filter<'_>) {
+        (Rows::Entitlements, Filter::default())
+    }
+
+    fn selection(&self) -> Box<dyn FnMut(&Row<'_>) -> bool + '_> {
+        let wanted = self.0.type_id.as_deref();
+        Box::new(move |row| wanted.is_none_or(|wanted| wanted == row.resource_type_id))
+    }
+
+    fn cells(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        cells: &mut Cells,
+    ) -> Result<(), CliError> {
+        cells.push(row.id);
+        cells.push(name_of(Rows::Entitlements, row)?);
+        cells.push(&lookups.resource_type(row.resource_type_id)?.name);
+        let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
+        cells.push(&resource.name);
+        cells.push(text_of(row.data, SLUG, row.id)?);
+        Ok(())
+    }
+
+    fn fields(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        fields: &mut Fields<'_>,
+    ) -> Result<(), CliError> {
+        let message_type = lookups.types().entitlement;
+        fields.message("entitlement", message_type, row.data, || {
+            named("entitlement", row.id)
+        })?;
+        let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
+        fields.json("resource", &resource.json);
+        let resource_type = lookups.resource_type(row.resource_type_id)?;
+        fields.json("resourceType", &resource_type.json);
+        Ok(())
+    }
 }

@@ -51,6 +51,22 @@ pub(super) fn sync_id(given: &Given) -> Option<String> {
     text(given, &SYNC_ID)
 }
 
+/// What a list of one table can be narrowed to.
+pub(super) struct OfType {
+    pub type_id: Option<String>,
+    pub sync_id: Option<String>,
+}
+
+impl OfType {
+    /// Reads the command's own type flag and the chosen sync.
+    pub fn parse(given: &Given, type_id: &Field<String>) -> Self {
+        Self {
+            type_id: text(given, type_id),
+            sync_id: sync_id(given),
+        }
+    }
+}
+
 /// A path that must not be empty.
 pub(super) fn output_path(given: &Given, field: &Field<PathBuf>) -> Result<PathBuf, CliError> {
     let path = given.config.find(field).map(ToOwned::to_owned);

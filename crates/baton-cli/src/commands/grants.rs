@@ -1,16 +1,20 @@
 //! `grants`.
 
-use baton_c1z::{Format, Row, Table as Rows};
+use baton_c1z::{Filter, Format, Row, Table as Rows};
 use baton_flags::{Command, Field, Relation};
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2::grant::ANNOTATIONS;
 use baton_proto::wire;
 use prost::Name;
 
 use super::flags::{self, ENTITLEMENT, GrantFilter, RESOURCE, SYNC_ID};
-use super::listing::{Listing, list, named, show};
-use super::{Cmd, Cx, Given, Runs};
+use super::listing::{List, named};
+use super::{Given, Runs};
 use crate::error::CliError;
-use crate::table::{id, text};
+use crate::json::Fields;
+use crate::lookups::Lookups;
+use crate::rows::Cells;
+use crate::table::{Column, id, text};
 
 const TYPE: Field<String> = flags::resource_type("only grants on resources of this type");
 const ON: Field<String> = RESOURCE.about("only grants on this resource; needs --resource-type");
@@ -21,7 +25,16 @@ pub(super) struct Grants {
     sync_id: Option<String>,
 }
 
-impl Cmd for Grants {
+impl List for Grants {
+    const KEY: &'static str = "grants";
+    const COLUMNS: &'static [Column] = &[
+        id("ID"),
+        text("Resource Type"),
+        text("Resource"),
+        text("Entitlement"),
+        text("Principal"),
+    ];
+
     fn define() -> Command<Runs> {
         Command::new("grants", "list grants")
             .field(TYPE)
@@ -44,11 +57,54 @@ impl Cmd for Grants {
         })
     }
 
-    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        list(cx, file, self.sync_id.as_deref(), |listing| {
-            show_some(listing, &self.filter)
-        })
+    fn sync_id(&self) -> Option<&str> {
+        self.sync_id.as_deref()
+    }
+
+    fn rows(&self) -> (Rows, Filter<'_>) {
+        (Rows::Grants, self.filter.rows())
+    }
+
+    fn cells(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        cells: &mut Cells,
+    ) -> Result<(), CliError> {
+        cells.push(row.id);
+        cells.push(&lookups.resource_type(row.resource_type_id)?.name);
+        let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
+        cells.push(&resource.name);
+        cells.push(&lookups.entitlement(row.entitlement_id)?.name);
+        let principal = lookups.resource(row.principal_type_id, row.principal_id)?;
+        cells.push(&principal.name);
+        Ok(())
+    }
+
+    fn fields(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        fields: &mut Fields<'_>,
+    ) -> Result<(), CliError> {
+        // The Go tool's listings show what a grant expands to only on this format.
+        let shows_expansion = lookups.format() == Format::V3;
+        let expanded = match row.expansion.filter(|_| shows_expansion) {
+            Some(expansion) => Some(with_expansion(row, expansion)?),
+            None => None,
+        };
+        let data = expanded.as_deref().unwrap_or(row.data);
+        let message_type = lookups.types().grant;
+        fields.message("grant", message_type, data, || named("grant", row.id))?;
+        let entitlement = lookups.entitlement(row.entitlement_id)?;
+        fields.json("entitlement", &entitlement.json);
+        let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
+        fields.json("resource", &resource.json);
+        let resource_type = lookups.resource_type(row.resource_type_id)?;
+        fields.json("resourceType", &resource_type.json);
+        let principal = lookups.resource(row.principal_type_id, row.principal_id)?;
+        fields.json("principal", &principal.json);
+        Ok(())
     }
 }
 
@@ -75,63 +131,8 @@ fn filter(given: &Given) -> Result<GrantFilter, CliError> {
     }
 }
 
-fn show_some(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
-    let shape = listing.shapes.grant;
-    // The Go tool's listings show what a grant expands to only on this format.
-    let shows_expansion = listing.snapshot.file().format() == Format::V3;
-    show(
-        listing,
-        (Rows::Grants, &filter.rows()),
-        &[
-            id("ID"),
-            text("Resource Type"),
-            text("Resource"),
-            text("Entitlement"),
-            text("Principal"),
-        ],
-        "grants",
-        |row, lookups| {
-            Ok([
-                row.id.to_owned(),
-                lookups
-                    .resource_type(row.resource_type_id)?
-                    .name
-                    .to_string(),
-                lookups
-                    .resource(row.resource_type_id, row.resource_id)?
-                    .name
-                    .to_string(),
-                lookups.entitlement(row.entitlement_id)?.name.to_string(),
-                lookups
-                    .resource(row.principal_type_id, row.principal_id)?
-                    .name
-                    .to_string(),
-            ])
-        },
-        |row, lookups, item| {
-            let expanded = match row.expansion.filter(|_| shows_expansion) {
-                Some(expansion) => Some(with_expansion(row, expansion)?),
-                None => None,
-            };
-            let data = expanded.as_deref().unwrap_or(row.data);
-            item.message("grant", shape, data, || named("grant", row.id))?;
-            let entitlement = lookups.entitlement(row.entitlement_id)?;
-            item.json("entitlement", &entitlement.json);
-            let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
-            item.json("resource", &resource.json);
-            let resource_type = lookups.resource_type(row.resource_type_id)?;
-            item.json("resourceType", &resource_type.json);
-            let principal = lookups.resource(row.principal_type_id, row.principal_id)?;
-            item.json("principal", &principal.json);
-            Ok(())
-        },
-        |_| true,
-    )
-}
-
 /// A grant with its expansion at the end of its annotations.
 fn with_expansion(row: &Row<'_>, expansion: &[u8]) -> Result<Vec<u8>, CliError> {
-    const ANNOTATIONS: u32 = 4;
     let name = v2::GrantExpandable::full_name();
     wire::append_annotation(row.data, ANNOTATIONS, &name, expansion).map_err(|source| {
         CliError::Render {

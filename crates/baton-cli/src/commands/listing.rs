@@ -1,62 +1,169 @@
-//! What the commands have in common that list rows of one sync.
+//! List commands: each defines its rows, columns and JSON; this module opens
+//! the file, reads the rows and gives them to the sink of the output format.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use baton_c1z::{Filter, Row, Snapshot, Table as Rows};
+use baton_flags::Command;
 
-use super::Cx;
+use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
-use crate::json::{Fields, ListWriter, Shapes};
-use crate::lookups::{Lookups, Want};
+use crate::json::{Fields, MessageTypes};
+use crate::lookups::Lookups;
 use crate::missing::Missing;
 use crate::open;
 use crate::output::Output;
-use crate::table::{Column, Style, Table, id, text};
+use crate::rows::{Cells, RowSource, Visit};
+use crate::table::{Column, Style, id, text};
 
-pub(super) const RESOURCE_COLUMNS: [Column; 4] = [
-    id("ID"),
-    text("Display Name"),
-    text("Resource Type"),
-    text("Parent Resource"),
-];
+/// A command that lists rows of one sync.
+pub(super) trait List: Sized {
+    /// What the rows are, as JSON names the list.
+    const KEY: &'static str;
+    /// The columns of [`List::cells`].
+    const COLUMNS: &'static [Column];
 
-/// What a list command works with.
-pub(super) struct Listing<'c> {
+    /// See [`Cmd::define`].
+    fn define() -> Command<Runs>;
+
+    /// See [`Cmd::parse`].
+    fn parse(given: &Given) -> Result<Self, CliError>;
+
+    /// The sync that the user chose.
+    fn sync_id(&self) -> Option<&str>;
+
+    /// The rows to read.
+    fn rows(&self) -> (Rows, Filter<'_>);
+
+    /// Selects among these rows what no filter can, in one pass over them.
+    fn selection(&self) -> Box<dyn FnMut(&Row<'_>) -> bool + '_> {
+        Box::new(|_| true)
+    }
+
+    /// Adds a row's texts, one per column.
+    fn cells(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        cells: &mut Cells,
+    ) -> Result<(), CliError>;
+
+    /// Adds the fields of a row's JSON object.
+    fn fields(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        fields: &mut Fields<'_>,
+    ) -> Result<(), CliError>;
+}
+
+impl<L: List> Cmd for L {
+    fn define() -> Command<Runs> {
+        <L as List>::define()
+    }
+
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        <L as List>::parse(given)
+    }
+
+    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+        with_sync(cx, self.sync_id(), |sync| {
+            let sink = sync.output.sink(sync.style);
+            let mut source = ListSource {
+                list: &self,
+                snapshot: sync.snapshot,
+                lookups: &mut sync.lookups,
+            };
+            sink.write(&mut source, sync.out)
+        })
+    }
+}
+
+/// The rows of a list command.
+struct ListSource<'l, 's, L> {
+    list: &'l L,
+    snapshot: &'l Snapshot<'s>,
+    lookups: &'l mut Lookups<'s>,
+}
+
+impl<L: List> ListSource<'_, '_, L> {
+    fn each(
+        &mut self,
+        mut visit: impl FnMut(&L, &Row<'_>, &mut Lookups<'_>) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let (table, filter) = self.list.rows();
+        let mut selects = self.list.selection();
+        each(self.snapshot, table, &filter, |row| {
+            if selects(row) {
+                visit(self.list, row, self.lookups)?;
+            }
+            Ok(())
+        })?;
+        self.lookups.stop_counting();
+        Ok(())
+    }
+}
+
+impl<L: List> RowSource for ListSource<'_, '_, L> {
+    fn key(&self) -> &'static str {
+        L::KEY
+    }
+
+    fn columns(&self) -> &[Column] {
+        L::COLUMNS
+    }
+
+    fn cells(&mut self, visit: &mut Visit<'_, [String]>) -> Result<(), CliError> {
+        let mut cells = Cells::default();
+        self.each(|list, row, lookups| {
+            cells.clear();
+            list.cells(row, lookups, &mut cells)?;
+            visit(cells.as_slice())
+        })
+    }
+
+    fn objects(&mut self, visit: &mut Visit<'_, [u8]>) -> Result<(), CliError> {
+        let mut json = Vec::with_capacity(4096);
+        self.each(|list, row, lookups| {
+            json.clear();
+            let mut fields = Fields::open(&mut json);
+            list.fields(row, lookups, &mut fields)?;
+            fields.close();
+            visit(&json)
+        })
+    }
+}
+
+/// A sync that a command shows.
+pub(super) struct Sync<'c> {
     pub snapshot: &'c Snapshot<'c>,
     pub lookups: Lookups<'c>,
-    pub shapes: Shapes,
     pub output: Output,
     pub style: Style,
     pub out: &'c mut dyn std::io::Write,
 }
 
-/// Opens the file, shows rows of the sync that was asked for, and reports what they refer to and
-/// the file lacks.
-pub(super) fn list(
+/// Opens the file, shows something of the sync that the user chose, and warns
+/// of objects that the file lacks.
+pub(super) fn with_sync(
     cx: &mut Cx<'_, '_>,
-    file: &Path,
     sync_id: Option<&str>,
-    show: impl FnOnce(&mut Listing<'_>) -> Result<(), CliError>,
+    show: impl FnOnce(&mut Sync<'_>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let opened = open::open(file, cx.surroundings)?;
-    open::warn_of_migration(file, opened.migration(), cx.err);
-    let snapshot = open::view(&opened, file, sync_id, cx.surroundings)?;
-    let shapes = Shapes::new()?;
-    let want = match cx.output {
-        Output::Json => Want::Json,
-        Output::Console => Want::Names,
-    };
-    let mut listing = Listing {
+    let opened = open::open(cx.file, cx.surroundings)?;
+    open::warn_of_migration(cx.file, opened.migration(), cx.err);
+    let snapshot = open::view(&opened, cx.file, sync_id, cx.surroundings)?;
+    let types = MessageTypes::new()?;
+    let missing = Missing::new(cx.verbose);
+    let mut sync = Sync {
         snapshot: &snapshot,
-        lookups: Lookups::new(&snapshot, shapes, want, Missing::new(cx.verbose)),
-        shapes,
+        lookups: Lookups::new(&snapshot, types, cx.output.detail(), missing),
         output: cx.output,
         style: cx.style(),
         out: &mut *cx.out,
     };
-    show(&mut listing)?;
-    cx.err.print(&listing.lookups.into_missing().report());
+    show(&mut sync)?;
+    cx.err.print(&sync.lookups.into_missing().report());
     Ok(())
 }
 
@@ -78,77 +185,45 @@ pub(super) fn each(
     failure.map_or(Ok(()), Err)
 }
 
-/// Shows rows as a table in two passes, or as a JSON list in one.
-pub(super) fn show<const N: usize>(
-    listing: &mut Listing<'_>,
-    source: (Rows, &Filter<'_>),
-    columns: &[Column; N],
-    key: &'static str,
-    mut cells: impl FnMut(&Row<'_>, &mut Lookups<'_>) -> Result<[String; N], CliError>,
-    mut fields: impl FnMut(&Row<'_>, &mut Lookups<'_>, &mut Fields<'_>) -> Result<(), CliError>,
-    mut wanted: impl FnMut(&Row<'_>) -> bool,
-) -> Result<(), CliError> {
-    let (rows, filter) = source;
-    let lookups = &mut listing.lookups;
-    if listing.output == Output::Json {
-        let mut list = ListWriter::new(listing.out, key);
-        each(listing.snapshot, rows, filter, |row| {
-            if wanted(row) {
-                list.item(|item| fields(row, lookups, item))?;
-            }
-            Ok(())
-        })?;
-        return Ok(list.finish()?);
-    }
-    let mut table = Table::new(columns, listing.style);
-    each(listing.snapshot, rows, filter, |row| {
-        if wanted(row) {
-            table.measure(&cells(row, lookups)?);
-        }
-        Ok(())
-    })?;
-    table.header(listing.out)?;
-    let out = &mut *listing.out;
-    lookups.silent();
-    each(listing.snapshot, rows, filter, |row| {
-        if wanted(row) {
-            table.row(out, &cells(row, lookups)?)?;
-        }
-        Ok(())
-    })?;
-    Ok(Table::end(listing.out)?)
-}
+/// The columns of [`resource_cells`].
+pub(super) const RESOURCE_COLUMNS: &[Column] = &[
+    id("ID"),
+    text("Display Name"),
+    text("Resource Type"),
+    text("Parent Resource"),
+];
 
-/// The cells of a resource: its own id, name, type and parent.
+/// Adds the cells of a resource: its own id, name, type and parent.
 pub(super) fn resource_cells(
     lookups: &mut Lookups<'_>,
     (type_id, id): (&str, &str),
-    name: String,
+    name: &str,
     parent: Option<(&str, &str)>,
-) -> Result<[String; 4], CliError> {
-    let type_name = lookups.resource_type(type_id)?.name.to_string();
-    let parent = match parent {
+    cells: &mut Cells,
+) -> Result<(), CliError> {
+    cells.push(id);
+    cells.push(name);
+    cells.push(&lookups.resource_type(type_id)?.name);
+    match parent {
         Some((parent_type, parent_id)) => {
             let parent = lookups.resource(parent_type, parent_id)?;
-            format!("{} ({parent_type})", parent.name)
+            cells.push_parts(&[&parent.name, " (", parent_type, ")"]);
         }
-        None => "-".to_owned(),
-    };
-    Ok([id.to_owned(), name, type_name, parent])
+        None => cells.push("-"),
+    }
+    Ok(())
 }
 
-/// What stands beside a resource in JSON: its type and its parent.
+/// Adds what is shown beside a resource in JSON: its type and its parent.
 pub(super) fn resource_context(
     lookups: &mut Lookups<'_>,
-    item: &mut Fields<'_>,
+    fields: &mut Fields<'_>,
     type_id: &str,
     parent: Option<(&str, &str)>,
 ) -> Result<(), CliError> {
-    let resource_type = lookups.resource_type(type_id)?;
-    item.json("resourceType", &resource_type.json);
+    fields.json("resourceType", &lookups.resource_type(type_id)?.json);
     if let Some((parent_type, parent_id)) = parent {
-        let parent = lookups.resource(parent_type, parent_id)?;
-        item.json("parent", &parent.json);
+        fields.json("parent", &lookups.resource(parent_type, parent_id)?.json);
     }
     Ok(())
 }

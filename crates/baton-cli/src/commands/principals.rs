@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use baton_c1z::{Row, Table as Rows};
+use baton_c1z::{Filter, Row, Table as Rows};
 use baton_flags::{Command, Field, Relation};
 
 use super::flags::{self, ENTITLEMENT, GrantFilter, RESOURCE, SYNC_ID};
-use super::listing::{Listing, RESOURCE_COLUMNS, each, list, resource_cells, resource_context};
-use super::{Cmd, Cx, Given, Runs};
+use super::listing::{List, RESOURCE_COLUMNS, resource_cells, resource_context};
+use super::{Given, Runs};
 use crate::error::CliError;
-use crate::json::ListWriter;
-use crate::output::Output;
-use crate::table::Table;
+use crate::json::Fields;
+use crate::lookups::Lookups;
+use crate::rows::Cells;
+use crate::table::Column;
 
 const TYPE: Field<String> = flags::resource_type("the type of --resource");
 const ON: Field<String> = RESOURCE.about("only holders of grants on this resource");
@@ -22,7 +23,10 @@ pub(super) struct Principals {
     sync_id: Option<String>,
 }
 
-impl Cmd for Principals {
+impl List for Principals {
+    const KEY: &'static str = "resources";
+    const COLUMNS: &'static [Column] = RESOURCE_COLUMNS;
+
     fn define() -> Command<Runs> {
         Command::new("principals", "list holders of grants, each once")
             .field(TYPE)
@@ -53,11 +57,40 @@ impl Cmd for Principals {
         })
     }
 
-    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        list(cx, file, self.sync_id.as_deref(), |listing| {
-            show_some(listing, &self.filter)
-        })
+    fn sync_id(&self) -> Option<&str> {
+        self.sync_id.as_deref()
+    }
+
+    fn rows(&self) -> (Rows, Filter<'_>) {
+        (Rows::Grants, self.filter.rows())
+    }
+
+    /// Each holder once, in the order of first appearance among the grants.
+    fn selection(&self) -> Box<dyn FnMut(&Row<'_>) -> bool + '_> {
+        let mut seen = Seen::default();
+        Box::new(move |row| seen.is_first(row))
+    }
+
+    fn cells(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        cells: &mut Cells,
+    ) -> Result<(), CliError> {
+        let id = (row.principal_type_id, row.principal_id);
+        let principal = lookups.resource(id.0, id.1)?;
+        resource_cells(lookups, id, &principal.name, principal.parent(), cells)
+    }
+
+    fn fields(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        fields: &mut Fields<'_>,
+    ) -> Result<(), CliError> {
+        let principal = lookups.resource(row.principal_type_id, row.principal_id)?;
+        fields.json("resource", &principal.json);
+        resource_context(lookups, fields, row.principal_type_id, principal.parent())
     }
 }
 
@@ -67,7 +100,7 @@ struct Seen(HashMap<String, HashSet<Box<str>>>);
 
 impl Seen {
     /// True the first time.
-    fn first(&mut self, row: &Row<'_>) -> bool {
+    fn is_first(&mut self, row: &Row<'_>) -> bool {
         if !self.0.contains_key(row.principal_type_id) {
             self.0
                 .insert(row.principal_type_id.to_owned(), HashSet::new());
@@ -76,55 +109,4 @@ impl Seen {
             !ids.contains(row.principal_id) && ids.insert(row.principal_id.into())
         })
     }
-}
-
-/// Each holder once, in the order of first appearance among the grants.
-fn show_some(listing: &mut Listing<'_>, filter: &GrantFilter) -> Result<(), CliError> {
-    let rows = filter.rows();
-    let lookups = &mut listing.lookups;
-    if listing.output == Output::Json {
-        let mut list = ListWriter::new(listing.out, "resources");
-        let mut seen = Seen::default();
-        each(listing.snapshot, Rows::Grants, &rows, |row| {
-            if !seen.first(row) {
-                return Ok(());
-            }
-            let found = lookups.resource(row.principal_type_id, row.principal_id)?;
-            list.item(|item| {
-                item.json("resource", &found.json);
-                let parent = found
-                    .parent
-                    .as_deref()
-                    .map(|(t, i)| (t.as_str(), i.as_str()));
-                resource_context(lookups, item, row.principal_type_id, parent)
-            })
-        })?;
-        return Ok(list.finish()?);
-    }
-    let mut lines = |visit: &mut dyn FnMut([String; 4]) -> Result<(), CliError>| {
-        let mut seen = Seen::default();
-        each(listing.snapshot, Rows::Grants, &rows, |row| {
-            if !seen.first(row) {
-                return Ok(());
-            }
-            let found = lookups.resource(row.principal_type_id, row.principal_id)?;
-            let parent = found
-                .parent
-                .as_deref()
-                .map(|(t, i)| (t.as_str(), i.as_str()));
-            let id = (row.principal_type_id, row.principal_id);
-            visit(resource_cells(lookups, id, found.name.to_string(), parent)?)
-        })?;
-        lookups.silent();
-        Ok::<(), CliError>(())
-    };
-    let mut table = Table::new(&RESOURCE_COLUMNS, listing.style);
-    lines(&mut |line| {
-        table.measure(&line);
-        Ok(())
-    })?;
-    table.header(listing.out)?;
-    let out = &mut *listing.out;
-    lines(&mut |line| Ok(table.row(out, &line)?))?;
-    Ok(Table::end(listing.out)?)
 }

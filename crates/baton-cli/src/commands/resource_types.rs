@@ -1,25 +1,27 @@
 //! `resource-types`.
 
-use baton_c1z::{Filter, Table as Rows};
+use baton_c1z::{Filter, Row, Table as Rows};
 use baton_flags::Command;
+use baton_proto::field::c1::connector::v2::resource_type::TRAITS;
 use baton_proto::wire::{self, Value};
 
 use super::flags::{self, SYNC_ID};
-use super::listing::{Listing, list, named, show};
-use super::{Cmd, Cx, Given, Runs};
+use super::listing::{List, named};
+use super::{Given, Runs};
 use crate::error::CliError;
-use crate::lookups::name_of;
-use crate::table::{id, text};
-
-/// Field numbers of the stored message.
-const TYPE_NAME: u32 = 2;
-const TYPE_TRAITS: u32 = 3;
+use crate::json::Fields;
+use crate::lookups::{Lookups, name_of};
+use crate::rows::Cells;
+use crate::table::{Column, id, text};
 
 pub(super) struct ResourceTypes {
     sync_id: Option<String>,
 }
 
-impl Cmd for ResourceTypes {
+impl List for ResourceTypes {
+    const KEY: &'static str = "resourceTypes";
+    const COLUMNS: &'static [Column] = &[id("ID"), text("Display Name"), text("Traits")];
+
     fn define() -> Command<Runs> {
         Command::new("resource-types", "list resource types")
             .field(SYNC_ID)
@@ -34,30 +36,32 @@ impl Cmd for ResourceTypes {
         })
     }
 
-    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        list(cx, file, self.sync_id.as_deref(), show_all)
+    fn sync_id(&self) -> Option<&str> {
+        self.sync_id.as_deref()
     }
-}
 
-fn show_all(listing: &mut Listing<'_>) -> Result<(), CliError> {
-    let shape = listing.shapes.resource_type;
-    show(
-        listing,
-        (Rows::ResourceTypes, &Filter::default()),
-        &[id("ID"), text("Display Name"), text("Traits")],
-        "resourceTypes",
-        |row, _| {
-            let name = name_of(row.data, TYPE_NAME, row.id)?.to_owned();
-            Ok([row.id.to_owned(), name, traits(row.data)?])
-        },
-        |row, _, item| {
-            item.message("resourceType", shape, row.data, || {
-                named("resource type", row.id)
-            })
-        },
-        |_| true,
-    )
+    fn rows(&self) -> (Rows, Filter<'_>) {
+        (Rows::ResourceTypes, Filter::default())
+    }
+
+    fn cells(&self, row: &Row<'_>, _: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
+        cells.push(row.id);
+        cells.push(name_of(Rows::ResourceTypes, row)?);
+        cells.push(&traits(row.data)?);
+        Ok(())
+    }
+
+    fn fields(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        fields: &mut Fields<'_>,
+    ) -> Result<(), CliError> {
+        let message_type = lookups.types().resource_type;
+        fields.message("resourceType", message_type, row.data, || {
+            named("resource type", row.id)
+        })
+    }
 }
 
 /// The names of a type's traits, joined as in the Go tool.
@@ -77,8 +81,8 @@ fn traits(data: &[u8]) -> Result<String, CliError> {
     for field in wire::fields(data) {
         let field = field.map_err(unreadable)?;
         match field.value {
-            Value::Varint(number) if field.number == TYPE_TRAITS => push(number),
-            Value::Bytes(packed) if field.number == TYPE_TRAITS => {
+            Value::Varint(number) if field.number == TRAITS => push(number),
+            Value::Bytes(packed) if field.number == TRAITS => {
                 for number in wire::packed_varints(packed) {
                     push(number.map_err(unreadable)?);
                 }

@@ -1,27 +1,25 @@
 //! `resources`.
 
-use baton_c1z::{Filter, Table as Rows};
+use baton_c1z::{Filter, Row, Table as Rows};
 use baton_flags::{Command, Field};
 
-use super::flags::{self, SYNC_ID};
-use super::listing::{
-    Listing, RESOURCE_COLUMNS, list, named, resource_cells, resource_context, show,
-};
-use super::{Cmd, Cx, Given, Runs};
+use super::flags::{self, OfType, SYNC_ID};
+use super::listing::{List, RESOURCE_COLUMNS, named, resource_cells, resource_context};
+use super::{Given, Runs};
 use crate::error::CliError;
-use crate::lookups::name_of;
-
-/// Field number of the stored message.
-const RESOURCE_NAME: u32 = 3;
+use crate::json::Fields;
+use crate::lookups::{Lookups, name_of};
+use crate::rows::Cells;
+use crate::table::Column;
 
 const TYPE: Field<String> = flags::resource_type("only resources of this type");
 
-pub(super) struct Resources {
-    type_id: Option<String>,
-    sync_id: Option<String>,
-}
+pub(super) struct Resources(OfType);
 
-impl Cmd for Resources {
+impl List for Resources {
+    const KEY: &'static str = "resources";
+    const COLUMNS: &'static [Column] = RESOURCE_COLUMNS;
+
     fn define() -> Command<Runs> {
         Command::new("resources", "list resources")
             .field(TYPE)
@@ -32,44 +30,42 @@ impl Cmd for Resources {
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {
-        Ok(Self {
-            type_id: flags::text(given, &TYPE),
-            sync_id: flags::sync_id(given),
-        })
+        Ok(Self(OfType::parse(given, &TYPE)))
     }
 
-    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        list(cx, file, self.sync_id.as_deref(), |listing| {
-            show_some(listing, self.type_id.as_deref())
-        })
+    fn sync_id(&self) -> Option<&str> {
+        self.0.sync_id.as_deref()
     }
-}
 
-fn show_some(listing: &mut Listing<'_>, type_id: Option<&str>) -> Result<(), CliError> {
-    let shape = listing.shapes.resource;
-    let filter = Filter {
-        resource_type_id: type_id,
-        ..Filter::default()
-    };
-    show(
-        listing,
-        (Rows::Resources, &filter),
-        &RESOURCE_COLUMNS,
-        "resources",
-        |row, lookups| {
-            let name = name_of(row.data, RESOURCE_NAME, row.id)?.to_owned();
-            resource_cells(
-                lookups,
-                (row.resource_type_id, row.resource_id),
-                name,
-                row.parent,
-            )
-        },
-        |row, lookups, item| {
-            item.message("resource", shape, row.data, || named("resource", row.id))?;
-            resource_context(lookups, item, row.resource_type_id, row.parent)
-        },
-        |_| true,
-    )
+    fn rows(&self) -> (Rows, Filter<'_>) {
+        let filter = Filter {
+            resource_type_id: self.0.type_id.as_deref(),
+            ..Filter::default()
+        };
+        (Rows::Resources, filter)
+    }
+
+    fn cells(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        cells: &mut Cells,
+    ) -> Result<(), CliError> {
+        let id = (row.resource_type_id, row.resource_id);
+        let name = name_of(Rows::Resources, row)?;
+        resource_cells(lookups, id, name, row.parent, cells)
+    }
+
+    fn fields(
+        &self,
+        row: &Row<'_>,
+        lookups: &mut Lookups<'_>,
+        fields: &mut Fields<'_>,
+    ) -> Result<(), CliError> {
+        let message_type = lookups.types().resource;
+        fields.message("resource", message_type, row.data, || {
+            named("resource", row.id)
+        })?;
+        resource_context(lookups, fields, row.resource_type_id, row.parent)
+    }
 }

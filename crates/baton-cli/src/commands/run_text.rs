@@ -8,10 +8,15 @@ use super::Cx;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// A sync token as a table shows it: on a terminal its size only, unless all
-/// of it was asked for.
-pub(super) fn token(token: &str, cx: &Cx<'_, '_>) -> String {
-    if token.is_empty() || cx.verbose || cx.surroundings.terminal.is_none() {
+/// Whether tables show whole sync tokens: on a terminal only if the user asks
+/// for them.
+pub(super) fn shows_tokens(cx: &Cx<'_, '_>) -> bool {
+    cx.verbose || cx.surroundings.terminal.is_none()
+}
+
+/// A sync token as a table shows it: whole, or its size.
+pub(super) fn token(token: &str, is_whole: bool) -> String {
+    if token.is_empty() || is_whole {
         return token.to_owned();
     }
     match token.len() {

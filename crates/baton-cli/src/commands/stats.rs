@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use baton_c1z::{CallStat, Stats as Counts, SyncRun, peek};
+use baton_c1z::{CallStat, Stats as Counts, SyncRun};
 use baton_flags::Command;
 use baton_proto::c1::reader::v2 as reader;
 
-use super::run_text::{duration, seconds, token};
+use super::run_text::{duration, seconds, shows_tokens, token};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::json;
@@ -30,10 +30,7 @@ impl Cmd for Stats {
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let file = cx.file;
-        open::must_hold_something(file)?;
-        let options = open::read_options(cx.surroundings)?;
-        let peeked = peek(file, &options)?;
-        open::warn_of_migration(file, peeked.migration, cx.err);
+        let peeked = open::peek(cx)?;
         let Some(run) = peeked.latest_finished(None) else {
             return Ok(writeln!(
                 cx.out,
@@ -51,7 +48,7 @@ impl Cmd for Stats {
         match cx.output {
             Output::Json => stats_json(run, &stats, cx.out),
             Output::Console => {
-                let token = token(&run.sync_token, cx);
+                let token = token(&run.sync_token, shows_tokens(cx));
                 let engine = peeked.format.engine_name();
                 stats_tables(engine, run, token, &stats, cx.style(), cx.out)
             }

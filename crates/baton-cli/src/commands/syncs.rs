@@ -1,16 +1,16 @@
 //! `syncs`: answered from the beginning of the file where that suffices.
 
-use baton_c1z::peek;
+use baton_c1z::SyncRun;
 use baton_flags::Command;
 use baton_proto::baton;
 
-use super::run_text::{seconds, token};
+use super::run_text::{seconds, shows_tokens, token};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
-use crate::json::{self, ListWriter};
+use crate::json;
 use crate::open;
-use crate::output::Output;
-use crate::table::{Table, id, text};
+use crate::rows::{RowSource, Visit};
+use crate::table::{Column, id, text};
 
 pub(super) struct Syncs;
 
@@ -27,48 +27,66 @@ impl Cmd for Syncs {
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let file = cx.file;
-        open::must_hold_something(file)?;
-        let peeked = peek(file, &open::read_options(cx.surroundings)?)?;
-        open::warn_of_migration(file, peeked.migration, cx.err);
-        let runs = peeked.runs;
-        if cx.output == Output::Json {
-            let mut list = ListWriter::new(cx.out, "syncs");
-            for run in &runs {
-                let shown = baton::v1::SyncOutput {
-                    id: run.id.clone(),
-                    started_at: run.started_at,
-                    ended_at: run.ended_at,
-                    sync_token: run.sync_token.clone(),
-                    sync_type: run.sync_type.clone(),
-                    parent_sync_id: run.parent_sync_id.clone(),
-                };
-                list.whole(json::whole(&shown, "a sync")?.as_bytes())?;
-            }
-            return Ok(list.finish()?);
-        }
-        let rows: Vec<Vec<String>> = runs
-            .iter()
-            .map(|run| {
-                vec![
-                    run.id.clone(),
-                    seconds(run.started_at.as_ref()).unwrap_or_default(),
-                    seconds(run.ended_at.as_ref()).unwrap_or_default(),
-                    run.sync_type.clone(),
-                    run.parent_sync_id.clone(),
-                    token(&run.sync_token, cx),
-                ]
-            })
-            .collect();
-        let shown = if cx.verbose { id } else { text };
-        let columns = [
-            id("ID"),
-            text("Started At"),
-            text("Ended At"),
-            text("Type"),
-            id("Parent ID"),
-            shown("Token"),
-        ];
-        Ok(Table::print(&columns, &rows, cx.style(), cx.out)?)
+        let peeked = open::peek(cx)?;
+        // A whole token is copied to be used elsewhere; its size is not.
+        let token_column = if cx.verbose { id } else { text };
+        let mut source = SyncSource {
+            runs: &peeked.runs,
+            columns: [
+                id("ID"),
+                text("Started At"),
+                text("Ended At"),
+                text("Type"),
+                id("Parent ID"),
+                token_column("Token"),
+            ],
+            shows_tokens: shows_tokens(cx),
+        };
+        let sink = cx.output.sink(cx.style());
+        sink.write(&mut source, cx.out)
+    }
+}
+
+/// The syncs of a file.
+struct SyncSource<'r> {
+    runs: &'r [SyncRun],
+    columns: [Column; 6],
+    shows_tokens: bool,
+}
+
+impl RowSource for SyncSource<'_> {
+    fn key(&self) -> &'static str {
+        "syncs"
+    }
+
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn cells(&mut self, visit: &mut Visit<'_, [String]>) -> Result<(), CliError> {
+        self.runs.iter().try_for_each(|run| {
+            visit(&[
+                run.id.clone(),
+                seconds(run.started_at.as_ref()).unwrap_or_default(),
+                seconds(run.ended_at.as_ref()).unwrap_or_default(),
+                run.sync_type.clone(),
+                run.parent_sync_id.clone(),
+                token(&run.sync_token, self.shows_tokens),
+            ])
+        })
+    }
+
+    fn objects(&mut self, visit: &mut Visit<'_, [u8]>) -> Result<(), CliError> {
+        self.runs.iter().try_for_each(|run| {
+            let shown = baton::v1::SyncOutput {
+                id: run.id.clone(),
+                started_at: run.started_at,
+                ended_at: run.ended_at,
+                sync_token: run.sync_token.clone(),
+                sync_type: run.sync_type.clone(),
+                parent_sync_id: run.parent_sync_id.clone(),
+            };
+            visit(json::whole(&shown, "a sync")?.as_bytes())
+        })
     }
 }

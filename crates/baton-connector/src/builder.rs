@@ -15,12 +15,12 @@ use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::http::HttpClient;
 use crate::local::Local;
-use crate::page::{Page, Row};
-use crate::paging::shorten;
+use crate::page::{Page, Row, shorten};
 use crate::remarks::{Remark, Remarks};
 use crate::syncer::{Repeats, ResourceSyncer};
 use crate::traffic::TrafficSnapshot;
 use crate::types::{Served, Types, by_id, union};
+use crate::upstream::Upstream;
 
 /// Checks settings and credentials with real calls.
 #[async_trait]
@@ -42,13 +42,6 @@ where
     async fn validate(&self, call: &Call) -> Result<Vec<Any>> {
         (self.0)(call.clone()).await.map(|()| Vec::new())
     }
-}
-
-/// What counts a connector's requests; [`crate::http::HttpClient`] is the usual
-/// one.
-pub trait Upstream: Send + Sync {
-    /// Requests, retries and waits of a run so far.
-    fn traffic(&self, run: &RunView) -> TrafficSnapshot;
 }
 
 /// Puts a connector together.

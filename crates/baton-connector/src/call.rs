@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::change::ChangeSettings;
 use crate::error::{Error, Result};
-use crate::http::InFlight;
+use crate::in_flight::InFlight;
 use crate::session::{Session, SessionStore};
 
 /// The values of one run, by the address of their [`RunLocal`]'s key. The key

@@ -24,21 +24,24 @@ mod connector;
 mod counted;
 mod error;
 pub mod http;
+mod in_flight;
+mod limits;
 mod local;
 mod page;
 pub mod paging;
 mod remarks;
-mod remote;
 pub mod resource;
 mod retrying;
 pub mod session;
 mod syncer;
 mod traffic;
+mod transport_error;
 mod types;
+mod upstream;
 
 pub use added::Added;
 pub use baton_proto::Secret;
-pub use builder::{BuiltConnector, ConnectorBuilder, Upstream, Validator};
+pub use builder::{BuiltConnector, ConnectorBuilder, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
 pub use change::{
     Change, ChangeSettings, Granted, Held, Operation, Outcome, Plan, Protected, Provisioner,
@@ -47,12 +50,11 @@ pub use change::{
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::Connector;
 pub use counted::Counted;
-pub use error::{Error, RequestError, RequestErrorKind, Result};
+pub use error::{Error, RemoteError, RequestError, RequestErrorKind, Result};
 pub use local::Local;
 pub use page::{Page, PageNotes, PageToken, Row};
 pub use paging::fingerprint;
 pub use remarks::{Planning, Remark, Remarks};
-pub use remote::RemoteError;
 pub use retrying::{RepeatPolicy, Retrying};
 pub use syncer::{Repeats, ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
 pub use traffic::{
@@ -60,6 +62,7 @@ pub use traffic::{
     WaitReason, Waited,
 };
 pub use types::{TypeSpec, Types};
+pub use upstream::Upstream;
 
 // What every connector needs of other crates, so that it need not depend on them.
 pub use async_trait::async_trait;

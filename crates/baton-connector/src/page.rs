@@ -8,6 +8,9 @@ use crate::added::Added;
 use crate::counted::Counted;
 use crate::error::{Error, Result};
 
+/// Longest part of a token that an error shows.
+const SHOWN_TOKEN_CHARS: usize = 40;
+
 /// Where a list goes on. Opaque to everybody but the connector; empty means
 /// that there is no further page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +47,14 @@ impl From<String> for PageToken {
 impl From<&str> for PageToken {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
+    }
+}
+
+/// A token for an error message: tokens can be kilobytes long.
+pub(crate) fn shorten(token: &str) -> String {
+    match token.char_indices().nth(SHOWN_TOKEN_CHARS) {
+        Some((end, _)) => format!("{}…", &token[..end]),
+        None => token.to_owned(),
     }
 }
 

@@ -1,43 +1,25 @@
-//! Reading lists page by page without getting lost.
+//! Reading lists page by page.
 //!
-//! [`slice`], [`link_next`], [`numbered`] and [`body_cursor`] serve lists of the usual kinds. Below them, a list is one function from a
-//! position to a chunk. From it come one page
-//! at a time with a token for the engine ([`page`]), or all of them as a
-//! stream ([`chunks`]); no endpoint writes its own loop. A server that walks
-//! in circles is found out by [`LoopGuard`], and one whose pages bring nothing
-//! new by their number ([`MAX_PAGES_WITHOUT_NEW_ROWS`]). The number of pages
-//! that bring something has no cap (DESIGN decision 12).
+//! [`slice`], [`link_next`], [`numbered`] and [`body_cursor`] serve the usual
+//! kinds of lists. Any other list is a function from a [`Position`] to a
+//! [`Chunk`]: [`page`] makes one page of it with a token for the engine, and
+//! [`every_page`] reads all of it. No endpoint writes a loop of its own.
+//!
+//! [`ListGuard`] and [`LoopGuard`] notice lists that never end. The number of
+//! pages with new rows has no limit (DESIGN decision 12).
 
+mod guard;
 mod requests;
 mod slices;
 
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
-
-use futures_util::Stream;
-use futures_util::stream::try_unfold;
-
 use crate::counted::Counted;
 use crate::error::{Error, Result};
-use crate::page::{Page, PageToken};
+use crate::page::{Page, PageToken, shorten};
 
+pub use crate::limits::{MAX_CURSOR_BYTES, MAX_PAGES_WITHOUT_NEW_ROWS};
+pub use guard::{ItemSet, ListGuard, LoopGuard};
 pub use requests::{End, Numbered, Rows, body_cursor, link_next, numbered};
 pub use slices::{ROWS_PER_SLICE, slice};
-
-/// Longest part of a token that an error shows.
-const SHOWN_TOKEN_CHARS: usize = 40;
-
-/// Ids that a guard remembers; among more, no page counts as one without
-/// anything new.
-const MAX_REMEMBERED_IDS: usize = 1 << 20;
-
-/// Longest cursor that is taken from a server, in bytes: it must fit into the
-/// next request's URL or header with room to spare.
-pub const MAX_CURSOR_BYTES: usize = 64 * 1024;
-
-/// Pages of one list in a row that may bring nothing new. More are a list
-/// that never ends.
-pub const MAX_PAGES_WITHOUT_NEW_ROWS: u32 = 1000;
 
 /// Marks tokens of this form; another form gets another mark.
 const TOKEN_VERSION: &str = "b1";
@@ -162,137 +144,44 @@ fn check_length(list: &str, next: Option<&Position>) -> Result<()> {
     Ok(())
 }
 
-/// All chunks of a list, in order, with loop detection. `id_of` tells the
-/// items apart.
-pub fn chunks<T, F, I>(
+/// Reads a list from beginning to end and gives the items of each page to
+/// `visit`. Returns the number of pages. `id_of` gives the id of an item, by
+/// which loops are noticed ([`ListGuard`]).
+///
+/// # Errors
+/// Those of `fetch` and of the guard, and [`Error::CursorTooLong`].
+pub async fn every_page<T, F, R, I>(
     list: impl Into<String>,
-    fetch: F,
+    mut fetch: F,
     id_of: I,
-) -> impl Stream<Item = Result<Vec<T>>>
+    mut visit: impl FnMut(Vec<T>),
+) -> Result<u64>
 where
-    F: AsyncFnMut(Position) -> Result<Chunk<T>>,
-    I: for<'a> Fn(&'a T) -> Cow<'a, str>,
+    F: FnMut(Position) -> R,
+    R: Future<Output = Result<Chunk<T>>>,
+    I: Fn(&T) -> &str,
 {
     let list = list.into();
-    let guard = LoopGuard::new(list.clone());
-    let first = Some(Position::default());
-    try_unfold(
-        (first, guard, fetch, id_of),
-        move |(position, mut guard, mut fetch, id_of)| {
-            let list = list.clone();
-            async move {
-                let Some(position) = position else {
-                    return Ok(None);
-                };
-                let chunk = fetch(position.clone()).await?;
-                check_length(&list, chunk.next.as_ref())?;
-                let token = |at: &Position| match at.cursor {
-                    None if at.step == 0 => PageToken::last(),
-                    _ => at.token(&list),
-                };
-                guard.check(
-                    token(&position).as_str(),
-                    chunk.next.as_ref().map(token).unwrap_or_default().as_str(),
-                    chunk.items.iter().map(&id_of),
-                )?;
-                Ok(Some((chunk.items, (chunk.next, guard, fetch, id_of))))
-            }
-        },
-    )
-}
-
-/// Finds out when a list comes back to a page that it delivered before.
-///
-/// Two pages are the same when they were asked with the same token and hold
-/// the same set of ids. A server may reuse a token for other items, and many
-/// pages may be empty or alike: neither is a loop. But a list of which
-/// [`MAX_PAGES_WITHOUT_NEW_ROWS`] pages in a row bring nothing new never ends.
-/// Memory: 16 bytes per page and per id, of the first million.
-#[derive(Debug, Clone)]
-pub struct LoopGuard {
-    list: String,
-    seen: BTreeSet<u128>,
-    pages: u64,
-    /// Ids of the items so far.
-    ids: HashSet<u128>,
-    /// Pages in a row that brought none but those.
-    without_new: u32,
-}
-
-impl LoopGuard {
-    /// The guard of one list, which `list` names in errors.
-    pub fn new(list: impl Into<String>) -> Self {
-        Self {
-            list: list.into(),
-            seen: BTreeSet::new(),
-            pages: 0,
-            ids: HashSet::new(),
-            without_new: 0,
-        }
+    let token = |at: &Position| match at.cursor {
+        None if at.step == 0 => PageToken::last(),
+        _ => at.token(&list),
+    };
+    let mut guard = ListGuard::new(list.clone());
+    let mut position = Some(Position::default());
+    while let Some(at) = position {
+        let asked = token(&at);
+        let chunk = fetch(at).await?;
+        check_length(&list, chunk.next.as_ref())?;
+        let next = chunk.next.as_ref().map(token).unwrap_or_default();
+        guard.check(
+            asked.as_str(),
+            next.as_str(),
+            chunk.items.iter().map(&id_of),
+        )?;
+        visit(chunk.items);
+        position = chunk.next;
     }
-
-    /// Takes note of a page: the token it was asked with, the token that
-    /// comes next (empty after the last page), and the ids of its items.
-    pub fn check<'a, I>(&mut self, token: &str, next: &str, ids: I) -> Result<()>
-    where
-        I: IntoIterator,
-        I::Item: Into<Cow<'a, str>>,
-    {
-        self.pages += 1;
-        if !token.is_empty() && next == token {
-            return Err(Error::TokenUnchanged {
-                list: self.list.clone(),
-                token: shorten(token),
-            });
-        }
-        // A last page cannot be part of a loop, so nothing needs noting.
-        if next.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<u128> = ids
-            .into_iter()
-            .map(|id| fnv128(FNV_START, id.into().as_bytes()))
-            .collect();
-        if self.seen.insert(page_mark(token, &ids)) {
-            return self.check_new(&ids);
-        }
-        Err(Error::PagingLoop {
-            list: self.list.clone(),
-            token: shorten(token),
-            pages: self.pages,
-        })
-    }
-
-    /// Counts pages that bring nothing new.
-    fn check_new(&mut self, ids: &[u128]) -> Result<()> {
-        let before = self.ids.len();
-        let room = MAX_REMEMBERED_IDS.saturating_sub(before);
-        self.ids.extend(ids.iter().take(room));
-        let is_new = self.ids.len() > before || ids.iter().any(|id| !self.ids.contains(id));
-        self.without_new = if is_new { 0 } else { self.without_new + 1 };
-        if self.without_new < MAX_PAGES_WITHOUT_NEW_ROWS {
-            return Ok(());
-        }
-        Err(Error::NothingNew {
-            list: self.list.clone(),
-            pages: self.pages,
-        })
-    }
-
-    /// Pages seen.
-    pub fn pages(&self) -> u64 {
-        self.pages
-    }
-}
-
-/// Equal for equal tokens with equal sets of ids, whatever their order.
-fn page_mark(token: &str, ids: &[u128]) -> u128 {
-    let distinct: BTreeSet<u128> = ids.iter().copied().collect();
-    let mut mark = fnv128(FNV_START, token.as_bytes());
-    for id in distinct {
-        mark = fnv128(mark, &id.to_le_bytes());
-    }
-    mark
+    Ok(guard.pages())
 }
 
 const FNV_START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
@@ -336,12 +225,4 @@ fn fnv64(bytes: &[u8]) -> u64 {
 /// What binds a token to its list.
 fn bound_to(list: &str) -> String {
     format!("{:016x}", fnv64(list.as_bytes()))
-}
-
-/// A token for an error message: tokens can be kilobytes long.
-pub(crate) fn shorten(token: &str) -> String {
-    match token.char_indices().nth(SHOWN_TOKEN_CHARS) {
-        Some((end, _)) => format!("{}…", &token[..end]),
-        None => token.to_owned(),
-    }
 }

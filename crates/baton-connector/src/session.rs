@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::paging::shorten;
+use crate::page::shorten;
 
 /// Most keys that one request to a store may name.
 pub const MAX_KEYS: usize = 100;

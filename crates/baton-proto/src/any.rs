@@ -10,8 +10,7 @@ use prost_types::Any;
 use crate::wire::type_name;
 use crate::{Error, Result, encode};
 
-/// What stands before the full message name in a type URL.
-pub const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
+pub use crate::wire::TYPE_URL_PREFIX;
 
 /// Packs a message, with the bytes that Go's deterministic encoder gives.
 #[must_use]

@@ -86,4 +86,4 @@ pub use generated::{baton, c1, google, validate};
 pub use panics::panic_text;
 pub use schema::DESCRIPTOR_SET;
 pub use secret::Secret;
-pub use services::{Method, Service, method_at, service, services};
+pub use services::{Method, Service, services};

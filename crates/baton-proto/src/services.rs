@@ -1,5 +1,5 @@
-//! Names, paths and shapes of the gRPC services, for those who serve or call
-//! them over whatever transport. Knows nothing of a gRPC library.
+//! Names, paths and types of the gRPC services and their methods, for servers
+//! and clients. Knows nothing of a gRPC library.
 
 use std::sync::LazyLock;
 
@@ -58,25 +58,6 @@ pub fn services() -> &'static [Service] {
     &SERVICES
 }
 
-/// The service with this full name.
-#[must_use]
-pub fn service(full_name: &str) -> Option<&'static Service> {
-    SERVICES
-        .binary_search_by(|service| service.full_name.as_str().cmp(full_name))
-        .ok()
-        .and_then(|at| SERVICES.get(at))
-}
-
-/// The method that a call path names.
-#[must_use]
-pub fn method_at(path: &str) -> Option<&'static Method> {
-    let (name, _) = path.strip_prefix('/')?.split_once('/')?;
-    service(name)?
-        .methods
-        .iter()
-        .find(|method| method.path == path)
-}
-
 fn method(service: &str, source: &MethodDescriptorProto) -> Method {
     Method {
         name: source.name().to_owned(),
@@ -93,19 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_names_and_paths_have_no_service() {
-        assert!(service("c1.connector.v2.NopeService").is_none());
-        assert!(method_at("/c1.connector.v2.GrantsService/Nope").is_none());
-        assert!(method_at("c1.connector.v2.GrantsService/ListGrants").is_none());
-        assert!(method_at("").is_none());
-    }
-
-    #[test]
-    fn a_path_leads_to_its_method() {
-        let path = "/c1.connector.v2.AssetService/GetAsset";
-        let method = method_at(path).expect("a method");
-        assert_eq!(method.path, path);
-        assert!(method.server_streaming && !method.client_streaming);
+    fn each_service_lists_its_methods_with_their_paths() {
         assert_eq!(services().len(), 27);
+        let assets = services()
+            .iter()
+            .find(|service| service.full_name == "c1.connector.v2.AssetService");
+        let [method] = assets.expect("a service").methods.as_slice() else {
+            panic!("{assets:?}");
+        };
+        assert_eq!(method.path, "/c1.connector.v2.AssetService/GetAsset");
+        assert!(method.server_streaming && !method.client_streaming);
     }
 }

@@ -1,9 +1,11 @@
 //! Timestamps and durations in the text forms of protobuf JSON.
 //!
-//! RFC 3339 in UTC with 0, 3, 6 or 9 fraction digits out, any offset in
-//! (baton-cli.md §4.1). No clock is read here; calendar arithmetic is the
-//! proleptic Gregorian calendar, which is what the wire format defines.
+//! Timestamps are written as RFC 3339 in UTC with 0, 3, 6 or 9 fraction digits;
+//! any offset is read (baton-cli.md §4.1). The calendar is jiff's; the syntax is
+//! here, since it is narrower than jiff's. Nothing here reads a clock.
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use prost_types::{Duration, Timestamp};
 
 use crate::{Error, Result};
@@ -16,96 +18,6 @@ pub const MAX_SECONDS: i64 = 253_402_300_799;
 pub const MAX_DURATION_SECONDS: i64 = 315_576_000_000;
 
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
-const DAYS_PER_ERA: i64 = 146_097;
-/// Days from 0000-03-01, where the era arithmetic starts, to 1970-01-01.
-const DAYS_TO_EPOCH: i64 = 719_468;
-
-/// A date and a time of day in UTC, to the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Civil {
-    /// 1 to 9999.
-    pub year: u16,
-    /// 1 to 12.
-    pub month: u8,
-    /// 1 to 31.
-    pub day: u8,
-    /// 0 to 23.
-    pub hour: u8,
-    /// 0 to 59.
-    pub minute: u8,
-    /// 0 to 59.
-    pub second: u8,
-}
-
-impl Civil {
-    /// The date and time of a Unix time; `None` outside years 1 to 9999.
-    #[must_use]
-    pub fn from_unix(seconds: i64) -> Option<Civil> {
-        if !(MIN_SECONDS..=MAX_SECONDS).contains(&seconds) {
-            return None;
-        }
-        let in_day = seconds.rem_euclid(SECONDS_PER_DAY);
-        let days = seconds.div_euclid(SECONDS_PER_DAY) + DAYS_TO_EPOCH;
-        // Years here begin in March, so that the leap day is the last of its year.
-        let era = days.div_euclid(DAYS_PER_ERA);
-        let day_of_era = days.rem_euclid(DAYS_PER_ERA);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 {
-            from_march + 3
-        } else {
-            from_march - 9
-        };
-        let year = era * 400 + year_of_era + i64::from(month <= 2);
-        Some(Civil {
-            year: u16::try_from(year).ok()?,
-            month: u8::try_from(month).ok()?,
-            day: u8::try_from(day).ok()?,
-            hour: u8::try_from(in_day / 3_600).ok()?,
-            minute: u8::try_from(in_day / 60 % 60).ok()?,
-            second: u8::try_from(in_day % 60).ok()?,
-        })
-    }
-
-    /// The Unix time in seconds; `None` when there is no such date or time.
-    #[must_use]
-    pub fn to_unix(self) -> Option<i64> {
-        let fits = (1..=9999).contains(&self.year)
-            && (1..=12).contains(&self.month)
-            && (1..=days_in_month(self.year, self.month)).contains(&self.day)
-            && self.hour < 24
-            && self.minute < 60
-            && self.second < 60;
-        if !fits {
-            return None;
-        }
-        let month = i64::from(self.month);
-        let year = i64::from(self.year) - i64::from(month <= 2);
-        let year_of_era = year.rem_euclid(400);
-        let from_march = (month + 9) % 12;
-        let day_of_year = (153 * from_march + 2) / 5 + i64::from(self.day) - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        let days = year.div_euclid(400) * DAYS_PER_ERA + day_of_era - DAYS_TO_EPOCH;
-        let in_day =
-            i64::from(self.hour) * 3_600 + i64::from(self.minute) * 60 + i64::from(self.second);
-        Some(days * SECONDS_PER_DAY + in_day)
-    }
-}
-
-fn days_in_month(year: u16, month: u8) -> u8 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
-        2 => 28,
-        _ => 31,
-    }
-}
 
 /// The timestamp as RFC 3339 text; out of range values are an error.
 pub fn format(timestamp: &Timestamp) -> Result<String> {
@@ -127,22 +39,25 @@ fn ascii(bytes: Vec<u8>) -> String {
 }
 
 pub(crate) fn put_timestamp(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> Result<()> {
-    let civil = Civil::from_unix(seconds).filter(|_| (0..NANOS_PER_SECOND).contains(&nanos));
-    let Some(civil) = civil else {
+    let fits =
+        (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) && (0..NANOS_PER_SECOND).contains(&nanos);
+    let timestamp = jiff::Timestamp::from_second(seconds).ok().filter(|_| fits);
+    let Some(timestamp) = timestamp else {
         return Err(Error::Value {
             what: "timestamp out of range",
         });
     };
-    put_digits(out, u32::from(civil.year), 4);
+    let civil = Offset::UTC.to_datetime(timestamp);
+    put_digits(out, u32::from(civil.year().unsigned_abs()), 4);
     for (mark, part) in [
-        (b'-', civil.month),
-        (b'-', civil.day),
-        (b'T', civil.hour),
-        (b':', civil.minute),
-        (b':', civil.second),
+        (b'-', civil.month()),
+        (b'-', civil.day()),
+        (b'T', civil.hour()),
+        (b':', civil.minute()),
+        (b':', civil.second()),
     ] {
         out.push(mark);
-        put_digits(out, u32::from(part), 2);
+        put_digits(out, u32::from(part.unsigned_abs()), 2);
     }
     put_fraction(out, nanos.unsigned_abs());
     out.push(b'Z');
@@ -216,19 +131,23 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     {
         return None;
     }
-    let civil = Civil {
-        year: u16::try_from(number(0, 4)?).ok()?,
-        month: u8::try_from(number(5, 7)?).ok()?,
-        day: u8::try_from(number(8, 10)?).ok()?,
-        hour: u8::try_from(number(11, 13)?).ok()?,
-        minute: u8::try_from(number(14, 16)?).ok()?,
-        second: u8::try_from(number(17, 19)?).ok()?,
-    };
+    let year = i16::try_from(number(0, 4)?).ok()?;
+    let part = |from, to| i8::try_from(number(from, to)?).ok();
+    let civil = DateTime::new(
+        year,
+        part(5, 7)?,
+        part(8, 10)?,
+        part(11, 13)?,
+        part(14, 16)?,
+        part(17, 19)?,
+        0,
+    );
+    let civil = civil.ok().filter(|_| year > 0)?;
     let (nanos, zone) = match rest.strip_prefix('.') {
         Some(rest) => fraction(rest)?,
         None => (0, rest),
     };
-    let seconds = civil.to_unix()? - offset(zone)?;
+    let seconds = Offset::UTC.to_timestamp(civil).ok()?.as_second() - offset(zone)?;
     (MIN_SECONDS..=MAX_SECONDS)
         .contains(&seconds)
         .then_some(Timestamp { seconds, nanos })
@@ -366,15 +285,15 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_goes_there_and_back() {
-        let mut previous = None;
-        for day in -DAYS_PER_ERA / 2..DAYS_PER_ERA / 2 {
-            let seconds = day * SECONDS_PER_DAY + 86_399;
-            let civil = Civil::from_unix(seconds).expect("in range");
-            assert_eq!(civil.to_unix(), Some(seconds));
-            assert!(previous < Some(civil), "days ascend");
-            previous = Some(civil);
+    fn every_day_of_the_calendar_is_read_as_it_is_written() {
+        let mut previous = String::new();
+        for seconds in (MIN_SECONDS + 86_399..=MAX_SECONDS).step_by(86_400) {
+            let text = format(&time(seconds, 0)).expect("in range");
+            assert_eq!(parse(&text).expect("valid"), time(seconds, 0));
+            assert!(previous < text, "days ascend");
+            previous = text;
         }
+        assert_eq!(previous, "9999-12-31T23:59:59Z");
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub const MAX_DEPTH: usize = 256;
 /// Largest field number that the wire format knows.
 pub const MAX_FIELD_NUMBER: u32 = (1 << 29) - 1;
 
+/// The part of a type URL before the full name of the message.
+pub const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
+
 /// Most bytes that a varint takes.
 pub(crate) const MAX_VARINT_BYTES: usize = 10;
 
@@ -489,7 +492,7 @@ pub fn append_annotation(
     put_bytes(
         &mut any,
         any::TYPE_URL,
-        [crate::any::TYPE_URL_PREFIX, type_name].concat().as_bytes(),
+        [TYPE_URL_PREFIX, type_name].concat().as_bytes(),
     );
     if !payload.is_empty() {
         put_bytes(&mut any, any::VALUE, payload);

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use baton_c1z::{Op, PageRow, Table};
+use baton_connector::paging::ItemSet;
 use baton_connector::{Added, Counted, Page};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
@@ -14,7 +15,6 @@ use baton_proto::{any, encode, wire};
 use prost::{Message, Name};
 use prost_types::Any;
 
-use crate::cursor::ItemSet;
 use crate::error::{Error, Result};
 use crate::records::{PageFacts, Related};
 use crate::report::{Dropped, UnknownKind};

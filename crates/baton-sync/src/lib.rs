@@ -60,7 +60,6 @@ mod blocking;
 mod check;
 mod context;
 mod crash;
-mod cursor;
 mod digest;
 mod drive;
 mod error;

@@ -2,10 +2,10 @@
 //! messages.
 
 use baton_c1z::{ListId, ObjectId, Op};
+use baton_connector::paging::LoopGuard;
 use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
 
-use crate::cursor::LoopGuard;
 use crate::event::Phase;
 use crate::index::Done;
 

@@ -1,12 +1,10 @@
 //! Whole lists, for the plan of requests: the overview that the searches give
 //! with all their expansions, and the plain answers that it is compared with.
 
-use std::borrow::Cow;
-
 #[cfg(test)]
 use baton_connector::http::{Document, Oddities};
 use baton_connector::http::{Fields, Json, Misfit};
-use baton_connector::paging::{Chunk, LoopGuard, Position};
+use baton_connector::paging::every_page;
 use baton_connector::{Error, Result};
 use baton_proto::Code;
 use serde_json::{Value, json};
@@ -145,72 +143,39 @@ impl DirectoryQuery for AllGroups {
     }
 }
 
-/// Where a walk through a list stands.
-struct Walk {
-    guard: LoopGuard,
-    at: Option<Position>,
-    requests: u64,
-}
-
-impl Walk {
-    fn new(list: String) -> Self {
-        Self {
-            guard: LoopGuard::new(list),
-            at: Some(Position::default()),
-            requests: 0,
-        }
-    }
-
-    /// Goes to the page after `chunk`, which was asked for at `at`.
-    fn pass<T>(
-        &mut self,
-        at: &Position,
-        chunk: &Chunk<T>,
-        id_of: impl Fn(&T) -> &str,
-    ) -> Result<()> {
-        fn cursor(at: &Position) -> &str {
-            at.cursor.as_deref().unwrap_or_default()
-        }
-        let next = chunk.next.as_ref().map(cursor).unwrap_or_default();
-        let ids = chunk.items.iter().map(|item| Cow::Borrowed(id_of(item)));
-        self.guard.check(cursor(at), next, ids)?;
-        self.requests += 1;
-        self.at.clone_from(&chunk.next);
-        Ok(())
-    }
-}
-
 impl Api {
-    /// All groups as the search shows them; gives the number of requests.
-    pub async fn survey_groups(&self, mut see: impl FnMut(SurveyedGroup) + Send) -> Result<u64> {
-        let mut walk = Walk::new("groups with their counts".to_owned());
-        while let Some(at) = walk.at.take() {
-            let page = self.search_page(&at, DIRECTORY_PAGE, &AllGroups);
-            let chunk: Chunk<SurveyedGroup> = page.await?;
-            walk.pass(&at, &chunk, |group| &group.id)?;
-            chunk.items.into_iter().for_each(&mut see);
-        }
-        Ok(walk.requests)
+    /// Reads all groups as the search shows them. Returns the number of
+    /// requests.
+    pub async fn survey_groups(&self, mut visit: impl FnMut(SurveyedGroup) + Send) -> Result<u64> {
+        let fetch = |at| async move { self.search_page(&at, DIRECTORY_PAGE, &AllGroups).await };
+        every_page(
+            "groups with their counts",
+            fetch,
+            |group: &SurveyedGroup| &group.id,
+            |page| page.into_iter().for_each(&mut visit),
+        )
+        .await
     }
 
-    /// All users as the search shows them; gives the number of requests.
-    pub async fn survey_users(&self, mut see: impl FnMut(SurveyedUser) + Send) -> Result<u64> {
-        let mut walk = Walk::new("users with their groups and counts".to_owned());
-        while let Some(at) = walk.at.take() {
-            let page = self.search_page(&at, DIRECTORY_PAGE, &AllUsers);
-            let chunk: Chunk<SurveyedUser> = page.await?;
-            walk.pass(&at, &chunk, |user| &user.account_id)?;
-            chunk.items.into_iter().for_each(&mut see);
-        }
-        Ok(walk.requests)
+    /// Reads all users as the search shows them. Returns the number of
+    /// requests.
+    pub async fn survey_users(&self, mut visit: impl FnMut(SurveyedUser) + Send) -> Result<u64> {
+        let fetch = |at| async move { self.search_page(&at, DIRECTORY_PAGE, &AllUsers).await };
+        every_page(
+            "users with their groups and counts",
+            fetch,
+            |user: &SurveyedUser| &user.account_id,
+            |page| page.into_iter().for_each(&mut visit),
+        )
+        .await
     }
 
-    /// All of a user's roles, asked plainly; with the number of requests.
+    /// All roles of a user from the plain endpoint, and the number of requests.
     pub async fn every_user_role(&self, id: &str) -> Result<(Vec<models::RoleAssignment>, u64)> {
         self.every_role(USER_ROLES, "user", id).await
     }
 
-    /// All of a group's roles, asked plainly; with the number of requests.
+    /// All roles of a group from the plain endpoint, and the number of requests.
     pub async fn every_group_role(&self, id: &str) -> Result<(Vec<models::RoleAssignment>, u64)> {
         self.every_role(GROUP_ROLES, "group", id).await
     }
@@ -221,28 +186,29 @@ impl Api {
         kind: &str,
         id: &str,
     ) -> Result<(Vec<models::RoleAssignment>, u64)> {
-        let mut walk = Walk::new(format!("roles of {kind} `{id}`"));
         let mut all = Vec::new();
-        while let Some(at) = walk.at.take() {
-            let chunk = self.role_page(template, id, at.clone(), NEWER).await?;
-            walk.pass(&at, &chunk, |item| &item.resource_id)?;
-            all.extend(chunk.items);
-        }
-        Ok((all, walk.requests))
+        let requests = every_page(
+            format!("roles of {kind} `{id}`"),
+            |at| self.role_page(template, id, at, NEWER),
+            |role: &models::RoleAssignment| &role.resource_id,
+            |page| all.extend(page),
+        )
+        .await?;
+        Ok((all, requests))
     }
 
-    /// All members of a group, asked plainly; with the number of requests.
+    /// All members of a group from the plain endpoint, and the number of
+    /// requests.
     pub async fn every_member(&self, id: &str) -> Result<(Vec<models::Member>, u64)> {
-        let mut walk = Walk::new(format!("members of group `{id}`"));
         let mut all = Vec::new();
-        while let Some(at) = walk.at.take() {
-            let query = UserQuery::MembersOf(id);
-            let page = self.directory_page(at.clone(), DIRECTORY_PAGE, query);
-            let chunk: Chunk<models::Member> = page.await?;
-            walk.pass(&at, &chunk, |member| &member.account_id)?;
-            all.extend(chunk.items);
-        }
-        Ok((all, walk.requests))
+        let requests = every_page(
+            format!("members of group `{id}`"),
+            |at| self.directory_page(at, DIRECTORY_PAGE, UserQuery::MembersOf(id)),
+            |member: &models::Member| &member.account_id,
+            |page| all.extend(page),
+        )
+        .await?;
+        Ok((all, requests))
     }
 }
 

@@ -7,7 +7,7 @@ use baton_proto::Advice;
 use baton_proto::advice::Limit;
 
 use super::resolver::LookupError;
-use super::transport::{TransportError, TransportErrorKind as Kind};
+use crate::transport_error::{TransportError, TransportErrorKind as Kind};
 
 /// An error before the head of an answer.
 pub(super) fn classify(error: &reqwest::Error) -> TransportError {

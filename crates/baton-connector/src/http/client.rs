@@ -23,7 +23,6 @@ use super::announce::Announced;
 use super::credential::{Kind, Proof};
 use super::exchange::{Answer, Broken, exchange};
 use super::health::Health;
-use super::in_flight::{Gate, Place};
 use super::limiter::{Admission, Answered, BucketKey, Limiter};
 use super::meter::{Meter, Wait};
 use super::request::{Request, header_value};
@@ -32,10 +31,11 @@ use super::retry::{Failure, Next, Standing};
 use super::settings::{HttpParts, HttpSettings};
 use super::story::{Story, summary};
 use crate::Secret;
-use crate::builder::Upstream;
 use crate::call::{Call, RunLocal, RunView, unless_stopped};
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
+use crate::in_flight::{Gate, Place};
 use crate::traffic::{TrafficSnapshot, WaitReason};
+use crate::upstream::Upstream;
 
 /// The usual distance between requests is no wait that needs to be shown.
 const SHOWN_PACING: Duration = Duration::from_millis(500);

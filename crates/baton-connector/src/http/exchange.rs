@@ -7,7 +7,8 @@ use http::header::CONTENT_LENGTH;
 use tokio::time::timeout;
 
 use super::settings::HttpSettings;
-use super::transport::{BodyStream, Transport, TransportError, TransportErrorKind};
+use super::transport::{BodyStream, Transport};
+use crate::transport_error::{TransportError, TransportErrorKind};
 
 /// A whole answer, of any status.
 #[derive(Debug)]

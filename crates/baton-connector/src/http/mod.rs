@@ -37,7 +37,6 @@ mod exchange;
 mod fields;
 mod guess;
 mod health;
-mod in_flight;
 mod json;
 mod json_errors;
 mod latency;
@@ -57,13 +56,14 @@ mod token;
 mod transport;
 mod waited;
 
+pub use crate::in_flight::InFlight;
+pub use crate::transport_error::{TransportError, TransportErrorKind};
 pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
 pub use client::{CallClient, HttpClient};
 pub use client_credentials::ClientCredentials;
 pub use credential::Credential;
 pub use fields::{Fields, Misfit, Oddities};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
-pub use in_flight::InFlight;
 pub use json::{Document, Json, Member, Object, Text};
 pub use json_errors::JsonErrors;
 pub use meter::{HttpObserver, NoObserver, Wait};
@@ -76,4 +76,4 @@ pub use settings::{
     TOTAL_TIMEOUT,
 };
 pub use token::{LearnSecrets, NothingLearned, Token, TokenSource};
-pub use transport::{BodyStream, Transport, TransportError, TransportErrorKind, whole_body};
+pub use transport::{BodyStream, Transport, whole_body};

@@ -16,9 +16,10 @@ use url::Url;
 
 use super::classify::{classify, classify_body};
 use super::resolver::Resolver;
-use super::transport::{BodyStream, Transport, TransportError, TransportErrorKind};
+use super::transport::{BodyStream, Transport};
 use crate::Secret;
 use crate::error::{Error, Result};
+use crate::transport_error::{TransportError, TransportErrorKind};
 
 /// Default of [`TransportSettings::connect_timeout`]: below 10 s, so that a
 /// host that does not answer is reported within that time.

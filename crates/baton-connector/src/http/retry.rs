@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use super::announce::Announced;
-use super::transport::TransportErrorKind;
 use crate::clock::Random;
 use crate::traffic::WaitReason;
+use crate::transport_error::TransportErrorKind;
 
 /// Limits of repetition. The defaults are the product's promise.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::api_error::{NoApiErrors, ReadApiError};
-use super::in_flight::InFlight;
 use super::meter::{HttpObserver, NoObserver};
 use super::retry::RetryPolicy;
 use super::token::{LearnSecrets, NothingLearned};
 use super::transport::Transport;
 use crate::clock::{Clock, Random, SplitMix, SystemClock};
 use crate::error::{Error, Result};
+use crate::in_flight::InFlight;
 
 /// Default of [`HttpSettings::max_response_bytes`].
 pub const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;

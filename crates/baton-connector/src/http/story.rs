@@ -17,8 +17,8 @@ use super::meter::Wait;
 use super::redact::{headers_line, quoted};
 use super::request::Request;
 use super::response::{content_type, looks_like_a_page};
-use super::transport::{TransportError, TransportErrorKind};
 use crate::error::{RequestError, RequestErrorKind};
+use crate::transport_error::{TransportError, TransportErrorKind};
 
 /// Waits from this length on are worth a line at the usual log level.
 const NOTABLE_WAIT: Duration = Duration::from_secs(5);

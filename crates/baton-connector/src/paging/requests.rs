@@ -8,9 +8,9 @@ use crate::call::Call;
 use crate::counted::Counted;
 use crate::error::{Error, Result};
 use crate::http::{HttpClient, Request, Response};
-use crate::page::Page;
+use crate::page::{Page, shorten};
 
-use super::{Chunk, Position, fnv64, page, shorten};
+use super::{Chunk, Position, fnv64, page};
 
 /// What an answer holds of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,8 @@
 //! Lists that end, lists that walk in circles, tokens that are not ours.
 
-use std::borrow::Cow;
-
 use baton_connector::Error;
-use baton_connector::paging::{Chunk, LoopGuard, Position, chunks, page};
+use baton_connector::paging::{Chunk, ListGuard, Position, every_page, page};
 use baton_proto::Code;
-use futures_util::{StreamExt, TryStreamExt, pin_mut};
 
 #[test]
 fn foreign_and_damaged_tokens_are_refused() {
@@ -90,50 +87,43 @@ async fn a_cursor_that_leads_to_itself_is_fatal() {
     assert_eq!(error.code(), Code::Internal);
 }
 
-fn id(item: &u64) -> Cow<'_, str> {
-    Cow::Owned(item.to_string())
-}
-
 #[tokio::test]
-async fn a_stream_brings_every_chunk_once() {
+async fn every_page_is_visited_once() {
     let fetch = async |at: Position| {
         let n: u64 = at.cursor.map_or(0, |cursor| cursor.parse().unwrap());
         let next = (n < 1000).then(|| (n + 1).to_string());
-        Ok(Chunk::new(vec![n], next))
+        Ok(Chunk::new(vec![n.to_string()], next))
     };
-    let all: Vec<u64> = chunks("l", fetch, id).try_concat().await.unwrap();
-    assert_eq!(all, (0..=1000).collect::<Vec<_>>());
+    let mut all = Vec::new();
+    let pages = every_page("l", fetch, String::as_str, |page| all.extend(page)).await;
+    assert_eq!(pages.unwrap(), 1001);
+    let expected: Vec<_> = (0..=1000).map(|n: u64| n.to_string()).collect();
+    assert_eq!(all, expected);
 }
 
 #[tokio::test]
-async fn a_stream_that_walks_in_circles_ends_with_an_error() {
+async fn a_list_whose_pages_repeat_ends_with_an_error() {
     let fetch = async |at: Position| {
         let n: u64 = at.cursor.map_or(0, |cursor| cursor.parse().unwrap());
-        Ok(Chunk::new(vec![n], Some(((n % 5) + 1).to_string())))
+        Ok(Chunk::new(
+            vec![n.to_string()],
+            Some(((n % 5) + 1).to_string()),
+        ))
     };
-    let stream = chunks("users", fetch, id);
-    pin_mut!(stream);
     let mut good = 0;
-    let error = loop {
-        match stream.next().await.unwrap() {
-            Ok(_) => good += 1,
-            Err(error) => break error,
-        }
-    };
+    let error = every_page("users", fetch, String::as_str, |_| good += 1)
+        .await
+        .expect_err("a loop");
     assert_eq!(good, 6);
     assert!(
         error.to_string().starts_with("users: the pages repeat"),
         "{error}"
     );
-    assert!(
-        stream.next().await.is_none(),
-        "nothing comes after the error"
-    );
 }
 
 #[test]
 fn the_guard_compares_sets_of_ids_per_token() {
-    let mut guard = LoopGuard::new("l");
+    let mut guard = ListGuard::new("l");
     guard.check("", "a", ["1", "2"]).unwrap();
     guard.check("a", "b", ["1", "2"]).unwrap();
     guard.check("b", "a", Vec::<String>::new()).unwrap();
@@ -157,15 +147,24 @@ async fn an_absurd_cursor_is_refused() {
     let fetch = async |_: Position| Ok(Chunk::new(vec![1], Some("x".repeat(100_000))));
     let error = page("l", "", fetch).await.expect_err("too long");
     assert!(error.to_string().contains("100000 bytes"), "{error}");
-    let stream = chunks("l", fetch, id);
-    pin_mut!(stream);
-    assert!(stream.next().await.unwrap().is_err());
+    let fetch = async |at: Position| {
+        let next = fetch(at).await?.next;
+        Ok(Chunk {
+            items: vec![String::new()],
+            next,
+            total: None,
+        })
+    };
+    let error = every_page("l", fetch, String::as_str, |_| {})
+        .await
+        .expect_err("too long");
+    assert!(error.to_string().contains("100000 bytes"), "{error}");
 }
 
 #[test]
 fn long_tokens_are_shortened_in_errors() {
     let long = "x".repeat(10_000);
-    let error = LoopGuard::new("l")
+    let error = ListGuard::new("l")
         .check(&long, &long, ["1"])
         .expect_err("unchanged");
     assert!(error.to_string().len() < 200);

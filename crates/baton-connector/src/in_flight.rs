@@ -38,16 +38,16 @@ impl InFlight {
 /// Lets as many requests of a run through as the cap says, first come, first
 /// served.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     places: Arc<Semaphore>,
     cap: usize,
 }
 
 /// A place on the wire; dropping it frees the place.
-pub(super) type Place = OwnedSemaphorePermit;
+pub(crate) type Place = OwnedSemaphorePermit;
 
 impl Gate {
-    pub(super) fn new(limit: InFlight) -> Self {
+    pub(crate) fn new(limit: InFlight) -> Self {
         let cap = limit.cap();
         Self {
             places: Arc::new(Semaphore::new(cap)),
@@ -55,7 +55,7 @@ impl Gate {
         }
     }
 
-    pub(super) async fn enter(&self) -> Place {
+    pub(crate) async fn enter(&self) -> Place {
         match Arc::clone(&self.places).acquire_owned().await {
             Ok(place) => place,
             // Nobody closes it.
@@ -63,7 +63,7 @@ impl Gate {
         }
     }
 
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.cap.saturating_sub(self.places.available_permits())
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures whole programs and prints the median of five runs each: seconds and
 # peak memory. Needs GNU time (Debian's package `time`). The benches inside
-# crates run with `cargo bench -p baton-c1z`, `-p baton-proto`,
+# crates run with `cargo bench -p baton-c1z`, `-p baton-proto`, `-p baton-query`,
 # `-p baton-access`, `-p baton-sync` and `-p baton-atlassian`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -61,6 +61,7 @@ mkdir "$work/million"
 cargo bench -q --locked -p baton-c1z --bench seal -- 1 1000 order keep="$work/million"
 cargo bench -q --locked -p baton-c1z --bench seal -- 1 1000 beside keep="$work/million"
 cargo bench -q --locked -p baton-c1z --bench read -- "$work/million/v3.c1z"
+cargo bench -q --locked -p baton-query --bench lookup -- "$work/million/v3.c1z" "$work/million/v1.c1z"
 for format in v3 v1 v1-two; do
   median "baton resources, $format" "$bin/baton" resources -f "$work/million/$format.c1z"
 done

@@ -325,6 +325,25 @@ impl<'a> Snapshot<'a> {
         self.get_by(Table::Resources, Key::Resource(type_id, id))
     }
 
+    /// The one row with this external id.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateId`] if several rows have it, whatever the format.
+    /// In format v3, where ids are no keys, they may go unnoticed.
+    pub fn get_only(&self, table: Table, external_id: &str) -> Result<Option<OwnedRow>> {
+        let store = &self.file.store;
+        store.get_only(self.sync_id(), table, Key::Id(external_id))
+    }
+
+    /// The one resource with this type and id.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateId`] if there are several.
+    pub fn get_only_resource(&self, type_id: &str, id: &str) -> Result<Option<OwnedRow>> {
+        let (store, key) = (&self.file.store, Key::Resource(type_id, id));
+        store.get_only(self.sync_id(), Table::Resources, key)
+    }
+
     fn get_by(&self, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>> {
         self.file.store.get(self.sync_id(), table, key)
     }

@@ -74,7 +74,7 @@ pub use seal::{
     SealPlan, Sealed, SortedRows, Substitutes,
 };
 pub use stop::Stop;
-pub use store::Asset;
+pub use store::{Asset, PROVENANCE_ASSET};
 pub use v3::Migration;
 #[doc(hidden)]
 pub use v3::fuzzing;

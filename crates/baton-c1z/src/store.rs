@@ -79,6 +79,9 @@ pub(crate) struct StorePage {
     pub next_after: Option<Vec<u8>>,
 }
 
+/// The asset in which a sync records which program wrote it, as JSON.
+pub const PROVENANCE_ASSET: &str = "baton.provenance.v1";
+
 /// A file's content, attached to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
@@ -124,6 +127,16 @@ pub(crate) trait Store: Send {
     /// At most `size` rows behind the position `after`.
     fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage>;
     fn get(&self, sync_id: Option<&str>, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>>;
+    /// As [`Store::get`], but several rows of one key are
+    /// [`Error::DuplicateId`] in every format.
+    fn get_only(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        key: Key<'_>,
+    ) -> Result<Option<OwnedRow>> {
+        self.get(sync_id, table, key)
+    }
     fn count(&self, query: &Query<'_>) -> Result<u64>;
     /// Counts rows, whatever counts are stored.
     fn compute_stats(&self, sync_id: Option<&str>) -> Result<Stats>;

@@ -40,6 +40,12 @@ pub(crate) fn sentence(advice: &Advice) -> String {
         Advice::ListEntitlements(path) => {
             format!("`baton entitlements -f {}` lists the ids", path.display())
         }
+        Advice::ListResources(path) => {
+            format!("`baton resources -f {}` lists the ids", path.display())
+        }
+        Advice::ListGrants(path) => {
+            format!("`baton grants -f {}` lists the ids", path.display())
+        }
         Advice::RaiseLimit(Limit::OpenFiles) => {
             "allow more open files, as in `ulimit -n 1024`".to_owned()
         }

@@ -71,6 +71,14 @@ pub enum Advice {
     NameExternalFile,
     /// Look up the ids of the entitlements in this file.
     ListEntitlements(PathBuf),
+    /// Look up the ids of the resources in this file.
+    ListResources(PathBuf),
+    /// Look up the ids of the grants in this file.
+    ListGrants(PathBuf),
+    /// Several objects have the name: use the id of one of them.
+    UseId,
+    /// The file may be older than what is asked for: run its sync again.
+    SyncAgain,
     /// Look up the resource types of the connector.
     ListResourceTypes,
     /// Check the ids of the named resources.
@@ -222,6 +230,14 @@ impl fmt::Display for Advice {
                     path.display()
                 );
             }
+            Self::ListResources(path) => {
+                return write!(f, "list the resources of {} to find the id", path.display());
+            }
+            Self::ListGrants(path) => {
+                return write!(f, "list the grants of {} to find the id", path.display());
+            }
+            Self::UseId => "use the id instead of the name",
+            Self::SyncAgain => "run the sync again if the file may be out of date",
             Self::ListResourceTypes => "list the resource types of the connector",
             Self::CheckNamedResources => "check the types and ids of the named resources",
             Self::SyncWholeTypes => "sync all resources of the types instead of named ones",

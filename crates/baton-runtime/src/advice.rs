@@ -47,6 +47,12 @@ fn sentence(advice: &Advice) -> String {
         Advice::ListEntitlements(path) => {
             format!("`baton entitlements -f {}` lists the ids", path.display())
         }
+        Advice::ListResources(path) => {
+            format!("`baton resources -f {}` lists the ids", path.display())
+        }
+        Advice::ListGrants(path) => {
+            format!("`baton grants -f {}` lists the ids", path.display())
+        }
         Advice::ListResourceTypes => {
             "the command `capabilities` lists the resource types".to_owned()
         }

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use baton_c1z::{C1zFile, Detected, ReadOptions, View, detect};
-use baton_sync::PROVENANCE_ASSET;
+use baton_c1z::{C1zFile, Detected, PROVENANCE_ASSET, ReadOptions, View, detect};
 use serde::Deserialize;
 
 use crate::context::CommandContext;

@@ -100,5 +100,4 @@ pub use report::{
 };
 pub use request::{ExternalResources, Provenance, SyncHost, SyncRequest, Workers};
 pub use run::{new_sync_id, run};
-pub use seal::PROVENANCE_ASSET;
 pub use target::partial_path;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_c1z::{
-    Cleanup, Expander, Format, NewAsset, NewRun, NoExpansion, PageLog, SealEvent, SealPlan, Sealed,
-    SyncType,
+    Cleanup, Expander, Format, NewAsset, NewRun, NoExpansion, PROVENANCE_ASSET, PageLog, SealEvent,
+    SealPlan, Sealed, SyncType,
 };
 use baton_connector::Local;
 use baton_proto::c1::connector::v2::resource_type::Trait;
@@ -30,8 +30,6 @@ use crate::target::{self, Previous, Target};
 
 /// What a sealed sync of ours holds as its token: there is nothing to resume.
 const TOKEN: &str = r#"{"version":1}"#;
-/// Id of the asset that says who wrote a file, and how complete it is.
-pub const PROVENANCE_ASSET: &str = "baton.provenance.v1";
 
 pub(crate) fn sync_type(request: &SyncRequest) -> SyncType {
     if !request.targets.is_empty() {

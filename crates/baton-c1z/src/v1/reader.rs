@@ -231,6 +231,47 @@ impl Reader {
         Ok(())
     }
 
+    /// The first rows with this key, at most `limit`.
+    fn first_of(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        key: Key<'_>,
+        limit: usize,
+    ) -> Result<Vec<OwnedRow>> {
+        let mut condition = Condition {
+            sql: format!(" from {} where 1", table_name(table)),
+            values: Vec::new(),
+        };
+        match key {
+            Key::Id(id) => condition.equal("external_id", id),
+            Key::Resource(type_id, id) => condition.joined_id(type_id, id),
+        }
+        if let Some(sync_id) = sync_id {
+            condition.equal("sync_id", sync_id);
+        }
+        let sql = format!(
+            "select {}{} order by id limit {limit}",
+            columns(table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare_cached(&sql)
+            .map_err(self.failed(reading(table)))?;
+        let mut found = Vec::new();
+        self.visit(
+            table,
+            &mut statement,
+            &condition.values,
+            &mut |_, row, _| {
+                found.push(row.to_owned());
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(found)
+    }
+
     /// The whole message of a slim grant; `None` for every other row.
     fn rebuild(&self, table: Table, row: &Row<'_>) -> Result<Option<Vec<u8>>> {
         if table != Table::Grants {
@@ -404,37 +445,20 @@ impl Store for Reader {
     }
 
     fn get(&self, sync_id: Option<&str>, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>> {
-        let mut condition = Condition {
-            sql: format!(" from {} where 1", table_name(table)),
-            values: Vec::new(),
-        };
-        match key {
-            Key::Id(id) => condition.equal("external_id", id),
-            Key::Resource(type_id, id) => condition.joined_id(type_id, id),
+        Ok(self.first_of(sync_id, table, key, 1)?.pop())
+    }
+
+    fn get_only(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        key: Key<'_>,
+    ) -> Result<Option<OwnedRow>> {
+        let mut found = self.first_of(sync_id, table, key, 2)?;
+        match found.pop() {
+            Some(row) if !found.is_empty() => Err(Error::DuplicateId { table, id: row.id }),
+            only => Ok(only),
         }
-        if let Some(sync_id) = sync_id {
-            condition.equal("sync_id", sync_id);
-        }
-        let sql = format!(
-            "select {}{} order by id limit 1",
-            columns(table),
-            condition.sql
-        );
-        let mut statement = self
-            .conn
-            .prepare_cached(&sql)
-            .map_err(self.failed(reading(table)))?;
-        let mut found = None;
-        self.visit(
-            table,
-            &mut statement,
-            &condition.values,
-            &mut |_, row, _| {
-                found = Some(row.to_owned());
-                Ok(ControlFlow::Break(()))
-            },
-        )?;
-        Ok(found)
     }
 
     fn count(&self, query: &Query<'_>) -> Result<u64> {

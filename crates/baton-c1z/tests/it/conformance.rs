@@ -416,9 +416,15 @@ fn every_odd_id_is_found_as_what_it_is() {
                 let found = snapshot.get(table, &expected.row.id).unwrap();
                 let found = found.unwrap_or_else(|| panic!("{name}: {:.60?}", expected.row.id));
                 assert_row(&found, expected, table, can(&snapshot), name);
+                if can(&snapshot).lookup_by_bare_id {
+                    let only = snapshot.get_only(table, &expected.row.id).unwrap();
+                    assert!(only == Some(found), "{name}: {:.60?}", expected.row.id);
+                }
                 if table == Table::Resources {
                     let row = &expected.row;
                     let found = snapshot.get_resource(&row.resource_type_id, &row.resource_id);
+                    let only = snapshot.get_only_resource(&row.resource_type_id, &row.resource_id);
+                    assert!(only.unwrap() == found.as_ref().unwrap().clone(), "{name}");
                     assert_row(
                         &found.unwrap().unwrap(),
                         expected,

@@ -679,3 +679,38 @@ fn reading_changes_neither_file_nor_folder() {
     assert_eq!(folder.names(), ["a.c1z"]);
     assert_eq!(std::fs::read(&path).expect("read"), before);
 }
+
+#[test]
+fn rows_that_share_an_id_are_refused_where_only_one_is_wanted() {
+    let folder = Folder::new();
+    let path = folder.c1z_with(Some("v1-small.c1z"), |conn| {
+        for (table, index) in [
+            ("v1_grants", "idx_grants_external_sync_v1"),
+            ("v1_entitlements", "idx_entitlements_external_sync_v1"),
+            ("v1_resources", "idx_resources_parent_resource_id_v1"),
+        ] {
+            conn.execute_batch(&format!(
+                "drop index {index};
+                 create temp table copy as select * from {table};
+                 update copy set id = id + 1000;
+                 insert into {table} select * from copy;
+                 drop table copy"
+            ))
+            .expect("changed");
+        }
+    });
+    let file = open(&path).expect("opens");
+    let snapshot = default(&file);
+    for (table, id) in [
+        (Table::Grants, "group:g1:member:user:u1"),
+        (Table::Entitlements, "group:g1:member"),
+        (Table::Resources, "user:u1"),
+    ] {
+        assert!(snapshot.get(table, id).expect("reads").is_some());
+        let error = snapshot.get_only(table, id).expect_err("two rows");
+        assert!(matches!(error, Error::DuplicateId { table: of, .. } if of == table));
+        assert_eq!(snapshot.get_only(table, "absent").expect("reads"), None);
+    }
+    let error = snapshot.get_only_resource("user", "u1").expect_err("two");
+    assert!(matches!(error, Error::DuplicateId { .. }), "{error}");
+}

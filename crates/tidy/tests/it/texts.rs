@@ -12,6 +12,7 @@ const LIBRARIES: &[&str] = &[
     "baton-proto",
     "baton-pebble",
     "baton-c1z",
+    "baton-query",
     "baton-access",
     "baton-connector",
     "baton-sync",

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-term", &["baton-proto"]),
     ("baton-flags", &["baton-proto", "baton-term"]),
     ("baton-c1z", &["baton-proto", "baton-pebble"]),
+    ("baton-query", &["baton-proto", "baton-c1z"]),
     ("baton-access", &["baton-proto", "baton-c1z"]),
     ("baton-connector", &["baton-proto"]),
     (
@@ -33,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-access",
             "baton-connector",
             "baton-flags",
+            "baton-query",
             "baton-sync",
             "baton-term",
         ],
@@ -63,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-access",
             "baton-flags",
             "baton-proto",
+            "baton-query",
             "baton-term",
         ],
     ),

@@ -216,6 +216,15 @@ impl Store for Lazy {
         self.get_of(table, |reader| reader.get(sync_id, table, key))
     }
 
+    fn get_only(
+        &self,
+        sync_id: Option<&str>,
+        table: Table,
+        key: Key<'_>,
+    ) -> Result<Option<OwnedRow>> {
+        self.get_of(table, |reader| reader.get_only(sync_id, table, key))
+    }
+
     fn count(&self, query: &Query<'_>) -> Result<u64> {
         self.get_of(query.table, |reader| reader.count(query))
     }

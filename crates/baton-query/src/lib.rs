@@ -1,0 +1,34 @@
+//! Questions about a sync file, answered without printing anything.
+//!
+//! The first of them: which entitlement, principal or grant does a person
+//! mean? [`SyncFile`] looks it up by its id, or by a name that only one object
+//! has, and gives the whole message, as a connector needs it to change access.
+//! Where a file keeps ids only of the objects that a row refers to, the stored
+//! objects are put in; a row whose object is not in the file is an error,
+//! never half a message.
+//!
+//! ```no_run
+//! use baton_c1z::ReadOptions;
+//! use baton_query::SyncFile;
+//!
+//! let file = SyncFile::open("sync.c1z".as_ref(), &ReadOptions::default())?;
+//! let entitlement = file.entitlement_to_grant("jira-users:member")?;
+//! let principal = file.principal("user", "kim@example.com")?;
+//! # Ok::<(), baton_query::Error>(())
+//! ```
+//!
+//! An id is found by key. Only what no object has as its id is searched for
+//! as a name: one pass over the rows, in constant memory. Texts from the file
+//! are data; errors hold them as they are.
+
+#![warn(missing_docs)]
+
+mod error;
+mod file;
+mod lookup;
+mod names;
+mod nearest;
+mod search;
+
+pub use error::{Ambiguous, Dangling, Error, Kind, NotFound, Object, Result};
+pub use file::SyncFile;

@@ -1,0 +1,13 @@
+//! Looking up objects in files of both formats.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a failing unwrap is a failing test; tests make files"
+)]
+
+mod errors;
+mod files;
+mod ids;
+mod names;
+mod support;

@@ -63,7 +63,7 @@ pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalcula
 pub use merge::{
     CompactEntry, CompactPlan, Compacted, Expanded, Strategy, TableCounts, compact, expand_sync,
 };
-pub use paths::{FileKind, RunPaths, Use, check_target, open_log, open_regular};
+pub use paths::{FileKind, RunPaths, Use, check_target, open_log, open_records, open_regular};
 pub use peek::{Peek, peek};
 pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};

@@ -10,7 +10,7 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::call::{Call, RunView};
-use crate::change::{Granted, Provisioner, Provisioning, Revoked, carry_out};
+use crate::change::{Deleted, Deleting, Granted, Provisioner, Provisioning, Revoked, carry_out};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::http::HttpClient;
@@ -362,8 +362,34 @@ impl Connector for BuiltConnector {
         Some(self)
     }
 
+    fn deleting(&self) -> Option<&dyn Deleting> {
+        Some(self)
+    }
+
     fn local(&self) -> Option<&dyn Local> {
         Some(self)
+    }
+}
+
+#[async_trait]
+impl Deleting for BuiltConnector {
+    async fn delete(&self, call: &Call, resource: &v2::Resource) -> Result<Deleted> {
+        let doing = "delete resource";
+        let missing = || Error::MissingResource { call: doing };
+        let id = resource.id.as_ref().ok_or_else(missing)?;
+        if id.resource_type.is_empty() || id.resource.is_empty() {
+            return Err(missing());
+        }
+        let served = self.types.get(&id.resource_type);
+        let deleter = served
+            .and_then(|served| served.deleter.as_deref())
+            .ok_or_else(|| Error::Unimplemented {
+                call: doing,
+                type_id: id.resource_type.clone(),
+            })?;
+        let change = deleter.delete(call, resource).await?;
+        let read = |call: Call| async move { Ok(!deleter.exists(&call, resource).await?) };
+        Ok(carry_out(call, change, read).await?.into())
     }
 }
 
@@ -395,8 +421,10 @@ impl Provisioning for BuiltConnector {
         let (_, _, type_id) = parts("grant", Some(entitlement), Some(principal))?;
         let provisioner = self.provisioner(type_id)?;
         let change = provisioner.grant(call, entitlement, principal).await?;
-        let read =
-            |call: Call| async move { provisioner.holds(&call, entitlement, principal).await };
+        let read = |call: Call| async move {
+            let held = provisioner.holds(&call, entitlement, principal).await?;
+            Ok(held.is_direct())
+        };
         Ok(carry_out(call, change, read).await?.into())
     }
 
@@ -408,8 +436,10 @@ impl Provisioning for BuiltConnector {
         )?;
         let provisioner = self.provisioner(type_id)?;
         let change = provisioner.revoke(call, grant).await?;
-        let read =
-            |call: Call| async move { provisioner.holds(&call, entitlement, principal).await };
+        let read = |call: Call| async move {
+            let held = provisioner.holds(&call, entitlement, principal).await?;
+            Ok(!held.is_direct())
+        };
         Ok(carry_out(call, change, read).await?.into())
     }
 }

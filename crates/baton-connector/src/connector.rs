@@ -9,7 +9,7 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::call::Call;
-use crate::change::Provisioning;
+use crate::change::{Deleting, Provisioning};
 use crate::error::{Error, Result};
 use crate::local::Local;
 use crate::page::{Page, Row};
@@ -96,6 +96,11 @@ pub trait Connector: Send + Sync {
 
     /// Grants and revokes, if any type has them.
     fn provisioning(&self) -> Option<&dyn Provisioning> {
+        None
+    }
+
+    /// Deletion of resources, if any type has it.
+    fn deleting(&self) -> Option<&dyn Deleting> {
         None
     }
 

@@ -44,8 +44,9 @@ pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
 pub use change::{
-    Change, ChangeSettings, Granted, Held, Operation, Outcome, Plan, Protected, Provisioner,
-    Provisioning, Recorder, Reply, Report, Revoked, Through, Write, WriteView,
+    Change, ChangeSettings, Deleted, Deleting, Granted, Held, Operation, Outcome, Plan, Protected,
+    Provisioner, Provisioning, Recorder, Reply, Report, ResourceDeleter, Revoked, Through, Write,
+    WriteView,
 };
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::Connector;

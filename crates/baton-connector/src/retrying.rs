@@ -17,7 +17,7 @@ use prost_types::Any;
 use tokio::time::Instant;
 
 use crate::call::{Call, RunLocal};
-use crate::change::Provisioning;
+use crate::change::{Deleting, Provisioning};
 use crate::clock::{Clock, Random};
 use crate::connector::Connector;
 use crate::error::Result;
@@ -239,6 +239,10 @@ impl<C: Connector> Connector for Retrying<C> {
     // Only where its requests are it is known whether a write may be repeated.
     fn provisioning(&self) -> Option<&dyn Provisioning> {
         self.inner.provisioning()
+    }
+
+    fn deleting(&self) -> Option<&dyn Deleting> {
+        self.inner.deleting()
     }
 
     fn local(&self) -> Option<&dyn Local> {

@@ -29,7 +29,7 @@ use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use v2::Capability;
 
-use crate::change::Provisioner;
+use crate::change::{Provisioner, ResourceDeleter};
 use crate::error::{Error, Result};
 use crate::syncer::{ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
 
@@ -83,6 +83,7 @@ pub struct TypeSpec<C, S> {
     as_type_entitlements: Option<Cast<S, dyn TypeEntitlements>>,
     as_type_grants: Option<Cast<S, dyn TypeGrants>>,
     as_provisioner: Option<Cast<S, dyn Provisioner>>,
+    as_deleter: Option<Cast<S, dyn ResourceDeleter>>,
 }
 
 impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
@@ -98,6 +99,7 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
             as_type_entitlements: None,
             as_type_grants: None,
             as_provisioner: None,
+            as_deleter: None,
         }
     }
 
@@ -117,6 +119,15 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
         S: Provisioner,
     {
         self.as_provisioner = Some(|syncer| syncer);
+        self
+    }
+
+    /// Its resources can be deleted: the type announces `RESOURCE_DELETE`.
+    pub fn deleter(mut self) -> Self
+    where
+        S: ResourceDeleter,
+    {
+        self.as_deleter = Some(|syncer| syncer);
         self
     }
 
@@ -170,11 +181,12 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
             if by_type.1 {
                 any::update(marks, &v2::TypeScopedGrants::default());
             }
-            return type_capability(
-                resource_type,
-                self.as_getter.is_some(),
-                self.as_provisioner.is_some(),
-            );
+            let abilities = [
+                (self.as_getter.is_some(), Capability::TargetedSync),
+                (self.as_provisioner.is_some(), Capability::Provision),
+                (self.as_deleter.is_some(), Capability::ResourceDelete),
+            ];
+            return type_capability(resource_type, &abilities);
         };
         Err(Error::Registration {
             type_id: resource_type.id,
@@ -195,6 +207,7 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
             provisioner: self
                 .as_provisioner
                 .map(|provisioner| provisioner(Arc::clone(&syncer))),
+            deleter: self.as_deleter.map(|deleter| deleter(Arc::clone(&syncer))),
             syncer,
         })
     }
@@ -204,16 +217,11 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
 /// numbers, as published capability files have them.
 fn type_capability(
     resource_type: v2::ResourceType,
-    has_getter: bool,
-    has_provisioner: bool,
+    abilities: &[(bool, Capability)],
 ) -> Result<v2::ResourceTypeCapability> {
     let mut capabilities = vec![Capability::Sync.into()];
-    if has_getter {
-        capabilities.push(Capability::TargetedSync.into());
-    }
-    if has_provisioner {
-        capabilities.push(Capability::Provision.into());
-    }
+    let able = abilities.iter().filter(|(able, _)| *able);
+    capabilities.extend(able.map(|(_, capability)| i32::from(*capability)));
     let marks = &resource_type.annotations;
     let permissions =
         any::find::<v2::CapabilityPermissions>(marks).map_err(|source| Error::Annotation {
@@ -239,6 +247,7 @@ pub(crate) struct Served {
     pub(crate) type_entitlements: Option<Arc<dyn TypeEntitlements>>,
     pub(crate) type_grants: Option<Arc<dyn TypeGrants>>,
     pub(crate) provisioner: Option<Arc<dyn Provisioner>>,
+    pub(crate) deleter: Option<Arc<dyn ResourceDeleter>>,
 }
 
 impl Served {

@@ -63,6 +63,15 @@ fn sentence(advice: &Advice) -> String {
         Advice::AllowEmpty => {
             "if this is correct, pass --allow-empty; the next run starts over".to_owned()
         }
+        Advice::RevokeInstead(grants) => {
+            let grants = grants.iter().take(3);
+            let flags = grants.map(|grant| format!("--revoke-grant '{grant}'"));
+            let flags: Vec<_> = flags.collect();
+            format!("revoke the membership instead, with {}", flags.join(" or "))
+        }
+        Advice::ForceProtected => {
+            "grant it to another account first, or pass --force-protected".to_owned()
+        }
         Advice::StartOver => "pass --fresh to start over".to_owned(),
         Advice::TrustCertificate => {
             "if a proxy intercepts TLS, put its certificate authority into a PEM file and name \

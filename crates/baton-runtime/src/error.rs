@@ -149,6 +149,49 @@ pub enum Error {
     /// The connector refused to be made, or failed outside a sync.
     #[error(transparent)]
     Connector(#[from] baton_connector::Error),
+    /// What is to be changed cannot be looked up in the sync file.
+    #[error(transparent)]
+    Query(#[from] baton_query::Error),
+    /// A value of a change is missing. The text is that of the Go programs.
+    #[error("unknown provisioning action")]
+    NoProvisioningAction {
+        /// The flag that is missing or empty.
+        flag: &'static str,
+    },
+    /// A flag that says how a change is made, without a change.
+    #[error("--{flag} has no effect without a change")]
+    NotAChange {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// A change was refused or failed.
+    #[error("{doing}")]
+    Change {
+        /// What could not be done, on what.
+        doing: String,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The sync after a change failed.
+    #[error("the change was made, but the sync after it failed")]
+    SyncAfterChange {
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The audit log cannot be used.
+    #[error("cannot use audit log {}", .path.display())]
+    AuditLog {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The result of a change cannot be printed as JSON.
+    #[error("cannot print the result")]
+    ResultJson {
+        /// Why.
+        source: serde_json::Error,
+    },
     /// The sync failed.
     #[error(transparent)]
     Sync(#[from] baton_sync::Error),
@@ -182,6 +225,13 @@ impl Error {
             Self::Stopped { .. } | Self::TestStopped => Code::Canceled,
             Self::Connector(error) => error.code(),
             Self::Sync(error) => error.code(),
+            // As in the Go programs, where such a file is an empty store.
+            Self::Query(baton_query::Error::File(baton_c1z::Error::NoFile { .. })) => {
+                Code::FailedPrecondition
+            }
+            Self::Query(baton_query::Error::File(baton_c1z::Error::NotC1z { .. })) => Code::Unknown,
+            Self::Query(error) => error.code(),
+            Self::Change { source, .. } | Self::SyncAfterChange { source } => source.code(),
             _ => Code::Unknown,
         }
     }
@@ -241,6 +291,17 @@ impl Error {
             Self::Store(error) => advice::sentences(&error.advice()),
             Self::Connector(error) => advice::sentences(&error.advice()),
             Self::Sync(error) => advice::sentences(&error.advice()),
+            Self::Query(error) => advice::sentences(&error.advice()),
+            Self::Change { source, .. } => source.own_hints(),
+            Self::SyncAfterChange { source } => {
+                let mut hints = vec!["run the sync by itself; the change is made".to_owned()];
+                hints.extend(source.own_hints());
+                hints
+            }
+            Self::NoProvisioningAction { flag } => vec![format!("pass a value with --{flag}")],
+            Self::NotAChange { .. } => {
+                vec!["pass --grant-entitlement or --revoke-grant, or leave the flag out".to_owned()]
+            }
             _ => Vec::new(),
         }
     }

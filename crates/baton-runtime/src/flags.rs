@@ -127,6 +127,42 @@ pub(crate) const EXTERNAL_RESOURCE_TRAITS: Field<Vec<String>> = Field::list(
 .value_name("traits")
 .export(Export::None);
 
+// Changing access instead of syncing.
+pub(crate) const GRANT_ENTITLEMENT: Field<String> = Field::string(
+    "grant-entitlement",
+    "instead of syncing, grant this entitlement: its id or a name that only it has",
+)
+.value_name("id")
+.hidden()
+.export(Export::None);
+pub(crate) const GRANT_PRINCIPAL: Field<String> = Field::string(
+    "grant-principal",
+    "who gets the entitlement of --grant-entitlement: an id, or a name that only one has",
+)
+.value_name("id")
+.hidden()
+.export(Export::None);
+pub(crate) const GRANT_PRINCIPAL_TYPE: Field<String> = Field::string(
+    "grant-principal-type",
+    "resource type of --grant-principal, such as user or group",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
+pub(crate) const REVOKE_GRANT: Field<String> = Field::string(
+    "revoke-grant",
+    "instead of syncing, revoke the grant with this id",
+)
+.value_name("id")
+.hidden()
+.export(Export::None);
+pub(crate) const PROVISIONING: Field<bool> = Field::bool(
+    "provisioning",
+    "in service mode, allow changes of access; no effect on a one-shot run",
+)
+.short('p')
+.export(Export::None);
+
 // The modes that work on files instead of syncing.
 pub(crate) const DIFF_SYNCS: Field<bool> = Field::bool(
     "diff-syncs",
@@ -218,6 +254,52 @@ pub(crate) const MAX_REQUESTS_PER_SECOND: Field<i64> = Field::int(
 })
 .export(Export::None);
 
+pub(crate) const DRY_RUN: Field<bool> = Field::bool(
+    "dry-run",
+    "with --grant-entitlement or --revoke-grant: show what would be sent, and send no write",
+)
+.export(Export::None);
+pub(crate) const AUDIT_LOG: Field<Option<PathBuf>> = Field::path(
+    "audit-log",
+    "file to which intent and outcome of each change are added, as JSON lines",
+)
+.must_name("the path of an audit log")
+.export(Export::None);
+pub(crate) const SYNC_AFTER: Field<bool> =
+    Field::bool("sync-after", "sync the file again after a change").export(Export::None);
+pub(crate) const FORCE_PROTECTED: Field<bool> = Field::bool(
+    "force-protected",
+    "make a change even if a protected entitlement has too few holders afterwards",
+)
+.export(Export::None);
+pub(crate) const OUTPUT: Field<OneOf<ResultForm>> =
+    Field::choice("output", "form of the result of a change: console or json")
+        .short('o')
+        .value_name("form")
+        .default("console")
+        .export(Export::None);
+
+/// The form of a result on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResultForm {
+    /// For people.
+    Console,
+    /// One JSON object.
+    Json,
+}
+
+impl Choice for ResultForm {
+    const WORDS: &'static [&'static str] = FORMS;
+
+    fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "console" => Some(Self::Console),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 /// What `--storage-engine` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Engine(pub Format);
@@ -268,6 +350,11 @@ pub(crate) fn common(log_format: log::Format) -> Vec<AnyField> {
         EXTERNAL_RESOURCE_C1Z.any(),
         EXTERNAL_RESOURCE_FILTER.any(),
         EXTERNAL_RESOURCE_TRAITS.any(),
+        GRANT_ENTITLEMENT.any(),
+        GRANT_PRINCIPAL.any(),
+        GRANT_PRINCIPAL_TYPE.any(),
+        REVOKE_GRANT.any(),
+        PROVISIONING.any(),
         DIFF_SYNCS.any(),
         BASE_SYNC_ID.any(),
         APPLIED_SYNC_ID.any(),
@@ -281,6 +368,11 @@ pub(crate) fn common(log_format: log::Format) -> Vec<AnyField> {
         RATE_SHARE.any(),
         MAX_GRANTS.any(),
         MAX_REQUESTS_PER_SECOND.any(),
+        DRY_RUN.any(),
+        AUDIT_LOG.any(),
+        SYNC_AFTER.any(),
+        FORCE_PROTECTED.any(),
+        OUTPUT.any(),
     ];
     for field in &mut fields {
         field.persistent = true;
@@ -323,6 +415,12 @@ pub(crate) fn relations() -> Vec<Relation> {
             COMPACT_FILE_PATHS.name(),
             COMPACT_OUTPUT_PATH.name(),
         ]),
-        Relation::MutuallyExclusive(vec![DIFF_SYNCS.name(), COMPACT_SYNCS.name()]),
+        Relation::RequiredTogether(vec![GRANT_ENTITLEMENT.name(), GRANT_PRINCIPAL.name()]),
+        Relation::MutuallyExclusive(vec![
+            GRANT_ENTITLEMENT.name(),
+            REVOKE_GRANT.name(),
+            DIFF_SYNCS.name(),
+            COMPACT_SYNCS.name(),
+        ]),
     ]
 }

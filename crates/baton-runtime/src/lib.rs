@@ -47,6 +47,7 @@
 
 mod advice;
 mod app;
+mod change;
 mod commands;
 mod context;
 mod display;

@@ -7,7 +7,8 @@
 
 use baton_flags::{Config, ConfigFile, Environment, Field, Reserved, env_name, sources};
 
-use crate::commands::{Task, Writes, body, sync};
+use crate::change;
+use crate::commands::{Body, Task, Writes, body, sync};
 use crate::error::{Error, Result};
 use crate::flags;
 use crate::signals::StopMessages;
@@ -17,6 +18,10 @@ use crate::signals::StopMessages;
 pub(crate) enum Mode {
     /// Reads an application into a file.
     Sync,
+    /// Gives a principal an entitlement.
+    Grant,
+    /// Takes a grant away.
+    Revoke,
     /// Adds the difference of two syncs to a file.
     Diff,
     /// Merges the syncs of several files.
@@ -32,6 +37,13 @@ const CHOSEN_BY: [(Field<bool>, Mode); 2] = [
 impl Mode {
     /// The mode that the flags choose.
     pub(crate) fn of(config: &Config) -> Self {
+        let given = |flag: &Field<String>| !config.get(flag).is_empty();
+        if given(&flags::GRANT_ENTITLEMENT) {
+            return Self::Grant;
+        }
+        if given(&flags::REVOKE_GRANT) {
+            return Self::Revoke;
+        }
         CHOSEN_BY
             .iter()
             .find(|(switch, _)| config.get(switch))
@@ -39,7 +51,7 @@ impl Mode {
     }
 
     /// All that depends on the mode.
-    pub(crate) fn task(self) -> Task {
+    pub(crate) fn task(self, config: &Config) -> Task {
         match self {
             Self::Sync => Task {
                 doing: "syncing".to_owned(),
@@ -47,6 +59,8 @@ impl Mode {
                 writes: Writes::SyncFile,
                 body: body(sync::sync),
             },
+            Self::Grant => change_task("granting", config, body(change::grant)),
+            Self::Revoke => change_task("revoking", config, body(change::revoke)),
             Self::Diff => Task {
                 doing: "comparing syncs".to_owned(),
                 stop_messages: StopMessages::FILES,
@@ -63,11 +77,41 @@ impl Mode {
     }
 }
 
+/// A change of access; with `--sync-after` it writes the file that it reads.
+fn change_task(doing: &str, config: &Config, body: Body) -> Task {
+    Task {
+        doing: doing.to_owned(),
+        stop_messages: StopMessages::CHANGE,
+        writes: if config.get(&flags::SYNC_AFTER) {
+            Writes::SyncFile
+        } else {
+            Writes::Nothing
+        },
+        body,
+    }
+}
+
+/// Fails on a flag that says how a change is made, where nothing is changed.
+pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
+    let given = [
+        (&flags::DRY_RUN, config.get(&flags::DRY_RUN)),
+        (&flags::SYNC_AFTER, config.get(&flags::SYNC_AFTER)),
+        (&flags::FORCE_PROTECTED, config.get(&flags::FORCE_PROTECTED)),
+    ]
+    .map(|(flag, given)| (flag.name(), given));
+    let others = [
+        (flags::AUDIT_LOG.name(), config.has(&flags::AUDIT_LOG)),
+        (flags::OUTPUT.name(), config.was_set(&flags::OUTPUT)),
+    ];
+    match given.into_iter().chain(others).find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Error::NotAChange { flag }),
+        None => Ok(()),
+    }
+}
+
 /// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
-const REFUSED: [(&str, &str); 12] = [
+const REFUSED: [(&str, &str); 10] = [
     ("client-id", "service mode"),
-    ("grant-entitlement", "granting"),
-    ("revoke-grant", "revoking"),
     ("event-feed", "the event feed"),
     ("create-account-profile", "account creation"),
     ("create-account-login", "account creation"),

@@ -64,6 +64,13 @@ pub(crate) fn compare(
             }
         }
     }
+    if let Some(path) = config.find(&flags::AUDIT_LOG).flatten() {
+        if matches!(output, Output::None) {
+            let file = config.get(&flags::FILE);
+            paths.add("sync file", &cwd.join(file), Use::Read)?;
+        }
+        paths.add("audit log", &cwd.join(path), Use::Append)?;
+    }
     for path in config.get(&flags::LOG_PATH) {
         if !STREAMS.contains(&path.as_str()) {
             paths.add("log file", &cwd.join(path), Use::Append)?;

@@ -132,6 +132,11 @@ impl StopMessages {
         ending: "finishing the requests in flight; a second signal stops at once",
         abandoned: "stopped at once; the next run resumes from the last stored page",
     };
+    /// Of a change of access.
+    pub(crate) const CHANGE: Self = Self {
+        ending: "a write that was sent is brought to its end; a second signal stops at once",
+        abandoned: "stopped at once; a write may have been sent: check whether the change was made",
+    };
     /// Of work on files.
     pub(crate) const FILES: Self = Self {
         ending: "ending; a second signal stops at once",

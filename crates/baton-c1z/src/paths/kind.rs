@@ -148,6 +148,33 @@ pub fn open_log(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Opens the regular file `path` to read it and to add records at its end; makes
+/// it, for its owner only, if it does not exist.
+///
+/// # Errors
+/// [`Error::NotRegular`]; [`Error::Io`] by the system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the records are not part of a sync file"
+)]
+pub fn open_records(path: &Path) -> Result<File> {
+    if let Ok(found) = fs::metadata(path) {
+        must_be_regular(path, &found)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    never_wait(&mut options);
+    let file = options.open(path).map_err(|e| Error::io("open", path, e))?;
+    let found = file.metadata().map_err(|e| Error::io("look at", path, e))?;
+    must_be_regular(path, &found)?;
+    Ok(file)
+}
+
 #[cfg(unix)]
 fn never_wait(options: &mut OpenOptions) {
     use rustix::fs::OFlags;

@@ -10,7 +10,7 @@ mod kind;
 mod resolve;
 mod run;
 
-pub use kind::{FileKind, open_log, open_regular};
+pub use kind::{FileKind, open_log, open_records, open_regular};
 pub(crate) use kind::{owned_by_other, regular_or_missing};
 pub(crate) use resolve::resolve;
 pub use run::{RunPaths, Use};

@@ -5,7 +5,7 @@
 //! described ─► refused
 //!           ─► nothing to do
 //!           ─► intended ─► sent ─► done
-//!                               ─► failed, partial   (an answer says so)
+//!                               ─► failed, partial   (an answer shows it)
 //!                               ─► read back ─► done, sent once more, unknown
 //! ```
 //!
@@ -47,15 +47,15 @@ pub(crate) struct Applied {
     pub replaced: Option<String>,
 }
 
-/// Carries `change` out under the settings of the call; `read` says how things
-/// are.
+/// Carries `change` out under the settings of the call; `read` checks whether
+/// things are as wanted.
 ///
 /// # Errors
 /// Why the change was refused, failed, or has an outcome that is not known.
 pub(crate) async fn carry_out<F, R>(call: &Call, mut change: Change, read: F) -> Result<Applied>
 where
     F: Fn(Call) -> R + Sync,
-    R: Future<Output = Result<Held>> + Send,
+    R: Future<Output = Result<bool>> + Send,
 {
     let settings = call.changes().clone();
     let recorder = settings.recorder.as_deref();
@@ -67,7 +67,7 @@ where
     }
     let plan = plan(&change, nothing_to_do, refusal.as_ref(), &settings);
     if let Some(recorder) = recorder {
-        recorder.planned(&plan).await;
+        recorder.planned(&plan).await?;
     }
     if let Some(refusal) = refusal {
         return Err(refusal);
@@ -87,6 +87,12 @@ where
         read_back: false,
     };
     let mut end = carrying.run().await;
+    let made = matches!(end.outcome, Outcome::Done | Outcome::Already);
+    let visible = if made && settings.await_visible {
+        Some(carrying.look(&call.unstoppable()).await == Seen::AsWanted)
+    } else {
+        None
+    };
     if end.outcome == Outcome::Done && !settings.force_protected {
         end.error = too_few_remain(&call.unstoppable(), &change).await.err();
     }
@@ -104,6 +110,7 @@ where
                 added: &added,
                 removed: &removed,
                 read_back: carrying.read_back,
+                visible,
             };
             recorder.finished(&report).await
         }
@@ -256,7 +263,7 @@ enum Seen {
 impl<F, R> Carrying<'_, F>
 where
     F: Fn(Call) -> R + Sync,
-    R: Future<Output = Result<Held>> + Send,
+    R: Future<Output = Result<bool>> + Send,
 {
     async fn run(&mut self) -> End {
         let change = self.change;
@@ -295,6 +302,7 @@ where
             known => return known,
         };
         self.note(&lost);
+        self.read_back |= last;
         let call = self.call.unstoppable();
         if last && self.look(&call).await == Seen::AsWanted {
             return Fate::Made(Sent::default());
@@ -320,16 +328,13 @@ where
     }
 
     /// Reads until things are as wanted, for at most 30 s.
-    async fn look(&mut self, call: &Call) -> Seen {
-        self.read_back = true;
+    async fn look(&self, call: &Call) -> Seen {
         let mut seen = Seen::Nothing;
         for wait in LOOKS {
             sleep(wait).await;
             match (self.read)(call.clone()).await {
-                Ok(held) if held.is_direct() == self.change.operation.wants() => {
-                    return Seen::AsWanted;
-                }
-                Ok(_) => seen = Seen::Otherwise,
+                Ok(true) => return Seen::AsWanted,
+                Ok(false) => seen = Seen::Otherwise,
                 Err(error) => {
                     tracing::debug!(%error, "cannot read back");
                 }

@@ -85,23 +85,31 @@ pub enum Operation {
     Grant,
     /// A grant is taken away.
     Revoke,
+    /// A resource is deleted.
+    Delete,
 }
 
 impl Operation {
-    /// Whether the entitlement is held directly once the change is done.
-    pub(crate) fn wants(self) -> bool {
-        self == Self::Grant
+    /// The operation as one word, as records have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
+            Self::Delete => "delete",
+        }
     }
 }
 
 /// A change that has not happened.
 ///
-/// Without writes there is nothing to do: the grant exists already, or is gone
-/// already. That also holds where `before` is as wanted, whatever the writes.
+/// Without writes there is nothing to do, and neither where things are as wanted
+/// already.
 #[must_use]
 pub struct Change {
     pub(crate) operation: Operation,
-    /// How things are before.
+    /// Things are as wanted already.
+    pub(crate) already: bool,
+    /// How the entitlement is held before, for grants and revokes.
     pub(crate) before: Held,
     /// In order.
     pub(crate) writes: Vec<Write>,
@@ -119,28 +127,42 @@ pub struct Change {
 
 impl Change {
     /// A grant, as it will be, to a principal that now holds the entitlement as
-    /// `before` says.
+    /// `before` shows.
     pub fn grant(grant: v2::Grant, before: Held) -> Self {
-        Self::new(Operation::Grant, before, vec![grant], Vec::new())
+        Self {
+            already: before.is_direct(),
+            before,
+            grants: vec![grant],
+            ..Self::new(Operation::Grant)
+        }
     }
 
     /// The end of the grant with this id.
     pub fn revoke(grant_id: impl Into<String>, before: Held) -> Self {
-        Self::new(Operation::Revoke, before, Vec::new(), vec![grant_id.into()])
+        Self {
+            already: !before.is_direct(),
+            before,
+            removed: vec![grant_id.into()],
+            ..Self::new(Operation::Revoke)
+        }
     }
 
-    fn new(
-        operation: Operation,
-        before: Held,
-        grants: Vec<v2::Grant>,
-        removed: Vec<String>,
-    ) -> Self {
+    /// The end of a resource, which is there now or not.
+    pub fn delete(exists: bool) -> Self {
+        Self {
+            already: !exists,
+            ..Self::new(Operation::Delete)
+        }
+    }
+
+    fn new(operation: Operation) -> Self {
         Self {
             operation,
-            before,
+            already: false,
+            before: Held::No,
             writes: Vec::new(),
-            grants,
-            removed,
+            grants: Vec::new(),
+            removed: Vec::new(),
             replaced: None,
             warnings: Vec::new(),
             protected: Vec::new(),
@@ -177,7 +199,7 @@ impl Change {
 
     /// True if nothing has to be sent.
     pub(crate) fn is_done(&self) -> bool {
-        self.writes.is_empty() || self.before.is_direct() == self.operation.wants()
+        self.already || self.writes.is_empty()
     }
 }
 

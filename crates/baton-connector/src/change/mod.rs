@@ -47,6 +47,7 @@
 //! ```
 
 mod carry;
+mod deleter;
 mod description;
 mod protected;
 mod provisioner;
@@ -54,6 +55,7 @@ mod settings;
 mod write;
 
 pub(crate) use carry::carry_out;
+pub use deleter::{Deleted, Deleting, ResourceDeleter};
 pub use description::{Change, Held, Operation, Through};
 pub use protected::Protected;
 pub use provisioner::{Granted, Provisioner, Provisioning, Revoked};

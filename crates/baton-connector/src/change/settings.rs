@@ -17,6 +17,8 @@ pub struct ChangeSettings {
     /// Carry out changes that leave a protected entitlement with too few
     /// holders.
     pub force_protected: bool,
+    /// Wait, for at most 30 s, until what was changed shows when it is read.
+    pub await_visible: bool,
     /// Who records them.
     pub recorder: Option<Arc<dyn Recorder>>,
 }
@@ -26,6 +28,7 @@ impl std::fmt::Debug for ChangeSettings {
         f.debug_struct("ChangeSettings")
             .field("dry_run", &self.dry_run)
             .field("force_protected", &self.force_protected)
+            .field("await_visible", &self.await_visible)
             .field("recorded", &self.recorder.is_some())
             .finish()
     }
@@ -93,7 +96,7 @@ pub struct Report<'a> {
     pub code: Code,
     /// Why it is not done, or what is wrong although it is.
     pub error: Option<&'a Error>,
-    /// The application's ids of the writes, as far as it said them.
+    /// The application's ids of the writes, as far as it gave them.
     pub request_ids: &'a [String],
     /// Ids of grants that were really added.
     pub added: &'a [String],
@@ -101,6 +104,9 @@ pub struct Report<'a> {
     pub removed: &'a [String],
     /// The outcome was found by reading, since the answer to a write was lost.
     pub read_back: bool,
+    /// Whether the change shows when it is read; `None` if that was not asked
+    /// for.
+    pub visible: Option<bool>,
 }
 
 /// Records changes.
@@ -108,8 +114,12 @@ pub struct Report<'a> {
 pub trait Recorder: Send + Sync {
     /// A change was described and judged. Also in dry runs, and when there is
     /// nothing to do. Called once per change, before [`Recorder::intended`].
-    async fn planned(&self, plan: &Plan<'_>) {
+    ///
+    /// # Errors
+    /// Refuse the change.
+    async fn planned(&self, plan: &Plan<'_>) -> Result<()> {
         let _ = plan;
+        Ok(())
     }
 
     /// The first write of the change is about to be sent.

@@ -14,7 +14,7 @@ type Judge = Box<dyn Fn(Error) -> Reply + Send + Sync>;
 /// What an error answer to a write means.
 #[derive(Debug)]
 pub enum Reply {
-    /// Things are as wanted already, as the application says itself.
+    /// Things are as wanted already, as the application itself answers.
     Already,
     /// The write failed with this error, which may explain more than the
     /// answer.
@@ -86,7 +86,7 @@ impl Write {
     }
 
     /// A write that is no request, as in "rewrite `members.csv`". It must either
-    /// happen whole or not at all.
+    /// happen whole or change nothing.
     pub fn local<F, R>(doing: impl Into<String>, write: F) -> Self
     where
         F: Fn(Call) -> R + Send + Sync + 'static,

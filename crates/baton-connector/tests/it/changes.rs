@@ -298,10 +298,11 @@ struct Notes {
 
 #[async_trait]
 impl Recorder for Notes {
-    async fn planned(&self, plan: &Plan<'_>) {
+    async fn planned(&self, plan: &Plan<'_>) -> Result<()> {
         let warnings = plan.warnings.to_vec();
         let entry = (plan.writes.len(), plan.refusal.is_some(), warnings);
         self.plans.lock().unwrap().push(entry);
+        Ok(())
     }
 
     async fn intended(&self, _plan: &Plan<'_>) -> Result<()> {

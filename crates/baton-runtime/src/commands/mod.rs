@@ -85,6 +85,12 @@ fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
         .without(flags::ALLOW_EMPTY)
         .without(flags::FRESH)
         .without(flags::MAX_GRANTS)
+        .without(flags::PROVISIONING)
+        .without(flags::DRY_RUN)
+        .without(flags::AUDIT_LOG)
+        .without(flags::SYNC_AFTER)
+        .without(flags::FORCE_PROTECTED)
+        .without(flags::OUTPUT)
 }
 
 /// All commands of a program below its root: its own, then the common ones.

@@ -10,13 +10,18 @@ const OTHER_DEFAULT: [&str; 1] = ["workers"];
 /// Flags that the Go program shows and this one hides, since they have no effect yet.
 const HIDDEN_HERE: [&str; 1] = ["skip-full-sync"];
 
-const OURS: [&str; 6] = [
+const OURS: [&str; 11] = [
     "allow-empty",
     "allow-partial",
+    "audit-log",
+    "dry-run",
+    "force-protected",
     "fresh",
     "max-grants",
     "max-requests-per-second",
+    "output",
     "rate-share",
+    "sync-after",
 ];
 
 /// Name to (shorthand, type, default, hidden), from the program's own reference page.

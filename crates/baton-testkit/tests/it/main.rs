@@ -1,6 +1,8 @@
 //! The kit itself, and the commands that test a connector.
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
+#![allow(clippy::disallowed_methods, reason = "tests make files")]
 
+mod changes;
 mod kit;
 mod selftest;
 mod toy;

@@ -119,7 +119,7 @@ pub struct Args {
     /// Lists a user in two directories twice
     #[arg(long)]
     user_per_directory: bool,
-    /// How v1 paths answer that ended in mid-2026; `alive` serves their two searches
+    /// How v1 paths answer that ended in mid-2026
     #[arg(long, default_value = "not-found", value_name = "HOW")]
     retired_v1: GenerationArg,
     /// How the GET lists of users and groups answer, which end in mid-2027

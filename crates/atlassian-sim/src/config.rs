@@ -300,7 +300,7 @@ pub struct Answers {
     pub scope_refusal: ScopeRefusal,
     /// A user in two directories appears twice when all directories are listed.
     pub user_per_directory: bool,
-    /// v1 paths that ended in mid-2026. `Alive` serves the two searches only.
+    /// v1 paths that ended in mid-2026.
     pub retired_v1: Generation,
     /// `GET` lists of users and groups, announced to end in mid-2027.
     pub get_lists: Generation,
@@ -342,6 +342,10 @@ pub struct Writes {
     pub absent_removal_succeeds: bool,
     /// The organization has units: nobody can be added to the group of organization admins.
     pub organization_units: bool,
+    /// Groups with members cannot be deleted: 409 `ADMIN-409-5`.
+    pub only_empty_groups_go: bool,
+    /// How long it takes until an invited user accepts; `None`: never.
+    pub invitations_accepted_after: Option<Duration>,
     /// Refuses to take the role from the last active organization admin.
     pub protect_last_admin: bool,
     /// Audit events of roles name the role and the resource in their context.
@@ -352,9 +356,10 @@ pub struct Writes {
 
 impl Writes {
     /// Endpoints that Atlassian support has to enable for an organization.
-    pub const SUPPORT_ENABLED: [&'static str; 2] = [
+    pub const SUPPORT_ENABLED: [&'static str; 3] = [
         "POST v1/users/{id}/roles/assign",
         "POST v1/users/{id}/roles/revoke",
+        "POST v2/users/invite",
     ];
 }
 
@@ -366,6 +371,8 @@ impl Default for Writes {
             readd_conflicts: false,
             absent_removal_succeeds: false,
             organization_units: false,
+            only_empty_groups_go: false,
+            invitations_accepted_after: None,
             protect_last_admin: true,
             role_event_context: true,
             organization_role_delay: None,

@@ -24,8 +24,6 @@ pub(crate) type WriteHandler = fn(&Call<'_>, &Organization) -> Result<Outcome, A
 pub(crate) enum Handler {
     Read(ReadHandler),
     Write(WriteHandler),
-    /// Nothing: the endpoint stays retired.
-    Retired,
 }
 
 /// Default quota of writes.
@@ -66,7 +64,7 @@ impl Endpoint {
     pub(crate) fn writes(&self) -> bool {
         match self.handler {
             Handler::Read(_) => false,
-            Handler::Write(_) | Handler::Retired => true,
+            Handler::Write(_) => true,
         }
     }
 }

@@ -165,6 +165,31 @@ impl ApiError {
         Self::bad_parameter("the organization needs at least one admin")
     }
 
+    pub(crate) fn organization_admin() -> Self {
+        Self::bad_parameter("access of an organization admin cannot be suspended")
+    }
+
+    pub(crate) fn default_group(admins: bool) -> Self {
+        let code = if admins { "ADMIN-403-7" } else { "ADMIN-403-6" };
+        Self::new(
+            StatusCode::FORBIDDEN,
+            code,
+            "a group that gives default access or admin rights cannot be deleted",
+        )
+    }
+
+    pub(crate) fn default_group_exists() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "ADMIN-UAM-409-1",
+            "a default group has this name",
+        )
+    }
+
+    pub(crate) fn group_not_empty() -> Self {
+        Self::new(StatusCode::CONFLICT, "ADMIN-409-5", "the group has members")
+    }
+
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "ADMIN-UAM-409-2", detail)
     }

@@ -4,7 +4,7 @@
 //! see and which takes each change when its delay is over. Invariant: once no change is pending,
 //! both are equal, but for the order of their events.
 
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use crate::api::writes::Outcome;
@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::errors::ApiError;
 use crate::model::change::{Change, NewUser};
+use crate::model::step::Step;
 use crate::model::{AccountStatus, Membership, Organization};
 
 /// How long accepted changes stay invisible.
@@ -22,12 +23,13 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
-    fn of(self, organization: &Organization, change: &Change) -> Duration {
-        match change {
-            Change::AssignRole { resource_id, .. } | Change::RevokeRole { resource_id, .. }
-                if organization
-                    .organization_resource()
-                    .is_some_and(|r| organization.ari(r) == resource_id) =>
+    fn of(self, organization: &Organization, step: &Step) -> Duration {
+        match step {
+            Step::Change(
+                Change::AssignRole { resource_id, .. } | Change::RevokeRole { resource_id, .. },
+            ) if organization
+                .organization_resource()
+                .is_some_and(|r| organization.ari(r) == resource_id) =>
             {
                 self.organization_roles
             }
@@ -75,11 +77,18 @@ impl Shelf {
     }
 
     /// Looks at the state with every accepted change.
-    pub(crate) fn latest<T>(&self, look: impl FnOnce(&Organization) -> T) -> T {
-        match &self.latest {
-            Some(latest) => look(&latest.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => look(&self.visible.read().unwrap_or_else(PoisonError::into_inner)),
+    pub(crate) fn latest<T>(&self, elapsed: Duration, look: impl FnOnce(&Organization) -> T) -> T {
+        match self.lock_latest(elapsed) {
+            Some(latest) => look(&latest),
+            None => look(&self.read(elapsed)),
         }
+    }
+
+    fn lock_latest(&self, elapsed: Duration) -> Option<MutexGuard<'_, Organization>> {
+        let latest = self.latest.as_ref()?;
+        let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.settle(elapsed);
+        Some(latest)
     }
 
     /// Decides on the latest state and makes the decided changes, which become visible after their delay; says whether
@@ -89,18 +98,15 @@ impl Shelf {
         elapsed: Duration,
         decide: impl FnOnce(&Organization) -> Result<Outcome, ApiError>,
     ) -> Result<(Outcome, bool), ApiError> {
-        let mut latest = self
-            .latest
-            .as_ref()
-            .map(|l| l.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut latest = self.lock_latest(elapsed);
         let mut visible = self.write();
         visible.settle(elapsed);
         let outcome = decide(latest.as_deref().unwrap_or(&visible))?;
         let mut changed = false;
-        for change in &outcome.changes {
-            // The handler has checked the change under the same lock.
+        for step in &outcome.steps {
+            // The handler has checked the step under the same lock.
             changed |= self
-                .accept(latest.as_deref_mut(), &mut visible, change, elapsed)
+                .accept(latest.as_deref_mut(), &mut visible, step, elapsed)
                 .unwrap_or(false);
         }
         Ok((outcome, changed))
@@ -110,17 +116,16 @@ impl Shelf {
         &self,
         latest: Option<&mut Organization>,
         visible: &mut Organization,
-        change: &Change,
+        step: &Step,
         elapsed: Duration,
     ) -> Result<bool, Error> {
         let Some(latest) = latest else {
-            return visible.apply(change, elapsed, elapsed);
+            return visible.take(step, elapsed, elapsed);
         };
-        let changed = latest.apply(change, elapsed, elapsed)?;
+        let changed = latest.take(step, elapsed, elapsed)?;
         if changed {
-            let due = elapsed + self.delays.of(latest, change);
-            visible.postpone(change.clone(), elapsed, due);
-            visible.settle(elapsed);
+            let due = elapsed + self.delays.of(latest, step);
+            visible.schedule(step, elapsed, due);
         }
         Ok(changed)
     }
@@ -131,12 +136,20 @@ impl Shelf {
         elapsed: Duration,
         change: impl Fn(&mut Organization) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if let Some(latest) = &self.latest {
-            change(&mut latest.lock().unwrap_or_else(PoisonError::into_inner))?;
-        }
+        let Some(mut latest) = self.lock_latest(elapsed) else {
+            let mut visible = self.write();
+            visible.settle(elapsed);
+            return change(&mut visible);
+        };
+        let result = change(&mut latest)?;
         let mut visible = self.write();
         visible.settle(elapsed);
-        change(&mut visible)
+        if change(&mut visible).is_err() {
+            // It is about something that is not visible yet.
+            visible.show_accepted(elapsed);
+            change(&mut visible)?;
+        }
+        Ok(result)
     }
 }
 
@@ -156,15 +169,12 @@ impl OrganizationHandle<'_> {
     /// Accepts a change that becomes visible after the configured delay (§14 rule 6), without the refusals of the API.
     pub fn submit(&self, change: Change) -> Result<(), Error> {
         let now = self.clock.elapsed();
-        let mut latest = self
-            .shelf
-            .latest
-            .as_ref()
-            .map(|l| l.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut latest = self.shelf.lock_latest(now);
         let mut visible = self.shelf.write();
         visible.settle(now);
+        let step = Step::Change(change);
         self.shelf
-            .accept(latest.as_deref_mut(), &mut visible, &change, now)
+            .accept(latest.as_deref_mut(), &mut visible, &step, now)
             .map(|_| ())
     }
 
@@ -265,6 +275,12 @@ impl OrganizationHandle<'_> {
             group_id: group_id.to_owned(),
             account_id: account_id.to_owned(),
         })
+    }
+
+    /// Addresses that invitations were sent to, in order; one may occur more than once.
+    pub fn invitations(&self) -> Vec<String> {
+        let now = self.clock.elapsed();
+        self.shelf.latest(now, |org| org.invitations.clone())
     }
 
     /// Adds an API token to an account; gives its id.

@@ -159,13 +159,6 @@ impl Shared {
             Life::Current => Generation::Alive,
             Life::GetList => answers.get_lists,
             Life::Search => answers.searches,
-            // Retired writes stay gone even when the older searches are called back to life.
-            Life::RetiredV1
-                if matches!(endpoint.handler, Handler::Retired)
-                    && answers.retired_v1 == Generation::Alive =>
-            {
-                Generation::NotFound
-            }
             Life::RetiredV1 => answers.retired_v1,
         }
     }
@@ -316,7 +309,6 @@ impl Shared {
                     changed,
                 })
             }
-            Handler::Retired => Err(self.retired(endpoint)),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{AccessKey, Config};
 use crate::cursor::CursorSeal;
-use crate::endpoint;
+use crate::endpoint::{self, Life};
 use crate::error::Error;
 use crate::faults::{Fault, FaultPlan};
 use crate::limits::RateLimiter;
@@ -48,7 +48,11 @@ impl Simulator {
         let general = config.visibility_delay;
         let delays = Delays {
             general,
-            organization_roles: config.writes.organization_role_delay.unwrap_or(general),
+            organization_roles: config
+                .writes
+                .organization_role_delay
+                .unwrap_or(general)
+                .max(general),
         };
         Ok(Self {
             shared: Arc::new(Shared {
@@ -116,7 +120,8 @@ impl Simulator {
 
     /// What a complete sync will find once every accepted change is visible.
     pub fn settled_truth(&self) -> Truth {
-        self.shared.organization.latest(Truth::of)
+        let elapsed = self.shared.config.clock.elapsed();
+        self.shared.organization.latest(elapsed, Truth::of)
     }
 
     /// Replaces the fault rules; their counters start from 0.
@@ -132,6 +137,14 @@ impl Simulator {
     /// All logged requests, in order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         lock(&self.shared.log).records().to_vec()
+    }
+
+    /// Names of the endpoints that change something and are not retired.
+    pub fn write_endpoints(&self) -> Vec<&'static str> {
+        endpoint::all()
+            .filter(|e| e.writes() && e.life == Life::Current)
+            .map(|e| e.name)
+            .collect()
     }
 
     /// All logged requests that were meant to change something, whether or not they did.

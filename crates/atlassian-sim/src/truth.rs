@@ -3,7 +3,7 @@
 use crate::clock::{from_millis, iso_seconds};
 use crate::model::change::Principal;
 use crate::model::roles::{Holding, Methods};
-use crate::model::{Organization, ResourceKind, Scope};
+use crate::model::{Membership, Organization, ResourceKind, Scope};
 
 /// A user that a list over all directories holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct TruthUser {
     pub managed: bool,
     /// Ids of the directories that the user is in.
     pub directory_ids: Vec<String>,
+    /// Ids of those in which the user is suspended.
+    pub suspended_directory_ids: Vec<String>,
 }
 
 /// A group.
@@ -205,6 +207,10 @@ impl Truth {
 fn user_row(org: &Organization, ordinal: u32) -> Option<TruthUser> {
     let user = org.user(ordinal)?;
     let profile = org.profile(ordinal);
+    let ids = |places: &mut dyn Iterator<Item = u8>| {
+        let directories = places.filter_map(|d| org.directories.get(usize::from(d)));
+        directories.map(|d| d.id.clone()).collect()
+    };
     Some(TruthUser {
         account_id: org.account_id(ordinal),
         email: profile.email.value().cloned(),
@@ -213,11 +219,10 @@ fn user_row(org: &Organization, ordinal: u32) -> Option<TruthUser> {
         account_status: user.account.as_str().to_owned(),
         membership_status: user.membership_in(Scope::All).as_str().to_owned(),
         managed: user.managed,
-        directory_ids: user
+        directory_ids: ids(&mut user.directories()),
+        suspended_directory_ids: ids(&mut user
             .directories()
-            .filter_map(|d| org.directories.get(usize::from(d)))
-            .map(|d| d.id.clone())
-            .collect(),
+            .filter(|d| user.membership(*d) == Membership::Suspended)),
     })
 }
 

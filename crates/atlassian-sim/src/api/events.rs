@@ -27,7 +27,7 @@ const AUTH_TYPES: [&str; 5] = [
     "auth-token-for-3LO",
 ];
 /// Action, display name and group of every kind of event.
-const ACTIONS: [(&str, &str, &str); 11] = [
+const ACTIONS: [(&str, &str, &str); 14] = [
     ("user_added_to_group", "User added to group", "Groups"),
     (
         "user_removed_from_group",
@@ -43,6 +43,13 @@ const ACTIONS: [(&str, &str, &str); 11] = [
     ("role_granted", "Role granted", "Roles"),
     ("role_revoked", "Role revoked", "Roles"),
     ("user_invited", "User invited", "Users"),
+    ("user_suspended", "User suspended", "Users"),
+    ("user_restored", "User restored", "Users"),
+    (
+        "user_removed_from_directory",
+        "User removed from directory",
+        "Users",
+    ),
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

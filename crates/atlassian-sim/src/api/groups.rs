@@ -260,10 +260,10 @@ fn roles_match(
     holdings_match(org, &holdings, resources, &filter.role_ids)
 }
 
-/// Groups that grant access to administer the organization, or are kept from outside, can't be deleted.
-fn access(group: &Group, number: u32) -> Access {
+/// Default groups, the admins' group and groups of an identity provider cannot be deleted.
+fn access(group: &Group) -> Access {
     Access {
-        deletable: !group.synced && number != 0,
+        deletable: !group.synced && !group.default,
         modifiable: !group.synced,
         readable: true,
     }
@@ -301,7 +301,7 @@ fn render(
         directory_id,
         external_synced: group.synced,
         managed_by: group.managed_by,
-        management_access: access(group, number),
+        management_access: access(group),
         counts,
         links: SelfLink {
             this: format!(

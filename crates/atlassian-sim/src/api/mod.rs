@@ -4,13 +4,17 @@
 pub(crate) mod access;
 pub(crate) mod events;
 pub(crate) mod filters;
+pub(crate) mod group_writes;
 pub(crate) mod groups;
+pub(crate) mod invitations;
 pub(crate) mod lifecycle;
 pub(crate) mod managed;
 pub(crate) mod memberships;
 pub(crate) mod orgs;
+pub(crate) mod retired;
 pub(crate) mod role_writes;
 pub(crate) mod roles;
+pub(crate) mod suspension;
 pub(crate) mod user_filter;
 pub(crate) mod users;
 pub(crate) mod workspaces;

@@ -12,7 +12,7 @@ const ORGANIZATION_ADMIN: &str = "atlassian/org-admin";
 
 /// Whether a role is given or taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Assign,
     Revoke,
 }
@@ -121,7 +121,8 @@ fn of_group(
     role_of_group(org, direction, group, resource_id, role)
 }
 
-fn role_of_group(
+/// Gives a role to a group or takes it, whatever the path looked like.
+pub(super) fn role_of_group(
     org: &Organization,
     direction: Direction,
     group: u32,
@@ -220,7 +221,7 @@ fn require_active(account: &User, id: &str) -> Result<(), ApiError> {
 }
 
 /// The resource of a body; a missing or empty one has a code of its own.
-fn resource_of<'a>(
+pub(super) fn resource_of<'a>(
     body: &'a serde_json::Map<String, serde_json::Value>,
     name: &str,
 ) -> Result<&'a str, ApiError> {
@@ -233,7 +234,10 @@ fn resource_of<'a>(
     }
 }
 
-fn resource<'a>(org: &'a Organization, id: &str) -> Result<(u32, &'a Resource), ApiError> {
+pub(super) fn resource<'a>(
+    org: &'a Organization,
+    id: &str,
+) -> Result<(u32, &'a Resource), ApiError> {
     org.resource_index
         .get(id)
         .and_then(|n| org.resources.get(*n as usize).map(|r| (*n, r)))

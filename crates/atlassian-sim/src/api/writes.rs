@@ -4,12 +4,14 @@
 //! takes them under the same lock, so that two requests never decide on the same state.
 
 use http::StatusCode;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::errors::ApiError;
 use crate::model::change::Change;
+use crate::model::step::Step;
 use crate::model::{Organization, User};
+use crate::paging::to_json;
 
 /// An accepted write.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub(crate) struct Outcome {
     pub status: StatusCode,
     pub body: Vec<u8>,
     /// Taken in this order. A step that finds everything as it should be changes nothing.
-    pub changes: Vec<Change>,
+    pub steps: Vec<Step>,
 }
 
 impl Outcome {
@@ -26,7 +28,16 @@ impl Outcome {
         Self {
             status: StatusCode::NO_CONTENT,
             body: Vec::new(),
-            changes,
+            steps: changes.into_iter().map(Step::Change).collect(),
+        }
+    }
+
+    /// 200 with a JSON body after these steps.
+    pub(crate) fn answered(body: &Value, steps: Vec<Step>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: to_json(body),
+            steps,
         }
     }
 }
@@ -67,6 +78,24 @@ pub(crate) fn group(call: &Call<'_>, org: &Organization) -> Result<u32, ApiError
     org.find_group(id)
         .filter(|n| org.group(*n).is_some_and(|g| g.directory == directory))
         .ok_or_else(|| ApiError::unknown("ADMIN-UAM-404-3", "group", id))
+}
+
+/// 200 with the message of older endpoints, after these changes.
+pub(super) fn message(text: &str, changes: Vec<Change>) -> Outcome {
+    let steps = changes.into_iter().map(Step::Change).collect();
+    Outcome::answered(&json!({ "message": text }), steps)
+}
+
+/// An optional text of a body.
+pub(crate) fn optional<'a>(
+    body: &'a Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'a str>, ApiError> {
+    match body.get(name) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => Err(ApiError::bad_parameter(format!("`{name}` must be a text"))),
+    }
 }
 
 /// A user by account id.

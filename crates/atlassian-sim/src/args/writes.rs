@@ -35,6 +35,12 @@ pub struct WriteArgs {
     /// Refuses to add members to the group of organization admins
     #[arg(long)]
     organization_units: bool,
+    /// Refuses to delete groups with members, with 409
+    #[arg(long)]
+    only_empty_groups_go: bool,
+    /// How long it takes until an invited user accepts (default: never)
+    #[arg(long, value_parser = parse_duration, value_name = "TIME")]
+    invitations_accepted_after: Option<Duration>,
     /// Lets the last organization admin lose the role
     #[arg(long)]
     no_last_admin_protection: bool,
@@ -61,6 +67,8 @@ impl WriteArgs {
             readd_conflicts: self.readd_conflicts,
             absent_removal_succeeds: self.absent_removal_succeeds,
             organization_units: self.organization_units,
+            only_empty_groups_go: self.only_empty_groups_go,
+            invitations_accepted_after: self.invitations_accepted_after,
             protect_last_admin: !self.no_last_admin_protection,
             role_event_context: !self.no_role_event_context,
             organization_role_delay: self.organization_role_consistency,

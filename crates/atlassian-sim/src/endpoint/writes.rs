@@ -1,7 +1,7 @@
 //! Endpoints that change the organization. No scope covers them: they need a key without scopes.
 
 use super::{Endpoint, Handler, Life, WRITES_PER_MINUTE, WriteHandler};
-use crate::api::{memberships, role_writes};
+use crate::api::{group_writes, invitations, memberships, role_writes, suspension};
 use crate::errors::Family;
 
 const fn write(
@@ -31,7 +31,7 @@ const fn role(name: &'static str, path: &'static str, handler: WriteHandler) -> 
     }
 }
 
-pub(super) static WRITES: [Endpoint; 8] = [
+pub(super) static WRITES: [Endpoint; 14] = [
     write(
         "POST v2/groups/{id}/memberships",
         "POST",
@@ -73,5 +73,41 @@ pub(super) static WRITES: [Endpoint; 8] = [
         "POST v1/users/{id}/role-assignments/revoke",
         "/v1/orgs/{org}/users/{id}/role-assignments/revoke",
         role_writes::revoke_organization_role,
+    ),
+    write(
+        "POST v2/users/{id}/suspend",
+        "POST",
+        "/v2/orgs/{org}/directories/{directory}/users/{id}/suspend",
+        suspension::suspend,
+    ),
+    write(
+        "POST v2/users/{id}/restore",
+        "POST",
+        "/v2/orgs/{org}/directories/{directory}/users/{id}/restore",
+        suspension::restore,
+    ),
+    write(
+        "DELETE v2/users/{id}",
+        "DELETE",
+        "/v2/orgs/{org}/directories/{directory}/users/{id}",
+        suspension::remove,
+    ),
+    write(
+        "POST v2/groups",
+        "POST",
+        "/v2/orgs/{org}/directories/{directory}/groups",
+        group_writes::create,
+    ),
+    write(
+        "DELETE v2/groups/{id}",
+        "DELETE",
+        "/v2/orgs/{org}/directories/{directory}/groups/{id}",
+        group_writes::delete,
+    ),
+    write(
+        "POST v2/users/invite",
+        "POST",
+        "/v2/orgs/{org}/users/invite",
+        invitations::invite,
     ),
 ];

@@ -107,6 +107,7 @@ fn outline(org: &Organization, spec: &OrganizationSpec, places: &Places, ordinal
         description,
         synced,
         managed_by,
+        default: !is_team,
         gone: false,
         members: Vec::new(),
         roles: held,

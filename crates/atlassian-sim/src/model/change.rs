@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::profile::Member;
 use super::{
-    AccountStatus, Event, Group, Membership, Organization, PROCESSING_MILLIS, ProfileOverride,
-    RoleEntry, Subject, Token, User, insert_sorted, remove_sorted,
+    Event, Membership, Organization, PROCESSING_MILLIS, RoleEntry, Subject, insert_sorted,
+    remove_sorted,
 };
 use crate::clock::DATA_DATE_SECONDS;
 use crate::error::Error;
@@ -55,10 +54,25 @@ pub enum Change {
         /// The role.
         role: String,
     },
+    /// Sets a user's state in one directory. [`Membership::None`] also ends memberships in its groups and direct roles on
+    /// its resources; in the last directory, all of them.
+    SetMembership {
+        /// The account.
+        account_id: String,
+        /// The directory.
+        directory_id: String,
+        /// The new state.
+        membership: Membership,
+    },
+    /// Removes a group with its memberships and roles.
+    RemoveGroup {
+        /// The group.
+        group_id: String,
+    },
 }
 
 impl Change {
-    /// Whether the other change sets the same membership or role.
+    /// Whether the other change sets the same thing: a membership, a role, a state, a group.
     pub(crate) fn sets_same_as(&self, other: &Self) -> bool {
         self.target() == other.target()
     }
@@ -87,6 +101,12 @@ impl Change {
                 Principal::User(id) => (id, resource_id, Some((true, role))),
                 Principal::Group(id) => (id, resource_id, Some((false, role))),
             },
+            Self::SetMembership {
+                account_id,
+                directory_id,
+                ..
+            } => (account_id, directory_id, None),
+            Self::RemoveGroup { group_id } => ("", group_id, None),
         }
     }
 }
@@ -116,33 +136,28 @@ impl NewUser {
     }
 }
 
-fn ordinal_of(len: usize) -> u32 {
-    // Specs and additions stay far below 2^32 records.
-    u32::try_from(len).unwrap_or(u32::MAX)
-}
-
 impl Organization {
-    fn require_user(&self, account_id: &str) -> Result<u32, Error> {
+    pub(super) fn require_user(&self, account_id: &str) -> Result<u32, Error> {
         self.find_user(account_id)
             .ok_or_else(|| Error::UnknownUser(account_id.to_owned()))
     }
 
-    fn require_group(&self, group_id: &str) -> Result<u32, Error> {
+    pub(super) fn require_group(&self, group_id: &str) -> Result<u32, Error> {
         self.find_group(group_id)
             .ok_or_else(|| Error::UnknownGroup(group_id.to_owned()))
     }
 
-    fn require_directory(&self, directory_id: &str) -> Result<u8, Error> {
+    pub(super) fn require_directory(&self, directory_id: &str) -> Result<u8, Error> {
         self.find_directory(directory_id)
             .ok_or_else(|| Error::UnknownDirectory(directory_id.to_owned()))
     }
 
-    fn record(&mut self, elapsed: Duration, action: &'static str, subject: Subject) {
+    pub(super) fn record(&mut self, elapsed: Duration, action: &'static str, subject: Subject) {
         self.record_late(elapsed, elapsed, action, subject);
     }
 
     /// Writes an event of the time `accepted` into the log at the time `visible`.
-    fn record_late(
+    pub(super) fn record_late(
         &mut self,
         accepted: Duration,
         visible: Duration,
@@ -160,19 +175,6 @@ impl Organization {
             actor: 0,
             subject,
         });
-    }
-
-    pub(crate) fn set_licence_limit(
-        &mut self,
-        resource_id: &str,
-        limit: Option<u32>,
-    ) -> Result<(), Error> {
-        let resource = self
-            .resource_index
-            .get(resource_id)
-            .ok_or_else(|| Error::UnknownResource(resource_id.to_owned()))?;
-        self.licence_limits.insert(*resource, limit);
-        Ok(())
     }
 
     /// Refuses a change whose objects do not exist, without changing anything.
@@ -220,6 +222,17 @@ impl Organization {
                     return Err(Error::UnknownResource(resource_id.clone()));
                 }
             }
+            Change::SetMembership {
+                account_id,
+                directory_id,
+                ..
+            } => {
+                self.require_user(account_id)?;
+                self.require_directory(directory_id)?;
+            }
+            Change::RemoveGroup { group_id } => {
+                self.require_group(group_id)?;
+            }
         }
         Ok(())
     }
@@ -252,11 +265,45 @@ impl Organization {
                 resource_id,
                 role,
             } => self.set_role(principal, resource_id, role, false)?,
+            Change::SetMembership {
+                account_id,
+                directory_id,
+                membership,
+            } => self.change_membership(account_id, directory_id, *membership)?,
+            Change::RemoveGroup { group_id } => {
+                let group = self.delete_group(group_id)?;
+                Some(("group_deleted", Subject::Group(group)))
+            }
         };
         if let Some((action, subject)) = event {
             self.record_late(accepted, visible, action, subject);
         }
         Ok(event.is_some())
+    }
+
+    fn change_membership(
+        &mut self,
+        account_id: &str,
+        directory_id: &str,
+        to: Membership,
+    ) -> Result<Option<(&'static str, Subject)>, Error> {
+        let user = self.require_user(account_id)?;
+        let directory = self.require_directory(directory_id)?;
+        let from = self.users[user as usize].membership(directory);
+        self.set_membership(account_id, directory_id, to)?;
+        let record = &mut self.users[user as usize];
+        if to == Membership::None && record.directories().next().is_none() {
+            for entry in std::mem::take(&mut record.roles) {
+                remove_sorted(&mut self.resources[entry.resource as usize].users, &user);
+            }
+        }
+        let action = match (from, to) {
+            (_, Membership::None) => "user_removed_from_directory",
+            (_, Membership::Suspended) => "user_suspended",
+            (Membership::None, Membership::Active) => "user_added_to_org",
+            (_, Membership::Active) => "user_restored",
+        };
+        Ok((from != to).then_some((action, Subject::User(user))))
     }
 
     fn set_member(
@@ -341,191 +388,5 @@ impl Organization {
         }
         let action = if held { "role_granted" } else { "role_revoked" };
         Ok(changed.then_some((action, subject)))
-    }
-
-    pub(crate) fn add_user(&mut self, new: NewUser, elapsed: Duration) -> Result<String, Error> {
-        let directory = new
-            .directory_id
-            .as_deref()
-            .map_or(Ok(0), |id| self.require_directory(id))?;
-        let ordinal = ordinal_of(self.users.len());
-        let mut user = User::new(new.managed);
-        user.set_membership(directory, Membership::Active);
-        self.users.push(user);
-        if let Some(email) = &new.email {
-            self.override_emails.insert(email.to_lowercase(), ordinal);
-        }
-        self.overrides.insert(
-            ordinal,
-            ProfileOverride {
-                name: Some(new.name),
-                email: Some(Member::or_missing(new.email)),
-            },
-        );
-        self.record(elapsed, "user_added_to_org", Subject::User(ordinal));
-        Ok(self.account_id(ordinal))
-    }
-
-    pub(crate) fn remove_user(&mut self, account_id: &str, elapsed: Duration) -> Result<(), Error> {
-        let ordinal = self.require_user(account_id)?;
-        let user = &mut self.users[ordinal as usize];
-        let groups = std::mem::take(&mut user.groups);
-        let roles = std::mem::take(&mut user.roles);
-        user.gone = true;
-        for group in groups {
-            remove_sorted(&mut self.groups[group as usize].members, &ordinal);
-        }
-        for entry in roles {
-            remove_sorted(&mut self.resources[entry.resource as usize].users, &ordinal);
-        }
-        for token in self.tokens_of.remove(&ordinal).unwrap_or_default() {
-            self.tokens[token as usize].gone = true;
-        }
-        self.record(elapsed, "user_removed_from_org", Subject::User(ordinal));
-        Ok(())
-    }
-
-    pub(crate) fn rename_user(&mut self, account_id: &str, name: &str) -> Result<(), Error> {
-        let ordinal = self.require_user(account_id)?;
-        self.overrides.entry(ordinal).or_default().name = Some(name.to_owned());
-        Ok(())
-    }
-
-    pub(crate) fn set_email(&mut self, account_id: &str, email: Option<&str>) -> Result<(), Error> {
-        let ordinal = self.require_user(account_id)?;
-        self.override_emails.retain(|_, n| *n != ordinal);
-        if let Some(email) = email {
-            self.override_emails.insert(email.to_lowercase(), ordinal);
-        }
-        self.overrides.entry(ordinal).or_default().email =
-            Some(Member::or_missing(email.map(str::to_owned)));
-        Ok(())
-    }
-
-    pub(crate) fn set_account_status(
-        &mut self,
-        account_id: &str,
-        status: AccountStatus,
-        for_deletion: bool,
-    ) -> Result<(), Error> {
-        let ordinal = self.require_user(account_id)?;
-        let user = &mut self.users[ordinal as usize];
-        user.account = status;
-        user.for_deletion = for_deletion;
-        Ok(())
-    }
-
-    /// Sets the state in one directory; leaving it ends memberships in its groups and direct roles on its resources.
-    pub(crate) fn set_membership(
-        &mut self,
-        account_id: &str,
-        directory_id: &str,
-        to: Membership,
-    ) -> Result<(), Error> {
-        let ordinal = self.require_user(account_id)?;
-        let directory = self.require_directory(directory_id)?;
-        self.users[ordinal as usize].set_membership(directory, to);
-        if to != Membership::None {
-            return Ok(());
-        }
-        let (groups, resources) = (&mut self.groups, &mut self.resources);
-        let user = &mut self.users[ordinal as usize];
-        user.groups.retain(|g| {
-            let group = &mut groups[*g as usize];
-            let stays = group.directory != directory;
-            if !stays {
-                remove_sorted(&mut group.members, &ordinal);
-            }
-            stays
-        });
-        user.roles.retain(|e| {
-            let resource = &mut resources[e.resource as usize];
-            let stays = resource.directory != Some(directory);
-            if !stays {
-                remove_sorted(&mut resource.users, &ordinal);
-            }
-            stays
-        });
-        Ok(())
-    }
-
-    pub(crate) fn add_group(
-        &mut self,
-        name: &str,
-        directory_id: Option<&str>,
-        synced: bool,
-        elapsed: Duration,
-    ) -> Result<String, Error> {
-        let directory = directory_id.map_or(Ok(0), |id| self.require_directory(id))?;
-        let ordinal = ordinal_of(self.groups.len());
-        self.groups.push(Group {
-            directory,
-            name: name.to_owned(),
-            description: Member::Value(String::new()),
-            synced,
-            managed_by: if synced { "external" } else { "admins" },
-            gone: false,
-            members: Vec::new(),
-            roles: Vec::new(),
-        });
-        self.record(elapsed, "group_created", Subject::Group(ordinal));
-        Ok(self.group_id(ordinal))
-    }
-
-    pub(crate) fn remove_group(&mut self, group_id: &str, elapsed: Duration) -> Result<(), Error> {
-        let ordinal = self.require_group(group_id)?;
-        let group = &mut self.groups[ordinal as usize];
-        group.gone = true;
-        let members = std::mem::take(&mut group.members);
-        let roles = std::mem::take(&mut group.roles);
-        for user in members {
-            remove_sorted(&mut self.users[user as usize].groups, &ordinal);
-        }
-        for entry in roles {
-            remove_sorted(
-                &mut self.resources[entry.resource as usize].groups,
-                &ordinal,
-            );
-        }
-        self.record(elapsed, "group_deleted", Subject::Group(ordinal));
-        Ok(())
-    }
-
-    pub(crate) fn rename_group(&mut self, group_id: &str, name: &str) -> Result<(), Error> {
-        let ordinal = self.require_group(group_id)?;
-        name.clone_into(&mut self.groups[ordinal as usize].name);
-        Ok(())
-    }
-
-    pub(crate) fn add_token(
-        &mut self,
-        account_id: &str,
-        elapsed: Duration,
-    ) -> Result<String, Error> {
-        let owner = self.require_user(account_id)?;
-        let ordinal = ordinal_of(self.tokens.len());
-        self.tokens.push(Token { owner, gone: false });
-        self.tokens_of.entry(owner).or_default().push(ordinal);
-        self.record(elapsed, "user_token_create", Subject::Token(ordinal));
-        Ok(self.token_id(ordinal))
-    }
-
-    pub(crate) fn revoke_token(&mut self, token_id: &str, elapsed: Duration) -> Result<(), Error> {
-        let ordinal = self
-            .find_token(token_id)
-            .ok_or_else(|| Error::UnknownToken(token_id.to_owned()))?;
-        let token = &mut self.tokens[ordinal as usize];
-        token.gone = true;
-        let owner = token.owner;
-        if let Some(list) = self.tokens_of.get_mut(&owner) {
-            list.retain(|n| *n != ordinal);
-        }
-        self.record(elapsed, "user_token_revoked", Subject::Token(ordinal));
-        Ok(())
-    }
-
-    /// The id of an event, from its place in the log.
-    pub(crate) fn event_id(&self, event: u32) -> String {
-        ids::uuid(self.seed, Kind::Event, event)
     }
 }

@@ -5,9 +5,11 @@
 //! group's and the user's list; a direct role is in both the user's list and the resource's index.
 
 pub(crate) mod change;
+mod edit;
 pub(crate) mod profile;
 pub(crate) mod role_rules;
 pub(crate) mod roles;
+pub(crate) mod step;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use crate::config::OrganizationSpec;
 use crate::ids::{self, Kind};
 use profile::{Character, Member, Profile};
+use step::Step;
 
 /// Most directories that an organization can have: two bits of membership each fit into sixteen.
 pub(crate) const MAX_DIRECTORIES: usize = 8;
@@ -189,9 +192,28 @@ pub(crate) struct Group {
     pub description: Member<String>,
     pub synced: bool,
     pub managed_by: &'static str,
+    /// Gives default access to a product or administers the organization: cannot be deleted.
+    pub default: bool,
     pub gone: bool,
     pub members: Vec<u32>,
     pub roles: Vec<RoleEntry>,
+}
+
+impl Group {
+    /// An empty group without roles.
+    pub(crate) fn named(name: &str, directory: u8, synced: bool) -> Self {
+        Self {
+            directory,
+            name: name.to_owned(),
+            description: Member::Value(String::new()),
+            synced,
+            managed_by: if synced { "external" } else { "admins" },
+            default: false,
+            gone: false,
+            members: Vec::new(),
+            roles: Vec::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -268,14 +290,14 @@ pub(crate) enum Subject {
     Token(u32),
 }
 
-/// An accepted change that is not visible yet.
+/// An accepted step that is not visible yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     /// The clock's elapsed time at which it becomes visible.
     pub due: Duration,
     /// The clock's elapsed time at which it was accepted.
     pub accepted: Duration,
-    pub change: change::Change,
+    pub step: Step,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -306,7 +328,9 @@ pub(crate) struct Organization {
     pub overrides: HashMap<u32, ProfileOverride>,
     /// Addresses set later, to find their users; generated ones lead back by themselves.
     pub override_emails: HashMap<String, u32>,
-    /// Changes that are not visible yet, by the time at which they become so; in order of acceptance within one time.
+    /// Addresses that invitations were sent to.
+    pub invitations: Vec<String>,
+    /// Steps that are not visible yet, by the time at which they become so; in order of acceptance within one time.
     pub pending: VecDeque<Pending>,
     /// Most users of a product without a limit of its own.
     pub default_licence_limit: Option<u32>,
@@ -423,35 +447,6 @@ impl Organization {
             .skip(from)
             .filter(|(_, g)| !g.gone)
             .filter_map(|(n, _)| u32::try_from(n).ok())
-    }
-
-    /// Makes all changes visible whose time has come.
-    pub(crate) fn settle(&mut self, elapsed: Duration) {
-        while self.pending.front().is_some_and(|p| p.due <= elapsed) {
-            if let Some(pending) = self.pending.pop_front() {
-                // A delayed change was checked when it was accepted. If its object has been removed since, there is
-                // nothing to do.
-                let _ = self.apply(&pending.change, pending.accepted, pending.due);
-            }
-        }
-    }
-
-    /// Keeps a change until it becomes visible.
-    pub(crate) fn postpone(&mut self, change: change::Change, accepted: Duration, due: Duration) {
-        let place = self.pending.partition_point(|p| p.due <= due);
-        self.pending.insert(
-            place,
-            Pending {
-                due,
-                accepted,
-                change,
-            },
-        );
-    }
-
-    /// Drops pending changes of the thing that `change` sets.
-    pub(crate) fn forget_pending(&mut self, change: &change::Change) {
-        self.pending.retain(|p| !p.change.sets_same_as(change));
     }
 }
 

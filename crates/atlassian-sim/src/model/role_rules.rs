@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::roles::ORG_ADMIN;
-use super::{Membership, Organization, Resource, ResourceKind, Scope};
+use super::{AccountStatus, Membership, Organization, Resource, ResourceKind, Scope};
 
 /// Who would hold a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +110,14 @@ impl Organization {
             .collect()
     }
 
+    /// Whether the user administers the organization, of its own or through a group.
+    pub(crate) fn is_organization_admin(&self, user: u32) -> bool {
+        let organization = self.organization_resource();
+        self.effective(user).iter().any(|h| {
+            Some(h.resource) == organization && h.roles.iter().any(|(role, _)| *role == ORG_ADMIN)
+        })
+    }
+
     /// Whether the organization would be left without an active admin if the sources that `lost` accepts were removed.
     /// Sources are a user and the group that the role comes from, or `None` for the user's own assignment.
     pub(crate) fn leaves_no_admin(&self, lost: impl Fn(u32, Option<u32>) -> bool) -> bool {
@@ -123,26 +131,44 @@ impl Organization {
         let Some(limit) = self.licence_limit(resource) else {
             return true;
         };
+        let mut seated = self.seated(resource);
+        let before = seated.len();
+        seated.extend(newcomers.iter().filter(|u| self.is_billed(**u, resource)));
+        seated.len() == before || seated.len() <= limit as usize
+    }
+
+    /// How many more users the licence of the resource has room for; `None`: any number.
+    pub(crate) fn free_seats(&self, resource: u32) -> Option<usize> {
+        let limit = self.licence_limit(resource)? as usize;
+        Some(limit.saturating_sub(self.seated(resource).len()))
+    }
+
+    /// Users of a product, of their own or through groups, who need a seat.
+    pub(crate) fn seated(&self, resource: u32) -> BTreeSet<u32> {
         let Some(record) = self.resources.get(resource as usize) else {
-            return true;
-        };
-        let billed = |user: &u32| {
-            self.user(*user).is_some_and(|u| {
-                record
-                    .directory
-                    .is_none_or(|d| u.membership(d) == Membership::Active)
-            })
+            return BTreeSet::new();
         };
         let members = record
             .groups
             .iter()
             .filter_map(|g| self.group(*g))
             .flat_map(|g| &g.members);
-        let mut seated: BTreeSet<u32> = record.users.iter().chain(members).copied().collect();
-        seated.retain(|user| billed(user));
-        let before = seated.len();
-        seated.extend(newcomers.iter().filter(|user| billed(user)));
-        seated.len() == before || seated.len() <= limit as usize
+        let all = record.users.iter().chain(members);
+        all.copied()
+            .filter(|u| self.is_billed(*u, resource))
+            .collect()
+    }
+
+    /// Suspended and deactivated users, and those of other directories, need no seat.
+    fn is_billed(&self, user: u32, resource: u32) -> bool {
+        let directory = self
+            .resources
+            .get(resource as usize)
+            .and_then(|r| r.directory);
+        self.user(user).is_some_and(|u| {
+            u.account == AccountStatus::Active
+                && directory.is_none_or(|d| u.membership(d) == Membership::Active)
+        })
     }
 
     fn licence_limit(&self, resource: u32) -> Option<u32> {

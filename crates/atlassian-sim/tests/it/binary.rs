@@ -35,6 +35,13 @@ fn wrong_arguments_are_explained() {
         ),
         (&["--users", "many"], 2, "--users"),
         (&["--rate-limit", "fast"], 2, "rate limit `fast`"),
+        (&["--consistency", "31s"], 2, "`31s` is longer than 30s"),
+        (&["--consistency", "5"], 2, "for example `40ms`"),
+        (
+            &["--not-enabled", "POST v2/nothing", "--port", "0"],
+            1,
+            "no endpoint with name `POST v2/nothing`",
+        ),
         (&["--latency", "40"], 2, "for example `40ms`"),
         (
             &["--fault", "v2/nothing=500"],

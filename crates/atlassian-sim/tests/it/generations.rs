@@ -5,6 +5,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::ask::{config, get, path, post, request, send};
+use crate::stage::{Stage, check, done, refused};
 
 fn with(answers: Answers) -> Simulator {
     Simulator::new(Config {
@@ -73,10 +74,118 @@ async fn retired_searches_can_be_called_back() {
         StatusCode::OK
     );
     assert!(sim.strays().is_empty());
+}
+
+#[tokio::test]
+async fn retired_writes_can_be_called_back() {
+    let stage = Stage::of(Config {
+        answers: Answers {
+            retired_v1: Generation::Alive,
+            ..Answers::default()
+        },
+        ..config(60, 12)
+    });
+    let unknown = "ADMIN-UAM-404-1";
+    let member = r#"{"account_id": "{user}"}"#;
+    let role = r#"{"role": "atlassian/user", "resource": "{jira}"}"#;
+    let members = "v1:directory/groups/{group}/memberships";
+    let rows = [
+        done("add", "POST", members, member, true),
+        done("add again", "POST", members, member, false),
+        refused(
+            "v2 name",
+            "POST",
+            members,
+            r#"{"accountId": "{user}"}"#,
+            400,
+            "ADMIN-UAM-400-1",
+        ),
+        done(
+            "remove",
+            "DELETE",
+            "v1:directory/groups/{group}/memberships/{user}",
+            "",
+            true,
+        ),
+        done(
+            "assign",
+            "POST",
+            "v1:directory/groups/{group}/roles/assign",
+            role,
+            true,
+        ),
+        done(
+            "revoke",
+            "POST",
+            "v1:directory/groups/{group}/roles/revoke",
+            role,
+            true,
+        ),
+        done("delete", "DELETE", "v1:directory/groups/{group}", "", true),
+        refused(
+            "delete again",
+            "DELETE",
+            "v1:directory/groups/{group}",
+            "",
+            404,
+            "ADMIN-UAM-404-3",
+        ),
+    ];
+    check(&stage, &rows).await;
+    for (path, message) in [
+        (
+            "v1:directory/users/{user}/suspend-access",
+            "access suspended",
+        ),
+        (
+            "v1:directory/users/{user}/restore-access",
+            "access restored",
+        ),
+    ] {
+        let answer = stage.send("POST", path, "").await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (StatusCode::OK, json!({"message": message}))
+        );
+        assert!(stage.changed());
+    }
+    let group = stage
+        .send("POST", "v1:directory/groups", r#"{"name": "new"}"#)
+        .await;
+    assert_eq!(group.status, StatusCode::OK);
+    let invited = r#"{"emails": ["new@other.example"]}"#;
     assert_eq!(
-        post(&sim, "v1:users/invite", &json!({})).await.status,
-        StatusCode::NOT_FOUND
+        stage.send("POST", "v1:users/invite", invited).await.status,
+        StatusCode::OK
     );
+    let rows = [
+        done("remove", "DELETE", "v1:directory/users/{user}", "", true),
+        refused(
+            "remove again",
+            "DELETE",
+            "v1:directory/users/{user}",
+            "",
+            404,
+            unknown,
+        ),
+        refused(
+            "suspend",
+            "POST",
+            "v1:directory/users/{user}/suspend-access",
+            "",
+            404,
+            unknown,
+        ),
+    ];
+    check(&stage, &rows).await;
+    stage.one_admin();
+    let last = "v1:directory/users/{user}";
+    check(
+        &stage,
+        &[refused("in no directory", "DELETE", last, "", 404, unknown)],
+    )
+    .await;
+    assert!(stage.sim.strays().is_empty());
 }
 
 #[tokio::test]

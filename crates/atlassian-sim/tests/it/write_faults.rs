@@ -8,60 +8,131 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::ask::{config, get, newest_events, path};
+use crate::ask::{Answer, config, get, newest_events, path};
 use crate::stage::{Stage, set_membership};
 
-const USER: &str = r#"{"accountId": "{user}"}"#;
+/// A write that changes something, and what it answers when it is sent again.
+struct Write {
+    endpoint: &'static str,
+    path: &'static str,
+    body: &'static str,
+    /// Status, and whether it changes something.
+    again: (u16, bool),
+}
 
-/// Every write with a body that changes something.
-const WRITES: [(&str, &str, &str, &str); 8] = [
-    (
-        "POST v2/groups/{id}/memberships",
-        "POST",
-        "v2:directories/{dir}/groups/{group}/memberships",
-        USER,
-    ),
-    (
+impl Write {
+    fn method(&self) -> &'static str {
+        self.endpoint.split(' ').next().unwrap()
+    }
+
+    async fn send(&self, stage: &Stage) -> Answer {
+        stage.send(self.method(), self.path, self.body).await
+    }
+}
+
+const fn write(
+    endpoint: &'static str,
+    path: &'static str,
+    body: &'static str,
+    again: (u16, bool),
+) -> Write {
+    Write {
+        endpoint,
+        path,
+        body,
+        again,
+    }
+}
+
+const ADD_MEMBER: Write = write(
+    "POST v2/groups/{id}/memberships",
+    "v2:directories/{dir}/groups/{group}/memberships",
+    r#"{"accountId": "{user}"}"#,
+    (204, false),
+);
+const ASSIGN: Write = write(
+    "POST v1/users/{id}/roles/assign",
+    "v1:users/{user}/roles/assign",
+    r#"{"role": "atlassian/user", "resource": "{jira}"}"#,
+    (204, false),
+);
+const PROMOTE: Write = write(
+    "POST v1/users/{id}/role-assignments/assign",
+    "v1:users/{user}/role-assignments/assign",
+    r#"{"role": "atlassian/org-admin"}"#,
+    (204, false),
+);
+
+/// Every write, in an order in which each finds something to change.
+const WRITES: [Write; 14] = [
+    ADD_MEMBER,
+    write(
         "DELETE v2/groups/{id}/memberships/{member}",
-        "DELETE",
         "v2:directories/{dir}/groups/{group}/memberships/{user}",
         "",
+        (404, false),
     ),
-    (
-        "POST v1/users/{id}/roles/assign",
-        "POST",
-        "v1:users/{user}/roles/assign",
-        r#"{"role": "atlassian/user", "resource": "{jira}"}"#,
-    ),
-    (
+    ASSIGN,
+    write(
         "POST v1/users/{id}/roles/revoke",
-        "POST",
         "v1:users/{user}/roles/revoke",
         r#"{"role": "atlassian/user", "resource": "{jira}"}"#,
+        (204, false),
     ),
-    (
+    write(
         "POST v2/groups/{id}/role-assignments/assign",
-        "POST",
         "v2:directories/{dir}/groups/{group}/role-assignments/assign",
         r#"{"roleId": "atlassian/user", "resourceId": "{jira}"}"#,
+        (204, false),
     ),
-    (
+    write(
         "POST v2/groups/{id}/role-assignments/revoke",
-        "POST",
         "v2:directories/{dir}/groups/{group}/role-assignments/revoke",
         r#"{"roleId": "atlassian/user", "resourceId": "{jira}"}"#,
+        (204, false),
     ),
-    (
-        "POST v1/users/{id}/role-assignments/assign",
-        "POST",
-        "v1:users/{user}/role-assignments/assign",
-        r#"{"role": "atlassian/org-admin"}"#,
-    ),
-    (
+    PROMOTE,
+    write(
         "POST v1/users/{id}/role-assignments/revoke",
-        "POST",
         "v1:users/{user}/role-assignments/revoke",
         r#"{"role": "atlassian/org-admin"}"#,
+        (204, false),
+    ),
+    write(
+        "POST v2/users/{id}/suspend",
+        "v2:directories/{dir}/users/{user}/suspend",
+        "",
+        (204, false),
+    ),
+    write(
+        "POST v2/users/{id}/restore",
+        "v2:directories/{dir}/users/{user}/restore",
+        "",
+        (204, false),
+    ),
+    write(
+        "POST v2/groups",
+        "v2:directories/{dir}/groups",
+        r#"{"name": "new"}"#,
+        (409, false),
+    ),
+    write(
+        "DELETE v2/groups/{id}",
+        "v2:directories/{dir}/groups/{group}",
+        "",
+        (404, false),
+    ),
+    write(
+        "DELETE v2/users/{id}",
+        "v2:directories/{dir}/users/{user}",
+        "",
+        (404, false),
+    ),
+    write(
+        "POST v2/users/invite",
+        "v2:users/invite",
+        r#"{"emails": ["new@other.example"]}"#,
+        (200, true),
     ),
 ];
 
@@ -86,40 +157,55 @@ async fn each_write_can_be_carried_out_without_an_answer() {
     ] {
         let effective = ["lose-answer", "hang", "mask:503"].contains(&action);
         let stage = Stage::new();
-        for (endpoint, method, path, body) in WRITES {
-            set_fault(&stage.sim, endpoint, action);
+        for write in &WRITES {
+            let name = write.endpoint;
+            set_fault(&stage.sim, name, action);
             let begin = tokio::time::Instant::now();
-            let answer = stage.send(method, path, body).await;
-            assert_eq!(stage.changed(), effective, "{endpoint} {action}");
+            let answer = write.send(&stage).await;
+            assert_eq!(stage.changed(), effective, "{name} {action}");
             let reset = ["lose-answer", "hang", "reset"].contains(&action);
             assert_eq!(answer.fault == Some(TransportFault::ConnectionReset), reset);
             let logged = stage.sim.requests().pop().unwrap().status;
             assert_eq!(logged, if reset { 0 } else { answer.status.as_u16() });
             assert!(action != "hang" || begin.elapsed() >= HANG_LIMIT);
-            let again = stage.send(method, path, body).await;
-            let absent = method == "DELETE" && effective;
-            let expected = if absent {
-                StatusCode::NOT_FOUND
+            let again = write.send(&stage).await;
+            if effective {
+                assert_eq!(
+                    (again.status.as_u16(), stage.changed()),
+                    write.again,
+                    "{name} {action}: again"
+                );
             } else {
-                StatusCode::NO_CONTENT
-            };
-            assert_eq!(again.status, expected, "{endpoint} {action}: again");
-            assert_eq!(stage.changed(), !effective, "{endpoint} {action}: again");
+                assert!(
+                    again.status.is_success() && stage.changed(),
+                    "{name} {action}: again"
+                );
+            }
         }
     }
+}
+
+#[test]
+fn every_write_is_in_the_table() {
+    let sim = crate::ask::simulator(20, 2);
+    let mut served = sim.write_endpoints();
+    let mut tested = WRITES.map(|w| w.endpoint);
+    served.sort_unstable();
+    tested.sort_unstable();
+    assert_eq!(served, tested);
 }
 
 #[tokio::test]
 async fn a_429_of_a_write_comes_with_and_without_retry_after() {
     let stage = Stage::new();
     for (rule, expected) in [("429", None), ("429:retry-after=7", Some("7"))] {
-        set_fault(&stage.sim, WRITES[0].0, rule);
-        let answer = stage.send(WRITES[0].1, WRITES[0].2, WRITES[0].3).await;
+        set_fault(&stage.sim, ADD_MEMBER.endpoint, rule);
+        let answer = ADD_MEMBER.send(&stage).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(answer.header("retry-after"), expected);
     }
-    set_fault(&stage.sim, WRITES[2].0, "429");
-    let answer = stage.send(WRITES[2].1, WRITES[2].2, WRITES[2].3).await;
+    set_fault(&stage.sim, ASSIGN.endpoint, "429");
+    let answer = ASSIGN.send(&stage).await;
     assert_eq!(answer.json()["code"], json!(429));
     assert!(stage.sim.writes().iter().all(|r| !r.changed));
 }
@@ -127,9 +213,9 @@ async fn a_429_of_a_write_comes_with_and_without_retry_after() {
 #[tokio::test]
 async fn rules_by_page_carry_a_write_out_once() {
     let stage = Stage::new();
-    let rule = format!("{}@last#1=delay:1ms", WRITES[0].0);
+    let rule = format!("{}@last#1=delay:1ms", ADD_MEMBER.endpoint);
     stage.sim.set_faults(vec![rule.parse().unwrap()]);
-    let answer = stage.send(WRITES[0].1, WRITES[0].2, WRITES[0].3).await;
+    let answer = ADD_MEMBER.send(&stage).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(stage.changed());
 }
@@ -146,7 +232,7 @@ async fn only_requests_that_change_something_count_as_writes() {
     assert!(sim.writes().is_empty());
     stage.send("POST", "v2:nothing", "{}").await;
     stage.send("POST", "v1:users/invite", "{}").await;
-    stage.send(WRITES[0].1, WRITES[0].2, WRITES[0].3).await;
+    ADD_MEMBER.send(&stage).await;
     let writes = sim.writes();
     let facts: Vec<_> = writes.iter().map(|w| (w.endpoint, w.changed)).collect();
     assert_eq!(
@@ -154,11 +240,11 @@ async fn only_requests_that_change_something_count_as_writes() {
         [
             (None, false),
             (Some("POST v1/users/invite"), false),
-            (Some(WRITES[0].0), true)
+            (Some(ADD_MEMBER.endpoint), true)
         ]
     );
     assert_eq!(writes[2].method, "POST");
-    assert_eq!(writes[2].path, path(sim, &stage.fill(WRITES[0].2)));
+    assert_eq!(writes[2].path, path(sim, &stage.fill(ADD_MEMBER.path)));
     assert!(writes[2].body.contains(&stage.user));
 }
 
@@ -176,17 +262,9 @@ async fn changes_become_visible_after_their_delay_and_are_decided_on_at_once() {
     });
     let (user, group) = (stage.user.clone(), stage.group.clone());
     let admin = || stage.role(&user, &stage.organization, "atlassian/org-admin");
-    let (_, method, path, body) = WRITES[6];
-    stage.send(method, path, body).await;
-    let (_, method, path, body) = WRITES[0];
-    assert_eq!(
-        stage.send(method, path, body).await.status,
-        StatusCode::NO_CONTENT
-    );
-    assert_eq!(
-        stage.send(method, path, body).await.status,
-        StatusCode::CONFLICT
-    );
+    PROMOTE.send(&stage).await;
+    assert_eq!(ADD_MEMBER.send(&stage).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(ADD_MEMBER.send(&stage).await.status, StatusCode::CONFLICT);
     let settled = stage.sim.settled_truth();
     assert!(
         settled
@@ -219,12 +297,11 @@ async fn a_change_by_the_handle_wins_over_a_pending_one() {
     });
     let org = stage.sim.organization();
     let (user, group) = (stage.user.clone(), stage.group.clone());
-    let (_, method, path, body) = WRITES[0];
-    stage.send(method, path, body).await;
+    ADD_MEMBER.send(&stage).await;
     org.remove_member(&group, &user).unwrap();
     tokio::time::advance(Duration::from_secs(5)).await;
     assert!(!stage.is_member(&group, &user));
-    stage.send(method, path, body).await;
+    ADD_MEMBER.send(&stage).await;
     set_membership(&stage, &user, &stage.directory, Membership::None);
     tokio::time::advance(Duration::from_secs(5)).await;
     assert!(!stage.is_member(&group, &user));
@@ -236,11 +313,11 @@ async fn a_change_by_the_handle_wins_over_a_pending_one() {
 async fn an_answer_is_lost_on_a_socket_after_the_change() {
     for (action, answered) in [("lose-answer", false), ("reset", false), ("mask:500", true)] {
         let stage = Stage::new();
-        set_fault(&stage.sim, WRITES[0].0, action);
+        set_fault(&stage.sim, ADD_MEMBER.endpoint, action);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = stage.sim.serve(listener).unwrap();
-        let path = path(&stage.sim, &stage.fill(WRITES[0].2));
-        let (token, body) = (stage.sim.access_token(), stage.fill(WRITES[0].3));
+        let path = path(&stage.sim, &stage.fill(ADD_MEMBER.path));
+        let (token, body) = (stage.sim.access_token(), stage.fill(ADD_MEMBER.body));
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: sim\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()

@@ -1,0 +1,155 @@
+//! Steps of accepted writes, and when they become visible.
+//!
+//! New objects take their place in both copies of the organization at once, hidden in the visible one, so that equal
+//! ordinals name equal objects.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::change::Change;
+use super::profile::Member;
+use super::{Group, Membership, Organization, Pending, Subject, User};
+use crate::error::Error;
+
+/// One step of an accepted write.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Change(Change),
+    AddGroup {
+        name: String,
+        description: Option<String>,
+        directory: u8,
+    },
+    /// A user who is invited to directories and has not accepted yet.
+    AddInvited {
+        email: String,
+        managed: bool,
+        directories: Vec<u8>,
+        /// How long it takes until the invitation is accepted; `None`: it never is.
+        accepted_after: Option<Duration>,
+    },
+    SendInvitation(String),
+    AcceptInvitation(u32),
+    ShowGroup(u32),
+    ShowUser(u32),
+}
+
+impl Organization {
+    /// Takes a step that was accepted at one time and becomes visible at another; says whether anything changed.
+    pub(crate) fn take(
+        &mut self,
+        step: &Step,
+        accepted: Duration,
+        visible: Duration,
+    ) -> Result<bool, Error> {
+        match step {
+            Step::Change(change) => return self.apply(change, accepted, visible),
+            Step::SendInvitation(email) => self.invitations.push(email.clone()),
+            Step::AcceptInvitation(user) => self.users[*user as usize].invited = false,
+            Step::ShowGroup(group) => {
+                self.groups[*group as usize].gone = false;
+                self.record_late(accepted, visible, "group_created", Subject::Group(*group));
+            }
+            Step::ShowUser(user) => {
+                self.users[*user as usize].gone = false;
+                self.record_late(accepted, visible, "user_invited", Subject::User(*user));
+            }
+            Step::AddGroup { .. } | Step::AddInvited { .. } => {
+                if let Some(shown) = self.reserve(step, accepted) {
+                    return self.take(&shown, accepted, visible);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the step's turn among the visible ones at `due`.
+    pub(crate) fn schedule(&mut self, step: &Step, accepted: Duration, due: Duration) {
+        let shown = self.reserve(step, accepted).unwrap_or_else(|| step.clone());
+        self.postpone(shown, accepted, due);
+        self.settle(accepted);
+    }
+
+    /// Makes a hidden place for what the step adds; gives the step that shows it.
+    fn reserve(&mut self, step: &Step, accepted: Duration) -> Option<Step> {
+        match step {
+            Step::AddGroup {
+                name,
+                description,
+                directory,
+            } => {
+                let group = self.push_group(Group {
+                    description: Member::Value(description.clone().unwrap_or_default()),
+                    gone: true,
+                    ..Group::named(name, *directory, false)
+                });
+                Some(Step::ShowGroup(group))
+            }
+            Step::AddInvited {
+                email,
+                managed,
+                directories,
+                accepted_after,
+            } => {
+                let mut user = User::new(*managed);
+                user.invited = true;
+                user.gone = true;
+                for directory in directories {
+                    user.set_membership(*directory, Membership::Active);
+                }
+                let name = email.split('@').next().unwrap_or_default().to_owned();
+                let user = self.push_user(user, name, Some(email.clone()));
+                if let Some(wait) = accepted_after {
+                    let at = accepted + *wait;
+                    self.postpone(Step::AcceptInvitation(user), at, at);
+                }
+                Some(Step::ShowUser(user))
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes all steps visible whose time has come.
+    pub(crate) fn settle(&mut self, elapsed: Duration) {
+        while self.pending.front().is_some_and(|p| p.due <= elapsed) {
+            if let Some(pending) = self.pending.pop_front() {
+                // A delayed step was checked when it was accepted. If its object has been removed since, there is
+                // nothing to do.
+                let _ = self.take(&pending.step, pending.accepted, pending.due);
+            }
+        }
+    }
+
+    /// Makes all steps visible that have been accepted, whenever they are due.
+    pub(crate) fn show_accepted(&mut self, elapsed: Duration) {
+        let pending = std::mem::take(&mut self.pending);
+        let (accepted, later): (VecDeque<Pending>, _) =
+            pending.into_iter().partition(|p| p.accepted <= elapsed);
+        self.pending = later;
+        for pending in accepted {
+            // As in `settle`.
+            let _ = self.take(&pending.step, pending.accepted, elapsed);
+        }
+    }
+
+    /// Keeps a step until it becomes visible.
+    fn postpone(&mut self, step: Step, accepted: Duration, due: Duration) {
+        let place = self.pending.partition_point(|p| p.due <= due);
+        self.pending.insert(
+            place,
+            Pending {
+                due,
+                accepted,
+                step,
+            },
+        );
+    }
+
+    /// Drops pending changes of the thing that `change` sets.
+    pub(crate) fn forget_pending(&mut self, change: &Change) {
+        self.pending.retain(|p| match &p.step {
+            Step::Change(pending) => !pending.sets_same_as(change),
+            _ => true,
+        });
+    }
+}

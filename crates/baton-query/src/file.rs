@@ -84,9 +84,4 @@ impl SyncFile {
     pub(crate) fn snapshot(&self) -> Result<Snapshot<'_>> {
         Ok(self.file.view(View::Sync(&self.run.id))?)
     }
-
-    /// Rows hold the objects that they refer to, not only their ids.
-    pub(crate) fn embeds_objects(&self) -> bool {
-        self.file.capabilities().embedded_objects
-    }
 }

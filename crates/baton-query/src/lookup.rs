@@ -2,8 +2,9 @@
 //! objects that they refer to.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use baton_c1z::{Error as FileError, Filter, OwnedRow, Row, Table};
+use baton_c1z::{Error as FileError, Filter, Lookup, OwnedRow, Projection, Row, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::{any, wire};
@@ -108,25 +109,12 @@ impl SyncFile {
     fn search_entitlements(&self, wanted: &str) -> Result<OwnedRow> {
         let snapshot = self.snapshot()?;
         let mut search = Search::new(wanted);
-        snapshot.scan_whole(Table::Entitlements, &mut |row, whole| {
-            let names = EntitlementNames::read(row, whole);
-            let names = names.map_err(|_| self.malformed(Table::Entitlements, row))?;
-            // A row of format v1 is as its connector sent it: it may embed
-            // no more than the ids of its resource.
-            let stored = if names.lacks_resource_name() && self.embeds_objects() {
-                snapshot.get_resource(row.resource_type_id, row.resource_id)?
-            } else {
-                None
-            };
-            let names = match &stored {
-                None => names,
-                Some(resource) => {
-                    let name = wire::last_str(&resource.data, field::resource::DISPLAY_NAME);
-                    names.with_resource_name(
-                        name.map_err(|_| self.malformed(Table::Resources, &resource.as_row()))?,
-                    )
-                }
-            };
+        let mut resources = Lookup::new(&snapshot, ResourceName { path: self.path() });
+        let all = Filter::default();
+        snapshot.scan(Table::Entitlements, &all, &mut |row| {
+            let resource = resources.resource(row.resource_type_id, row.resource_id)?;
+            let names = EntitlementNames::read(row, &resource);
+            let names = names.map_err(|_| malformed(self.path(), Table::Entitlements, row))?;
             search.see(row, row.id, &names);
             Ok(ControlFlow::Continue(()))
         })?;
@@ -142,7 +130,7 @@ impl SyncFile {
         self.snapshot()?
             .scan(Table::Resources, &filter, &mut |row| {
                 let names = ResourceNames::read(row);
-                let names = names.map_err(|_| self.malformed(Table::Resources, row))?;
+                let names = names.map_err(|_| malformed(self.path(), Table::Resources, row))?;
                 search.see(row, row.resource_id, &names);
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -267,16 +255,8 @@ impl SyncFile {
     }
 
     fn decoded<M: Message + Default>(&self, table: Table, row: &OwnedRow) -> Result<M> {
-        M::decode(row.data.as_slice()).map_err(|_| self.malformed(table, &row.as_row()).into())
-    }
-
-    fn malformed(&self, table: Table, row: &Row<'_>) -> FileError {
-        FileError::Row {
-            path: self.path().to_owned(),
-            table,
-            id: row.id.to_owned(),
-            reason: "its content is no protobuf message",
-        }
+        M::decode(row.data.as_slice())
+            .map_err(|_| malformed(self.path(), table, &row.as_row()).into())
     }
 
     fn dangling(&self, kind: Kind, row: &OwnedRow, missing: Kind, missing_id: &str) -> Error {
@@ -287,6 +267,44 @@ impl SyncFile {
             missing,
             missing_id: missing_id.to_owned(),
         }))
+    }
+}
+
+/// Keeps the display names of resources.
+struct ResourceName<'f> {
+    path: &'f Path,
+}
+
+impl Projection for ResourceName<'_> {
+    type Value = Box<str>;
+    type Error = FileError;
+
+    fn found(&self, table: Table, row: &Row<'_>) -> baton_c1z::Result<Box<str>> {
+        match wire::last_str(row.data, field::resource::DISPLAY_NAME) {
+            Ok(name) => Ok(name.into()),
+            Err(_) => Err(malformed(self.path, table, row)),
+        }
+    }
+
+    fn missing(&self, _: Table, _: &str, _: &str) -> baton_c1z::Result<Box<str>> {
+        Ok(Box::default())
+    }
+
+    fn pack(&self, name: &Box<str>, out: &mut Vec<u8>) {
+        out.extend_from_slice(name.as_bytes());
+    }
+
+    fn unpack(&self, bytes: &[u8]) -> Option<Box<str>> {
+        Some(wire::text(bytes).ok()?.into())
+    }
+}
+
+fn malformed(path: &Path, table: Table, row: &Row<'_>) -> FileError {
+    FileError::Row {
+        path: path.to_owned(),
+        table,
+        id: row.id.to_owned(),
+        reason: "its content is no protobuf message",
     }
 }
 

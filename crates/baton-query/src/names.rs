@@ -108,18 +108,16 @@ pub(crate) struct EntitlementNames<'r> {
 }
 
 impl<'r> EntitlementNames<'r> {
-    /// Reads `whole`, the row's message with its resource.
-    pub fn read(row: &Row<'r>, whole: &'r [u8]) -> Result<Self> {
+    /// Reads a row; `resource_name` is its resource's, or empty.
+    pub fn read(row: &Row<'r>, resource_name: &'r str) -> Result<Self> {
         let mut names = Self {
             type_id: row.resource_type_id,
             resource_id: row.resource_id,
+            resource_name,
             ..Self::default()
         };
-        for part in wire::values(whole) {
+        for part in wire::values(row.data) {
             match part? {
-                (field::entitlement::RESOURCE, Value::Bytes(resource)) => {
-                    names.resource_name = wire::last_str(resource, field::resource::DISPLAY_NAME)?;
-                }
                 (field::entitlement::DISPLAY_NAME, Value::Bytes(name)) => {
                     names.display_name = wire::text(name)?;
                 }
@@ -128,19 +126,6 @@ impl<'r> EntitlementNames<'r> {
             }
         }
         Ok(names)
-    }
-
-    /// The row embeds no name of its resource.
-    pub fn lacks_resource_name(&self) -> bool {
-        self.resource_name.is_empty()
-    }
-
-    /// The same with the resource's stored name.
-    pub fn with_resource_name(self, resource_name: &'r str) -> Self {
-        Self {
-            resource_name,
-            ..self
-        }
     }
 }
 

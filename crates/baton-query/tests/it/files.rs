@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use baton_c1z::{Error as FileError, ReadOptions};
+use baton_c1z::{Error as FileError, Fingerprint, PageLog, ReadOptions, WorkDir};
 use baton_proto::{Advice, Advise, Code};
 use baton_query::{Error, SyncFile};
 
@@ -74,6 +74,58 @@ fn a_file_without_a_finished_sync_is_refused() {
     assert_eq!(error.code(), Code::NotFound);
     // There is no finished sync that could be chosen.
     assert_eq!(error.advice(), [Advice::CheckPath]);
+}
+
+#[test]
+fn a_v3_file_without_a_sync_is_refused() {
+    let archive = fs::read(fixture("pebble2/handmade.tar.zst")).unwrap();
+    let archive = zstd::decode_all(archive.as_slice()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    tar::Archive::new(archive.as_slice())
+        .unpack(folder.path())
+        .unwrap();
+    let error = refused(&folder.path().join("damage-no-sync-run.c1z"));
+    assert!(matches!(
+        error,
+        Error::File(FileError::NoFinishedSync { .. })
+    ));
+}
+
+#[test]
+fn a_file_whose_next_sync_runs_is_asked_as_it_is() {
+    for format in FORMATS {
+        let sealed = World::small().file(format);
+        let dir = WorkDir::locate(&sealed.path, None, ended_at()).unwrap();
+        let (log, _) = PageLog::open(&dir, &Fingerprint::default(), ended_at(), true).unwrap();
+        sealed.open().entitlement("group:g1:member").unwrap();
+        drop(log);
+    }
+}
+
+#[test]
+fn a_malformed_row_is_an_error_where_it_is_needed() {
+    let base = World::small().file(FORMATS[0]);
+    let file = changed(
+        &base.path,
+        "update v1_resources set data = x'1aff' where external_id = 'user:u1';
+         update v1_entitlements set data = x'1aff' where external_id = 'group:g2:member'",
+    );
+    let file = file.open();
+    file.entitlement("group:g1:member").unwrap();
+    file.principal("user", "u2").unwrap();
+    for error in [
+        file.principal("user", "u1").unwrap_err(),
+        file.principal("user", "Ada Ash").unwrap_err(),
+        file.entitlement("group:g2:member").unwrap_err(),
+        file.entitlement("jira-users:member").unwrap_err(),
+        file.grant("group:g1:member:user:u1").unwrap_err(),
+    ] {
+        assert!(
+            matches!(error, Error::File(FileError::Row { .. })),
+            "{error}"
+        );
+        assert_eq!(error.code(), Code::DataLoss);
+    }
 }
 
 #[test]

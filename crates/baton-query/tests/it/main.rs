@@ -9,5 +9,7 @@
 mod errors;
 mod files;
 mod ids;
+mod matrix;
+mod model;
 mod names;
 mod support;

@@ -10,7 +10,9 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::call::{Call, RunView};
-use crate::change::{Deleted, Deleting, Granted, Provisioner, Provisioning, Revoked, carry_out};
+use crate::change::{
+    Deleted, Deleting, Granted, Held, Provisioner, Provisioning, Revoked, carry_out,
+};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::http::HttpClient;
@@ -444,6 +446,7 @@ impl Provisioning for BuiltConnector {
     }
 }
 
+#[async_trait]
 impl Local for BuiltConnector {
     fn traffic(&self, run: &RunView) -> Option<TrafficSnapshot> {
         self.upstream.as_ref().map(|upstream| upstream.traffic(run))
@@ -466,5 +469,19 @@ impl Local for BuiltConnector {
     ) -> Result<Option<v2::Entitlement>> {
         let syncer = self.syncer_of("make an added entitlement", resource)?;
         syncer.added_entitlement(resource, slug)
+    }
+
+    async fn holds(
+        &self,
+        call: &Call,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Option<Held>> {
+        let (_, _, type_id) = parts("read a grant", Some(entitlement), Some(principal))?;
+        let provisioner = self.provisioner(type_id)?;
+        provisioner
+            .holds(call, entitlement, principal)
+            .await
+            .map(Some)
     }
 }

@@ -57,6 +57,9 @@ pub enum Error {
         /// What caused it, if that is an error of another library.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// A write failed that may have had its effect all the same.
+    #[error(transparent)]
+    OutcomeOpen(Box<Error>),
     /// A grant that comes from others cannot be revoked itself.
     #[error(
         "the principal does not hold it directly; it comes through {}",
@@ -285,12 +288,20 @@ impl Error {
         }
     }
 
+    /// The failure of a write that may have had its effect, as when a file was
+    /// replaced and its folder cannot be forced to the disk. The outcome is then
+    /// read back.
+    #[must_use]
+    pub fn with_outcome_open(self) -> Self {
+        Self::OutcomeOpen(Box::new(self))
+    }
+
     /// The gRPC code of the failure.
     pub fn code(&self) -> Code {
         match self {
             Self::Request(request) => request.code(),
             Self::Remote(remote) => remote.code,
-            Self::Step { source, .. } => source.code(),
+            Self::Step { source, .. } | Self::OutcomeOpen(source) => source.code(),
             Self::Stated { code, .. } => *code,
             // Whatever the server calls it.
             Self::Token { source, .. } => match source.code() {
@@ -321,7 +332,7 @@ impl Error {
     pub fn request(&self) -> Option<&RequestError> {
         match self {
             Self::Request(request) => Some(request),
-            Self::Step { source, .. } => source.request(),
+            Self::Step { source, .. } | Self::OutcomeOpen(source) => source.request(),
             _ => None,
         }
     }
@@ -334,9 +345,15 @@ impl Error {
         }
     }
 
-    /// True for the failure of a request that may have had its effect: it was
-    /// sent, and no answer says what became of it.
+    /// True for the failure of a write that may have had its effect: a request
+    /// was sent, and no answer says what became of it, or the connector says so
+    /// ([`Error::with_outcome_open`]).
     pub fn leaves_outcome_open(&self) -> bool {
+        match self {
+            Self::OutcomeOpen(_) => return true,
+            Self::Step { source, .. } => return source.leaves_outcome_open(),
+            _ => {}
+        }
         self.request().is_some_and(|request| match &request.kind {
             RequestErrorKind::Status => {
                 matches!(request.status, Some(status) if status >= 500 && status != 501)
@@ -380,7 +397,7 @@ impl Advise for Error {
                 advice: Some(advice),
                 ..
             } => vec![advice.clone()],
-            Self::Step { source, .. } => source.advice(),
+            Self::Step { source, .. } | Self::OutcomeOpen(source) => source.advice(),
             Self::Token { source, .. } => source.advice(),
             Self::Inherited { through } => {
                 let grants = through.iter().map(|through| through.grant_id.clone());

@@ -1,16 +1,19 @@
 //! What a connector in this process can tell an engine, and one behind gRPC
-//! cannot. An engine works without it: it then shows no traffic, and adds no
-//! entitlements that no list has.
+//! cannot. An engine works without it: it then shows no traffic, adds no
+//! entitlements that no list has, and cannot wait until a change is visible.
 
+use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 
-use crate::call::RunView;
+use crate::call::{Call, RunView};
+use crate::change::Held;
 use crate::error::Result;
 use crate::remarks::Remarks;
 use crate::syncer::Repeats;
 use crate::traffic::TrafficSnapshot;
 
 /// See [`Connector::local`](crate::Connector::local).
+#[async_trait]
 pub trait Local: Send + Sync {
     /// Requests, retries and waits of a run so far; `None` when the connector
     /// makes no requests of its own or cannot tell.
@@ -40,6 +43,22 @@ pub trait Local: Send + Sync {
         slug: &str,
     ) -> Result<Option<v2::Entitlement>> {
         let _ = (resource, slug);
+        Ok(None)
+    }
+
+    /// Whether `principal` holds `entitlement` now, as
+    /// [`Provisioner::holds`](crate::Provisioner::holds) says. `None`: the
+    /// connector cannot tell.
+    ///
+    /// # Errors
+    /// Those of the provisioner, and that there is none.
+    async fn holds(
+        &self,
+        call: &Call,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Option<Held>> {
+        let _ = (call, entitlement, principal);
         Ok(None)
     }
 }

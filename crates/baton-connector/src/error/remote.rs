@@ -176,7 +176,7 @@ impl Error {
     pub(crate) fn as_remote(&self) -> Option<&RemoteError> {
         match self {
             Self::Remote(remote) => Some(remote),
-            Self::Step { source, .. } => source.as_remote(),
+            Self::Step { source, .. } | Self::OutcomeOpen(source) => source.as_remote(),
             _ => None,
         }
     }

@@ -19,11 +19,18 @@ pub fn resource_id(type_id: impl Into<String>, id: impl Into<String>) -> v2::Res
 pub trait ResourceExt {
     /// The id within its type; empty where there is none.
     fn id(&self) -> &str;
+
+    /// The id of its type; empty where there is none.
+    fn type_id(&self) -> &str;
 }
 
 impl ResourceExt for v2::Resource {
     fn id(&self) -> &str {
         self.id.as_ref().map_or("", |id| &id.resource)
+    }
+
+    fn type_id(&self) -> &str {
+        self.id.as_ref().map_or("", |id| &id.resource_type)
     }
 }
 

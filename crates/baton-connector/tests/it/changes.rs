@@ -602,6 +602,102 @@ async fn a_stop_before_the_first_write_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_held_can_be_read_where_there_is_a_provisioner() {
+    let grant = key();
+    let (entitlement, principal) = (grant.entitlement.unwrap(), grant.principal.unwrap());
+    for (keys, held) in [(&[][..], Held::No), (&[KEY][..], Held::directly())] {
+        let connector = connector(&Application::with(keys, &[]), Manner::default());
+        let read = connector.local().unwrap();
+        let read = read.holds(&Call::alone(), &entitlement, &principal).await;
+        assert_eq!(read.unwrap(), Some(held));
+    }
+    let window = GrantBuilder::new(resource_id("window", "w-1"), "key", &principal);
+    let window = window.build().unwrap().entitlement.unwrap();
+    let connector = connector(&Application::with(&[], &[]), Manner::default());
+    let read = connector.local().unwrap();
+    let read = read.holds(&Call::alone(), &window, &principal).await;
+    assert_eq!(read.map_err(|error| error.code()), Err(Code::Unimplemented));
+}
+
+/// Writes to the application without a request, and cannot tell whether that
+/// had its effect.
+struct Unsure(Arc<Application>);
+
+#[async_trait]
+impl ResourceSyncer for Unsure {
+    async fn list(
+        &self,
+        _call: &Call,
+        _parent: Option<&v2::ResourceId>,
+    ) -> Result<Page<v2::Resource>> {
+        Ok(Page::empty())
+    }
+}
+
+#[async_trait]
+impl Provisioner for Unsure {
+    async fn grant(
+        &self,
+        call: &Call,
+        entitlement: &v2::Entitlement,
+        principal: &v2::Resource,
+    ) -> Result<Change> {
+        let grant = GrantBuilder::of(entitlement, principal).build()?;
+        let held = self.holds(call, entitlement, principal).await?;
+        let application = Arc::clone(&self.0);
+        let write = Write::local("hand over a key", move |_| {
+            application.writes.lock().unwrap().push(KEY.to_owned());
+            let fault = application.faults.lock().unwrap().pop_front();
+            if fault == Some(Fault::LostAfter) {
+                application.apply(&Method::PUT, KEY, false);
+            }
+            let lost = Error::stated(Code::Unavailable, "the disk failed");
+            async { Err(lost.with_outcome_open().during("cannot write")) }
+        });
+        Ok(Change::grant(grant, held).write(write))
+    }
+
+    async fn revoke(&self, _call: &Call, grant: &v2::Grant) -> Result<Change> {
+        Ok(Change::revoke(grant.id.clone(), Held::No))
+    }
+
+    async fn holds(&self, _: &Call, _: &v2::Entitlement, _: &v2::Resource) -> Result<Held> {
+        Ok(if self.0.has(KEY) {
+            Held::directly()
+        } else {
+            Held::No
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_no_request_is_read_back_when_its_outcome_is_open() {
+    for (fault, done) in [(Fault::LostAfter, true), (Fault::LostBefore, false)] {
+        let application = Application::with(&[], &[fault]);
+        let door = v2::ResourceType {
+            id: "door".to_owned(),
+            ..v2::ResourceType::default()
+        };
+        let make = |application: &Arc<Application>| Ok(Unsure(Arc::clone(application)));
+        let types = Types::new().with(TypeSpec::new(door, make).provisioner());
+        let connector = ConnectorBuilder::new().types(&types, &application).unwrap();
+        let grant = key();
+        let (entitlement, principal) = (grant.entitlement.unwrap(), grant.principal.unwrap());
+        let connector = connector.build().unwrap();
+        let made = connector
+            .grant(&Call::alone(), &entitlement, &principal)
+            .await;
+        assert_eq!(application.writes(), 1, "{fault:?}");
+        assert_eq!(made.is_ok(), done, "{fault:?}: {made:?}");
+        assert_eq!(application.has(KEY), done);
+        if let Err(error) = made {
+            assert!(error.to_string().contains("not known"), "{error}");
+            assert_eq!(error.code(), Code::Unavailable);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_type_without_a_provisioner_and_parts_that_are_missing_are_refused() {
     let connector = connector(&Application::with(&[], &[]), Manner::default());
     let granting = |type_id: &str, principal: v2::ResourceId| {

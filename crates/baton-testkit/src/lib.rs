@@ -14,18 +14,24 @@
 //! assert_eq!(script.requests(), ["GET /users"]);
 //! ```
 //!
+//! [`check_provisioner`] checks what changes access: whether syncs show what was
+//! granted and revoked.
+//!
 //! What goes wrong in the kit itself is a panic, as in any test.
 #![warn(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
 mod file;
+mod provisioner;
 mod script;
 mod stage;
+mod tried;
 mod walk;
 
 pub use baton_runtime::{ExitStatus, Recorded};
 pub use baton_sync::Phase;
 pub use file::SyncFile;
+pub use provisioner::{BrokenPromise, Promise, ProvisionerCase, check_provisioner};
 pub use script::{Reply, Script};
 pub use stage::{Outcome, Stage};
 pub use walk::walk;

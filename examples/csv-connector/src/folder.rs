@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use baton_connector::{Code, fingerprint};
 use serde::Deserialize;
@@ -54,7 +53,7 @@ pub(crate) struct Collection {
 
 /// A row of `members.csv` or `assignments.csv`: who is in a group or has a
 /// role.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Link {
     #[serde(alias = "group", alias = "role")]
     pub to: String,
@@ -88,6 +87,23 @@ pub enum FolderError {
         /// What is wrong, and in which line.
         source: csv::Error,
     },
+    /// A file cannot be replaced, and is as before.
+    #[error("cannot change `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file was replaced. Whether it stays so after a loss of power is not
+    /// known.
+    #[error("cannot force `{}` to the disk", path.display())]
+    Sync {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// A row contradicts the rest.
     #[error("`{file}`, line {line}: {problem}")]
     Row {
@@ -104,11 +120,13 @@ impl FolderError {
     /// The gRPC code that the run ends with.
     pub fn code(&self) -> Code {
         match self {
-            Self::Read { source, .. } => match source.kind() {
+            Self::Read { source, .. } | Self::Write { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => Code::NotFound,
                 std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
+                std::io::ErrorKind::StorageFull => Code::ResourceExhausted,
                 _ => Code::Unavailable,
             },
+            Self::Sync { .. } => Code::Unavailable,
             Self::Table { .. } | Self::Row { .. } => Code::InvalidArgument,
         }
     }
@@ -120,7 +138,7 @@ impl FolderError {
                 "the folder needs users.csv, groups.csv, roles.csv, members.csv and assignments.csv",
             ),
             Self::Table { .. } => Some("the first line of each file names its columns"),
-            Self::Row { .. } => None,
+            Self::Write { .. } | Self::Sync { .. } | Self::Row { .. } => None,
         }
     }
 }
@@ -136,8 +154,8 @@ pub(crate) struct Collected {
 #[derive(Debug)]
 pub struct Folder {
     pub(crate) users: Vec<Row<User>>,
-    pub(crate) groups: Arc<Collected>,
-    pub(crate) roles: Arc<Collected>,
+    pub(crate) groups: Collected,
+    pub(crate) roles: Collected,
     fingerprint: String,
 }
 
@@ -165,8 +183,7 @@ impl Folder {
     /// Checks what concerns several rows: ids are there and unique, and
     /// members exist.
     pub fn check(&self) -> Result<(), FolderError> {
-        let users = self.users.iter().map(|row| (row.line, &*row.fields.id));
-        let users = unique("users.csv", users)?;
+        let users = unique("users.csv", self.user_ids())?;
         let groups = unique("groups.csv", self.groups.ids())?;
         let roles = unique("roles.csv", self.roles.ids())?;
         let known = |kind, id: &str| match kind {
@@ -203,6 +220,46 @@ impl Folder {
         }
         Ok(())
     }
+
+    fn user_ids(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.users.iter().map(|row| (row.line, &*row.fields.id))
+    }
+
+    /// Whether a table has a row with this id.
+    pub(crate) fn has(&self, kind: Kind, id: &str) -> bool {
+        match kind {
+            Kind::User => self.user_ids().any(|(_, known)| known == id),
+            Kind::Group => self.groups.ids().any(|(_, known)| known == id),
+            Kind::Role => self.roles.ids().any(|(_, known)| known == id),
+        }
+    }
+
+    /// Who is in a group or has a role.
+    pub(crate) fn links(&self, kind: Kind, id: &str) -> &[Row<Link>] {
+        let table = match kind {
+            Kind::User => return &[],
+            Kind::Group => &self.groups,
+            Kind::Role => &self.roles,
+        };
+        table.links.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows by which `member` is in a group or has a role: its own row and
+    /// those of groups and roles inside.
+    pub(crate) fn paths(&self, to: (Kind, &str), member: (Kind, &str)) -> Vec<(Kind, &Link)> {
+        let (mut found, mut open, mut seen) = (Vec::new(), vec![to], BTreeSet::from([to]));
+        while let Some((kind, id)) = open.pop() {
+            for Row { fields: link, .. } in self.links(kind, id) {
+                let inner = (link.kind, link.id.as_str());
+                if inner == member {
+                    found.push((kind, link));
+                } else if seen.insert(inner) {
+                    open.push(inner);
+                }
+            }
+        }
+        found
+    }
 }
 
 impl Collected {
@@ -233,6 +290,13 @@ fn unique<'a>(
     Ok(seen)
 }
 
+/// Reads the rows of a table.
+pub(crate) fn rows(table: &[u8]) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(table)
+}
+
 struct Reader<'a> {
     path: &'a Path,
     /// The bytes of the tables so far.
@@ -247,9 +311,7 @@ impl Reader<'_> {
         let path = self.path.join(file);
         let bytes = fs::read(&path).map_err(|source| FolderError::Read { path, source })?;
         let wrong = |source| FolderError::Table { file, source };
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(&*bytes);
+        let mut reader = rows(&bytes);
         let columns = reader.headers().map_err(wrong)?.clone();
         let mut rows = Vec::new();
         for record in reader.into_records() {
@@ -267,15 +329,15 @@ impl Reader<'_> {
         &mut self,
         rows: &'static str,
         links: &'static str,
-    ) -> Result<Arc<Collected>, FolderError> {
+    ) -> Result<Collected, FolderError> {
         let rows = self.table(rows)?;
         let mut sorted: BTreeMap<String, Vec<Row<Link>>> = BTreeMap::new();
         for link in self.table::<Link>(links)? {
             sorted.entry(link.fields.to.clone()).or_default().push(link);
         }
-        Ok(Arc::new(Collected {
+        Ok(Collected {
             rows,
             links: sorted,
-        }))
+        })
     }
 }

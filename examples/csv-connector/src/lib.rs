@@ -2,20 +2,24 @@
 //!
 //! It is small, complete and real, and stands model for others:
 //! `docs/write-a-connector.md` builds it step by step. It uses
-//! `baton-connector`, to say what there is, and `baton-runtime`, to become a
-//! program.
+//! `baton-connector`, to say what there is and to change it, and `baton-runtime`,
+//! to become a program.
 
+mod edit;
 mod folder;
+mod provisioner;
 mod syncers;
+mod tables;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use baton_connector::{ConnectorBuilder, Error, Result, v2};
 use baton_runtime::{App, Built, Config, ConnectorEnv, Field, Presentation};
 
 pub use folder::{Folder, FolderError, Kind};
+use tables::Tables;
 
 const FOLDER: Field<PathBuf> = Field::path("folder", "folder that holds the CSV files")
     .display_name("Folder")
@@ -34,22 +38,28 @@ pub fn app() -> App {
 }
 
 fn connect(config: &Config, _: &ConnectorEnv) -> Result<Built> {
-    let folder = Arc::new(Folder::read(config.get(&FOLDER)).map_err(refused)?);
-    let checked = Arc::clone(&folder);
+    connector(config.get(&FOLDER))
+}
+
+/// The connector of a folder.
+pub fn connector(folder: &Path) -> Result<Built> {
+    let fingerprint = Folder::read(folder).map_err(refused)?.fingerprint();
+    let tables = Arc::new(Tables::new(folder));
+    let checked = Arc::clone(&tables);
     let connector = ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {
             display_name: "CSV folder".to_owned(),
             ..v2::ConnectorMetadata::default()
         })
-        .validate(move |_| {
-            let outcome = checked.check().map_err(refused);
-            async { outcome }
+        .validate(move |call| {
+            let folder = checked.of(&call);
+            async { folder?.check().map_err(refused) }
         })
-        .types(&syncers::types()?, &folder)?
+        .types(&syncers::types()?, &tables)?
         .build()?;
     Ok(Built {
         connector: Arc::new(connector),
-        content_facts: BTreeMap::from([("tables".to_owned(), folder.fingerprint())]),
+        content_facts: BTreeMap::from([("tables".to_owned(), fingerprint)]),
     })
 }
 
@@ -58,7 +68,10 @@ fn connect(config: &Config, _: &ConnectorEnv) -> Result<Built> {
 fn refused(error: FolderError) -> Error {
     let (code, text, hint) = (error.code(), error.to_string(), error.hint());
     let stated = match error {
-        FolderError::Read { source, .. } => Error::caused(code, text, source),
+        FolderError::Read { source, .. } | FolderError::Write { source, .. } => {
+            Error::caused(code, text, source)
+        }
+        FolderError::Sync { source, .. } => Error::caused(code, text, source).with_outcome_open(),
         FolderError::Table { source, .. } => Error::caused(code, text, source),
         FolderError::Row { .. } => Error::stated(code, text),
     };

@@ -13,7 +13,8 @@ use baton_connector::{
     Call, Error, Page, ResourceSyncer, Result, TypeSpec, Types, async_trait, v2,
 };
 
-use crate::folder::{Collected, Folder, Kind, Link, Row, User};
+use crate::folder::{Kind, Link, Row, User};
+use crate::tables::Tables;
 
 fn resource_type(kind: Kind) -> Result<v2::ResourceType> {
     let built = match kind {
@@ -27,13 +28,13 @@ fn resource_type(kind: Kind) -> Result<v2::ResourceType> {
 }
 
 /// The types, and how each is served of a folder.
-pub(crate) fn types() -> Result<Types<Arc<Folder>>> {
+pub(crate) fn types() -> Result<Types<Arc<Tables>>> {
     let collections = |kind| {
-        let made = move |folder: &Arc<Folder>| Collections::new(kind, folder);
-        Ok::<_, Error>(TypeSpec::new(resource_type(kind)?, made))
+        let made = move |tables: &Arc<Tables>| Collections::new(kind, tables);
+        Ok::<_, Error>(TypeSpec::new(resource_type(kind)?, made).provisioner())
     };
-    let users = TypeSpec::new(resource_type(Kind::User)?, |folder: &Arc<Folder>| {
-        Ok(Users(Arc::clone(folder)))
+    let users = TypeSpec::new(resource_type(Kind::User)?, |tables: &Arc<Tables>| {
+        Ok(Users(Arc::clone(tables)))
     });
     let types = Types::new().with(users);
     Ok(types
@@ -42,7 +43,7 @@ pub(crate) fn types() -> Result<Types<Arc<Folder>>> {
 }
 
 /// Users hold things and have nothing to hold.
-struct Users(Arc<Folder>);
+struct Users(Arc<Tables>);
 
 fn user(row: &Row<User>) -> Result<v2::Resource> {
     let User {
@@ -75,40 +76,40 @@ impl ResourceSyncer for Users {
         call: &Call,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
-        slice("users", call, &self.0.users, user)
+        slice("users", call, &self.0.of(call)?.users, user)
     }
 }
 
 /// Groups and roles differ in names and in who can be inside.
-struct Collections {
-    kind: Kind,
-    table: Arc<Collected>,
+pub(crate) struct Collections {
+    pub(crate) kind: Kind,
+    pub(crate) tables: Arc<Tables>,
     /// Types of those who can hold one.
     holders: Vec<v2::ResourceType>,
 }
 
 /// What one holds of a group or a role.
-fn slug(kind: Kind) -> &'static str {
+pub(crate) fn slug(kind: Kind) -> &'static str {
     match kind {
         Kind::Role => "assigned",
         Kind::User | Kind::Group => "member",
     }
 }
 
+/// Who can be in one.
+pub(crate) fn holders(kind: Kind) -> &'static [Kind] {
+    match kind {
+        Kind::Role => &[Kind::User, Kind::Group, Kind::Role],
+        Kind::User | Kind::Group => &[Kind::User, Kind::Group],
+    }
+}
+
 impl Collections {
-    fn new(kind: Kind, folder: &Folder) -> Result<Self> {
-        let table = match kind {
-            Kind::Role => &folder.roles,
-            Kind::User | Kind::Group => &folder.groups,
-        };
-        let holders: &[Kind] = match kind {
-            Kind::Role => &[Kind::User, Kind::Group, Kind::Role],
-            Kind::User | Kind::Group => &[Kind::User, Kind::Group],
-        };
+    fn new(kind: Kind, tables: &Arc<Tables>) -> Result<Self> {
         Ok(Self {
             kind,
-            table: Arc::clone(table),
-            holders: holders
+            tables: Arc::clone(tables),
+            holders: holders(kind)
                 .iter()
                 .copied()
                 .map(resource_type)
@@ -116,7 +117,7 @@ impl Collections {
         })
     }
 
-    fn grant(&self, resource: &v2::Resource, link: &Link) -> Result<v2::Grant> {
+    pub(crate) fn grant_of(&self, resource: &v2::Resource, link: &Link) -> Result<v2::Grant> {
         let principal = resource_id(link.kind.word(), &link.id);
         let grant = GrantBuilder::new(resource, slug(self.kind), &principal);
         match link.kind {
@@ -136,7 +137,12 @@ impl ResourceSyncer for Collections {
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
         let list = format!("{}s", self.kind.word());
-        slice(&list, call, &self.table.rows, |row| {
+        let folder = self.tables.of(call)?;
+        let table = match self.kind {
+            Kind::Role => &folder.roles,
+            Kind::User | Kind::Group => &folder.groups,
+        };
+        slice(&list, call, &table.rows, |row| {
             let resource = ResourceBuilder::new(self.kind.word(), &row.fields.id)
                 .display_name(&row.fields.name)
                 .description(&row.fields.description);
@@ -164,9 +170,9 @@ impl ResourceSyncer for Collections {
     async fn grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let id = resource.id();
         let list = format!("{} `{id}`", self.kind.word());
-        let links = self.table.links.get(id).map_or(&[][..], Vec::as_slice);
-        slice(&list, call, links, |link| {
-            self.grant(resource, &link.fields)
+        let folder = self.tables.of(call)?;
+        slice(&list, call, folder.links(self.kind, id), |link| {
+            self.grant_of(resource, &link.fields)
         })
     }
 }
@@ -179,8 +185,8 @@ mod tests {
     #[test]
     fn only_nested_members_make_a_grant_expandable() {
         let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sample");
-        let folder = Folder::read(sample.as_ref()).unwrap();
-        let roles = Collections::new(Kind::Role, &folder).unwrap();
+        let tables = Arc::new(Tables::new(sample.as_ref()));
+        let roles = Collections::new(Kind::Role, &tables).unwrap();
         let admin = ResourceBuilder::new("role", "admin").build().unwrap();
         let grant = |kind| {
             let link = Link {
@@ -188,7 +194,7 @@ mod tests {
                 kind,
                 id: "x".to_owned(),
             };
-            roles.grant(&admin, &link).unwrap()
+            roles.grant_of(&admin, &link).unwrap()
         };
         assert!(grant(Kind::User).annotations.is_empty());
         for (kind, source) in [

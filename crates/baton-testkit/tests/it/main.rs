@@ -4,5 +4,6 @@
 
 mod changes;
 mod kit;
+mod provisioner;
 mod selftest;
 mod toy;

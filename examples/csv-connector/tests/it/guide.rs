@@ -90,15 +90,23 @@ fn connector(words: &str) -> String {
 }
 
 #[test]
-fn every_function_of_the_syncers_is_shown() {
+fn every_function_of_the_syncers_and_the_provisioner_is_shown() {
     let guide: String = blocks().iter().map(|block| block.text.as_str()).collect();
-    let source = fs::read_to_string(root().join("src/syncers.rs")).unwrap();
-    let source = source.split("#[cfg(test)]").next().unwrap();
-    for line in source.lines().filter(|line| line.contains("fn ")) {
-        assert!(
-            guide.contains(line),
-            "the guide leaves out `{}`",
-            line.trim()
-        );
+    for file in ["src/syncers.rs", "src/provisioner.rs"] {
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for line in source.lines().filter(|line| line.contains("fn ")) {
+            assert!(
+                guide.contains(line),
+                "the guide leaves out `{}`",
+                line.trim()
+            );
+        }
     }
+}
+
+#[test]
+fn the_provisioner_is_as_short_as_the_guide_says() {
+    let source = fs::read_to_string(root().join("src/provisioner.rs")).unwrap();
+    assert!(source.lines().count() <= 120);
 }

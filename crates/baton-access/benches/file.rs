@@ -33,7 +33,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use baton_access::GraphExpander;
 use baton_c1z::{
     Expander, Expansion, Fingerprint, Format, ListId, NewGrants, NewRun, PageHeader, PageLog,
-    PageRow, Row, SealPlan, SortedRows, SyncType, Table, WorkDir,
+    PageRow, Row, SealPlan, SealSteps, SortedRows, SyncType, Table, WorkDir, seal, visit_sealed,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -381,7 +381,7 @@ fn run_once(folder: &Path, input: &Input, format: Format, count_only: bool) -> M
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.to_owned(),
         supports_diff: true,
-        ingest_invariant: Default::default(),
+        ingest_invariant: baton_c1z::IngestInvariant::default(),
     };
     let plan = SealPlan {
         format,
@@ -401,10 +401,10 @@ fn run_once(folder: &Path, input: &Input, format: Format, count_only: bool) -> M
             grants += u64::from(grant);
             Ok(())
         };
-        log.visit_sealed(format, BUDGET, &mut expander, &mut count)
-            .unwrap();
+        let steps = SealSteps::expand(&mut expander);
+        visit_sealed(&log, format, BUDGET, steps, &mut count).unwrap();
     } else {
-        let sealed = log.seal(plan, &mut expander, &mut |_| ()).unwrap();
+        let sealed = seal(log, plan, SealSteps::expand(&mut expander), &mut |_| ()).unwrap();
         grants = u64::try_from(sealed.stats.grants).unwrap();
     }
     let end = Clock::now();

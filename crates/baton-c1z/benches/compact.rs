@@ -16,7 +16,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use baton_c1z::{CompactEntry, CompactPlan, NoExpansion, RewriteOptions, Strategy, compact};
+use baton_c1z::{CompactEntry, CompactPlan, MergeSteps, RewriteOptions, Strategy, compact};
 
 fn main() {
     let paths: Vec<PathBuf> = std::env::args()
@@ -42,13 +42,14 @@ fn main() {
         format: None,
         strategy: Strategy::Auto,
         skip_expansion: true,
+        ingest_invariant: baton_c1z::InvariantByFormat::default(),
     };
     let options = RewriteOptions {
         now: UNIX_EPOCH + Duration::from_hours(490_896),
         ..RewriteOptions::default()
     };
     let begun = Instant::now();
-    let done = compact(&plan, &options, &mut NoExpansion).unwrap();
+    let done = compact(&plan, &options, MergeSteps::default()).unwrap();
     let wall = begun.elapsed().as_secs_f64();
     println!(
         "{wall:.2} s ({:.2} s of processors), peak {} MiB; {} grants, of which {} replaced and {} added; {} MiB",

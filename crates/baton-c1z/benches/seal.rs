@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{
-    Fingerprint, Format, ListId, NewRun, NoExpansion, PageHeader, PageLog, PageRow, SealEvent,
-    SealPlan, SyncType, WorkDir,
+    Fingerprint, Format, ListId, NewRun, PageHeader, PageLog, PageRow, SealEvent, SealPlan,
+    SealSteps, SyncType, WorkDir, seal,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -315,31 +315,26 @@ fn run_once(
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.into(),
         supports_diff: true,
-        ingest_invariant: Default::default(),
+        ingest_invariant: baton_c1z::IngestInvariant::default(),
     };
     forget_peak();
     let begun = Instant::now();
     let start = Clock::now(begun);
     let mut marks = [None; 3];
-    let sealed = appender
-        .log
-        .seal(
-            SealPlan {
-                format,
-                ..SealPlan::new(target.clone(), run)
-            },
-            &mut NoExpansion,
-            &mut |event| {
-                let step = match event {
-                    SealEvent::Writing { .. } => 0,
-                    SealEvent::Indexing => 1,
-                    SealEvent::Compressing { .. } => 2,
-                    _ => return,
-                };
-                marks[step].get_or_insert_with(|| Clock::now(begun));
-            },
-        )
-        .unwrap();
+    let plan = SealPlan {
+        format,
+        ..SealPlan::new(target.clone(), run)
+    };
+    let sealed = seal(appender.log, plan, SealSteps::default(), &mut |event| {
+        let step = match event {
+            SealEvent::Writing { .. } => 0,
+            SealEvent::Indexing => 1,
+            SealEvent::Compressing { .. } => 2,
+            _ => return,
+        };
+        marks[step].get_or_insert_with(|| Clock::now(begun));
+    })
+    .unwrap();
     let end = Clock::now(begun);
     let peak = peak_bytes();
     assert_eq!(

@@ -422,6 +422,23 @@ impl CallerFailure {
         self.cause.as_ref()
     }
 
+    /// The caller's own error, if it is of this type.
+    ///
+    /// # Errors
+    /// This failure unchanged, if its cause is of another type.
+    pub fn downcast<E: std::error::Error + 'static>(self) -> std::result::Result<E, Self> {
+        let Self {
+            code,
+            cause,
+            advice,
+        } = self;
+        cause.downcast().map(|own| *own).map_err(|cause| Self {
+            code,
+            cause,
+            advice,
+        })
+    }
+
     /// The caller's own error.
     pub fn into_inner(self) -> Box<dyn std::error::Error + Send + Sync> {
         self.cause

@@ -61,17 +61,18 @@ pub use log::{
 pub use lookup::{Lookup, Projection};
 pub use maintain::{Dumped, NewStats, RewriteOptions, clone_sync, dump, recalculate_stats};
 pub use merge::{
-    CompactEntry, CompactPlan, Compacted, Expanded, Strategy, TableCounts, compact, expand_sync,
+    CompactEntry, CompactPlan, Compacted, Expanded, InvariantByFormat, Strategy, TableCounts,
+    compact, expand_sync,
 };
 pub use paths::{FileKind, RunPaths, Use, check_target, open_log, open_records, open_regular};
 pub use peek::{Peek, peek};
 pub use rollback::{RolledBack, preview_rollback, roll_back};
 pub use row::{Filter, OwnedRow, Row, Table};
-pub use run::{CallStat, NewAsset, NewRun, Stats, SyncRun, SyncType};
+pub use run::{CallStat, IngestInvariant, NewAsset, NewRun, Stats, SyncRun, SyncType};
 pub use scratch::Scratch;
 pub use seal::{
-    Cleanup, Expander, Expansion, GrantChange, NewGrants, NoExpansion, PutGrant, SealEvent,
-    SealPlan, Sealed, SortedRows, Substitutes,
+    Cleanup, Expander, Expansion, GrantChange, GrantReplacer, MergeSteps, NewGrants, PutGrant,
+    RowCheck, SealEvent, SealPlan, SealSteps, Sealed, SortedRows, seal, visit_sealed,
 };
 pub use stop::Stop;
 pub use store::{Asset, PROVENANCE_ASSET};

@@ -57,6 +57,18 @@ impl fmt::Display for SyncType {
     }
 }
 
+/// Which ingest invariants (sync-runtime specification §3.3) the writer of a
+/// sync verified. All empty: none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IngestInvariant {
+    /// The version of the rules.
+    pub generation: String,
+    /// Their ids, as the text of a JSON array.
+    pub coverage: String,
+    /// How the sync was made.
+    pub mode: String,
+}
+
 /// One recorded sync.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -77,8 +89,8 @@ pub struct SyncRun {
     pub sync_token: String,
     /// The expansion columns are complete.
     pub supports_diff: bool,
-    /// Generation, coverage and mode of the ingest invariant; empty: not verified.
-    pub ingest_invariant: [String; 3],
+    /// Which ingest invariants the sync's writer verified.
+    pub ingest_invariant: IngestInvariant,
     /// Stored counts, if there are usable ones.
     pub stats: Option<Stats>,
 }
@@ -223,8 +235,8 @@ pub struct NewRun {
     pub token: String,
     /// The expansion columns are complete.
     pub supports_diff: bool,
-    /// Generation, coverage and mode of the ingest invariants that hold; empty: not verified.
-    pub ingest_invariant: [String; 3],
+    /// Which ingest invariants were verified.
+    pub ingest_invariant: IngestInvariant,
 }
 
 /// An asset that is about to be written.

@@ -95,15 +95,6 @@ impl Stop {
             done => done,
         }
     }
-
-    /// # Errors
-    /// [`Error::Stopped`] if that was asked for.
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.is_requested() {
-            return Err(Error::Stopped);
-        }
-        Ok(())
-    }
 }
 
 /// Whether the work of this thread is to end.

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use baton_access::{ExpandOptions, GraphExpander};
-use baton_c1z::{CompactEntry, CompactPlan, DiffPlan, RewriteOptions, Stop, SyncRun};
-use baton_sync::{MergeChecks, new_sync_id};
+use baton_c1z::{CompactEntry, CompactPlan, DiffPlan, MergeSteps, RewriteOptions, Stop, SyncRun};
+use baton_sync::{MergeCheck, merge_invariant, new_sync_id};
 use tokio::task::spawn_blocking;
 
 use crate::context::CommandContext;
@@ -70,6 +70,7 @@ impl CommandContext {
             format: preflight::format(&self.config),
             strategy: self.storage.strategy,
             skip_expansion: false,
+            ingest_invariant: merge_invariant(),
         };
         preflight::check_target(&plan.target())?;
         baton_c1z::clear_leftovers(&plan.target(), self.temp_dir()?.as_deref());
@@ -83,8 +84,11 @@ impl CommandContext {
         let asked_for = plan.entries.clone();
         let done = self
             .work("the compaction", stop, move || {
-                let mut expander = MergeChecks::new(GraphExpander::new(expansion));
-                baton_c1z::compact(&plan, &options, &mut expander)
+                let steps = MergeSteps {
+                    check: Some(&mut MergeCheck::new()),
+                    expand: Some(&mut GraphExpander::new(expansion)),
+                };
+                baton_c1z::compact(&plan, &options, steps)
             })
             .await?;
         for (entry, run) in asked_for.iter().zip(&done.inputs) {

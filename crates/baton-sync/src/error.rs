@@ -17,7 +17,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The file, or the working folder beside it, cannot be used.
     #[error(transparent)]
-    Store(#[from] baton_c1z::Error),
+    Store(baton_c1z::Error),
     /// The folder of the target cannot be written to.
     #[error("cannot write to the folder {}", path.display())]
     Folder {
@@ -260,7 +260,35 @@ fn named(targets: &[String]) -> String {
     }
 }
 
+/// An error of ours that left through the storage crate, from a visitor or
+/// from a step of the seal, is itself again.
+impl From<baton_c1z::Error> for Error {
+    fn from(error: baton_c1z::Error) -> Self {
+        Self::own(error).unwrap_or_else(Self::Store)
+    }
+}
+
+/// Lets an error of ours leave through the storage crate.
+impl From<Error> for baton_c1z::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => error,
+            own => Self::advised(own.code(), own),
+        }
+    }
+}
+
 impl Error {
+    /// The error of ours that a storage error carries.
+    pub(crate) fn own(error: baton_c1z::Error) -> std::result::Result<Self, baton_c1z::Error> {
+        match error {
+            baton_c1z::Error::Caller(failure) => {
+                failure.downcast().map_err(baton_c1z::Error::Caller)
+            }
+            other => Err(other),
+        }
+    }
+
     /// A panic, caught while `doing` ("listing grants").
     pub fn crashed(doing: impl Into<String>, payload: &(dyn std::any::Any + Send)) -> Self {
         Self::Crashed {

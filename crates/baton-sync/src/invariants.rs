@@ -1,11 +1,11 @@
 //! What must hold between the rows of a sync as a whole (sync-runtime.md
-//! §3.3), judged on the rows that will be in the file, just before it is
-//! written: references lead somewhere, exclusion groups make sense.
+//! §3.3): references lead to rows of the sync, exclusion groups make sense. The
+//! rows that will be in the file are checked, just before it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use baton_c1z::{Expander, Expansion, Format, Row, SortedRows, Substitutes, Table};
+use baton_c1z::{Row, RowCheck, SortedRows, Table};
 use baton_proto::c1::connector::v2;
 use baton_proto::field::c1::connector::v2 as field;
 use baton_proto::figures::counted;
@@ -15,99 +15,81 @@ use prost::Name;
 use crate::blocking::Doing;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
-use crate::external::Matcher;
 use crate::groups::Groups;
-use crate::records;
 
-/// What [`Checks`] does, for the report of a panic.
-pub(crate) const EXPANDING: &str = "expanding grants";
 const CHECKING: &str = "checking the rows of the sync";
-const MATCHING: &str = "matching external principals";
 /// Examples that a finding names: ids are long, and one line must hold them.
 const MAX_EXAMPLES: usize = 3;
-/// Broken exclusion groups that are told one by one.
-const MAX_GROUPS_TOLD: usize = 25;
-/// The version of these rules, as it is stored with a sync that keeps them.
-const GENERATION: &str = "1";
-/// How the sync came about, as it is stored beside the version.
-const MODE: &str = "connector";
-/// The same of a sync that was put together from others.
-const MODE_MERGE: &str = "compaction_merge";
-/// The same where every finding was to fail it.
-const MODE_FAIL_FAST: &str = "connector_fail_fast";
+/// Broken exclusion groups that are listed one by one.
+const MAX_GROUPS_LISTED: usize = 25;
 
-/// Which rules a sync is held to.
-#[derive(Debug, Clone, Copy)]
+/// What happens when a rule is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnBroken {
+    Warn,
+    Fail,
+}
+
+impl OnBroken {
+    pub(crate) fn fail_if(fails: bool) -> Self {
+        if fails { Self::Fail } else { Self::Warn }
+    }
+}
+
+/// How references between rows are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct References {
+    /// A row names another row that is not in the sync.
+    pub(crate) on_broken: OnBroken,
+    /// A grant embeds a resource that is to be inserted and is not in the sync.
+    pub(crate) on_absent_inserted: OnBroken,
+}
+
+/// The rules that a sync is checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// Some entitlement is in an exclusion group.
-    pub(crate) groups: bool,
-    /// References are followed.
-    pub(crate) references: bool,
-    /// A grant that brings a resource along must lead to it.
-    pub(crate) inserted_must_exist: bool,
-    /// What is found fails the sync, placeholders left aside.
-    pub(crate) fail_fast: bool,
-    /// What is found in exclusion groups is only told.
-    pub(crate) soft: bool,
+    /// Exclusion groups make sense; `None`: there are none.
+    pub(crate) groups: Option<OnBroken>,
+    /// References lead to rows; `None`: they are not followed.
+    pub(crate) references: Option<References>,
 }
 
-/// The mark of a sync that keeps the rules: generation, coverage and mode.
-/// Coverage that is judged on the side, as warnings only, does not count.
-pub(crate) fn marker(
-    covers_children: bool,
-    covers_references: bool,
-    fail_fast: bool,
-) -> [String; 3] {
-    let mut covered = vec!["I5", "I10"];
-    if covers_children {
-        covered.push("I4");
+impl Rules {
+    /// Whether there is nothing to check.
+    pub(crate) fn is_empty(self) -> bool {
+        self.groups.is_none() && self.references.is_none()
     }
-    if covers_references {
-        covered.extend(["I7", "I3", "I8", "I9"]);
-    }
-    let coverage = records::to_text(&covered);
-    let mode = if fail_fast { MODE_FAIL_FAST } else { MODE };
-    [GENERATION.to_owned(), coverage, mode.to_owned()]
 }
 
-/// Checks the rows of a compaction, then expands them. What would fail the
-/// sync of a connector is a warning here: the files were accepted once, and
-/// their parts need not fit together (sync-runtime.md §3.3).
+/// Checks the rows of a compaction. A broken rule that fails a connector's
+/// sync is a warning here: each file was accepted once, and the parts need not
+/// fit together (sync-runtime.md §3.3).
 #[derive(Debug)]
-pub struct MergeChecks<E>(Checks<E>);
+pub struct MergeCheck(Check);
 
-impl<E: Expander> MergeChecks<E> {
-    /// Checks, then has `inner` expand.
-    pub fn new(inner: E) -> Self {
-        Self(Checks {
-            inner,
-            expands: true,
-            matcher: None,
-            rules: Rules {
-                groups: true,
-                references: true,
-                inserted_must_exist: false,
-                fail_fast: false,
-                soft: true,
-            },
-            doing: Doing::new(EXPANDING),
-            verdict: None,
-        })
+impl MergeCheck {
+    /// The check.
+    pub fn new() -> Self {
+        let rules = Rules {
+            groups: Some(OnBroken::Warn),
+            references: Some(References {
+                on_broken: OnBroken::Warn,
+                on_absent_inserted: OnBroken::Warn,
+            }),
+        };
+        Self(Check::new(rules, Doing::new(CHECKING)))
     }
 }
 
-impl<E: Expander> Expander for MergeChecks<E> {
-    fn needs_rows(&self) -> bool {
-        true
+impl Default for MergeCheck {
+    fn default() -> Self {
+        Self::new()
     }
+}
 
-    fn ingest_invariant(&self, format: Format) -> [String; 3] {
-        let [generation, coverage, _] = marker(false, format == Format::V3, false);
-        [generation, coverage, MODE_MERGE.to_owned()]
-    }
-
-    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
-        self.0.expand(rows)
+impl RowCheck for MergeCheck {
+    fn check(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Vec<String>> {
+        self.0.check(rows)
     }
 }
 
@@ -122,127 +104,76 @@ pub(crate) fn check_children(unknown: &BTreeSet<String>) -> Result<()> {
     })
 }
 
-/// Checks the rules, then expands.
+/// Checks the rows that will be in the file against the rules.
 #[derive(Debug)]
-pub(crate) struct Checks<E> {
-    pub(crate) inner: E,
-    /// The connector's grants are expanded. Expansions that only the copied
-    /// ones have are not done.
-    pub(crate) expands: bool,
-    /// Finds the principals of placeholders, where another file brings some.
-    pub(crate) matcher: Option<Matcher>,
-    pub(crate) rules: Rules,
+pub(crate) struct Check {
+    rules: Rules,
     /// What the work on the file is busy with.
-    pub(crate) doing: Doing,
-    /// What was found wrong: the error that leaves the seal says less.
-    pub(crate) verdict: Option<Error>,
+    doing: Doing,
 }
 
-impl<E: Expander> Expander for Checks<E> {
-    fn needs_rows(&self) -> bool {
-        self.rules.groups
-            || self.rules.references
-            || self.matcher.is_some()
-            || self.inner.needs_rows()
+impl Check {
+    pub(crate) fn new(rules: Rules, doing: Doing) -> Self {
+        Self { rules, doing }
     }
+}
 
-    fn substitutes(&mut self) -> Option<&mut dyn Substitutes> {
-        let matcher = self.matcher.as_mut()?;
-        self.doing.set(MATCHING);
-        Some(matcher)
-    }
-
-    fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
-        let mut told = Vec::new();
+impl RowCheck for Check {
+    fn check(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Vec<String>> {
         self.doing.set(CHECKING);
-        if self.rules.groups {
-            let (mut groups, soft) = (Groups::default(), self.rules.soft);
-            self.scan(rows, Table::Entitlements, &mut |row| match groups.add(
-                row.id,
-                row.resource_type_id,
-                row.data,
-            ) {
-                Err(error) if soft => {
-                    if told.len() < MAX_GROUPS_TOLD {
-                        told.push(error.to_string());
-                    }
-                    Ok(())
-                }
-                judged => judged,
-            })?;
+        let mut warnings = Vec::new();
+        if let Some(on_broken) = self.rules.groups {
+            warnings.extend(check_groups(rows, on_broken)?);
         }
-        let mut findings = Findings::default();
-        if self.rules.references {
-            let known = self.known(rows, &mut findings)?;
-            let must = self.rules.inserted_must_exist;
-            self.scan(rows, Table::Grants, &mut |row| {
-                findings.grant(&known, row, must)
-            })?;
+        if let Some(rules) = self.rules.references {
+            warnings.extend(check_references(rows, rules)?);
         }
-        findings.end_orphaned();
-        if self.rules.fail_fast
-            && let Some(error) = findings.first()
-        {
-            let code = error.code();
-            self.verdict = Some(error);
-            return Err(baton_c1z::Error::caller(code, "ingest invariants"));
-        }
-        self.doing.set(EXPANDING);
-        let due = self.expands && rows.expandable_count() > 0;
-        let mut expansion = if due || self.inner.needs_rows() {
-            self.inner.expand(rows)?
-        } else {
-            Expansion::new(std::iter::empty())
-        };
-        if let Some(matcher) = &self.matcher {
-            expansion.warnings.extend(matcher.warnings());
-        }
-        expansion.warnings.extend(told);
-        expansion.warnings.extend(findings.tell());
-        Ok(expansion)
+        Ok(warnings)
     }
 }
 
-impl<E> Checks<E> {
-    /// Visits a table; an error of the visitor becomes the verdict.
-    fn scan(
-        &mut self,
-        rows: &dyn SortedRows,
-        table: Table,
-        visit: &mut dyn FnMut(&Row<'_>) -> Result<()>,
-    ) -> baton_c1z::Result<()> {
-        rows.scan(table, &mut |row| match visit(row) {
-            Ok(()) => Ok(ControlFlow::Continue(())),
-            Err(error) => {
-                let code = error.code();
-                self.verdict = Some(error);
-                Err(baton_c1z::Error::caller(code, "ingest invariants"))
+fn check_groups(rows: &dyn SortedRows, on_broken: OnBroken) -> baton_c1z::Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    let mut groups = Groups::default();
+    scan(rows, Table::Entitlements, &mut |row| match groups.add(
+        row.id,
+        row.resource_type_id,
+        row.data,
+    ) {
+        Err(error) if on_broken == OnBroken::Warn => {
+            if warnings.len() < MAX_GROUPS_LISTED {
+                warnings.push(error.to_string());
             }
-        })
-    }
+            Ok(())
+        }
+        checked => checked,
+    })?;
+    Ok(warnings)
+}
 
-    /// Learns which resources and entitlements there are.
-    fn known(
-        &mut self,
-        rows: &dyn SortedRows,
-        findings: &mut Findings,
-    ) -> baton_c1z::Result<Known> {
-        let mut known = Known::default();
-        self.scan(rows, Table::Resources, &mut |row| {
-            known
-                .resources
-                .insert(digest(&[row.resource_type_id, row.resource_id]));
-            Ok(())
-        })?;
-        self.scan(rows, Table::Entitlements, &mut |row| {
-            known.entitlements.insert(digest(&[row.id]));
-            if !known.has_resource(row.resource_type_id, row.resource_id) {
-                findings.note(Broken::EntitlementResource, row.id);
-            }
-            Ok(())
-        })?;
-        Ok(known)
+fn check_references(rows: &dyn SortedRows, rules: References) -> baton_c1z::Result<Vec<String>> {
+    let mut findings = Findings::default();
+    let known = Known::read(rows, &mut findings)?;
+    scan(rows, Table::Grants, &mut |row| {
+        findings.grant(&known, row, rules.on_absent_inserted)
+    })?;
+    findings.end_orphaned();
+    match findings.first() {
+        Some(error) if rules.on_broken == OnBroken::Fail => Err(error.into()),
+        _ => Ok(findings.warnings()),
     }
+}
+
+/// Visits a table.
+fn scan(
+    rows: &dyn SortedRows,
+    table: Table,
+    visit: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+) -> baton_c1z::Result<()> {
+    rows.scan(table, &mut |row| {
+        visit(row)?;
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 #[derive(Default)]
@@ -252,13 +183,31 @@ struct Known {
 }
 
 impl Known {
+    /// Learns which resources and entitlements exist.
+    fn read(rows: &dyn SortedRows, findings: &mut Findings) -> baton_c1z::Result<Self> {
+        let mut known = Self::default();
+        scan(rows, Table::Resources, &mut |row| {
+            let id = digest(&[row.resource_type_id, row.resource_id]);
+            known.resources.insert(id);
+            Ok(())
+        })?;
+        scan(rows, Table::Entitlements, &mut |row| {
+            known.entitlements.insert(digest(&[row.id]));
+            if !known.has_resource(row.resource_type_id, row.resource_id) {
+                findings.note(Broken::EntitlementResource, row.id);
+            }
+            Ok(())
+        })?;
+        Ok(known)
+    }
+
     /// Rows without an identity refer to nothing.
     fn has_resource(&self, kind: &str, id: &str) -> bool {
         kind.is_empty() || self.resources.contains(&digest(&[kind, id]))
     }
 }
 
-/// What is found broken, in the order in which it is told.
+/// What is found broken, in the order in which it is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Broken {
     EntitlementResource,
@@ -301,11 +250,12 @@ impl Broken {
     }
 }
 
-/// An entitlement that grants name and nothing lists.
+/// An entitlement that grants name and that is not in the sync.
 #[derive(Debug, Default)]
 struct Orphaned {
     id: String,
-    /// All of its grants bring their resource along, which excuses them.
+    /// All of its grants embed a resource that is to be inserted, which is
+    /// allowed.
     excused: bool,
 }
 
@@ -325,7 +275,7 @@ impl Findings {
         }
     }
 
-    fn grant(&mut self, known: &Known, row: &Row<'_>, must: bool) -> Result<()> {
+    fn grant(&mut self, known: &Known, row: &Row<'_>, on_absent: OnBroken) -> Result<()> {
         let has = |names: &[&str]| {
             wire::has_annotation(row.data, field::grant::ANNOTATIONS, names).map_err(|source| {
                 Error::Annotation {
@@ -335,7 +285,7 @@ impl Findings {
             })
         };
         if !known.has_resource(row.resource_type_id, row.resource_id) {
-            if must && has(&[&v2::InsertResourceGrants::full_name()])? {
+            if on_absent == OnBroken::Fail && has(&[&v2::InsertResourceGrants::full_name()])? {
                 return Err(Error::Invariant {
                     id: "I3",
                     problem: format!(
@@ -387,7 +337,7 @@ impl Findings {
         }
     }
 
-    /// The first finding as an error; a placeholder is none.
+    /// The first finding as an error; an unmatched placeholder is not one.
     fn first(&self) -> Option<Error> {
         let mut found = self.found.iter();
         let (broken, (count, examples)) =
@@ -402,9 +352,9 @@ impl Findings {
     }
 
     /// One line per kind.
-    fn tell(mut self) -> Vec<String> {
+    fn warnings(mut self) -> Vec<String> {
         self.end_orphaned();
-        let tell = |(broken, (count, examples)): (Broken, (u64, Vec<String>))| {
+        let line = |(broken, (count, examples)): (Broken, (u64, Vec<String>))| {
             let (id, one, many) = broken.words();
             let what = counted(count, one, many);
             format!(
@@ -412,7 +362,7 @@ impl Findings {
                 named(count, &examples)
             )
         };
-        self.found.into_iter().map(tell).collect()
+        self.found.into_iter().map(line).collect()
     }
 }
 
@@ -459,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_nowhere_is_counted_by_kind_with_examples() {
+    fn broken_references_are_counted_by_kind_with_examples() {
         let known = known(&[["user", "u"]], &["e"]);
         let mut findings = Findings::default();
         let plain = grant(Vec::new());
@@ -473,10 +423,12 @@ mod tests {
             row("5", "half", "u", &inserted),
             row("6", "half", "u", &plain),
         ] {
-            findings.grant(&known, &row, false).expect("only warnings");
+            findings
+                .grant(&known, &row, OnBroken::Warn)
+                .expect("only warnings");
         }
         assert_eq!(
-            findings.tell(),
+            findings.warnings(),
             [
                 "6 grants are on resources that are not in the sync (ingest invariant I3): `1`, `2`, `3` and 3 more",
                 "1 granted entitlement is not in the sync (ingest invariant I8): `half`",
@@ -487,11 +439,11 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_must_lead_to_the_resource_that_it_brings_along() {
+    fn a_resource_that_a_grant_embeds_must_be_in_the_sync() {
         let known = known(&[["user", "u"]], &["e"]);
         let inserted = grant(vec![any::pack(&v2::InsertResourceGrants::default())]);
         let error = Findings::default()
-            .grant(&known, &row("1", "e", "u", &inserted), true)
+            .grant(&known, &row("1", "e", "u", &inserted), OnBroken::Fail)
             .expect_err("fatal");
         assert_eq!(
             error.to_string(),
@@ -500,12 +452,12 @@ mod tests {
     }
 
     #[test]
-    fn examples_end_where_they_are_too_many() {
+    fn at_most_three_examples_are_listed() {
         let mut findings = Findings::default();
         for n in 0..30 {
             findings.note(Broken::GrantPrincipal, &n.to_string());
         }
-        let told = findings.tell();
-        assert!(told[0].ends_with("`2` and 27 more"), "{told:?}");
+        let warnings = findings.warnings();
+        assert!(warnings[0].ends_with("`2` and 27 more"), "{warnings:?}");
     }
 }

@@ -66,6 +66,7 @@ mod error;
 mod event;
 mod external;
 mod families;
+mod findings;
 mod groups;
 mod index;
 mod invariants;
@@ -73,7 +74,9 @@ mod journal;
 mod list;
 mod phases;
 mod plan;
+mod policy;
 mod progress;
+mod provenance;
 mod recheck;
 mod records;
 mod repeats;
@@ -93,7 +96,8 @@ mod types;
 pub use blocking::Blocking;
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
-pub use invariants::MergeChecks;
+pub use invariants::MergeCheck;
+pub use policy::merge_invariant;
 pub use report::{
     Completeness, Dropped, Miscount, Repeated, Report, SkipKind, Skipped, Uncounted, UnknownKind,
     UnknownType,

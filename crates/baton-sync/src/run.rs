@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
-use baton_connector::{Connector, Random, Run};
+use baton_connector::{Connector, Random, Remarks, Run, TrafficSnapshot};
 use baton_proto::bid::ResourceBid;
 use svix_ksuid::{Ksuid, KsuidLike};
 use tokio::task::JoinHandle;
@@ -20,19 +20,20 @@ use crate::crash;
 use crate::drive;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::external::{self, External, Taken, Wanted};
+use crate::external::{self, External, ExternalInfo, Wanted};
 use crate::index::Done;
 use crate::journal::Journal;
 use crate::list;
 use crate::phases::{
     self, Related, ResourceLists, ResourceTypes, Resources, StaticEntitlements, Targets,
 };
+use crate::policy;
 use crate::progress::Progress;
 use crate::recheck;
 use crate::records;
 use crate::report::Report;
 use crate::request::{SyncHost, SyncRequest, Workers};
-use crate::seal;
+use crate::seal::{self, SealedSync};
 use crate::sessions::Sessions;
 use crate::stopping;
 use crate::target::{self, Target};
@@ -81,7 +82,7 @@ async fn run_limited(
         ..host
     };
     let result = run_unlimited(connector, request, host).await;
-    // Whatever went wrong meanwhile: the time was up.
+    // Report the time limit, whatever error it caused.
     match result {
         Err(_) if limited.is_over() => Err(Error::OutOfTime { limit }),
         result => result,
@@ -150,7 +151,7 @@ async fn run_unlimited(
     let opened = async {
         let external = open_external(&request).await?;
         validate(&source, &host).await?;
-        let taken = external.as_ref().map(|external| external.taken.clone());
+        let taken = external.as_ref().map(|external| external.info.clone());
         let (cx, resumed) = open(source, &request, &host, &target, taken.as_ref()).await?;
         Ok((cx, resumed, external, taken))
     };
@@ -181,8 +182,8 @@ async fn run_unlimited(
     if !dropped.is_empty() {
         host.observer.event(&Event::InvalidData(dropped));
     }
-    let mut report = match result {
-        Ok(report) => report,
+    let sealed = match result {
+        Ok(sealed) => sealed,
         Err(error) => {
             if error.discards_work() {
                 let _ = target.dir.remove();
@@ -190,16 +191,65 @@ async fn run_unlimited(
             return Err(error);
         }
     };
-    report.resumed = resumed;
     let local = connector.local();
-    if let Some(local) = local {
-        let remarks = local.remarks(&run.view());
-        report.warnings.extend(remarks.warnings);
-        report.planning = remarks.planning;
+    let remarks = local.map(|local| local.remarks(&run.view()));
+    let cleanup_warning = clean_up(&source, &host).await;
+    let end = RunEnd {
+        resumed,
+        remarks: remarks.unwrap_or_default(),
+        cleanup_warning,
+        traffic: local.and_then(|local| local.traffic(&run.view())),
+    };
+    Ok(report(sealed, &request, &target, end))
+}
+
+/// What is known of a run when the connector has cleaned up.
+struct RunEnd {
+    resumed: bool,
+    remarks: Remarks,
+    cleanup_warning: Option<String>,
+    traffic: Option<TrafficSnapshot>,
+}
+
+fn report(sync: SealedSync, request: &SyncRequest, target: &Target, end: RunEnd) -> Report {
+    let SealedSync {
+        sync_id,
+        sealed,
+        completeness,
+        progress,
+        findings,
+    } = sync;
+    let targeted = !request.targets.is_empty();
+    let previous = target.previous.as_ref();
+    let mut warnings = findings.warnings;
+    warnings.extend(end.remarks.warnings);
+    warnings.extend(end.cleanup_warning);
+    Report {
+        sync_id,
+        path: sealed.path,
+        stats: sealed.stats,
+        targeted,
+        // A part is not compared with the whole.
+        previous: previous
+            .filter(|_| !targeted)
+            .map(|previous| previous.stats.clone()),
+        completeness,
+        skipped: progress.skipped(),
+        unreadable: progress.unreadable(),
+        vanished: progress.vanished(),
+        dropped: progress.dropped,
+        unknown_types: findings.unknown_types,
+        shortfalls: findings.shortfalls,
+        surpluses: findings.surpluses,
+        repeated: findings.repeated,
+        notes: findings.notes,
+        uncounted: findings.uncounted,
+        warnings,
+        resumed: end.resumed,
+        duplicates: sealed.duplicates_resolved,
+        traffic: end.traffic,
+        planning: end.remarks.planning,
     }
-    clean_up(&source, &host, &mut report).await;
-    report.traffic = local.and_then(|local| local.traffic(&run.view()));
-    Ok(report)
 }
 
 async fn check_target(request: &SyncRequest, host: &SyncHost) -> Result<Target> {
@@ -237,7 +287,7 @@ async fn open(
     request: &SyncRequest,
     host: &SyncHost,
     target: &Target,
-    external: Option<&Taken>,
+    external: Option<&ExternalInfo>,
 ) -> Result<(Context, bool)> {
     let copied = external.map(|external| external.fingerprint.clone());
     let fingerprint = fingerprint(&source, request, copied).await?;
@@ -329,7 +379,7 @@ async fn fingerprint(
         ("connector", metadata.display_name),
         ("layout", records::LAYOUT.to_owned()),
         ("resource types", records::to_text(&filter)),
-        ("sync type", seal::sync_type(request).as_str().to_owned()),
+        ("sync type", policy::sync_type(request).as_str().to_owned()),
     ];
     let own = own.map(|(key, value)| (key.to_owned(), value));
     let targets = phases::chosen(&request.targets, &[]);
@@ -479,9 +529,9 @@ fn check_targets(cx: &Context, chosen: &[ResourceBid]) -> Result<()> {
     Ok(())
 }
 
-/// Tells the connector that the sync is over. The file stands already, so a
-/// failure is only reported.
-async fn clean_up(source: &Source, host: &SyncHost, report: &mut Report) {
+/// Has the connector clean up. The file is in place already, so a failure is
+/// only a warning, which is returned.
+async fn clean_up(source: &Source, host: &SyncHost) -> Option<String> {
     // The file is in its place by now: not even a panic makes the sync a failed one.
     let cleaned = crash::guard(|| "cleaning up after the sync", async {
         let cleaned = source.connector.cleanup(&source.call).await;
@@ -490,17 +540,15 @@ async fn clean_up(source: &Source, host: &SyncHost, report: &mut Report) {
             source,
         })
     });
-    if let Err(error) = cleaned.await {
-        let reason = match error {
-            Error::Connector { source, .. } => source.to_string(),
-            other => other.to_string(),
-        };
-        let message = format!("the connector could not clean up: {reason}");
-        host.observer.event(&Event::Warning {
-            message: message.clone(),
-        });
-        report.warnings.push(message);
-    }
+    let reason = match cleaned.await.err()? {
+        Error::Connector { source, .. } => source.to_string(),
+        other => other.to_string(),
+    };
+    let message = format!("the connector could not clean up: {reason}");
+    host.observer.event(&Event::Warning {
+        message: message.clone(),
+    });
+    Some(message)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use baton_access::GraphExpander;
 use baton_c1z::{
     C1zFile, Filter, Fingerprint, Format, ListId, NewRun, PageHeader, PageLog, PageRow,
-    ReadOptions, SealPlan, SyncType, Table, View, WorkDir,
+    ReadOptions, SealPlan, SealSteps, SyncType, Table, View, WorkDir,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{encode, wire};
@@ -102,14 +102,19 @@ fn seal(case: &Case, format: Format, target: &Path) -> baton_c1z::Result<()> {
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.to_owned(),
         supports_diff: true,
-        ingest_invariant: Default::default(),
+        ingest_invariant: baton_c1z::IngestInvariant::default(),
     };
     let plan = SealPlan {
         format,
         ..SealPlan::new(target.to_owned(), run)
     };
-    log.seal(plan, &mut GraphExpander::default(), &mut |_| ())
-        .map(|_| ())
+    baton_c1z::seal(
+        log,
+        plan,
+        SealSteps::expand(&mut GraphExpander::default()),
+        &mut |_| (),
+    )
+    .map(|_| ())
 }
 
 fn read(target: &Path) -> BTreeMap<String, Seen> {

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use baton_access::{Error, ExpandOptions, GraphExpander};
 use baton_c1z::{
-    C1zFile, CompactEntry, CompactPlan, Expanded, Filter, Format, OwnedRow, ReadOptions,
-    RewriteOptions, Strategy, SyncRun, Table, View, compact, expand_sync, to_v1, to_v3,
+    C1zFile, CompactEntry, CompactPlan, Expanded, Filter, Format, MergeSteps, OwnedRow,
+    ReadOptions, RewriteOptions, Strategy, SyncRun, Table, View, compact, expand_sync, to_v1,
+    to_v3,
 };
 use baton_proto::Code;
 use tempfile::TempDir;
@@ -41,7 +42,13 @@ fn expand(
     folder: &TempDir,
 ) -> baton_c1z::Result<Expanded> {
     let mut expander = GraphExpander::default();
-    expand_sync(source, sync_id, target, &options(folder), &mut expander)
+    expand_sync(
+        source,
+        sync_id,
+        target,
+        &options(folder),
+        MergeSteps::expand(&mut expander),
+    )
 }
 
 fn rows(path: &Path, sync_id: &str, table: Table) -> Vec<OwnedRow> {
@@ -200,7 +207,13 @@ fn the_estimate_comes_first_and_the_limit_leaves_no_file() {
                 told = Some(*estimate);
             });
             let source = fixture(name);
-            let done = expand_sync(&source, None, &target, &options(&folder), &mut expander);
+            let done = expand_sync(
+                &source,
+                None,
+                &target,
+                &options(&folder),
+                MergeSteps::expand(&mut expander),
+            );
             drop(expander);
             let told = told.expect("estimated");
             match done {
@@ -239,8 +252,14 @@ fn compacted(names: [&str; 2], format: Format, strategy: Strategy, folder: &Temp
         format: Some(format),
         strategy,
         skip_expansion: false,
+        ingest_invariant: baton_c1z::InvariantByFormat::default(),
     };
-    let done = compact(&plan, &options(folder), &mut GraphExpander::default()).expect("compacts");
+    let done = compact(
+        &plan,
+        &options(folder),
+        MergeSteps::expand(&mut GraphExpander::default()),
+    )
+    .expect("compacts");
     assert!(done.run.supports_diff);
     assert_eq!(done.run.ended_at, Some(now().into()));
     done.path

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use prost_types::Timestamp;
 
-use super::gather::time_rank;
+use super::collect::time_rank;
 use super::input::{Input, Source};
 use super::{Counts, Merged, Merging, TableCounts, token};
 use crate::Format;
 use crate::error::{Error, Result};
 use crate::file::latest_finished;
 use crate::maintain::{RewriteOptions, file_bytes, must_not_exist};
-use crate::run::{Stats, SyncRun, SyncType};
-use crate::seal::{Expander, NoExpansion};
+use crate::run::{IngestInvariant, Stats, SyncRun, SyncType};
+use crate::seal::MergeSteps;
 
 /// Types of syncs that can be compacted, the widest first.
 const KINDS: [SyncType; 3] = [SyncType::Full, SyncType::ResourcesOnly, SyncType::Partial];
@@ -76,8 +76,29 @@ pub struct CompactPlan {
     pub format: Option<Format>,
     /// How a v3 file is put together.
     pub strategy: Strategy,
-    /// Leave grants as they are.
+    /// Leave grants as they are, and rows unchecked.
     pub skip_expansion: bool,
+    /// What is stored with a sync whose rows were checked.
+    pub ingest_invariant: InvariantByFormat,
+}
+
+/// What is stored with a checked sync: it depends on the format of the new
+/// file, which is known when the inputs are open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InvariantByFormat {
+    /// In a v1 file.
+    pub v1: IngestInvariant,
+    /// In a v3 file.
+    pub v3: IngestInvariant,
+}
+
+impl InvariantByFormat {
+    fn of(&self, format: Format) -> &IngestInvariant {
+        match format {
+            Format::V1 => &self.v1,
+            Format::V3 => &self.v3,
+        }
+    }
 }
 
 impl CompactPlan {
@@ -113,12 +134,11 @@ pub struct Compacted {
     pub warnings: Vec<String>,
 }
 
-/// Merges one sync of each file into one new file. Of each row the version
-/// that was discovered last stays, on a tie that of the later file, or of the
-/// base where it is folded into; nothing is deleted. Assets and what
-/// connectors stored stay behind, but for the assets of a base that is folded
-/// into. Grants are then expanded, unless the result is partial or that is to
-/// be skipped.
+/// Merges one sync of each file into one new file. The version of a row that
+/// was discovered last is kept; on a tie that of the later file, or of the
+/// base with [`Strategy::Fold`]. Nothing is deleted. Assets are copied only
+/// from the base, with [`Strategy::Fold`]; session values are not copied. The
+/// steps then run, unless the result is partial or they are to be skipped.
 ///
 /// # Errors
 /// [`Error::TooFewFiles`]; [`Error::NoFile`]; [`Error::NotCompactable`] for a v3 file on its way
@@ -128,7 +148,15 @@ pub struct Compacted {
 pub fn compact(
     plan: &CompactPlan,
     options: &RewriteOptions,
-    expander: &mut dyn Expander,
+    steps: MergeSteps<'_>,
+) -> Result<Compacted> {
+    options.stop.scope(|| compact_now(plan, options, steps))
+}
+
+fn compact_now(
+    plan: &CompactPlan,
+    options: &RewriteOptions,
+    steps: MergeSteps<'_>,
 ) -> Result<Compacted> {
     if plan.entries.len() < 2 {
         return Err(Error::TooFewFiles);
@@ -163,32 +191,31 @@ pub fn compact(
         inputs: &inputs,
         format,
         strategy,
-        marker: expander.ingest_invariant(format),
         now: options.now.into(),
     };
     let run = |counts: &Counts| facts.run(counts);
-    let mut none = NoExpansion;
-    let merged = if facts.expands() {
-        merging.run(run, expander)?
+    // A partial sync is not a whole: its rows are not checked either.
+    let steps = if facts.expands() {
+        steps
     } else {
-        merging.run(run, &mut none)?
+        MergeSteps::default()
     };
     let Merged {
-        sealed,
+        written,
         run,
         unstorable,
         counts,
-    } = merged;
-    warnings.extend(sealed.warnings);
+    } = merging.run(run, steps)?;
+    warnings.extend(written.warnings);
     Ok(Compacted {
-        path: sealed.path,
+        path: written.finished.path,
         run,
         inputs: inputs.into_iter().map(|input| input.run).collect(),
-        stats: sealed.stats,
+        stats: written.finished.stats,
         tables: counts.tables,
         dropped_rows: unstorable,
-        grants_inserted: sealed.grants_inserted,
-        grants_replaced: sealed.grants_replaced,
+        grants_inserted: written.inserted,
+        grants_replaced: written.replaced,
         warnings,
     })
 }
@@ -284,8 +311,6 @@ struct Facts<'a> {
     inputs: &'a [Input],
     format: Format,
     strategy: Strategy,
-    /// What the expander holds the rows to.
-    marker: [String; 3],
     now: Timestamp,
 }
 
@@ -338,9 +363,9 @@ impl Facts<'_> {
             sync_token,
             supports_diff: self.expands(),
             ingest_invariant: if self.expands() {
-                self.marker.clone()
+                self.plan.ingest_invariant.of(self.format).clone()
             } else {
-                <[String; 3]>::default()
+                IngestInvariant::default()
             },
             ..SyncRun::default()
         }

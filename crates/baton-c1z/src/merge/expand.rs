@@ -8,8 +8,8 @@ use super::{Merged, Merging, token};
 use crate::error::{Error, Result};
 use crate::file::latest_finished;
 use crate::maintain::{RewriteOptions, must_not_exist};
-use crate::run::{Stats, SyncRun, SyncType};
-use crate::seal::Expander;
+use crate::run::{IngestInvariant, Stats, SyncRun, SyncType};
+use crate::seal::MergeSteps;
 
 /// What an expansion has made.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +45,19 @@ pub fn expand_sync(
     sync_id: Option<&str>,
     target: &Path,
     options: &RewriteOptions,
-    expander: &mut dyn Expander,
+    steps: MergeSteps<'_>,
+) -> Result<Expanded> {
+    options
+        .stop
+        .scope(|| expand_now(source, sync_id, target, options, steps))
+}
+
+fn expand_now(
+    source: &Path,
+    sync_id: Option<&str>,
+    target: &Path,
+    options: &RewriteOptions,
+    steps: MergeSteps<'_>,
 ) -> Result<Expanded> {
     must_not_exist(target)?;
     let opened = Source::open(source, &options.read_options())?;
@@ -69,18 +81,18 @@ pub fn expand_sync(
         sync_token: token::DONE.to_owned(),
         supports_diff: true,
         // Checked without the grants that are new.
-        ingest_invariant: <[String; 3]>::default(),
+        ingest_invariant: IngestInvariant::default(),
         ..inputs[0].run.clone()
     };
-    let Merged { sealed, run, .. } = merging.run(ended, expander)?;
+    let Merged { written, run, .. } = merging.run(ended, steps)?;
     Ok(Expanded {
-        path: sealed.path,
+        path: written.finished.path,
         run,
-        stats: sealed.stats,
-        expandable_grants: sealed.expandable_grants,
-        grants_inserted: sealed.grants_inserted,
-        grants_replaced: sealed.grants_replaced,
-        warnings: sealed.warnings,
+        stats: written.finished.stats,
+        expandable_grants: written.expandable,
+        grants_inserted: written.inserted,
+        grants_replaced: written.replaced,
+        warnings: written.warnings,
     })
 }
 

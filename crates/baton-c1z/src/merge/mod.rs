@@ -5,11 +5,11 @@
 //! stays, grants are expanded, and the result goes to the format's writer.
 //! Inputs are only read; the target appears whole or not at all.
 
+mod collect;
 mod compact;
 mod expand;
-mod gather;
 mod input;
-mod settle;
+mod resolve;
 mod token;
 
 use std::path::Path;
@@ -17,28 +17,23 @@ use std::time::SystemTime;
 
 use crate::error::Result;
 use crate::maintain::{RewriteOptions, file_bytes};
-use prost_types::Timestamp;
 
 use crate::room::{self, Work};
-use crate::row::{Row, Table};
+use crate::row::Table;
 use crate::run::{NewAsset, SyncRun};
 use crate::save::Saver;
 use crate::scratch::Scratch;
-use crate::seal::origin::Shape;
-use crate::seal::outlet::{V1Sink, V3Sink};
-use crate::seal::sink::{Finished, Sink};
-use crate::seal::{
-    Expander, Expansion, Hands, NewGrants, OpenSink, SealEvent, Sealed, SortedRows,
-    finish_laid_down,
-};
+use crate::seal::format_writer::{V1Sink, V3Sink};
+use crate::seal::row_source::Shape;
+use crate::seal::sink::{OpenSink, Sink};
+use crate::seal::{MergeSteps, SortedInput, Written};
 use crate::sort::Place;
-use crate::stop::Stop;
 use crate::{Format, v1, v3};
-use gather::gather;
+use collect::collect;
 use input::Input;
-use settle::settle;
+use resolve::{Resolved, resolve};
 
-pub use compact::{CompactEntry, CompactPlan, Compacted, Strategy, compact};
+pub use compact::{CompactEntry, CompactPlan, Compacted, InvariantByFormat, Strategy, compact};
 pub use expand::{Expanded, expand_sync};
 
 /// What a merge did to the rows of the base, by table in the order of
@@ -91,7 +86,7 @@ struct Merging<'a> {
 
 /// What came of it.
 struct Merged {
-    sealed: Sealed,
+    written: Written,
     run: SyncRun,
     /// Rows that format v3 cannot hold.
     unstorable: u64,
@@ -99,13 +94,9 @@ struct Merged {
 }
 
 impl Merging<'_> {
-    /// Merges, expands and writes. `run` is asked for the run when the rows
-    /// have been counted.
-    fn run(
-        &self,
-        run: impl FnOnce(&Counts) -> SyncRun,
-        expander: &mut dyn Expander,
-    ) -> Result<Merged> {
+    /// Merges the rows, runs the steps and writes. `run` is called when the
+    /// rows have been counted.
+    fn run(&self, run: impl FnOnce(&Counts) -> SyncRun, steps: MergeSteps<'_>) -> Result<Merged> {
         let temp_dir = self.options.temp_dir.as_deref();
         let scratch = Scratch::with_room(temp_dir, self.needed()?, Work::Merge)?;
         let shape = match self.format {
@@ -114,47 +105,33 @@ impl Merging<'_> {
         };
         let place = self.options.place(&scratch, "merge");
         let mut counts = Counts::default();
-        let stop = &self.options.stop;
-        let gathered = gather(
-            self.inputs,
-            shape,
-            self.base_wins,
-            stop,
-            &place,
-            &mut counts,
-        )?;
-        let unstorable = gathered.unstorable;
+        let collected = collect(self.inputs, shape, self.base_wins, &place, &mut counts)?;
+        let unstorable = collected.unstorable;
         // Ids have been counted already, where there is more than one input.
         let by_key = shape == Shape::Records || self.inputs.len() == 1;
-        let (settled, ids) = settle(
-            gathered,
+        let Resolved { rows, ids } = resolve(
+            collected,
             shape,
             self.options.now.into(),
             &place,
             by_key.then_some(&mut counts),
-            stop,
         )?;
         let run = run(&counts);
-        let mut assets = |sink: &mut dyn Sink| self.put_assets(sink);
-        let mut expander = Stoppable {
-            inner: expander,
-            stop: stop.clone(),
-        };
-        let hands = Hands {
-            expander: &mut expander,
-            progress: &mut |_| (),
-        };
-        let sealed = finish_laid_down(
-            &settled,
-            &settled.grants,
-            hands,
+        let input = SortedInput {
+            source: &rows,
+            grants: Some(&rows.grants),
             ids,
-            &place,
+            place: &place,
+            warnings: Vec::new(),
+        };
+        let written = input.finish(
+            steps,
             self.open(&run, &scratch),
-            &mut assets,
+            &mut |sink| self.put_assets(sink),
+            &mut |_| (),
         )?;
         Ok(Merged {
-            sealed,
+            written,
             run,
             unstorable,
             counts,
@@ -191,15 +168,6 @@ impl Merging<'_> {
 
     fn open<'s>(&'s self, run: &SyncRun, scratch: &'s Scratch) -> OpenSink<'s> {
         let run = run.clone();
-        let open = self.open_format(run, scratch);
-        let stop = self.options.stop.clone();
-        Box::new(move || {
-            let inner = open()?;
-            Ok(Box::new(Stoppable { inner, stop }) as Box<dyn Sink>)
-        })
-    }
-
-    fn open_format<'s>(&'s self, run: SyncRun, scratch: &'s Scratch) -> OpenSink<'s> {
         match self.format {
             Format::V1 => Box::new(move || {
                 let options = v1::WriteOptions {
@@ -235,77 +203,5 @@ impl Merging<'_> {
                 }) as Box<dyn Sink>)
             }),
         }
-    }
-}
-
-/// An expander, its new grants, or a sink that ends when it is asked to.
-struct Stoppable<T> {
-    inner: T,
-    stop: Stop,
-}
-
-impl Expander for Stoppable<&mut dyn Expander> {
-    fn needs_rows(&self) -> bool {
-        self.inner.needs_rows()
-    }
-
-    fn expand(&mut self, rows: &dyn SortedRows) -> Result<Expansion> {
-        self.stop.check()?;
-        let expansion = self.inner.expand(rows)?;
-        let stop = self.stop.clone();
-        let changes = expansion.changes;
-        let inserts = expansion.inserts.map(|inner| {
-            let stop = self.stop.clone();
-            Box::new(Stoppable { inner, stop }) as Box<dyn NewGrants>
-        });
-        Ok(Expansion {
-            changes: Box::new(changes.map(move |change| stop.check().and(change))),
-            inserts,
-            ..expansion
-        })
-    }
-}
-
-impl NewGrants for Stoppable<Box<dyn NewGrants>> {
-    fn advance(&mut self) -> Result<bool> {
-        self.stop.check()?;
-        self.inner.advance()
-    }
-
-    fn make(&mut self) -> Result<()> {
-        self.inner.make()
-    }
-
-    fn row(&self) -> Row<'_> {
-        self.inner.row()
-    }
-
-    fn rewind(&mut self) {
-        self.inner.rewind();
-    }
-}
-
-impl Sink for Stoppable<Box<dyn Sink + '_>> {
-    fn put(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
-        self.stop.check()?;
-        self.inner.put(table, row)
-    }
-
-    fn put_record(&mut self, table: Table, tuple: &[u8], record: &[u8]) -> Result<()> {
-        self.stop.check()?;
-        self.inner.put_record(table, tuple, record)
-    }
-
-    fn set_discovered_at(&mut self, at: Timestamp) -> Result<()> {
-        self.inner.set_discovered_at(at)
-    }
-
-    fn put_asset(&mut self, asset: &NewAsset) -> Result<()> {
-        self.inner.put_asset(asset)
-    }
-
-    fn finish(self: Box<Self>, progress: &mut dyn FnMut(SealEvent)) -> Result<Finished> {
-        self.stop.check()?;
-        self.inner.finish(progress)
     }
 }

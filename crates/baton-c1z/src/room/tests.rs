@@ -13,9 +13,9 @@ use super::*;
 use crate::files::SystemFiles;
 use crate::stop::Stop;
 use crate::{
-    C1zFile, CompactEntry, CompactPlan, DiffPlan, Filter, Fingerprint, Format, ListId, NewRun,
-    NoExpansion, PageHeader, PageLog, PageRow, ReadOptions, RewriteOptions, SealPlan, Strategy,
-    SyncType, Table, View, WorkDir,
+    C1zFile, CompactEntry, CompactPlan, DiffPlan, Filter, Fingerprint, Format, ListId, MergeSteps,
+    NewRun, PageHeader, PageLog, PageRow, ReadOptions, RewriteOptions, SealPlan, SealSteps,
+    Strategy, SyncType, Table, View, WorkDir,
 };
 
 thread_local! {
@@ -196,13 +196,13 @@ fn seal(stage: &Stage, format: Format) -> Result<()> {
             parent_sync_id: String::new(),
             token: String::new(),
             supports_diff: true,
-            ingest_invariant: <[String; 3]>::default(),
+            ingest_invariant: crate::IngestInvariant::default(),
         };
         let plan = SealPlan {
             format,
             ..SealPlan::new(stage.source(), run)
         };
-        log.seal(plan, &mut NoExpansion, &mut |_| {}).map(drop)
+        crate::seal(log, plan, SealSteps::default(), &mut |_| {}).map(drop)
     })();
     // The log stays for the next run; it is not what is looked at here.
     let _ = dir.remove();
@@ -222,8 +222,9 @@ fn compact(stage: &Stage) -> Result<()> {
         format: None,
         strategy: Strategy::Auto,
         skip_expansion: true,
+        ingest_invariant: crate::InvariantByFormat::default(),
     };
-    crate::compact(&plan, &stage.rewrite(), &mut NoExpansion).map(drop)
+    crate::compact(&plan, &stage.rewrite(), MergeSteps::default()).map(drop)
 }
 
 fn difference(stage: &Stage) -> Result<()> {
@@ -255,7 +256,14 @@ fn operations() -> Vec<(&'static str, Vec<u8>, Operation)> {
         }),
         ("expand", |s| {
             let options = s.rewrite();
-            crate::expand_sync(&s.source(), None, &s.target(), &options, &mut NoExpansion).map(drop)
+            crate::expand_sync(
+                &s.source(),
+                None,
+                &s.target(),
+                &options,
+                MergeSteps::default(),
+            )
+            .map(drop)
         }),
         ("compact", compact),
     ];

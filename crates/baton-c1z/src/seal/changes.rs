@@ -14,12 +14,12 @@ use crate::row::{Row, Table};
 use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 
 use super::collect::share;
-use super::conflict::Inserts;
+use super::dedup::Superseded;
+use super::duplicate_ids::Inserts;
 use super::expand::{Expansion, GrantChange, NewGrants};
 use super::key::{self, Identity};
-use super::origin::Origin;
 use super::repeats::{id_hash, repeats};
-use super::winners::Losers;
+use super::row_source::RowSource;
 
 /// Share of the memory budget, in sixteenths.
 const SHARE: usize = 2;
@@ -61,11 +61,11 @@ impl Changes {
     /// ids.
     pub(super) fn take(
         expansion: Expansion,
-        origin: &dyn Origin,
+        source: &dyn RowSource,
         ids: &Sorted,
         place: &Place,
     ) -> Result<Self> {
-        let identity = origin.shape().identity();
+        let identity = source.shape().identity();
         let mut taking = Taking {
             identity,
             sorter: Sorter::new(share(place, "changes", SHARE)),
@@ -100,7 +100,7 @@ impl Changes {
         Ok(Self {
             sorted: taking.sorter.finish()?,
             blocked: match identity {
-                Identity::ExternalId => taking.by_id.blocked(origin, ids, place)?.0,
+                Identity::ExternalId => taking.by_id.blocked(source, ids, place)?.0,
                 Identity::Tuple => None,
             },
             inserts: Inserted::begin(grants, identity)?,
@@ -116,7 +116,7 @@ impl Changes {
     /// The changes in canonical order, once.
     pub(super) fn read(&mut self) -> Result<ChangeReader<'_>> {
         let blocked = self.blocked.as_ref();
-        let blocked = || blocked.map(|sorted| Losers::new(sorted, 0)).transpose();
+        let blocked = || blocked.map(|sorted| Superseded::new(sorted, 0)).transpose();
         let mut reader = ChangeReader {
             spooled: Spooled {
                 merge: self.sorted.merge(0),
@@ -196,7 +196,7 @@ impl Taking {
 pub(super) struct ChangeReader<'a> {
     spooled: Spooled<'a>,
     /// What the inserts must not be.
-    blocked: Option<Losers<'a>>,
+    blocked: Option<Superseded<'a>>,
     inserts: &'a mut Inserted,
 }
 
@@ -240,7 +240,7 @@ impl ChangeReader<'_> {
 /// What was taken up, in order.
 struct Spooled<'a> {
     merge: Merge<'a>,
-    blocked: Option<Losers<'a>>,
+    blocked: Option<Superseded<'a>>,
 }
 
 impl Spooled<'_> {

@@ -3,7 +3,7 @@
 //! The log is read once, part by part, by two threads. Pages that do not count
 //! are skipped; of every other row the canonical key is built and sorted
 //! together with the row's content. Where ids identify rows, two hashes are
-//! sorted beside it, by which [`super::conflict`] finds ids that occur under
+//! sorted beside it, by which [`super::duplicate_ids`] finds ids that occur under
 //! several keys. Which thread took a row makes no difference to the result:
 //! the order of rows with the same key is that of the log.
 
@@ -22,6 +22,7 @@ use crate::v3;
 
 use super::key::{self, Identity};
 use super::plan::SealEvent;
+use super::row_source::Shape;
 
 /// So many threads read and sort; each takes the next part of the log.
 const THREADS: usize = 2;
@@ -42,6 +43,14 @@ impl Form {
         match self {
             Self::Messages => Identity::ExternalId,
             Self::Records { .. } => Identity::Tuple,
+        }
+    }
+
+    /// What the data of sorted entries is.
+    pub(super) fn shape(&self) -> Shape {
+        match self {
+            Self::Messages => Shape::Messages,
+            Self::Records { .. } => Shape::Records,
         }
     }
 }

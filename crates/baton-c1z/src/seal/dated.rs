@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 
 use crate::row::Row;
 
-const DUE_BYTES: usize = 1;
+const FLAG_BYTES: usize = 1;
 const TIME_BYTES: usize = 12;
 const NO_EXPANSION: u32 = u32::MAX;
 
@@ -13,17 +13,17 @@ const NO_EXPANSION: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Dated<'a> {
     pub at: Timestamp,
-    /// Its expansion is to be done.
-    pub due: bool,
+    /// Its expansion is still to be done.
+    pub needs_expansion: bool,
     pub expansion: Option<&'a [u8]>,
     pub data: &'a [u8],
 }
 
 impl<'a> Dated<'a> {
     /// Replaces `out` by the packed form of a row.
-    pub(crate) fn pack(row: &Row<'_>, at: Timestamp, due: bool, out: &mut Vec<u8>) {
+    pub(crate) fn pack(row: &Row<'_>, at: Timestamp, needs_expansion: bool, out: &mut Vec<u8>) {
         out.clear();
-        out.push(due.into());
+        out.push(needs_expansion.into());
         out.extend_from_slice(&at.seconds.to_le_bytes());
         out.extend_from_slice(&at.nanos.to_le_bytes());
         let expansion = row.expansion.unwrap_or_default();
@@ -39,7 +39,7 @@ impl<'a> Dated<'a> {
     /// Takes a packed row apart. Only what [`Dated::pack`] made has all parts;
     /// of anything else what is missing is empty.
     pub(crate) fn unpack(packed: &'a [u8]) -> Self {
-        let (due, rest) = packed.split_at_checked(DUE_BYTES).unwrap_or_default();
+        let (needs_expansion, rest) = packed.split_at_checked(FLAG_BYTES).unwrap_or_default();
         let (time, rest) = rest.split_at_checked(TIME_BYTES).unwrap_or_default();
         let (seconds, nanos) = time.split_first_chunk().unwrap_or((&[0; 8], &[]));
         let nanos = nanos.first_chunk().copied().unwrap_or_default();
@@ -57,7 +57,7 @@ impl<'a> Dated<'a> {
                 seconds: i64::from_le_bytes(*seconds),
                 nanos: i32::from_le_bytes(nanos),
             },
-            due: due != [0],
+            needs_expansion: needs_expansion != [0],
             expansion,
             data,
         }
@@ -81,12 +81,12 @@ mod tests {
                 ..Row::default()
             };
             let mut packed = Vec::new();
-            for due in [false, true] {
-                Dated::pack(&row, at, due, &mut packed);
+            for needs_expansion in [false, true] {
+                Dated::pack(&row, at, needs_expansion, &mut packed);
                 let data = b"message";
                 let dated = Dated {
                     at,
-                    due,
+                    needs_expansion,
                     expansion,
                     data,
                 };

@@ -1,233 +1,199 @@
 //! Sealing: a page log becomes a file.
 //!
-//! Rows are brought into canonical order by an external merge sort, repeated
-//! ids are resolved, grants are expanded, and the result is handed row by row
-//! to the writer of a format. What comes out depends on the rows alone, not
-//! on the order in which their pages arrived. Until the writer's last step
-//! the target is untouched, and the log stays as it is for another try.
+//! The steps, in order, are: sort the rows and leave out duplicate ids
+//! ([`collect`], [`duplicate_ids`], [`dedup`]), replace placeholders of
+//! external principals ([`replace`]), check the rows ([`check`]), expand grants
+//! ([`expand`]), write the file ([`write`]). Callers say which of the middle
+//! steps they want ([`SealSteps`]); each can be read without the others.
+//!
+//! The result depends on the rows alone, not on the order in which their pages
+//! arrived. Until the last step of writing the target is untouched, and the
+//! log stays as it is for another try.
 
 mod changes;
+mod check;
 pub(crate) mod collect;
-mod conflict;
 pub(crate) mod dated;
+pub(crate) mod dedup;
+mod duplicate_ids;
 mod expand;
+mod finish;
+pub(crate) mod format_writer;
 pub(crate) mod grants;
 pub(crate) mod key;
-pub(crate) mod origin;
-pub(crate) mod outlet;
+mod log_rows;
 mod plan;
 mod repeats;
+mod replace;
+mod replaced;
+pub(crate) mod row_reader;
+pub(crate) mod row_source;
 pub(crate) mod sink;
-mod substitute;
+mod sorted_rows;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod visit;
-pub(crate) mod winners;
 mod write;
 
-pub use expand::{Expander, Expansion, GrantChange, NewGrants, NoExpansion, SortedRows};
+pub use check::RowCheck;
+pub use expand::{Expander, Expansion, GrantChange, NewGrants};
 pub use plan::{Cleanup, SealEvent, SealPlan, Sealed};
-pub use substitute::{PutGrant, Substitutes};
+pub use replace::{GrantReplacer, PutGrant};
+pub use sorted_rows::SortedRows;
+pub use steps::{MergeSteps, SealSteps};
+pub use visit::visit_sealed;
 
 use std::sync::Arc;
 
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::Result;
 use crate::log::PageLog;
-use crate::row::Table;
-use crate::sort::{Place, Sorted};
-use changes::Changes;
+use crate::run::NewAsset;
+use crate::sort::Place;
+use crate::stop::Stop;
 use collect::Collected;
-use grants::{GrantTable, View};
+pub(crate) use finish::{SortedInput, Written};
+use format_writer::FormatWriter;
+use grants::GrantTable;
 use key::Identity;
-use origin::{LogRows, Origin, Shape};
-use outlet::{Outlet, Pouring};
+use log_rows::LogRows;
 use sink::Sink;
-use substitute::substitute;
-use write::Writing;
 
-pub(crate) use write::Assets;
-
-/// The sorted rows, and what else is known of them.
-struct Sources<'a> {
-    origin: &'a dyn Origin,
-    /// Set if there is a grant with an expansion, or a change to the grants.
-    grants: Option<&'a GrantTable>,
-}
-
-impl PageLog {
-    /// Where a seal sorts.
-    fn place(&self, plan: &Pouring) -> Place {
-        Place {
-            files: Arc::clone(self.work_dir().files()),
-            dir: self.work_dir().scratch_path(),
-            name: "",
-            budget_bytes: plan.memory_budget_bytes,
-        }
-    }
-
-    /// Sorts, resolves, expands and hands everything to the outlet's sink.
-    /// The caller makes the scratch folder, and removes the working folder.
-    fn pour(
-        &self,
-        outlet: Outlet<'_>,
-        plan: &Pouring,
-        expander: &mut dyn Expander,
-        progress: &mut dyn FnMut(SealEvent),
-    ) -> Result<Sealed> {
-        let identity = outlet.form.identity();
-        let place = self.place(plan);
-        let Collected {
-            rows,
-            ids,
-            expandable,
-            added,
-        } = collect::collect(self, &outlet.form, &place, progress)?;
-        let losers = match identity {
-            Identity::ExternalId => conflict::losers(self, &ids, added, &place)?,
-            Identity::Tuple => None,
-        };
-        let mut origin = LogRows {
-            log: self,
-            rows: &rows,
-            losers: losers.as_ref(),
-            added,
-            shape: Shape::from(&outlet.form),
-            gone: None,
-        };
-        let substituted = match expander.substitutes() {
-            Some(by) => substitute(&origin, &outlet.form, by, &ids, &place)?,
-            None => None,
-        };
-        let (mut grants, mut ids) = (None, ids);
-        let gone;
-        if let Some(substituted) = substituted {
-            grants = Some(substituted.grants);
-            ids = match substituted.ids {
-                Some(more) => ids.join(more),
-                None => ids,
-            };
-            gone = substituted.gone;
-            origin.gone = Some(&gone);
-        }
-        let mut sources = Sources {
-            origin: &origin,
-            grants: None,
-        };
-        if grants.is_none() && expandable > 0 {
-            grants = Some(GrantTable::lay_down(&sources, &place)?);
-        }
-        sources.grants = grants.as_ref();
-        let mut assets = |sink: &mut dyn Sink| {
-            let mut assets = plan.assets.iter();
-            assets.try_for_each(|asset| sink.put_asset(asset))
-        };
-        let sealed = sources.finish(
-            Hands { expander, progress },
-            ids,
-            &place,
-            outlet.open,
-            &mut assets,
-        )?;
-        Ok(Sealed {
-            dropped_lists: self.dropped_lists(),
-            ..sealed
-        })
-    }
-}
-
-/// Who takes part in finishing a file.
-pub(crate) struct Hands<'a> {
-    pub expander: &'a mut dyn Expander,
-    pub progress: &'a mut dyn FnMut(SealEvent),
-}
-
-/// Begins the file that is to be written.
-pub(crate) type OpenSink<'a> = Box<dyn FnOnce() -> Result<Box<dyn Sink + 'a>> + 'a>;
-
-/// Expands rows that are laid down already, and writes everything.
-pub(crate) fn finish_laid_down(
-    origin: &dyn Origin,
-    grants: &GrantTable,
-    hands: Hands<'_>,
-    ids: Sorted,
-    place: &Place,
-    open: OpenSink<'_>,
-    assets: &mut Assets<'_>,
+/// Seals a log into [`SealPlan::target`] and removes the working folder.
+/// Blocks for as long as that takes; memory stays within
+/// [`SealPlan::memory_budget_bytes`] and what the format's writer needs.
+///
+/// If rows have the same id, the last in canonical list and page order is in
+/// the file. Rows of dropped lists and of superseded generations are not.
+/// Mandatory ids that a row lacks are stored as empty strings in format v1
+/// (c1z specification §1.4), and are an error in v3.
+///
+/// A v3 target stays v3; a v1 target becomes what the plan says. If the target
+/// already holds a sync of this id, that sync is replaced: an earlier seal of
+/// this log was stopped between its last two steps. Format v3 has room for one
+/// sync, so any other sync is replaced too, and listed in
+/// [`Sealed::removed_syncs`].
+///
+/// # Errors
+/// After any error the target is what it was, and opening the log again
+/// resumes it: also after [`Error::Stopped`], if this thread's work is to end
+/// ([`Stop::scope`]). One error is different: if only the durability of the
+/// last rename is in doubt, the new file is in place, and whole. The errors
+/// are [`Error::Io`] for files, those of the steps, and for format v3
+/// [`Error::Argument`] if the sync's id is not a KSUID and
+/// [`Error::Unstorable`] if a row lacks a part of its identity.
+pub fn seal(
+    log: PageLog,
+    plan: SealPlan,
+    steps: SealSteps<'_>,
+    progress: &mut dyn FnMut(SealEvent),
 ) -> Result<Sealed> {
-    let sources = Sources {
-        origin,
-        grants: Some(grants),
-    };
-    sources.finish(hands, ids, place, open, assets)
+    Stop::current().during(move || seal_now(log, plan, steps, progress))
 }
 
-impl Sources<'_> {
-    /// Expands and writes. `ids` are the hashes of the rows' ids.
-    fn finish(
-        self,
-        hands: Hands<'_>,
-        ids: Sorted,
-        place: &Place,
-        open: OpenSink<'_>,
-        assets: &mut Assets<'_>,
-    ) -> Result<Sealed> {
-        let Hands { expander, progress } = hands;
-        let mut changes = self.expand(expander, &ids, place, progress)?;
-        let changed = changes.as_ref().is_some_and(|changes| !changes.is_empty());
-        let late = match self.grants {
-            None if changed => Some(GrantTable::lay_down(&self, place)?),
-            _ => None,
-        };
-        let sources = Sources {
-            origin: self.origin,
-            grants: self.grants.or(late.as_ref()),
-        };
-        ids.remove(place.files.as_ref())?;
-        // Opening it makes room for the rows: those that stay are read again.
-        progress(SealEvent::Writing {
-            table: Table::ResourceTypes,
-            done_rows: 0,
-            total_rows: sources.origin.count(),
-        });
-        let sink = open()?;
-        let written = Writing::new(&sources, sink, progress).run(changes.as_mut(), assets)?;
-        Ok(Sealed {
-            path: written.finished.path,
-            stats: written.finished.stats,
-            removed_syncs: written.finished.removed_syncs,
-            duplicates_resolved: written.duplicates,
-            dropped_lists: 0,
-            expandable_grants: sources.expandable(),
-            grants_inserted: written.inserted,
-            grants_replaced: written.replaced,
-            warnings: changes.map(|changes| changes.warnings).unwrap_or_default(),
-            leftover: None,
-        })
-    }
+fn seal_now(
+    log: PageLog,
+    plan: SealPlan,
+    steps: SealSteps<'_>,
+    progress: &mut dyn FnMut(SealEvent),
+) -> Result<Sealed> {
+    let place = place(&log, plan.memory_budget_bytes);
+    let assets = plan.assets.clone();
+    let writer = FormatWriter::for_target(&log, plan, &place)?;
+    let written = write_rows(&log, writer, &place, &assets, steps, progress)?;
+    let dropped_lists = log.dropped_lists();
+    let dir = log.work_dir().clone();
+    // Some systems remove no folder while a file in it is open.
+    drop(log);
+    let is_removed = dir.remove().is_ok();
+    Ok(Sealed {
+        path: written.finished.path,
+        stats: written.finished.stats,
+        removed_syncs: written.finished.removed_syncs,
+        duplicates_resolved: written.duplicates,
+        dropped_lists,
+        expandable_grants: written.expandable,
+        grants_inserted: written.inserted,
+        grants_replaced: written.replaced,
+        warnings: written.warnings,
+        leftover: (!is_removed).then(|| dir.path().to_owned()),
+    })
+}
 
-    /// Number of grants with an expansion.
-    fn expandable(&self) -> u64 {
-        self.grants.map_or(0, |grants| grants.expandable)
+/// Where a seal of this log sorts.
+fn place(log: &PageLog, budget_bytes: usize) -> Place {
+    Place {
+        files: Arc::clone(log.work_dir().files()),
+        dir: log.work_dir().scratch_path(),
+        name: "",
+        budget_bytes,
     }
+}
 
-    /// Asks the expander, if there is anything to expand.
-    fn expand(
-        &self,
-        expander: &mut dyn Expander,
-        ids: &Sorted,
-        place: &Place,
-        progress: &mut dyn FnMut(SealEvent),
-    ) -> Result<Option<Changes>> {
-        let expandable = self.expandable();
-        if expandable == 0 && !expander.needs_rows() {
-            return Ok(None);
-        }
-        // An expander may only want to look.
-        if expandable > 0 {
-            progress(SealEvent::Expanding { expandable });
-        }
-        let view = View { sources: self };
-        let expansion = expander.expand(&view)?;
-        Changes::take(expansion, self.origin, ids, place).map(Some)
-    }
+/// Runs all steps. The caller creates the scratch folder, and removes the
+/// working folder.
+fn write_rows(
+    log: &PageLog,
+    writer: FormatWriter<'_>,
+    place: &Place,
+    assets: &[NewAsset],
+    steps: SealSteps<'_>,
+    progress: &mut dyn FnMut(SealEvent),
+) -> Result<Written> {
+    let form = &writer.form;
+    let Collected {
+        rows,
+        ids,
+        expandable,
+        added,
+    } = collect::collect(log, form, place, progress)?;
+    let superseded = match form.identity() {
+        Identity::ExternalId => duplicate_ids::superseded(log, &ids, added, place)?,
+        Identity::Tuple => None,
+    };
+    let listed = LogRows {
+        log,
+        rows: &rows,
+        superseded: superseded.as_ref(),
+        added,
+        shape: form.shape(),
+        replaced: None,
+    };
+    let replacement = match steps.replace {
+        Some(by) => replace::replace_placeholders(&listed, form, by, &ids, place)?,
+        None => None,
+    };
+    let (grants, new_ids, replaced, replace_warnings) = match replacement {
+        Some(done) => (
+            Some(done.grants),
+            done.ids,
+            Some(done.replaced),
+            done.warnings,
+        ),
+        None if expandable > 0 => (Some(GrantTable::spill(&listed, place)?), None, None, vec![]),
+        None => (None, None, None, vec![]),
+    };
+    let source = LogRows {
+        replaced: replaced.as_ref(),
+        ..listed
+    };
+    let input = SortedInput {
+        source: &source,
+        grants: grants.as_ref(),
+        ids: match new_ids {
+            Some(new_ids) => ids.join(new_ids),
+            None => ids,
+        },
+        place,
+        warnings: replace_warnings,
+    };
+    let mut put_assets =
+        |sink: &mut dyn Sink| assets.iter().try_for_each(|asset| sink.put_asset(asset));
+    let row_steps = MergeSteps {
+        check: steps.check,
+        expand: steps.expand,
+    };
+    input.finish(row_steps, writer.open, &mut put_assets, progress)
 }

@@ -9,7 +9,7 @@ use crate::row::{Row, Table};
 use crate::sort::Sorted;
 
 use super::collect::hash;
-use super::conflict::split_hashes;
+use super::duplicate_ids::split_hashes;
 use super::expand::NewGrants;
 use super::key::table_byte;
 

@@ -31,6 +31,9 @@ pub(crate) trait Sink {
     fn finish(self: Box<Self>, progress: &mut dyn FnMut(SealEvent)) -> Result<Finished>;
 }
 
+/// Begins the file that is to be written.
+pub(crate) type OpenSink<'a> = Box<dyn FnOnce() -> Result<Box<dyn Sink + 'a>> + 'a>;
+
 /// A complete file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finished {

@@ -12,10 +12,11 @@ use crate::run::{NewAsset, Stats};
 use crate::v3;
 
 use super::collect::Form;
-use super::expand::Expander;
-use super::outlet::{Outlet, Pouring};
+use super::format_writer::FormatWriter;
 use super::plan::SealEvent;
 use super::sink::{Finished, Sink};
+use super::steps::SealSteps;
+use super::{place, write_rows};
 
 /// Takes a row.
 type Visit<'v> = &'v mut dyn FnMut(Table, &Row<'_>) -> Result<()>;
@@ -44,35 +45,30 @@ impl Sink for Visited<'_> {
     }
 }
 
-impl PageLog {
-    /// Shows the rows that [`PageLog::seal`] would put into a new file of this
-    /// format, in their order: sorted, repeated ids resolved, expanded.
-    /// Nothing is written but scratch in the working folder.
-    ///
-    /// # Errors
-    /// Those of [`PageLog::seal`] up to the file, and those of `visit`.
-    pub fn visit_sealed(
-        &self,
-        format: Format,
-        memory_budget_bytes: usize,
-        expander: &mut dyn Expander,
-        visit: &mut dyn FnMut(Table, &Row<'_>) -> Result<()>,
-    ) -> Result<()> {
-        self.work_dir().scratch()?;
-        let form = match format {
-            Format::V1 => Form::Messages,
-            Format::V3 => Form::Records {
-                discovered_at: v3::timestamp(&Timestamp::default()),
-            },
-        };
-        let outlet = Outlet {
-            form,
-            open: Box::new(move || Ok(Box::new(Visited(visit)) as Box<dyn Sink>)),
-        };
-        let plan = Pouring {
-            memory_budget_bytes,
-            assets: Vec::new(),
-        };
-        self.pour(outlet, &plan, expander, &mut |_| ()).map(|_| ())
-    }
+/// Calls `visit` with the rows that [`seal`](super::seal()) would put into a
+/// new file of this format, in their order. Nothing is written but scratch
+/// files in the working folder.
+///
+/// # Errors
+/// Those of [`seal`](super::seal()) up to the file, and those of `visit`.
+pub fn visit_sealed(
+    log: &PageLog,
+    format: Format,
+    memory_budget_bytes: usize,
+    steps: SealSteps<'_>,
+    visit: &mut dyn FnMut(Table, &Row<'_>) -> Result<()>,
+) -> Result<()> {
+    log.work_dir().scratch()?;
+    let form = match format {
+        Format::V1 => Form::Messages,
+        Format::V3 => Form::Records {
+            discovered_at: v3::timestamp(&Timestamp::default()),
+        },
+    };
+    let writer = FormatWriter {
+        form,
+        open: Box::new(move || Ok(Box::new(Visited(visit)) as Box<dyn Sink>)),
+    };
+    let place = place(log, memory_budget_bytes);
+    write_rows(log, writer, &place, &[], steps, &mut |_| ()).map(|_| ())
 }

@@ -11,20 +11,19 @@ use crate::sort::Entry;
 use crate::stop;
 use crate::v3;
 
-use super::Sources;
 use super::changes::{ChangeReader, Changes, What};
 use super::dated::Dated;
-use super::grants::{GrantTable, RowReader};
+use super::finish::Assets;
+use super::grants::GrantTable;
 use super::key;
-use super::origin::Shape;
 use super::plan::SealEvent;
+use super::row_reader::RowReader;
+use super::row_source::Shape;
 use super::sink::{Finished, Sink};
+use super::sorted_rows::SealRows;
 
 /// Rows between two reports of progress.
 const REPORT_ROWS: u64 = 16 << 10;
-
-/// Gives a sink the assets of the sync.
-pub(crate) type Assets<'a> = dyn FnMut(&mut dyn Sink) -> Result<()> + 'a;
 
 /// What was written.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub(super) struct WrittenRows {
 
 /// A sink being filled.
 pub(super) struct Writing<'a> {
-    sources: &'a Sources<'a>,
+    sorted: &'a SealRows<'a>,
     sink: Box<dyn Sink + 'a>,
     progress: &'a mut dyn FnMut(SealEvent),
     rows: RowReader<'a>,
@@ -49,15 +48,15 @@ pub(super) struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     pub(super) fn new(
-        sources: &'a Sources<'a>,
+        sorted: &'a SealRows<'a>,
         sink: Box<dyn Sink + 'a>,
         progress: &'a mut dyn FnMut(SealEvent),
     ) -> Self {
         Self {
-            sources,
+            sorted,
             sink,
             progress,
-            rows: RowReader::new(sources.origin),
+            rows: RowReader::new(sorted.source),
             done_rows: 0,
             duplicates: 0,
             inserted: 0,
@@ -72,11 +71,11 @@ impl<'a> Writing<'a> {
         assets: &mut Assets<'_>,
     ) -> Result<WrittenRows> {
         self.sorted_rows()?;
-        if let Some(grants) = self.sources.grants {
-            self.duplicates += grants.dropped;
+        if let Some(grants) = self.sorted.grants {
+            self.duplicates += grants.duplicates;
             match changes {
                 Some(changes) => self.changed_grants(grants, changes.read()?)?,
-                None => self.laid_down_grants(grants)?,
+                None => self.spilled_grants(grants)?,
             }
         }
         assets(self.sink.as_mut())?;
@@ -88,20 +87,20 @@ impl<'a> Writing<'a> {
         })
     }
 
-    /// All tables, or all but the grants where these are laid down.
+    /// All tables, or all but the grants where these are in a table of their own.
     fn sorted_rows(&mut self) -> Result<()> {
-        let mut winners = self.sources.origin.rows(Table::ResourceTypes)?;
-        while let Some(entry) = winners.next()? {
-            if self.sources.grants.is_some() && key::table_of(entry.key) == Some(Table::Grants) {
+        let mut entries = self.sorted.source.rows(Table::ResourceTypes)?;
+        while let Some(entry) = entries.next()? {
+            if self.sorted.grants.is_some() && key::table_of(entry.key) == Some(Table::Grants) {
                 break;
             }
             self.put(&entry)?;
         }
-        self.duplicates += winners.dropped();
+        self.duplicates += entries.duplicates();
         Ok(())
     }
 
-    fn laid_down_grants(&mut self, grants: &GrantTable) -> Result<()> {
+    fn spilled_grants(&mut self, grants: &GrantTable) -> Result<()> {
         let mut run = grants.run.read_from(key::table_byte(Table::Grants));
         while run.advance()? {
             let Some(entry) = run.entry() else { break };
@@ -146,7 +145,7 @@ impl<'a> Writing<'a> {
         stop::check()?;
         let table = key::table_of(entry.key).unwrap_or(Table::Grants);
         let sink = &mut self.sink;
-        match self.sources.origin.shape() {
+        match self.sorted.source.shape() {
             Shape::Records => sink.put_record(table, entry.key, entry.data)?,
             Shape::Messages => self.rows.with(entry, |row| sink.put(table, row))??,
             Shape::DatedMessages => {
@@ -161,8 +160,8 @@ impl<'a> Writing<'a> {
     /// Puts a grant in its changed form; the expansion stays.
     fn replace(&mut self, entry: &Entry<'_>, change: What<'_>) -> Result<()> {
         let sink = &mut self.sink;
-        if self.sources.origin.derived_at().is_some()
-            && let Some(at) = found_at(self.sources.origin.shape(), entry)
+        if self.sorted.source.derived_at().is_some()
+            && let Some(at) = found_at(self.sorted.source.shape(), entry)
         {
             sink.set_discovered_at(at)?;
         }
@@ -199,7 +198,7 @@ impl<'a> Writing<'a> {
     }
 
     fn put_new(&mut self, row: &Row<'_>) -> Result<()> {
-        if let Some(at) = self.sources.origin.derived_at() {
+        if let Some(at) = self.sorted.source.derived_at() {
             self.sink.set_discovered_at(at)?;
         }
         self.sink.put(Table::Grants, row)?;
@@ -214,7 +213,7 @@ impl<'a> Writing<'a> {
             (self.progress)(SealEvent::Writing {
                 table,
                 done_rows: self.done_rows,
-                total_rows: self.sources.origin.count(),
+                total_rows: self.sorted.source.count(),
             });
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 
 use super::time;
-use crate::run::{Stats, SyncRun};
+use crate::run::{IngestInvariant, Stats, SyncRun};
 
 const SELECT: &str = "select sync_id, sync_type, started_at, ended_at, parent_sync_id,
         linked_sync_id, sync_token, supports_diff, ingest_invariant_generation,
@@ -35,7 +35,11 @@ fn run(row: &Row<'_>) -> rusqlite::Result<SyncRun> {
         linked_sync_id: row.get(5)?,
         sync_token: row.get(6)?,
         supports_diff: row.get::<_, i64>(7)? != 0,
-        ingest_invariant: [row.get(8)?, row.get(9)?, row.get(10)?],
+        ingest_invariant: IngestInvariant {
+            generation: row.get(8)?,
+            coverage: row.get(9)?,
+            mode: row.get(10)?,
+        },
         stats: stats.as_deref().and_then(Stats::from_text),
     })
 }

@@ -451,9 +451,9 @@ impl Writer {
                 self.run.linked_sync_id,
                 self.run.supports_diff,
                 stats.to_text(),
-                self.run.ingest_invariant[0],
-                self.run.ingest_invariant[1],
-                self.run.ingest_invariant[2],
+                self.run.ingest_invariant.generation,
+                self.run.ingest_invariant.coverage,
+                self.run.ingest_invariant.mode,
             ],
         )?;
         Reserve::drop(conn)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use baton_proto::c1::c1z::v3::SyncRunSummary;
 use baton_proto::c1::storage::v3 as storage;
 
-use crate::run::{CallStat, Stats, SyncRun, SyncType};
+use crate::run::{CallStat, IngestInvariant, Stats, SyncRun, SyncType};
 
 /// The run that its record describes. Counts are found apart.
 pub(super) fn run(record: storage::SyncRunRecord) -> SyncRun {
@@ -18,11 +18,11 @@ pub(super) fn run(record: storage::SyncRunRecord) -> SyncRun {
         linked_sync_id: record.linked_sync_id,
         sync_token: record.sync_token,
         supports_diff: record.supports_diff,
-        ingest_invariant: [
-            record.ingest_invariant_generation,
-            coverage_text(&record.ingest_invariant_coverage),
-            record.ingest_invariant_mode,
-        ],
+        ingest_invariant: IngestInvariant {
+            generation: record.ingest_invariant_generation,
+            coverage: coverage_text(&record.ingest_invariant_coverage),
+            mode: record.ingest_invariant_mode,
+        },
         stats: None,
     }
 }
@@ -177,6 +177,6 @@ mod tests {
             ingest_invariant_coverage: vec!["a".into(), "\"".into()],
             ..Default::default()
         };
-        assert_eq!(run(record).ingest_invariant[1], r#"["a","\""]"#);
+        assert_eq!(run(record).ingest_invariant.coverage, r#"["a","\""]"#);
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::{
-    CompactEntry, CompactPlan, Compacted, Error, Expander, Expansion, Filter, Format, NoExpansion,
+    CompactEntry, CompactPlan, Compacted, Error, Expander, Expansion, Filter, Format, MergeSteps,
     RewriteOptions, SortedRows, Strategy, SyncRun, Table, View, compact, expand_sync, to_v3,
 };
 use baton_proto::Code;
@@ -47,11 +47,12 @@ pub fn plan(paths: &[PathBuf], folder: &Folder) -> CompactPlan {
         format: None,
         strategy: Strategy::Auto,
         skip_expansion: true,
+        ingest_invariant: baton_c1z::InvariantByFormat::default(),
     }
 }
 
 pub fn compacted(plan: &CompactPlan, folder: &Folder) -> Compacted {
-    compact(plan, &options(folder), &mut NoExpansion).unwrap()
+    compact(plan, &options(folder), MergeSteps::default()).unwrap()
 }
 
 /// One row of an input. `a` and `b` choose what it is about.
@@ -417,10 +418,6 @@ fn the_new_run_is_of_the_widest_type_and_named_like_its_file() {
 struct Counting(u32);
 
 impl Expander for Counting {
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
     fn expand(&mut self, _: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
         self.0 += 1;
         Ok(Expansion::new(std::iter::empty()))
@@ -442,7 +439,7 @@ fn only_what_is_partial_or_to_be_skipped_is_not_expanded() {
             ..plan(&paths, &folder)
         };
         let mut expander = Counting(0);
-        let done = compact(&plan, &options(&folder), &mut expander).unwrap();
+        let done = compact(&plan, &options(&folder), MergeSteps::expand(&mut expander)).unwrap();
         assert_eq!(expander.0, u32::from(expands), "{types:?}");
         let run = only_run(&done.path);
         assert_eq!(run.supports_diff, expands, "{types:?}");
@@ -493,7 +490,10 @@ fn a_v1_input_on_its_way_into_v3_is_taken_at_the_sync_asked_for() {
         plan.entries[1].sync_id = id.map(ToOwned::to_owned);
         // The id of a v3 file is not looked at.
         plan.entries[0].sync_id = Some("whatever".to_owned());
-        match (compact(&plan, &options(&folder), &mut NoExpansion), outcome) {
+        match (
+            compact(&plan, &options(&folder), MergeSteps::default()),
+            outcome,
+        ) {
             (Err(error), Some(code)) => assert_eq!(error.code(), code, "{error}"),
             (Ok(done), None) => {
                 if let Some(id) = id {
@@ -553,7 +553,7 @@ fn what_cannot_be_compacted_is_refused_and_leaves_no_file() {
             format,
             ..plan(&paths, &folder)
         };
-        let error = compact(&plan, &options(&folder), &mut NoExpansion).unwrap_err();
+        let error = compact(&plan, &options(&folder), MergeSteps::default()).unwrap_err();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(folder.names().is_empty(), "{:?}", folder.names());
@@ -561,7 +561,7 @@ fn what_cannot_be_compacted_is_refused_and_leaves_no_file() {
     // What is there already stays.
     let there = folder.file(&format!("compacted-{NEW_ID}.c1z"), b"mine");
     let plan = plan(&[small.clone(), small], &folder);
-    let error = compact(&plan, &options(&folder), &mut NoExpansion).unwrap_err();
+    let error = compact(&plan, &options(&folder), MergeSteps::default()).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
     assert_eq!(fs::read(there).unwrap(), b"mine");
 }
@@ -569,10 +569,6 @@ fn what_cannot_be_compacted_is_refused_and_leaves_no_file() {
 struct Failing;
 
 impl Expander for Failing {
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
     fn expand(&mut self, _: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
         Ok(Expansion::new(std::iter::once(Err(Error::caller(
             Code::Aborted,
@@ -593,7 +589,8 @@ fn a_failure_while_expanding_leaves_the_inputs_only() {
             skip_expansion: false,
             ..plan(&paths, &folder)
         };
-        let error = compact(&plan, &options(&folder), &mut Failing).unwrap_err();
+        let error =
+            compact(&plan, &options(&folder), MergeSteps::expand(&mut Failing)).unwrap_err();
         assert_eq!(error.code(), Code::Aborted);
         assert!(folder.names().is_empty(), "{:?}", folder.names());
         assert_eq!(paths.map(|path| fs::read(path).unwrap()), before);
@@ -634,7 +631,7 @@ fn a_malformed_row_is_told_with_the_file_that_it_is_in() {
                 format: Some(format),
                 ..plan(&[good.clone(), bad.clone()], &folder)
             };
-            match compact(&plan, &options(&folder), &mut NoExpansion) {
+            match compact(&plan, &options(&folder), MergeSteps::default()) {
                 Err(Error::Row {
                     path,
                     table: of,
@@ -665,7 +662,7 @@ fn two_rows_that_become_one_are_an_error_that_names_them() {
             format: Some(format),
             ..plan(&[fixture("v1-small.c1z"), twice.clone()], &folder)
         };
-        let error = compact(&plan, &options(&folder), &mut NoExpansion).unwrap_err();
+        let error = compact(&plan, &options(&folder), MergeSteps::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "two rows of resources have the id `user:u1`",
@@ -675,7 +672,13 @@ fn two_rows_that_become_one_are_an_error_that_names_them() {
     }
     let folder = Folder::new();
     let target = folder.path().join("out.c1z");
-    let error = expand_sync(&twice, None, &target, &options(&folder), &mut NoExpansion);
+    let error = expand_sync(
+        &twice,
+        None,
+        &target,
+        &options(&folder),
+        MergeSteps::default(),
+    );
     assert!(matches!(error, Err(Error::DuplicateId { .. })), "{error:?}");
     assert!(folder.names().is_empty(), "{:?}", folder.names());
 }
@@ -684,10 +687,6 @@ fn two_rows_that_become_one_are_an_error_that_names_them() {
 struct Meanwhile(PathBuf);
 
 impl Expander for Meanwhile {
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
     fn expand(&mut self, _: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
         fs::write(&self.0, "theirs").unwrap();
         Ok(Expansion::new(std::iter::empty()))
@@ -707,9 +706,16 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
         let mut somebody = Meanwhile(target.clone());
         for compacts in [true, false] {
             let error = if compacts {
-                compact(&plan, &options(&folder), &mut somebody).map(|_| ())
+                compact(&plan, &options(&folder), MergeSteps::expand(&mut somebody)).map(|_| ())
             } else {
-                expand_sync(&source, None, &target, &options(&folder), &mut somebody).map(|_| ())
+                expand_sync(
+                    &source,
+                    None,
+                    &target,
+                    &options(&folder),
+                    MergeSteps::expand(&mut somebody),
+                )
+                .map(|_| ())
             };
             assert!(matches!(error, Err(Error::Exists { .. })), "{error:?}");
             assert_eq!(fs::read(&target).unwrap(), b"theirs");
@@ -773,7 +779,13 @@ fn an_expansion_keeps_the_assets() {
     for source in with_asset(&inputs, "logo") {
         let folder = Folder::new();
         let target = folder.path().join("out.c1z");
-        let done = expand_sync(&source, None, &target, &options(&folder), &mut NoExpansion);
+        let done = expand_sync(
+            &source,
+            None,
+            &target,
+            &options(&folder),
+            MergeSteps::default(),
+        );
         assert_eq!(done.unwrap().stats.assets, 1);
         assert!(has_asset(&target, "logo"));
     }

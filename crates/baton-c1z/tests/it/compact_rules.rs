@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use baton_c1z::{
-    CompactPlan, Error, Expander, Expansion, Filter, Format, GrantChange, NoExpansion, SortedRows,
+    CompactPlan, Error, Expander, Expansion, Filter, Format, GrantChange, MergeSteps, SortedRows,
     Table, View, compact, expand_sync, to_v3,
 };
 use baton_proto::Code;
@@ -22,10 +22,6 @@ struct Looking {
 }
 
 impl Expander for Looking {
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
     fn expand(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<Expansion> {
         let mut changes = Vec::new();
         rows.scan(Table::Grants, &mut |row| {
@@ -69,7 +65,14 @@ fn an_expansion_that_is_not_to_be_done_stays_so() {
     // Expanded, a grant is written anew, from its row and by the expander.
     let target = folder.path().join("expanded.c1z");
     let mut looking = Looking::default();
-    expand_sync(&v1, None, &target, &options(&folder), &mut looking).unwrap();
+    expand_sync(
+        &v1,
+        None,
+        &target,
+        &options(&folder),
+        MergeSteps::expand(&mut looking),
+    )
+    .unwrap();
     assert_eq!(looking.due, [""; 0]);
     assert_eq!(expansions(&target), all);
     for skip_expansion in [true, false] {
@@ -78,7 +81,12 @@ fn an_expansion_that_is_not_to_be_done_stays_so() {
             skip_expansion,
             ..plan(&[v1.clone(), v1.clone()], &folder)
         };
-        let done = compact(&plan, &options(&folder), &mut Looking::default()).unwrap();
+        let done = compact(
+            &plan,
+            &options(&folder),
+            MergeSteps::expand(&mut Looking::default()),
+        )
+        .unwrap();
         assert_eq!(expansions(&done.path), all);
     }
     // Converted to v3 they are to be done, whatever the v1 file says.
@@ -112,7 +120,7 @@ fn work_that_is_asked_to_stop_leaves_nothing() {
         };
         let options = options(&folder);
         options.stop.request();
-        let error = compact(&plan, &options, &mut NoExpansion).unwrap_err();
+        let error = compact(&plan, &options, MergeSteps::default()).unwrap_err();
         assert!(matches!(error, Error::Stopped), "{error}");
         assert_eq!(error.code(), Code::Canceled);
         assert!(folder.names().is_empty(), "{:?}", folder.names());

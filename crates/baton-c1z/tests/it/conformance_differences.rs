@@ -14,7 +14,9 @@ use baton_proto::encode;
 use crate::conformance::{can, scan, scan_ids};
 use crate::conformance_sync::WORLD;
 use crate::log_support::{locate, open as open_log};
-use crate::seal_v1::{ID, Target, append, grant, member_of, page, plan, resource, seal, target};
+use crate::seal_v1::{
+    ID, Target, append, grant, member_of, page, plan, resource, seal_plain, target,
+};
 use crate::support::{Folder, fixture, open};
 
 /// A log of the small sync in `seal_v1`, and what `more` appends, sealed into
@@ -29,7 +31,7 @@ fn sealed_into_both(more: impl Fn(&mut PageLog)) -> [(Target, Result<C1zFile, Er
             format,
             ..plan(&target.path)
         };
-        let sealed = seal(log, plan).map(|_| target.open());
+        let sealed = seal_plain(log, plan).map(|_| target.open());
         (target, sealed)
     })
 }
@@ -238,7 +240,7 @@ fn a_file_holds_several_syncs_or_the_last_one() {
             };
             plan.run.id = id.into();
             plan.run.ended_at += Duration::from_mins(n as u64);
-            seal(target.log(), plan).unwrap();
+            seal_plain(target.log(), plan).unwrap();
         }
         let file = target.open();
         let runs: Vec<_> = file

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use baton_c1z::{
-    Capabilities, Cleanup, Filter, Format, ListId, NewAsset, NoExpansion, OwnedRow, PageLog,
-    PageRow, RewriteOptions, SealPlan, Table, clone_sync, to_v1, to_v3,
+    Capabilities, Cleanup, Filter, Format, ListId, NewAsset, OwnedRow, PageLog, PageRow,
+    RewriteOptions, SealPlan, SealSteps, Table, clone_sync, seal, to_v1, to_v3,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -615,5 +615,5 @@ fn seal_into(sync: &Sync, plan: SealPlan) {
         memory_budget_bytes: 2 << 20,
         ..plan
     };
-    log.seal(plan, &mut NoExpansion, &mut |_| {}).unwrap();
+    seal(log, plan, SealSteps::default(), &mut |_| {}).unwrap();
 }

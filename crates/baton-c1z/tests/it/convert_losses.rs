@@ -16,7 +16,7 @@ use baton_proto::{any, encode};
 use prost::Message;
 
 use crate::log_support::{locate, open as open_log};
-use crate::seal_v1::{ID, page, plan, seal, target};
+use crate::seal_v1::{ID, page, plan, seal_plain, target};
 use crate::support::{Folder, fixture, open};
 
 /// The messages of a small sync, in the order of a file.
@@ -178,7 +178,7 @@ impl Sync {
         let target = target();
         let (mut log, _) = open_log(&locate(&target.path));
         self.append(&mut log);
-        seal(log, plan(&target.path)).unwrap();
+        seal_plain(log, plan(&target.path)).unwrap();
         let (converted, back) = there_and_back(&target.path, ID);
         (converted, Self::read(&back.path().join("v1.c1z")))
     }
@@ -382,7 +382,7 @@ fn unknown_fields_are_lost() {
         0,
         &[PageRow::resource_type(&row)],
     );
-    seal(log, plan(&target.path)).unwrap();
+    seal_plain(log, plan(&target.path)).unwrap();
     assert_eq!(target.rows(Table::ResourceTypes)[0].data, row);
     let (_, folder) = there_and_back(&target.path, ID);
     let file = open(&folder.path().join("v1.c1z")).unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use baton_c1z::{
-    C1zFile, Error, Filter, NoExpansion, OwnedRow, ReadOptions, RewriteOptions, Table, View,
+    C1zFile, Error, Filter, MergeSteps, OwnedRow, ReadOptions, RewriteOptions, Table, View,
     clone_sync, compact, recalculate_stats,
 };
 use baton_proto::Code;
@@ -205,7 +205,7 @@ fn a_compaction_reports_the_rows_that_it_does_not_take_as_they_are() {
         drop(file);
         let plan = compacting::plan(&[fixture("v3-small.c1z"), path.clone()], &folder);
         let options = compacting::options(&folder);
-        let Ok(done) = compact(&plan, &options, &mut NoExpansion) else {
+        let Ok(done) = compact(&plan, &options, MergeSteps::default()) else {
             // Without a finished sync there is nothing to compact.
             continue;
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use baton_c1z::{Cleanup, SyncType};
 
-use crate::seal_v1::{plan, seal, target};
+use crate::seal_v1::{plan, seal_plain, target};
 
 const FULL: SyncType = SyncType::Full;
 const PART: SyncType = SyncType::Partial;
@@ -23,7 +23,7 @@ fn left(types: &[SyncType], cleanup: Cleanup) -> Vec<usize> {
         plan.run.started_at += Duration::from_hours(number as u64);
         plan.run.ended_at = plan.run.started_at + Duration::from_mins(1);
         plan.cleanup = cleanup;
-        let sealed = seal(target.log(), plan).unwrap();
+        let sealed = seal_plain(target.log(), plan).unwrap();
         known.push(id(number));
         known.retain(|id| !sealed.removed_syncs.contains(id));
     }

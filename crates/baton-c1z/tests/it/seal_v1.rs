@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use baton_c1z::{
     Access, C1zFile, Cleanup, DataFile, DropReason, Error, Expander, Expansion, Files, Filter,
-    GrantChange, ListId, NewAsset, NewRun, NoExpansion, Open, OwnedRow, PageHeader, PageLog,
-    PageRow, ReadOptions, Resumed, SealEvent, SealPlan, Sealed, SortedRows, SyncType, SystemFiles,
-    Table, View, WorkDir,
+    GrantChange, ListId, NewAsset, NewRun, Open, OwnedRow, PageHeader, PageLog, PageRow,
+    ReadOptions, Resumed, SealEvent, SealPlan, SealSteps, Sealed, SortedRows, SyncType,
+    SystemFiles, Table, View, WorkDir, seal,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{Code, any, encode};
@@ -132,7 +132,7 @@ pub fn run(id: &str) -> NewRun {
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.into(),
         supports_diff: true,
-        ingest_invariant: Default::default(),
+        ingest_invariant: baton_c1z::IngestInvariant::default(),
     }
 }
 
@@ -140,8 +140,8 @@ pub fn plan(target: &Path) -> SealPlan {
     SealPlan::new(target.to_owned(), run(ID))
 }
 
-pub fn seal(log: PageLog, plan: SealPlan) -> Result<Sealed, Error> {
-    log.seal(plan, &mut NoExpansion, &mut |_| {})
+pub fn seal_plain(log: PageLog, plan: SealPlan) -> Result<Sealed, Error> {
+    seal(log, plan, SealSteps::default(), &mut |_| {})
 }
 
 pub struct Target {
@@ -196,7 +196,7 @@ impl Target {
 #[test]
 fn rows_come_out_in_canonical_order_and_nothing_else_is_left() {
     let target = target();
-    let sealed = seal(target.log(), plan(&target.path)).unwrap();
+    let sealed = seal_plain(target.log(), plan(&target.path)).unwrap();
     assert_eq!(target.names(), ["sync.c1z"]);
     assert_eq!(target.ids(Table::ResourceTypes), ["group", "user"]);
     assert_eq!(
@@ -230,7 +230,7 @@ fn the_file_does_not_depend_on_the_order_in_which_pages_arrived() {
         let target = target();
         let (mut log, _) = open(&locate(&target.path));
         append(&mut log, &order);
-        seal(log, plan(&target.path)).unwrap();
+        seal_plain(log, plan(&target.path)).unwrap();
         files.push(std::fs::read(&target.path).unwrap());
     }
     // Not compared by `assert_eq`: nobody wants to see them.
@@ -243,7 +243,7 @@ fn sealing_over_an_existing_file_keeps_its_syncs_unless_cleaned_up() {
     let target = target();
     std::fs::copy(fixture("v1-small.c1z"), &target.path).unwrap();
     let before = target.open().sync_runs().unwrap();
-    seal(target.log(), plan(&target.path)).unwrap();
+    seal_plain(target.log(), plan(&target.path)).unwrap();
     let after = target.open().sync_runs().unwrap();
     assert_eq!(after.len(), before.len() + 1);
     assert_eq!(after[..before.len()], before[..]);
@@ -252,7 +252,7 @@ fn sealing_over_an_existing_file_keeps_its_syncs_unless_cleaned_up() {
     again.run.started_at += Duration::from_hours(1);
     again.run.ended_at += Duration::from_hours(2);
     again.cleanup = Cleanup::Keep(1);
-    let sealed = seal(target.log(), again).unwrap();
+    let sealed = seal_plain(target.log(), again).unwrap();
     assert!(sealed.removed_syncs.contains(&ID.to_owned()));
     assert_eq!(target.open().sync_runs().unwrap().len(), 1);
 }
@@ -263,13 +263,13 @@ fn a_seal_that_was_stopped_before_tidying_up_can_be_repeated() {
     let log = target.log();
     let saved = std::fs::read(log.path()).unwrap();
     let (dir, path) = (log.work_dir().path().to_owned(), log.path().to_owned());
-    seal(log, plan(&target.path)).unwrap();
+    seal_plain(log, plan(&target.path)).unwrap();
     let first = Table::ALL.map(|table| target.rows(table));
     std::fs::create_dir(&dir).unwrap();
     std::fs::write(path, saved).unwrap();
     let (log, resumed) = open(&locate(&target.path));
     assert!(matches!(resumed, Resumed::Continued { .. }));
-    let sealed = seal(log, plan(&target.path)).unwrap();
+    let sealed = seal_plain(log, plan(&target.path)).unwrap();
     assert_eq!(sealed.removed_syncs, Vec::<String>::new());
     assert_eq!(target.open().sync_runs().unwrap().len(), 1);
     assert!(Table::ALL.map(|table| target.rows(table)) == first);
@@ -285,19 +285,19 @@ fn assets_and_counts_are_in_the_file() {
         data: b"hello".to_vec(),
     }];
     let mut steps = Vec::new();
-    let sealed = target
-        .log()
-        .seal(plan, &mut NoExpansion, &mut |event| {
-            steps.push(match event {
-                SealEvent::Sorting { .. } => "sort",
-                SealEvent::Expanding { .. } => "expand",
-                SealEvent::Writing { .. } => "write",
-                SealEvent::Indexing => "index",
-                SealEvent::Compressing { .. } => "compress",
-                _ => "other",
-            });
-        })
-        .unwrap();
+    let mut derive = Derive;
+    let expand = SealSteps::expand(&mut derive);
+    let sealed = seal(target.log(), plan, expand, &mut |event| {
+        steps.push(match event {
+            SealEvent::Sorting { .. } => "sort",
+            SealEvent::Expanding { .. } => "expand",
+            SealEvent::Writing { .. } => "write",
+            SealEvent::Indexing => "index",
+            SealEvent::Compressing { .. } => "compress",
+            _ => "other",
+        });
+    })
+    .unwrap();
     assert_eq!(sealed.stats.assets, 1);
     assert_eq!(steps, ["sort", "expand", "write", "index", "compress"]);
 }
@@ -333,9 +333,13 @@ impl Expander for Derive {
 fn expanded_grants_are_in_the_file_at_their_place() {
     let target = target();
     let log = target.log();
-    let sealed = log
-        .seal(plan(&target.path), &mut Derive, &mut |_| {})
-        .unwrap();
+    let sealed = seal(
+        log,
+        plan(&target.path),
+        SealSteps::expand(&mut Derive),
+        &mut |_| {},
+    )
+    .unwrap();
     assert_eq!((sealed.grants_inserted, sealed.grants_replaced), (1, 1));
     assert_eq!(sealed.stats.grants, 8);
     assert_eq!(
@@ -355,7 +359,7 @@ fn dropped_lists_are_counted_and_not_in_the_file() {
     let mut log = target.log();
     let list = ListId::grants("group", "a");
     log.drop_list(&list, DropReason::Forbidden, "403").unwrap();
-    let sealed = seal(log, plan(&target.path)).unwrap();
+    let sealed = seal_plain(log, plan(&target.path)).unwrap();
     assert_eq!(sealed.dropped_lists, 1);
     assert_eq!(sealed.stats.grants, 4);
 }
@@ -484,7 +488,12 @@ fn without_room_on_the_disk_nothing_is_written_and_the_next_run_resumes() {
             append(&mut log, &[0, 1, 2, 3, 4, 5]);
         }
         drop(dir);
-        let error = log.seal(plan(&target.path), &mut Derive, &mut |_| {});
+        let error = seal(
+            log,
+            plan(&target.path),
+            SealSteps::expand(&mut Derive),
+            &mut |_| {},
+        );
         let error = error.unwrap_err();
         let Error::NoRoom {
             needed,
@@ -500,7 +509,7 @@ fn without_room_on_the_disk_nothing_is_written_and_the_next_run_resumes() {
     }
     let (log, _) = open(&locate(&target.path));
     assert!(!events(&log).is_empty());
-    seal(log, plan(&target.path)).unwrap();
+    seal_plain(log, plan(&target.path)).unwrap();
 }
 
 /// Seals, with the n-th call of the file layer failing for every n: the target
@@ -510,7 +519,7 @@ pub fn fail_at_every_call(plan: impl Fn(&Target) -> SealPlan) {
     let whole = {
         let log = target.log();
         let saved = events(&log);
-        seal(log, plan(&target)).unwrap();
+        seal_plain(log, plan(&target)).unwrap();
         saved
     };
     let expected = std::fs::read(&target.path).unwrap();
@@ -532,7 +541,7 @@ pub fn fail_at_every_call(plan: impl Fn(&Target) -> SealPlan) {
         left.store(at, Ordering::Relaxed);
         let mut small = plan(&target);
         small.memory_budget_bytes = 0;
-        let sealed = log.seal(small, &mut Derive, &mut |_| {});
+        let sealed = seal(log, small, SealSteps::expand(&mut Derive), &mut |_| {});
         match sealed {
             // Tidying up may fail; the file is whole then.
             Ok(sealed) => assert_eq!(sealed.stats.grants, 8),
@@ -559,7 +568,7 @@ pub fn fail_at_every_call(plan: impl Fn(&Target) -> SealPlan) {
         append(&mut log, &[0, 1, 2, 3, 4, 5]);
     }
     std::fs::write(&target.path, b"").unwrap();
-    seal(log, plan(&target)).unwrap();
+    seal_plain(log, plan(&target)).unwrap();
     assert!(std::fs::read(&target.path).unwrap() == expected);
 }
 

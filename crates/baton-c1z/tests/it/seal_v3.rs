@@ -2,13 +2,13 @@
 
 use baton_c1z::{
     C1zFile, Error, Filter, Format, ListId, NewAsset, OwnedRow, PageRow, ReadOptions, Resumed,
-    SealEvent, SealPlan, Table, View,
+    SealEvent, SealPlan, SealSteps, Table, View, seal,
 };
 use baton_proto::encode;
 
 use crate::log_support::{events, locate, open};
 use crate::seal_v1::{
-    Derive, ID, Target, append, fail_at_every_call, page, plan, resource, seal, target,
+    Derive, ID, Target, append, fail_at_every_call, page, plan, resource, seal_plain, target,
 };
 use crate::support::fixture;
 
@@ -25,7 +25,7 @@ fn a_sync_id_that_is_no_ksuid_is_refused_and_the_log_stays() {
         let target = target();
         let mut plan = v3_plan(&target);
         plan.run.id = id.into();
-        let error = seal(target.log(), plan).unwrap_err();
+        let error = seal_plain(target.log(), plan).unwrap_err();
         assert!(matches!(error, Error::Argument { .. }), "{id}: {error}");
         let (log, resumed) = open(&locate(&target.path));
         assert!(matches!(resumed, Resumed::Continued { .. }));
@@ -44,7 +44,7 @@ fn two_assets_of_one_id_are_refused_and_leave_no_file() {
     };
     let mut plan = v3_plan(&target);
     plan.assets = vec![asset(b"1"), asset(b"2")];
-    let error = seal(target.log(), plan).unwrap_err();
+    let error = seal_plain(target.log(), plan).unwrap_err();
     assert!(matches!(error, Error::Argument { .. }), "{error}");
     assert!(!target.path.exists());
 }
@@ -53,7 +53,7 @@ fn two_assets_of_one_id_are_refused_and_leave_no_file() {
 fn a_damaged_v3_target_is_refused_and_stays() {
     let target = target();
     std::fs::write(&target.path, b"C1Z3\0\0\0\0\x05damaged").unwrap();
-    let error = seal(target.log(), plan(&target.path)).unwrap_err();
+    let error = seal_plain(target.log(), plan(&target.path)).unwrap_err();
     assert!(matches!(error, Error::Envelope { .. }), "{error}");
     assert_eq!(
         std::fs::read(&target.path).unwrap(),
@@ -68,7 +68,7 @@ fn the_file_does_not_depend_on_the_order_in_which_pages_arrived() {
         let target = target();
         let (mut log, _) = open(&locate(&target.path));
         append(&mut log, &order);
-        let sealed = seal(log, v3_plan(&target)).unwrap();
+        let sealed = seal_plain(log, v3_plan(&target)).unwrap();
         assert_eq!(sealed.stats.grants, 7);
         assert_eq!(target.names(), ["sync.c1z"]);
         files.push(std::fs::read(&target.path).unwrap());
@@ -83,19 +83,19 @@ fn the_file_does_not_depend_on_the_order_in_which_pages_arrived() {
 fn a_v3_file_stays_v3_and_a_v1_file_becomes_what_the_plan_says() {
     let target = target();
     std::fs::copy(fixture("v1-small.c1z"), &target.path).unwrap();
-    seal(target.log(), plan(&target.path)).unwrap();
+    seal_plain(target.log(), plan(&target.path)).unwrap();
     let v1 = std::fs::read(&target.path).unwrap();
     assert!(v1.starts_with(b"C1ZF\0"));
-    let sealed = seal(target.log(), v3_plan(&target)).unwrap();
+    let sealed = seal_plain(target.log(), v3_plan(&target)).unwrap();
     // Of a v1 file all other syncs go: there is room for one.
     assert_eq!(sealed.removed_syncs, ["3MVxu1fAkCi8scufhFJpQZ20696"]);
     assert!(std::fs::read(&target.path).unwrap().starts_with(b"C1Z3\0"));
     std::fs::copy(fixture("v3-small.c1z"), &target.path).unwrap();
-    let sealed = seal(target.log(), plan(&target.path)).unwrap();
+    let sealed = seal_plain(target.log(), plan(&target.path)).unwrap();
     assert_eq!(sealed.removed_syncs, ["3MVxu086Rkx6hm6BDngv7sfZbFs"]);
     let v3 = std::fs::read(&target.path).unwrap();
     assert!(v3.starts_with(b"C1Z3\0"));
-    let again = seal(target.log(), plan(&target.path)).unwrap();
+    let again = seal_plain(target.log(), plan(&target.path)).unwrap();
     assert_eq!(again.removed_syncs, Vec::<String>::new());
     assert!(std::fs::read(&target.path).unwrap() == v3);
 }
@@ -111,8 +111,15 @@ fn core(row: OwnedRow) -> OwnedRow {
 #[test]
 fn both_formats_hold_the_same_rows_also_the_expanded_ones() {
     let (v1, v3) = (target(), target());
-    let [in_v1, in_v3] = [(&v1, plan(&v1.path)), (&v3, v3_plan(&v3))]
-        .map(|(target, plan)| target.log().seal(plan, &mut Derive, &mut |_| {}).unwrap());
+    let [in_v1, in_v3] = [(&v1, plan(&v1.path)), (&v3, v3_plan(&v3))].map(|(target, plan)| {
+        seal(
+            target.log(),
+            plan,
+            SealSteps::expand(&mut Derive),
+            &mut |_| {},
+        )
+        .unwrap()
+    });
     assert_eq!((in_v3.grants_inserted, in_v3.grants_replaced), (1, 1));
     assert_eq!(in_v3.expandable_grants, 1);
     assert_eq!(in_v3.stats, in_v1.stats);
@@ -134,7 +141,7 @@ fn both_formats_hold_the_same_rows_also_the_expanded_ones() {
 #[test]
 fn stored_indexes_find_the_grants() {
     let target = target();
-    seal(target.log(), v3_plan(&target)).unwrap();
+    seal_plain(target.log(), v3_plan(&target)).unwrap();
     let file = C1zFile::open(&target.path, &ReadOptions::default()).unwrap();
     let view = file.view(View::Sync(ID)).unwrap();
     for row in target.rows(Table::Grants) {
@@ -172,7 +179,13 @@ fn assets_are_in_the_file_and_the_steps_are_told() {
             steps.push(step);
         }
     };
-    let sealed = target.log().seal(plan, &mut Derive, &mut progress).unwrap();
+    let sealed = seal(
+        target.log(),
+        plan,
+        SealSteps::expand(&mut Derive),
+        &mut progress,
+    )
+    .unwrap();
     assert_eq!(steps, ["sort", "expand", "write", "index", "compress"]);
     assert_eq!(sealed.stats.assets, 2);
     let file = target.open();
@@ -189,7 +202,7 @@ fn a_packing_that_was_chosen_once_stays() {
     for name in ["v3-small-tar.c1z", "v3-small-tarzstd.c1z"] {
         let target = target();
         std::fs::copy(fixture(name), &target.path).unwrap();
-        seal(target.log(), v3_plan(&target)).unwrap();
+        seal_plain(target.log(), v3_plan(&target)).unwrap();
         assert_eq!(target.rows(Table::Grants).len(), 7, "{name}");
         let bytes = std::fs::read(&target.path).unwrap();
         assert!(!bytes.ends_with(b"C1ZIDX1\0"), "{name}");
@@ -237,7 +250,7 @@ fn a_log_that_several_threads_read_gives_the_same_file_whatever_the_order_of_pag
                 ..plan(&target.path)
             };
             plan.memory_budget_bytes = 4 << 20;
-            let sealed = seal(log, plan).unwrap();
+            let sealed = seal_plain(log, plan).unwrap();
             assert!(sealed.duplicates_resolved > 1_000);
             files.push(std::fs::read(&target.path).unwrap());
         }

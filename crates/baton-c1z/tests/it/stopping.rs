@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use baton_c1z::{
-    DiffPlan, Error, Format, NoExpansion, RewriteOptions, SealEvent, SealPlan, Stop, Table,
-    clone_sync, compact, diff_syncs, dump, expand_sync, recalculate_stats, roll_back, to_v1, to_v3,
+    DiffPlan, Error, Format, MergeSteps, RewriteOptions, SealEvent, SealPlan, SealSteps, Stop,
+    Table, clone_sync, compact, diff_syncs, dump, expand_sync, recalculate_stats, roll_back, seal,
+    to_v1, to_v3,
 };
 use baton_proto::Code;
 
@@ -32,10 +33,8 @@ fn a_seal_stops_in_each_step_and_the_next_one_makes_the_same_file() {
             format,
             ..plan(&undisturbed.path)
         };
-        undisturbed
-            .log()
-            .seal(whole, &mut Derive, &mut |_| {})
-            .unwrap();
+        let log = undisturbed.log();
+        seal(log, whole, SealSteps::expand(&mut Derive), &mut |_| {}).unwrap();
         for at in ["sort", "expand", "write", "index", "compress"] {
             let target = target();
             // Something stands there already, and stays.
@@ -49,12 +48,17 @@ fn a_seal_stops_in_each_step_and_the_next_one_makes_the_same_file() {
             let stop = Stop::default();
             let mut reached = false;
             let error = stop.scope(|| {
-                log.seal(sealing(), &mut Derive, &mut |event| {
-                    if step(&event) == at {
-                        reached = true;
-                        Stop::current().request();
-                    }
-                })
+                seal(
+                    log,
+                    sealing(),
+                    SealSteps::expand(&mut Derive),
+                    &mut |event| {
+                        if step(&event) == at {
+                            reached = true;
+                            Stop::current().request();
+                        }
+                    },
+                )
                 .unwrap_err()
             });
             assert!(reached, "{format:?} has no step {at}");
@@ -63,7 +67,7 @@ fn a_seal_stops_in_each_step_and_the_next_one_makes_the_same_file() {
             assert!(!target.path.exists(), "{format:?}, {at}");
             let (log, _) = open(&locate(&target.path));
             assert!(events(&log) == pages, "{format:?}, {at}: the log is whole");
-            log.seal(sealing(), &mut Derive, &mut |_| {}).unwrap();
+            seal(log, sealing(), SealSteps::expand(&mut Derive), &mut |_| {}).unwrap();
             assert_eq!(target.names(), ["sync.c1z"], "{format:?}, {at}");
             for table in Table::ALL {
                 assert_eq!(target.rows(table), undisturbed.rows(table), "{at}");
@@ -87,7 +91,7 @@ const OF_V1: [(&str, Operation); 7] = [
         dump(from, to, options).map(drop)
     }),
     ("expand", |from, to, options| {
-        expand_sync(from, None, to, options, &mut NoExpansion).map(drop)
+        expand_sync(from, None, to, options, MergeSteps::default()).map(drop)
     }),
     ("roll back", |from, to, options| {
         roll_back(from, None, to, false, options).map(drop)
@@ -106,7 +110,7 @@ const OF_V1: [(&str, Operation); 7] = [
             output_dir: folder,
             ..compacting::plan(&[], &Folder::new())
         };
-        compact(&plan, options, &mut NoExpansion).map(drop)
+        compact(&plan, options, MergeSteps::default()).map(drop)
     }),
 ];
 

@@ -104,7 +104,13 @@ impl Cmd for Expand {
             ));
         });
         let sync_id = self.sync_id.as_deref();
-        let done = baton_c1z::expand_sync(cx.file, sync_id, target, &options, &mut expander);
+        let done = baton_c1z::expand_sync(
+            cx.file,
+            sync_id,
+            target,
+            &options,
+            baton_c1z::MergeSteps::expand(&mut expander),
+        );
         drop(expander);
         let done = match done {
             Err(baton_c1z::Error::Caller(failure)) if is_limit(failure.cause()) => {

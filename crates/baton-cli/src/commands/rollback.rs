@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use baton_access::{ExpandOptions, GraphExpander};
-use baton_c1z::{Filter, RewriteOptions, RolledBack, Row, Scratch, Table};
+use baton_c1z::{Filter, MergeSteps, RewriteOptions, RolledBack, Row, Scratch, Table};
 use baton_flags::{Command, Field};
 use baton_proto::c1::connector::v2;
 use baton_proto::figures::counted;
@@ -216,7 +216,13 @@ fn replayed(
         ..ExpandOptions::default()
     });
     let id = Some(done.run.id.as_str());
-    let expanded = baton_c1z::expand_sync(&between, id, target, options, &mut expander)?;
+    let expanded = baton_c1z::expand_sync(
+        &between,
+        id,
+        target,
+        options,
+        MergeSteps::expand(&mut expander),
+    )?;
     for warning in &expanded.warnings {
         cx.err.warning(warning.as_str());
     }

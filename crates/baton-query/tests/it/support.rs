@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::{
-    Fingerprint, Format, ListId, NewAsset, NewRun, NoExpansion, PageHeader, PageLog, PageRow,
-    ReadOptions, SealPlan, SyncType, WorkDir,
+    Fingerprint, Format, ListId, NewAsset, NewRun, PageHeader, PageLog, PageRow, ReadOptions,
+    SealPlan, SealSteps, SyncType, WorkDir, seal,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
@@ -138,7 +138,7 @@ impl World {
             parent_sync_id: String::new(),
             token: String::new(),
             supports_diff: true,
-            ingest_invariant: Default::default(),
+            ingest_invariant: baton_c1z::IngestInvariant::default(),
         };
         let assets = self.tool.map(|tool| NewAsset {
             id: baton_c1z::PROVENANCE_ASSET.into(),
@@ -150,7 +150,7 @@ impl World {
             assets: assets.into_iter().collect(),
             ..SealPlan::new(path.clone(), run)
         };
-        log.seal(plan, &mut NoExpansion, &mut |_| ()).unwrap();
+        seal(log, plan, SealSteps::default(), &mut |_| ()).unwrap();
         Sealed {
             _folder: folder,
             path,

@@ -245,7 +245,7 @@ fn a_compacted_sync_is_marked_as_that_of_the_go_tools() {
     let golden = runs(&fixture("v3-compacted-fold.c1z"))[0]
         .ingest_invariant
         .clone();
-    assert_eq!(golden[2], "compaction_merge");
+    assert_eq!(golden.mode, "compaction_merge");
     let mut stage = stage(&[("a.c1z", "v3-small.c1z"), ("b.c1z", "v1-small.c1z")]);
     let outcome = compact(&mut stage, "a.c1z,b.c1z", ",", &[]);
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);

@@ -11,7 +11,7 @@ use baton_proto::wire;
 use prost::Name;
 use tokio_util::sync::CancellationToken;
 
-use super::{External, Wanted, keep_going};
+use super::{External, Wanted};
 use crate::check::StoredRow;
 use crate::digest::{Digests, digest};
 use crate::error::{Error, Result};
@@ -199,7 +199,7 @@ impl Job<'_, '_> {
         let external = self.external;
         external.scan(Table::ResourceTypes, &mut |data| {
             let kind: v2::ResourceType = external.decode(data)?;
-            let mut traits = external.taken.traits.iter().map(|of| *of as i32);
+            let mut traits = external.info.traits.iter().map(|of| *of as i32);
             let eligible = traits.any(|of| kind.traits.contains(&of));
             let held = self
                 .holders
@@ -296,11 +296,10 @@ impl Job<'_, '_> {
         take: impl Fn(&mut Self, &Row<'_>, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let external = self.external;
-        let mut failure = None;
         let scanned = external.view()?.scan_whole(table, &mut |row, data| {
-            Ok(keep_going(take(self, row, data), &mut failure))
+            take(self, row, data)?;
+            Ok(ControlFlow::Continue(()))
         });
-        failure.map_or(Ok(()), Err)?;
         scanned.map_err(|source| external.failed(source))
     }
 }

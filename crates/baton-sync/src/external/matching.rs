@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use baton_c1z::{PutGrant, Row, SortedRows, Substitutes, Table};
+use baton_c1z::{GrantReplacer, PutGrant, Row, SortedRows, Table};
 use baton_proto::bid::EntitlementBid;
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use baton_proto::field::c1::connector::v2 as field;
@@ -22,11 +22,14 @@ use tempfile::SpooledTempFile;
 
 use super::fold::fold;
 use super::placeholder::{Placeholder, Profile, trait_of, unreadable};
+use crate::blocking::Doing;
 use crate::digest::{Digests, digest};
 use crate::error::Error;
 
 /// Bytes of principals' messages in memory, before they go to a file.
 const SPOOL_BYTES: usize = 16 << 20;
+/// What matching is, for the report of a panic.
+const MATCHING: &str = "matching external principals";
 /// Examples that a warning names.
 const MAX_EXAMPLES: usize = 3;
 /// The profile key that also means the addresses of a user.
@@ -57,6 +60,8 @@ struct Outcome {
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct Matcher {
+    /// What the work on the file is busy with.
+    doing: Doing,
     /// Traits that are matched.
     traits: BTreeSet<Trait>,
     /// Grants that are not rewritten keep their expansion (format v3).
@@ -75,11 +80,6 @@ pub(crate) struct Matcher {
     outcome: Outcome,
 }
 
-/// Lets an error of ours leave through the storage crate.
-fn outward(error: Error) -> baton_c1z::Error {
-    baton_c1z::Error::caller(error.code(), error)
-}
-
 fn failed(doing: &'static str) -> impl Fn(std::io::Error) -> baton_c1z::Error {
     move |source| {
         let text = format!("cannot {doing} the temporary file of external resources: {source}");
@@ -88,8 +88,14 @@ fn failed(doing: &'static str) -> impl Fn(std::io::Error) -> baton_c1z::Error {
 }
 
 impl Matcher {
-    pub(crate) fn new(traits: BTreeSet<Trait>, keeps_expansion: bool, temp_dir: PathBuf) -> Self {
+    pub(crate) fn new(
+        traits: BTreeSet<Trait>,
+        keeps_expansion: bool,
+        temp_dir: PathBuf,
+        doing: Doing,
+    ) -> Self {
         Self {
+            doing,
             traits,
             keeps_expansion,
             temp_dir,
@@ -103,42 +109,6 @@ impl Matcher {
             spooled: 0,
             outcome: Outcome::default(),
         }
-    }
-
-    /// What the user should know of the matching.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let Outcome {
-            unmatched,
-            unmatched_examples,
-            foreign_sources,
-            foreign_examples,
-        } = &self.outcome;
-        let mut warnings = Vec::new();
-        if *unmatched > 0 {
-            warnings.push(format!(
-                "{}: `{}`",
-                counted(
-                    *unmatched,
-                    "grant that asks for an external resource matches none and is left out",
-                    "grants that ask for an external resource match none and are left out",
-                ),
-                unmatched_examples.join("`, `")
-            ));
-        }
-        if *foreign_sources > 0 {
-            warnings.push(format!(
-                "{}: `{}`",
-                counted(
-                    *foreign_sources,
-                    "source of grants to external resources is not followed, since it is no \
-                     Baton id of an entitlement",
-                    "sources of grants to external resources are not followed, since they are \
-                     no Baton ids of entitlements",
-                ),
-                foreign_examples.join("`, `")
-            ));
-        }
-        warnings
     }
 
     fn is_matched(&self, of: i32) -> bool {
@@ -182,8 +152,8 @@ impl Matcher {
         row: &Row<'_>,
         keys: &BTreeMap<i32, BTreeSet<String>>,
     ) -> baton_c1z::Result<()> {
-        let decoded: v2::Resource =
-            super::decode(row.data).map_err(|source| outward(unreadable_resource(row, source)))?;
+        let decoded: v2::Resource = super::decode(row.data)
+            .map_err(|source| baton_c1z::Error::from(unreadable_resource(row, source)))?;
         let carried = Carried::of(&decoded);
         // Empty until something asks for it.
         let number = u32::try_from(self.principals.len()).unwrap_or(u32::MAX);
@@ -293,13 +263,15 @@ impl Matcher {
         slugs: &[String],
     ) -> baton_c1z::Result<Vec<u8>> {
         let [type_id, id, message] = self.read(found)?;
-        let text = |part| wire::text(part).map_err(|source| outward(unreadable(row, source)));
+        let text = |part| {
+            wire::text(part).map_err(|source| baton_c1z::Error::from(unreadable(row, source)))
+        };
         let (type_id, id) = (text(&type_id)?, text(&id)?);
         let new_id = [row.entitlement_id, type_id, id].join(":");
         let spliced = wire::without(row.data, &[field::grant::PRINCIPAL, field::grant::ID])
             .and_then(|grant| wire::insert_bytes(&grant, field::grant::PRINCIPAL, &message))
             .and_then(|grant| wire::insert_bytes(&grant, field::grant::ID, new_id.as_bytes()))
-            .map_err(|source| outward(unreadable(row, source)))?;
+            .map_err(|source| baton_c1z::Error::from(unreadable(row, source)))?;
         let expansion = match row.expansion {
             None => None,
             Some(expansion) if !rewritten => self.keeps_expansion.then(|| expansion.to_vec()),
@@ -310,7 +282,7 @@ impl Matcher {
             Some(expansion) => {
                 let name = v2::GrantExpandable::full_name();
                 wire::append_annotation(&spliced, field::grant::ANNOTATIONS, &name, &expansion)
-                    .map_err(|source| outward(unreadable(row, source)))
+                    .map_err(|source| baton_c1z::Error::from(unreadable(row, source)))
             }
         }
     }
@@ -367,7 +339,7 @@ fn alike(row: &Row<'_>, of: i32) -> u64 {
 }
 
 fn decode_expansion(row: &Row<'_>, bytes: &[u8]) -> baton_c1z::Result<v2::GrantExpandable> {
-    super::decode(bytes).map_err(|source| outward(unreadable(row, source)))
+    super::decode(bytes).map_err(|source| baton_c1z::Error::from(unreadable(row, source)))
 }
 
 fn unreadable_resource(row: &Row<'_>, source: baton_proto::Error) -> Error {
@@ -377,11 +349,12 @@ fn unreadable_resource(row: &Row<'_>, source: baton_proto::Error) -> Error {
     }
 }
 
-impl Substitutes for Matcher {
+impl GrantReplacer for Matcher {
     fn prepare(&mut self, rows: &dyn SortedRows) -> baton_c1z::Result<bool> {
+        self.doing.set(MATCHING);
         let (mut some, mut expandable) = (false, false);
         rows.scan(Table::Grants, &mut |row| {
-            if let Some(placeholder) = Placeholder::of(row).map_err(outward)? {
+            if let Some(placeholder) = Placeholder::of(row).map_err(baton_c1z::Error::from)? {
                 some = true;
                 expandable |= row.expansion.is_some();
                 self.ask(row, placeholder);
@@ -395,7 +368,8 @@ impl Substitutes for Matcher {
         let copied = v2::BatonId::full_name();
         rows.scan(Table::Resources, &mut |row| {
             let found = wire::has_annotation(row.data, field::resource::ANNOTATIONS, &[&copied]);
-            let found = found.map_err(|source| outward(unreadable_resource(row, source)))?;
+            let found =
+                found.map_err(|source| baton_c1z::Error::from(unreadable_resource(row, source)))?;
             if found {
                 self.consider(row, &keys)?;
             }
@@ -410,8 +384,8 @@ impl Substitutes for Matcher {
         Ok(true)
     }
 
-    fn substitutes(&mut self, row: &Row<'_>, put: &mut PutGrant<'_>) -> baton_c1z::Result<bool> {
-        let Some(placeholder) = Placeholder::of(row).map_err(outward)? else {
+    fn replace(&mut self, row: &Row<'_>, put: &mut PutGrant<'_>) -> baton_c1z::Result<bool> {
+        let Some(placeholder) = Placeholder::of(row).map_err(baton_c1z::Error::from)? else {
             return Ok(false);
         };
         let found = self.find(&placeholder);
@@ -439,6 +413,40 @@ impl Substitutes for Matcher {
             put(&self.grant(row, found, &slugs)?)?;
         }
         Ok(true)
+    }
+    fn warnings(&self) -> Vec<String> {
+        let Outcome {
+            unmatched,
+            unmatched_examples,
+            foreign_sources,
+            foreign_examples,
+        } = &self.outcome;
+        let mut warnings = Vec::new();
+        if *unmatched > 0 {
+            warnings.push(format!(
+                "{}: `{}`",
+                counted(
+                    *unmatched,
+                    "grant that asks for an external resource matches none and is left out",
+                    "grants that ask for an external resource match none and are left out",
+                ),
+                unmatched_examples.join("`, `")
+            ));
+        }
+        if *foreign_sources > 0 {
+            warnings.push(format!(
+                "{}: `{}`",
+                counted(
+                    *foreign_sources,
+                    "source of grants to external resources is not followed, since it is no \
+                     Baton id of an entitlement",
+                    "sources of grants to external resources are not followed, since they are \
+                     no Baton ids of entitlements",
+                ),
+                foreign_examples.join("`, `")
+            ));
+        }
+        warnings
     }
 }
 

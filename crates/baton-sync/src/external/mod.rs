@@ -42,12 +42,12 @@ pub(crate) struct External {
     file: C1zFile,
     sync_id: String,
     entitlement: Option<String>,
-    pub(crate) taken: Taken,
+    pub(crate) info: ExternalInfo,
 }
 
 /// What is to be known of the file before and after everything is copied.
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
+pub(crate) struct ExternalInfo {
     /// Traits whose resources are copied and matched.
     pub(crate) traits: BTreeSet<Trait>,
     /// Types of users and groups in the file, whatever is copied.
@@ -99,7 +99,7 @@ impl External {
         let names: Vec<&str> = traits.iter().map(Trait::as_str_name).collect();
         let mut this = Self {
             path: path.clone(),
-            taken: Taken {
+            info: ExternalInfo {
                 fingerprint: crate::records::to_text(&(hash, &entitlement, names)),
                 traits,
                 known_types: BTreeSet::new(),
@@ -109,7 +109,7 @@ impl External {
             file,
             entitlement,
         };
-        this.taken.known_types = this.users_and_groups()?;
+        this.info.known_types = this.users_and_groups()?;
         this.check_entitlement()?;
         Ok(this)
     }
@@ -148,11 +148,12 @@ impl External {
             .map_err(|source| self.failed(source))
     }
 
+    /// An error of the file; an error of ours is itself.
     fn failed(&self, source: baton_c1z::Error) -> Error {
-        Error::External {
+        Error::own(source).unwrap_or_else(|source| Error::External {
             path: self.path.clone(),
             source,
-        }
+        })
     }
 
     fn malformed(&self, source: baton_proto::Error) -> Error {
@@ -168,11 +169,10 @@ impl External {
 
     /// Visits the messages of a table; an error of the visitor ends it.
     fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let mut failure = None;
         let scanned = self.view()?.scan(table, &Filter::default(), &mut |row| {
-            Ok(keep_going(visit(row.data), &mut failure))
+            visit(row.data)?;
+            Ok(ControlFlow::Continue(()))
         });
-        failure.map_or(Ok(()), Err)?;
         scanned.map_err(|source| self.failed(source))
     }
 }
@@ -182,17 +182,6 @@ fn decode<M: Message + Name + Default>(data: &[u8]) -> baton_proto::Result<M> {
         message: M::full_name(),
         source,
     })
-}
-
-/// Ends a scan with the first error, which is put aside.
-fn keep_going(result: Result<()>, failure: &mut Option<Error>) -> ControlFlow<()> {
-    match result {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            *failure = Some(error);
-            ControlFlow::Break(())
-        }
-    }
 }
 
 /// What makes it doubtful that this is the file and the sync that was meant.

@@ -17,19 +17,7 @@ impl Progress {
     /// Everything in the log, from its beginning.
     pub(crate) fn replay(log: &PageLog) -> Result<Self> {
         let mut replay = Replay::default();
-        let mut failure = None;
-        let visited = log.replay(&mut |event| match replay.event(event) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let code = error.code();
-                failure = Some(error);
-                Err(baton_c1z::Error::caller(code, "unreadable record"))
-            }
-        });
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        visited?;
+        log.replay(&mut |event| Ok(replay.event(event)?))?;
         Ok(replay.progress)
     }
 }

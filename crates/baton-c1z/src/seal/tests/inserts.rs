@@ -3,7 +3,9 @@
 use super::*;
 use crate::columns;
 use crate::error::Error;
-use crate::seal::expand::{Expansion, GrantChange, NewGrants, SortedRows};
+use crate::seal::{
+    Expander, Expansion, GrantChange, NewGrants, SealSteps, SortedRows, visit_sealed,
+};
 
 /// Gives these messages, then an error if there is one.
 struct Given {
@@ -43,10 +45,6 @@ impl NewGrants for Given {
 struct Once(Option<Expansion>);
 
 impl Expander for Once {
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
     fn expand(&mut self, _rows: &dyn SortedRows) -> Result<Expansion> {
         Ok(self.0.take().expect("asked once"))
     }
@@ -92,9 +90,11 @@ fn inserts_come_to_their_places_among_rows_and_changes() {
             },
         ];
         let mut expander = expansion(changes, &inserts, None);
-        let (sealed, rows) = log().seal(identity, &mut expander, 0).expect("sealed");
+        let (sealed, rows) = log()
+            .seal(identity, SealSteps::expand(&mut expander), 0)
+            .expect("sealed");
         assert_eq!(principals(&rows), ["1", "2", "3", "4", "5", "6"]);
-        assert_eq!((sealed.grants_inserted, sealed.grants_replaced), (4, 1));
+        assert_eq!((sealed.inserted, sealed.replaced), (4, 1));
     }
 }
 
@@ -102,9 +102,11 @@ fn inserts_come_to_their_places_among_rows_and_changes() {
 fn inserts_alone_are_enough() {
     for identity in [Identity::ExternalId, Identity::Tuple] {
         let mut expander = expansion(Vec::new(), &[member("9", "9", "made")], None);
-        let (sealed, rows) = log().seal(identity, &mut expander, 0).expect("sealed");
+        let (sealed, rows) = log()
+            .seal(identity, SealSteps::expand(&mut expander), 0)
+            .expect("sealed");
         assert_eq!(principals(&rows), ["2", "4", "9"]);
-        assert_eq!(sealed.grants_inserted, 1);
+        assert_eq!(sealed.inserted, 1);
     }
 }
 
@@ -117,12 +119,12 @@ fn of_several_for_one_grant_the_change_or_else_the_first_counts() {
     let inserts = [made("1", "a"), made("1", "b"), made("3", "c")];
     let mut expander = expansion(changes, &inserts, None);
     let (sealed, rows) = log()
-        .seal(Identity::Tuple, &mut expander, 0)
+        .seal(Identity::Tuple, SealSteps::expand(&mut expander), 0)
         .expect("sealed");
     assert_eq!(principals(&rows), ["1", "2", "3", "4"]);
     assert_eq!(rows[0].1.data, made("1", "a"));
     assert_eq!(rows[2].1.data, made("3", "changed"));
-    assert_eq!(sealed.grants_inserted, 2);
+    assert_eq!(sealed.inserted, 2);
 }
 
 #[test]
@@ -130,10 +132,10 @@ fn where_ids_tell_grants_apart_an_insert_gives_way_to_a_later_row() {
     let inserts = [member("1", "4", "made"), member("3", "3", "made")];
     let mut expander = expansion(Vec::new(), &inserts, None);
     let (sealed, rows) = log()
-        .seal(Identity::ExternalId, &mut expander, 0)
+        .seal(Identity::ExternalId, SealSteps::expand(&mut expander), 0)
         .expect("sealed");
     assert_eq!(principals(&rows), ["2", "3", "4"]);
-    assert_eq!(sealed.grants_inserted, 1);
+    assert_eq!(sealed.inserted, 1);
     // Two with one id: the first in canonical order stays, taken up or not.
     for changes in [
         Vec::new(),
@@ -145,10 +147,10 @@ fn where_ids_tell_grants_apart_an_insert_gives_way_to_a_later_row() {
         let more = changes.len() as u64;
         let mut expander = expansion(changes, &inserts, None);
         let (sealed, rows) = log()
-            .seal(Identity::ExternalId, &mut expander, 0)
+            .seal(Identity::ExternalId, SealSteps::expand(&mut expander), 0)
             .expect("sealed");
         assert_eq!(principals(&rows)[..3], ["1", "2", "4"]);
-        assert_eq!(sealed.grants_inserted, 1 + more);
+        assert_eq!(sealed.inserted, 1 + more);
     }
 }
 
@@ -158,12 +160,18 @@ fn inserts_out_of_order_and_failures_end_the_seal() {
     let inserts = ["3", "1"].map(|user| member(user, user, "made"));
     for identity in [Identity::ExternalId, Identity::Tuple] {
         let mut unsorted = expansion(Vec::new(), &inserts, None);
-        assert!(bench.seal(identity, &mut unsorted, 0).is_err());
+        assert!(
+            bench
+                .seal(identity, SealSteps::expand(&mut unsorted), 0)
+                .is_err()
+        );
     }
     for identity in [Identity::ExternalId, Identity::Tuple] {
         let failure = Error::caller(baton_proto::Code::FailedPrecondition, "no");
         let mut failing = expansion(Vec::new(), &inserts[..1], Some(failure));
-        let error = bench.seal(identity, &mut failing, 0).expect_err("failed");
+        let error = bench
+            .seal(identity, SealSteps::expand(&mut failing), 0)
+            .expect_err("failed");
         assert_eq!(error.code(), baton_proto::Code::FailedPrecondition);
     }
     assert_eq!(bench.rows().len(), 2, "the log is as it was");
@@ -181,10 +189,8 @@ fn what_would_be_written_can_be_seen_without_a_file() {
             seen.push(row.principal_id.to_owned());
             Ok(())
         };
-        bench
-            .log
-            .visit_sealed(format, 0, &mut expander, &mut visit)
-            .expect("visited");
+        let steps = SealSteps::expand(&mut expander);
+        visit_sealed(&bench.log, format, 0, steps, &mut visit).expect("visited");
         assert_eq!(seen, ["2", "3", "4"]);
     }
 }

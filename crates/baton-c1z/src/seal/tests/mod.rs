@@ -4,8 +4,8 @@
 mod expansion;
 mod inserts;
 mod model;
+mod replace;
 mod rules;
-mod substitute;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use baton_proto::c1::connector::v2;
 use baton_proto::{any, encode};
 
 use super::collect::Form;
-use super::expand::Expander;
+use super::format_writer::FormatWriter;
 use super::key::Identity;
-use super::outlet::{Outlet, Pouring};
-use super::plan::{SealEvent, Sealed};
+use super::plan::SealEvent;
 use super::sink::{Finished, Sink};
+use super::{SealSteps, Written, place, write_rows};
 use crate::error::Result;
 use crate::log::{Fingerprint, ListId, PageHeader, PageLog, PageRow};
 use crate::row::{OwnedRow, Row, Table};
@@ -64,7 +64,7 @@ impl Bench {
 
     /// Seals by the rule of format v1, without expansion.
     pub(super) fn rows(&self) -> Vec<(Table, OwnedRow)> {
-        self.seal(Identity::ExternalId, &mut super::NoExpansion, 1 << 20)
+        self.seal(Identity::ExternalId, SealSteps::default(), 1 << 20)
             .expect("sealed")
             .1
     }
@@ -72,13 +72,13 @@ impl Bench {
     pub(super) fn seal(
         &self,
         identity: Identity,
-        expander: &mut dyn Expander,
+        steps: SealSteps<'_>,
         budget: usize,
-    ) -> Result<(Sealed, Vec<(Table, OwnedRow)>)> {
+    ) -> Result<(Written, Vec<(Table, OwnedRow)>)> {
         let rows = Rc::new(RefCell::new(Vec::new()));
         let taken = Rc::clone(&rows);
         self.log.work_dir().scratch()?;
-        let outlet = Outlet {
+        let writer = FormatWriter {
             form: match identity {
                 Identity::ExternalId => Form::Messages,
                 Identity::Tuple => Form::Records {
@@ -87,12 +87,9 @@ impl Bench {
             },
             open: Box::new(move || Ok(Box::new(MemorySink { rows: taken }) as Box<dyn Sink>)),
         };
-        let plan = Pouring {
-            memory_budget_bytes: budget,
-            assets: Vec::new(),
-        };
-        let sealed = self.log.pour(outlet, &plan, expander, &mut |_| {})?;
-        Ok((sealed, rows.take()))
+        let place = place(&self.log, budget);
+        let written = write_rows(&self.log, writer, &place, &[], steps, &mut |_| {})?;
+        Ok((written, rows.take()))
     }
 }
 

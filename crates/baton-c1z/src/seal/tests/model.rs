@@ -85,7 +85,7 @@ fn seal(
             .expect("dropped");
     }
     bench
-        .seal(identity, &mut super::super::NoExpansion, budget)
+        .seal(identity, SealSteps::default(), budget)
         .expect("sealed")
         .1
 }

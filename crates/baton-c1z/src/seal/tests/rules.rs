@@ -58,7 +58,7 @@ fn a_listed_row_wins_over_an_added_one_wherever_it_stands() {
                 });
                 bench.log.append_page(&header, &rows).expect("appended");
                 let (sealed, rows) = bench
-                    .seal(identity, &mut super::super::NoExpansion, 0)
+                    .seal(identity, SealSteps::default(), 0)
                     .expect("sealed");
                 let told: Vec<_> = rows
                     .iter()
@@ -88,7 +88,7 @@ fn a_listed_row_wins_over_an_added_one_wherever_it_stands() {
                     ],
                 };
                 assert_eq!(told, expected, "{identity:?}");
-                assert_eq!(sealed.duplicates_resolved, 0);
+                assert_eq!(sealed.duplicates, 0);
             }
         }
     }
@@ -102,10 +102,10 @@ fn one_grant_id_with_two_principals_is_one_row() {
     bench.page(&list, 0, 1, &[of("1", "later")]);
     bench.page(&list, 0, 0, &[of("2", "earlier"), of("3", "earlier")]);
     let (sealed, rows) = bench
-        .seal(Identity::ExternalId, &mut super::super::NoExpansion, 0)
+        .seal(Identity::ExternalId, SealSteps::default(), 0)
         .expect("sealed");
     assert_eq!(notes(&rows), ["later"]);
-    assert_eq!(sealed.duplicates_resolved, 2);
+    assert_eq!(sealed.duplicates, 2);
 }
 
 #[test]
@@ -114,11 +114,7 @@ fn resources_whose_joined_ids_are_equal_are_an_error() {
     let list = ListId::resources("a", None);
     let twins = [resource(("a:b", "c"), "1"), resource(("a", "b:c"), "2")];
     bench.page(&list, 0, 0, &twins);
-    let sealed = bench.seal(
-        Identity::ExternalId,
-        &mut super::super::NoExpansion,
-        1 << 20,
-    );
+    let sealed = bench.seal(Identity::ExternalId, SealSteps::default(), 1 << 20);
     let error = sealed.map(|_| ()).expect_err("two rows of one id");
     assert!(
         matches!(&error, crate::Error::DuplicateId { id, .. } if id == "a:b:c"),
@@ -210,7 +206,7 @@ fn bytes_that_are_no_message_are_named_with_table_and_place() {
     let bad = TestRow(Table::Grants, vec![0xff; 3]);
     bench.page(&ListId::grants("g", "1"), 0, 0, &[bad]);
     let error = bench
-        .seal(Identity::ExternalId, &mut super::super::NoExpansion, 0)
+        .seal(Identity::ExternalId, SealSteps::default(), 0)
         .expect_err("malformed");
     let text = error.to_string();
     assert!(text.contains("a row of grants in the page log"), "{text}");

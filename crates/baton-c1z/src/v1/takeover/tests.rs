@@ -103,7 +103,7 @@ impl Made {
             parent_sync_id: String::new(),
             token: String::new(),
             supports_diff: true,
-            ingest_invariant: Default::default(),
+            ingest_invariant: crate::IngestInvariant::default(),
         };
         Writer::begin(options, &run).expect("begins")
     }

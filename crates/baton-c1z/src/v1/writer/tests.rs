@@ -84,7 +84,7 @@ fn new_run(id: &str) -> NewRun {
         parent_sync_id: String::new(),
         token: r#"{"version":1}"#.into(),
         supports_diff: true,
-        ingest_invariant: Default::default(),
+        ingest_invariant: crate::IngestInvariant::default(),
     }
 }
 

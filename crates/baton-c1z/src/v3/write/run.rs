@@ -5,11 +5,15 @@ use baton_proto::c1::c1z::v3::SyncRunSummary;
 use baton_proto::c1::storage::v3;
 use prost_types::Timestamp;
 
-use crate::run::{CallStat, Stats, SyncRun, SyncType};
+use crate::run::{CallStat, IngestInvariant, Stats, SyncRun, SyncType};
 
 /// The record of a run.
 pub(super) fn record(run: &SyncRun) -> v3::SyncRunRecord {
-    let [generation, coverage, mode] = &run.ingest_invariant;
+    let IngestInvariant {
+        generation,
+        coverage,
+        mode,
+    } = &run.ingest_invariant;
     v3::SyncRunRecord {
         sync_id: run.id.clone(),
         r#type: sync_type(run) as i32,

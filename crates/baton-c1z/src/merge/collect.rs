@@ -2,9 +2,9 @@
 //!
 //! Rows of equal key are neighbours afterwards, the newest last: an entry's
 //! page is the time at which the row was found, its row the rank of the
-//! input. Where external ids tell rows apart, an id may stand under different
-//! keys in two inputs, so a first, small sort of the ids finds which row of
-//! each id stays.
+//! input. Where external ids identify rows, two inputs can have an id under
+//! different keys, so a first, small sort of the ids finds which row of each
+//! id is kept.
 
 use prost_types::Timestamp;
 
@@ -16,11 +16,11 @@ use crate::error::{Error, Result};
 use crate::row::{Row, Table};
 use crate::seal::collect::{external_id, id_hashes, share};
 use crate::seal::dated::Dated;
+use crate::seal::dedup::Superseded;
 use crate::seal::key::{self, Identity};
-use crate::seal::origin::Shape;
-use crate::seal::winners::Losers;
+use crate::seal::row_source::Shape;
 use crate::sort::{Entry, Place, Sorted, Sorter};
-use crate::stop::Stop;
+use crate::stop;
 use crate::v3;
 
 /// Shares of the memory budget, in sixteenths.
@@ -29,8 +29,8 @@ const IDS_SHARE: usize = 2;
 /// Rank of the base where it wins against inputs of the same time.
 const BASE_WINS: u32 = u32::MAX;
 
-/// Everything that was gathered.
-pub(super) struct Gathered {
+/// The sorted rows of all inputs.
+pub(super) struct Collected {
     pub rows: Sorted,
     /// Hashes of the grants' ids, with their keys, where ids tell grants apart.
     pub ids: Sorted,
@@ -60,23 +60,22 @@ pub(super) fn is_base(row: u32) -> bool {
     row == 0 || row == BASE_WINS
 }
 
-/// Reads and sorts the inputs, oldest first. `counts` are filled where the
-/// ids decide.
-pub(super) fn gather(
+/// Reads and sorts the inputs, oldest first. Fills `counts` where ids decide
+/// which rows are the same.
+pub(super) fn collect(
     inputs: &[Input],
     shape: Shape,
     base_wins: bool,
-    stop: &Stop,
     place: &Place,
     counts: &mut Counts,
-) -> Result<Gathered> {
-    let losers = match shape.identity() {
+) -> Result<Collected> {
+    let superseded = match shape.identity() {
         Identity::ExternalId if inputs.len() > 1 => {
-            Some(losers(inputs, base_wins, stop, place, counts)?)
+            Some(superseded(inputs, base_wins, place, counts)?)
         }
         _ => None,
     };
-    let mut gatherer = Gatherer {
+    let mut collector = Collector {
         rows: Sorter::new(share(place, "rows", ROWS_SHARE)),
         ids: Sorter::new(share(place, "ids", IDS_SHARE)),
         unstorable: 0,
@@ -84,27 +83,26 @@ pub(super) fn gather(
         key: Vec::new(),
         packed: Vec::new(),
         id: String::new(),
-        stop: stop.clone(),
     };
-    let mut losers = losers
+    let mut superseded = superseded
         .as_ref()
-        .map(|losers| Losers::new(losers, 0))
+        .map(|superseded| Superseded::new(superseded, 0))
         .transpose()?;
     for (number, input) in inputs.iter().enumerate() {
-        gatherer.rank = rank(number, base_wins);
+        collector.rank = rank(number, base_wins);
         match shape {
-            Shape::Records => gatherer.records(input)?,
-            _ => gatherer.messages(number, input, losers.as_mut())?,
+            Shape::Records => collector.records(input)?,
+            _ => collector.messages(number, input, superseded.as_mut())?,
         }
     }
-    Ok(Gathered {
-        rows: gatherer.rows.finish()?,
-        ids: gatherer.ids.finish()?,
-        unstorable: gatherer.unstorable,
+    Ok(Collected {
+        rows: collector.rows.finish()?,
+        ids: collector.ids.finish()?,
+        unstorable: collector.unstorable,
     })
 }
 
-struct Gatherer {
+struct Collector {
     rows: Sorter,
     ids: Sorter,
     unstorable: u64,
@@ -112,15 +110,14 @@ struct Gatherer {
     key: Vec<u8>,
     packed: Vec<u8>,
     id: String,
-    stop: Stop,
 }
 
-impl Gatherer {
+impl Collector {
     fn records(&mut self, input: &Input) -> Result<()> {
         for table in Table::ALL {
             match &input.source {
                 Source::V3(reader) => reader.scan_records(table, &mut |key, record| {
-                    self.stop.check()?;
+                    stop::check()?;
                     self.rows.push(Entry {
                         key,
                         page: v3::discovered_at(table, record).map_or(UNDATED, time_rank),
@@ -138,7 +135,7 @@ impl Gatherer {
         let mut last = (None, Vec::new());
         let store = input.source.store();
         store.scan_dated(Some(&input.run.id), table, &mut |row, found_at| {
-            self.stop.check()?;
+            stop::check()?;
             key::build(Identity::Tuple, table, row, &mut self.key);
             if !v3::is_storable(self.key.get(TUPLE_START..).unwrap_or_default()) {
                 self.unstorable += 1;
@@ -162,16 +159,16 @@ impl Gatherer {
         &mut self,
         number: usize,
         input: &Input,
-        mut losers: Option<&mut Losers<'_>>,
+        mut superseded: Option<&mut Superseded<'_>>,
     ) -> Result<()> {
         let mut place = 0;
         for table in Table::ALL {
             let store = input.source.store();
             store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
-                self.stop.check()?;
+                stop::check()?;
                 place += 1;
-                if let Some(losers) = losers.as_deref_mut()
-                    && losers.contains(&row_number(number, place))?
+                if let Some(superseded) = superseded.as_deref_mut()
+                    && superseded.contains(&row_number(number, place))?
                 {
                     return Ok(());
                 }
@@ -228,10 +225,9 @@ fn row_number(input: usize, place: u64) -> [u8; 16] {
 }
 
 /// The numbers of all rows whose id belongs to a newer row.
-fn losers(
+fn superseded(
     inputs: &[Input],
     base_wins: bool,
-    stop: &Stop,
     place: &Place,
     counts: &mut Counts,
 ) -> Result<Sorted> {
@@ -242,7 +238,7 @@ fn losers(
             let store = input.source.store();
             let mut key = Vec::new();
             store.scan_dated(Some(&input.run.id), table, &mut |row, at| {
-                stop.check()?;
+                stop::check()?;
                 at_place += 1;
                 key.clear();
                 key.push(key::table_byte(table));
@@ -257,7 +253,7 @@ fn losers(
         }
     }
     let ids = ids.finish()?;
-    let mut out = Sorter::new(share(place, "losers", IDS_SHARE));
+    let mut out = Sorter::new(share(place, "superseded", IDS_SHARE));
     let mut merge = ids.merge(0);
     let mut group = Group::default();
     while let Some(entry) = merge.next()? {

@@ -16,9 +16,9 @@ use crate::row::{Row, Table};
 use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 
 use super::collect::{external_id, id_hashes, share};
+use super::dedup::PageOrder;
 use super::key::{self, Identity};
-use super::origin::Origin;
-use super::winners::Judge;
+use super::row_source::RowSource;
 
 /// So many keys with one id are compared at a time.
 const MAX_GROUP: usize = 4096;
@@ -33,7 +33,7 @@ struct Candidate {
 }
 
 /// Finds the keys whose id belongs to a later row under another key.
-pub(super) fn losers(
+pub(super) fn superseded(
     log: &PageLog,
     ids: &Sorted,
     added: bool,
@@ -41,9 +41,9 @@ pub(super) fn losers(
 ) -> Result<Option<Sorted>> {
     let mut finder = Finder {
         log,
-        judge: Judge::new(log, added),
+        order: PageOrder::new(log, added),
         group: Vec::new(),
-        out: Sorter::new(share(place, "losers", SHARE)),
+        out: Sorter::new(share(place, "superseded", SHARE)),
     };
     let mut merge = ids.merge(0);
     let mut group_hash = None;
@@ -58,7 +58,7 @@ pub(super) fn losers(
         match finder.group.last_mut() {
             // The same row again: its latest version stands for all.
             Some(last) if last.key_hash == key_hash => {
-                if finder.judge.compare(last.at, at)? == Ordering::Less {
+                if finder.order.compare(last.at, at)? == Ordering::Less {
                     last.at = at;
                 }
             }
@@ -76,7 +76,7 @@ pub(super) fn losers(
 
 struct Finder<'a> {
     log: &'a PageLog,
-    judge: Judge<'a>,
+    order: PageOrder<'a>,
     group: Vec<Candidate>,
     out: Sorter,
 }
@@ -100,13 +100,13 @@ impl Finder<'_> {
             if table == Table::Resources && *kept_key != key {
                 return Err(Error::DuplicateId { table, id });
             }
-            let loser = if self.judge.compare(kept.at, candidate.at)? == Ordering::Less {
+            let superseded = if self.order.compare(kept.at, candidate.at)? == Ordering::Less {
                 *kept = candidate;
                 std::mem::replace(kept_key, key)
             } else {
                 key
             };
-            put_key(&mut self.out, &loser)?;
+            put_key(&mut self.out, &superseded)?;
         }
         self.group.extend(latest.values().map(|(kept, _)| *kept));
         // The order in which candidates came, which a map does not keep.
@@ -167,7 +167,7 @@ impl Inserts {
     /// another of them with a smaller key; and the hashes of all their ids.
     pub(super) fn blocked(
         self,
-        origin: &dyn Origin,
+        source: &dyn RowSource,
         ids: &Sorted,
         place: &Place,
     ) -> Result<(Option<Sorted>, Sorted)> {
@@ -183,7 +183,7 @@ impl Inserts {
             let id_hash = next.map(|entry| split_hashes(entry.key).0);
             if id_hash != group_hash {
                 if let Some(hash) = group_hash {
-                    block(origin, hash, &mut group, &mut rows, &mut out)?;
+                    block(source, hash, &mut group, &mut rows, &mut out)?;
                 }
                 group.clear();
                 group_hash = id_hash;
@@ -211,7 +211,7 @@ impl Inserts {
 /// Puts out the keys of `group` that have to give way. All of it has one
 /// hash of the id; `rows` stands at or before the rows with that hash.
 fn block(
-    origin: &dyn Origin,
+    source: &dyn RowSource,
     hash: u64,
     group: &mut [(u64, Vec<u8>)],
     rows: &mut Merge<'_>,
@@ -230,56 +230,61 @@ fn block(
             _ => kept.push((*key_hash, key)),
         }
     }
-    let mut fates = vec![Fate::default(); kept.len()];
+    let mut uses = vec![IdUse::default(); kept.len()];
     while let Some(row) = rows.current() {
         let (id_hash, row_key_hash) = split_hashes(row.key);
         match id_hash.cmp(&hash) {
             Ordering::Less => {}
             Ordering::Greater => break,
             Ordering::Equal => {
-                // What is not in the log took the place of what is gone.
-                let is_gone = row.data.is_empty() && origin.is_gone(row_key_hash);
-                if is_gone || kept.iter().any(|(own, _)| *own != row_key_hash) {
-                    let row_key = origin.key_of(&row)?;
-                    judge(&kept, &mut fates, &row_key, (is_gone, !row.data.is_empty()));
+                // Rows that are not in the log are replacements.
+                let is_replaced = row.data.is_empty() && source.is_replaced(row_key_hash);
+                if is_replaced || kept.iter().any(|(own, _)| *own != row_key_hash) {
+                    let row_key = source.key_of(&row)?;
+                    note_row(
+                        &kept,
+                        &mut uses,
+                        &row_key,
+                        (is_replaced, !row.data.is_empty()),
+                    );
                 }
             }
         }
         rows.next()?;
     }
-    for ((_, key), fate) in kept.iter().zip(fates) {
-        if fate.taken_anew || (fate.taken && !fate.freed) {
+    for ((_, key), used) in kept.iter().zip(uses) {
+        if used.taken_by_replacement || (used.taken && !used.freed) {
             put_key(out, key)?;
         }
     }
     Ok(())
 }
 
-/// What the rows with the id of a grant say about it.
+/// What is known of the id of a new grant from the rows with this id.
 #[derive(Debug, Clone, Copy, Default)]
-struct Fate {
-    /// Another row of the log has the id, or had it and lost it.
+struct IdUse {
+    /// Another row of the log has the id, or was left out because of it.
     taken: bool,
-    /// The row of the log that won the id is gone.
+    /// The row of the log that had the id was replaced.
     freed: bool,
-    /// A grant that was put in the place of another has the id.
-    taken_anew: bool,
+    /// A replacement has the id.
+    taken_by_replacement: bool,
 }
 
-fn judge(
+fn note_row(
     kept: &[(u64, &[u8])],
-    fates: &mut [Fate],
+    uses: &mut [IdUse],
     row_key: &[u8],
-    (is_gone, is_new): (bool, bool),
+    (is_replaced, is_new): (bool, bool),
 ) {
     if key::table_of(row_key) != Some(Table::Grants) {
         return;
     }
-    for ((_, key), fate) in kept.iter().zip(fates) {
+    for ((_, key), used) in kept.iter().zip(uses) {
         if escaped_id(key) == escaped_id(row_key) {
-            fate.freed |= is_gone;
-            fate.taken |= !is_gone && *key != row_key;
-            fate.taken_anew |= is_new && *key != row_key;
+            used.freed |= is_replaced;
+            used.taken |= !is_replaced && *key != row_key;
+            used.taken_by_replacement |= is_new && *key != row_key;
         }
     }
 }

@@ -1,15 +1,22 @@
-//! Grants in the place of others.
+//! Grants that are replaced by others.
 
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::seal::expand::{Expansion, GrantChange, SortedRows};
-use crate::seal::substitute::{PutGrant, Substitutes};
+use crate::seal::replace::{GrantReplacer, PutGrant};
+use crate::seal::{Expander, Expansion, GrantChange, SortedRows};
 
-/// Each grant to a placeholder is replaced by what the function says; then
+/// Replaces each grant to a placeholder by what the function returns. Then
 /// the rows are looked at, and one grant is added.
 struct Replacing<F> {
-    by: F,
+    by: Replacer<F>,
+    look: Look,
+}
+
+struct Replacer<F>(F);
+
+#[derive(Default)]
+struct Look {
     seen: Vec<String>,
     added: Option<Vec<u8>>,
 }
@@ -17,14 +24,23 @@ struct Replacing<F> {
 impl<F> Replacing<F> {
     fn by(by: F) -> Self {
         Self {
-            by,
-            seen: Vec::new(),
-            added: None,
+            by: Replacer(by),
+            look: Look::default(),
         }
     }
 }
 
-impl<F: FnMut(&Row<'_>) -> Vec<TestRow>> Substitutes for Replacing<F> {
+impl<F: FnMut(&Row<'_>) -> Vec<TestRow>> Replacing<F> {
+    fn steps(&mut self) -> SealSteps<'_> {
+        SealSteps {
+            replace: Some(&mut self.by),
+            expand: Some(&mut self.look),
+            ..SealSteps::default()
+        }
+    }
+}
+
+impl<F: FnMut(&Row<'_>) -> Vec<TestRow>> GrantReplacer for Replacer<F> {
     fn prepare(&mut self, rows: &dyn SortedRows) -> Result<bool> {
         let mut some = false;
         rows.scan(Table::Grants, &mut |row| {
@@ -34,26 +50,22 @@ impl<F: FnMut(&Row<'_>) -> Vec<TestRow>> Substitutes for Replacing<F> {
         Ok(some)
     }
 
-    fn substitutes(&mut self, grant: &Row<'_>, put: &mut PutGrant<'_>) -> Result<bool> {
+    fn replace(&mut self, grant: &Row<'_>, put: &mut PutGrant<'_>) -> Result<bool> {
         if grant.principal_type_id != "placeholder" {
             return Ok(false);
         }
-        for row in (self.by)(grant) {
+        for row in (self.0)(grant) {
             put(&row.1)?;
         }
         Ok(true)
     }
+
+    fn warnings(&self) -> Vec<String> {
+        vec!["replaced".to_owned()]
+    }
 }
 
-impl<F: FnMut(&Row<'_>) -> Vec<TestRow>> Expander for Replacing<F> {
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn substitutes(&mut self) -> Option<&mut dyn Substitutes> {
-        Some(self)
-    }
-
+impl Expander for Look {
     fn expand(&mut self, rows: &dyn SortedRows) -> Result<Expansion> {
         self.seen.clear();
         rows.scan(Table::Grants, &mut |row| {
@@ -98,12 +110,12 @@ fn placeholders_make_way_for_as_many_grants_as_there_are() {
                     .collect(),
                 _ => Vec::new(),
             });
-            let (sealed, rows) = bench.seal(identity, &mut by, budget).expect("sealed");
+            let (sealed, rows) = bench.seal(identity, by.steps(), budget).expect("sealed");
             assert_eq!(rows.len(), 2001, "{identity:?} {budget}");
-            assert_eq!(by.seen.len(), 2001);
-            assert_eq!(by.seen[0], "kept");
+            assert_eq!(by.look.seen.len(), 2001);
+            assert_eq!(by.look.seen[0], "kept");
             assert!(rows.is_sorted_by_key(|(_, row)| row.principal_id.clone()));
-            assert_eq!((sealed.grants_inserted, sealed.duplicates_resolved), (0, 0));
+            assert_eq!((sealed.inserted, sealed.duplicates), (0, 0));
         }
     }
 }
@@ -114,7 +126,7 @@ fn nothing_changes_where_nothing_is_to_be_replaced() {
     bench.page(&ListId::grants("t", "r"), 0, 0, &[to("a", "a", "")]);
     let mut by = Replacing::by(|_: &Row<'_>| unreachable!("asked"));
     let (_, rows) = bench
-        .seal(Identity::ExternalId, &mut by, 0)
+        .seal(Identity::ExternalId, by.steps(), 0)
         .expect("sealed");
     assert_eq!(grants(&rows), ["a to a"]);
 }
@@ -130,7 +142,7 @@ fn the_last_of_several_with_one_identity_counts_also_against_a_row() {
         ];
         bench.page(&ListId::grants("t", "r"), 0, 0, &rows);
         let mut by = Replacing::by(|row: &Row<'_>| vec![to("u", "same", row.principal_id)]);
-        let (_, rows) = bench.seal(identity, &mut by, 0).expect("sealed");
+        let (_, rows) = bench.seal(identity, by.steps(), 0).expect("sealed");
         assert_eq!(grants(&rows), ["same to u"]);
         let message: v2::Grant = prost::Message::decode(rows[0].1.data.as_slice()).expect("valid");
         let link: v2::ExternalLink = any::find(&message.annotations)
@@ -156,12 +168,12 @@ fn an_id_that_another_grant_has_is_taken_unless_that_one_goes() {
     };
     let mut by = Replacing::by(|_: &Row<'_>| new());
     let (_, rows) = bench
-        .seal(Identity::ExternalId, &mut by, 0)
+        .seal(Identity::ExternalId, by.steps(), 0)
         .expect("sealed");
     assert_eq!(grants(&rows), ["gone to a", "twice to c", "there to owner"]);
     // Where ids identify nothing, all have room.
     let mut by = Replacing::by(|_: &Row<'_>| new());
-    let (_, rows) = bench.seal(Identity::Tuple, &mut by, 0).expect("sealed");
+    let (_, rows) = bench.seal(Identity::Tuple, by.steps(), 0).expect("sealed");
     assert_eq!(rows.len(), 5);
 }
 
@@ -170,18 +182,18 @@ fn an_id_that_a_placeholder_won_is_free_even_where_others_lost_it() {
     let mut bench = bench();
     let list = |n: &str| ListId::grants("t", n);
     // The placeholder is the later of two rows with one id.
-    bench.page(&list("1"), 0, 0, &[to("loser", "p", "")]);
+    bench.page(&list("1"), 0, 0, &[to("superseded", "p", "")]);
     bench.page(&list("2"), 0, 0, &[placeholder("winner", "p")]);
     let mut by = Replacing::by(|_: &Row<'_>| vec![to("a", "p", "")]);
     let (_, rows) = bench
-        .seal(Identity::ExternalId, &mut by, 0)
+        .seal(Identity::ExternalId, by.steps(), 0)
         .expect("sealed");
     assert_eq!(grants(&rows), ["p to a"]);
     // What expansion adds finds the id free, too.
     let mut by = Replacing::by(|_: &Row<'_>| Vec::new());
-    by.added = Some(to("z", "p", "").1);
+    by.look.added = Some(to("z", "p", "").1);
     let (_, rows) = bench
-        .seal(Identity::ExternalId, &mut by, 0)
+        .seal(Identity::ExternalId, by.steps(), 0)
         .expect("sealed");
     assert_eq!(grants(&rows), ["p to z"]);
 }
@@ -197,9 +209,9 @@ fn what_expansion_adds_meets_the_new_grants_and_not_the_old_ones() {
         let mut bench = bench();
         bench.page(&ListId::grants("t", "r"), 0, 0, &[placeholder("x", "p")]);
         let mut by = Replacing::by(|_: &Row<'_>| vec![to("a", "new", "")]);
-        by.added = Some(to("z", id, "").1);
+        by.look.added = Some(to("z", id, "").1);
         let (_, rows) = bench
-            .seal(Identity::ExternalId, &mut by, 0)
+            .seal(Identity::ExternalId, by.steps(), 0)
             .expect("sealed");
         assert_eq!(grants(&rows), expected);
     }
@@ -210,9 +222,9 @@ fn the_id_of_a_new_grant_that_is_the_placeholders_own_is_taken() {
     let mut bench = bench();
     bench.page(&ListId::grants("t", "r"), 0, 0, &[placeholder("x", "p")]);
     let mut by = Replacing::by(|_: &Row<'_>| vec![placeholder("x", "p")]);
-    by.added = Some(to("z", "p", "").1);
+    by.look.added = Some(to("z", "p", "").1);
     let (_, rows) = bench
-        .seal(Identity::ExternalId, &mut by, 0)
+        .seal(Identity::ExternalId, by.steps(), 0)
         .expect("sealed");
     assert_eq!(grants(&rows), ["p to x"]);
 }
@@ -230,7 +242,7 @@ fn a_row_that_lost_makes_no_grants() {
         .expect("dropped");
     let mut by = Replacing::by(|row: &Row<'_>| vec![to(row.principal_id, row.principal_id, "")]);
     let (_, rows) = bench
-        .seal(Identity::ExternalId, &mut by, 0)
+        .seal(Identity::ExternalId, by.steps(), 0)
         .expect("sealed");
     assert_eq!(grants(&rows), ["late to late"]);
 }
@@ -244,8 +256,8 @@ fn an_expansion_among_the_annotations_is_one() {
             let message = grant_message(("t", "r"), "t:r:m", ("group", "g"), "new", "");
             vec![expandable(message, &["group:g:member"])]
         });
-        let (sealed, rows) = bench.seal(identity, &mut by, 0).expect("sealed");
-        assert_eq!(sealed.expandable_grants, 1);
+        let (sealed, rows) = bench.seal(identity, by.steps(), 0).expect("sealed");
+        assert_eq!(sealed.expandable, 1);
         assert!(rows[0].1.expansion.is_some(), "{identity:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! Rows in canonical order, each identity once.
 //!
-//! Rows of equal key are neighbours after the sort; the one that is last in
-//! canonical list and page order stays, a listed one before any that was added. Page headers are only looked up
-//! where there is a choice. Keys that lost their id to a row under another
-//! key (see [`super::conflict`]) are left out on the way.
+//! Rows of equal key are neighbours after the sort. The last in canonical list
+//! and page order is kept; a row of a list is kept before any added row. Page
+//! headers are read only where there is a choice. Keys whose id belongs to a
+//! row under another key ([`super::duplicate_ids`]) are left out.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -12,21 +12,21 @@ use crate::error::Result;
 use crate::log::{ListId, PageLog};
 use crate::sort::{Entry, Merge, Sorted};
 
-use super::origin::Entries;
+use super::row_source::RowStream;
 
 /// So many page headers are remembered; then all are forgotten.
 const MAX_HEADERS: usize = 1024;
 
 /// Decides which of two rows is later in canonical list and page order. Rows
 /// that no list has come before all others.
-pub(super) struct Judge<'a> {
+pub(super) struct PageOrder<'a> {
     log: &'a PageLog,
     /// The log has rows that no list has.
     added: bool,
     headers: HashMap<u64, (ListId, u32)>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> PageOrder<'a> {
     pub(super) fn new(log: &'a PageLog, added: bool) -> Self {
         Self {
             log,
@@ -54,7 +54,7 @@ impl<'a> Judge<'a> {
             }
         }
         let pages = self.headers.get(&a.0).cmp(&self.headers.get(&b.0));
-        // One page logged twice: the repetition counts.
+        // One page was logged twice: the second record counts.
         Ok(pages.then(a.cmp(&b)))
     }
 
@@ -91,39 +91,39 @@ impl Held {
 }
 
 /// See the module's header.
-pub(super) struct Winners<'a> {
+pub(super) struct Dedup<'a> {
     merge: Merge<'a>,
-    losers: Option<Losers<'a>>,
-    judge: Judge<'a>,
+    superseded: Option<Superseded<'a>>,
+    order: PageOrder<'a>,
     held: Option<Held>,
     out: Held,
-    dropped: u64,
+    duplicates: u64,
 }
 
-impl<'a> Winners<'a> {
+impl<'a> Dedup<'a> {
     /// The rows from table byte `from` on. `added`: there are rows that no
     /// list has.
     pub(super) fn new(
         log: &'a PageLog,
         rows: &'a Sorted,
-        losers: Option<&'a Sorted>,
+        superseded: Option<&'a Sorted>,
         added: bool,
         from: u8,
     ) -> Result<Self> {
         Ok(Self {
             merge: rows.merge(from),
-            losers: losers.map(|l| Losers::new(l, from)).transpose()?,
-            judge: Judge::new(log, added),
+            superseded: superseded.map(|l| Superseded::new(l, from)).transpose()?,
+            order: PageOrder::new(log, added),
             held: None,
             out: Held::default(),
-            dropped: 0,
+            duplicates: 0,
         })
     }
 }
 
-impl Entries for Winners<'_> {
-    fn dropped(&self) -> u64 {
-        self.dropped
+impl RowStream for Dedup<'_> {
+    fn duplicates(&self) -> u64 {
+        self.duplicates
     }
 
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
@@ -134,11 +134,11 @@ impl Entries for Winners<'_> {
                     self.out.entry()
                 }));
             };
-            if let Some(losers) = &mut self.losers
-                && losers.contains(entry.key)?
+            if let Some(superseded) = &mut self.superseded
+                && superseded.contains(entry.key)?
             {
-                let listed = self.judge.is_listed((entry.page, entry.row))?;
-                self.dropped += u64::from(listed);
+                let listed = self.order.is_listed((entry.page, entry.row))?;
+                self.duplicates += u64::from(listed);
                 continue;
             }
             let Some(held) = &mut self.held else {
@@ -148,10 +148,10 @@ impl Entries for Winners<'_> {
             };
             if held.key == entry.key {
                 let at = (entry.page, entry.row);
-                // A row that no list has gives way without being a repetition.
-                let repeated = self.judge.is_listed(held.at)? && self.judge.is_listed(at)?;
-                self.dropped += u64::from(repeated);
-                if self.judge.compare(held.at, at)? == Ordering::Less {
+                // A row that no list has is left out, but is not a duplicate.
+                let is_duplicate = self.order.is_listed(held.at)? && self.order.is_listed(at)?;
+                self.duplicates += u64::from(is_duplicate);
+                if self.order.compare(held.at, at)? == Ordering::Less {
                     held.set(&entry);
                 }
                 continue;
@@ -164,11 +164,11 @@ impl Entries for Winners<'_> {
 }
 
 /// Keys to leave out, walked in step with keys in order.
-pub(crate) struct Losers<'a> {
+pub(crate) struct Superseded<'a> {
     merge: Merge<'a>,
 }
 
-impl<'a> Losers<'a> {
+impl<'a> Superseded<'a> {
     pub(crate) fn new(sorted: &'a Sorted, from: u8) -> Result<Self> {
         let mut merge = sorted.merge(from);
         merge.next()?;
@@ -178,7 +178,11 @@ impl<'a> Losers<'a> {
     /// Whether `key` is to be left out. Keys are asked for in order.
     pub(crate) fn contains(&mut self, key: &[u8]) -> Result<bool> {
         loop {
-            match self.merge.current().map(|loser| loser.key.cmp(key)) {
+            match self
+                .merge
+                .current()
+                .map(|superseded| superseded.key.cmp(key))
+            {
                 Some(Ordering::Less) => self.merge.next()?,
                 Some(Ordering::Equal) => return Ok(true),
                 Some(Ordering::Greater) | None => return Ok(false),

@@ -1,12 +1,12 @@
-//! Grants that stand in the place of others.
+//! The step that replaces grants by others: placeholders of external
+//! principals by grants to the principals that were found.
 //!
-//! Placeholders are looked for among the rows that will be in the file, so a
-//! row that had to give way to another makes no grants. What takes their
-//! place is sorted like rows are, then laid down with them; whoever reads the
-//! grants afterwards, the expander included, sees the result only.
+//! Placeholders are searched among the rows that will be in the file, so a
+//! row that was left out as a duplicate makes no grants. The new grants are
+//! sorted like rows, then written with them into the table of grants. Later
+//! steps see the result only.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
 use crate::columns;
 use crate::error::{Error, Result};
@@ -14,76 +14,74 @@ use crate::row::{Row, Table};
 use crate::sort::{Entry, Merge, Place, Sorted, Sorter};
 use crate::v3;
 
-use super::Sources;
-use super::collect::{Form, hash, share};
-use super::conflict::Inserts;
-use super::expand::SortedRows;
-use super::grants::{GrantTable, Layer, RowReader, View};
+use super::collect::{Form, share};
+use super::dedup::Superseded;
+use super::duplicate_ids::Inserts;
+use super::grants::{GrantTable, Spill};
 use super::key;
-use super::origin::LogRows;
-use super::winners::Losers;
+use super::log_rows::LogRows;
+use super::replaced::Replaced;
+use super::row_reader::RowReader;
+use super::row_source::RowSource;
+use super::sorted_rows::{SealRows, SortedRows};
 
-/// Puts grants in the place of others. Asked once per seal, before anything
-/// is expanded.
-pub trait Substitutes {
-    /// Reads what it needs to know. `false`: no grant will be replaced.
+/// Replaces grants by others. Called once per seal, before the rows are
+/// checked.
+pub trait GrantReplacer {
+    /// Reads the rows that it needs. `false`: no grant will be replaced.
     fn prepare(&mut self, rows: &dyn SortedRows) -> Result<bool>;
 
-    /// Hands the grants in the place of this one to `put`, each the bytes of
+    /// Passes the grants that replace this one to `put`, each as the bytes of
     /// a whole `c1.connector.v2.Grant` with `GrantExpandable` among its
-    /// annotations; `false`: it stays, and nothing was put. Of several with
-    /// one identity the last counts, also against a row with that identity.
-    /// One whose id belongs to a row with another entitlement or principal is
-    /// left out.
-    fn substitutes(&mut self, grant: &Row<'_>, put: &mut PutGrant<'_>) -> Result<bool>;
+    /// annotations. `false`: the grant is kept, and nothing was put. If grants
+    /// have the same identity, the last one counts, also against a row with
+    /// that identity. A grant whose id belongs to a row with another
+    /// entitlement or principal is left out.
+    fn replace(&mut self, grant: &Row<'_>, put: &mut PutGrant<'_>) -> Result<bool>;
+
+    /// Warnings for the user. Called after the last grant.
+    fn warnings(&self) -> Vec<String>;
 }
 
-/// Takes a grant that [`Substitutes`] has made. One at a time, since a single
-/// placeholder can stand for everybody.
+/// Takes one grant of a [`GrantReplacer`]. One at a time, since a single
+/// placeholder can stand for all principals of the other file.
 pub type PutGrant<'p> = dyn FnMut(&[u8]) -> Result<()> + 'p;
 
 /// Share of the memory budget, in sixteenths.
 const SHARE: usize = 2;
 
-/// Hashes of the keys of grants that were replaced.
-pub(super) type Gone = HashSet<u64>;
-
-/// What a key is remembered as.
-pub(super) fn gone_hash(key: &[u8]) -> u64 {
-    hash(0, key)
-}
-
 /// The grants after the replacement.
-pub(super) struct Substituted {
+pub(super) struct Replacement {
     pub grants: GrantTable,
-    /// Hashes of the new grants' ids, as far as ids identify grants.
+    /// Hashes of the new grants' ids, if ids identify grants.
     pub ids: Option<Sorted>,
-    pub gone: Gone,
+    pub replaced: Replaced,
+    pub warnings: Vec<String>,
 }
 
-/// Replaces what `by` replaces; `None` if that is nothing.
-pub(super) fn substitute(
-    origin: &LogRows<'_>,
+/// Replaces grants; `None` if there is nothing to replace.
+pub(super) fn replace_placeholders(
+    rows: &LogRows<'_>,
     form: &Form,
-    by: &mut dyn Substitutes,
+    by: &mut dyn GrantReplacer,
     ids: &Sorted,
     place: &Place,
-) -> Result<Option<Substituted>> {
-    let sources = Sources {
-        origin,
+) -> Result<Option<Replacement>> {
+    let sorted_rows = SealRows {
+        source: rows,
         grants: None,
     };
-    if !by.prepare(&View { sources: &sources })? {
+    if !by.prepare(&sorted_rows)? {
         return Ok(None);
     }
-    let Made {
+    let NewGrants {
         sorted,
         inserts,
-        gone,
-    } = Made::collect(&sources, form, by, place)?;
+        replaced,
+    } = NewGrants::collect(rows, form, by, place)?;
     let without = LogRows {
-        gone: Some(&gone),
-        ..*origin
+        replaced: Some(&replaced),
+        ..*rows
     };
     let (blocked, new_ids) = match inserts {
         Some(inserts) => {
@@ -92,42 +90,43 @@ pub(super) fn substitute(
         }
         None => (None, None),
     };
-    let grants = lay_down(&sources, &sorted, blocked.as_ref(), &gone, place)?;
+    let grants = spill(rows, &sorted, blocked.as_ref(), &replaced, place)?;
     for used in [Some(sorted), blocked].into_iter().flatten() {
         used.remove(place.files.as_ref())?;
     }
-    Ok(Some(Substituted {
+    Ok(Some(Replacement {
         grants,
         ids: new_ids,
-        gone,
+        replaced,
+        warnings: by.warnings(),
     }))
 }
 
-/// New grants, and the keys of those whose place they take.
-struct Made {
+/// New grants, and the keys of those that they replace.
+struct NewGrants {
     sorted: Sorted,
     inserts: Option<Inserts>,
-    gone: Gone,
+    replaced: Replaced,
 }
 
-impl Made {
+impl NewGrants {
     fn collect(
-        sources: &Sources<'_>,
+        rows: &LogRows<'_>,
         form: &Form,
-        by: &mut dyn Substitutes,
+        by: &mut dyn GrantReplacer,
         place: &Place,
     ) -> Result<Self> {
-        let mut sorter = Sorter::new(share(place, "substitutes", SHARE));
+        let mut sorter = Sorter::new(share(place, "replacements", SHARE));
         let mut inserts = match form {
-            Form::Messages => Some(Inserts::new(place, "substitute-ids")),
+            Form::Messages => Some(Inserts::new(place, "replacement-ids")),
             Form::Records { .. } => None,
         };
-        let mut gone = Gone::new();
-        let mut reader = RowReader::new(sources.origin);
-        let mut winners = sources.origin.rows(Table::Grants)?;
+        let mut replaced = Replaced::default();
+        let mut reader = RowReader::new(rows);
+        let mut entries = rows.rows(Table::Grants)?;
         let (mut key, mut record) = (Vec::new(), Vec::new());
         let mut number = 0;
-        while let Some(entry) = winners.next()? {
+        while let Some(entry) = entries.next()? {
             let mut put = |grant: &[u8]| {
                 let data = encode(form, grant, inserts.as_mut(), &mut key, &mut record)?;
                 sorter.push(Entry {
@@ -139,14 +138,14 @@ impl Made {
                 number += 1;
                 Ok(())
             };
-            if reader.with(&entry, |row| by.substitutes(row, &mut put))?? {
-                gone.insert(gone_hash(entry.key));
+            if reader.with(&entry, |row| by.replace(row, &mut put))?? {
+                replaced.insert(entry.key);
             }
         }
         Ok(Self {
             sorted: sorter.finish()?,
             inserts,
-            gone,
+            replaced,
         })
     }
 }
@@ -177,59 +176,59 @@ fn encode<'a>(
     }
 }
 
-/// Writes out what stays, merged with what is new.
-fn lay_down(
-    sources: &Sources<'_>,
+/// Writes the kept grants, merged with the new ones.
+fn spill(
+    rows: &LogRows<'_>,
     new: &Sorted,
     blocked: Option<&Sorted>,
-    gone: &Gone,
+    replaced: &Replaced,
     place: &Place,
 ) -> Result<GrantTable> {
-    let mut new = Standins::new(new, blocked)?;
-    let mut layer = Layer::new(place)?;
-    let mut reader = RowReader::new(sources.origin);
-    let mut winners = sources.origin.rows(Table::Grants)?;
-    while let Some(entry) = winners.next()? {
-        if gone.contains(&gone_hash(entry.key)) {
+    let mut new = Replacements::new(new, blocked)?;
+    let mut spill = Spill::new(place)?;
+    let mut reader = RowReader::new(rows);
+    let mut entries = rows.rows(Table::Grants)?;
+    while let Some(entry) = entries.next()? {
+        if replaced.contains_key(entry.key) {
             continue;
         }
-        let mut replaced = false;
+        let mut is_replaced = false;
         while let Some(ahead) = new.current() {
             let order = ahead.key.cmp(entry.key);
             if order == Ordering::Greater {
                 break;
             }
-            replaced = order == Ordering::Equal;
-            layer.push_grant(&ahead, &mut reader)?;
+            is_replaced = order == Ordering::Equal;
+            spill.push_grant(&ahead, &mut reader)?;
             new.advance()?;
         }
-        if !replaced {
-            layer.push_grant(&entry, &mut reader)?;
+        if !is_replaced {
+            spill.push_grant(&entry, &mut reader)?;
         }
     }
     while let Some(ahead) = new.current() {
-        layer.push_grant(&ahead, &mut reader)?;
+        spill.push_grant(&ahead, &mut reader)?;
         new.advance()?;
     }
-    layer.finish(winners.dropped())
+    spill.finish(entries.duplicates())
 }
 
-/// Walks the grants that take the places, each key once, the last of equal ones.
-struct Standins<'a> {
+/// Walks the new grants, each key once: the last of equal ones.
+struct Replacements<'a> {
     merge: Merge<'a>,
-    blocked: Option<Losers<'a>>,
+    blocked: Option<Superseded<'a>>,
     key: Vec<u8>,
     data: Vec<u8>,
     is_at_end: bool,
 }
 
-impl<'a> Standins<'a> {
+impl<'a> Replacements<'a> {
     fn new(sorted: &'a Sorted, blocked: Option<&'a Sorted>) -> Result<Self> {
         let mut merge = sorted.merge(0);
         merge.next()?;
         let mut this = Self {
             merge,
-            blocked: blocked.map(|b| Losers::new(b, 0)).transpose()?,
+            blocked: blocked.map(|b| Superseded::new(b, 0)).transpose()?,
             key: Vec::new(),
             data: Vec::new(),
             is_at_end: false,

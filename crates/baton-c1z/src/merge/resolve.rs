@@ -1,21 +1,28 @@
-//! Of rows with the same key one stays, and all are laid down in order.
+//! Keeps one of the rows with the same key, and writes all in order.
 
 use prost_types::Timestamp;
 
 use super::Counts;
-use super::gather::{Gathered, is_base, time_rank};
+use super::collect::{Collected, is_base, time_rank};
 use crate::convert::to_v3::merged;
 use crate::error::{Error, Result};
 use crate::row::Table;
-use crate::seal::grants::{GrantTable, Layer, RowReader};
+use crate::seal::grants::{GrantTable, Spill};
 use crate::seal::key;
-use crate::seal::origin::{Entries, Origin, Shape};
+use crate::seal::row_reader::RowReader;
+use crate::seal::row_source::{RowSource, RowStream, Shape};
 use crate::sort::{Entry, Place, RunReader, Sorted};
-use crate::stop::Stop;
+use crate::stop;
 use crate::v3;
 
-/// Settled rows, all in one run.
-pub(super) struct Settled {
+/// The rows that are kept, and the hashes of their ids.
+pub(super) struct Resolved {
+    pub rows: MergedRows,
+    pub ids: Sorted,
+}
+
+/// The rows that are kept, all in one run.
+pub(super) struct MergedRows {
     pub grants: GrantTable,
     facts: Facts,
 }
@@ -27,54 +34,56 @@ struct Facts {
     derived_at: Timestamp,
 }
 
-/// Lays down what was gathered; gives the hashes of ids back. `counts` are filled where keys decide.
-pub(super) fn settle(
-    gathered: Gathered,
+/// Writes the rows that are kept. Fills `counts` where keys decide which rows
+/// are the same.
+pub(super) fn resolve(
+    collected: Collected,
     shape: Shape,
     derived_at: Timestamp,
     place: &Place,
     counts: Option<&mut Counts>,
-    stop: &Stop,
-) -> Result<(Settled, Sorted)> {
-    let Gathered { rows, ids, .. } = gathered;
+) -> Result<Resolved> {
+    let Collected { rows, ids, .. } = collected;
     let facts = Facts {
         shape,
         count: rows.count(),
         derived_at,
     };
-    let mut layer = Laying {
-        layer: Layer::new(place)?,
+    let mut writer = MergeWriter {
+        spill: Spill::new(place)?,
         reader: RowReader::new(&facts),
         counts,
-        dropped: 0,
+        duplicates: 0,
     };
     let mut merge = rows.merge(0);
     let mut group = Versions::default();
     while let Some(entry) = merge.next()? {
-        stop.check()?;
+        stop::check()?;
         if group.key != entry.key {
-            layer.put(&mut group)?;
+            writer.put(&mut group)?;
             group.key.clear();
             group.key.extend_from_slice(entry.key);
         }
         group.add(&entry, shape)?;
     }
-    layer.put(&mut group)?;
+    writer.put(&mut group)?;
     drop(merge);
     rows.remove(place.files.as_ref())?;
-    let Laying { layer, dropped, .. } = layer;
-    let grants = layer.finish(dropped)?;
-    Ok((Settled { grants, facts }, ids))
+    let grants = writer.spill.finish(writer.duplicates)?;
+    Ok(Resolved {
+        rows: MergedRows { grants, facts },
+        ids,
+    })
 }
 
-struct Laying<'a> {
-    layer: Layer,
+struct MergeWriter<'a> {
+    spill: Spill,
     reader: RowReader<'a>,
     counts: Option<&'a mut Counts>,
-    dropped: u64,
+    duplicates: u64,
 }
 
-impl Laying<'_> {
+impl MergeWriter<'_> {
     fn put(&mut self, group: &mut Versions) -> Result<()> {
         let versions = group.list.len();
         let has_base = group.list.iter().any(|version| is_base(version.rank));
@@ -86,7 +95,7 @@ impl Laying<'_> {
         let Some(newest) = newest else {
             return Ok(());
         };
-        self.dropped += versions as u64 - 1;
+        self.duplicates += versions as u64 - 1;
         let entry = Entry {
             key: &group.key,
             page: newest.time,
@@ -98,8 +107,8 @@ impl Laying<'_> {
             counts.add(table, has_base, is_base(newest.rank));
         }
         match table {
-            Table::Grants => self.layer.push_grant(&entry, &mut self.reader),
-            _ => self.layer.push_other(&entry),
+            Table::Grants => self.spill.push_grant(&entry, &mut self.reader),
+            _ => self.spill.push_other(&entry),
         }
     }
 }
@@ -141,12 +150,12 @@ impl Versions {
     }
 }
 
-impl Origin for Facts {
+impl RowSource for Facts {
     fn shape(&self) -> Shape {
         self.shape
     }
 
-    fn rows(&self, _: Table) -> Result<Box<dyn Entries + '_>> {
+    fn rows(&self, _: Table) -> Result<Box<dyn RowStream + '_>> {
         Ok(Box::new(NoRows))
     }
 
@@ -171,23 +180,23 @@ impl Origin for Facts {
     }
 }
 
-/// Before rows are laid down there are none to read.
+/// Until the rows are written there are none to read.
 struct NoRows;
 
-impl Entries for NoRows {
+impl RowStream for NoRows {
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
         Ok(None)
     }
 
-    fn dropped(&self) -> u64 {
+    fn duplicates(&self) -> u64 {
         0
     }
 }
 
-impl Origin for Settled {
-    fn rows(&self, table: Table) -> Result<Box<dyn Entries + '_>> {
+impl RowSource for MergedRows {
+    fn rows(&self, table: Table) -> Result<Box<dyn RowStream + '_>> {
         let run = self.grants.run.read_from(key::table_byte(table));
-        Ok(Box::new(LaidDown { run }))
+        Ok(Box::new(SpilledRows { run }))
     }
 
     fn shape(&self) -> Shape {
@@ -211,11 +220,11 @@ impl Origin for Settled {
     }
 }
 
-struct LaidDown<'a> {
+struct SpilledRows<'a> {
     run: RunReader<'a>,
 }
 
-impl Entries for LaidDown<'_> {
+impl RowStream for SpilledRows<'_> {
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
         Ok(if self.run.advance()? {
             self.run.entry()
@@ -224,7 +233,7 @@ impl Entries for LaidDown<'_> {
         })
     }
 
-    fn dropped(&self) -> u64 {
+    fn duplicates(&self) -> u64 {
         0
     }
 }

@@ -3,27 +3,14 @@
 //! Nothing is decoded that is not a column, nothing is copied, and the bytes
 //! themselves are only changed to take a grant's `GrantExpandable` out.
 
+use baton_proto::field::c1::connector::v2::{
+    entitlement, grant, grant_expandable, resource, resource_id, resource_type,
+};
 use baton_proto::wire::{self, Value};
 
 use crate::row::{Row, Table};
 
 type Result<T> = baton_proto::Result<T>;
-
-/// Field numbers of `c1.connector.v2`, as far as columns need them.
-mod field {
-    pub const RESOURCE_TYPE_ID: u32 = 1;
-    pub const RESOURCE_ID: u32 = 1;
-    pub const RESOURCE_PARENT: u32 = 2;
-    pub const ID_TYPE: u32 = 1;
-    pub const ID_RESOURCE: u32 = 2;
-    pub const ENTITLEMENT_RESOURCE: u32 = 1;
-    pub const ENTITLEMENT_ID: u32 = 2;
-    pub const GRANT_ENTITLEMENT: u32 = 1;
-    pub const GRANT_PRINCIPAL: u32 = 2;
-    pub const GRANT_ID: u32 = 3;
-    pub const GRANT_ANNOTATIONS: u32 = 4;
-    pub const EXPANDABLE_ENTITLEMENT_IDS: u32 = 1;
-}
 
 const EXPANDABLE: &str = "c1.connector.v2.GrantExpandable";
 
@@ -38,30 +25,26 @@ pub(crate) fn read(table: Table, data: &[u8]) -> Result<Row<'_>> {
     };
     match table {
         Table::ResourceTypes => {
-            row.id = wire::last_str(data, field::RESOURCE_TYPE_ID)?;
+            row.id = wire::last_str(data, resource_type::ID)?;
             row.resource_type_id = row.id;
         }
         Table::Resources => {
             (row.resource_type_id, row.resource_id) = resource_id(data)?;
-            row.parent = wire::last_bytes(data, field::RESOURCE_PARENT)?
+            row.parent = wire::last_bytes(data, resource::PARENT_RESOURCE_ID)?
                 .map(id_parts)
                 .transpose()?;
         }
         Table::Entitlements => {
-            let [resource, id] = [field::ENTITLEMENT_RESOURCE, field::ENTITLEMENT_ID];
+            let [resource, id] = [entitlement::RESOURCE, entitlement::ID];
             let [resource, id] = parts(data, [resource, id])?;
             row.id = wire::text(id)?;
             (row.resource_type_id, row.resource_id) = resource_id(resource)?;
         }
         Table::Grants => {
-            let numbers = [
-                field::GRANT_ENTITLEMENT,
-                field::GRANT_PRINCIPAL,
-                field::GRANT_ID,
-            ];
+            let numbers = [grant::ENTITLEMENT, grant::PRINCIPAL, grant::ID];
             let [entitlement, principal, id] = parts(data, numbers)?;
             row.id = wire::text(id)?;
-            let [resource, id] = [field::ENTITLEMENT_RESOURCE, field::ENTITLEMENT_ID];
+            let [resource, id] = [entitlement::RESOURCE, entitlement::ID];
             let [resource, id] = parts(entitlement, [resource, id])?;
             row.entitlement_id = wire::text(id)?;
             (row.resource_type_id, row.resource_id) = resource_id(resource)?;
@@ -88,13 +71,13 @@ fn parts<const N: usize>(data: &[u8], numbers: [u32; N]) -> Result<[&[u8]; N]> {
 
 /// Type and id of a `Resource` message.
 fn resource_id(resource: &[u8]) -> Result<(&str, &str)> {
-    let [id] = parts(resource, [field::RESOURCE_ID])?;
+    let [id] = parts(resource, [resource::ID])?;
     id_parts(id)
 }
 
 /// The two parts of a `ResourceId` message.
 fn id_parts(id: &[u8]) -> Result<(&str, &str)> {
-    let [type_id, id] = parts(id, [field::ID_TYPE, field::ID_RESOURCE])?;
+    let [type_id, id] = parts(id, [resource_id::RESOURCE_TYPE, resource_id::RESOURCE])?;
     Ok((wire::text(type_id)?, wire::text(id)?))
 }
 
@@ -111,10 +94,10 @@ pub(crate) struct Split {
 /// Takes `GrantExpandable` out of a grant. `None`, without copying anything,
 /// if the grant has none (c1z specification §1.4).
 pub(crate) fn split_expandable(grant: &[u8]) -> Result<Option<Split>> {
-    if !wire::has_annotation(grant, field::GRANT_ANNOTATIONS, &[EXPANDABLE])? {
+    if !wire::has_annotation(grant, grant::ANNOTATIONS, &[EXPANDABLE])? {
         return Ok(None);
     }
-    let (data, payloads) = wire::split_annotation(grant, field::GRANT_ANNOTATIONS, EXPANDABLE)?;
+    let (data, payloads) = wire::split_annotation(grant, grant::ANNOTATIONS, EXPANDABLE)?;
     let mut expansion = None;
     for payload in payloads {
         if expansion.is_none() && names_entitlement(&payload)? {
@@ -127,7 +110,7 @@ pub(crate) fn split_expandable(grant: &[u8]) -> Result<Option<Split>> {
 fn names_entitlement(expandable: &[u8]) -> Result<bool> {
     for field in wire::fields(expandable) {
         let field = field?;
-        if field.number == field::EXPANDABLE_ENTITLEMENT_IDS
+        if field.number == grant_expandable::ENTITLEMENT_IDS
             && let Value::Bytes(id) = field.value
             && !wire::text(id)?.trim().is_empty()
         {
@@ -139,19 +122,19 @@ fn names_entitlement(expandable: &[u8]) -> Result<bool> {
 
 /// Whether a grant has a `GrantExpandable` among its annotations.
 pub(crate) fn is_expandable(grant: &[u8]) -> Result<bool> {
-    wire::has_annotation(grant, field::GRANT_ANNOTATIONS, &[EXPANDABLE])
+    wire::has_annotation(grant, grant::ANNOTATIONS, &[EXPANDABLE])
 }
 
 /// Whether a grant's bytes hold both messages that a slim row leaves out.
 pub(crate) fn is_whole_grant(grant: &[u8]) -> Result<bool> {
     // Encoders write fields in order, so the first two fields decide at once.
     let mut fields = wire::fields(grant);
-    for number in [field::GRANT_ENTITLEMENT, field::GRANT_PRINCIPAL] {
+    for number in [grant::ENTITLEMENT, grant::PRINCIPAL] {
         match fields.next().transpose()? {
             Some(f) if f.number == number && f.value.bytes().is_some() => {}
             _ => {
-                return Ok(wire::last_bytes(grant, field::GRANT_ENTITLEMENT)?.is_some()
-                    && wire::last_bytes(grant, field::GRANT_PRINCIPAL)?.is_some());
+                return Ok(wire::last_bytes(grant, grant::ENTITLEMENT)?.is_some()
+                    && wire::last_bytes(grant, grant::PRINCIPAL)?.is_some());
             }
         }
     }
@@ -162,26 +145,26 @@ pub(crate) fn is_whole_grant(grant: &[u8]) -> Result<bool> {
 /// the row's columns (c1z specification §1.4, slim grants).
 pub(crate) fn rebuild_slim_grant(row: &Row<'_>) -> Result<Vec<u8>> {
     let mut grant = row.data.to_vec();
-    if wire::last_bytes(&grant, field::GRANT_ENTITLEMENT)?.is_none() {
+    if wire::last_bytes(&grant, grant::ENTITLEMENT)?.is_none() {
         let resource = resource_stub(row.resource_type_id, row.resource_id);
         let mut entitlement = Vec::with_capacity(resource.len() + row.entitlement_id.len() + 16);
-        wire::put_bytes(&mut entitlement, field::ENTITLEMENT_RESOURCE, &resource);
-        wire::put_str(&mut entitlement, field::ENTITLEMENT_ID, row.entitlement_id);
-        grant = wire::insert_bytes(&grant, field::GRANT_ENTITLEMENT, &entitlement)?;
+        wire::put_bytes(&mut entitlement, entitlement::RESOURCE, &resource);
+        wire::put_str(&mut entitlement, entitlement::ID, row.entitlement_id);
+        grant = wire::insert_bytes(&grant, grant::ENTITLEMENT, &entitlement)?;
     }
-    if wire::last_bytes(&grant, field::GRANT_PRINCIPAL)?.is_none() {
+    if wire::last_bytes(&grant, grant::PRINCIPAL)?.is_none() {
         let principal = resource_stub(row.principal_type_id, row.principal_id);
-        grant = wire::insert_bytes(&grant, field::GRANT_PRINCIPAL, &principal)?;
+        grant = wire::insert_bytes(&grant, grant::PRINCIPAL, &principal)?;
     }
     Ok(grant)
 }
 
 fn resource_stub(type_id: &str, id: &str) -> Vec<u8> {
     let mut parts = Vec::with_capacity(type_id.len() + id.len() + 16);
-    wire::put_str(&mut parts, field::ID_TYPE, type_id);
-    wire::put_str(&mut parts, field::ID_RESOURCE, id);
+    wire::put_str(&mut parts, resource_id::RESOURCE_TYPE, type_id);
+    wire::put_str(&mut parts, resource_id::RESOURCE, id);
     let mut resource = Vec::with_capacity(parts.len() + 8);
-    wire::put_bytes(&mut resource, field::RESOURCE_ID, &parts);
+    wire::put_bytes(&mut resource, resource::ID, &parts);
     resource
 }
 

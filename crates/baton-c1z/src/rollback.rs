@@ -10,6 +10,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use baton_proto::field::c1::connector::v2::grant_sources::sources_entry;
+use baton_proto::field::c1::connector::v2::{grant, grant_sources};
 use baton_proto::wire::{self, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -22,12 +24,6 @@ use crate::run::SyncRun;
 use crate::store::{Query, Store};
 use crate::v1;
 
-/// Field numbers of `c1.connector.v2.Grant`.
-const ANNOTATIONS: u32 = 4;
-const SOURCES: u32 = 5;
-/// `GrantSources.sources`, and the key of a map entry.
-const SOURCES_ENTRY: u32 = 1;
-const ENTRY_KEY: u32 = 1;
 const IMMUTABLE: &str = "c1.connector.v2.GrantImmutable";
 /// Versions of the sync token whose keys stay.
 const TOKEN_VERSIONS: [u64; 2] = [1, 2];
@@ -50,14 +46,14 @@ pub(crate) fn judge(grant: &[u8], own: &str) -> baton_proto::Result<Verdict> {
     let mut empty = true;
     for field in wire::fields(grant) {
         let field = field?;
-        let (SOURCES, Value::Bytes(sources)) = (field.number, field.value) else {
+        let (grant::SOURCES, Value::Bytes(sources)) = (field.number, field.value) else {
             continue;
         };
         for entry in wire::fields(sources) {
             let entry = entry?;
-            if let (SOURCES_ENTRY, Value::Bytes(entry)) = (entry.number, entry.value) {
+            if let (grant_sources::SOURCES, Value::Bytes(entry)) = (entry.number, entry.value) {
                 empty = false;
-                if wire::last_str(entry, ENTRY_KEY)? == own {
+                if wire::last_str(entry, sources_entry::KEY)? == own {
                     return Ok(Verdict::Direct);
                 }
             }
@@ -66,16 +62,18 @@ pub(crate) fn judge(grant: &[u8], own: &str) -> baton_proto::Result<Verdict> {
     if empty {
         return Ok(Verdict::Untouched);
     }
-    Ok(if wire::has_annotation(grant, ANNOTATIONS, &[IMMUTABLE])? {
-        Verdict::Derived
-    } else {
-        Verdict::Suspect
-    })
+    Ok(
+        if wire::has_annotation(grant, grant::ANNOTATIONS, &[IMMUTABLE])? {
+            Verdict::Derived
+        } else {
+            Verdict::Suspect
+        },
+    )
 }
 
 /// A grant's message without its sources, all else as it was.
 pub(crate) fn without_sources(grant: &[u8]) -> baton_proto::Result<Vec<u8>> {
-    wire::without(grant, &[SOURCES])
+    wire::without(grant, &[grant::SOURCES])
 }
 
 /// What a rollback does, or would do.

@@ -79,6 +79,16 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// As [`Scratch::new`], for work whose size is known only when it is done.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if the work of this thread is to end; those of
+    /// [`Scratch::new`].
+    pub(crate) fn of_unknown_size(parent: Option<&Path>) -> Result<Self> {
+        stop::check()?;
+        Self::new(parent)
+    }
+
     /// The folder's path.
     pub fn folder_path(&self) -> &Path {
         self.folder.path()

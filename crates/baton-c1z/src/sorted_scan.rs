@@ -43,7 +43,7 @@ fn sort_and_visit(
     (temp_dir, budget_bytes): (Option<&Path>, usize),
     visit: &mut Visit<'_>,
 ) -> Result<()> {
-    let scratch = Scratch::new(temp_dir)?;
+    let scratch = Scratch::of_unknown_size(temp_dir)?;
     let mut sorter = Sorter::new(Place {
         files: Arc::new(SystemFiles),
         dir: scratch.folder_path().to_owned(),

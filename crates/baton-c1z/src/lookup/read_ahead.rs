@@ -46,7 +46,7 @@ struct Disk {
 
 impl Disk {
     fn create(temp_dir: Option<&Path>) -> io::Result<Self> {
-        let scratch = Scratch::new(temp_dir).map_err(io::Error::other)?;
+        let scratch = Scratch::of_unknown_size(temp_dir).map_err(io::Error::other)?;
         Ok(Self {
             file: scratch.create_file().map_err(io::Error::other)?,
             written: 0,

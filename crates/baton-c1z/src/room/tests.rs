@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -175,6 +176,18 @@ fn read_all(stage: &Stage) -> Result<()> {
     view.recount().map(drop)
 }
 
+/// Reads tables whose rows have to be sorted.
+fn read_in_order(stage: &Stage) -> Result<()> {
+    let file = C1zFile::open(&stage.source(), &stage.read())?;
+    let view = file.view(View::AllRows)?;
+    for table in Table::ALL {
+        view.scan_sorted(table, &Filter::default(), &mut |_| {
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(())
+}
+
 fn seal(stage: &Stage, format: Format) -> Result<()> {
     let dir = WorkDir::locate(&stage.source(), Some(stage.temp.path()), now())?;
     let sealed = (|| {
@@ -273,6 +286,7 @@ fn operations() -> Vec<(&'static str, Vec<u8>, Operation)> {
         ("read v3", v3.clone(), read_all),
         ("read v3 packed as one", tar, read_all),
         ("read an earlier v3", earlier(), read_all),
+        ("read in order", fixture("v1-multi-sync.c1z"), read_in_order),
         ("peek v1", v1.clone(), |s| {
             crate::peek(&s.source(), &s.read()).map(drop)
         }),
@@ -337,8 +351,8 @@ fn a_request_to_stop_is_noticed_before_and_during_each_operation() {
     }
 }
 
-/// Private folders are made for a purpose and a size, but where a new file is
-/// put together, which asks for itself.
+/// Private folders are made for a purpose and a size, or explicitly without a
+/// size; except where a new file is put together, which checks by itself.
 #[test]
 fn private_folders_are_made_for_a_size() {
     fn search(folder: &Path, found: &mut Vec<String>) {

@@ -8,11 +8,18 @@
 use std::collections::BTreeMap;
 
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2::{
+    asset_ref, entitlement, grant, grant_expandable, grant_sources, grant_sources::grant_source,
+    grant_sources::sources_entry, resource, resource_type,
+};
+use baton_proto::field::c1::storage::v3::{
+    entitlement_record, grant_record, grant_source_record, principal_ref, resource_record,
+    resource_type_record, status_record,
+};
 use baton_proto::wire::{self, Value};
 use prost_types::Timestamp;
 
 use super::fields::{Record, put_header, text_field_len};
-use super::records::field;
 use crate::row::{Row, Table};
 
 type Result<T> = baton_proto::Result<T>;
@@ -46,29 +53,33 @@ pub(crate) fn timestamp(at: &Timestamp) -> Vec<u8> {
 
 /// The parent in the record of a resource.
 pub(super) fn parent(record: &[u8]) -> Result<Option<(&str, &str)>> {
-    let Some(parent) = wire::last_bytes(record, field::RESOURCE_PARENT)? else {
+    let Some(parent) = wire::last_bytes(record, resource_record::PARENT)? else {
         return Ok(None);
     };
     Ok(Some((
-        wire::last_str(parent, field::REF_TYPE)?,
-        wire::last_str(parent, field::REF_ID)?,
+        wire::last_str(parent, principal_ref::RESOURCE_TYPE_ID)?,
+        wire::last_str(parent, principal_ref::RESOURCE_ID)?,
     )))
 }
 
 /// Whether the record of a grant says that it is to be expanded.
 pub(crate) fn needs_expansion(record: &[u8]) -> Result<bool> {
-    Ok(wire::last_varint(record, field::GRANT_NEEDS_EXPANSION)? != 0)
+    Ok(wire::last_varint(record, grant_record::NEEDS_EXPANSION)? != 0)
 }
 
 fn resource_type(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, field::ANY_ID, row.id);
-    message.copy_text(field::TO_TYPE_NAME, out, field::TYPE_NAME)?;
+    wire::put_str(out, resource_type_record::EXTERNAL_ID, row.id);
+    message.copy_text(
+        resource_type::DISPLAY_NAME,
+        out,
+        resource_type_record::DISPLAY_NAME,
+    )?;
     for field in wire::fields(row.data) {
         let field = field?;
         match (field.number, field.value) {
-            (field::TO_TYPE_TRAITS, Value::Varint(value)) => put_trait(value, out),
-            (field::TO_TYPE_TRAITS, Value::Bytes(packed)) => {
+            (resource_type::TRAITS, Value::Varint(value)) => put_trait(value, out),
+            (resource_type::TRAITS, Value::Bytes(packed)) => {
                 for value in wire::packed_varints(packed) {
                     put_trait(value?, out);
                 }
@@ -76,22 +87,35 @@ fn resource_type(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Resu
             _ => {}
         }
     }
-    message.copy_list(field::TO_TYPE_ANNOTATIONS, out, field::TYPE_ANNOTATIONS)?;
-    wire::put_bytes(out, field::TYPE_DISCOVERED, discovered_at);
-    message.copy_text(field::TO_TYPE_DESCRIPTION, out, field::TYPE_DESCRIPTION)?;
-    if message.number(field::TO_TYPE_EXTERNAL) != 0 {
-        wire::put_varint(out, field::TYPE_EXTERNAL, 1);
+    message.copy_list(
+        resource_type::ANNOTATIONS,
+        out,
+        resource_type_record::ANNOTATIONS,
+    )?;
+    wire::put_bytes(out, resource_type_record::DISCOVERED_AT, discovered_at);
+    message.copy_text(
+        resource_type::DESCRIPTION,
+        out,
+        resource_type_record::DESCRIPTION,
+    )?;
+    if message.number(resource_type::SOURCED_EXTERNALLY) != 0 {
+        wire::put_varint(out, resource_type_record::SOURCED_EXTERNALLY, 1);
     }
     Ok(())
 }
 
 fn put_trait(value: u64, out: &mut Vec<u8>) {
     match v2::resource_type::Trait::try_from(enum_number(value)) {
-        Ok(known) => put_name(out, field::TYPE_TRAITS, known.as_str_name(), "TRAIT_"),
+        Ok(known) => put_name(
+            out,
+            resource_type_record::TRAITS,
+            known.as_str_name(),
+            "TRAIT_",
+        ),
         // A value from a later version, as Go prints it.
         Err(_) => wire::put_bytes(
             out,
-            field::TYPE_TRAITS,
+            resource_type_record::TRAITS,
             enum_number(value).to_string().as_bytes(),
         ),
     }
@@ -99,108 +123,112 @@ fn put_trait(value: u64, out: &mut Vec<u8>) {
 
 fn resource(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, field::RESOURCE_TYPE, row.resource_type_id);
-    wire::put_str(out, field::RESOURCE_ID, row.resource_id);
-    message.copy_text(field::TO_RESOURCE_NAME, out, field::RESOURCE_NAME)?;
-    message.copy_text(
-        field::TO_RESOURCE_DESCRIPTION,
-        out,
-        field::RESOURCE_DESCRIPTION,
-    )?;
+    wire::put_str(out, resource_record::RESOURCE_TYPE_ID, row.resource_type_id);
+    wire::put_str(out, resource_record::RESOURCE_ID, row.resource_id);
+    message.copy_text(resource::DISPLAY_NAME, out, resource_record::DISPLAY_NAME)?;
+    message.copy_text(resource::DESCRIPTION, out, resource_record::DESCRIPTION)?;
     if let Some((parent_type, parent)) = row.parent.filter(|(_, id)| !id.is_empty()) {
-        put_texts(out, field::RESOURCE_PARENT, &[parent_type, parent]);
+        put_texts(out, resource_record::PARENT, &[parent_type, parent]);
     }
-    message.copy_list(
-        field::TO_RESOURCE_ANNOTATIONS,
-        out,
-        field::RESOURCE_ANNOTATIONS,
-    )?;
-    wire::put_bytes(out, field::RESOURCE_DISCOVERED, discovered_at);
-    message.copy_message(field::TO_RESOURCE_PROFILE, out, field::RESOURCE_PROFILE);
-    if message.has(field::TO_RESOURCE_STATUS) {
-        let stated = message.bytes(field::TO_RESOURCE_STATUS);
+    message.copy_list(resource::ANNOTATIONS, out, resource_record::ANNOTATIONS)?;
+    wire::put_bytes(out, resource_record::DISCOVERED_AT, discovered_at);
+    message.copy_message(resource::PROFILE, out, resource_record::PROFILE);
+    if message.has(resource::STATUS) {
+        let stated = message.bytes(resource::STATUS);
         let parts = Record::read(stated)?;
         let mut status = Vec::with_capacity(stated.len());
-        if parts.number(field::STATUS) != 0 {
-            wire::put_varint(&mut status, field::STATUS, parts.number(field::STATUS));
+        if parts.number(status_record::STATUS) != 0 {
+            wire::put_varint(
+                &mut status,
+                status_record::STATUS,
+                parts.number(status_record::STATUS),
+            );
         }
-        parts.copy_text(field::STATUS_DETAILS, &mut status, field::STATUS_DETAILS)?;
-        wire::put_bytes(out, field::RESOURCE_STATUS, &status);
+        parts.copy_text(status_record::DETAILS, &mut status, status_record::DETAILS)?;
+        wire::put_bytes(out, resource_record::STATUS, &status);
     }
-    message.copy_message(field::TO_RESOURCE_CREATED, out, field::RESOURCE_CREATED);
-    let icon = Record::read(message.bytes(field::TO_RESOURCE_ICON))?;
-    icon.copy_text(field::TO_ICON_ID, out, field::RESOURCE_ICON)
+    message.copy_message(resource::CREATED_AT, out, resource_record::CREATED_AT);
+    let icon = Record::read(message.bytes(resource::ICON))?;
+    icon.copy_text(asset_ref::ID, out, resource_record::ICON_ASSET_EXTERNAL_ID)
 }
 
 fn entitlement(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, field::ANY_ID, row.id);
+    wire::put_str(out, entitlement_record::EXTERNAL_ID, row.id);
     let resource = [row.resource_type_id, row.resource_id];
-    put_texts(out, field::ENTITLEMENT_RESOURCE, &resource);
-    message.copy_text(field::TO_ENTITLEMENT_NAME, out, field::ENTITLEMENT_NAME)?;
+    put_texts(out, entitlement_record::RESOURCE, &resource);
     message.copy_text(
-        field::TO_ENTITLEMENT_DESCRIPTION,
+        entitlement::DISPLAY_NAME,
         out,
-        field::ENTITLEMENT_DESCRIPTION,
+        entitlement_record::DISPLAY_NAME,
     )?;
-    let purpose = enum_number(message.number(field::TO_ENTITLEMENT_PURPOSE));
+    message.copy_text(
+        entitlement::DESCRIPTION,
+        out,
+        entitlement_record::DESCRIPTION,
+    )?;
+    let purpose = enum_number(message.number(entitlement::PURPOSE));
     match v2::entitlement::PurposeValue::try_from(purpose) {
         Ok(v2::entitlement::PurposeValue::Unspecified) => {}
         Ok(known) => put_name(
             out,
-            field::ENTITLEMENT_PURPOSE,
+            entitlement_record::PURPOSE,
             known.as_str_name(),
             "PURPOSE_VALUE_",
         ),
         Err(_) => wire::put_bytes(
             out,
-            field::ENTITLEMENT_PURPOSE,
+            entitlement_record::PURPOSE,
             purpose.to_string().as_bytes(),
         ),
     }
     message.copy_list(
-        field::TO_ENTITLEMENT_ANNOTATIONS,
+        entitlement::ANNOTATIONS,
         out,
-        field::ENTITLEMENT_ANNOTATIONS,
+        entitlement_record::ANNOTATIONS,
     )?;
-    wire::put_bytes(out, field::ENTITLEMENT_DISCOVERED, discovered_at);
-    message.copy_text(field::TO_ENTITLEMENT_SLUG, out, field::ENTITLEMENT_SLUG)?;
-    message.each(field::TO_ENTITLEMENT_GRANTABLE, |grantable_to| {
-        let id = wire::last_str(grantable_to, field::TO_TYPE_ID)?;
-        wire::put_bytes(out, field::ENTITLEMENT_GRANTABLE, id.as_bytes());
+    wire::put_bytes(out, entitlement_record::DISCOVERED_AT, discovered_at);
+    message.copy_text(entitlement::SLUG, out, entitlement_record::SLUG)?;
+    message.each(entitlement::GRANTABLE_TO, |grantable_to| {
+        let id = wire::last_str(grantable_to, resource_type::ID)?;
+        wire::put_bytes(
+            out,
+            entitlement_record::GRANTABLE_TO_RESOURCE_TYPE_IDS,
+            id.as_bytes(),
+        );
         Ok(())
     })
 }
 
 fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let message = Record::read(row.data)?;
-    wire::put_str(out, field::ANY_ID, row.id);
+    wire::put_str(out, grant_record::EXTERNAL_ID, row.id);
     put_texts(
         out,
-        field::GRANT_ENTITLEMENT,
+        grant_record::ENTITLEMENT,
         &[row.resource_type_id, row.resource_id, row.entitlement_id],
     );
     let parent = wire::last_bytes(
-        message.bytes(field::TO_GRANT_PRINCIPAL),
-        field::TO_RESOURCE_PARENT,
+        message.bytes(grant::PRINCIPAL),
+        resource::PARENT_RESOURCE_ID,
     )?
     .unwrap_or_default();
     put_texts(
         out,
-        field::GRANT_PRINCIPAL,
+        grant_record::PRINCIPAL,
         &[
             row.principal_type_id,
             row.principal_id,
-            wire::last_str(parent, field::REF_TYPE)?,
-            wire::last_str(parent, field::REF_ID)?,
+            wire::last_str(parent, principal_ref::RESOURCE_TYPE_ID)?,
+            wire::last_str(parent, principal_ref::RESOURCE_ID)?,
         ],
     );
-    wire::put_bytes(out, field::GRANT_DISCOVERED, discovered_at);
+    wire::put_bytes(out, grant_record::DISCOVERED_AT, discovered_at);
     if let Some(expansion) = row.expansion {
         put_expansion(expansion, !row.settled, out)?;
     }
-    message.copy_list(field::TO_GRANT_ANNOTATIONS, out, field::GRANT_ANNOTATIONS)?;
-    if message.has(field::TO_GRANT_SOURCES) {
+    message.copy_list(grant::ANNOTATIONS, out, grant_record::ANNOTATIONS)?;
+    if message.has(grant::SOURCES) {
         put_sources(&message, out)?;
     }
     Ok(())
@@ -210,18 +238,22 @@ fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
 fn put_expansion(expansion: &[u8], is_due: bool, out: &mut Vec<u8>) -> Result<()> {
     let expandable = Record::read(expansion)?;
     let mut record = Vec::with_capacity(expansion.len());
-    expandable.copy_list(field::EXPANDABLE_IDS, &mut record, field::EXPANDABLE_IDS)?;
-    if expandable.number(field::EXPANDABLE_SHALLOW) != 0 {
-        wire::put_varint(&mut record, field::EXPANDABLE_SHALLOW, 1);
+    expandable.copy_list(
+        grant_expandable::ENTITLEMENT_IDS,
+        &mut record,
+        grant_expandable::ENTITLEMENT_IDS,
+    )?;
+    if expandable.number(grant_expandable::SHALLOW) != 0 {
+        wire::put_varint(&mut record, grant_expandable::SHALLOW, 1);
     }
     expandable.copy_list(
-        field::EXPANDABLE_TYPES,
+        grant_expandable::RESOURCE_TYPE_IDS,
         &mut record,
-        field::EXPANDABLE_TYPES,
+        grant_expandable::RESOURCE_TYPE_IDS,
     )?;
-    wire::put_bytes(out, field::GRANT_EXPANSION, &record);
+    wire::put_bytes(out, grant_record::EXPANSION, &record);
     if is_due {
-        wire::put_varint(out, field::GRANT_NEEDS_EXPANSION, 1);
+        wire::put_varint(out, grant_record::NEEDS_EXPANSION, 1);
     }
     Ok(())
 }
@@ -229,26 +261,25 @@ fn put_expansion(expansion: &[u8], is_due: bool, out: &mut Vec<u8>) -> Result<()
 /// The sources of a grant: a message around a map of messages becomes a map.
 fn put_sources(grant: &Record<'_>, out: &mut Vec<u8>) -> Result<()> {
     let mut sources = BTreeMap::new();
-    grant.each(field::TO_GRANT_SOURCES, |list| {
-        Record::read(list)?.each(field::TO_SOURCES, |entry| {
+    grant.each(grant::SOURCES, |list| {
+        Record::read(list)?.each(grant_sources::SOURCES, |entry| {
             let parts = Record::read(entry)?;
             let is_direct =
-                wire::last_varint(parts.bytes(field::ENTRY_VALUE), field::TO_SOURCE_IS_DIRECT)?
-                    != 0;
-            sources.insert(parts.text(field::ENTRY_KEY)?, is_direct);
+                wire::last_varint(parts.bytes(sources_entry::VALUE), grant_source::IS_DIRECT)? != 0;
+            sources.insert(parts.text(sources_entry::KEY)?, is_direct);
             Ok(())
         })
     })?;
     let (mut entry, mut source) = (Vec::new(), Vec::new());
     for (entitlement_id, is_direct) in sources {
         entry.clear();
-        wire::put_bytes(&mut entry, field::ENTRY_KEY, entitlement_id.as_bytes());
+        wire::put_bytes(&mut entry, sources_entry::KEY, entitlement_id.as_bytes());
         source.clear();
         if is_direct {
-            wire::put_varint(&mut source, field::SOURCE_IS_DIRECT, 1);
+            wire::put_varint(&mut source, grant_source_record::IS_DIRECT, 1);
         }
-        wire::put_bytes(&mut entry, field::ENTRY_VALUE, &source);
-        wire::put_bytes(out, field::GRANT_SOURCES, &entry);
+        wire::put_bytes(&mut entry, sources_entry::VALUE, &source);
+        wire::put_bytes(out, grant_record::SOURCES, &entry);
     }
     Ok(())
 }

@@ -1,15 +1,10 @@
 //! Reading the fields of a record in one pass, and writing messages whose
 //! parts are short and known, without a buffer per level.
 
+use baton_proto::field::c1::connector::v2::{resource, resource_id};
 use baton_proto::wire::{self, Value};
 
 type Result<T> = baton_proto::Result<T>;
-
-/// Field numbers of `c1.connector.v2.Resource` and `ResourceId`.
-const RESOURCE_ID: u32 = 1;
-const RESOURCE_PARENT: u32 = 2;
-const ID_TYPE: u32 = 1;
-const ID_RESOURCE: u32 = 2;
 
 /// The fields of a record, with the last occurrence of each singular one.
 pub(super) struct Record<'a> {
@@ -118,17 +113,17 @@ pub(super) fn put_stub(
 ) {
     let parent_len = parent.map_or(0, |parent| message_len(id_len(parent)));
     put_header(out, number, message_len(id_len(id)) + parent_len);
-    put_id(out, RESOURCE_ID, id);
+    put_id(out, resource::ID, id);
     if let Some(parent) = parent {
-        put_id(out, RESOURCE_PARENT, parent);
+        put_id(out, resource::PARENT_RESOURCE_ID, parent);
     }
 }
 
 /// Writes a `ResourceId`.
 pub(super) fn put_id(out: &mut Vec<u8>, number: u32, (type_id, id): (&str, &str)) {
     put_header(out, number, id_len((type_id, id)));
-    wire::put_str(out, ID_TYPE, type_id);
-    wire::put_str(out, ID_RESOURCE, id);
+    wire::put_str(out, resource_id::RESOURCE_TYPE, type_id);
+    wire::put_str(out, resource_id::RESOURCE, id);
 }
 
 /// Bytes of a `ResourceId`.

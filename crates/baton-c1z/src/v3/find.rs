@@ -9,6 +9,7 @@
 use std::cell::OnceCell;
 
 use baton_pebble::{Db, Iter};
+use baton_proto::field::c1::storage::v3::entitlement_record;
 use baton_proto::wire;
 use xxhash_rust::xxh64::xxh64;
 
@@ -26,9 +27,6 @@ const MAX_COLONS: usize = 64;
 const MAX_PRINCIPAL_TYPES: usize = 256;
 /// Memory for what is learnt of ids that are not joined from parts.
 const MAX_LEARNT_BYTES: usize = 64 << 20;
-
-/// Field number of the id in records of entitlements and grants.
-const EXTERNAL_ID: u32 = 2;
 
 /// What was learnt of a file's ids.
 #[derive(Default)]
@@ -184,7 +182,7 @@ impl Finder<'_> {
     /// Whether a grant has this id: its own, or without one that of its key.
     fn is_grant_id(&self, key: &[u8], row: &[u8], id: &str) -> Result<bool> {
         let malformed = || malformed_key(self.path);
-        let own = wire::last_str(row, EXTERNAL_ID).map_err(|_| Error::Row {
+        let own = wire::last_str(row, entitlement_record::EXTERNAL_ID).map_err(|_| Error::Row {
             path: self.path.to_owned(),
             table: Table::Grants,
             id: id.to_owned(),

@@ -4,10 +4,10 @@
 //! passed over unread, so that what a record holds besides does not matter. Ids
 //! are bytes here: they need not be text (additions on earlier engines, §6).
 
+use baton_proto::field::c1::storage::v3::{entitlement_record, grant_record};
 use baton_proto::wire::{self, Value};
 
 use crate::tuple;
-use crate::v3::records::field;
 
 /// Why a record has no identity to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub(super) fn entitlement(record: &[u8], out: &mut Vec<u8>) -> Result<bool, Faul
     let mut resource: &[u8] = &[];
     for value in wire::values(record) {
         match value.map_err(malformed)? {
-            (field::ANY_ID, value) => id = bytes(value)?,
-            (field::ENTITLEMENT_RESOURCE, value) => resource = bytes(value)?,
+            (entitlement_record::EXTERNAL_ID, value) => id = bytes(value)?,
+            (entitlement_record::RESOURCE, value) => resource = bytes(value)?,
             _ => {}
         }
     }
@@ -59,13 +59,13 @@ pub(super) fn grant(record: &[u8], out: &mut Vec<u8>) -> Result<bool, Fault> {
     let mut principal: &[u8] = &[];
     for value in wire::values(record) {
         match value.map_err(malformed)? {
-            (field::ANY_ID, value) => {
+            (grant_record::EXTERNAL_ID, value) => {
                 bytes(value)?;
             }
-            (field::GRANT_ENTITLEMENT, value) => entitlement = bytes(value)?,
-            (field::GRANT_PRINCIPAL, value) => principal = bytes(value)?,
-            (field::GRANT_NEEDS_EXPANSION, Value::Varint(_)) => {}
-            (field::GRANT_NEEDS_EXPANSION, _) => return Err(Fault::FieldType),
+            (grant_record::ENTITLEMENT, value) => entitlement = bytes(value)?,
+            (grant_record::PRINCIPAL, value) => principal = bytes(value)?,
+            (grant_record::NEEDS_EXPANSION, Value::Varint(_)) => {}
+            (grant_record::NEEDS_EXPANSION, _) => return Err(Fault::FieldType),
             _ => {}
         }
     }

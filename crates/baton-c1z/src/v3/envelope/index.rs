@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use baton_pebble::FileBytes;
+use baton_proto::field::c1::c1z::v3::{indexed_frame_entry, indexed_frame_index};
 use baton_proto::wire::{self, Value};
 use bytes::Bytes;
 use xxhash_rust::xxh64::xxh64;
@@ -22,18 +23,6 @@ const MAX_INDEX_BYTES: usize = 64 << 20;
 const FOOTER_BYTES: usize = 28;
 const FOOTER_MAGIC: &[u8; 8] = b"C1ZIDX1\0";
 const SHA256_BYTES: usize = 32;
-
-mod field {
-    pub const ENTRIES: u32 = 1;
-    pub const MANIFEST_SUM: u32 = 4;
-
-    pub const NAME: u32 = 1;
-    pub const START: u32 = 2;
-    pub const COMPRESSED: u32 = 3;
-    pub const RAW: u32 = 4;
-    pub const SUM: u32 = 5;
-    pub const SHA256: u32 = 6;
-}
 
 /// The index's bytes, which match their checksum.
 pub(super) struct Index {
@@ -100,7 +89,9 @@ impl Index {
         let mut sum = 0;
         for field in wire::fields(&self.bytes) {
             let field = field.map_err(|_| malformed(path))?;
-            if let (field::MANIFEST_SUM, Value::Fixed64(value)) = (field.number, field.value) {
+            if let (indexed_frame_index::MANIFEST_XXH64, Value::Fixed64(value)) =
+                (field.number, field.value)
+            {
                 sum = u64::from_le_bytes(value);
             }
         }
@@ -117,7 +108,8 @@ impl Index {
         let mut total = 0_u64;
         for field in wire::fields(&self.bytes) {
             let field = field.map_err(|_| malformed(path))?;
-            let (field::ENTRIES, Value::Bytes(entry)) = (field.number, field.value) else {
+            let (indexed_frame_index::ENTRIES, Value::Bytes(entry)) = (field.number, field.value)
+            else {
                 continue;
             };
             let (name, frame) = entry_of(entry)
@@ -156,12 +148,14 @@ fn entry_of(bytes: &[u8]) -> baton_proto::Result<Option<(&[u8], Frame)>> {
     for field in wire::fields(bytes) {
         let field = field?;
         match (field.number, field.value) {
-            (field::NAME, Value::Bytes(value)) => name = value,
-            (field::START, Value::Varint(value)) => start = value,
-            (field::COMPRESSED, Value::Varint(value)) => len = value,
-            (field::RAW, Value::Varint(value)) => raw_len = value,
-            (field::SUM, Value::Fixed64(value)) => sum = u64::from_le_bytes(value),
-            (field::SHA256, Value::Bytes(value)) => sha256 = value,
+            (indexed_frame_entry::NAME, Value::Bytes(value)) => name = value,
+            (indexed_frame_entry::FRAME_OFFSET, Value::Varint(value)) => start = value,
+            (indexed_frame_entry::COMPRESSED_SIZE, Value::Varint(value)) => len = value,
+            (indexed_frame_entry::RAW_SIZE, Value::Varint(value)) => raw_len = value,
+            (indexed_frame_entry::RAW_XXH64, Value::Fixed64(value)) => {
+                sum = u64::from_le_bytes(value)
+            }
+            (indexed_frame_entry::RAW_SHA256, Value::Bytes(value)) => sha256 = value,
             _ => {}
         }
     }
@@ -208,15 +202,23 @@ mod tests {
         let mut index = Vec::new();
         for entry in entries {
             let mut bytes = Vec::new();
-            wire::put_str(&mut bytes, field::NAME, entry.name);
-            wire::put_varint(&mut bytes, field::START, entry.start);
-            wire::put_varint(&mut bytes, field::COMPRESSED, entry.len);
-            wire::put_varint(&mut bytes, field::RAW, entry.raw);
-            wire::put_fixed64(&mut bytes, field::SUM, [0; 8]);
-            wire::put_bytes(&mut bytes, field::SHA256, &vec![0; entry.sha256]);
-            wire::put_bytes(&mut index, field::ENTRIES, &bytes);
+            wire::put_str(&mut bytes, indexed_frame_entry::NAME, entry.name);
+            wire::put_varint(&mut bytes, indexed_frame_entry::FRAME_OFFSET, entry.start);
+            wire::put_varint(&mut bytes, indexed_frame_entry::COMPRESSED_SIZE, entry.len);
+            wire::put_varint(&mut bytes, indexed_frame_entry::RAW_SIZE, entry.raw);
+            wire::put_fixed64(&mut bytes, indexed_frame_entry::RAW_XXH64, [0; 8]);
+            wire::put_bytes(
+                &mut bytes,
+                indexed_frame_entry::RAW_SHA256,
+                &vec![0; entry.sha256],
+            );
+            wire::put_bytes(&mut index, indexed_frame_index::ENTRIES, &bytes);
         }
-        wire::put_fixed64(&mut index, field::MANIFEST_SUM, manifest_sum.to_le_bytes());
+        wire::put_fixed64(
+            &mut index,
+            indexed_frame_index::MANIFEST_XXH64,
+            manifest_sum.to_le_bytes(),
+        );
         index
     }
 

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use baton_proto::c1::c1z::v3::SyncRunSummary;
+use baton_proto::field::c1::c1z::v3::c1_z_manifest_v3 as field;
 use baton_proto::wire::{self, Value};
 use prost::Message;
 
@@ -19,16 +20,6 @@ const MAX_RUNS: usize = 1000;
 /// Names of the engine that is read here, now and before. They do not tell
 /// the layout of its keys.
 const ENGINES: [&str; 3] = ["pebble", "pebble2", "pebble3"];
-
-mod field {
-    pub const ENGINE: u32 = 1;
-    pub const SCHEMA_VERSION: u32 = 2;
-    pub const ENCODING: u32 = 4;
-    pub const RUNS: u32 = 40;
-    pub const FOLD_DEAD_BYTES: u32 = 41;
-    pub const ID_INDEX_FORMAT: u32 = 42;
-    pub const DIGEST_ROOT: u32 = 43;
-}
 
 /// How the directory is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,21 +63,21 @@ impl Manifest {
                 (field::ENGINE, Value::Bytes(name)) => {
                     engine = wire::text(name).map_err(malformed)?;
                 }
-                (field::ENCODING, Value::Varint(number)) => encoding = number,
-                (field::RUNS, Value::Bytes(run)) if runs.len() < MAX_RUNS => {
+                (field::PAYLOAD_ENCODING, Value::Varint(number)) => encoding = number,
+                (field::SYNC_RUNS, Value::Bytes(run)) if runs.len() < MAX_RUNS => {
                     let run = SyncRunSummary::decode(run)
                         .map_err(|_| damaged(path, "the syncs in its manifest are malformed"))?;
                     runs.push(run);
                 }
-                (field::RUNS | field::DIGEST_ROOT, Value::Bytes(_))
-                | (field::FOLD_DEAD_BYTES | field::ID_INDEX_FORMAT, Value::Varint(_)) => {}
-                (field::SCHEMA_VERSION, Value::Varint(number)) if u32::try_from(number).is_ok() => {
-                }
+                (field::SYNC_RUNS | field::GRANT_DIGEST_ROOT, Value::Bytes(_))
+                | (field::FOLD_DEAD_BYTES | field::PEBBLE_ID_INDEX_FORMAT, Value::Varint(_)) => {}
+                (field::ENGINE_SCHEMA_VERSION, Value::Varint(number))
+                    if u32::try_from(number).is_ok() => {}
                 (
                     number @ (field::ENGINE
-                    | field::SCHEMA_VERSION
-                    | field::ENCODING
-                    | field::RUNS..=field::DIGEST_ROOT),
+                    | field::ENGINE_SCHEMA_VERSION
+                    | field::PAYLOAD_ENCODING
+                    | field::SYNC_RUNS..=field::GRANT_DIGEST_ROOT),
                     _,
                 ) => {
                     let what = format!("field {number} of its manifest is malformed");
@@ -130,7 +121,7 @@ mod tests {
     fn manifest(engine: &str, encoding: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         wire::put_str(&mut bytes, field::ENGINE, engine);
-        wire::put_varint(&mut bytes, field::ENCODING, encoding);
+        wire::put_varint(&mut bytes, field::PAYLOAD_ENCODING, encoding);
         bytes
     }
 
@@ -166,7 +157,7 @@ mod tests {
             assert!(matches!(error(bytes), Error::Envelope { .. }));
         }
         let mut with_run = manifest("pebble3", 2);
-        wire::put_bytes(&mut with_run, field::RUNS, &[0x0a, 0x7f]);
+        wire::put_bytes(&mut with_run, field::SYNC_RUNS, &[0x0a, 0x7f]);
         assert!(matches!(error(&with_run), Error::Envelope { .. }));
     }
 

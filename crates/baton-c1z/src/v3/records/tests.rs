@@ -177,7 +177,7 @@ fn sources_come_sorted_whatever_the_order_of_the_record() {
     let mut entries = Vec::new();
     for field in wire::fields(&ordered) {
         let field = field.expect("valid");
-        if field.number == field::GRANT_SOURCES {
+        if field.number == grant_record::SOURCES {
             entries.push(field.raw);
         } else {
             swapped.extend_from_slice(field.raw);

@@ -1,4 +1,4 @@
-//! Advice of the libraries in sentences with the flags of `baton`.
+//! Advice of the libraries, as sentences with the flags of `baton`.
 
 use baton_proto::Advice;
 use baton_proto::advice::Limit;
@@ -18,33 +18,35 @@ pub(crate) fn sentence(advice: &Advice) -> String {
             "if you trust the file, raise BATON_DECODER_MAX_MEMORY_MB".to_owned()
         }
         Advice::RaiseLimit(Limit::DerivedGrants) => {
-            "no file was made; --max-grants allows more".to_owned()
+            "no file was written; allow more grants with --max-grants".to_owned()
         }
         Advice::NameSyncFile | Advice::CheckPath => {
-            "name a file that a connector wrote with --file".to_owned()
+            "pass a file that a connector wrote with --file".to_owned()
         }
-        Advice::NameAnotherTarget => "name another path with --out".to_owned(),
-        Advice::RemoveOrRename => "remove the file, or name another path with --out".to_owned(),
+        Advice::NameAnotherTarget => "pass another path with --out".to_owned(),
+        Advice::RemoveOrRename => "remove the file, or pass another path with --out".to_owned(),
         Advice::MakeFolderWritable => {
-            "make the folder writable, or name another path with --out".to_owned()
+            "make the folder writable, or pass another path with --out".to_owned()
         }
-        Advice::WaitForWriter => "wait for the other process, or name another file".to_owned(),
-        Advice::ConvertToV1 => "`baton to-sqlite` converts the file to format v1".to_owned(),
-        Advice::ChooseV3 => "`baton to-pebble` converts the file to format v3".to_owned(),
-        Advice::ExpandFirst => {
-            "`baton expand` makes a new file whose sync can be compared".to_owned()
-        }
+        Advice::WaitForWriter => "wait for the other process, or pass another file".to_owned(),
+        Advice::ConvertToV1 => "convert the file to format v1 with `baton to-sqlite`".to_owned(),
+        Advice::ChooseV3 => "convert the file to format v3 with `baton to-pebble`".to_owned(),
+        Advice::ExpandFirst => "create a comparable file with `baton expand`".to_owned(),
         Advice::ChooseSync => {
-            "`baton syncs` lists the syncs of a file; --sync-id chooses a finished one".to_owned()
+            "list the syncs with `baton syncs` and pass the id of a finished one with --sync-id"
+                .to_owned()
         }
         Advice::ListEntitlements(path) => {
-            format!("`baton entitlements -f {}` lists the ids", path.display())
+            format!(
+                "list the ids with `baton entitlements -f {}`",
+                path.display()
+            )
         }
         Advice::ListResources(path) => {
-            format!("`baton resources -f {}` lists the ids", path.display())
+            format!("list the ids with `baton resources -f {}`", path.display())
         }
         Advice::ListGrants(path) => {
-            format!("`baton grants -f {}` lists the ids", path.display())
+            format!("list the ids with `baton grants -f {}`", path.display())
         }
         Advice::RaiseLimit(Limit::OpenFiles) => {
             "allow more open files, as in `ulimit -n 1024`".to_owned()

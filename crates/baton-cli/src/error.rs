@@ -1,5 +1,5 @@
-//! What the program says when it fails, and with which exit status it ends:
-//! the gRPC code of the cause, 2 for everything that has none.
+//! Failures of the program, and its exit status: the gRPC code of the cause, or
+//! 2 where the cause has none.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use baton_term::{Block, Label};
 use crate::advice;
 use crate::signals::Signal;
 
-/// Exit status of failures without a code of their own, bad flags included.
+/// Exit status of failures without a code, wrong flags included.
 pub const EXIT_UNKNOWN: u8 = 2;
 
 /// Why a command failed.
@@ -51,7 +51,7 @@ pub(crate) enum CliError {
     TooManyGrants { failure: baton_c1z::CallerFailure },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
-    /// A signal asked for the end of a command that makes a file.
+    /// A signal stopped a command that writes a file.
     #[error("stopped by {} while {doing}", signal.name())]
     Stopped { signal: Signal, doing: String },
     /// The program panicked.
@@ -117,9 +117,9 @@ impl CliError {
             Self::TooManyGrants { .. } => {
                 advice::sentences(&[Advice::RaiseLimit(Limit::DerivedGrants)])
             }
-            Self::NoSuchSync { file, .. } => vec![format!(
-                "`baton syncs -f {file}` lists the syncs of the file"
-            )],
+            Self::NoSuchSync { file, .. } => {
+                vec![format!("list the syncs with `baton syncs -f {file}`")]
+            }
             Self::File(error) => advice::sentences(&error.advice()),
             _ => Vec::new(),
         }
@@ -146,7 +146,7 @@ impl CliError {
 fn flag_hints(error: &baton_flags::Error) -> Vec<String> {
     let hints = error.hints();
     if let (true, baton_flags::Error::UnknownCommand { root, .. }) = (hints.is_empty(), error) {
-        return vec![format!("`{root} --help` lists its commands and flags")];
+        return vec![format!("list its commands and flags with `{root} --help`")];
     }
     let is_unknown = matches!(
         error,
@@ -156,7 +156,7 @@ fn flag_hints(error: &baton_flags::Error) -> Vec<String> {
             | baton_flags::Error::InvalidArgument { .. }
     );
     if hints.is_empty() && is_unknown {
-        return vec!["`baton --help` lists commands and flags".to_owned()];
+        return vec!["list commands and flags with `baton --help`".to_owned()];
     }
     hints
 }

@@ -1,5 +1,5 @@
 //! Tables on a terminal: names first, ids last. Text is cut where the line
-//! would be too long, ids never: where they do not fit, they stand on a line
+//! would be too long. Ids are never cut: where they do not fit, they get a line
 //! of their own below. No line ends with blanks.
 
 use std::borrow::Cow;
@@ -18,7 +18,7 @@ const NO_COLOUR: &str = "\x1b[0m";
 /// Narrowest terminal that lines are fitted to, in columns.
 const MIN_TERMINAL: usize = 20;
 /// Columns of text that must be left for each column of names beside ids;
-/// with less, ids go on lines of their own.
+/// with less, ids get lines of their own.
 const MIN_TEXT: usize = 12;
 /// Blanks before ids on a line of their own.
 const INDENT: &str = "    ";

@@ -1,6 +1,6 @@
-//! The `baton` command as a library: everything but the surroundings.
+//! The `baton` command as a library.
 //!
-//! A command gets a file, a view of one sync in it and two writers; it reads
+//! A command gets a file, a view of one sync in it and two writers. It reads
 //! no environment and no clock. Data goes to `out`, all else to `err`.
 #![cfg_attr(
     test,
@@ -11,6 +11,7 @@
 mod advice;
 mod commands;
 mod error;
+mod go_duration;
 mod json;
 mod layout;
 mod lookups;
@@ -38,9 +39,9 @@ pub use reference::reference_markdown;
 pub use signals::{Signal, Signals, Stopping};
 use streams::{Data, Finished};
 
-/// What a run of the program depends on besides files.
+/// What a run of the program takes from its process.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct Process {
     /// The command line, the program's name first.
     pub args: Vec<OsString>,
     /// Where temporary copies go; the system's folder when unset.
@@ -64,17 +65,17 @@ pub struct Surroundings {
 
 /// Runs one command line and returns the exit status.
 ///
-/// Errors are printed to `err`: what failed, the causes, and what to do. Where
-/// `err` cannot be written, nothing changes. Where `out` cannot be written,
-/// the run fails; only a list whose reader went away (a closed pipe) ends
-/// quietly with 0. A panic is an error, too.
-pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+/// Errors are printed to `err`: what failed, the causes, and what to do. A
+/// failure to write `err` is ignored. A failure to write `out` fails the run,
+/// except that a list whose reader closed the pipe ends with 0. A panic is an
+/// error, too.
+pub fn run(process: &Process, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut out = Data::new(out);
-    let mut err = Printer::new(err, TextGate::default(), surroundings.colour_err);
+    let mut err = Printer::new(err, TextGate::default(), process.colour_err);
     let mut doing = "reading the command line".to_owned();
     let done = catch_unwind(AssertUnwindSafe(|| {
         start::follow(&mut start::Start {
-            surroundings,
+            process,
             out: &mut out,
             err: &mut err,
             doing: &mut doing,
@@ -92,7 +93,7 @@ pub fn run(surroundings: &Surroundings, out: &mut dyn Write, err: &mut dyn Write
             Ok(())
         }
         (Ok(()) | Err(CliError::Output(_)), Finished::Failed(error)) => Err(error.into()),
-        // Why the work failed says more than why its output did.
+        // The cause of the failed work matters more than that of its output.
         (Err(error), _) => Err(error),
     };
     match result {

@@ -1,5 +1,5 @@
 //! Objects that rows refer to, as names or as JSON. A missing object gets a
-//! stand-in whose id and name say so, and is counted.
+//! stand-in with its id and the name `MISSING …`, and is counted.
 
 use std::rc::Rc;
 

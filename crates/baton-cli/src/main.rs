@@ -1,5 +1,5 @@
-//! The `baton` program: reads the surroundings once, hands them on, and turns
-//! the outcome into an exit status.
+//! The `baton` program: reads its process once and turns the outcome into an
+//! exit status.
 
 use std::io::{BufWriter, IsTerminal, stderr, stdout};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use baton_cli::Signals;
 use baton_term::{StandardOutput, columns_of_stdout};
 
-/// Columns of a terminal that does not say how many it has.
+/// Columns of a terminal that does not report its width.
 const USUAL_COLUMNS: usize = 80;
 
 #[expect(
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let colours = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let surroundings = baton_cli::Surroundings {
+    let process = baton_cli::Process {
         args: std::env::args_os().collect(),
         temp_dir: std::env::var_os("BATON_TMPDIR").map(Into::into),
         max_decoded_mb: std::env::var("BATON_DECODER_MAX_DECODED_SIZE_MB").ok(),
@@ -37,5 +37,5 @@ fn main() -> ExitCode {
     };
     let mut err = stderr().lock();
     let mut out = BufWriter::with_capacity(1 << 16, StandardOutput::of_process());
-    ExitCode::from(baton_cli::run(&surroundings, &mut out, &mut err))
+    ExitCode::from(baton_cli::run(&process, &mut out, &mut err))
 }

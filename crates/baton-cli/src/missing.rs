@@ -1,6 +1,6 @@
 //! Objects that rows refer to and that are not in the file: counted, and
-//! listed on request. One warning at the end says how many references lead
-//! nowhere.
+//! listed on request. One warning at the end states the number of references
+//! to missing objects.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ impl Kind {
     }
 }
 
-/// The references that lead nowhere.
+/// References to missing objects.
 #[derive(Debug)]
 pub(crate) struct Missing {
     verbose: bool,
@@ -96,7 +96,7 @@ impl Missing {
         };
         block.warning(lead);
         if !self.verbose {
-            block.labelled(Label::Hint, "--verbose lists the missing objects");
+            block.labelled(Label::Hint, "list the missing objects with --verbose");
             return block;
         }
         for (name, count) in &self.listed {
@@ -143,7 +143,7 @@ mod tests {
             let rest = if verbose {
                 "  resource `user:u1`: 2 references\n  entitlement `e`: 1 reference\n"
             } else {
-                "hint: --verbose lists the missing objects\n"
+                "hint: list the missing objects with --verbose\n"
             };
             assert_eq!(text, format!("{first}{rest}"));
         }

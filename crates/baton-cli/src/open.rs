@@ -7,59 +7,55 @@ use baton_c1z::{
 };
 use baton_term::Printer;
 
-use crate::Surroundings;
+use crate::Process;
 use crate::commands::Cx;
 use crate::error::CliError;
 
 const MEBIBYTE: u64 = 1 << 20;
 
 /// How files are read here.
-pub(crate) fn read_options(surroundings: &Surroundings) -> Result<ReadOptions, CliError> {
+pub(crate) fn read_options(process: &Process) -> Result<ReadOptions, CliError> {
     let mut limits = Limits::default();
-    let cap = surroundings.max_decoded_mb.as_deref();
+    let cap = process.max_decoded_mb.as_deref();
     if let Some(bytes) = mebibytes("BATON_DECODER_MAX_DECODED_SIZE_MB", cap)? {
         limits.cap_decoded_bytes(bytes);
     }
-    let cap = surroundings.max_window_mb.as_deref();
+    let cap = process.max_window_mb.as_deref();
     if let Some(bytes) = mebibytes("BATON_DECODER_MAX_MEMORY_MB", cap)? {
         limits.max_window_bytes = bytes;
     }
     Ok(ReadOptions {
         limits,
-        temp_dir: surroundings.temp_dir.clone(),
+        temp_dir: process.temp_dir.clone(),
         ..ReadOptions::default()
     })
 }
 
-/// The bytes that a setting in MiB stands for; `None` if it is not set.
-fn mebibytes(name: &str, value: Option<&str>) -> Result<Option<u64>, CliError> {
+/// The bytes of a variable in MiB; `None` if it is not set.
+fn mebibytes(name: &'static str, value: Option<&str>) -> Result<Option<u64>, CliError> {
     let Some(text) = value.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    match text.parse::<u64>() {
-        Ok(number) if number > 0 => Ok(Some(number.saturating_mul(MEBIBYTE))),
-        _ => Err(CliError::usage(format!(
-            "invalid {name} `{text}`: expected a number of MiB above 0"
-        ))),
-    }
+    let number = baton_flags::sources::positive_number(name, text)?;
+    Ok(Some(number.saturating_mul(MEBIBYTE)))
 }
 
 /// Opens a file that must exist and hold something.
-pub(crate) fn open(path: &Path, surroundings: &Surroundings) -> Result<C1zFile, CliError> {
+pub(crate) fn open(path: &Path, process: &Process) -> Result<C1zFile, CliError> {
     must_hold_something(path)?;
-    Ok(C1zFile::open(path, &read_options(surroundings)?)?)
+    Ok(C1zFile::open(path, &read_options(process)?)?)
 }
 
 /// Looks at the syncs of a file that must exist and hold something, at its
 /// beginning where that suffices.
 pub(crate) fn peek(cx: &mut Cx<'_, '_>) -> Result<Peek, CliError> {
     must_hold_something(cx.file)?;
-    let peeked = baton_c1z::peek(cx.file, &read_options(cx.surroundings)?)?;
+    let peeked = baton_c1z::peek(cx.file, &read_options(cx.process)?)?;
     warn_of_migration(cx.file, peeked.migration, cx.err);
     Ok(peeked)
 }
 
-/// Warns of rows that are not shown as they are in the file, since it is in an
+/// Warns of rows that are not shown as they are stored, because the file has an
 /// earlier layout of its format.
 pub(crate) fn warn_of_migration(path: &Path, migration: Option<Migration>, err: &mut Printer<'_>) {
     for warning in migration.map_or(Vec::new(), |migration| migration.warnings()) {
@@ -70,24 +66,24 @@ pub(crate) fn warn_of_migration(path: &Path, migration: Option<Migration>, err: 
 /// As [`warn_of_migration`], for a file that is not open.
 pub(crate) fn warn_of_migration_in(
     path: &Path,
-    surroundings: &Surroundings,
+    process: &Process,
     err: &mut Printer<'_>,
 ) -> Result<(), CliError> {
     if detect(path)? != Detected::V3 {
         return Ok(());
     }
-    let file = C1zFile::open(path, &read_options(surroundings)?)?;
+    let file = C1zFile::open(path, &read_options(process)?)?;
     warn_of_migration(path, file.migration(), err);
     Ok(())
 }
 
-/// A missing or an empty file is an empty store to a writer; to somebody who
-/// wants to look at it, it is a mistake.
+/// Refuses a missing or empty file. To a writer it is an empty store; to a
+/// reader it is a mistake.
 pub(crate) fn must_hold_something(path: &Path) -> Result<(), CliError> {
     match detect(path)? {
         Detected::Missing | Detected::Empty => Err(CliError::Usage {
             message: format!("{} does not exist or is empty", path.display()),
-            hint: Some("name another file with --file, or run a connector to make one".to_owned()),
+            hint: Some("pass another file with --file, or run a connector to write one".to_owned()),
         }),
         _ => Ok(()),
     }
@@ -98,14 +94,12 @@ pub(crate) fn view<'f>(
     file: &'f C1zFile,
     path: &Path,
     sync_id: Option<&str>,
-    surroundings: &Surroundings,
+    process: &Process,
 ) -> Result<Snapshot<'f>, CliError> {
     match sync_id {
-        None => Ok(file.view(View::Default {
-            now: surroundings.now,
-        })?),
-        // A file that holds one sync shows it whatever is asked for, as in the
-        // Go tool, as long as it could be the id of a sync.
+        None => Ok(file.view(View::Default { now: process.now })?),
+        // A file of one sync shows it for any id that is well formed, as in the
+        // Go tool.
         Some(id) if !file.capabilities().many_syncs => {
             if !SyncRun::is_valid_id(id) {
                 return Err(CliError::usage(format!("`{id}` is not the id of a sync")));

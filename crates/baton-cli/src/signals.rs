@@ -1,8 +1,8 @@
 //! Signals that ask a command to stop.
 //!
 //! A command that only shows something ends at once, as any filter does: its
-//! temporary copies have no names. A command that makes a file ends its work
-//! first, so that no temporary file is left; a second signal ends it at once.
+//! temporary copies have no names. A command that writes a file stops its work
+//! first and leaves no temporary file. A second signal ends it at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -42,7 +42,7 @@ pub enum Signals {
     /// The process's own signals, caught from the moment when a command
     /// begins to make a file.
     OfProcess,
-    /// Someone else's, such as a test.
+    /// Given by the caller, such as a test.
     Given(Stopping),
 }
 
@@ -56,7 +56,7 @@ pub struct Stopping {
 impl Stopping {
     /// Asks the work to stop.
     pub fn request(&self, signal: Signal) {
-        // The number first: whoever sees the request finds its reason.
+        // The number first: a thread that sees the request finds its reason.
         self.signal.store(signal.0, Ordering::SeqCst);
         self.stop.request();
     }

@@ -8,7 +8,7 @@ use baton_flags::sources::{self, Sources, no_settings};
 use baton_flags::{Line, Program, args, builtin, help};
 use baton_term::Printer;
 
-use crate::Surroundings;
+use crate::Process;
 use crate::commands::{Cmd, Cx, Given, Runs, compare_files, empty_file, program};
 use crate::error::CliError;
 use crate::output::Output;
@@ -16,7 +16,7 @@ use crate::streams::{Data, OnFailure};
 
 /// What a command is started with.
 pub(crate) struct Start<'r, 'o, 'e> {
-    pub surroundings: &'r Surroundings,
+    pub process: &'r Process,
     pub out: &'r mut Data<'o>,
     pub err: &'r mut Printer<'e>,
     /// What is being done, for the report of a panic.
@@ -27,9 +27,9 @@ pub(crate) struct Start<'r, 'o, 'e> {
 pub(crate) fn follow(run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
     let program = program();
     program.check()?;
-    let words = run.surroundings.args.get(1..).unwrap_or_default();
+    let words = run.process.args.get(1..).unwrap_or_default();
     let line = args::parse(&program, words)?;
-    let columns = run.surroundings.terminal.unwrap_or(help::USUAL_COLUMNS);
+    let columns = run.process.terminal.unwrap_or(help::USUAL_COLUMNS);
     let printed = if line.help {
         builtin::help_of(&program, &line, columns)
     } else if line.version {
@@ -97,12 +97,12 @@ pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Resul
     }
     let work = || {
         compare_files(&command, &file)?;
-        let temp_dir = run.surroundings.temp_dir.as_deref();
+        let temp_dir = run.process.temp_dir.as_deref();
         for path in std::iter::once(file.as_path()).chain(command.output()) {
             baton_c1z::clear_leftovers(path, temp_dir);
         }
         command.run(&mut Cx {
-            surroundings: run.surroundings,
+            process: run.process,
             file: &file,
             output,
             verbose: given.verbose(),
@@ -113,7 +113,7 @@ pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Resul
     if only_shows {
         return work();
     }
-    let stopping = run.surroundings.signals.listen();
+    let stopping = run.process.signals.listen();
     match (stopping.stop().scope(work), stopping.signal()) {
         // The file was made: it is its description that failed.
         (Err(CliError::Output(error)), _) => Err(CliError::Output(error)),

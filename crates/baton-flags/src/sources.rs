@@ -290,6 +290,25 @@ fn parse(field: &AnyField, text: &str, cwd: &Path) -> std::result::Result<Value,
     }
 }
 
+/// The whole number above 0 that is the text of a variable.
+///
+/// # Errors
+/// [`Error::InvalidSetting`] with the variable's name.
+pub fn positive_number(name: &'static str, text: &str) -> Result<u64> {
+    let number = parse_int(text).and_then(|value| match u64::try_from(value) {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(Malformed::Shape {
+            expected: "a number above 0",
+        }),
+    });
+    number.map_err(|source| Error::InvalidSetting {
+        field: name,
+        type_name: "int",
+        origin: format!("environment variable {name}"),
+        source,
+    })
+}
+
 /// A variable's text; `None` when it is absent or empty.
 pub fn variable<'a>(env: &'a Environment, name: &str) -> Result<Option<&'a str>> {
     let Some(value) = env.get(OsStr::new(name)).filter(|value| !value.is_empty()) else {

@@ -6,8 +6,8 @@ use std::path::Path;
 use baton_c1z::{Limits, Strategy};
 
 use crate::error::{Error, Result};
-use baton_flags::sources::{Environment, variable};
-use baton_flags::value::{Malformed, parse_bool, parse_int};
+use baton_flags::sources::{Environment, positive_number, variable};
+use baton_flags::value::{Malformed, parse_bool};
 
 /// Names a way of compacting v3 files.
 const COMPACTOR: &str = "BATON_EXPERIMENTAL_PEBBLE_COMPACTOR";
@@ -60,17 +60,7 @@ fn positive(env: &Environment, name: &'static str) -> Result<Option<u64>> {
     let Some(text) = variable(env, name)? else {
         return Ok(None);
     };
-    let value = parse_int(text).and_then(|value| {
-        u64::try_from(value)
-            .ok()
-            .filter(|value| *value > 0)
-            .ok_or(Malformed::Shape {
-                expected: "a number above 0",
-            })
-    });
-    value
-        .map(Some)
-        .map_err(|source| invalid(name, "int", source))
+    Ok(Some(positive_number(name, text)?))
 }
 
 fn switch(env: &Environment, name: &'static str) -> Result<Option<bool>> {

@@ -159,7 +159,7 @@ fn tree(
             } else {
                 "├──"
             };
-            // A stand-in has no slug: its name says what is missing.
+            // A stand-in has no slug; its name states what is missing.
             let label = if entitlement.slug.is_empty() {
                 &entitlement.name
             } else {

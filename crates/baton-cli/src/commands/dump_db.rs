@@ -1,4 +1,4 @@
-//! `dump-db`: the database of a file, as it is.
+//! `dump-db`: writes the database of a file unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use baton_c1z::{Dumped, Use};
 use baton_flags::{Command, Field};
 
 use super::flags::{self, OUTPUT_FORMAT, VERBOSE};
-use super::making::{options, say};
+use super::output_file::{options, print_line};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::open;
@@ -49,9 +49,9 @@ impl Cmd for DumpDb {
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         open::must_hold_something(cx.file)?;
-        match baton_c1z::dump(cx.file, &self.out, &options(cx.surroundings)?)? {
+        match baton_c1z::dump(cx.file, &self.out, &options(cx.process)?)? {
             Dumped::Database => {}
-            Dumped::Folder => say(
+            Dumped::Folder => print_line(
                 cx.out,
                 &format!(
                     "Extracted Pebble payload directory to {}",

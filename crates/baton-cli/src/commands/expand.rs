@@ -1,4 +1,4 @@
-//! `expand`: grants that arrived unexpanded are derived, into a new file.
+//! `expand`: derives grants into a new file.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use baton_access::{ExpandOptions, GraphExpander};
 use baton_flags::{Command, Field, Positionals};
 
 use super::flags::{self, FILE, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
-use super::making::{milliseconds, options, say};
+use super::output_file::{milliseconds, options, print_line};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::open;
@@ -20,7 +20,7 @@ const SYNC: Field<String> = SYNC_ID.about(
 );
 const MAX_GRANTS: Field<String> = Field::string(
     "max-grants",
-    "make no file if more grants than this would be derived",
+    "fail and write no file if expansion would derive more grants than this",
 )
 .value_name("number");
 
@@ -45,11 +45,11 @@ impl Cmd for Expand {
             .without(OUTPUT_FORMAT)
             .without(VERBOSE)
             .example(
-                "derive what nested groups give, into another file",
+                "derive the grants of nested groups",
                 "expand sync.c1z --out expanded.c1z",
             )
             .example(
-                "stop where more grants would be derived",
+                "fail above a number of derived grants",
                 "expand sync.c1z --out expanded.c1z --max-grants 1000000",
             )
     }
@@ -84,11 +84,11 @@ impl Cmd for Expand {
         reason = "elapsed time, for the report only"
     )]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        open::warn_of_migration_in(cx.file, cx.surroundings, cx.err)?;
+        open::warn_of_migration_in(cx.file, cx.process, cx.err)?;
         let target = self.out.as_path();
         open::must_hold_something(cx.file)?;
         let started = Instant::now();
-        let options = options(cx.surroundings)?;
+        let options = options(cx.process)?;
         let defaults = ExpandOptions::default();
         let mut shown = None;
         let mut expander = GraphExpander::new(ExpandOptions {
@@ -126,8 +126,8 @@ impl Cmd for Expand {
             cx.err.warning(warning.as_str());
         }
         writeln!(cx.out, "Expanded grants successfully.")?;
-        say(cx.out, &format!("Output: {}", target.display()))?;
-        say(cx.out, &format!("Sync ID: {}", done.run.id))?;
+        print_line(cx.out, &format!("Output: {}", target.display()))?;
+        print_line(cx.out, &format!("Sync ID: {}", done.run.id))?;
         writeln!(
             cx.out,
             "Grants: {} ({} derived, {} with more sources)",
@@ -169,7 +169,7 @@ fn max_grants(given: &Given) -> Result<Option<u64>, CliError> {
     })
 }
 
-/// Prints what is going to be done, at once.
+/// Prints the estimates before the work begins.
 fn estimates(out: &mut dyn Write, expandable: u64, derived: u64) -> io::Result<()> {
     writeln!(out, "Grants with an expansion: {expandable}")?;
     writeln!(out, "Grants to derive: {derived}")?;

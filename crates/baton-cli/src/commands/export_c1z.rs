@@ -6,7 +6,7 @@ use baton_flags::{Command, Field};
 use baton_proto::Advise as _;
 
 use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
-use super::making::options;
+use super::output_file::options;
 use super::{Cmd, Cx, Given, Runs};
 use crate::advice;
 use crate::error::CliError;
@@ -53,9 +53,9 @@ impl Cmd for ExportC1z {
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        open::warn_of_migration_in(cx.file, cx.surroundings, cx.err)?;
+        open::warn_of_migration_in(cx.file, cx.process, cx.err)?;
         open::must_hold_something(cx.file)?;
-        let options = options(cx.surroundings)?;
+        let options = options(cx.process)?;
         baton_c1z::clone_sync(cx.file, self.sync_id.as_deref(), &self.out, &options).map_err(
             |error| match error {
                 // The words of the Go tool.

@@ -36,9 +36,9 @@ pub(super) const fn resource_type(help: &'static str) -> Field<String> {
         .value_name("type")
 }
 
-/// Where a new file is made.
+/// The path of a new file.
 pub(super) const fn new_file(default: &'static str) -> Field<PathBuf> {
-    Field::path("out", "the file to make; it must not exist").default(default)
+    Field::path("out", "the file to write; it must not exist").default(default)
 }
 
 /// A text; none where it is empty.
@@ -72,7 +72,7 @@ pub(super) fn output_path(given: &Given, field: &Field<PathBuf>) -> Result<PathB
     let path = given.config.find(field).map(ToOwned::to_owned);
     path.ok_or_else(|| CliError::Usage {
         message: "an output path is required".to_owned(),
-        hint: Some("name it with --out".to_owned()),
+        hint: Some("pass it with --out".to_owned()),
     })
 }
 

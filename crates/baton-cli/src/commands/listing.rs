@@ -150,9 +150,9 @@ pub(super) fn with_sync(
     sync_id: Option<&str>,
     show: impl FnOnce(&mut Sync<'_>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let opened = open::open(cx.file, cx.surroundings)?;
+    let opened = open::open(cx.file, cx.process)?;
     open::warn_of_migration(cx.file, opened.migration(), cx.err);
-    let snapshot = open::view(&opened, cx.file, sync_id, cx.surroundings)?;
+    let snapshot = open::view(&opened, cx.file, sync_id, cx.process)?;
     let types = MessageTypes::new()?;
     let missing = Missing::new(cx.verbose);
     let mut sync = Sync {

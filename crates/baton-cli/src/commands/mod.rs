@@ -11,7 +11,7 @@ mod export_c1z;
 mod flags;
 mod grants;
 mod listing;
-mod making;
+mod output_file;
 mod principals;
 mod recalculate_stats;
 mod resource_types;
@@ -32,7 +32,7 @@ use baton_flags::builtin::{self, BuiltIn};
 use baton_flags::{Command, Config, Positionals, Program};
 use baton_term::Printer;
 
-use crate::Surroundings;
+use crate::Process;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::start::{Start, start};
@@ -46,23 +46,23 @@ pub(crate) trait Cmd: Sized {
     /// What the command line means.
     fn parse(given: &Given) -> Result<Self, CliError>;
 
-    /// Whether it only shows something. Other commands do their work even where their output has
-    /// no reader.
+    /// Whether it only shows something. Other commands do their work even where no process reads
+    /// their output.
     fn only_shows(&self) -> bool {
         true
     }
 
-    /// The file to read, where something else than the flag names it.
+    /// The file to read, where a word and not the flag names it.
     fn input(&self) -> Option<&Path> {
         None
     }
 
-    /// How many words it uses; more are ignored, and that is said.
+    /// How many words it uses; further words are ignored with a warning.
     fn used_words() -> usize {
         0
     }
 
-    /// The file or folder that is made.
+    /// The file or folder that it writes.
     fn output(&self) -> Option<&Path> {
         None
     }
@@ -72,13 +72,12 @@ pub(crate) trait Cmd: Sized {
         Use::Read
     }
 
-    /// What it does with an output that may exist. New files need no look: they take the place of
-    /// nothing.
+    /// What it does with an output that may exist. A new file replaces nothing and needs no check.
     fn uses_output(&self) -> Option<Use> {
         None
     }
 
-    /// Does it.
+    /// Does the work.
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError>;
 }
 
@@ -118,13 +117,13 @@ impl Given {
 pub(crate) fn empty_file() -> CliError {
     CliError::Usage {
         message: "the path of the sync file is empty".to_owned(),
-        hint: Some("name a file with --file, or leave the flag out for sync.c1z".to_owned()),
+        hint: Some("pass a file with --file, or omit the flag for sync.c1z".to_owned()),
     }
 }
 
 /// What a command works with.
 pub(crate) struct Cx<'r, 'e> {
-    pub surroundings: &'r Surroundings,
+    pub process: &'r Process,
     /// The sync file.
     pub file: &'r Path,
     pub output: Output,
@@ -134,11 +133,11 @@ pub(crate) struct Cx<'r, 'e> {
 }
 
 impl Cx<'_, '_> {
-    /// How tables look in these surroundings.
+    /// How tables look in these process.
     pub fn style(&self) -> Style {
         Style {
-            terminal: self.surroundings.terminal,
-            colour: self.surroundings.colour,
+            terminal: self.process.terminal,
+            colour: self.process.colour,
         }
     }
 }

@@ -35,7 +35,7 @@ impl List for Principals {
             .field(SYNC_ID)
             .relation(Relation::RequiredTogether(vec![TYPE.name(), ON.name()]))
             .relation(Relation::MutuallyExclusive(vec![ON.name(), OF.name()]))
-            .example("everybody who holds something", "principals")
+            .example("all holders of grants", "principals")
             .example("who is in a group", "principals -t group -r g1")
             .example("who holds one entitlement", "principals -e group:g1:member")
     }
@@ -45,7 +45,7 @@ impl List for Principals {
             let (type_id, id) = flags::typed_id(given, &TYPE, &ON)?;
             GrantFilter::Resource { type_id, id }
         } else {
-            // Unlike in `grants`, an empty value is an id that nobody has.
+            // Unlike in `grants`, an empty value is an id that matches no entitlement.
             let id = given.config.given(&OF);
             id.map_or(GrantFilter::All, |id| {
                 GrantFilter::Entitlement(id.to_owned())

@@ -6,7 +6,7 @@ use baton_c1z::Use;
 use baton_flags::{Command, Field};
 
 use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
-use super::making::{milliseconds, options, say};
+use super::output_file::{milliseconds, options, print_line};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::open;
@@ -55,13 +55,13 @@ impl Cmd for RecalculateStats {
         reason = "elapsed time, for the report only"
     )]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        open::warn_of_migration_in(cx.file, cx.surroundings, cx.err)?;
+        open::warn_of_migration_in(cx.file, cx.process, cx.err)?;
         let mut since = Instant::now();
         let mut lines = Vec::new();
         let count = baton_c1z::recalculate_stats(
             cx.file,
             self.sync_id.as_deref(),
-            &options(cx.surroundings)?,
+            &options(cx.process)?,
             &mut |new| {
                 let took = milliseconds(since.elapsed());
                 lines.push(format!(
@@ -73,7 +73,7 @@ impl Cmd for RecalculateStats {
         )?;
         // Only now are the counts in the file.
         for line in lines {
-            say(cx.out, &line)?;
+            print_line(cx.out, &line)?;
         }
         match count {
             0 => writeln!(cx.out, " INFO  No finished syncs found in the c1z")?,

@@ -1,5 +1,5 @@
-//! `rollback-expansion`: what expansion made of the grants is taken back, into
-//! a new file; on request it is made again and compared.
+//! `rollback-expansion`: writes a new file without the effects of expansion; on
+//! request expands it again and compares.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -14,9 +14,9 @@ use baton_proto::figures::counted;
 use prost::Message;
 
 use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
-use super::making::{options, say};
+use super::output_file::{options, print_line};
 use super::{Cmd, Cx, Given, Runs};
-use crate::Surroundings;
+use crate::Process;
 use crate::error::CliError;
 use crate::open;
 
@@ -24,7 +24,7 @@ use crate::open;
 const MAX_LISTED: usize = 20;
 
 const SYNC: Field<String> = SYNC_ID.about("copy this sync (default: the newest finished one)");
-const OUT: Field<Option<PathBuf>> = Field::path("out", "the file to make; it must not exist");
+const OUT: Field<Option<PathBuf>> = Field::path("out", "the file to write; it must not exist");
 const DRY_RUN: Field<bool> = Field::bool("dry-run", "show what would change; write nothing");
 const REPLAY: Field<bool> = Field::bool("replay", "expand the grants again afterwards");
 const KEEP_SUSPECTS: Field<bool> = Field::bool(
@@ -37,7 +37,7 @@ const VALIDATE: Field<bool> = Field::bool(
 );
 
 pub(super) struct RollBack {
-    /// `None` for a look only.
+    /// `None` for a dry run.
     out: Option<PathBuf>,
     sync_id: Option<String>,
     replay: bool,
@@ -105,13 +105,13 @@ impl Cmd for RollBack {
     #[expect(clippy::disallowed_methods, reason = "removes its own unfinished copy")]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         open::must_hold_something(cx.file)?;
-        let options = options(cx.surroundings)?;
+        let options = options(cx.process)?;
         let source = cx.file;
         let sync_id = self.sync_id.as_deref();
         let Some(target) = &self.out else {
             let found = baton_c1z::preview_rollback(source, sync_id, self.keep_suspects, &options)
                 .map_err(in_known_words)?;
-            say(
+            print_line(
                 cx.out,
                 &format!(
                     "dry-run: sync {} \u{2014} would delete {} expansion-derived grant(s) and clear sources on {} direct grant(s){}",
@@ -136,9 +136,9 @@ impl Cmd for RollBack {
                 .map_err(in_known_words)?
         };
         if self.validate {
-            let checked = compare(source, target, &done.run.id, cx.surroundings);
+            let checked = compare(source, target, &done.run.id, cx.process);
             let removed = |error| {
-                // What is wrong with the file is said; that it stays is not worth more.
+                // The difference is reported; a failure to remove the file is not.
                 let _ = std::fs::remove_file(target);
                 error
             };
@@ -154,9 +154,9 @@ impl Cmd for RollBack {
         }
         if !self.replay {
             cx.err
-                .warning("the new file has no derived grants; `baton expand` adds them");
+                .warning("the new file has no derived grants; add them with `baton expand`");
         }
-        say(
+        print_line(
             cx.out,
             &format!(
                 "sync {} rolled back: deleted {} expansion-derived grant(s), cleared sources on {} direct grant(s){}; wrote {}{}",
@@ -271,12 +271,12 @@ impl Differences {
 }
 
 /// Compares the sources of all grants. Which of them are direct may differ:
-/// older writers did not say it. Keeps three numbers per grant, not the grants.
+/// older writers did not store it. Keeps three numbers per grant, not the grants.
 fn compare(
     before: &Path,
     after: &Path,
     sync_id: &str,
-    surroundings: &Surroundings,
+    process: &Process,
 ) -> Result<Same, CliError> {
     let hasher = RandomState::new();
     let hashes = |row: &Row<'_>| -> Sources {
@@ -285,7 +285,7 @@ fn compare(
         (hasher.hash_one(ids), hasher.hash_one(&sources))
     };
     let mut known = HashMap::new();
-    each_grant(before, sync_id, surroundings, &mut |row| {
+    each_grant(before, sync_id, process, &mut |row| {
         known.insert(hasher.hash_one(row.id), hashes(row));
     })?;
     let mut same = Same {
@@ -293,7 +293,7 @@ fn compare(
         direct_only: 0,
     };
     let mut different = Differences::default();
-    each_grant(after, sync_id, surroundings, &mut |row| {
+    each_grant(after, sync_id, process, &mut |row| {
         let Some((ids, marked)) = known.remove(&hasher.hash_one(row.id)) else {
             different.add(row.id, "present after replay, absent before");
             return;
@@ -306,7 +306,7 @@ fn compare(
         }
     })?;
     if !known.is_empty() {
-        each_grant(before, sync_id, surroundings, &mut |row| {
+        each_grant(before, sync_id, process, &mut |row| {
             if known.contains_key(&hasher.hash_one(row.id)) {
                 different.add(row.id, "absent after replay, present before");
             }
@@ -323,11 +323,11 @@ fn compare(
 fn each_grant(
     path: &Path,
     sync_id: &str,
-    surroundings: &Surroundings,
+    process: &Process,
     visit: &mut dyn FnMut(&Row<'_>),
 ) -> Result<(), CliError> {
-    let file = open::open(path, surroundings)?;
-    let snapshot = open::view(&file, path, Some(sync_id), surroundings)?;
+    let file = open::open(path, process)?;
+    let snapshot = open::view(&file, path, Some(sync_id), process)?;
     snapshot.scan(Table::Grants, &Filter::default(), &mut |row| {
         visit(row);
         Ok(ControlFlow::Continue(()))

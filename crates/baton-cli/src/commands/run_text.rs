@@ -4,6 +4,7 @@ use baton_proto::time;
 use prost_types::Timestamp;
 
 use super::Cx;
+use crate::go_duration;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -11,7 +12,7 @@ const MIB: usize = 1 << 20;
 /// Whether tables show whole sync tokens: on a terminal only if the user asks
 /// for them.
 pub(super) fn shows_tokens(cx: &Cx<'_, '_>) -> bool {
-    cx.verbose || cx.surroundings.terminal.is_none()
+    cx.verbose || cx.process.terminal.is_none()
 }
 
 /// A sync token as a table shows it: whole, or its size.
@@ -41,23 +42,14 @@ pub(super) fn seconds(at: Option<&Timestamp>) -> Option<String> {
     time::format(&whole).ok()
 }
 
-/// How long a sync took, rounded to seconds, as Go writes durations.
+/// How long a sync took, rounded to seconds.
 pub(super) fn duration(start: Option<&Timestamp>, end: Option<&Timestamp>) -> Option<String> {
     let (start, end) = (start?, end?);
     let nanos = i128::from(end.seconds - start.seconds) * 1_000_000_000
         + i128::from(end.nanos - start.nanos);
-    let (sign, nanos) = if nanos < 0 {
-        ("-", -nanos)
-    } else {
-        ("", nanos)
-    };
-    let total = (nanos + 500_000_000) / 1_000_000_000;
-    let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60);
-    Some(match (hours, minutes) {
-        (0, 0) => format!("{sign}{rest}s"),
-        (0, _) => format!("{sign}{minutes}m{rest}s"),
-        _ => format!("{sign}{hours}h{minutes}m{rest}s"),
-    })
+    let sign = if nanos < 0 { "-" } else { "" };
+    let seconds = (nanos.unsigned_abs() + 500_000_000) / 1_000_000_000;
+    Some(format!("{sign}{}", go_duration::text(seconds * 1000)))
 }
 
 #[cfg(test)]

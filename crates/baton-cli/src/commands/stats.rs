@@ -40,8 +40,8 @@ impl Cmd for Stats {
         let stats = match &run.stats {
             Some(stats) => stats.clone(),
             None => {
-                let opened = open::open(file, cx.surroundings)?;
-                let snapshot = open::view(&opened, file, Some(&run.id), cx.surroundings)?;
+                let opened = open::open(file, cx.process)?;
+                let snapshot = open::view(&opened, file, Some(&run.id), cx.process)?;
                 snapshot.stats()?
             }
         };

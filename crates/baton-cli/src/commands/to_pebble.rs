@@ -3,22 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use baton_flags::{Command, Field};
+use baton_proto::figures::counted;
 
 use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
-use super::making::{options, plural, tell};
+use super::output_file::{options, report};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 
 const OUT: Field<PathBuf> = flags::new_file("./sync.pebble.c1z");
 const SYNC: Field<String> =
     SYNC_ID.about("convert this sync (default: the newest finished full one)");
-const BATCH_SIZE: Field<i64> = Field::int(
-    "batch-size",
-    "accepted for the scripts that have it; any number above 0",
-)
-.value_name("rows")
-.default(10_000)
-.hidden();
+const BATCH_SIZE: Field<i64> = Field::int("batch-size", "ignored; accepted for existing scripts")
+    .value_name("rows")
+    .default(10_000)
+    .hidden();
 const TMP_DIR: Field<Option<PathBuf>> = Field::path(
     "tmp-dir",
     "where temporary files go (default: BATON_TMPDIR, else the system's folder)",
@@ -51,7 +49,7 @@ impl Cmd for ToPebble {
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {
-        // Rows are sorted, not fetched in batches, but a batch of none was always a mistake.
+        // Rows are sorted, not fetched in batches; the Go tool refuses 0.
         if given.config.get(&BATCH_SIZE) <= 0 {
             return Err(CliError::usage("batch-size must be greater than zero"));
         }
@@ -71,12 +69,12 @@ impl Cmd for ToPebble {
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let mut options = options(cx.surroundings)?;
+        let mut options = options(cx.process)?;
         if self.temp_dir.is_some() {
             options.temp_dir = self.temp_dir;
         }
         let done = baton_c1z::to_v3(cx.file, self.sync_id.as_deref(), &self.out, &options)?;
-        tell(
+        report(
             "Converted C1Z to Pebble successfully.",
             &self.out,
             &done,
@@ -86,13 +84,13 @@ impl Cmd for ToPebble {
             cx.err.warning(format!(
                 "merged {} into others with the same principal and entitlement: format v3 holds \
                  one grant of each pair",
-                plural(done.merged_grants, "grant", "grants")
+                counted(done.merged_grants, "grant", "grants")
             ));
         }
         if done.dropped_rows > 0 {
             cx.err.warning(format!(
                 "left out {} without an id that format v3 needs",
-                plural(done.dropped_rows, "row", "rows")
+                counted(done.dropped_rows, "row", "rows")
             ));
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use baton_flags::{Command, Field};
 
 use super::flags::{self, OUTPUT_FORMAT, VERBOSE};
-use super::making::{options, tell};
+use super::output_file::{options, report};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::open;
@@ -46,10 +46,10 @@ impl Cmd for ToSqlite {
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        open::warn_of_migration_in(cx.file, cx.surroundings, cx.err)?;
+        open::warn_of_migration_in(cx.file, cx.process, cx.err)?;
         open::must_hold_something(cx.file)?;
-        let done = baton_c1z::to_v1(cx.file, &self.out, &options(cx.surroundings)?)?;
-        tell(
+        let done = baton_c1z::to_v1(cx.file, &self.out, &options(cx.process)?)?;
+        report(
             "Converted C1Z to SQLite successfully.",
             &self.out,
             &done,

@@ -84,7 +84,7 @@ fn a_near_miss_gets_a_hint_and_the_rest_the_way_to_the_help() {
     );
     assert_eq!(
         hint(&["zzz"]),
-        "`baton --help` lists its commands and flags"
+        "list its commands and flags with `baton --help`"
     );
 }
 
@@ -146,9 +146,9 @@ fn a_path_need_not_be_text() {
         // Some file systems take text only.
         return;
     }
-    let mut surroundings = crate::program::surroundings(&["syncs", "-f"]);
-    surroundings.args.push(path.into_os_string());
-    let outcome = crate::program::run_in(&surroundings);
+    let mut process = crate::program::process(&["syncs", "-f"]);
+    process.args.push(path.into_os_string());
+    let outcome = crate::program::run_in(&process);
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use baton_cli::run;
 
-use crate::program::{fixture, surroundings};
+use crate::program::{fixture, process};
 
 /// Output that panics.
 struct Bomb;
@@ -32,7 +32,7 @@ fn a_panic_is_one_error_that_names_the_command_and_the_file() {
     ] {
         let words = [words, &["-f", &file]].concat();
         let mut err = Vec::new();
-        let status = run(&surroundings(&words), &mut Bomb, &mut err);
+        let status = run(&process(&words), &mut Bomb, &mut err);
         assert_eq!(status, 13);
         assert_eq!(
             String::from_utf8(err).unwrap(),

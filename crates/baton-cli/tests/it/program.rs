@@ -1,9 +1,9 @@
-//! Running the program, in process with surroundings made up by the test.
+//! Running the program, in process with process made up by the test.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use baton_cli::{Signals, Stopping, Surroundings, run};
+use baton_cli::{Process, Signals, Stopping, run};
 
 /// What came of a command line.
 pub struct Outcome {
@@ -21,10 +21,10 @@ pub fn fixture(name: &str) -> String {
         .to_string()
 }
 
-/// The surroundings of `baton <args>`, with its output in a pipe.
-pub fn surroundings<S: AsRef<str>>(args: &[S]) -> Surroundings {
+/// The process of `baton <args>`, with its output in a pipe.
+pub fn process<S: AsRef<str>>(args: &[S]) -> Process {
     let args = args.iter().map(|word| word.as_ref().into());
-    Surroundings {
+    Process {
         args: std::iter::once("baton".into()).chain(args).collect(),
         temp_dir: None,
         max_decoded_mb: None,
@@ -40,28 +40,28 @@ pub fn surroundings<S: AsRef<str>>(args: &[S]) -> Surroundings {
 
 /// Runs `baton <args>`.
 pub fn baton<S: AsRef<str>>(args: &[S]) -> Outcome {
-    run_in(&surroundings(args))
+    run_in(&process(args))
 }
 
 /// Runs `baton <args>` so long after 1970.
 pub fn baton_at<S: AsRef<str>>(args: &[S], now: Duration) -> Outcome {
-    run_in(&Surroundings {
+    run_in(&Process {
         now: SystemTime::UNIX_EPOCH + now,
-        ..surroundings(args)
+        ..process(args)
     })
 }
 
 /// Runs `baton <args>` on a terminal with so many columns.
 pub fn on_terminal(columns: usize, args: &[&str]) -> Outcome {
-    run_in(&Surroundings {
+    run_in(&Process {
         terminal: Some(columns),
-        ..surroundings(args)
+        ..process(args)
     })
 }
 
-pub fn run_in(surroundings: &Surroundings) -> Outcome {
+pub fn run_in(process: &Process) -> Outcome {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = run(surroundings, &mut out, &mut err);
+    let status = run(process, &mut out, &mut err);
     Outcome {
         status,
         stdout: String::from_utf8(out).unwrap(),

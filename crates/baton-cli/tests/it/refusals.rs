@@ -89,7 +89,7 @@ fn references_to_missing_objects_are_one_warning_and_a_list_on_request() {
                 .strip_prefix("warning: ")
                 .and_then(|rest| rest.split_once(" reference"))
                 .map(|(number, _)| number.parse::<u64>().unwrap());
-            let hint = "hint: --verbose lists the missing objects";
+            let hint = "hint: list the missing objects with --verbose";
             assert_eq!(short.lines().skip(1).collect::<Vec<_>>(), [hint]);
             let listed: u64 = long
                 .lines()

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use baton_cli::{Signal, Signals, Stopping, Surroundings};
+use baton_cli::{Process, Signal, Signals, Stopping};
 
-use crate::program::{fixture, run_in, surroundings};
+use crate::program::{fixture, process, run_in};
 
 /// Every command that makes or changes a file, and the file that it is given.
 const COMMANDS: [(&[&str], &str); 9] = [
@@ -68,10 +68,10 @@ fn a_signal_ends_every_command_that_makes_a_file_and_leaves_nothing_behind() {
             words.extend(["-f".to_owned(), input.display().to_string()]);
             let stopping = Stopping::default();
             stopping.request(signal);
-            let outcome = run_in(&Surroundings {
+            let outcome = run_in(&Process {
                 signals: Signals::Given(stopping),
                 temp_dir: Some(temp.path().to_owned()),
-                ..surroundings(&words)
+                ..process(&words)
             });
             assert_eq!(outcome.status, status, "{words:?}: {}", outcome.stderr);
             assert!(

@@ -17,7 +17,6 @@ const NOT_YET: &[&str] = &[
     "baton-access",
     "baton-atlassian",
     "baton-c1z",
-    "baton-cli",
     "baton-connector",
     "baton-flags",
     "baton-pebble",

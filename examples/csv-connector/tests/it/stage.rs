@@ -67,7 +67,7 @@ impl Stage {
         let mut words = vec!["baton".into()];
         words.extend(args.iter().map(Into::into));
         words.extend(["-f".into(), self.dir.path().join("access.c1z").into()]);
-        let surroundings = baton_cli::Surroundings {
+        let process = baton_cli::Process {
             args: words,
             temp_dir: Some(self.dir.path().to_path_buf()),
             max_decoded_mb: None,
@@ -79,7 +79,7 @@ impl Stage {
             signals: baton_cli::Signals::Given(baton_cli::Stopping::default()),
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let status = baton_cli::run(&surroundings, &mut out, &mut err);
+        let status = baton_cli::run(&process, &mut out, &mut err);
         assert_eq!(status, 0, "{}", String::from_utf8_lossy(&err));
         String::from_utf8(out).unwrap()
     }

@@ -153,7 +153,7 @@ fn entry_of(bytes: &[u8]) -> baton_proto::Result<Option<(&[u8], Frame)>> {
             (indexed_frame_entry::COMPRESSED_SIZE, Value::Varint(value)) => len = value,
             (indexed_frame_entry::RAW_SIZE, Value::Varint(value)) => raw_len = value,
             (indexed_frame_entry::RAW_XXH64, Value::Fixed64(value)) => {
-                sum = u64::from_le_bytes(value)
+                sum = u64::from_le_bytes(value);
             }
             (indexed_frame_entry::RAW_SHA256, Value::Bytes(value)) => sha256 = value,
             _ => {}

@@ -41,7 +41,7 @@ pub struct Args {
     /// Users in a hundred who may hold roles, of their own or through groups (default: all)
     #[arg(long, value_name = "PERCENT")]
     role_holders: Option<u8>,
-    /// Members of the largest group (default: everybody in its directory, at most 50,000)
+    /// Members of the largest group (default: all users of its directory, at most 50,000)
     #[arg(long, value_name = "N", conflicts_with = "group_size")]
     largest_group: Option<u32>,
     /// Gives every group this many members instead of heavy-tailed sizes
@@ -89,13 +89,13 @@ pub struct Args {
     /// Gives X-RateLimit-Reset without seconds
     #[arg(long)]
     reset_without_seconds: bool,
-    /// Answers 429 without any header that says when to come back
+    /// Answers 429 without a header that gives the time to wait
     #[arg(long)]
     bare_429: bool,
-    /// Says how a request goes wrong; may be repeated; see the end of --help
+    /// Makes requests go wrong; may be repeated; see the end of --help
     #[arg(long = "fault", value_name = "RULE")]
     faults: Vec<Fault>,
-    /// How the last page says that it is the last
+    /// How the last page is marked
     #[arg(long, default_value = "null", value_name = "HOW")]
     last_page: LastPageArg,
     /// How full pages are

@@ -1,4 +1,4 @@
-//! The simulator's clock: a date at the start plus the time that tokio says has passed.
+//! The simulator's clock: a date at the start plus the time that has passed for tokio.
 //!
 //! Under tokio's paused time the clock stands still with everything else, so tests steer expiry, quotas and delays.
 

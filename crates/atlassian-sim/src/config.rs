@@ -23,7 +23,7 @@ pub const MAX_EVENTS: u32 = 1_000_000;
 pub enum GroupSizes {
     /// The n-th largest group has an n-th of the members of the largest; every thirteenth is empty.
     HeavyTailed {
-        /// Members of the largest group; `None`: everybody in its directory, at most 50,000.
+        /// Members of the largest group; `None`: all users of its directory, at most 50,000.
         largest: Option<u32>,
     },
     /// Every group has this many members, or its whole directory when that is smaller.
@@ -83,7 +83,7 @@ impl Default for OrganizationSpec {
 }
 
 impl OrganizationSpec {
-    /// Says which value is out of its range, if any.
+    /// Returns an error for the first value that is out of its range.
     pub fn check(&self) -> Result<(), crate::Error> {
         let rows = [
             ("users", u64::from(self.users), 1, u64::from(MAX_USERS)),
@@ -204,7 +204,7 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
-/// How the last page says that it is the last.
+/// How the last page is marked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastPage {
     /// `"next": null`.
@@ -224,7 +224,7 @@ pub enum PageFill {
     Full,
     /// Between one item and the number asked for.
     Short,
-    /// As [`PageFill::Short`], and now and then no item at all though more follow.
+    /// As [`PageFill::Short`], and now and then an empty page though more follow.
     ShortOrEmpty,
     /// Never more items than this, at least one, whatever is asked for.
     AtMost(u32),
@@ -338,9 +338,9 @@ pub struct Writes {
     pub licence_limit: Option<u32>,
     /// Adding a member again answers 409 `ADMIN-UAM-409-2` instead of 204.
     pub readd_conflicts: bool,
-    /// Removing a user who is no member answers 204 instead of 404.
+    /// Removing a user who is not a member answers 204 instead of 404.
     pub absent_removal_succeeds: bool,
-    /// The organization has units: nobody can be added to the group of organization admins.
+    /// The organization has units: users cannot be added to the group of organization admins.
     pub organization_units: bool,
     /// Groups with members cannot be deleted: 409 `ADMIN-409-5`.
     pub only_empty_groups_go: bool,

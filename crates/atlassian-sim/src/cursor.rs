@@ -28,7 +28,7 @@ pub(crate) enum Place {
     Offset(u64),
 }
 
-/// What a cursor says.
+/// Content of a cursor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CursorBody {
     /// Endpoint, organization and path values that it was made for.

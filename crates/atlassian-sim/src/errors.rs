@@ -246,8 +246,8 @@ fn scope_detail(scope: Option<&str>) -> String {
     }
 }
 
-/// What an error body says besides the error itself.
-pub(crate) struct Occasion<'a> {
+/// What an error body contains besides the error itself.
+pub(crate) struct ErrorContext<'a> {
     pub family: Family,
     pub path: &'a str,
     pub now: Timestamp,
@@ -271,33 +271,33 @@ fn title(status: StatusCode, code: &str) -> &'static str {
 }
 
 /// The error's JSON in the form of its family.
-pub(crate) fn body(error: &ApiError, occasion: &Occasion<'_>) -> Value {
+pub(crate) fn body(error: &ApiError, context: &ErrorContext<'_>) -> Value {
     let status = error.status;
     if error.gateway {
         return json!({
-            "timestamp": iso_millis(occasion.now),
-            "path": gateway_path(occasion.path),
+            "timestamp": iso_millis(context.now),
+            "path": gateway_path(context.path),
             "status": status.as_u16(),
             "error": status.canonical_reason().unwrap_or(""),
-            "requestId": occasion.request_id,
+            "requestId": context.request_id,
             "message": error.detail,
         });
     }
     let single = || {
-        let number = if occasion.numeric_status {
+        let number = if context.numeric_status {
             json!(status.as_u16())
         } else {
             json!(status.as_str())
         };
         json!({
-            "id": occasion.request_id,
+            "id": context.request_id,
             "status": number,
             "code": error.code,
             "title": title(status, error.code),
             "detail": error.detail,
         })
     };
-    match occasion.family {
+    match context.family {
         Family::Workspaces | Family::Roles
             if matches!(
                 status,
@@ -335,8 +335,8 @@ fn gateway_path(path: &str) -> String {
 }
 
 /// The error as a response.
-pub(crate) fn response(error: &ApiError, occasion: &Occasion<'_>) -> Response {
-    json_response(error.status, body(error, occasion).to_string().into_bytes())
+pub(crate) fn response(error: &ApiError, context: &ErrorContext<'_>) -> Response {
+    json_response(error.status, body(error, context).to_string().into_bytes())
 }
 
 /// An answer without a body.

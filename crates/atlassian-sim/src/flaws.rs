@@ -1,4 +1,4 @@
-//! Searches that do not tell the truth: for clients that rely on them, and have to notice.
+//! Searches with wrong results, for clients that rely on searches and must notice.
 
 use crate::random::draw;
 

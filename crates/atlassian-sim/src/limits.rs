@@ -19,7 +19,7 @@ const UNITS_PER_REQUEST: u64 = 1_000_000;
 /// How requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Not at all, and no headers.
+    /// No limits, and no headers.
     Off,
     /// Fixed one-minute windows, aligned to the clock's minute. `None`: each endpoint's own budget (500 reads, 10 for
     /// events, 100 for the event stream).
@@ -31,7 +31,7 @@ pub enum Policy {
     },
 }
 
-/// Request quotas and how they are told.
+/// Request quotas and how answers show them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimits {
     /// How requests are counted.
@@ -112,7 +112,7 @@ pub fn parse_budget(text: &str) -> Result<(String, u32), Error> {
     parsed.ok_or_else(|| Error::BudgetSyntax(text.to_owned()))
 }
 
-/// What the quota says about one request.
+/// The quota's decision about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub allowed: bool,

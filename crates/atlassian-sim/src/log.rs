@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Most requests kept in the log; counters go on.
+/// Most requests kept in the log; counters have no limit.
 pub const MAX_LOGGED_REQUESTS: usize = 100_000;
 /// Most stray requests that are kept, apart from the log so that a full one hides none.
 pub const MAX_LOGGED_STRAYS: usize = 1000;

@@ -1,4 +1,4 @@
-//! `atlassian-sim`: serves a simulated organization and says how to sync from it.
+//! `atlassian-sim`: serves a simulated organization and prints the command that syncs from it.
 
 mod args;
 
@@ -71,9 +71,9 @@ async fn run(args: Args) -> Result<(), Failure> {
         .map_err(|cause| Failure::Listen { address, cause })?;
     let simulator = Simulator::new(args.config())?;
     let server = simulator.serve(listener)?;
-    // Before the line that says all is ready: whoever reads it may interrupt at once.
+    // Before the line that announces the server: a reader of that line may interrupt at once.
     let interrupted = interruption().map_err(Failure::Signal)?;
-    // Nobody has to read it: a closed pipe does not end the server.
+    // A closed pipe does not end the server: the line need not be read.
     let command = args::sync_command(&simulator, server.address());
     show(&format!("{command}\n"))?;
     interrupted.await.map_err(Failure::Signal)?;

@@ -44,14 +44,14 @@ impl Delays {
 
 /// The organization behind locks that are never held across an await. Locked in the order of the fields.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct SharedOrganization {
     /// With every accepted change; `None`: changes are visible at once.
     latest: Option<Mutex<Organization>>,
     visible: RwLock<Organization>,
     delays: Delays,
 }
 
-impl Shelf {
+impl SharedOrganization {
     pub(crate) fn new(organization: Organization, delays: Delays) -> Self {
         Self {
             latest: (!delays.are_zero()).then(|| Mutex::new(organization.clone())),
@@ -60,11 +60,11 @@ impl Shelf {
         }
     }
 
-    /// A reader's view with all due changes applied.
+    /// The visible state, with every change whose delay is over.
     pub(crate) fn read(&self, elapsed: Duration) -> RwLockReadGuard<'_, Organization> {
         // A panic while writing leaves lists that are still lists: later requests can be answered.
         let guard = self.visible.read().unwrap_or_else(PoisonError::into_inner);
-        if guard.pending.front().is_none_or(|p| p.due > elapsed) {
+        if guard.pending.front().is_none_or(|p| p.visible_at > elapsed) {
             return guard;
         }
         drop(guard);
@@ -91,7 +91,7 @@ impl Shelf {
         Some(latest)
     }
 
-    /// Decides on the latest state and makes the decided changes, which become visible after their delay; says whether
+    /// Decides on the latest state and makes the decided changes, which become visible after their delay; returns whether
     /// anything was different from before.
     pub(crate) fn carry_out(
         &self,
@@ -124,8 +124,8 @@ impl Shelf {
         };
         let changed = latest.take(step, elapsed, elapsed)?;
         if changed {
-            let due = elapsed + self.delays.of(latest, step);
-            visible.schedule(step, elapsed, due);
+            let visible_at = elapsed + self.delays.of(latest, step);
+            visible.schedule(step, elapsed, visible_at);
         }
         Ok(changed)
     }
@@ -157,7 +157,7 @@ impl Shelf {
 /// [`OrganizationHandle::submit`].
 #[derive(Clone, Copy, Debug)]
 pub struct OrganizationHandle<'a> {
-    pub(crate) shelf: &'a Shelf,
+    pub(crate) shared: &'a SharedOrganization,
     pub(crate) clock: &'a Clock,
 }
 
@@ -169,11 +169,11 @@ impl OrganizationHandle<'_> {
     /// Accepts a change that becomes visible after the configured delay (§14 rule 6), without the refusals of the API.
     pub fn submit(&self, change: Change) -> Result<(), Error> {
         let now = self.clock.elapsed();
-        let mut latest = self.shelf.lock_latest(now);
-        let mut visible = self.shelf.write();
+        let mut latest = self.shared.lock_latest(now);
+        let mut visible = self.shared.write();
         visible.settle(now);
         let step = Step::Change(change);
-        self.shelf
+        self.shared
             .accept(latest.as_deref_mut(), &mut visible, &step, now)
             .map(|_| ())
     }
@@ -182,7 +182,7 @@ impl OrganizationHandle<'_> {
     /// thing are dropped.
     pub fn apply(&self, change: Change) -> Result<bool, Error> {
         let now = self.clock.elapsed();
-        self.shelf.change(now, |org| {
+        self.shared.change(now, |org| {
             org.forget_pending(&change);
             org.apply(&change, now, now)
         })
@@ -193,7 +193,7 @@ impl OrganizationHandle<'_> {
         change: impl Fn(&mut Organization, Duration) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let now = self.clock.elapsed();
-        self.shelf.change(now, |org| change(org, now))
+        self.shared.change(now, |org| change(org, now))
     }
 
     /// Limits the users of one product, whatever the general limit is; `None`: any number.
@@ -280,7 +280,7 @@ impl OrganizationHandle<'_> {
     /// Addresses that invitations were sent to, in order; one may occur more than once.
     pub fn invitations(&self) -> Vec<String> {
         let now = self.clock.elapsed();
-        self.shelf.latest(now, |org| org.invitations.clone())
+        self.shared.latest(now, |org| org.invitations.clone())
     }
 
     /// Adds an API token to an account; gives its id.

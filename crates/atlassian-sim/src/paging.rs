@@ -50,7 +50,7 @@ pub(crate) const FIXED: PageSizes = PageSizes {
 
 /// A list request: what is asked and from where on.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask<F> {
+pub(crate) struct ListRequest<F> {
     pub filters: F,
     pub page_size: u32,
     pub place: Place,
@@ -60,7 +60,7 @@ pub(crate) struct Ask<F> {
 
 /// One page of keys and the cursors around it.
 #[derive(Clone, Debug)]
-pub(crate) struct Turn {
+pub(crate) struct PageSlice {
     pub keys: Vec<u64>,
     pub this: String,
     pub next: Option<String>,
@@ -100,7 +100,7 @@ fn size_in_range(name: &str, size: Option<i64>, sizes: PageSizes) -> Result<u32,
         })
 }
 
-impl<F: DeserializeOwned> Ask<F> {
+impl<F: DeserializeOwned> ListRequest<F> {
     /// The question of a request: the one its cursor holds, or a new one with filters and page size.
     pub(crate) fn open(
         call: &Call<'_>,
@@ -135,13 +135,13 @@ impl<F: DeserializeOwned> Ask<F> {
     }
 }
 
-impl<F: Serialize> Ask<F> {
+impl<F: Serialize> ListRequest<F> {
     /// One page of an ordered run; `keys` gives the keys after the one it is handed, in the list's order.
-    pub(crate) fn turn<I: Iterator<Item = u64>>(
+    pub(crate) fn slice<I: Iterator<Item = u64>>(
         &self,
         call: &Call<'_>,
         keys: impl FnOnce(Option<u64>) -> I,
-    ) -> Turn {
+    ) -> PageSlice {
         let fill = self.fill(call);
         let (after, skip) = match &self.place {
             Place::After(key) | Place::AfterName(_, key) => (Some(*key), 0),
@@ -160,13 +160,13 @@ impl<F: Serialize> Ask<F> {
     }
 
     /// One page of a list sorted by name, ties by key. Sorts all matching keys: for lists that clients rarely ask for.
-    pub(crate) fn turn_by_name<I: Iterator<Item = u64>>(
+    pub(crate) fn slice_by_name<I: Iterator<Item = u64>>(
         &self,
         call: &Call<'_>,
         keys: impl FnOnce(Option<u64>) -> I,
         name: impl Fn(u64) -> String,
         descending: bool,
-    ) -> Turn {
+    ) -> PageSlice {
         let order = |a: &(String, u64), b: &(String, u64)| -> Ordering {
             let by_name = a.0.cmp(&b.0);
             (if descending {
@@ -205,7 +205,7 @@ impl<F: Serialize> Ask<F> {
         )
     }
 
-    fn finish(&self, call: &Call<'_>, keys: Vec<u64>, more: bool, place: Place) -> Turn {
+    fn finish(&self, call: &Call<'_>, keys: Vec<u64>, more: bool, place: Place) -> PageSlice {
         let cursor = |place: Place, served: u64, page: u32| {
             call.seal.seal(&CursorBody {
                 bound_to: call.binding(),
@@ -220,7 +220,7 @@ impl<F: Serialize> Ask<F> {
         };
         let served = self.served + keys.len() as u64;
         let resume = cursor(place, served, self.page.saturating_add(1));
-        Turn {
+        PageSlice {
             this: cursor(self.place.clone(), self.served, self.page),
             next: more.then(|| resume.clone()),
             resume,
@@ -259,15 +259,15 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new(call: &Call<'_>, turn: &Turn, render: impl Fn(&str) -> String) -> Self {
-        let next = match (&turn.next, call.paging.last_page) {
+    pub(crate) fn new(call: &Call<'_>, slice: &PageSlice, render: impl Fn(&str) -> String) -> Self {
+        let next = match (&slice.next, call.paging.last_page) {
             (Some(next), _) => Member::Value(render(next)),
             (None, LastPage::Null) => Member::Null,
             (None, LastPage::Missing) => Member::Missing,
             (None, LastPage::Empty) => Member::Value(String::new()),
         };
         Self {
-            this: turn.this.clone(),
+            this: slice.this.clone(),
             prev: None,
             next,
         }
@@ -283,10 +283,10 @@ pub(crate) struct Page<T> {
 
 impl<T: Serialize> Page<T> {
     /// The page's JSON; `links.next` is the bare cursor.
-    pub(crate) fn render(call: &Call<'_>, turn: &Turn, data: Vec<T>) -> Vec<u8> {
+    pub(crate) fn render(call: &Call<'_>, slice: &PageSlice, data: Vec<T>) -> Vec<u8> {
         to_json(&Page {
             data,
-            links: Links::new(call, turn, str::to_owned),
+            links: Links::new(call, slice, str::to_owned),
         })
     }
 }

@@ -15,13 +15,13 @@ use crate::clock::iso_seconds;
 use crate::config::{Config, Generation, ScopeRefusal};
 use crate::cursor::CursorSeal;
 use crate::endpoint::{Endpoint, Handler, Life, Params, Route, route};
-use crate::errors::{self, ApiError, Family, Occasion};
-use crate::faults::{Action, FaultPlan, Place, TransportFault, inflict};
+use crate::errors::{self, ApiError, ErrorContext, Family};
+use crate::faults::{Action, FaultPlan, ListPosition, TransportFault, apply};
 use crate::incoming::Incoming;
 use crate::limits::{Decision, RateLimiter};
 use crate::log::{RequestLog, Routing};
 use crate::model::Organization;
-use crate::organization::Shelf;
+use crate::organization::SharedOrganization;
 use crate::query::Query;
 use crate::server::ConnectionControl;
 
@@ -33,7 +33,7 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub config: Config,
-    pub organization: Shelf,
+    pub organization: SharedOrganization,
     pub organization_id: String,
     pub seal: CursorSeal,
     pub log: Mutex<RequestLog>,
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub faults: Mutex<FaultPlan>,
 }
 
-/// Locks, going on after another thread's panic: counters stay counters.
+/// Locks, also after another thread's panic: counters stay counters.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -113,7 +113,7 @@ impl Shared {
         if !concerned {
             return None;
         }
-        let place = Place {
+        let place = ListPosition {
             later: incoming.paging().0.is_some(),
             last: by_end && self.would_be_last(incoming),
         };
@@ -127,7 +127,7 @@ impl Shared {
         let key = self.key_of(&incoming.headers);
         let now = self.config.clock.now();
         if matches!(&found, Route::Found(endpoint, _) if endpoint.writes()) {
-            // Its answer is no page of a list, and asking for it would change something.
+            // Its answer is not a page of a list, and asking for it would change something.
             return true;
         }
         let Ok(served) = self.serve(incoming, found, routing, key, now) else {
@@ -176,7 +176,7 @@ impl Shared {
             Route::Found(endpoint, _) | Route::WrongMethod(endpoint) => endpoint.family,
             Route::Unknown => Family::Admin,
         };
-        let occasion = Occasion {
+        let context = ErrorContext {
             family,
             path: &incoming.path,
             now,
@@ -199,7 +199,7 @@ impl Shared {
             _ => None,
         };
         if let Some(response) =
-            action.and_then(|a| inflict::instead(a, cursor.as_deref(), page_size, &occasion))
+            action.and_then(|a| apply::instead(a, cursor.as_deref(), page_size, &context))
         {
             return match action {
                 Some(
@@ -209,7 +209,7 @@ impl Shared {
             };
         }
         if let Some(refused) = decision.filter(|d| !d.allowed) {
-            return self.refuse_for_quota(refused, &occasion);
+            return self.refuse_for_quota(refused, &context);
         }
         let result = self.serve(incoming, found, routing, key, now);
         let response = match result {
@@ -219,17 +219,17 @@ impl Shared {
                 }
                 served.response()
             }
-            Err(error) => errors::response(&error, &occasion),
+            Err(error) => errors::response(&error, &context),
         };
         let response = self.with_quota(response, decision);
         if let Some(lost) = match action {
-            Some(action) => inflict::afterwards(action, &occasion).await,
+            Some(action) => apply::afterwards(action, &context).await,
             None => None,
         } {
             return lost;
         }
         match action {
-            Some(action) => inflict::damage(action, cursor.as_deref(), &self.seal, response).await,
+            Some(action) => apply::damage(action, cursor.as_deref(), &self.seal, response).await,
             None => response,
         }
     }
@@ -319,7 +319,7 @@ impl Shared {
         }
     }
 
-    /// Place of the request's key among the known ones.
+    /// ListPosition of the request's key among the known ones.
     fn key_of(&self, headers: &HeaderMap) -> Option<usize> {
         let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = value.split_once(' ')?;
@@ -330,7 +330,7 @@ impl Shared {
         self.config.keys.iter().position(|k| k.token == token)
     }
 
-    /// Checks key, organization and scope; says whether the key is another organization's.
+    /// Checks key, organization and scope; returns whether the key is another organization's.
     fn authorize(
         &self,
         endpoint: &Endpoint,
@@ -365,8 +365,8 @@ impl Shared {
         Ok(key.foreign)
     }
 
-    fn refuse_for_quota(&self, decision: Decision, occasion: &Occasion<'_>) -> Response {
-        let response = errors::response(&ApiError::too_many(), occasion);
+    fn refuse_for_quota(&self, decision: Decision, context: &ErrorContext<'_>) -> Response {
+        let response = errors::response(&ApiError::too_many(), context);
         if self.config.limits.bare_refusals {
             return response;
         }

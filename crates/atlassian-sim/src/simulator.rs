@@ -16,7 +16,7 @@ use crate::faults::{Fault, FaultPlan};
 use crate::limits::RateLimiter;
 use crate::log::{RequestLog, RequestRecord};
 use crate::model::Organization;
-use crate::organization::{Delays, OrganizationHandle, Shelf};
+use crate::organization::{Delays, OrganizationHandle, SharedOrganization};
 use crate::random::draw;
 use crate::server::{self, ServerHandle};
 use crate::service::{Shared, lock};
@@ -57,7 +57,7 @@ impl Simulator {
         Ok(Self {
             shared: Arc::new(Shared {
                 organization_id: organization.id.clone(),
-                organization: Shelf::new(organization, delays),
+                organization: SharedOrganization::new(organization, delays),
                 seal: CursorSeal::new(seed, config.paging.cursors_need_escaping),
                 log: Mutex::new(RequestLog::default()),
                 limiter: Mutex::new(RateLimiter::new(&config.limits)),
@@ -103,7 +103,7 @@ impl Simulator {
     /// Looks at or changes the organization while it is served.
     pub fn organization(&self) -> OrganizationHandle<'_> {
         OrganizationHandle {
-            shelf: &self.shared.organization,
+            shared: &self.shared.organization,
             clock: &self.shared.config.clock,
         }
     }

@@ -4,7 +4,7 @@
 //! (and SQLite) see what is there. Beside them it remembers, for each file,
 //! what was forced to the device and what was only written, and the changes
 //! of folders since they were last forced. A kill stops everything from that
-//! operation on; a loss of power then takes back a part of what was not
+//! operation on; a loss of power then undoes a part of what was not
 //! forced: the last changes of folders, and of the writes to a file all after
 //! some point (the last of them perhaps torn), or any of them.
 
@@ -23,7 +23,7 @@ use crate::random::Dice;
 const SEAL: &str = "seal";
 
 /// Something that goes wrong on the disk. Operations that change something
-/// are counted from 1, anew in each attempt; reads are counted apart.
+/// are counted from 1 in each attempt; reads are counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskFault {
     /// This operation fails; of a write the first half arrives.
@@ -114,7 +114,7 @@ fn dead() -> Error {
 enum Fate {
     Done,
     Fails(Error),
-    /// It arrives in part, and then nothing does any more.
+    /// It arrives in part, and nothing after it does.
     Dies,
 }
 
@@ -154,7 +154,7 @@ impl Disk {
     }
 
     /// Ends an attempt: after a loss of power, what was not forced to the
-    /// device is lost in part. Nobody uses the disk meanwhile.
+    /// device is lost in part. No operation may run at the same time.
     #[expect(
         clippy::disallowed_methods,
         reason = "the simulated disk keeps its files on the real one"
@@ -165,7 +165,7 @@ impl Disk {
             let kept = dice.below(state.entries.len() as u64 + 1);
             let lost = state.entries.split_off(usize::try_from(kept).unwrap_or(0));
             for entry in lost.into_iter().rev() {
-                take_back(&mut state, entry);
+                undo(&mut state, entry);
             }
             let mut files: Vec<_> = state.contents.iter().collect();
             files.sort_unstable_by_key(|(path, _)| *path);
@@ -177,7 +177,7 @@ impl Disk {
                 }
             }
         }
-        // Whoever was not hit by the loss of power is on the device one day.
+        // What the loss of power did not hit reaches the device in the end.
         state.contents.clear();
         state.entries.clear();
     }
@@ -214,7 +214,7 @@ impl Disk {
         fate
     }
 
-    /// For operations that happen as a whole or not at all.
+    /// For operations that happen as a whole or have no effect.
     fn whole(&self, needs_room: bool) -> Result<()> {
         match self.fate(needs_room) {
             Fate::Done => Ok(()),
@@ -254,8 +254,8 @@ impl Disk {
     clippy::disallowed_methods,
     reason = "the simulated disk keeps its files on the real one"
 )]
-fn take_back(state: &mut State, entry: Entry) {
-    // What cannot be taken back because of a later kill is as it would be.
+fn undo(state: &mut State, entry: Entry) {
+    // What cannot be undone because of a later kill is as it would be.
     match entry {
         Entry::Created(path) => {
             let _ = fs::remove_file(&path);

@@ -8,7 +8,7 @@ use baton_proto::c1::connector::v2;
 
 /// Pages after which a list counts as endless.
 const MOST_PAGES: usize = 1000;
-/// How often a list is begun anew because its cursor died.
+/// How often a list is read again from its start because its cursor died.
 const RESTARTS: usize = 5;
 
 /// See the module's header.

@@ -90,12 +90,12 @@ impl Facts {
             named && never(&|facts| facts.names.get(*id) == Some(*name))
         });
         resource
-            .map(|id| format!("{id} never existed meanwhile"))
-            .or_else(|| grant.map(|id| format!("the grant {id} never existed meanwhile")))
+            .map(|id| format!("{id} never existed during the sync"))
+            .or_else(|| grant.map(|id| format!("the grant {id} never existed during the sync")))
             .or_else(|| name.map(|(id, name)| format!("{id} was never called `{name}`")))
     }
 
-    /// The resources and grants that were true at all of these moments and are
+    /// The resources and grants that were true at each of these moments and are
     /// not among these.
     pub fn lost<'a>(&'a self, moments: &[&'a Self]) -> (Vec<&'a str>, Vec<&'a str>) {
         let Some((first, rest)) = moments.split_first() else {

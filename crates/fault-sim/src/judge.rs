@@ -1,5 +1,5 @@
-//! Judges how an attempt ended: by what it says, and by the file that it
-//! leaves, compared with what was true meanwhile.
+//! Judges how an attempt ended: by its result, and by the file that it
+//! leaves, compared with what was true during the attempt.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -16,12 +16,12 @@ use prost_types::value::Kind;
 
 use crate::disk::DiskFault;
 use crate::history::Facts;
-use crate::losses::{Losses, owner_of, principal_of, type_of, without_made_up_members};
+use crate::missing_rows::{MissingRows, owner_of, principal_of, type_of, without_made_up_members};
 use crate::plan::{Extent, Mishap};
-use crate::play::{Ending, Judged, Violation, World, violated};
+use crate::play::{Ending, Judged, Simulation, Violation, violated};
 
-impl World<'_> {
-    /// Checks an ending, and tells it in a word.
+impl Simulation<'_> {
+    /// Checks an ending, and sums it up in a few words.
     pub(crate) fn judge(
         &self,
         ending: &Ending,
@@ -51,29 +51,29 @@ impl World<'_> {
                         return violated("a partial sync has touched the target");
                     }
                     if report.skipped.is_empty() || report.unreadable == 0 {
-                        return violated("a partial sync does not say what it lacks");
+                        return violated("a partial sync does not list what is missing");
                     }
                     self.check_newest(&report.path, Some(report))?;
                     Ok("partial".to_owned())
                 }
                 Err(error) => {
                     self.judge_error(error, mishaps, untouched)?;
-                    let told = self.without_folders(&error.to_string());
-                    Ok(format!("{:?}: {told}", error.code()))
+                    let text = self.without_folders(&error.to_string());
+                    Ok(format!("{:?}: {text}", error.code()))
                 }
             },
         }
     }
 
     fn judge_error(&self, error: &Error, mishaps: &[Mishap], untouched: bool) -> Judged<()> {
-        let told = causes::one_line(error);
+        let text = causes::one_line(error);
         if matches!(error, Error::Crashed { .. } | Error::Journal { .. }) {
-            return violated(format!("the engine broke: {told}"));
+            return violated(format!("the engine broke: {text}"));
         }
         if !untouched {
             // The one failure after the last step: see the seal's documentation.
-            if !told.contains("make the rename durable") {
-                return violated(format!("a failed sync has touched the target: {told}"));
+            if !text.contains("make the rename durable") {
+                return violated(format!("a failed sync has touched the target: {text}"));
             }
             self.check_newest(&self.target, None)?;
         }
@@ -82,17 +82,20 @@ impl World<'_> {
             return Ok(());
         }
         if mishaps.is_empty() {
-            return violated(format!("nothing happened, and yet: {told}"));
+            return violated(format!("failed without a mishap: {text}"));
         }
         let stopped = mishaps.iter().any(|m| matches!(m, Mishap::StopAt(_)));
         if error.code() == Code::Canceled && !stopped {
-            return violated(format!("nobody asked it to stop: {told}"));
+            return violated(format!("stopped without a request to stop: {text}"));
         }
         let disk_only = mishaps
             .iter()
             .all(|m| matches!(m, Mishap::Disk(DiskFault::FullFrom(_)) | Mishap::Change(..)));
         if disk_only && error.code() != Code::ResourceExhausted {
-            return violated(format!("a full disk is told as {:?}: {told}", error.code()));
+            return violated(format!(
+                "a full disk is reported as {:?}: {text}",
+                error.code()
+            ));
         }
         Ok(())
     }
@@ -196,8 +199,8 @@ impl World<'_> {
                 return violated(format!("{id} was not asked for"));
             }
         }
-        // A list that its server says is gone is left out, and that is told.
-        let told = |id: &str| {
+        // A list that the server reports as deleted is left out, and the report names it.
+        let reported = |id: &str| {
             report
                 .skipped
                 .iter()
@@ -207,20 +210,20 @@ impl World<'_> {
                         && (id.ends_with(&format!(":{of}")) || id.starts_with(&format!("{of}:")))
                 })
         };
-        let losses = Losses::new(self.plan, found, moments, report);
-        if let Some(alarm) = losses.false_alarm() {
+        let missing = MissingRows::new(self.plan, found, moments, report);
+        if let Some(alarm) = missing.false_alarm() {
             return violated(alarm);
         }
         let (mut resources, mut grants) = found.lost(moments);
         resources.retain(|id| self.wants_resource(id));
-        grants.retain(|id| self.wants_grant(id) && !told(id));
+        grants.retain(|id| self.wants_grant(id) && !reported(id));
         // The file that is there before is a full one.
         if report.targeted {
-            self.check_targets(found, &resources, &losses, report)?;
+            self.check_targets(found, &resources, &missing, report)?;
             resources.clear();
             grants.retain(|id| found.resources.contains(owner_of(id)));
         }
-        match losses.unexplained(&resources, &grants) {
+        match missing.unexplained(&resources, &grants) {
             Some(lost) => violated(lost),
             None => Ok(()),
         }
@@ -257,14 +260,13 @@ impl World<'_> {
         })
     }
 
-    /// A named resource is there or told to be left out. That it does not
-    /// exist is told of none that was there throughout, unless a cursor passed
-    /// over it.
+    /// A named resource is there or reported as left out. None that was there
+    /// throughout is reported as missing upstream, unless a cursor passed over it.
     fn check_targets(
         &self,
         found: &Facts,
         lost: &[&str],
-        losses: &Losses<'_>,
+        missing: &MissingRows<'_>,
         report: &Report,
     ) -> Judged<()> {
         let claimed = |id: &str| {
@@ -272,9 +274,9 @@ impl World<'_> {
             let mut warnings = report.warnings.iter();
             warnings.any(|w| w.contains(id) && w.contains("it does not exist"))
         };
-        if let Some(id) = lost.iter().find(|id| !losses.shifting && claimed(id)) {
+        if let Some(id) = lost.iter().find(|id| !missing.shifting && claimed(id)) {
             return violated(format!(
-                "{id} was there throughout, and is said not to exist"
+                "{id} was there throughout, and is reported as missing upstream"
             ));
         }
         for target in &self.targets {

@@ -2,12 +2,12 @@
 //! go wrong.
 //!
 //! A seed decides a [`Plan`]: an organization, what its server does wrong,
-//! how the organization changes meanwhile, what the disk does wrong, when the
-//! process is killed or the power lost, and how often it is tried again until
-//! nothing disturbs it any more. [`play`] runs the plan with the real
-//! connector and the real engine, and compares whatever file is left with
-//! what was true upstream, and when. [`shrink`] finds the mishaps that a
-//! failure needs.
+//! how the organization changes during the sync, what the disk does wrong,
+//! when the process is killed or the power lost, and how many attempts follow
+//! until one runs undisturbed. [`play`] runs the plan with the real connector
+//! and the real engine, and compares the file that is left with the history
+//! of what was true upstream. [`shrink`] finds the mishaps that a failure
+//! needs.
 //!
 //! Besides full syncs there are syncs without grants, of some resource types,
 //! and of a few named resources.
@@ -20,7 +20,7 @@ mod disk;
 mod finding;
 mod history;
 mod judge;
-mod losses;
+mod missing_rows;
 mod network;
 mod plan;
 mod play;

@@ -161,7 +161,7 @@ impl Network {
             resource_id: workspace.clone(),
             role: "atlassian/user".to_owned(),
         };
-        // An object that is not there cannot change; that is no mishap then.
+        // An object that is not there cannot change; then there is no mishap.
         let _ = match what {
             Alteration::AddUser => organization
                 .add_user(NewUser::named(

@@ -107,8 +107,8 @@ const ALTERATIONS: [Alteration; 15] = [
     Alteration::RevokeToken,
 ];
 
-/// Something that happens in an attempt to sync. Requests are counted from 1,
-/// anew in each attempt.
+/// Something that happens in an attempt to sync. Requests are counted from 1
+/// in each attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mishap {
     /// The server does something else than asked.
@@ -425,7 +425,7 @@ fn server_fault(dice: &mut Dice) -> Fault {
     let calls = calls(dice, most);
     let pages = [Pages::Any, Pages::First, Pages::Later, Pages::Last][index(dice.below(4))];
     if endpoint.ends_with("/{id}") {
-        // Whatever else is said about one object is to be believed.
+        // Other wrong answers about one object cannot be noticed.
         let shape = *dice.pick(WrongShape::ALL).unwrap_or(&WrongShape::ALL[0]);
         return Fault::new(endpoint, calls, Action::Shape(shape));
     }

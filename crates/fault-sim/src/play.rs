@@ -73,7 +73,7 @@ impl Ending {
     }
 }
 
-pub(crate) struct World<'a> {
+pub(crate) struct Simulation<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) folder: PathBuf,
     pub(crate) target: PathBuf,
@@ -125,7 +125,7 @@ async fn play_all(plan: &Plan) -> Judged<Played> {
     std::fs::create_dir(&work).map_err(io)?;
     let disk = Disk::default();
     let dice = Dice::new(plan.seed, 2);
-    let world = World {
+    let simulation = Simulation {
         plan,
         targets: match plan.extent {
             Extent::Named => targets(&simulator, Dice::new(plan.seed, 4)),
@@ -139,13 +139,13 @@ async fn play_all(plan: &Plan) -> Judged<Played> {
         clock,
         disk,
     };
-    world.play().await
+    simulation.play().await
 }
 
-/// A few users and groups, and one user that nobody has heard of.
+/// A few users and groups, and one user that does not exist.
 fn targets(simulator: &Simulator, mut dice: Dice) -> Vec<ResourceBid> {
     let truth = simulator.truth();
-    let mut named = vec![("user", "nobody".to_owned())];
+    let mut named = vec![("user", "unknown".to_owned())];
     for _ in 0..dice.between(1, 3) {
         let user = dice.pick(&truth.users).map(|user| user.account_id.clone());
         named.extend(user.map(|id| ("user", id)));
@@ -162,7 +162,7 @@ fn targets(simulator: &Simulator, mut dice: Dice) -> Vec<ResourceBid> {
     bids.collect()
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     async fn play(&self) -> Judged<Played> {
         let mut played = Played {
             endings: Vec::new(),
@@ -203,9 +203,9 @@ impl World<'_> {
                 .attempt(&[], false, self.calm_request(), number)
                 .await?;
             let judged = self.judge(&ending, &[], before.as_deref());
-            let told =
+            let ending_text =
                 judged.map_err(|violation| Violation(format!("undisturbed run: {violation}")))?;
-            played.endings.push(told);
+            played.endings.push(ending_text);
             match &ending {
                 Ending::Ended(result) => match result.as_ref() {
                     Ok(report) if report.completeness == Completeness::Complete => break,
@@ -330,7 +330,7 @@ impl World<'_> {
             ended = run => ended,
         };
         Ok(if self.disk.is_killed() {
-            // What a dead process would have returned, nobody sees.
+            // The result of a dead process is not visible.
             Ending::Killed
         } else {
             Ending::Ended(Box::new(ended))

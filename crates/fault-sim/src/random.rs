@@ -5,7 +5,7 @@
 pub struct Dice(u64);
 
 impl Dice {
-    /// Dice of a seed; `purpose` tells the sequences of one seed apart.
+    /// Dice of a seed; `purpose` distinguishes the sequences of one seed.
     pub fn new(seed: u64, purpose: u64) -> Self {
         let mut dice = Self(seed ^ purpose.wrapping_mul(0xd6e8_feb8_6659_fd93));
         dice.number();

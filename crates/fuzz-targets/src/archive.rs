@@ -33,8 +33,8 @@ fn cut(data: &[u8], at: usize) -> (&[u8], &[u8]) {
     data.split_at(at.min(data.len()))
 }
 
-/// The archive of `files`. Names and contents beyond what lengths can tell
-/// are cut off.
+/// The archive of `files`. Names and contents that are too long for their
+/// length fields are cut off.
 pub fn pack<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut data = Vec::new();
     for (name, content) in files {

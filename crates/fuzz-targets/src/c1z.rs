@@ -30,7 +30,7 @@ const LOG_NAME: &str = "pages.log";
 const V1_FILE: &[u8] = include_bytes!("../../baton-c1z/tests/fixtures/v1-small.c1z");
 const V1_MAGIC: &[u8] = b"C1ZF\0";
 
-/// A folder for one run; tests of a decoder do not go on without.
+/// A folder for one run; tests of a decoder need one.
 #[allow(clippy::expect_used, reason = "no fault of the input")]
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -103,8 +103,8 @@ fn read_view(view: &Snapshot<'_>) {
             })
         });
         let paged = page_through(view, table, kept.len());
-        // A database with rows out of order finds others by number than it
-        // lists, and no checksum tells.
+        // With rows out of order a database finds other rows by number than it
+        // lists, and no checksum shows it.
         if view.file().format() == Format::V3
             && scanned.is_ok()
             && let Some(paged) = paged
@@ -141,7 +141,7 @@ fn page_through(view: &Snapshot<'_>, table: Table, most: usize) -> Option<Vec<Ow
             break;
         };
         assert_eq!(Cursor::from_str(&next.to_string()).ok(), Some(next.clone()));
-        assert!(!paged.is_empty(), "a page without rows goes on");
+        assert!(!paged.is_empty(), "a page without rows names a next page");
         cursor = Some(next);
     }
     paged.truncate(most);

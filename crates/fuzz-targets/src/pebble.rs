@@ -49,7 +49,11 @@ fn each_record(mut records: Records, size: usize, visit: &mut dyn FnMut(&Bytes) 
         }
     }
     if records.tail().is_some() {
-        assert_eq!(records.next().ok(), Some(None), "a log goes on");
+        assert_eq!(
+            records.next().ok(),
+            Some(None),
+            "a log continues after its tail"
+        );
     }
 }
 
@@ -225,8 +229,8 @@ fn index(block: &Bytes, columnar: bool) {
     };
     let mut targets = vec![Vec::new(), vec![0xff; TRAILER_BYTES]];
     let mut steps = 0;
-    // Entries of equal columns take no room: whoever follows them checks
-    // that blocks come in the order of the file.
+    // Entries of equal columns take no room: the reader checks that blocks
+    // come in the order of the file.
     while let Ok(true) = cursor.advance()
         && steps < MAX_STEPS
     {

@@ -11,7 +11,7 @@ use crate::errors::ApiError;
 use crate::ids::{self, Kind};
 use crate::model::Organization;
 use crate::model::profile::Member;
-use crate::paging::{Ask, LONG_LIST, Page, size_from_text, to_json};
+use crate::paging::{LONG_LIST, ListRequest, Page, size_from_text, to_json};
 use crate::query::Query;
 use crate::random::{draw, pick};
 
@@ -292,29 +292,29 @@ fn matching<'a>(
 }
 
 pub(crate) fn tokens(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
-    let ask = Ask::open(call, call.query.get("cursor"), || {
+    let request = ListRequest::open(call, call.query.get("cursor"), || {
         Ok((
             TokenFilter::from_query(call)?,
             size_from_text("pageSize", call.query.get_raw("pageSize"), LONG_LIST)?,
         ))
     })?;
-    let keys = |after| matching(call, org, &ask.filters, after);
+    let keys = |after| matching(call, org, &request.filters, after);
     let number = |key: u64| u32::try_from(key).unwrap_or(u32::MAX);
-    let turn = match &ask.filters.sort {
-        Some((field, descending)) => ask.turn_by_name(
+    let slice = match &request.filters.sort {
+        Some((field, descending)) => request.slice_by_name(
             call,
             keys,
             |key| sort_text(org, number(key), field),
             *descending,
         ),
-        None => ask.turn(call, keys),
+        None => request.slice(call, keys),
     };
-    let data: Vec<_> = turn
+    let data: Vec<_> = slice
         .keys
         .iter()
         .filter_map(|k| render(org, number(*k)))
         .collect();
-    Ok(Page::render(call, &turn, data))
+    Ok(Page::render(call, &slice, data))
 }
 
 fn sort_text(org: &Organization, token: u32, field: &str) -> String {
@@ -351,7 +351,7 @@ struct KeyFilter {
 
 /// The organization's API keys: those that the simulator accepts.
 pub(crate) fn keys(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
-    let ask = Ask::open(call, call.query.get("cursor"), || {
+    let request = ListRequest::open(call, call.query.get("cursor"), || {
         let filter = KeyFilter {
             search: call.query.get("q").map(str::to_lowercase),
         };
@@ -366,8 +366,8 @@ pub(crate) fn keys(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
         .filter(|(_, k)| !k.foreign)
         .map(|(n, _)| n)
         .collect();
-    let search = ask.filters.search.as_deref();
-    let turn = ask.turn(call, |after| {
+    let search = request.filters.search.as_deref();
+    let slice = request.slice(call, |after| {
         let fitting = own
             .iter()
             .filter(move |n| search.is_none_or(|t| label(**n).contains(t)));
@@ -376,7 +376,7 @@ pub(crate) fn keys(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
             .filter(move |n| after.is_none_or(|a| *n > a))
     });
     let creator = org.profile(0);
-    let data = turn.keys.iter().filter_map(|n| {
+    let data = slice.keys.iter().filter_map(|n| {
         let number = u32::try_from(*n).ok()?;
         let key = call.keys.get(number as usize)?;
         let created = past_millis(org.seed, 0x4e1, *n, 300);
@@ -395,5 +395,5 @@ pub(crate) fn keys(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
             "targetResources": [],
         }))
     });
-    Ok(Page::render(call, &turn, data.collect()))
+    Ok(Page::render(call, &slice, data.collect()))
 }

@@ -9,7 +9,7 @@ use crate::clock::{from_millis, iso_millis};
 use crate::errors::ApiError;
 use crate::ids::{self, Kind};
 use crate::model::{Event, Organization, Subject};
-use crate::paging::{Ask, EVENTS, Links, Turn, size_from_text, to_json};
+use crate::paging::{EVENTS, Links, ListRequest, PageSlice, size_from_text, to_json};
 use crate::random::{below, draw, pick};
 
 const PRODUCTS: [&str; 5] = ["bitbucket", "confluence", "guard_detect", "jira", "loom"];
@@ -74,7 +74,7 @@ fn millis(call: &Call<'_>, name: &str) -> Result<Option<i64>, ApiError> {
 
 pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let query = &call.query;
-    let ask = Ask::open(call, query.get("cursor"), || {
+    let request = ListRequest::open(call, query.get("cursor"), || {
         let filter = EventFilter {
             from: millis(call, "from")?,
             to: millis(call, "to")?,
@@ -92,12 +92,12 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
             size_from_text("limit", query.get_raw("limit"), EVENTS)?,
         ))
     })?;
-    Ok(page(call, org, &ask, false))
+    Ok(page(call, org, &request, false))
 }
 
 pub(crate) fn stream(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let query = &call.query;
-    let ask = Ask::open(call, query.get("cursor"), || {
+    let request = ListRequest::open(call, query.get("cursor"), || {
         let descending = match query.get("sortOrder") {
             None | Some("asc") => false,
             Some("desc") => true,
@@ -114,12 +114,17 @@ pub(crate) fn stream(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, Api
             size_from_text("limit", query.get_raw("limit"), EVENTS)?,
         ))
     })?;
-    Ok(page(call, org, &ask, true))
+    Ok(page(call, org, &request, true))
 }
 
-fn page(call: &Call<'_>, org: &Organization, ask: &Ask<EventFilter>, stream: bool) -> Vec<u8> {
-    let filter = &ask.filters;
-    let turn: Turn = ask.turn(call, |after| {
+fn page(
+    call: &Call<'_>,
+    org: &Organization,
+    request: &ListRequest<EventFilter>,
+    stream: bool,
+) -> Vec<u8> {
+    let filter = &request.filters;
+    let slice: PageSlice = request.slice(call, |after| {
         let end = org.events.len() as u64;
         let numbers: Box<dyn Iterator<Item = u64>> = if filter.descending {
             Box::new((0..after.unwrap_or(end)).rev())
@@ -130,21 +135,21 @@ fn page(call: &Call<'_>, org: &Organization, ask: &Ask<EventFilter>, stream: boo
             event_at(org, *n).is_some_and(|(number, event)| accepts(org, number, event, filter))
         })
     });
-    let data: Vec<Value> = turn
+    let data: Vec<Value> = slice
         .keys
         .iter()
         .filter_map(|n| event_at(org, *n))
         .map(|(n, e)| render(call, org, n, e, stream))
         .collect();
-    let links = Links::new(call, &turn, |cursor| call.url_with_cursor(cursor));
-    // The stream always says where to go on, so that a client can poll.
+    let links = Links::new(call, &slice, |cursor| call.url_with_cursor(cursor));
+    // The stream always has a next cursor, so that a client can poll.
     let next = if stream {
-        Some(&turn.resume)
+        Some(&slice.resume)
     } else {
-        turn.next.as_ref()
+        slice.next.as_ref()
     };
     to_json(
-        &json!({ "data": data, "meta": { "next": next, "page_size": ask.page_size }, "links": links }),
+        &json!({ "data": data, "meta": { "next": next, "page_size": request.page_size }, "links": links }),
     )
 }
 

@@ -11,7 +11,7 @@ use crate::errors::ApiError;
 use crate::flaws::SearchFlaws;
 use crate::model::profile::Member;
 use crate::model::{Group, Organization, Scope};
-use crate::paging::{Ask, LIST, Page, size_from_json, size_from_text, to_json};
+use crate::paging::{LIST, ListRequest, Page, size_from_json, size_from_text, to_json};
 use crate::query::Query;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,13 +70,13 @@ struct SelfLink {
 pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let scope = call.scope(org)?;
     let query = &call.query;
-    let ask = Ask::open(call, query.get("cursor"), || {
+    let request = ListRequest::open(call, query.get("cursor"), || {
         Ok((
             GroupFilter::from_query(query)?,
             size_from_text("limit", query.get_raw("limit"), LIST)?,
         ))
     })?;
-    Ok(page(call, org, scope, &ask))
+    Ok(page(call, org, scope, &request))
 }
 
 pub(crate) fn search(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
@@ -91,11 +91,11 @@ pub(crate) fn search_everywhere(call: &Call<'_>, org: &Organization) -> Result<V
 fn search_in(call: &Call<'_>, org: &Organization, scope: Scope) -> Result<Vec<u8>, ApiError> {
     let body = call.json_object()?;
     let cursor = filters::text(&body, "cursor")?;
-    let ask = Ask::open(call, cursor.as_deref(), || {
+    let request = ListRequest::open(call, cursor.as_deref(), || {
         let filter = GroupFilter::from_body(&body)?;
         Ok((filter, size_from_json("limit", body.get("limit"), LIST)?))
     })?;
-    Ok(page(call, org, scope, &ask))
+    Ok(page(call, org, scope, &request))
 }
 
 impl GroupFilter {
@@ -149,36 +149,41 @@ impl GroupFilter {
     }
 }
 
-fn page(call: &Call<'_>, org: &Organization, scope: Scope, ask: &Ask<GroupFilter>) -> Vec<u8> {
+fn page(
+    call: &Call<'_>,
+    org: &Organization,
+    scope: Scope,
+    request: &ListRequest<GroupFilter>,
+) -> Vec<u8> {
     let keys = |after: Option<u64>| {
         matching(
             org,
-            &ask.filters,
+            &request.filters,
             scope,
             after.and_then(|a| u32::try_from(a).ok()),
         )
         .map(u64::from)
     };
     let number = |key: u64| u32::try_from(key).unwrap_or(u32::MAX);
-    let turn = match ask.filters.sort {
+    let slice = match request.filters.sort {
         Some(sort) => {
             let name = |key| {
                 org.group(number(key))
                     .map(|g| g.name.to_lowercase())
                     .unwrap_or_default()
             };
-            ask.turn_by_name(call, keys, name, sort.descending)
+            request.slice_by_name(call, keys, name, sort.descending)
         }
-        None => ask.turn(call, keys),
+        None => request.slice(call, keys),
     };
     let flaws = flaws(call);
-    let (users, resources) = (ask.filters.count_users, ask.filters.count_resources);
-    let data: Vec<_> = turn
+    let (users, resources) = (request.filters.count_users, request.filters.count_resources);
+    let data: Vec<_> = slice
         .keys
         .iter()
         .filter_map(|k| render(org, number(*k), users, resources, flaws))
         .collect();
-    Page::render(call, &turn, data)
+    Page::render(call, &slice, data)
 }
 
 /// Numbers of matching groups after `after`, in creation order.
@@ -290,8 +295,8 @@ fn render(
             org.group_holdings(number).len()
         }
     };
-    let told = (count_users || count_resources) && !flaws.no_expansions;
-    let counts = told.then(|| Counts {
+    let counted_on_request = (count_users || count_resources) && !flaws.no_expansions;
+    let counts = counted_on_request.then(|| Counts {
         users: count_users.then(|| group.members.iter().filter(counted).count()),
         resources: count_resources.then(resources),
     });

@@ -8,7 +8,7 @@ use crate::clock::{from_millis, iso_seconds};
 use crate::errors::ApiError;
 use crate::model::profile::Character;
 use crate::model::{AccountStatus, Organization, Resource, Scope};
-use crate::paging::{Ask, FIXED, LIST, Links, to_json};
+use crate::paging::{FIXED, LIST, Links, ListRequest, to_json};
 
 fn day(millis: i64) -> String {
     from_millis(millis).strftime("%Y-%m-%d").to_string()
@@ -25,14 +25,15 @@ fn managed(org: &Organization, after: Option<u64>) -> impl Iterator<Item = u64> 
 }
 
 pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
-    let ask: Ask<()> = Ask::open(call, call.query.get("cursor"), || Ok(((), FIXED.default)))?;
-    let turn = ask.turn(call, |after| managed(org, after));
-    let data: Vec<Value> = turn
+    let request: ListRequest<()> =
+        ListRequest::open(call, call.query.get("cursor"), || Ok(((), FIXED.default)))?;
+    let slice = request.slice(call, |after| managed(org, after));
+    let data: Vec<Value> = slice
         .keys
         .iter()
         .filter_map(|n| render(org, u32::try_from(*n).ok()?))
         .collect();
-    let links = Links::new(call, &turn, |cursor| call.url_with_cursor(cursor));
+    let links = Links::new(call, &slice, |cursor| call.url_with_cursor(cursor));
     let total = managed(org, None).count();
     Ok(to_json(
         &json!({ "data": data, "meta": { "total": total }, "links": links }),
@@ -78,14 +79,15 @@ fn render(org: &Organization, number: u32) -> Option<Value> {
 
 pub(crate) fn last_active_dates(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let number = find(call, org, Scope::All)?;
-    let ask: Ask<()> = Ask::open(call, call.query.get("cursor"), || Ok(((), LIST.default)))?;
+    let request: ListRequest<()> =
+        ListRequest::open(call, call.query.get("cursor"), || Ok(((), LIST.default)))?;
     let holdings = org.effective(number);
     let dates: Vec<(u32, &Resource, i64)> = org
         .products(&holdings)
         .into_iter()
         .filter_map(|(place, r)| last_active_millis(org, number, place).map(|at| (place, r, at)))
         .collect();
-    let turn = ask.turn(call, |after| {
+    let slice = request.slice(call, |after| {
         dates
             .iter()
             .map(|(p, _, _)| u64::from(*p))
@@ -93,10 +95,10 @@ pub(crate) fn last_active_dates(call: &Call<'_>, org: &Organization) -> Result<V
     });
     let access: Vec<Value> = dates
         .iter()
-        .filter(|(place, _, _)| turn.keys.contains(&u64::from(*place)))
+        .filter(|(place, _, _)| slice.keys.contains(&u64::from(*place)))
         .map(|(_, r, at)| json!({ "id": r.ari, "key": r.owner, "last_active": day(*at) }))
         .collect();
-    let links = Links::new(call, &turn, |cursor| call.url_with_cursor(cursor));
+    let links = Links::new(call, &slice, |cursor| call.url_with_cursor(cursor));
     let added = added_millis(org, number).map(day);
     Ok(to_json(
         &json!({ "data": { "product_access": access, "added_to_org": added }, "links": links }),

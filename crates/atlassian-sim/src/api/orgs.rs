@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::errors::ApiError;
 use crate::ids::{self, Kind};
 use crate::model::{Membership, Organization};
-use crate::paging::{Ask, FIXED, LIST, Links, Page, size_from_text, to_json};
+use crate::paging::{FIXED, LIST, Links, ListRequest, Page, size_from_text, to_json};
 
 fn organization_json(id: &str, name: &str) -> Value {
     let own = format!("https://api.atlassian.com/admin/v1/orgs/{id}");
@@ -25,16 +25,17 @@ fn organization_json(id: &str, name: &str) -> Value {
 
 /// The organizations of the key: one.
 pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
-    let ask: Ask<()> = Ask::open(call, call.query.get("cursor"), || Ok(((), FIXED.default)))?;
-    let turn = ask.turn(call, |after| 0..u64::from(after.is_none()));
-    let data = turn.keys.iter().map(|_| {
+    let request: ListRequest<()> =
+        ListRequest::open(call, call.query.get("cursor"), || Ok(((), FIXED.default)))?;
+    let slice = request.slice(call, |after| 0..u64::from(after.is_none()));
+    let data = slice.keys.iter().map(|_| {
         if call.foreign {
             organization_json(&ids::uuid(org.seed, Kind::Organization, 1), "Other")
         } else {
             organization_json(&org.id, &org.name)
         }
     });
-    let links = Links::new(call, &turn, |cursor| call.url_with_cursor(cursor));
+    let links = Links::new(call, &slice, |cursor| call.url_with_cursor(cursor));
     Ok(to_json(&Page {
         data: data.collect(),
         links,
@@ -56,7 +57,7 @@ struct DirectoryFilter {
 }
 
 pub(crate) fn directories(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
-    let ask = Ask::open(call, call.query.get("cursor"), || {
+    let request = ListRequest::open(call, call.query.get("cursor"), || {
         let filter = DirectoryFilter {
             account_id: call.query.get("accountId").map(str::to_owned),
             directory_ids: call.query.all("directoryIds"),
@@ -67,12 +68,12 @@ pub(crate) fn directories(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>
             size_from_text("limit", call.query.get_raw("limit"), LIST)?,
         ))
     })?;
-    let filter = &ask.filters;
+    let filter = &request.filters;
     let user = filter
         .account_id
         .as_deref()
         .map(|id| org.find_user(id).and_then(|n| org.user(n)));
-    let turn = ask.turn(call, |after| {
+    let slice = request.slice(call, |after| {
         let rows = (0_u8..).zip(&org.directories).filter(move |(n, d)| {
             after.is_none_or(|a| u64::from(*n) > a)
                 && user.is_none_or(|u| u.is_some_and(|u| u.membership(*n) != Membership::None))
@@ -84,12 +85,12 @@ pub(crate) fn directories(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>
         });
         rows.map(|(n, _)| u64::from(n))
     });
-    let data = turn
+    let data = slice
         .keys
         .iter()
         .filter_map(|k| org.directories.get(usize::try_from(*k).ok()?));
     let data = data
         .map(|d| json!({ "directoryId": d.id, "name": d.name, "icon": null }))
         .collect();
-    Ok(Page::render(call, &turn, data))
+    Ok(Page::render(call, &slice, data))
 }

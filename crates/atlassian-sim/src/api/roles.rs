@@ -8,7 +8,7 @@ use crate::errors::ApiError;
 use crate::model::profile::{Character, Member};
 use crate::model::roles::{Holding, Methods};
 use crate::model::{Membership, Organization, Resource, Scope};
-use crate::paging::{Ask, LIST, Page, size_from_text};
+use crate::paging::{LIST, ListRequest, Page, size_from_text};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct AssignmentFilter {
@@ -87,7 +87,7 @@ fn page(
     membership: impl Fn(&Resource) -> Member<&'static str>,
 ) -> Result<Vec<u8>, ApiError> {
     let query = &call.query;
-    let ask = Ask::open(call, query.get("cursor"), || {
+    let request = ListRequest::open(call, query.get("cursor"), || {
         let filter = AssignmentFilter {
             directory_ids: query.all("directoryIds"),
             resource_owners: query.all("resourceOwners"),
@@ -102,21 +102,21 @@ fn page(
     let rows: Vec<(&Holding, &Resource)> = holdings
         .iter()
         .filter_map(|h| org.resources.get(h.resource as usize).map(|r| (h, r)))
-        .filter(|(h, r)| matches(org, &ask.filters, scope, h, r))
+        .filter(|(h, r)| matches(org, &request.filters, scope, h, r))
         .collect();
     // The resource's number is the key: a role more or less on one resource moves no other item.
-    let turn = ask.turn(call, |after| {
+    let slice = request.slice(call, |after| {
         rows.iter()
             .map(|(h, _)| u64::from(h.resource))
             .filter(move |k| after.is_none_or(|a| *k > a))
     });
     let shown = rows
         .iter()
-        .filter(|(h, _)| turn.keys.binary_search(&u64::from(h.resource)).is_ok());
+        .filter(|(h, _)| slice.keys.binary_search(&u64::from(h.resource)).is_ok());
     let data: Vec<Assignment<'_>> = shown
         .map(|(h, r)| render(org, h, r, shape, membership(r)))
         .collect();
-    Ok(Page::render(call, &turn, data))
+    Ok(Page::render(call, &slice, data))
 }
 
 fn matches(

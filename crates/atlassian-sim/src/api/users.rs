@@ -12,7 +12,8 @@ use crate::model::profile::{self, Character, Member};
 use crate::model::roles::Holding;
 use crate::model::{AccountStatus, Organization, Scope, User};
 use crate::paging::{
-    Ask, LIST, Page, PageSizes, Turn, USER_SEARCH, size_from_json, size_from_text, to_json,
+    LIST, ListRequest, Page, PageSizes, PageSlice, USER_SEARCH, size_from_json, size_from_text,
+    to_json,
 };
 use crate::random::{below, draw};
 
@@ -111,7 +112,7 @@ struct Parts {
 
 pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let scope = call.scope(org)?;
-    let ask = Ask::open(call, call.query.get("cursor"), || {
+    let request = ListRequest::open(call, call.query.get("cursor"), || {
         Ok((
             UserFilter::from_query(&call.query)?,
             size_from_text("limit", call.query.get_raw("limit"), LIST)?,
@@ -122,7 +123,7 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
         counts: true,
         ..Parts::default()
     };
-    Ok(page(call, org, scope, &ask, |_| parts))
+    Ok(page(call, org, scope, &request, |_| parts))
 }
 
 pub(crate) fn search(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
@@ -142,13 +143,13 @@ fn search_in(
 ) -> Result<Vec<u8>, ApiError> {
     let body = call.json_object()?;
     let cursor = super::filters::text(&body, "cursor")?;
-    let ask = Ask::open(call, cursor.as_deref(), || {
+    let request = ListRequest::open(call, cursor.as_deref(), || {
         Ok((
             UserFilter::from_body(&body)?,
             size_from_json("limit", body.get("limit"), sizes)?,
         ))
     })?;
-    Ok(page(call, org, scope, &ask, |filter| Parts {
+    Ok(page(call, org, scope, &request, |filter| Parts {
         platform_roles: filter.expands("platformRoles"),
         counts: filter.expands("counts.resources"),
         product_access: filter.expands("productAccess"),
@@ -170,30 +171,30 @@ fn page(
     call: &Call<'_>,
     org: &Organization,
     scope: Scope,
-    ask: &Ask<UserFilter>,
+    request: &ListRequest<UserFilter>,
     parts: impl Fn(&UserFilter) -> Parts,
 ) -> Vec<u8> {
-    let resolved = Resolved::new(org, &ask.filters, scope);
+    let resolved = Resolved::new(org, &request.filters, scope);
     let per_directory = call.answers.user_per_directory && scope == Scope::All;
-    let (parts, flaws) = (parts(&ask.filters), flaws(call));
-    let of_groups = !ask.filters.group_ids.is_empty();
+    let (parts, flaws) = (parts(&request.filters), flaws(call));
+    let of_groups = !request.filters.group_ids.is_empty();
     let shown = |key: &u64| of_groups || !flaws.omits(org.seed, number_of(*key), parts.groups);
     let keys = |after: Option<u64>| entries(org, &resolved, per_directory, after).filter(shown);
-    let turn: Turn = match ask.filters.sort {
-        Some(sort) => ask.turn_by_name(
+    let slice: PageSlice = match request.filters.sort {
+        Some(sort) => request.slice_by_name(
             call,
             keys,
             |key| profile::nickname(org.seed, number_of(key)),
             sort.descending,
         ),
-        None => ask.turn(call, keys),
+        None => request.slice(call, keys),
     };
-    let data: Vec<UserJson<'_>> = turn
+    let data: Vec<UserJson<'_>> = slice
         .keys
         .iter()
         .filter_map(|key| render(org, number_of(*key), scope, parts, flaws))
         .collect();
-    Page::render(call, &turn, data)
+    Page::render(call, &slice, data)
 }
 
 fn number_of(key: u64) -> u32 {

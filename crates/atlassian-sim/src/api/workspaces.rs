@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::clock::{from_millis, iso_seconds};
 use crate::errors::ApiError;
 use crate::model::{Organization, Resource, ResourceKind};
-use crate::paging::{Ask, LONG_LIST, Links, size_from_json, to_json};
+use crate::paging::{LONG_LIST, Links, ListRequest, size_from_json, to_json};
 use crate::random::{below, draw};
 
 /// Deepest nesting of a query.
@@ -29,7 +29,7 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
             "with `cursor` no other member is allowed",
         ));
     }
-    let ask = Ask::open(call, cursor.as_deref(), || {
+    let request = ListRequest::open(call, cursor.as_deref(), || {
         let query = body.get("query").cloned().unwrap_or_default();
         check_query(&query, 0)?;
         let filter = WorkspaceFilter {
@@ -48,7 +48,7 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
                 .filter(|r| r.kind == ResourceKind::Workspace),
         )
         .map(|(n, r)| (n, render(org, n, r)))
-        .filter(|(_, json)| accepts(&ask.filters.query, json))
+        .filter(|(_, json)| accepts(&request.filters.query, json))
         .collect();
     let keys = |after: Option<u64>| {
         rows.iter()
@@ -60,7 +60,7 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
             .ok()
             .map(|place| &rows[place].1)
     };
-    let turn = match &ask.filters.sort {
+    let slice = match &request.filters.sort {
         Some((field, descending)) => {
             let name = |key| {
                 row(key)
@@ -68,20 +68,20 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
                     .map(plain_text)
                     .unwrap_or_default()
             };
-            ask.turn_by_name(call, keys, name, *descending)
+            request.slice_by_name(call, keys, name, *descending)
         }
-        None => ask.turn(call, keys),
+        None => request.slice(call, keys),
     };
-    let data: Vec<&Value> = turn.keys.iter().filter_map(|k| row(*k)).collect();
-    let links = Links::new(call, &turn, |cursor| {
+    let data: Vec<&Value> = slice.keys.iter().filter_map(|k| row(*k)).collect();
+    let links = Links::new(call, &slice, |cursor| {
         if call.paging.workspace_next_is_url {
             call.url_with_cursor(cursor)
         } else {
             cursor.to_owned()
         }
     });
-    let end = (ask.served + data.len() as u64).saturating_sub(1);
-    let meta = json!({ "pageSize": ask.page_size, "startIndex": ask.served, "endIndex": end, "total": rows.len() });
+    let end = (request.served + data.len() as u64).saturating_sub(1);
+    let meta = json!({ "pageSize": request.page_size, "startIndex": request.served, "endIndex": end, "total": rows.len() });
     Ok(to_json(
         &json!({ "data": data, "links": links, "meta": meta }),
     ))

@@ -29,7 +29,7 @@ pub struct WriteArgs {
     /// Refuses to add a member again, with 409 instead of 204
     #[arg(long)]
     readd_conflicts: bool,
-    /// Answers 204 instead of 404 when a user to remove is no member
+    /// Answers 204 instead of 404 when a user to remove is not a member
     #[arg(long)]
     absent_removal_succeeds: bool,
     /// Refuses to add members to the group of organization admins

@@ -7,7 +7,7 @@ use super::{Action, Calls, Fault, Pages, RetryAfter, WrongShape};
 use crate::endpoint;
 use crate::error::Error;
 
-/// What `--help` says about the grammar.
+/// The grammar as `--help` shows it.
 pub const FAULT_GRAMMAR: &str = "\
 Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request acts)
   ENDPOINT  `*`, `GET *`, or an endpoint with or without method: `GET v2/users`,
@@ -33,7 +33,7 @@ Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request
             `repeat-items`           every item of a page twice
             `same-page`              the next cursor leads to the same page again
             `empty-page`             no items, and a next cursor to the same page
-            `ignore-filters`         answered as if nothing had been filtered
+            `ignore-filters`         answered as if the request had no filters
             `total:250`              a page whose `meta.total` is 250
             `expire-cursor`          400 for a request with a cursor
             `drip:64/200ms`          64 bytes every 200 ms
@@ -119,7 +119,7 @@ impl FromStr for Fault {
             Some((endpoint, calls)) => (
                 endpoint,
                 parse_calls(calls)
-                    .ok_or_else(|| wrong(format!("`{calls}` does not say which calls")))?,
+                    .ok_or_else(|| wrong(format!("`{calls}` is not a selection of calls")))?,
             ),
             None => (left, Calls::All),
         };
@@ -127,7 +127,7 @@ impl FromStr for Fault {
             Some((endpoint, pages)) => (
                 endpoint,
                 parse_pages(pages)
-                    .ok_or_else(|| wrong(format!("`{pages}` does not say which pages")))?,
+                    .ok_or_else(|| wrong(format!("`{pages}` is not `first`, `later` or `last`")))?,
             ),
             None => (endpoint, Pages::Any),
         };

@@ -1,7 +1,7 @@
 //! Scripted misbehaviour: which requests go wrong, and how. Deterministic: chances come from a seed and the call's number.
 
+pub(crate) mod apply;
 pub(crate) mod grammar;
-pub(crate) mod inflict;
 mod pages;
 mod shapes;
 
@@ -28,7 +28,7 @@ pub enum Calls {
     PerMille(u32),
 }
 
-/// Which pages of a list are hit. An answer that is no page of a list counts as its only one.
+/// Which pages of a list are hit. An answer that is not a page of a list counts as its only one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pages {
     /// All.
@@ -44,7 +44,7 @@ pub enum Pages {
 
 /// Where a request stands in its list.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct ListPosition {
     /// It has a cursor.
     pub later: bool,
     /// Its answer would name no next page.
@@ -52,7 +52,7 @@ pub(crate) struct Place {
 }
 
 impl Pages {
-    fn hold(self, place: Place) -> bool {
+    fn hold(self, place: ListPosition) -> bool {
         match self {
             Self::Any => true,
             Self::First => !place.later,
@@ -62,7 +62,7 @@ impl Pages {
     }
 }
 
-/// What `Retry-After` of an injected 429 says.
+/// Content of `Retry-After` in an injected 429.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
     /// No such header.
@@ -78,8 +78,8 @@ pub enum RetryAfter {
 /// How long an unanswered request stays open; longer than any client waits.
 pub const HANG_LIMIT: Duration = Duration::from_mins(10);
 
-/// How a request goes wrong. It is not carried out where it is answered with an error or a web page, unless the action
-/// says so.
+/// How a request goes wrong. A request that is answered with an error or a web page is not carried out, except where the
+/// action's description states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// 429 without quota headers.
@@ -110,7 +110,7 @@ pub enum Action {
     CutCursor,
     /// Every item of a page comes twice.
     RepeatItems,
-    /// The page says that the list has so many items.
+    /// The page states this number of items as the list's total.
     Total(u64),
     /// The next cursor leads to the same page again: on some pages that makes items come twice, on all of them the list
     /// never ends.
@@ -119,7 +119,7 @@ pub enum Action {
     EmptyPage,
     /// The request is answered as if it had no filters.
     IgnoreFilters,
-    /// A request with a cursor answers that the cursor is not valid any more.
+    /// A request with a cursor is answered with the error for an invalid cursor.
     ExpireCursor,
     /// The body arrives in pieces of this many bytes with this pause between.
     SlowDrip {
@@ -230,7 +230,7 @@ impl FaultPlan {
         &mut self,
         method: &str,
         endpoint: Option<&str>,
-        page: Place,
+        page: ListPosition,
     ) -> Option<Action> {
         let seed = self.seed;
         let mut found = None;
@@ -265,7 +265,7 @@ mod tests {
         let mut plan = FaultPlan::new(vec![Fault::new("v2/users", calls, Action::Status(500))], 1);
         (1..=10)
             .filter(|_| {
-                plan.next("GET", Some("GET v2/users"), Place::default())
+                plan.next("GET", Some("GET v2/users"), ListPosition::default())
                     .is_some()
             })
             .collect()
@@ -304,7 +304,7 @@ mod tests {
         let all = [Pages::Any, Pages::First, Pages::Later, Pages::Last];
         let mut plan = FaultPlan::new(all.into_iter().map(rule).collect(), 1);
         for (later, last) in [(false, false), (true, false), (true, true), (false, true)] {
-            plan.next("GET", None, Place { later, last });
+            plan.next("GET", None, ListPosition { later, last });
         }
         assert_eq!(plan.seen(), [4, 2, 2, 2]);
     }
@@ -317,11 +317,11 @@ mod tests {
         ];
         let mut plan = FaultPlan::new(rules, 1);
         assert_eq!(
-            plan.next("GET", None, Place::default()),
+            plan.next("GET", None, ListPosition::default()),
             Some(Action::Status(500))
         );
         assert_eq!(
-            plan.next("GET", None, Place::default()),
+            plan.next("GET", None, ListPosition::default()),
             Some(Action::Status(502))
         );
     }

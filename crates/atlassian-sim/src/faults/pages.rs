@@ -1,11 +1,11 @@
-//! Pages that are whole and say something that is not so.
+//! Complete pages with wrong content.
 
 use serde_json::{Map, Value};
 
 use super::Action;
 use crate::cursor::CursorSeal;
 
-/// The page as the action changes it; what is no page stays.
+/// The page as the action changes it; another answer stays.
 pub(super) fn changed(
     action: &Action,
     bytes: &[u8],

@@ -6,7 +6,7 @@ use crate::model::profile::Member;
 use crate::model::{Group, Organization, RoleEntry, roles};
 use crate::random::{Permutation, below, draw, pick};
 
-/// Largest group when the spec does not say.
+/// Largest group when the spec gives no size.
 const LARGEST_GROUP: u32 = 50_000;
 
 const TEAMS: [&str; 16] = [

@@ -237,7 +237,7 @@ impl Organization {
         Ok(())
     }
 
-    /// Applies a change that was accepted at one time and becomes visible at another; says whether anything was different
+    /// Applies a change that was accepted at one time and becomes visible at another; returns whether anything was different
     /// from before.
     pub(crate) fn apply(
         &mut self,

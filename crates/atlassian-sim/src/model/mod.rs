@@ -76,7 +76,7 @@ pub(crate) struct RoleEntry {
 }
 
 impl RoleEntry {
-    /// A role that somebody assigned.
+    /// A role that was assigned directly.
     pub(crate) fn direct(resource: u32, role: u16) -> Self {
         Self {
             resource,
@@ -131,7 +131,7 @@ impl User {
         self.directories = (self.directories & !(3 << (2 * directory))) | (bits << (2 * directory));
     }
 
-    /// Whether a list over `scope` holds the user at all.
+    /// Whether a list over `scope` includes the user.
     pub(crate) fn is_listed(&self, scope: Scope) -> bool {
         if self.gone {
             return false;
@@ -294,9 +294,9 @@ pub(crate) enum Subject {
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     /// The clock's elapsed time at which it becomes visible.
-    pub due: Duration,
+    pub visible_at: Duration,
     /// The clock's elapsed time at which it was accepted.
-    pub accepted: Duration,
+    pub accepted_at: Duration,
     pub step: Step,
 }
 
@@ -450,7 +450,7 @@ impl Organization {
     }
 }
 
-/// Inserts into a sorted list; says whether it was new.
+/// Inserts into a sorted list; returns whether it was new.
 pub(crate) fn insert_sorted<T: Ord>(list: &mut Vec<T>, item: T) -> bool {
     match list.binary_search(&item) {
         Ok(_) => false,
@@ -461,7 +461,7 @@ pub(crate) fn insert_sorted<T: Ord>(list: &mut Vec<T>, item: T) -> bool {
     }
 }
 
-/// Removes from a sorted list; says whether it was there.
+/// Removes from a sorted list; returns whether it was there.
 pub(crate) fn remove_sorted<T: Ord>(list: &mut Vec<T>, item: &T) -> bool {
     match list.binary_search(item) {
         Ok(place) => {

@@ -35,43 +35,55 @@ pub(crate) enum Step {
 }
 
 impl Organization {
-    /// Takes a step that was accepted at one time and becomes visible at another; says whether anything changed.
+    /// Takes a step that was accepted at one time and becomes visible at another; returns whether anything changed.
     pub(crate) fn take(
         &mut self,
         step: &Step,
-        accepted: Duration,
-        visible: Duration,
+        accepted_at: Duration,
+        visible_at: Duration,
     ) -> Result<bool, Error> {
         match step {
-            Step::Change(change) => return self.apply(change, accepted, visible),
+            Step::Change(change) => return self.apply(change, accepted_at, visible_at),
             Step::SendInvitation(email) => self.invitations.push(email.clone()),
             Step::AcceptInvitation(user) => self.users[*user as usize].invited = false,
             Step::ShowGroup(group) => {
                 self.groups[*group as usize].gone = false;
-                self.record_late(accepted, visible, "group_created", Subject::Group(*group));
+                self.record_late(
+                    accepted_at,
+                    visible_at,
+                    "group_created",
+                    Subject::Group(*group),
+                );
             }
             Step::ShowUser(user) => {
                 self.users[*user as usize].gone = false;
-                self.record_late(accepted, visible, "user_invited", Subject::User(*user));
+                self.record_late(
+                    accepted_at,
+                    visible_at,
+                    "user_invited",
+                    Subject::User(*user),
+                );
             }
             Step::AddGroup { .. } | Step::AddInvited { .. } => {
-                if let Some(shown) = self.reserve(step, accepted) {
-                    return self.take(&shown, accepted, visible);
+                if let Some(shown) = self.reserve(step, accepted_at) {
+                    return self.take(&shown, accepted_at, visible_at);
                 }
             }
         }
         Ok(true)
     }
 
-    /// Takes the step's turn among the visible ones at `due`.
-    pub(crate) fn schedule(&mut self, step: &Step, accepted: Duration, due: Duration) {
-        let shown = self.reserve(step, accepted).unwrap_or_else(|| step.clone());
-        self.postpone(shown, accepted, due);
-        self.settle(accepted);
+    /// Makes the step visible at `visible_at`.
+    pub(crate) fn schedule(&mut self, step: &Step, accepted_at: Duration, visible_at: Duration) {
+        let shown = self
+            .reserve(step, accepted_at)
+            .unwrap_or_else(|| step.clone());
+        self.postpone(shown, accepted_at, visible_at);
+        self.settle(accepted_at);
     }
 
     /// Makes a hidden place for what the step adds; gives the step that shows it.
-    fn reserve(&mut self, step: &Step, accepted: Duration) -> Option<Step> {
+    fn reserve(&mut self, step: &Step, accepted_at: Duration) -> Option<Step> {
         match step {
             Step::AddGroup {
                 name,
@@ -100,7 +112,7 @@ impl Organization {
                 let name = email.split('@').next().unwrap_or_default().to_owned();
                 let user = self.push_user(user, name, Some(email.clone()));
                 if let Some(wait) = accepted_after {
-                    let at = accepted + *wait;
+                    let at = accepted_at + *wait;
                     self.postpone(Step::AcceptInvitation(user), at, at);
                 }
                 Some(Step::ShowUser(user))
@@ -111,35 +123,39 @@ impl Organization {
 
     /// Makes all steps visible whose time has come.
     pub(crate) fn settle(&mut self, elapsed: Duration) {
-        while self.pending.front().is_some_and(|p| p.due <= elapsed) {
+        while self
+            .pending
+            .front()
+            .is_some_and(|p| p.visible_at <= elapsed)
+        {
             if let Some(pending) = self.pending.pop_front() {
                 // A delayed step was checked when it was accepted. If its object has been removed since, there is
                 // nothing to do.
-                let _ = self.take(&pending.step, pending.accepted, pending.due);
+                let _ = self.take(&pending.step, pending.accepted_at, pending.visible_at);
             }
         }
     }
 
-    /// Makes all steps visible that have been accepted, whenever they are due.
+    /// Makes all accepted steps visible now.
     pub(crate) fn show_accepted(&mut self, elapsed: Duration) {
         let pending = std::mem::take(&mut self.pending);
         let (accepted, later): (VecDeque<Pending>, _) =
-            pending.into_iter().partition(|p| p.accepted <= elapsed);
+            pending.into_iter().partition(|p| p.accepted_at <= elapsed);
         self.pending = later;
         for pending in accepted {
             // As in `settle`.
-            let _ = self.take(&pending.step, pending.accepted, elapsed);
+            let _ = self.take(&pending.step, pending.accepted_at, elapsed);
         }
     }
 
     /// Keeps a step until it becomes visible.
-    fn postpone(&mut self, step: Step, accepted: Duration, due: Duration) {
-        let place = self.pending.partition_point(|p| p.due <= due);
+    fn postpone(&mut self, step: Step, accepted_at: Duration, visible_at: Duration) {
+        let place = self.pending.partition_point(|p| p.visible_at <= visible_at);
         self.pending.insert(
             place,
             Pending {
-                due,
-                accepted,
+                visible_at,
+                accepted_at,
                 step,
             },
         );

@@ -8,7 +8,7 @@ use atlassian_sim::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, get, ids, simulator};
+use crate::client::{List, config, get, ids, simulator};
 
 async fn members(sim: &Simulator, group: &str) -> Vec<String> {
     ids(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atlassian_sim::{OrganizationSpec, Principal, Simulator, Truth, TruthRole};
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, get, ids, simulator};
+use crate::client::{List, config, get, ids, simulator};
 
 const NONE: Value = Value::Null;
 

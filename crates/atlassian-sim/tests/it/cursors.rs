@@ -6,7 +6,7 @@ use atlassian_sim::{Config, CursorKind, LastPage, PageFill, Paging, Simulator};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, escape, get, ids, next, post, simulator};
+use crate::client::{List, config, escape, get, ids, next, post, simulator};
 
 fn with(paging: Paging) -> Simulator {
     Simulator::new(Config {

@@ -6,7 +6,7 @@ use atlassian_sim::{Action, Calls, Config, Fault, RetryAfter, Routing, Simulator
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, get, next, post, simulator};
+use crate::client::{List, config, get, next, post, simulator};
 
 fn faulty(rule: &str) -> Simulator {
     let faults = vec![rule.parse().unwrap()];

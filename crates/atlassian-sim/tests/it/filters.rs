@@ -6,7 +6,7 @@ use atlassian_sim::{Principal, Simulator, Truth};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, ids, post, simulator};
+use crate::client::{List, config, ids, post, simulator};
 
 struct Known {
     sim: Simulator,

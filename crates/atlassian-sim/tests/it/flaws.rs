@@ -7,7 +7,7 @@ use atlassian_sim::{
 };
 use serde_json::{Value, json};
 
-use crate::ask::List;
+use crate::client::List;
 
 fn simulator(search_flaws: SearchFlaws, role_holders: Option<u8>) -> Simulator {
     Simulator::new(Config {

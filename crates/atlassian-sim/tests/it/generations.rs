@@ -4,7 +4,7 @@ use atlassian_sim::{Answers, Config, Generation, Simulator};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::ask::{config, get, path, post, request, send};
+use crate::client::{config, get, path, post, request, send};
 use crate::stage::{Stage, check, done, refused};
 
 fn with(answers: Answers) -> Simulator {
@@ -238,7 +238,7 @@ async fn a_user_can_appear_once_per_directory() {
         .sum();
     assert!(expected > truth.users.len());
     for size in [1, 2, 3, 100] {
-        let pages = crate::ask::List::get("v2:directories/-/users")
+        let pages = crate::client::List::get("v2:directories/-/users")
             .pages(&sim, Some(size), &json!({}))
             .await;
         assert_eq!(pages.into_iter().flatten().count(), expected, "by {size}");

@@ -6,7 +6,7 @@ use atlassian_sim::{Config, Writes};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, get, ids, ids_at, newest_events};
+use crate::client::{List, config, get, ids, ids_at, newest_events};
 use crate::stage::{Stage, check, refused};
 
 const INVITE: &str = "v2:users/invite";

@@ -4,7 +4,7 @@ use atlassian_sim::{AccessKey, Answers, Config, ScopeRefusal, Simulator};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::ask::{config, get, path, post, request, send, simulator};
+use crate::client::{config, get, path, post, request, send, simulator};
 
 /// Every endpoint with its method and the scopes that open it.
 fn endpoints(sim: &Simulator) -> Vec<(&'static str, String, &'static [&'static str])> {

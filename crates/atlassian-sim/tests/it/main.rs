@@ -5,9 +5,9 @@
     reason = "a failed assumption fails its test"
 )]
 
-mod ask;
 mod binary;
 mod changes;
+mod client;
 mod contents;
 mod cursors;
 mod failures;

@@ -3,7 +3,7 @@
 use atlassian_sim::{Principal, Writes};
 use serde_json::json;
 
-use crate::ask::{List, get, ids, ids_at, newest_events};
+use crate::client::{List, get, ids, ids_at, newest_events};
 use crate::stage::{Stage, check, done, refused};
 
 const ADD: &str = "v2:directories/{dir}/groups/{group}/memberships";

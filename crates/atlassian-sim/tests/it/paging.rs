@@ -4,7 +4,7 @@ use atlassian_sim::Simulator;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::ask::{List, config, next, simulator};
+use crate::client::{List, config, next, simulator};
 
 /// Every list of a simulator with its default and largest page size; `None`: the size is fixed.
 fn lists(sim: &Simulator) -> Vec<(List, u64, Option<u64>)> {
@@ -149,9 +149,9 @@ async fn a_cursor_holds_the_question_and_ignores_other_values() {
     let cursor = next(&first).unwrap();
     let path = format!(
         "v2:directories/-/users?cursor={}&limit=3&status=suspended",
-        crate::ask::escape(&cursor)
+        crate::client::escape(&cursor)
     );
-    let second = crate::ask::get(&sim, &path).await.json();
+    let second = crate::client::get(&sim, &path).await.json();
     let data = second["data"].as_array().unwrap();
     assert_eq!(data.len(), 7);
     assert!(data.iter().all(|u| u["status"] == "active"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use atlassian_sim::{Config, RateLimits, Simulator};
 use http::StatusCode;
 
-use crate::ask::{config, get, path, request, send};
+use crate::client::{config, get, path, request, send};
 
 fn with(limits: RateLimits) -> Simulator {
     Simulator::new(Config {

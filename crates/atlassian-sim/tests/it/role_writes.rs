@@ -4,7 +4,7 @@ use atlassian_sim::{AccessKey, Config, Membership, Principal, Writes};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, config, ids, newest_events};
+use crate::client::{List, config, ids, newest_events};
 use crate::stage::{Row, Stage, check, done, refused, set_membership};
 
 const ASSIGN: &str = "v1:users/{user}/roles/assign";

@@ -4,7 +4,7 @@ use atlassian_sim::Principal;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ask::{List, get, ids, simulator};
+use crate::client::{List, get, ids, simulator};
 
 #[tokio::test]
 async fn the_organization_names_itself() {

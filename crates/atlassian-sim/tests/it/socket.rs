@@ -7,7 +7,7 @@ use atlassian_sim::{Config, ServerHandle, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::ask::{config, path};
+use crate::client::{config, path};
 
 async fn served(rules: &[&str]) -> (Simulator, ServerHandle) {
     let faults = rules.iter().map(|r| r.parse().unwrap()).collect();

@@ -6,7 +6,7 @@ use atlassian_sim::{
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::ask::{Answer, config, path, request, send};
+use crate::client::{Answer, config, path, request, send};
 
 /// An organization and the parts that its objects play.
 pub struct Stage {

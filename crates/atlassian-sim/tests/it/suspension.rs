@@ -4,7 +4,7 @@ use atlassian_sim::{Membership, NewUser, Principal, Writes};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::ask::{List, get, ids, ids_at, newest_events};
+use crate::client::{List, get, ids, ids_at, newest_events};
 use crate::stage::{Stage, check, done, refused, set_membership};
 
 const SUSPEND: &str = "v2:directories/{dir}/users/{user}/suspend";

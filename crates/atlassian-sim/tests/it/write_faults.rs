@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::ask::{Answer, config, get, newest_events, path};
+use crate::client::{Answer, config, get, newest_events, path};
 use crate::stage::{Stage, set_membership};
 
 /// A write that changes something, and what it answers when it is sent again.
@@ -187,7 +187,7 @@ async fn each_write_can_be_carried_out_without_an_answer() {
 
 #[test]
 fn every_write_is_in_the_table() {
-    let sim = crate::ask::simulator(20, 2);
+    let sim = crate::client::simulator(20, 2);
     let mut served = sim.write_endpoints();
     let mut tested = WRITES.map(|w| w.endpoint);
     served.sort_unstable();

@@ -1,5 +1,6 @@
-//! `baton-atlassian` with one difference: where `VICTIM_DIES_AT` says so, it
-//! is killed (SIGKILL) in the middle of that operation of its file layer.
+//! `baton-atlassian` with one difference: it is
+//! killed (SIGKILL) in the middle of the operation of its file layer that
+//! `VICTIM_DIES_AT` names.
 #![allow(
     clippy::disallowed_methods,
     reason = "an entry point reads its arguments, and a killed process needs real files"

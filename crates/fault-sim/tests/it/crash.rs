@@ -1,6 +1,6 @@
 //! Real processes that are killed, resumed, and killed again.
 //!
-//! A chain of runs goes on from kill to kill until one run is done. The n-th
+//! A chain of runs continues from kill to kill until one run is done. The n-th
 //! scripted chain dies first in the n-th operation on files, and later ones in
 //! later operations, so that together they die in every one; random chains
 //! die at random times. Afterwards the file must be, row by
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use baton_c1z::Table;
 use fault_sim::Dice;
 
-use crate::process::{Stage, rows, said};
+use crate::process::{Stage, output_text, rows};
 
 /// Kills that are wanted.
 const KILLS: u64 = 320;
@@ -46,7 +46,7 @@ fn undisturbed() -> Undisturbed {
     let rows = ENGINES.map(|engine| {
         let stage = Stage::new(USERS, Duration::ZERO);
         let output = stage.run(&["--storage-engine", engine]);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         rows(&stage.target)
     });
     let stage = Stage::new(USERS, Duration::ZERO);
@@ -81,7 +81,11 @@ fn chain(number: u64, expected: &Undisturbed) -> (u64, bool) {
     let mut old = None;
     if dice.one_in(2) {
         let output = stage.run(&args);
-        assert!(output.status.success(), "chain {number}: {}", said(&output));
+        assert!(
+            output.status.success(),
+            "chain {number}: {}",
+            output_text(&output)
+        );
         old = Some(std::fs::read(&stage.target).unwrap());
         stage.simulator.reset_log();
     }
@@ -109,7 +113,7 @@ fn chain(number: u64, expected: &Undisturbed) -> (u64, bool) {
             output.status.code(),
             None,
             "chain {number}, run {runs} was not killed: {}",
-            said(&output)
+            output_text(&output)
         );
         kills += 1;
         let found = std::fs::read(&stage.target).ok();
@@ -203,7 +207,7 @@ fn a_log_cut_at_any_byte_is_resumed_to_the_same_file() {
         .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(USERS, Duration::ZERO);
     let output = stage.run(&["--file", "whole.c1z"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     let expected = rows(&stage.folder.path().join("whole.c1z"));
     let mut dice = Dice::new(5, 12);
     for round in 0..24 {
@@ -211,7 +215,7 @@ fn a_log_cut_at_any_byte_is_resumed_to_the_same_file() {
         let mut operation = 60;
         while stage.log_bytes() < 2000 {
             let output = stage.run_to(operation, &[]);
-            assert_eq!(output.status.code(), None, "{}", said(&output));
+            assert_eq!(output.status.code(), None, "{}", output_text(&output));
             operation += 20;
         }
         let log = stage.work().join("pages.log");
@@ -224,7 +228,11 @@ fn a_log_cut_at_any_byte_is_resumed_to_the_same_file() {
         }
         std::fs::write(&log, bytes).unwrap();
         let output = stage.run(&[]);
-        assert!(output.status.success(), "byte {at}: {}", said(&output));
+        assert!(
+            output.status.success(),
+            "byte {at}: {}",
+            output_text(&output)
+        );
         assert!(rows(&stage.target) == expected, "byte {at}");
         std::fs::remove_file(&stage.target).unwrap();
     }

@@ -27,7 +27,7 @@ pub struct Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
-            // Whatever is still asked, nobody waits for the answer.
+            // Later requests get no answer: the client has left.
             let _ = self.runtime.block_on(async {
                 tokio::time::timeout(Duration::from_secs(1), server.shutdown()).await
             });
@@ -181,6 +181,6 @@ pub fn rows(path: &Path) -> Vec<(Table, String, Vec<u8>)> {
     all
 }
 
-pub fn said(output: &Output) -> String {
+pub fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fault_sim::{Plan, Played, play, shrink};
 
-/// Seeds that are played, unless the environment says how many.
+/// Seeds that are played, unless the environment gives a number.
 const SEEDS: u64 = 1000;
 /// After this time no further seed begins.
 const TIME_BOX: Duration = Duration::from_mins(2);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use atlassian_sim::{Action, Calls, Fault, RetryAfter};
 
-use crate::process::{Stage, rows, said, wait_until};
+use crate::process::{Stage, output_text, rows, wait_until};
 
 fn send(signal: &str, child: &Child) {
     let id = child.id().to_string();
@@ -30,12 +30,12 @@ fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
         stage.wait_for_requests(12);
         send(signal, &child);
         let output = ended(child);
-        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
-        assert!(said(&output).contains("finishing the requests in flight"));
+        assert_eq!(output.status.code(), Some(code), "{}", output_text(&output));
+        assert!(output_text(&output).contains("finishing the requests in flight"));
         assert!(
-            said(&output).contains("run the same command again to resume"),
+            output_text(&output).contains("run the same command again to resume"),
             "{}",
-            said(&output)
+            output_text(&output)
         );
         assert!(!stage.target.exists());
         assert!(stage.log_bytes() > 0);
@@ -44,7 +44,7 @@ fn a_signal_finishes_the_pages_in_flight_and_the_next_run_goes_on() {
         // credentials' check.
         stage.simulator.reset_log();
         let output = stage.run(&args);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         let again = stage.asked();
         let again: Vec<_> = again
             .keys()
@@ -74,7 +74,7 @@ fn a_second_signal_ends_the_process_at_once() {
     // first signal is enough there.
     send("-INT", &child);
     let output = ended(child);
-    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(130), "{}", output_text(&output));
 
     let stage = Stage::new(25, Duration::ZERO);
     let late = |list| Fault::new(list, Calls::All, Action::Delay(Duration::from_hours(1)));
@@ -89,15 +89,15 @@ fn a_second_signal_ends_the_process_at_once() {
     std::thread::sleep(Duration::from_millis(100));
     send("-TERM", &child);
     let output = ended(child);
-    assert_eq!(output.status.code(), Some(143), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(143), "{}", output_text(&output));
     assert!(
-        said(&output).contains("stopped at once"),
+        output_text(&output).contains("stopped at once"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
     stage.simulator.set_faults(Vec::new());
     let output = stage.run(&[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
 }
 
 /// Whatever a request waits for, the first signal ends the process: far sooner
@@ -124,12 +124,17 @@ fn one_signal_ends_every_wait_at_once() {
             send("-TERM", &child);
             let output = ended(child);
             let took = begun.elapsed();
-            assert_eq!(output.status.code(), Some(143), "{what}: {}", said(&output));
+            assert_eq!(
+                output.status.code(),
+                Some(143),
+                "{what}: {}",
+                output_text(&output)
+            );
             assert!(took < Duration::from_secs(9), "{what} in {list}: {took:?}");
             assert!(!stage.target.exists());
             stage.simulator.set_faults(Vec::new());
             let output = stage.run(&[]);
-            assert!(output.status.success(), "{what}: {}", said(&output));
+            assert!(output.status.success(), "{what}: {}", output_text(&output));
         }
     }
 }
@@ -144,18 +149,18 @@ fn a_second_process_on_the_same_file_is_told_who_is_at_work() {
     wait_until(|| stage.log_bytes() > 0);
     let asked = stage.simulator.total();
     let second = stage.run(&[]);
-    assert_eq!(second.status.code(), Some(10), "{}", said(&second));
+    assert_eq!(second.status.code(), Some(10), "{}", output_text(&second));
     assert!(
-        said(&second).contains(&first.id().to_string()),
+        output_text(&second).contains(&first.id().to_string()),
         "{}",
-        said(&second)
+        output_text(&second)
     );
     assert!(stage.simulator.total() >= asked);
     first.kill().unwrap();
     first.wait().unwrap();
     // The lock ends with its holder.
     let third = stage.run_to(60, &[]);
-    assert_ne!(third.status.code(), Some(10), "{}", said(&third));
+    assert_ne!(third.status.code(), Some(10), "{}", output_text(&third));
 }
 
 #[test]
@@ -165,18 +170,18 @@ fn work_of_another_version_is_set_aside_and_that_is_said() {
         .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(25, Duration::ZERO);
     let killed = stage.run_to(30, &[]);
-    assert_eq!(killed.status.code(), None, "{}", said(&killed));
+    assert_eq!(killed.status.code(), None, "{}", output_text(&killed));
     let log = stage.work().join("pages.log");
     let mut bytes = std::fs::read(&log).unwrap();
     // The layout's version stands behind the magic of eight bytes.
     bytes[8] ^= 0x40;
     std::fs::write(&log, bytes).unwrap();
     let output = stage.run(&[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert!(
-        said(&output).contains("it was written by another version"),
+        output_text(&output).contains("it was written by another version"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
     assert_eq!(stage.names(), ["sync.c1z"]);
 }
@@ -188,11 +193,11 @@ fn abandoned_working_folders_are_removed_and_that_is_said() {
         .unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::new(25, Duration::ZERO);
     let killed = stage.run_to(30, &[]);
-    assert_eq!(killed.status.code(), None, "{}", said(&killed));
+    assert_eq!(killed.status.code(), None, "{}", output_text(&killed));
     let orphan = stage.folder.path().join(".gone.c1z.baton-work");
     std::fs::rename(stage.work(), &orphan).unwrap();
     let output = stage.run(&[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert!(orphan.is_dir(), "it may still be wanted");
 
     let long_ago = SystemTime::now() - Duration::from_hours(8 * 24);
@@ -204,11 +209,11 @@ fn abandoned_working_folders_are_removed_and_that_is_said() {
         file.set_modified(long_ago).unwrap();
     }
     let output = stage.run(&[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert!(!orphan.exists());
     assert!(
-        said(&output).contains("removed the abandoned working folder"),
+        output_text(&output).contains("removed the abandoned working folder"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
 }

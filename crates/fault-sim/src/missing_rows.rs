@@ -1,13 +1,14 @@
-//! What a sync lost, and whether it may have lost it, and said so.
+//! Rows that a sync did not find: whether it may miss them, and whether its
+//! report shows that.
 //!
-//! With keyset cursors nothing is lost that stood there throughout. Cursors
-//! that count items skip one for every item before them that goes: so a row
-//! can be lost only from a list that something left, and where the API counts
-//! the list, the sync must tell that it is short. That hides only where as
-//! many rows came to the same list meanwhile.
+//! With keyset cursors no row is missed that was there throughout. Cursors that
+//! count items skip one item for each earlier item that is deleted. So a row
+//! may be missing only from a list that lost another one, and where the API
+//! counts the list, the report must name the list as too short. The count
+//! cannot show it where as many rows were added to the same list.
 //!
-//! A server that ends a counted list too early loses rows in the same way, and
-//! one that ignores filters makes up members: both must be told as well.
+//! A server that ends a counted list too early hides rows in the same way, and
+//! one that ignores filters makes up members: the report must show both.
 
 use std::collections::BTreeMap;
 
@@ -125,7 +126,7 @@ fn count(counts: &mut BTreeMap<List, u64>, before: &Facts, after: &Facts) {
 }
 
 /// A complete sync, and what was true while it ran.
-pub(crate) struct Losses<'a> {
+pub(crate) struct MissingRows<'a> {
     plan: &'a Plan,
     found: &'a Facts,
     report: &'a Report,
@@ -134,7 +135,7 @@ pub(crate) struct Losses<'a> {
     pub(crate) shifting: bool,
 }
 
-impl<'a> Losses<'a> {
+impl<'a> MissingRows<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
         found: &'a Facts,
@@ -150,14 +151,14 @@ impl<'a> Losses<'a> {
         }
     }
 
-    /// The first of the lost rows that should not have been lost, or not
-    /// without a word, and why.
+    /// The first of the missing rows that should be there, or that the report
+    /// should show, and why.
     pub(crate) fn unexplained(&self, resources: &[&str], grants: &[&str]) -> Option<String> {
         let cuts = |action: &Action| *action == Action::CutCursor;
         if !self.shifting && !self.plan.actions_on(&COUNTED).any(cuts) {
             let first = resources.first().or(grants.first())?;
             return Some(format!(
-                "{first} was there throughout and is lost, silently"
+                "{first} was there throughout and is missing, and no report shows it"
             ));
         }
         let mut lists: BTreeMap<List, Vec<&str>> = BTreeMap::new();
@@ -189,7 +190,7 @@ impl<'a> Losses<'a> {
                 let left = of_users || self.movements.gone(list) > 0;
                 (self.counts() || kind == "workspace", left)
             }
-            // Nobody is asked about whom the list of resources lost.
+            // Lists of objects that the list of resources lacks are not read.
             List::Members(owner) | List::Roles(owner) if !self.found.resources.contains(owner) => {
                 return None;
             }
@@ -207,12 +208,14 @@ impl<'a> Losses<'a> {
         };
         if !left && !was_cut {
             return Some(format!(
-                "{first} was there throughout and is lost, though nothing left its list"
+                "{first} was there throughout and is missing, though nothing left its list"
             ));
         }
         let hidden = deceived || lost.len() as u64 <= self.movements.came(list);
-        (counted && !hidden && !self.is_told(list)).then(|| {
-            format!("{first} was there throughout, is lost, and its list is not told to be short")
+        (counted && !hidden && !self.is_reported(list)).then(|| {
+            format!(
+                "{first} was there throughout and is missing, and its list is not reported as short"
+            )
         })
     }
 
@@ -221,13 +224,13 @@ impl<'a> Losses<'a> {
         !self.plan.go_compatible
     }
 
-    fn is_told(&self, list: &List) -> bool {
+    fn is_reported(&self, list: &List) -> bool {
         let short = self.report.shortfalls.iter().map(of_shortfall);
         let uncounted = self.report.uncounted.iter().map(of_uncounted);
-        short.chain(uncounted).any(|told| told == *list)
+        short.chain(uncounted).any(|reported| reported == *list)
     }
 
-    /// What is told of a list without a reason.
+    /// A report about a list that is not true.
     pub(crate) fn false_alarm(&self) -> Option<String> {
         if has_odd_lists(self.plan) {
             return None;
@@ -241,7 +244,7 @@ impl<'a> Losses<'a> {
             self.movements.gone(&list) == 0 && !counted_later
         });
         if let Some(short) = groundless.next() {
-            return Some(format!("told without a reason: {short}"));
+            return Some(format!("reported without a reason: {short}"));
         }
         let over = self.report.surpluses.iter();
         let mut groundless = over.filter(|over| {
@@ -250,14 +253,14 @@ impl<'a> Losses<'a> {
             self.movements.came(&list) == 0 && self.movements.gone(&list) == 0
         });
         if let Some(over) = groundless.next() {
-            return Some(format!("told without a reason: {over}"));
+            return Some(format!("reported without a reason: {over}"));
         }
         let uncounted = self.report.uncounted.first()?;
-        (!self.plan.has_server_faults()).then(|| format!("told without a reason: {uncounted}"))
+        (!self.plan.has_server_faults()).then(|| format!("reported without a reason: {uncounted}"))
     }
 }
 
-/// Whether the server says anything untrue in whole pages.
+/// Whether the server gives complete pages with wrong content.
 fn has_odd_lists(plan: &Plan) -> bool {
     plan.actions_on(&COUNTED).any(|action| {
         matches!(
@@ -273,7 +276,7 @@ fn has_odd_lists(plan: &Plan) -> bool {
 }
 
 /// What was found without the members that a server made up by ignoring
-/// filters, as far as that is told.
+/// filters, as far as the report shows that.
 pub(crate) fn without_made_up_members(
     plan: &Plan,
     mut found: Facts,
@@ -281,7 +284,7 @@ pub(crate) fn without_made_up_members(
 ) -> Facts {
     let mut actions = plan.actions_on(&COUNTED);
     if actions.any(|action| *action == Action::IgnoreFilters) {
-        let told = |group: &str| {
+        let reported = |group: &str| {
             report.is_none_or(|report| {
                 let mut over = report.surpluses.iter().map(of_shortfall);
                 over.any(|list| list == List::Members(group.to_owned()))
@@ -290,7 +293,7 @@ pub(crate) fn without_made_up_members(
         found
             .grants
             .retain(|id| match id.split_once(":member:user:") {
-                Some((group, _)) => !told(group),
+                Some((group, _)) => !reported(group),
                 None => true,
             });
     }
@@ -357,15 +360,15 @@ mod tests {
         let replaced = facts(&["user:b", "user:c"], &[]);
         let found = facts(&["user:a"], &[]);
         let silent = report(&[]);
-        let told = report(&[("resources", "user", "")]);
+        let reported = report(&[("resources", "user", "")]);
         let lost = |after, report| {
-            let losses = Losses::new(&plan, &found, &[&before, after], report);
-            losses.unexplained(&["user:b"], &[])
+            let missing = MissingRows::new(&plan, &found, &[&before, after], report);
+            missing.unexplained(&["user:b"], &[])
         };
         assert!(lost(&gone, &silent).is_some());
-        assert_eq!(lost(&gone, &told), None);
+        assert_eq!(lost(&gone, &reported), None);
         assert_eq!(lost(&replaced, &silent), None, "the counts agree");
-        let first = lost(&before, &told).unwrap_or_default();
+        let first = lost(&before, &reported).unwrap_or_default();
         assert!(first.contains("nothing left its list"), "{first}");
     }
 
@@ -373,31 +376,34 @@ mod tests {
     fn keyset_cursors_and_organizations_that_stand_still_lose_nothing() {
         let mut plan = shifting();
         let (all, found) = (facts(&["user:a", "user:b"], &[]), facts(&["user:a"], &[]));
-        let told = report(&[("resources", "user", "")]);
-        let losses = Losses::new(&plan, &found, &[&all], &told);
-        assert!(losses.unexplained(&["user:b"], &[]).is_some());
+        let reported = report(&[("resources", "user", "")]);
+        let missing = MissingRows::new(&plan, &found, &[&all], &reported);
+        assert!(missing.unexplained(&["user:b"], &[]).is_some());
         plan.paging.cursors = CursorKind::Keyset;
         let gone = facts(&["user:b"], &[]);
-        let losses = Losses::new(&plan, &found, &[&all, &gone], &told);
-        assert!(losses.unexplained(&["user:b"], &[]).is_some());
+        let missing = MissingRows::new(&plan, &found, &[&all, &gone], &reported);
+        assert!(missing.unexplained(&["user:b"], &[]).is_some());
     }
 
     #[test]
     fn lost_members_must_show_and_lost_roles_need_a_reason() {
         let plan = shifting();
         let (member, role) = ("group:g:member:user:a", "workspace:w:role:x:user:a");
-        let everybody = ["user:a", "user:b", "group:g"];
-        let before = facts(&everybody, &[member, role, "group:g:member:user:b"]);
-        let after = facts(&everybody, &[member, role]);
-        let found = facts(&everybody, &[]);
+        let all = ["user:a", "user:b", "group:g"];
+        let before = facts(&all, &[member, role, "group:g:member:user:b"]);
+        let after = facts(&all, &[member, role]);
+        let found = facts(&all, &[]);
         let unexplained = |report: &Report, lost| {
-            let losses = Losses::new(&plan, &found, &[&before, &after], report);
-            losses.unexplained(&[], &[lost])
+            let missing = MissingRows::new(&plan, &found, &[&before, &after], report);
+            missing.unexplained(&[], &[lost])
         };
         assert!(unexplained(&report(&[]), member).is_some());
-        let told = report(&[("grants", "group", "group:g")]);
-        assert_eq!(unexplained(&told, member), None);
-        assert!(unexplained(&told, role).is_some(), "no role was taken away");
+        let reported = report(&[("grants", "group", "group:g")]);
+        assert_eq!(unexplained(&reported, member), None);
+        assert!(
+            unexplained(&reported, role).is_some(),
+            "no role was taken away"
+        );
     }
 
     #[test]
@@ -406,8 +412,8 @@ mod tests {
         let before = facts(&["user:a", "group:g"], &[]);
         let after = facts(&["group:g"], &[]);
         let alarm = |kind| {
-            let told = report(&[("resources", kind, "")]);
-            Losses::new(&plan, &after, &[&before, &after], &told).false_alarm()
+            let reported = report(&[("resources", kind, "")]);
+            MissingRows::new(&plan, &after, &[&before, &after], &reported).false_alarm()
         };
         assert_eq!(alarm("user"), None);
         assert!(alarm("group").is_some());

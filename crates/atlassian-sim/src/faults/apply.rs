@@ -12,26 +12,26 @@ use jiff::Timestamp;
 
 use super::{Action, HANG_LIMIT, RetryAfter, TransportFault, pages};
 use crate::cursor::CursorSeal;
-use crate::errors::{self, ApiError, Occasion};
+use crate::errors::{self, ApiError, ErrorContext};
 
 /// An answer in place of the endpoint's, if the action is of that kind.
 pub(crate) fn instead(
     action: &Action,
     cursor: Option<&str>,
     page_size: Option<i64>,
-    occasion: &Occasion<'_>,
+    context: &ErrorContext<'_>,
 ) -> Option<Response> {
     match action {
         Action::TooManyRequests(retry_after) => {
-            let mut response = errors::response(&ApiError::too_many(), occasion);
-            if let Some(value) = retry_after_value(retry_after, occasion.now) {
+            let mut response = errors::response(&ApiError::too_many(), context);
+            if let Some(value) = retry_after_value(retry_after, context.now) {
                 response.headers_mut().insert(header::RETRY_AFTER, value);
             }
             Some(response)
         }
         Action::Status(code) => {
             let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Some(errors::response(&ApiError::of_status(status), occasion))
+            Some(errors::response(&ApiError::of_status(status), context))
         }
         Action::Refuse(status, code) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -40,26 +40,26 @@ pub(crate) fn instead(
                 gateway: code.is_empty(),
                 ..ApiError::of_status(status)
             };
-            Some(errors::response(&error, occasion))
+            Some(errors::response(&error, context))
         }
         Action::HtmlPage(code) => Some(html_page(
             StatusCode::from_u16(*code).unwrap_or(StatusCode::BAD_GATEWAY),
         )),
         Action::ConnectionReset => Some(reset()),
         Action::ExpireCursor if cursor.is_some() => {
-            Some(errors::response(&ApiError::bad_cursor(), occasion))
+            Some(errors::response(&ApiError::bad_cursor(), context))
         }
         Action::RefusePageSize(above) if page_size.is_some_and(|size| size > i64::from(*above)) => {
             let error =
                 ApiError::bad_parameter(format!("a page must not hold more than {above} items"));
-            Some(errors::response(&error, occasion))
+            Some(errors::response(&error, context))
         }
         _ => None,
     }
 }
 
 /// What takes the place of the answer to a request that was carried out, if the action is of that kind.
-pub(crate) async fn afterwards(action: &Action, occasion: &Occasion<'_>) -> Option<Response> {
+pub(crate) async fn afterwards(action: &Action, context: &ErrorContext<'_>) -> Option<Response> {
     match action {
         Action::LoseAnswer => Some(reset()),
         Action::Hang => {
@@ -68,7 +68,7 @@ pub(crate) async fn afterwards(action: &Action, occasion: &Occasion<'_>) -> Opti
         }
         Action::MaskAnswer(code) => {
             let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Some(errors::response(&ApiError::of_status(status), occasion))
+            Some(errors::response(&ApiError::of_status(status), context))
         }
         _ => None,
     }

@@ -178,6 +178,12 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// The audit log cannot be opened.
+    #[error("cannot open the audit log")]
+    AuditFile {
+        /// Why.
+        source: baton_c1z::Error,
+    },
     /// The audit log cannot be used.
     #[error("cannot use audit log {}", .path.display())]
     AuditLog {
@@ -298,6 +304,10 @@ impl Error {
                 hints.extend(source.own_hints());
                 hints
             }
+            Self::AuditFile { source } => match Advice::of_causes(source) {
+                Some(advice) => advice::sentences(&[advice]),
+                None => vec!["pass the path of a regular file with --audit-log".to_owned()],
+            },
             Self::NoProvisioningAction { flag } => vec![format!("pass a value with --{flag}")],
             Self::NotAChange { .. } => {
                 vec!["pass --grant-entitlement or --revoke-grant, or leave the flag out".to_owned()]

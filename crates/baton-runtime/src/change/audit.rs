@@ -21,6 +21,9 @@ use crate::error::{Error, Result};
 
 /// Longer lines are not ours, and are skipped.
 const MAX_LINE: u64 = 1 << 20;
+/// The fact of a connector that names its organization. Other facts may change
+/// with the content of the application.
+const ORGANIZATION: &str = "organization";
 /// Intents without an outcome that are kept in memory.
 const MAX_OPEN: usize = 10_000;
 
@@ -119,6 +122,7 @@ struct Known {
     id: String,
     host: String,
     pid: u32,
+    program: String,
     connector: BTreeMap<String, String>,
     file: String,
     operation: String,
@@ -161,7 +165,7 @@ impl AuditLog {
         now: Timestamp,
     ) -> Result<(Self, Vec<Unfinished>)> {
         let is_new = !path.exists();
-        let file = baton_c1z::open_records(path)?;
+        let file = baton_c1z::open_records(path).map_err(|source| Error::AuditFile { source })?;
         let mut log = Self {
             file,
             path: path.to_owned(),
@@ -228,7 +232,8 @@ impl AuditLog {
             } else if known.event == "intent"
                 && !known.dry_run
                 && known.file == self.facts.file
-                && known.connector == self.facts.connector
+                && known.program == self.facts.program
+                && known.connector.get(ORGANIZATION) == self.facts.connector.get(ORGANIZATION)
                 && open.len() < MAX_OPEN
             {
                 let change = Unfinished {
@@ -409,6 +414,12 @@ mod tests {
         begin(&mut log, "3", true);
         drop(log);
         assert!(open(&path, "/other.c1z").1.is_empty());
+        let mut elsewhere = facts("/a.c1z");
+        elsewhere
+            .connector
+            .insert(ORGANIZATION.to_owned(), "o-2".to_owned());
+        let other = AuditLog::open(&path, elsewhere, Timestamp::UNIX_EPOCH);
+        assert!(other.unwrap().1.is_empty());
         let (_, found) = open(&path, "/a.c1z");
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -481,6 +492,10 @@ mod tests {
     fn a_log_that_cannot_take_a_line_is_an_error_that_names_it() {
         let full = Path::new("/dev/full");
         let error = AuditLog::open(full, facts("/a.c1z"), Timestamp::UNIX_EPOCH).unwrap_err();
-        assert!(error.to_string().contains("/dev/full"), "{error}");
+        let text = format!("{:?}", error.block());
+        assert!(
+            text.contains("/dev/full") && text.contains("--audit-log"),
+            "{text}"
+        );
     }
 }

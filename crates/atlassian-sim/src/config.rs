@@ -296,7 +296,7 @@ pub enum Generation {
 pub struct Answers {
     /// `errors[].status` as number instead of text.
     pub numeric_error_status: bool,
-    /// Refusal of scoped keys.
+    /// Refusal of scoped keys. The account API always refuses them with 403.
     pub scope_refusal: ScopeRefusal,
     /// A user in two directories appears twice when all directories are listed.
     pub user_per_directory: bool,

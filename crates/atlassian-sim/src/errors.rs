@@ -190,6 +190,10 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "ADMIN-409-5", "the group has members")
     }
 
+    pub(crate) fn lifecycle_conflict(detail: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict.lifecycleErrors", detail)
+    }
+
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "ADMIN-UAM-409-2", detail)
     }
@@ -316,6 +320,15 @@ fn lifecycle(error: &ApiError) -> Value {
     match error.status {
         StatusCode::UNAUTHORIZED => json!({ "key": "unauthorized" }),
         StatusCode::FORBIDDEN => json!({ "key": "forbidden", "context": error.detail }),
+        StatusCode::CONFLICT => {
+            let codes =
+                [json!({ "code": "not-applicable", "message": error.detail, "link": null })];
+            let context = json!({ "message": error.detail, "errorCodes": codes });
+            json!({ "key": error.code, "context": context })
+        }
+        StatusCode::NOT_FOUND if error.code == "notFound" => {
+            json!({ "key": "notFound", "errorKey": "not-found", "errorDetail": format!("Error: {}", error.detail) })
+        }
         StatusCode::NOT_FOUND => {
             json!({ "key": "accountNotFound", "errorKey": "account-not-found", "errorDetail": format!("Error: {}", error.detail) })
         }

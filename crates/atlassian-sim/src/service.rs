@@ -356,6 +356,10 @@ impl Shared {
             .as_ref()
             .is_some_and(|held| !endpoint.scopes.iter().any(|s| held.iter().any(|h| h == s)));
         if lacking {
+            if endpoint.family == Family::Lifecycle {
+                // The refusal names a scope that no key can have.
+                return Err(ApiError::scope_forbidden(Some("manage:org")));
+            }
             let scope = endpoint.scopes.first().copied();
             return Err(match self.config.answers.scope_refusal {
                 ScopeRefusal::Unauthorized => ApiError::scope_unauthorized(scope),

@@ -27,7 +27,7 @@ const AUTH_TYPES: [&str; 5] = [
     "auth-token-for-3LO",
 ];
 /// Action, display name and group of every kind of event.
-const ACTIONS: [(&str, &str, &str); 14] = [
+const ACTIONS: [(&str, &str, &str); 18] = [
     ("user_added_to_group", "User added to group", "Groups"),
     (
         "user_removed_from_group",
@@ -43,6 +43,18 @@ const ACTIONS: [(&str, &str, &str); 14] = [
     ("role_granted", "Role granted", "Roles"),
     ("role_revoked", "Role revoked", "Roles"),
     ("user_invited", "User invited", "Users"),
+    (
+        "user_deletion_requested",
+        "Account deletion requested",
+        "Users",
+    ),
+    (
+        "user_deletion_cancelled",
+        "Account deletion cancelled",
+        "Users",
+    ),
+    ("user_deactivated", "Account deactivated", "Users"),
+    ("user_reactivated", "Account reactivated", "Users"),
     ("user_suspended", "User suspended", "Users"),
     ("user_restored", "User restored", "Users"),
     (

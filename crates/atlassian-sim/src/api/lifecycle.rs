@@ -28,7 +28,7 @@ pub(crate) fn deactivated_millis(org: &Organization, number: u32) -> Option<i64>
 }
 
 /// The managed account of the path: unknown ones answer 404, unmanaged ones 403.
-fn account(call: &Call<'_>, org: &Organization) -> Result<u32, ApiError> {
+pub(super) fn account(call: &Call<'_>, org: &Organization) -> Result<u32, ApiError> {
     let id = call.param("id");
     let number = org
         .find_user(id)

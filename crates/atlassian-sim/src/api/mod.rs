@@ -8,6 +8,7 @@ pub(crate) mod group_writes;
 pub(crate) mod groups;
 pub(crate) mod invitations;
 pub(crate) mod lifecycle;
+pub(crate) mod lifecycle_writes;
 pub(crate) mod managed;
 pub(crate) mod memberships;
 pub(crate) mod orgs;

@@ -1,7 +1,9 @@
 //! Endpoints that change the organization. No scope covers them: they need a key without scopes.
 
 use super::{Endpoint, Handler, Life, WRITES_PER_MINUTE, WriteHandler};
-use crate::api::{group_writes, invitations, memberships, role_writes, suspension};
+use crate::api::{
+    group_writes, invitations, lifecycle_writes, memberships, role_writes, suspension,
+};
 use crate::errors::Family;
 
 const fn write(
@@ -31,7 +33,20 @@ const fn role(name: &'static str, path: &'static str, handler: WriteHandler) -> 
     }
 }
 
-pub(super) static WRITES: [Endpoint; 14] = [
+/// A write of the account API, at the root path.
+const fn account(
+    name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    handler: WriteHandler,
+) -> Endpoint {
+    Endpoint {
+        family: Family::Lifecycle,
+        ..write(name, method, path, handler)
+    }
+}
+
+pub(super) static WRITES: [Endpoint; 19] = [
     write(
         "POST v2/groups/{id}/memberships",
         "POST",
@@ -109,5 +124,35 @@ pub(super) static WRITES: [Endpoint; 14] = [
         "POST",
         "/v2/orgs/{org}/users/invite",
         invitations::invite,
+    ),
+    account(
+        "POST users/{id}/manage/lifecycle/delete",
+        "POST",
+        "/users/{id}/manage/lifecycle/delete",
+        lifecycle_writes::delete,
+    ),
+    account(
+        "POST users/{id}/manage/lifecycle/cancel-delete",
+        "POST",
+        "/users/{id}/manage/lifecycle/cancel-delete",
+        lifecycle_writes::cancel_delete,
+    ),
+    account(
+        "POST users/{id}/manage/lifecycle/disable",
+        "POST",
+        "/users/{id}/manage/lifecycle/disable",
+        lifecycle_writes::disable,
+    ),
+    account(
+        "POST users/{id}/manage/lifecycle/enable",
+        "POST",
+        "/users/{id}/manage/lifecycle/enable",
+        lifecycle_writes::enable,
+    ),
+    account(
+        "DELETE users/{id}/manage/api-tokens/{token}",
+        "DELETE",
+        "/users/{id}/manage/api-tokens/{token}",
+        lifecycle_writes::revoke_token,
     ),
 ];

@@ -99,6 +99,7 @@ pub(crate) fn organization(spec: &OrganizationSpec) -> Organization {
         events: Vec::new(),
         overrides: HashMap::new(),
         override_emails: HashMap::new(),
+        deletions: HashMap::new(),
         invitations: Vec::new(),
         pending: VecDeque::new(),
         default_licence_limit: None,

@@ -328,6 +328,8 @@ pub(crate) struct Organization {
     pub overrides: HashMap<u32, ProfileOverride>,
     /// Addresses set later, to find their users; generated ones lead back by themselves.
     pub override_emails: HashMap<String, u32>,
+    /// When accounts that are scheduled for deletion are removed, by the clock's elapsed time.
+    pub deletions: HashMap<u32, Duration>,
     /// Addresses that invitations were sent to.
     pub invitations: Vec<String>,
     /// Steps that are not visible yet, by the time at which they become so; in order of acceptance within one time.

@@ -8,8 +8,33 @@ use std::time::Duration;
 
 use super::change::Change;
 use super::profile::Member;
-use super::{Group, Membership, Organization, Pending, Subject, User};
+use super::{AccountStatus, Group, Membership, Organization, Pending, Subject, User};
 use crate::error::Error;
+
+/// How long a deleted account can be restored.
+pub(crate) const DELETION_TIME: Duration = Duration::from_hours(14 * 24);
+
+/// A change of an account, in all directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccountChange {
+    /// Deactivates at once, and removes after [`DELETION_TIME`].
+    Delete,
+    CancelDelete,
+    Disable,
+    Enable,
+}
+
+impl AccountChange {
+    /// State of the account afterwards, whether it is scheduled for deletion, and the audit event.
+    fn effect(self) -> (AccountStatus, bool, &'static str) {
+        match self {
+            Self::Delete => (AccountStatus::Inactive, true, "user_deletion_requested"),
+            Self::CancelDelete => (AccountStatus::Active, false, "user_deletion_cancelled"),
+            Self::Disable => (AccountStatus::Inactive, false, "user_deactivated"),
+            Self::Enable => (AccountStatus::Active, false, "user_reactivated"),
+        }
+    }
+}
 
 /// One step of an accepted write.
 #[derive(Clone, Debug)]
@@ -30,6 +55,10 @@ pub(crate) enum Step {
     },
     SendInvitation(String),
     AcceptInvitation(u32),
+    ChangeAccount(u32, AccountChange),
+    /// Removes the account, if its deletion has not been cancelled since.
+    RemoveAccount(u32),
+    RevokeToken(u32),
     ShowGroup(u32),
     ShowUser(u32),
 }
@@ -45,6 +74,15 @@ impl Organization {
         match step {
             Step::Change(change) => return self.apply(change, accepted_at, visible_at),
             Step::SendInvitation(email) => self.invitations.push(email.clone()),
+            Step::ChangeAccount(user, change) => {
+                return Ok(self.change_account(*user, *change, accepted_at, visible_at));
+            }
+            Step::RemoveAccount(user) => {
+                if self.deletions.get(user) == Some(&accepted_at) {
+                    self.remove_user(&self.account_id(*user), visible_at)?;
+                }
+            }
+            Step::RevokeToken(token) => self.revoke_token(&self.token_id(*token), accepted_at)?,
             Step::AcceptInvitation(user) => self.users[*user as usize].invited = false,
             Step::ShowGroup(group) => {
                 self.groups[*group as usize].gone = false;
@@ -71,6 +109,31 @@ impl Organization {
             }
         }
         Ok(true)
+    }
+
+    fn change_account(
+        &mut self,
+        user: u32,
+        change: AccountChange,
+        accepted_at: Duration,
+        visible_at: Duration,
+    ) -> bool {
+        let (status, for_deletion, action) = change.effect();
+        let record = &mut self.users[user as usize];
+        if (record.account, record.for_deletion) == (status, for_deletion) {
+            return false;
+        }
+        record.account = status;
+        record.for_deletion = for_deletion;
+        if change == AccountChange::Delete {
+            let at = accepted_at + DELETION_TIME;
+            self.deletions.insert(user, at);
+            self.postpone(Step::RemoveAccount(user), at, at);
+        } else {
+            self.deletions.remove(&user);
+        }
+        self.record_late(accepted_at, visible_at, action, Subject::User(user));
+        true
     }
 
     /// Makes the step visible at `visible_at`.

@@ -16,6 +16,7 @@ mod flaws;
 mod generations;
 mod invitations;
 mod keys;
+mod lifecycle_writes;
 mod memberships;
 mod paging;
 mod quotas;

@@ -22,6 +22,10 @@ pub struct Stage {
     pub inactive: String,
     /// An empty group without roles.
     pub group: String,
+    /// An active user of the first directory who owns `token`.
+    pub member: String,
+    /// An API token.
+    pub token: String,
     /// A group that an identity provider fills, with `user` as member.
     pub synced: String,
     /// A group of the other directory.
@@ -70,6 +74,8 @@ impl Stage {
             .unwrap()
         };
         let user = add("pat", directory);
+        let member = add("mem", directory);
+        let token = org.add_token(&member).unwrap();
         let outsider = add("out", other_directory);
         let inactive = add("idle", directory);
         org.set_account_status(&inactive, atlassian_sim::AccountStatus::Inactive, false)
@@ -96,6 +102,8 @@ impl Stage {
             directory,
             other_directory,
             user,
+            member,
+            token,
             outsider,
             inactive,
             group,
@@ -111,6 +119,8 @@ impl Stage {
             ("{dir}", &self.directory),
             ("{other_dir}", &self.other_directory),
             ("{user}", &self.user),
+            ("{member}", &self.member),
+            ("{token}", &self.token),
             ("{outsider}", &self.outsider),
             ("{inactive}", &self.inactive),
             ("{group}", &self.group),

@@ -64,7 +64,7 @@ const PROMOTE: Write = write(
 );
 
 /// Every write, in an order in which each finds something to change.
-const WRITES: [Write; 14] = [
+const WRITES: [Write; 19] = [
     ADD_MEMBER,
     write(
         "DELETE v2/groups/{id}/memberships/{member}",
@@ -133,6 +133,36 @@ const WRITES: [Write; 14] = [
         "v2:users/invite",
         r#"{"emails": ["new@other.example"]}"#,
         (200, true),
+    ),
+    write(
+        "POST users/{id}/manage/lifecycle/disable",
+        "/users/{member}/manage/lifecycle/disable",
+        "",
+        (204, false),
+    ),
+    write(
+        "POST users/{id}/manage/lifecycle/enable",
+        "/users/{member}/manage/lifecycle/enable",
+        "",
+        (204, false),
+    ),
+    write(
+        "POST users/{id}/manage/lifecycle/delete",
+        "/users/{member}/manage/lifecycle/delete",
+        "",
+        (409, false),
+    ),
+    write(
+        "POST users/{id}/manage/lifecycle/cancel-delete",
+        "/users/{member}/manage/lifecycle/cancel-delete",
+        "",
+        (409, false),
+    ),
+    write(
+        "DELETE users/{id}/manage/api-tokens/{token}",
+        "/users/{member}/manage/api-tokens/{token}",
+        "",
+        (404, false),
     ),
 ];
 

@@ -52,3 +52,8 @@ pub use expander::{Estimate, ExpandOptions, GraphExpander};
 pub use graph::{Graph, Plan, Rule};
 pub use index::{Entitlement, Principal, ResourceType};
 pub use propagate::{Claim, Derivation, Holders, MAX_NUMBER, Source, propagate};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

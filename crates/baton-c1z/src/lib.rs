@@ -196,3 +196,8 @@ impl Default for ReadOptions {
         }
     }
 }
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -72,3 +72,8 @@ pub use baton_proto::Code;
 pub use baton_proto::c1::connector::v2;
 pub use prost_types::{Any, Timestamp};
 pub use url::Url;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

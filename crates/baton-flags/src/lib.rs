@@ -49,3 +49,8 @@ pub use setting::{Choice, HasNoZero, OneOf, Setting, Size};
 pub use sources::Environment;
 pub use value::Malformed;
 pub use wellknown::WellKnown;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

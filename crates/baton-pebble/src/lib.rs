@@ -77,3 +77,8 @@ pub use db::{
 pub use error::{Error, Fault, Result};
 pub use key::{InternalKey, Kind, TRAILER_BYTES};
 pub use source::{FileBytes, FolderSource, MemorySource, Source};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

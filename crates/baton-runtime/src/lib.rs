@@ -98,3 +98,8 @@ pub use settings::CommonSettings;
 pub use signals::{Signal, Signals};
 pub use terminal::Stderr;
 pub use written_by::WrittenBy;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

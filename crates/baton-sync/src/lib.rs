@@ -105,3 +105,8 @@ pub use report::{
 pub use request::{ExternalResources, Provenance, SyncHost, SyncRequest, Workers};
 pub use run::{new_sync_id, run};
 pub use target::partial_path;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

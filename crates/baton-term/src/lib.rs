@@ -33,3 +33,8 @@ pub use printer::Printer;
 pub use startup::stdout_was_closed;
 pub use stdout::StandardOutput;
 pub use width::{columns_of_stderr, columns_of_stdout};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

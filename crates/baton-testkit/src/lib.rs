@@ -35,3 +35,8 @@ pub use provisioner::{BrokenPromise, Promise, ProvisionerCase, check_provisioner
 pub use script::{Reply, Script};
 pub use stage::{Outcome, Stage};
 pub use walk::walk;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

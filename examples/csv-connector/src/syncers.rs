@@ -122,7 +122,7 @@ impl Collections {
         let grant = GrantBuilder::new(resource, slug(self.kind), &principal);
         match link.kind {
             Kind::User => grant,
-            // Whoever is in the inner one is in this one too.
+            // Members of the inner one are members of this one, too.
             inner => grant.expandable([EntitlementId::of(&principal, slug(inner))]),
         }
         .build()

@@ -26,7 +26,7 @@ const TOKEN: Field<Secret> = Field::secret("token", "access token with the scope
     .display_name("Token")
     .required();
 
-/// What the forge says in its errors.
+/// How the forge reports errors.
 const ERRORS: JsonErrors = JsonErrors {
     message: "/message",
     code: "/code",

@@ -227,7 +227,7 @@ fn is_work_folder(path: &Path) -> bool {
 /// Creates the folder and locks it.
 #[expect(
     clippy::disallowed_methods,
-    reason = "waits at most a second for another process, on a thread for blocking work"
+    reason = "waits some milliseconds for another process, on a thread for blocking work"
 )]
 fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
     let path = folder.join(LOCK);

@@ -36,9 +36,9 @@ pub struct Line<'p, R> {
     pub path: Vec<&'p Command<R>>,
     /// The raw values.
     pub values: Values,
-    /// Whether help was asked for.
+    /// Whether help is requested.
     pub help: bool,
-    /// Whether the version was asked for.
+    /// Whether the version is requested.
     pub version: bool,
     /// Positionals behind the command.
     pub positionals: Vec<OsString>,

@@ -17,12 +17,12 @@ use crate::value::{GivenPath, Value, parse_duration, parse_size, parse_url};
 
 /// Where a value came from, highest rank last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueSource {
     /// From the definition of the field.
     Default,
-    /// From the config file, in words.
+    /// From the config file, as text for people.
     File(String),
-    /// From a variable, in words.
+    /// From a variable, as text for people.
     Env(String),
     /// From the command line.
     Flag,
@@ -31,7 +31,7 @@ pub enum Origin {
 #[derive(Debug, Clone)]
 struct Settled {
     value: Value,
-    origin: Origin,
+    origin: ValueSource,
 }
 
 /// Settings of a run.
@@ -42,7 +42,7 @@ pub struct Config {
 }
 
 impl Config {
-    pub(crate) fn insert(&mut self, name: &'static str, value: Value, origin: Origin) {
+    pub(crate) fn insert(&mut self, name: &'static str, value: Value, origin: ValueSource) {
         self.settings.insert(name, Settled { value, origin });
     }
 
@@ -117,7 +117,7 @@ impl Config {
 
     pub(crate) fn is_set(&self, name: &str) -> bool {
         self.settled(name)
-            .is_some_and(|settled| settled.origin != Origin::Default)
+            .is_some_and(|settled| settled.origin != ValueSource::Default)
     }
 
     pub(crate) fn is_present(&self, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The config file: where it is, and what it says.
+//! The config file: where it is, and its values.
 //!
 //! Always YAML, whatever its extension (connector CLI specification, §3). Only the keys of known
 //! fields are read, as the raw text of their scalars, so that one value syntax serves all
@@ -58,7 +58,7 @@ pub enum FileValue {
     Pairs(BTreeMap<String, String>),
 }
 
-/// What a config file says. Keys are lower case.
+/// The values of a config file. Keys are lower case.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     /// Where it is.

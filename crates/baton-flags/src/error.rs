@@ -239,7 +239,7 @@ pub enum Error {
     /// A field group that does not exist.
     #[error("unknown auth method `{name}`")]
     UnknownGroup {
-        /// What was asked for.
+        /// The requested word.
         name: String,
         /// The groups that exist.
         known: Vec<&'static str>,

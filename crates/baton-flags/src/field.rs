@@ -1,6 +1,6 @@
 //! One definition per flag.
 //!
-//! A [`Field`] says everything there is to know about a flag: its names, type, default, rules,
+//! A [`Field`] is the complete definition of a flag: its names, type, default, rules,
 //! where else its value may come from and to whom it is shown. Parsing, `--help`, completions,
 //! the exported config schema and the reference page are all derived from it, so none of them can
 //! disagree with another. It is also the handle by which the value is read: what a program asks of

@@ -38,7 +38,7 @@ pub struct FieldGroup {
     pub help: &'static str,
     /// Its fields.
     pub fields: &'static [AnyField],
-    /// Whether it is used when nothing is said.
+    /// Whether it is the default group.
     pub default: bool,
 }
 
@@ -66,7 +66,7 @@ impl FieldGroup {
         self
     }
 
-    /// The group that is used when nothing is said; else it is the first.
+    /// Makes it the default group; without one, the first group is the default.
     #[must_use]
     pub const fn by_default(mut self) -> Self {
         self.default = true;

@@ -17,7 +17,7 @@ pub(crate) const OWN: &str = "Flags";
 pub(crate) const HELP_HELP: &str = "print help";
 pub(crate) const VERSION_HELP: &str = "print the version";
 
-/// Columns where no terminal says how many it has.
+/// Columns if no terminal states its width.
 pub const USUAL_COLUMNS: usize = 100;
 /// Longer lines are hard to read, however wide the terminal is.
 const MOST_COLUMNS: usize = 120;
@@ -90,7 +90,7 @@ pub(crate) fn sections<'p, R>(
     sections
 }
 
-/// The text behind a flag, with the marks that tell where its value comes from.
+/// The text behind a flag, with the marks of where its value comes from.
 pub(crate) fn usage<R>(program: &Program<R>, field: &AnyField) -> String {
     let mut parts = Vec::new();
     if field.is_required() {

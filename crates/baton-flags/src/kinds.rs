@@ -18,7 +18,7 @@ impl Field<bool> {
         Self::new(name, help, Kind::Bool { default: false })
     }
 
-    /// The value when nothing is said; `--flag=false` turns off what is on.
+    /// The default; `--flag=false` turns off a switch that is on.
     #[must_use]
     pub const fn default(self, default: bool) -> Self {
         self.with_kind(Kind::Bool { default })
@@ -83,7 +83,7 @@ impl Field<String> {
         Self::new(name, help, kind)
     }
 
-    /// The value when nothing is said.
+    /// The default.
     #[must_use]
     pub const fn default(self, default: &'static str) -> Self {
         let rules = match self.any().kind {
@@ -124,7 +124,7 @@ impl Field<i64> {
         }
     }
 
-    /// The value when nothing is said.
+    /// The default.
     #[must_use]
     pub const fn default(self, default: i64) -> Self {
         let (_, rules) = self.parts();
@@ -257,7 +257,7 @@ impl<C: Choice> Field<Option<OneOf<C>>> {
 }
 
 impl<T: HasNoZero> Field<Option<T>> {
-    /// The value when nothing is said, as a user would write it. From here on there is always one.
+    /// The default, as a user would write it. From here on there is always a value.
     #[must_use]
     pub const fn default(self, text: &'static str) -> Field<T> {
         let kind = match self.any().kind {

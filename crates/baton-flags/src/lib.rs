@@ -4,7 +4,7 @@
 //! exported schema and the reference page follow from it, and it is the handle by which its value
 //! is read. Its value comes from the command line, the environment, a config file or a default,
 //! and is checked by rules before a program sees it. Commands are values in a table, which nests
-//! ([`Command`]). Nothing here reads the process's own arguments or environment: they are handed in
+//! ([`Command`]). Nothing here reads the process's own arguments or environment: they are passed in
 //! as values.
 
 #![cfg_attr(
@@ -37,7 +37,7 @@ pub mod value;
 mod wellknown;
 
 pub use args::{Line, Values};
-pub use config::{Config, Origin};
+pub use config::{Config, ValueSource};
 pub use config_file::ConfigFile;
 pub use error::{Error, Result};
 pub use field::{AnyField, Export, Field, Kind, env_name};

@@ -1,6 +1,6 @@
 //! A program as data: its commands in a table, which nests, and the flags of each.
 //!
-//! A [`Command`] says what it is called, what it takes and what runs it; parsing, help, completion,
+//! A [`Command`] has a name, flags, positionals and what runs it; parsing, help, completion,
 //! the man page and the reference page all read the same table. Nothing matches over commands: the
 //! parser gives the one that was found, and the caller runs its `run`.
 
@@ -16,7 +16,7 @@ use crate::relation::{self, Relation};
 /// Longest name of a flag, in bytes.
 const MAX_NAME: usize = 64;
 
-/// What a command does with words that are no flags.
+/// What a command does with words that are not flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Positionals {
     /// They are unknown commands.
@@ -37,7 +37,7 @@ pub enum Positionals {
 pub struct Example {
     /// What it does.
     pub about: &'static str,
-    /// The words behind the program's name.
+    /// The words after the program's name.
     pub args: &'static str,
 }
 
@@ -50,7 +50,7 @@ pub struct Command<R> {
     pub about: &'static str,
     /// Whether it is left out of the list of commands.
     pub hidden: bool,
-    /// What it does with words that are no flags.
+    /// What it does with words that are not flags.
     pub positionals: Positionals,
     /// Flags of this command alone; one with the name of a common field replaces it here.
     pub fields: Vec<AnyField>,
@@ -113,7 +113,7 @@ impl<R> Command<R> {
         self
     }
 
-    /// What it does with words that are no flags.
+    /// What it does with words that are not flags.
     #[must_use]
     pub fn positionals(mut self, positionals: Positionals) -> Self {
         self.positionals = positionals;

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Largest secret read from a file or from standard input, in bytes.
 pub(crate) const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
-/// Where the flag's text says that the secret is.
+/// Where the secret is, by the flag's text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SecretArg<'a> {
     Literal(&'a str),

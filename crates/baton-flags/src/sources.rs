@@ -1,10 +1,10 @@
-//! Where values come from, and which source wins.
+//! The sources of values, and their order.
 //!
 //! Highest first: command line, `BATON_<NAME>`, a field's alias variables, config file, default
-//! (connector CLI specification, §3). Lists and maps are the exception: what the command line says
-//! is added to what the environment or the file says. An empty variable counts as absent, an empty
-//! flag as set. A value that does not parse is an error that names its source; the Go programs take
-//! the zero value instead and go on.
+//! (connector CLI specification, §3). Lists and maps are the exception: values of the command
+//! line are added to those of the environment or the file. An empty variable counts as absent, an empty
+//! flag as set. A value that does not parse is an error that names its source; the Go programs use
+//! the zero value instead and continue.
 //!
 //! A program that reads no settings has the command line alone as its source.
 
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use baton_proto::Secret;
 
 use crate::args::Values;
-use crate::config::{Config, Origin, default_value};
+use crate::config::{Config, ValueSource, default_value};
 use crate::config_file::{self, ConfigFile, FileValue, Shape};
 use crate::error::{Error, Result};
 use crate::field::{AnyField, Kind};
@@ -29,11 +29,11 @@ use crate::value::{
 /// Environment variables by name.
 pub type Environment = BTreeMap<OsString, OsString>;
 
-/// What stands in an error for a value that may hold credentials.
+/// Replaces a value that may hold credentials in an error.
 const NOT_SHOWN: &str = "[not shown]";
 
-/// What is asked for values below the command line.
-pub type Below<'a> = &'a dyn Fn(&AnyField, &Path) -> Result<Option<(Value, Origin)>>;
+/// Looks up values below the command line.
+pub type Below<'a> = &'a dyn Fn(&AnyField, &Path) -> Result<Option<(Value, ValueSource)>>;
 
 /// Everything that values are made of.
 pub struct Sources<'a> {
@@ -57,7 +57,7 @@ pub struct Settled {
 }
 
 /// Nothing below the command line.
-pub fn no_settings(_: &AnyField, _: &Path) -> Result<Option<(Value, Origin)>> {
+pub fn no_settings(_: &AnyField, _: &Path) -> Result<Option<(Value, ValueSource)>> {
     Ok(None)
 }
 
@@ -65,7 +65,7 @@ pub fn no_settings(_: &AnyField, _: &Path) -> Result<Option<(Value, Origin)>> {
 pub fn settings<'a>(
     env: &'a Environment,
     file: Option<&'a ConfigFile>,
-) -> impl Fn(&AnyField, &Path) -> Result<Option<(Value, Origin)>> + use<'a> {
+) -> impl Fn(&AnyField, &Path) -> Result<Option<(Value, ValueSource)>> + use<'a> {
     move |field, cwd| base_value(field, env, file, cwd)
 }
 
@@ -101,7 +101,7 @@ pub fn settle(sources: &mut Sources<'_>, fields: &[&AnyField]) -> Result<Settled
         let (value, origin) = match (&field.kind, given.last()) {
             (_, None) => match base {
                 Some(found) => found,
-                None => (default_value(field, sources.cwd)?, Origin::Default),
+                None => (default_value(field, sources.cwd)?, ValueSource::Default),
             },
             (Kind::String { .. }, Some(text)) if field.secret => {
                 let text = utf8(text)?;
@@ -123,11 +123,11 @@ pub fn settle(sources: &mut Sources<'_>, fields: &[&AnyField]) -> Result<Settled
                         secret::from_stdin(&flag, sources.stdin)?
                     }
                 };
-                (Value::Secret(secret), Origin::Flag)
+                (Value::Secret(secret), ValueSource::Flag)
             }
             (_, Some(_)) => {
                 let value = flag_value(field, given, sources.cwd)?;
-                (merged(base, value), Origin::Flag)
+                (merged(base, value), ValueSource::Flag)
             }
         };
         config.insert(field.name, value, origin);
@@ -197,8 +197,8 @@ fn refused(field: &AnyField, text: &OsStr, problem: Malformed) -> Error {
     }
 }
 
-/// What the command line says on top of what the other sources say.
-fn merged(base: Option<(Value, Origin)>, given: Value) -> Value {
+/// The value of the command line, joined to that of the other sources.
+fn merged(base: Option<(Value, ValueSource)>, given: Value) -> Value {
     match (base, given) {
         (Some((Value::List(mut items), _)), Value::List(more)) => {
             items.extend(more);
@@ -212,13 +212,13 @@ fn merged(base: Option<(Value, Origin)>, given: Value) -> Value {
     }
 }
 
-/// What environment and config file say.
+/// The value of environment and config file.
 fn base_value(
     field: &AnyField,
     env: &Environment,
     file: Option<&ConfigFile>,
     cwd: &Path,
-) -> Result<Option<(Value, Origin)>> {
+) -> Result<Option<(Value, ValueSource)>> {
     for name in field.variables() {
         if let Some(value) = variable_value(field, env, &name, cwd)? {
             return Ok(Some(value));
@@ -239,7 +239,7 @@ fn base_value(
         (FileValue::Items(_) | FileValue::Pairs(_), _) => shape("a single value"),
     };
     let value = parsed.map_err(|source| invalid(field, &origin, source))?;
-    Ok(Some((value, Origin::File(origin))))
+    Ok(Some((value, ValueSource::File(origin))))
 }
 
 fn variable_value(
@@ -247,12 +247,12 @@ fn variable_value(
     env: &Environment,
     name: &str,
     cwd: &Path,
-) -> Result<Option<(Value, Origin)>> {
+) -> Result<Option<(Value, ValueSource)>> {
     let origin = format!("environment variable {name}");
     if let Kind::Path { .. } = field.kind {
         let found = env.get(OsStr::new(name)).filter(|path| !path.is_empty());
         let path = found.map(|path| Value::Path(GivenPath::new(PathBuf::from(path), cwd)));
-        return Ok(path.map(|path| (path, Origin::Env(origin))));
+        return Ok(path.map(|path| (path, ValueSource::Env(origin))));
     }
     let Some(text) = variable(env, name)? else {
         return Ok(None);
@@ -262,7 +262,7 @@ fn variable_value(
         _ => parse(field, text, cwd),
     };
     let value = parsed.map_err(|source| invalid(field, &origin, source))?;
-    Ok(Some((value, Origin::Env(origin))))
+    Ok(Some((value, ValueSource::Env(origin))))
 }
 
 fn invalid(field: &AnyField, origin: &str, source: Malformed) -> Error {

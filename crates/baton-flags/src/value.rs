@@ -93,7 +93,7 @@ pub enum Malformed {
         /// One-based byte position.
         column: usize,
     },
-    /// A quoted list item that does not end, or goes on after its closing quote.
+    /// A quoted list item that does not end, or continues after its closing quote.
     #[error("parse error on line 1, column {column}: extraneous or missing \" in quoted-field")]
     UnbalancedQuote {
         /// One-based byte position.

@@ -86,13 +86,9 @@ pub use generated::{baton, c1, google, validate};
 pub use panics::panic_text;
 pub use schema::DESCRIPTOR_SET;
 pub use secret::Secret;
-<<<<<<< HEAD
 pub use services::{Method, Service, services};
-=======
-pub use services::{Method, Service, method_at, service, services};
 
 /// The example of the README, as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
->>>>>>> d9e0c3e (Give each crate a README of a page with an example that is a test)

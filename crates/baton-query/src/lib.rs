@@ -32,3 +32,8 @@ mod search;
 
 pub use error::{Ambiguous, Dangling, Error, Kind, NotFound, Object, Result};
 pub use file::SyncFile;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! One run of a command: its settled values, its streams, and the way to sync.
+//! One run of a command: its settings, its streams, and how to sync.
 //!
 //! This is the only module that calls the sync engine. The root command and extra commands such
 //! as a demo go through the same [`CommandContext::sync`], so progress, summary and exit codes are alike.
@@ -15,17 +15,17 @@ use baton_sync::{Completeness, Provenance, Report, SyncHost, SyncRequest, Worker
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Announce, Built, ConnectorEnv, SharedConnect};
+use crate::connector_env::{Announce, Built, ConnectorEnv, SharedConnect};
 use crate::display::{Display, REDRAW_EVERY};
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags;
 use crate::log::PROGRESS_TARGET;
+use crate::output;
 use crate::panics;
 use crate::preflight;
 use crate::process::Engine;
 use crate::progress::{self, Progress, Rate};
-use crate::run;
 use crate::run_files::{self, Inputs, Output};
 use crate::settings::max_grants;
 use crate::sibling::{self, ProgramPlace};
@@ -38,7 +38,7 @@ use baton_flags::{Config, Field, Setting};
 /// Time between two log lines about what keeps requests back.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(30);
 
-/// A command at work.
+/// What a running command has.
 #[derive(Clone)]
 pub struct CommandContext {
     pub(crate) program: &'static str,
@@ -63,7 +63,7 @@ pub struct CommandContext {
     pub(crate) unsigned_when: Option<Field<bool>>,
     pub(crate) positionals: Vec<OsString>,
     pub(crate) stdout: Arc<Mutex<Box<dyn Write + Send>>>,
-    /// Whether the summary is told in the log only, because someone reads the log as JSON.
+    /// Whether the summary is only in the log, since a program reads the log as JSON.
     pub(crate) summary_in_log: bool,
     /// Whether the summary is its last line only.
     pub(crate) brief: bool,
@@ -85,7 +85,7 @@ impl CommandContext {
         &self.config
     }
 
-    /// The words behind the command, for one that takes some.
+    /// The words after the command that are not flags, for a command that takes some.
     pub fn positionals(&self) -> &[OsString] {
         &self.positionals
     }
@@ -95,7 +95,7 @@ impl CommandContext {
     ///
     /// # Errors
     ///
-    /// Why the connector refuses to be made.
+    /// The connector refuses its settings.
     pub fn connect(&self) -> Result<Built> {
         panics::guard("setting up the connector", || {
             Ok((self.connect)(&self.config, &self.connector_env)?)
@@ -112,7 +112,7 @@ impl CommandContext {
         })
     }
 
-    /// Refuses a connector that can do something else than its program says.
+    /// Refuses a connector whose capabilities differ from those of its program.
     pub(crate) async fn check_announced(&self, built: &Built) -> Result<()> {
         let Some(announced) = self.announced()? else {
             return Ok(());
@@ -127,7 +127,7 @@ impl CommandContext {
         }
     }
 
-    /// Writes the result of the command to standard output. A reader that went away early is no
+    /// Writes the result of the command to standard output. A reader that closes the pipe early is not a
     /// failure.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl CommandContext {
     /// Standard output cannot be written.
     pub fn print(&self, text: &[u8]) -> Result<()> {
         let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
-        run::print(&mut **stdout, text)
+        output::print(&mut **stdout, text)
     }
 
     /// The current folder of the program.
@@ -160,7 +160,7 @@ impl CommandContext {
         self
     }
 
-    /// Cuts the summary down to its last line, for a command that tells its own story.
+    /// Reduces the summary to its last line, for a command with an output of its own.
     #[must_use]
     pub fn brief(mut self) -> Self {
         self.brief = true;
@@ -210,8 +210,8 @@ impl CommandContext {
         preflight::temp_dir(&self.config, self.storage.temp_dir.as_deref(), &self.cwd)
     }
 
-    /// Syncs into `target` with everything else as the flags say, shows progress meanwhile, and
-    /// ends with the summary.
+    /// Syncs into `target` with the settings of the flags, shows progress, and ends with the
+    /// summary.
     ///
     /// # Errors
     ///

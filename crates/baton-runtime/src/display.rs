@@ -1,7 +1,7 @@
 //! The progress display: two lines at the bottom of the terminal, redrawn in place.
 //!
-//! Only drawing happens here; what the lines say is made in `progress`. There is no display when
-//! standard error is no terminal.
+//! Only drawing happens here; `progress` makes the lines. There is no display if
+//! standard error is not a terminal.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Drop for Display {
         for bar in &self.bars {
             bar.finish_and_clear();
         }
-        // The screen may be gone; there is nobody to tell.
+        // The screen may be closed; nothing can report that.
         let _ = self.all.clear();
     }
 }

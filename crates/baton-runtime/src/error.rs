@@ -9,7 +9,7 @@ use baton_proto::advice::Limit;
 use baton_proto::{Advice, Advise, Code};
 use baton_term::Block;
 
-use crate::{advice, preflight};
+use crate::{advice, traits};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -70,10 +70,10 @@ pub enum Error {
     /// A trait of external resources does not exist.
     #[error("unknown external resource trait {word:?}")]
     ExternalTrait {
-        /// What was asked for.
+        /// The given word.
         word: String,
     },
-    /// What `--sync-resources` names is no id of a resource.
+    /// A value of `--sync-resources` is not the id of a resource.
     #[error(transparent)]
     BatonId {
         /// What is wrong, and where.
@@ -123,7 +123,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
-    /// The file that is to be written onto cannot be used.
+    /// The target cannot be used.
     #[error(transparent)]
     Store(#[from] baton_c1z::Error),
     /// There is not one sync id per file to compact.
@@ -134,10 +134,10 @@ pub enum Error {
         /// Number of ids.
         ids: usize,
     },
-    /// An unknown way of compacting is asked for.
+    /// An unknown compaction strategy.
     #[error("unknown compactor `{word}`: expected fold, overlay or kway")]
     CompactStrategy {
-        /// What was asked for.
+        /// The given word.
         word: String,
     },
     /// The work was ended by a signal, or its thread was.
@@ -146,7 +146,7 @@ pub enum Error {
         /// What was being done.
         doing: &'static str,
     },
-    /// The connector refused to be made, or failed outside a sync.
+    /// The connector refused its settings, or failed outside a sync.
     #[error(transparent)]
     Connector(#[from] baton_connector::Error),
     /// What is to be changed cannot be looked up in the sync file.
@@ -158,7 +158,7 @@ pub enum Error {
         /// The flag that is missing or empty.
         flag: &'static str,
     },
-    /// A flag that says how a change is made, without a change.
+    /// A flag about changes, without a change.
     #[error("--{flag} has no effect without a change")]
     NotAChange {
         /// The flag.
@@ -201,11 +201,11 @@ pub enum Error {
     /// The sync failed.
     #[error(transparent)]
     Sync(#[from] baton_sync::Error),
-    /// The connector says nothing about what it can do.
+    /// The connector declares no capabilities.
     #[error("connector does not support capabilities")]
     NoCapabilities,
     /// The connector was made of other types than the program registers.
-    #[error("the connector announces other capabilities than its program")]
+    #[error("the connector's capabilities differ from those of its program")]
     OtherCapabilities,
     /// A message cannot be printed as JSON.
     #[error("cannot print {what}")]
@@ -273,7 +273,7 @@ impl Error {
                 vec!["--external-resource-c1z names the sync file of another connector".to_owned()]
             }
             Self::ExternalTrait { .. } => {
-                let known = preflight::traits().map(|(word, _)| word);
+                let known = traits::all().map(|(word, _)| word);
                 vec![format!(
                     "known traits: {}",
                     known.collect::<Vec<_>>().join(", ")

@@ -6,11 +6,11 @@ use baton_proto::Code;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExitStatus {
-    /// Everything that was asked for was done.
+    /// Everything requested was done.
     Success,
     /// Failed with a cause; the exit code is the number of its gRPC code, 2 for plain mistakes.
     Failed(Code),
-    /// The sync is sealed, but objects that the key may not read are missing.
+    /// The sync is written, but objects that the credentials cannot read are missing.
     Partial,
     /// Ended by SIGINT; the next run resumes.
     Interrupted,

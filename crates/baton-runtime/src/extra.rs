@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use baton_flags::{AnyField, Command, Example, Positionals};
 
-use crate::commands::{Body, Runs, Task, Writes};
 use crate::context::CommandContext;
 use crate::error::Result;
 use crate::exit::ExitStatus;
 use crate::signals;
+use crate::task::{Body, Runs, Task, Writes};
 
 /// The body of an extra command.
 pub type CommandBody = Box<
@@ -56,7 +56,7 @@ impl ExtraCommand {
         }
     }
 
-    /// Keeps a secret that no flag holds out of everything that people read.
+    /// Hides a secret that no flag holds in all texts for people.
     #[must_use]
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secrets.push(secret.into());
@@ -77,7 +77,7 @@ impl ExtraCommand {
         self
     }
 
-    /// Takes words that are no flags, which [`CommandContext::positionals`] gives: how the usage shows them,
+    /// Takes words that are not flags, which [`CommandContext::positionals`] gives: how the usage shows them,
     /// such as `[FILE]`, and what they are.
     #[must_use]
     pub fn positionals(mut self, shown: &'static str, help: &'static str) -> Self {

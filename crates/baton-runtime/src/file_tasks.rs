@@ -1,7 +1,7 @@
 //! The modes that work on sync files instead of syncing: differences and compaction (connector CLI
 //! specification, §5).
 //!
-//! No connector is made for them. Their results are told in the log, as the Go programs do.
+//! No connector is made for them. Their results are in the log, as in the Go programs.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ use crate::preflight;
 use crate::settings::max_grants;
 
 impl CommandContext {
-    /// Adds to `file` a partial sync of what the applied sync has and the base has not.
+    /// Adds to `file` a partial sync with the rows that the applied sync has and the base lacks.
     pub(crate) async fn diff(&self, file: PathBuf) -> Result<ExitStatus> {
         let options = self.rewrite_options()?;
         baton_c1z::clear_leftovers(&file, self.temp_dir()?.as_deref());
@@ -81,7 +81,7 @@ impl CommandContext {
             ..ExpandOptions::default()
         };
         let stop = options.stop.clone();
-        let asked_for = plan.entries.clone();
+        let requested = plan.entries.clone();
         let done = self
             .work("the compaction", stop, move || {
                 let steps = MergeSteps {
@@ -91,8 +91,8 @@ impl CommandContext {
                 baton_c1z::compact(&plan, &options, steps)
             })
             .await?;
-        for (entry, run) in asked_for.iter().zip(&done.inputs) {
-            tell_input(entry, run);
+        for (entry, run) in requested.iter().zip(&done.inputs) {
+            report_input(entry, run);
         }
         for warning in &done.warnings {
             tracing::warn!("{warning}");
@@ -100,7 +100,7 @@ impl CommandContext {
         if done.dropped_rows > 0 {
             tracing::warn!(
                 rows = done.dropped_rows,
-                "rows that lack an id which format v3 needs were left out"
+                "left out rows without an id that format v3 needs"
             );
         }
         tracing::info!(
@@ -124,7 +124,7 @@ impl CommandContext {
         Ok(ExitStatus::Success)
     }
 
-    /// The rules of the flags see to it that there is one.
+    /// The rules of the flags ensure that it is set.
     fn compact_folder(&self) -> PathBuf {
         let folder = self.config.get(&flags::COMPACT_OUTPUT_PATH);
         folder.unwrap_or(&self.cwd).to_owned()
@@ -146,8 +146,8 @@ impl CommandContext {
         })
     }
 
-    /// Does slow work beside the runtime. After a signal it is asked to end, and waited for: only
-    /// then it is known whether there is a result, and its private files are gone.
+    /// Runs slow work on a thread for blocking work. After a signal the work is asked to stop, and
+    /// is waited for: only then is the result known, and its private files are removed.
     async fn work<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -180,8 +180,8 @@ fn shown(number: i64, one: &str, many: &str) -> String {
     counted(number.unsigned_abs(), one, many)
 }
 
-/// Says which sync of a file was merged, and that it is not the one that was named.
-fn tell_input(entry: &CompactEntry, run: &SyncRun) {
+/// Reports which sync of a file was merged, and warns if another one was named.
+fn report_input(entry: &CompactEntry, run: &SyncRun) {
     tracing::info!(
         target: RESULT_TARGET,
         words = format!(

@@ -9,17 +9,15 @@ use std::path::PathBuf;
 use baton_c1z::Format;
 use baton_flags::{AnyField, Choice, Export, Field, IntRules, OneOf, Relation};
 
-use crate::log;
-
 /// Longest HTTP timeout, in seconds.
 pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;
 /// Most requests in flight that `--workers` can ask for; the engine's own bound.
 const MAX_WORKERS: i64 = 1024;
 /// Largest `--max-requests-per-second`.
 const LARGEST_REQUEST_RATE: i64 = 1_000_000;
-/// `--max-grants` when nothing is said: the expander's own default.
+/// Default of `--max-grants`: the expander's own.
 const USUAL_MAX_GRANTS: i64 = 100_000_000;
-/// `--workers` when nothing is said: led by the rate limiter.
+/// Default of `--workers`: as many as the rate limiter allows.
 const WORKERS_AUTO: i64 = -1;
 
 const FORMS: &[&str] = &["console", "json"];
@@ -29,7 +27,7 @@ pub(crate) const LOG_LEVEL: Field<String> =
         .value_name("level")
         .default("info")
         .export(Export::Ops);
-pub(crate) const LOG_FORMAT: Field<OneOf<log::Format>> =
+pub(crate) const LOG_FORMAT: Field<OneOf<LogFormat>> =
     Field::choice("log-format", "form of the log lines: console or json")
         .value_name("format")
         .default("json")
@@ -111,7 +109,7 @@ pub(crate) const SYNC_RESOURCE_TYPES: Field<Vec<String>> = Field::list(
 .export(Export::None);
 pub(crate) const EXTERNAL_RESOURCE_C1Z: Field<Option<PathBuf>> = Field::path(
     "external-resource-c1z",
-    "sync file of another connector, with users and groups that grants may lead to",
+    "sync file of another connector, with users and groups that grants refer to",
 )
 .export(Export::None);
 pub(crate) const EXTERNAL_RESOURCE_FILTER: Field<String> = Field::string(
@@ -166,7 +164,7 @@ pub(crate) const PROVISIONING: Field<bool> = Field::bool(
 // The modes that work on files instead of syncing.
 pub(crate) const DIFF_SYNCS: Field<bool> = Field::bool(
     "diff-syncs",
-    "instead of syncing, add to the sync file what one of its syncs has and another lacks",
+    "instead of syncing, add to the sync file the rows that one of its syncs has and another lacks",
 )
 .hidden()
 .export(Export::None);
@@ -218,7 +216,7 @@ pub(crate) const ALLOW_PARTIAL: Field<bool> = Field::bool(
 .export(Export::None);
 pub(crate) const ALLOW_EMPTY: Field<bool> = Field::bool(
     "allow-empty",
-    "accept a sync without users or groups where the last one had some",
+    "accept a sync without users or groups although the last one had some",
 )
 .export(Export::None);
 pub(crate) const FRESH: Field<bool> = Field::bool(
@@ -235,7 +233,7 @@ pub(crate) const RATE_SHARE: Field<String> = Field::string(
 .export(Export::None);
 pub(crate) const MAX_GRANTS: Field<i64> = Field::int(
     "max-grants",
-    "most grants that expansion may derive; more end the run before any is made",
+    "most grants that expansion may derive; the run fails before it derives more",
 )
 .default(USUAL_MAX_GRANTS)
 .rules(IntRules {
@@ -315,7 +313,14 @@ impl Choice for Engine {
     }
 }
 
-impl Choice for log::Format {
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Console,
+    Json,
+}
+
+impl Choice for LogFormat {
     const WORDS: &'static [&'static str] = FORMS;
 
     fn of_word(word: &str) -> Option<Self> {
@@ -328,10 +333,10 @@ impl Choice for log::Format {
 }
 
 /// The common fields, in the order in which the schema exports them.
-pub(crate) fn common(log_format: log::Format) -> Vec<AnyField> {
+pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
     let log_format = match log_format {
-        log::Format::Console => LOG_FORMAT_ON_TERMINAL.any(),
-        log::Format::Json => LOG_FORMAT.any(),
+        LogFormat::Console => LOG_FORMAT_ON_TERMINAL.any(),
+        LogFormat::Json => LOG_FORMAT.any(),
     };
     let mut fields = vec![
         FILE.any(),
@@ -381,7 +386,7 @@ pub(crate) fn common(log_format: log::Format) -> Vec<AnyField> {
 }
 
 /// The same flag with the default for people.
-const LOG_FORMAT_ON_TERMINAL: Field<OneOf<log::Format>> =
+const LOG_FORMAT_ON_TERMINAL: Field<OneOf<LogFormat>> =
     Field::choice(LOG_FORMAT.name(), "form of the log lines: console or json")
         .value_name("format")
         .default("console")

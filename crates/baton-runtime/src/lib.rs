@@ -2,7 +2,7 @@
 //!
 //! Every flag is defined once, as a [`Field`]; parsing, help, completions, the exported schema and
 //! the reference page follow from it. The environment, the arguments and the streams are read in
-//! one place and handed down as values, so that a whole run can be driven from a test.
+//! one place and passed as values, so that a whole run can be driven from a test.
 //!
 //! A program is an [`App`]: a name, fields, and a closure that makes the connector.
 //!
@@ -49,6 +49,7 @@ mod advice;
 mod app;
 mod change;
 mod commands;
+mod connector_env;
 mod context;
 mod display;
 mod error;
@@ -58,13 +59,14 @@ mod figures;
 mod file_tasks;
 mod flags;
 mod log;
-mod mode;
+mod output;
 mod panics;
 mod preflight;
 mod prepare;
 mod process;
 mod progress;
 mod reference;
+mod refused_modes;
 mod run;
 mod run_files;
 mod schema;
@@ -74,17 +76,20 @@ mod sibling;
 mod signals;
 mod storage_env;
 mod summary;
+mod task;
 mod terminal;
+mod traits;
 mod waits;
 mod work;
 mod written_by;
 
-pub use app::{App, Built, Connect, ConnectorEnv};
+pub use app::App;
 pub use baton_connector::Secret;
 pub use baton_flags::{
     AnyField, Choice, Config, Environment, Export, Field, FieldGroup, IntRules, ListRules,
     Malformed, OneOf, Relation, Size, StringRules, Violation, WellKnown,
 };
+pub use connector_env::{Built, Connect, ConnectorEnv};
 pub use context::{CommandContext, Synced};
 pub use error::{Error, Result};
 pub use exit::ExitStatus;

@@ -1,5 +1,5 @@
-//! Panics end like every other failure: one error that says what was being
-//! done, and exit code 13. Nothing continues with what a panic left half done.
+//! A panic ends like every other failure: one error that names what the program was
+//! doing, and exit code 13. Nothing continues with half-finished state.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,11 +9,11 @@ use futures_util::FutureExt;
 use crate::error::{Error, Result};
 use baton_flags::Environment;
 
-/// Asks for the message and the backtrace that panics print by themselves.
+/// Turns on the message and the backtrace that panics print by themselves.
 const BACKTRACE_VARIABLE: &str = "RUST_BACKTRACE";
 
 /// Keeps panics from printing anything by themselves, unless the environment
-/// asks for a backtrace. For the whole process.
+/// requests a backtrace. For the whole process.
 pub(crate) fn silence(env: &Environment) {
     let wanted = env.get(std::ffi::OsStr::new(BACKTRACE_VARIABLE));
     if wanted.is_none_or(|value| value.is_empty() || value == "0") {

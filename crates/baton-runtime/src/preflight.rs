@@ -1,4 +1,4 @@
-//! Refusals before the first request: what can be known to fail is said at once.
+//! Refusals before the first request: settings and files that are known to fail.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,8 @@ use baton_sync::ExternalResources;
 use crate::error::{Error, Result};
 use crate::flags::{self, MAX_HTTP_TIMEOUT_SECONDS};
 use crate::settings::CommonSettings as _;
+use crate::traits;
 use baton_flags::Config;
-
-/// What the names of traits begin with in the protocol.
-const TRAIT_PREFIX: &str = "TRAIT_";
 
 /// Checks of values that the rules let through, since a zero value skips them.
 pub(crate) fn check_values(config: &Config) -> Result<()> {
@@ -52,21 +50,8 @@ pub(crate) fn targets(config: &Config) -> Result<Vec<ResourceBid>> {
     Ok(targets)
 }
 
-/// The names of all traits, in lower case and without their prefix.
-pub(crate) fn traits() -> impl Iterator<Item = (String, Trait)> {
-    let numbers = (1..).map_while(|number| Trait::try_from(number).ok());
-    numbers.map(|of| {
-        let name = of.as_str_name();
-        let word = name.strip_prefix(TRAIT_PREFIX).unwrap_or(name);
-        (word.to_lowercase(), of)
-    })
-}
-
-fn trait_named(word: &str) -> Result<Trait> {
-    let upper = word.to_uppercase();
-    let short = upper.strip_prefix(TRAIT_PREFIX).unwrap_or(&upper);
-    let found = traits().find(|(known, _)| known.to_uppercase() == short);
-    found.map(|(_, of)| of).ok_or_else(|| Error::ExternalTrait {
+fn external_trait(word: &str) -> Result<Trait> {
+    traits::named(word).ok_or_else(|| Error::ExternalTrait {
         word: word.to_owned(),
     })
 }
@@ -86,7 +71,7 @@ pub(crate) fn external(config: &Config) -> Result<Option<ExternalResources>> {
         .filter(|word| !word.is_empty());
     let filter = config.get(&flags::EXTERNAL_RESOURCE_FILTER);
     Ok(Some(ExternalResources {
-        traits: words.map(trait_named).collect::<Result<_>>()?,
+        traits: words.map(external_trait).collect::<Result<_>>()?,
         entitlement_filter: (!filter.is_empty()).then(|| filter.to_owned()),
         path,
     }))
@@ -140,7 +125,7 @@ pub(crate) fn check_target(target: &Path) -> Result<()> {
     let target = baton_c1z::check_target(target)?;
     let folder = target.parent().unwrap_or(folder);
     baton_c1z::detect(&target)?;
-    // Permission bits do not tell about read-only mounts and full quotas; a nameless file does.
+    // Permission bits do not show read-only mounts and full quotas; an unnamed file does.
     tempfile::tempfile_in(folder)
         .map(drop)
         .map_err(|source| Error::OutputFolderUnwritable {

@@ -1,5 +1,4 @@
-//! From the sources of settings to work that can begin: values are settled and checked, and the
-//! log is opened.
+//! Prepares a run: reads and checks the settings, and opens the log.
 
 use std::sync::Arc;
 
@@ -8,19 +7,19 @@ use baton_flags::{AnyField, Config, ConfigFile, Line, Program};
 use baton_term::TextGate;
 
 use crate::app::App;
-use crate::commands::{Runs, Task, Writes};
 use crate::error::Result;
 use crate::extra::ExtraCommand;
-use crate::flags;
-use crate::log::{self, Logging};
-use crate::mode;
+use crate::flags::{self, LogFormat};
+use crate::log::Logging;
 use crate::preflight;
 use crate::process::Process;
+use crate::refused_modes;
 use crate::run_files::{self, Inputs, Output};
 use crate::storage_env::StorageEnv;
+use crate::task::{Runs, Task, Writes};
 use crate::work::Work;
 
-/// Settles the values and makes both looks at them.
+/// Reads and checks the values.
 pub(crate) fn prepare(
     app: &App,
     program: &Program<Runs>,
@@ -30,7 +29,7 @@ pub(crate) fn prepare(
 ) -> Result<Work> {
     let fields = program.fields_of(&line.path);
     let (mut config, file, secrets) = settle(program, line, &fields, process)?;
-    // Servers may echo them: from here on they are kept out of everything that people read.
+    // Servers may repeat them: from here on they are hidden in all texts for people.
     let own = app.commands.iter().flat_map(ExtraCommand::secrets);
     let secrets_of_run = config.secrets().chain(own);
     process.stderr.set_gate(TextGate::new(secrets_of_run));
@@ -70,7 +69,7 @@ pub(crate) fn prepare(
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
     }
-    let summary_in_log = config.given(&flags::LOG_FORMAT) == Some(log::Format::Json);
+    let summary_in_log = config.given(&flags::LOG_FORMAT) == Some(LogFormat::Json);
     Ok(Work {
         task,
         positionals: line.positionals.clone(),
@@ -91,7 +90,7 @@ fn settle(
     process: &mut Process,
 ) -> Result<(Config, Option<ConfigFile>, Vec<std::path::PathBuf>)> {
     let file = sources::config_file(&process.env, &process.cwd, &program.all_fields())?;
-    mode::refuse(&process.env, file.as_ref())?;
+    refused_modes::refuse(&process.env, file.as_ref())?;
     let Settled {
         config,
         secret_files,

@@ -1,4 +1,4 @@
-//! What is told while a sync runs: log lines for everyone, a display on a terminal.
+//! Progress of a sync: log lines, and a display on a terminal.
 //!
 //! The engine's events are collected in one state. Log lines follow the Go programs' words
 //! (connector CLI specification, §6), at most one per ten seconds and resource type within a
@@ -77,7 +77,7 @@ impl State {
         }
     }
 
-    /// How long the rest of the phase takes, if lists go on as they went, and
+    /// How long the rest of the phase takes, if lists continue at the same pace, and
     /// not faster than a limit that they wait for allows.
     fn time_left(&self, traffic: Option<&TrafficSnapshot>, now: Instant) -> Option<Duration> {
         let left = self.lists?.checked_sub(self.lists_done)?;
@@ -98,7 +98,7 @@ impl State {
 }
 
 impl Progress {
-    /// What the run has asked of the application so far, as far as the connector can tell.
+    /// The requests of the run so far, if the connector counts them.
     pub(crate) fn traffic(&self, connector: &dyn Connector) -> Option<TrafficSnapshot> {
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         connector.local()?.traffic(&run)
@@ -214,11 +214,14 @@ fn warned(event: &Event) {
         Event::Damaged { reason } => {
             tracing::warn!(
                 reason,
-                "the end of the earlier work is damaged, resuming before it"
+                "the log of the interrupted sync is damaged at its end; resuming before the damage"
             );
         }
         Event::SetAside { reason } => {
-            tracing::warn!(reason, "earlier unfinished work is set aside");
+            tracing::warn!(
+                reason,
+                "set aside an unfinished sync that cannot be resumed"
+            );
         }
         Event::InvalidData(dropped) if dropped.is_on_purpose() => {
             tracing::info!(
@@ -244,7 +247,7 @@ fn warned(event: &Event) {
         }
         Event::Note { message } => tracing::info!("{message}"),
         Event::Warning { message } => tracing::warn!("{message}"),
-        // New kinds of events have no line until they get one here.
+        // New kinds of events have no line until one is added here.
         _ => {}
     }
 }
@@ -282,15 +285,15 @@ fn page(state: &mut State, phase: Phase, type_id: &str, rows: u64, last: bool, n
     let by_type = state.rows.entry(type_id.to_owned()).or_default();
     by_type.rows += rows;
     by_type.lists_done += u64::from(last);
-    let due = by_type
+    let is_time = by_type
         .last_line
         .is_none_or(|at| now.duration_since(at) >= LINE_EVERY);
     // The first page of a type starts its clock; a phase that is done soon needs no such line.
     let first = by_type.last_line.is_none();
-    if due {
+    if is_time {
         by_type.last_line = Some(now);
     }
-    if !due || first {
+    if !is_time || first {
         return;
     }
     let (resource_type_id, count, synced) = (type_id, by_type.rows, by_type.lists_done);

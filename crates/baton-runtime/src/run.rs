@@ -11,13 +11,14 @@ use baton_flags::{Line, Program, args, config_file, help, sources};
 use baton_term::Block;
 
 use crate::app::App;
-use crate::commands::Runs;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exit::ExitStatus;
-use crate::log;
+use crate::flags::LogFormat;
+use crate::output::{fail, print};
 use crate::panics;
 use crate::prepare::prepare;
 use crate::process::Process;
+use crate::task::Runs;
 use crate::terminal::Stderr;
 use crate::work::Work;
 
@@ -36,8 +37,8 @@ pub fn main(app: &App) -> std::process::ExitCode {
     }
 }
 
-/// Takes all the file handles that the system grants to those who ask: each request in flight
-/// needs one, and the usual number is meant for programs that do not know how many they open.
+/// Raises the number of open files to the maximum that the system grants: each request in flight
+/// needs one.
 #[cfg(unix)]
 fn allow_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -47,7 +48,7 @@ fn allow_open_files() {
         current: maximum,
         maximum,
     };
-    // Where the system refuses, its usual number has to do.
+    // If the system refuses, the usual number stays.
     let _ = setrlimit(Resource::Nofile, granted);
 }
 
@@ -67,24 +68,9 @@ pub fn run(app: &App, mut process: Process) -> ExitStatus {
     }
 }
 
-pub(crate) fn fail(stderr: &Stderr, error: &Error) -> ExitStatus {
-    stderr.print(&error.block());
-    ExitStatus::Failed(error.code())
-}
-
-/// A reader that went away early is no failure of ours.
-pub(crate) fn print(stdout: &mut dyn Write, text: &[u8]) -> Result<()> {
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::Stdout { source })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Prints what a command about the command line has to show.
 fn show(printed: Printed, stdout: &mut dyn Write, stderr: &Stderr) -> ExitStatus {
-    // As in the Go programs this is no failure.
+    // As in the Go programs this is not a failure.
     if let Some(unknown) = printed.unknown {
         let mut block = Block::new();
         block.line(format!("unknown help topic `{}`", unknown.word));
@@ -97,7 +83,7 @@ fn show(printed: Printed, stdout: &mut dyn Write, stderr: &Stderr) -> ExitStatus
     }
 }
 
-/// What is left to do after the command line was understood.
+/// What remains to do after the command line was parsed.
 enum Next {
     Print(Printed),
     Work(Box<Work>),
@@ -105,9 +91,9 @@ enum Next {
 
 fn start(app: &App, process: &mut Process) -> Result<Next> {
     let format = if process.stderr.is_terminal() {
-        log::Format::Console
+        LogFormat::Console
     } else {
-        log::Format::Json
+        LogFormat::Json
     };
     let program = app.program(format);
     program.check()?;
@@ -135,7 +121,9 @@ fn follow(
     match &line.command().run {
         None => Ok(Next::Print(builtin::help_of(program, line, columns))),
         Some(Runs::BuiltIn(run)) => Ok(Next::Print(run(program, line, columns))),
-        Some(Runs::Declared(run)) => run(app, program).map(|text| Next::Print(text.into())),
+        Some(Runs::Declared(run)) => {
+            run(&app.presentation, program).map(|text| Next::Print(text.into()))
+        }
         Some(Runs::Work(task)) => {
             let work = prepare(app, program, line, task.as_ref(), process)?;
             Ok(Next::Work(Box::new(work)))

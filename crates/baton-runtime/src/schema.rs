@@ -6,7 +6,6 @@
 use baton_proto::c1::config::v1 as wire;
 use baton_proto::json;
 
-use crate::commands::Runs;
 use crate::error::{Error, Result};
 use baton_flags::Relation;
 use baton_flags::WellKnown;
@@ -33,7 +32,7 @@ pub struct Presentation {
 }
 
 /// The schema, indented by two, without a line break at the end.
-pub(crate) fn print(program: &Program<Runs>, presentation: &Presentation) -> Result<String> {
+pub(crate) fn print<R>(program: &Program<R>, presentation: &Presentation) -> Result<String> {
     let options = json::Options {
         indent: Some(2),
         emit_html_escapes: true,
@@ -47,7 +46,7 @@ pub(crate) fn print(program: &Program<Runs>, presentation: &Presentation) -> Res
     })
 }
 
-fn configuration(program: &Program<Runs>, presentation: &Presentation) -> wire::Configuration {
+fn configuration<R>(program: &Program<R>, presentation: &Presentation) -> wire::Configuration {
     let exported: Vec<&AnyField> = program
         .common
         .iter()

@@ -1,4 +1,4 @@
-//! The common flags in the terms of those who use them.
+//! The common flags as the values that connectors use.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,10 +19,10 @@ pub trait CommonSettings {
     ///
     /// # Errors
     ///
-    /// A share that is no number more than 0 and at most 1.
+    /// A share that is not above 0 and at most 1.
     fn rate(&self) -> baton_connector::Result<RateSettings>;
 
-    /// Whether a sync asks for grants: not with `--skip-entitlements-and-grants`.
+    /// Whether a sync reads grants: not with `--skip-entitlements-and-grants`.
     fn syncs_grants(&self) -> bool;
 }
 
@@ -36,7 +36,7 @@ impl CommonSettings for Config {
             return Ok(RateSettings::default());
         };
         let most = u32::try_from(self.get(&flags::MAX_REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
-        // What is no number is refused as what is none.
+        // Text that is not a number is refused as NaN is.
         let share = share.parse().unwrap_or(f64::NAN);
         RateSettings::new(share, NonZeroU32::new(most))
     }

@@ -43,7 +43,7 @@ impl Signal {
 pub enum Signals {
     /// The process's own signals.
     OfProcess,
-    /// Someone else's, such as a test.
+    /// Given from outside, such as by a test.
     Given(mpsc::Receiver<Signal>),
 }
 
@@ -117,7 +117,7 @@ pub(crate) enum Ended<T> {
     Abandoned(Signal),
 }
 
-/// What is said when signals come.
+/// Messages after signals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StopMessages {
     /// After the first.

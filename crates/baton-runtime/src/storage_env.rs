@@ -13,7 +13,7 @@ use baton_flags::value::{Malformed, parse_bool};
 const COMPACTOR: &str = "BATON_EXPERIMENTAL_PEBBLE_COMPACTOR";
 const BYTES_PER_MB: u64 = 1024 * 1024;
 
-/// What the environment says about storage.
+/// Storage settings of the environment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct StorageEnv {
     pub limits: Limits,

@@ -1,8 +1,8 @@
-//! What is said about a sync when it is done.
+//! The summary of a sync.
 //!
 //! A pure function from the engine's report to text: counts with the change since the last sync
-//! that the file held, what was asked of the application, what is missing and why, and one last
-//! line that says whether the result is complete.
+//! that the file held, requests, what is missing and why, and a last
+//! line: complete or partial.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ const HEADS: [&str; 3] = ["made", "least time", "endpoint"];
 /// What the report does not know.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SummaryContext<'a> {
-    /// The file that was asked for.
+    /// The requested target.
     pub target: &'a Path,
     /// The current folder: paths below it are shown without it.
     pub cwd: &'a Path,
@@ -78,13 +78,13 @@ pub(crate) fn verdict(report: &Report, context: SummaryContext<'_>) -> String {
     let path = short(&report.path);
     match report.completeness {
         Completeness::Complete => {
-            format!("complete: `{path}` holds everything that was asked for")
+            format!("complete: `{path}` holds everything that was requested")
         }
         Completeness::Partial if report.path == target => {
             format!("partial: `{path}` lacks {}", lacks(report))
         }
         Completeness::Partial => format!(
-            "partial: `{path}` lacks {}; `{}` is as it was (accept with --allow-partial)",
+            "partial: `{path}` lacks {}; `{}` is unchanged (accept with --allow-partial)",
             lacks(report),
             short(target)
         ),
@@ -513,7 +513,7 @@ synced in 1 min 23 s, resuming an interrupted sync
   waited 1 min 5 s in all
     1 min 5 s  for the next period of an announced limit
 
-complete: `sync.c1z` holds everything that was asked for"
+complete: `sync.c1z` holds everything that was requested"
         );
     }
 

@@ -1,6 +1,6 @@
 //! The program's end of standard error: whole lines, and never across a progress display.
 //!
-//! Log lines, messages and the progress display share one stream. Whoever writes goes through
+//! Log lines, messages and the progress display share one stream. Every writer uses
 //! [`Stderr`], which takes the display away for the moment of writing.
 
 use std::io::Write;
@@ -93,7 +93,7 @@ impl Stderr {
         self.lock().display = display;
     }
 
-    /// Poisoning only says that a writer panicked; the stream is as good as before.
+    /// Poisoning only means that a writer panicked; the stream still works.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What keeps a sync waiting, in words: while it runs, and when it is done.
+//! The reasons why a sync waits: while it runs, and when it is done.
 //!
 //! Pure functions of the traffic counters.
 
@@ -10,7 +10,7 @@ use baton_connector::{
 
 use crate::figures::{count, counted, duration};
 
-/// The shortest time in all that the summary explains.
+/// The shortest total time that the summary explains.
 const NOTABLE: Duration = Duration::from_secs(1);
 
 /// What keeps requests back right now: the longest wait, with the limit that
@@ -57,7 +57,7 @@ fn limited(wait: &ActiveWait, by: ThrottledBy) -> String {
             let used = format!("{} of {} used", count(used), count(budget));
             if wait.reason == WaitReason::QuotaSpent {
                 format!(
-                    "{endpoint} has used its share of the announced {limit} ({used}), goes on in {}",
+                    "{endpoint} has used its share of the announced {limit} ({used}), continues in {}",
                     left(wait.left_ms.max(1))
                 )
             } else {
@@ -72,7 +72,7 @@ fn limited(wait: &ActiveWait, by: ThrottledBy) -> String {
             counted(per_minute, "request", "requests")
         ),
         ThrottledBy::OwnCap { per_second } => format!(
-            "limited by the own cap of {} a second",
+            "limited by the client's cap of {} a second",
             counted(u64::from(per_second), "request", "requests")
         ),
         _ => wait.reason.to_string(),
@@ -121,7 +121,7 @@ pub(crate) fn summary(waited: &Waited) -> Vec<String> {
     }
     let mut reasons: Vec<_> = waited.by_reason.iter().collect();
     reasons.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
-    let mut lines = vec![format!("waited {} in all", left(waited.total_ms))];
+    let mut lines = vec![format!("waited {} in total", left(waited.total_ms))];
     lines.extend(
         reasons
             .into_iter()
@@ -208,7 +208,7 @@ mod tests {
                 23_000,
                 vec![per_minute()],
                 "GET /users has used its share of the announced 500 requests a minute (312 of 400 \
-                 used), goes on in 23 s",
+                 used), continues in 23 s",
             ),
             (
                 WaitReason::Paced,
@@ -220,7 +220,7 @@ mod tests {
                 WaitReason::Capped,
                 190,
                 vec![per_minute(), own],
-                "limited by the own cap of 5 requests a second",
+                "limited by the client's cap of 5 requests a second",
             ),
             (
                 WaitReason::RateLimited,
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(
             summary(&waited),
             [
-                "waited 1 min 12 s in all",
+                "waited 1 min 12 s in total",
                 "  1 min 5 s  to spread requests over a limit",
                 "  10 s  after refusals (429), as the server asked",
             ]

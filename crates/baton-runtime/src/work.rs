@@ -10,19 +10,20 @@ use baton_term::TextGate;
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
-use crate::app::{App, ConnectorEnv};
-use crate::commands::Task;
+use crate::app::App;
+use crate::connector_env::ConnectorEnv;
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::log::Failure;
+use crate::output::fail;
 use crate::panics;
 use crate::process::Process;
-use crate::run::fail;
 use crate::run_files::Inputs;
 use crate::sibling::ProgramPlace;
 use crate::signals::{Ended, supervise};
 use crate::storage_env::StorageEnv;
+use crate::task::Task;
 
 /// Threads that drive requests; everything slow runs elsewhere.
 const WORKER_THREADS: usize = 2;
@@ -47,7 +48,7 @@ impl LearnSecrets for Gated {
 /// What is left to do once the settings are known.
 pub(crate) struct Work {
     pub task: Task,
-    /// Words behind the command.
+    /// Words after the command that are not flags.
     pub positionals: Vec<OsString>,
     pub config: Config,
     pub storage: StorageEnv,
@@ -189,7 +190,7 @@ impl Work {
         // After a second signal, blocking tasks may still be at work; the process ends with them.
         runtime.shutdown_background();
         match ended {
-            // What was done is done, but a log that was asked for is not whole.
+            // The work is done, but the requested log is not complete.
             Ok(Ended::Done(Ok(status), _)) => match log_failure.take() {
                 Some(source) if status == ExitStatus::Success => {
                     fail(&stderr, &Error::Stdout { source })

@@ -1,4 +1,4 @@
-//! Who wrote a sync file, as far as the file says.
+//! The tool that wrote a sync file, if the file names it.
 
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use baton_proto::causes;
 
 use crate::gate::TextGate;
 
-/// The word that says what a line is. Only labels are coloured.
+/// The kind of a line. Only labels are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
     /// What failed.

@@ -70,7 +70,7 @@ impl TextGate {
     /// A gate that also hides these secrets, by value: whole, in the encodings
     /// that a server may echo them in, of secrets with at least 20 characters
     /// every part of 9 or more, and where `…` marks that a text was cut inside
-    /// of a secret, what is left of it. So whoever cuts a text from outside ends
+    /// of a secret, what is left of it. So code that cuts a text from outside ends
     /// it with `…`. Secrets of fewer than 4 characters are ignored.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut known = Known {

@@ -443,7 +443,7 @@ mod tests {
                 for (cut, _) in echo.char_indices().skip(1) {
                     let shown = redacted(&secrets, &format!("the key <{}…", &echo[..cut]));
                     let left = shown.trim_start_matches("the key <").trim_end_matches('…');
-                    // Half of the first encoded character says nothing.
+                    // Half of the first encoded character reveals nothing.
                     let torn = cut < 6 && left.starts_with(['%', '\\']);
                     assert!(torn || left == "*", "{secret} {cut}: {shown}");
                 }

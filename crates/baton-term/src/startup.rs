@@ -20,7 +20,7 @@ mod early {
     use super::{Ordering, STDOUT_WAS_CLOSED};
 
     extern "C" fn look() {
-        // Asking for the flags of a descriptor does nothing else than say whether it is open.
+        // Reading the flags of a descriptor only shows whether it is open.
         let is_open = rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_ok();
         STDOUT_WAS_CLOSED.store(!is_open, Ordering::Relaxed);
     }

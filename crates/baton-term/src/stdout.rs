@@ -1,7 +1,7 @@
 //! Standard output that reports every failure to write.
 //!
 //! The standard library's own writer takes a descriptor that cannot be written
-//! for one that nobody reads, and a closed one is `/dev/null` by the time that
+//! for one that is not read, and a closed one is `/dev/null` by the time that
 //! `main` runs (see [`crate::stdout_was_closed`]). Both would lose data without
 //! an error.
 

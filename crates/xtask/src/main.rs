@@ -181,8 +181,9 @@ fn run(step: &Step) -> Result<(), String> {
         .current_dir(root())
         .status()
         .map_err(|error| format!("cannot start `{line}`: {error}"))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("`{line}` failed")),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{line}` failed"))
     }
 }

@@ -21,7 +21,7 @@ use baton_query::SyncFile;
 use baton_term::Block;
 use jiff::Timestamp;
 
-use crate::app::Built;
+use crate::connector_env::Built;
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;

@@ -6,12 +6,12 @@ use baton_flags::{Command, Positionals};
 use baton_proto::c1::connector::v2::ConnectorCapabilities;
 use baton_proto::{any, json};
 
-use super::{Runs, Task, Writes, body};
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::preflight;
 use crate::signals;
+use crate::task::{Runs, Task, Writes, body};
 
 pub(super) fn command() -> Command<Runs> {
     Command::new("capabilities", "print what the connector can do, as JSON")
@@ -29,7 +29,7 @@ pub(super) fn command() -> Command<Runs> {
 async fn run(context: CommandContext) -> Result<ExitStatus> {
     preflight::check_values(context.config())?;
     let mut capabilities = context.announced()?.ok_or(Error::NoCapabilities)?;
-    // Readers expect the key, also where there is nothing to say.
+    // Readers expect the key, also if it is empty.
     capabilities.credential_details.get_or_insert_default();
     context.print(printed(&capabilities)?.as_bytes())?;
     Ok(ExitStatus::Success)

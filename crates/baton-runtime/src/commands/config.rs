@@ -2,8 +2,8 @@
 
 use baton_flags::{Command, Positionals};
 
-use super::Runs;
 use crate::schema;
+use crate::task::Runs;
 
 pub(super) fn command() -> Command<Runs> {
     Command::new(
@@ -12,7 +12,7 @@ pub(super) fn command() -> Command<Runs> {
     )
     .positionals(Positionals::Accepted)
     .without_common()
-    .runs(Runs::Declared(|app, program| {
-        schema::print(program, &app.presentation)
+    .runs(Runs::Declared(|presentation, program| {
+        schema::print(program, presentation)
     }))
 }

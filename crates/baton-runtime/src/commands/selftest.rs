@@ -6,11 +6,11 @@ use std::time::Duration;
 use baton_connector::Code;
 use baton_flags::{Command, Export, Field, IntRules};
 
-use super::{Runs, Task, Writes, body};
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::selftest::{self, SelfTest};
+use crate::task::{Runs, Task, Writes, body};
 use crate::{preflight, signals};
 
 /// Most minutes that a sync of the test can be given: a week.

@@ -1,22 +1,16 @@
 //! The root command: a sync, or work on sync files instead.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::Runs;
 use crate::context::CommandContext;
 use crate::error::Result;
 use crate::exit::ExitStatus;
 use crate::flags;
-use crate::mode::{self, Mode};
-
-pub(crate) fn runs() -> Runs {
-    Runs::Work(Arc::new(|config| Mode::of(config).task(config)))
-}
+use crate::refused_modes;
 
 /// Reads the application into the file.
 pub(crate) async fn sync(context: CommandContext) -> Result<ExitStatus> {
-    mode::refuse_change_flags(context.config())?;
+    refused_modes::refuse_change_flags(context.config())?;
     let target = target(&context);
     // Before the connector is made: a refusal must not depend on what it does.
     context.preflight(&target)?;
@@ -27,14 +21,14 @@ pub(crate) async fn sync(context: CommandContext) -> Result<ExitStatus> {
 
 /// Adds the difference of two syncs of a file to it.
 pub(crate) async fn diff(context: CommandContext) -> Result<ExitStatus> {
-    mode::refuse_change_flags(context.config())?;
+    refused_modes::refuse_change_flags(context.config())?;
     context.check_settings()?;
     context.diff(target(&context)).await
 }
 
 /// Merges the syncs of several files into a new one.
 pub(crate) async fn compact(context: CommandContext) -> Result<ExitStatus> {
-    mode::refuse_change_flags(context.config())?;
+    refused_modes::refuse_change_flags(context.config())?;
     context.check_settings()?;
     context.compact().await
 }

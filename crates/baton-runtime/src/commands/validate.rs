@@ -5,10 +5,10 @@ use std::sync::Arc;
 use baton_connector::Run;
 use baton_flags::Command;
 
-use super::{Runs, Task, Writes, body};
 use crate::context::CommandContext;
 use crate::error::Result;
 use crate::exit::ExitStatus;
+use crate::task::{Runs, Task, Writes, body};
 use crate::{panics, preflight, signals};
 
 pub(super) fn command() -> Command<Runs> {

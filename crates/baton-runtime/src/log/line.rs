@@ -161,7 +161,7 @@ fn colour(level: Level) -> &'static str {
     }
 }
 
-/// Folder, file and line. The folder of a package's top files is always `src`, which says
+/// Folder, file and line. The folder of a package's top files is always `src`, which means
 /// nothing; there the package's own name stands in.
 fn caller(target: &str, file: Option<&str>, line: Option<u32>) -> String {
     let mut parts = file.unwrap_or("unknown").rsplit(['/', '\\']);

@@ -1,7 +1,7 @@
 //! Log lines: who may log, where lines go, and a `tracing` layer that writes them.
 //!
 //! The two forms are those of the Go programs (connector CLI specification, §6); standard output
-//! is never written unless `--log-path` says so. Code of other packages is heard from `warn` on
+//! is never written unless `--log-path` names it. Events of other packages are logged from `warn` up
 //! only: at `debug` an HTTP library may print what it sends, credentials included.
 
 mod line;
@@ -21,7 +21,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use baton_term::StandardOutput;
 
 use crate::error::{Error, Result};
-use crate::flags;
+use crate::flags::{self, LogFormat};
 use crate::preflight;
 use crate::terminal::Stderr;
 use baton_flags::Config;
@@ -33,18 +33,11 @@ pub(crate) const RESULT_TARGET: &str = "baton_runtime::result";
 /// Target of the lines that repeat what a progress display shows.
 pub(crate) const PROGRESS_TARGET: &str = "baton_runtime::progress_line";
 
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Console,
-    Json,
-}
-
 /// Settled log settings.
 pub(crate) struct Logging {
     level: LevelFilter,
     level_word: String,
-    format: Format,
+    format: LogFormat,
     sinks: Vec<Sink>,
     failure: Failure,
     clock: Arc<dyn Clock>,
@@ -54,7 +47,7 @@ pub(crate) struct Logging {
     gate: TextGate,
     /// Whether a progress display stands for the progress lines on standard error.
     display: bool,
-    /// Whether standard error shows no log lines, but warnings and results in words.
+    /// Set if standard error shows plain sentences instead of log lines.
     plain: Option<PlainLines>,
 }
 
@@ -181,8 +174,8 @@ impl Logging {
         self
     }
 
-    /// Shows no log lines on standard error, but warnings and results in words: for a terminal
-    /// whose user asked for no log.
+    /// Shows warnings and results as plain sentences on standard error instead of log lines: for a
+    /// terminal without a requested log.
     #[must_use]
     pub(crate) fn with_plain_lines(mut self, plain_lines: bool) -> Self {
         self.plain = plain_lines.then(PlainLines::default);
@@ -246,8 +239,8 @@ impl<S: Subscriber> Layer<S> for Logging {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let record = Record::of(event, self.clock.now(), &self.gate);
         let plain = match self.format {
-            Format::Json => record.json(),
-            Format::Console => record.console(false),
+            LogFormat::Json => record.json(),
+            LogFormat::Console => record.console(false),
         };
         let shown_elsewhere = self.display && event.metadata().target() == PROGRESS_TARGET;
         for sink in &self.sinks {
@@ -255,7 +248,7 @@ impl<S: Subscriber> Layer<S> for Logging {
                 (Sink::Stderr(stderr), Some(plain)) => plain.show(stderr, event, &record),
                 (Sink::Stderr(_), None) if shown_elsewhere => {}
                 (Sink::Stderr(stderr), None)
-                    if stderr.colours() && self.format == Format::Console =>
+                    if stderr.colours() && self.format == LogFormat::Console =>
                 {
                     stderr.log_line(&record.console(true));
                 }

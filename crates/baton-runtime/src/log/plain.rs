@@ -1,4 +1,4 @@
-//! Events in words, on a terminal whose user asked for no log.
+//! Events as plain sentences, on a terminal without a log.
 //!
 //! Warnings become `warning:` lines, results become plain lines, all else is left to the progress
 //! display. Of one kind of warning the first few are shown; the summary counts them all.

@@ -65,7 +65,7 @@ impl Process {
                 baton_connector::resource::EntitlementId::of(&id, &template.slug).into_string()
             }));
         }
-        // An engine adds what the page of a grant brings along.
+        // An engine adds the entitlements that a page of grants includes.
         for added in &recorded.added {
             if let Some((kind, id)) = id(Some(&added.resource)) {
                 let of = baton_connector::resource::resource_id(&kind, &id);

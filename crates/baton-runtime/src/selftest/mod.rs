@@ -16,7 +16,7 @@ use baton_sync::{Completeness, Event, Observer, Report, SyncHost, SyncRequest, W
 use baton_term::Block;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Built;
+use crate::connector_env::Built;
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::figures::counted;
@@ -116,7 +116,7 @@ impl<'a> SelfTest<'a> {
     /// Makes all checks.
     ///
     /// # Errors
-    /// Only where the test itself cannot go on, such as when it is to stop.
+    /// Only if the test itself cannot continue, such as after a signal.
     pub(crate) async fn run(mut self) -> Result<Vec<Check>> {
         let recorder = Arc::new(Recorder::new(Arc::clone(&self.built.connector)));
         let connector = Arc::clone(&recorder) as Arc<dyn Connector>;
@@ -193,7 +193,7 @@ impl<'a> SelfTest<'a> {
         }
     }
 
-    /// Says what the rest costs, before it is spent.
+    /// Reports how many requests the other checks take, before they are sent.
     fn tell_costs(&self, report: &Report) {
         let Some(traffic) = &report.traffic else {
             return;
@@ -215,7 +215,7 @@ impl<'a> SelfTest<'a> {
         self.folder.join(name).with_extension("c1z")
     }
 
-    /// One sync into the file of that name, which goes on with what an earlier
+    /// One sync into the file of that name, which resumes what an earlier
     /// one left. It is stopped after `stop_after` pages; 0 is never.
     async fn sync(
         &self,

@@ -1,4 +1,4 @@
-//! A connector that writes down what another one answers.
+//! A connector that records the answers of another one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use baton_connector::{Added, Any, Call, Connector, Local, Page, Result, Row, asy
 /// Lists that are remembered with one of their page tokens, at most.
 const MAX_TOKENS: usize = 1000;
 
-/// A list that a connector was asked for.
+/// A list that was requested from a connector.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Asked {
     Resources(String, Option<v2::ResourceId>),
@@ -95,7 +95,7 @@ pub struct Recorded {
     pub entitlements: Vec<v2::Entitlement>,
     /// Grants.
     pub grants: Vec<v2::Grant>,
-    /// Entitlements that pages of grants brought along.
+    /// Entitlements that pages of grants included.
     pub added: Vec<Added>,
     /// Pages of all lists.
     pub pages: u64,

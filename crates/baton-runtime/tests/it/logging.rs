@@ -85,7 +85,7 @@ fn progress_is_told_in_the_words_of_the_go_programs() {
             "list skipped",
             "sync data collection complete",
             "Sync complete.",
-            "complete: `sync.c1z` holds everything that was asked for",
+            "complete: `sync.c1z` holds everything that was requested",
         ]
     );
 }

@@ -265,7 +265,7 @@ fn a_complete_sync_ends_with_0_and_says_so_last() {
     assert_eq!(outcome.stdout, "");
     assert_eq!(
         outcome.stderr.lines().last().unwrap(),
-        "complete: `sync.c1z` holds everything that was asked for"
+        "complete: `sync.c1z` holds everything that was requested"
     );
 }
 
@@ -549,7 +549,7 @@ fn a_command_can_name_another_writer_and_be_brief() {
     let outcome = stage.run(&["demo", "--log-level", "error"]);
     assert_eq!(
         outcome.stderr,
-        "complete: `demo.c1z` holds everything that was asked for\n"
+        "complete: `demo.c1z` holds everything that was requested\n"
     );
     let provenance = seen.lock().unwrap().take().unwrap().provenance.unwrap();
     assert_eq!(provenance.tool, "baton-toy demo");

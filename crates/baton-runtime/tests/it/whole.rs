@@ -202,7 +202,7 @@ fn an_object_that_may_not_be_read_makes_the_result_partial() {
     let last = outcome.stderr.lines().last().unwrap();
     assert_eq!(
         last,
-        "partial: `sync.partial.c1z` lacks 1 list that could not be read; `sync.c1z` is as it was (accept with --allow-partial)"
+        "partial: `sync.partial.c1z` lacks 1 list that could not be read; `sync.c1z` is unchanged (accept with --allow-partial)"
     );
     assert!(
         outcome.stderr.contains("  grants of `person:p1`: "),

@@ -10,6 +10,7 @@ type Edges = BTreeMap<String, BTreeSet<String>>;
 const CRATES: &[&str] = &[
     "baton-atlassian",
     "baton-proto",
+    "baton-runtime",
     "baton-sync",
     "baton-testkit",
 ];

@@ -1,0 +1,90 @@
+//! Modes of the Go programs that do not exist here, and flags without a meaning in a mode.
+//!
+//! On the command line the flag of such a mode is unknown. In the environment or in a config file
+//! it would have no effect: a deployment as a service would run one sync. So it is refused there.
+
+use baton_flags::{Config, ConfigFile, Environment, Reserved, env_name, sources};
+
+use crate::error::{Error, Result};
+use crate::flags;
+
+/// Fails on a flag about changes in a mode that changes nothing.
+pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
+    let given = [
+        (&flags::DRY_RUN, config.get(&flags::DRY_RUN)),
+        (&flags::SYNC_AFTER, config.get(&flags::SYNC_AFTER)),
+        (&flags::FORCE_PROTECTED, config.get(&flags::FORCE_PROTECTED)),
+    ]
+    .map(|(flag, given)| (flag.name(), given));
+    let others = [
+        (flags::AUDIT_LOG.name(), config.has(&flags::AUDIT_LOG)),
+        (flags::OUTPUT.name(), config.was_set(&flags::OUTPUT)),
+    ];
+    match given.into_iter().chain(others).find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Error::NotAChange { flag }),
+        None => Ok(()),
+    }
+}
+
+/// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
+const REFUSED: [(&str, &str); 10] = [
+    ("client-id", "service mode"),
+    ("event-feed", "the event feed"),
+    ("create-account-profile", "account creation"),
+    ("create-account-login", "account creation"),
+    ("invoke-action", "invoking an action"),
+    ("delete-resource", "deleting a resource"),
+    ("rotate-credentials", "rotating credentials"),
+    ("create-ticket", "ticketing"),
+    ("bulk-create-ticket", "ticketing"),
+    ("get-ticket", "ticketing"),
+];
+
+/// Variables without a flag, by the flag that would derive them.
+const WITHOUT_FLAG: [&str; 8] = [
+    "config-path",
+    "tmpdir",
+    "keep-sync-count",
+    "skip-cleanup",
+    "experimental-pebble-compactor",
+    "decoder-max-decoded-size-mb",
+    "decoder-max-memory-mb",
+    "disable-fcs-fail-fast",
+];
+
+/// The variables that no field of a connector may derive.
+pub(crate) fn reserved() -> Vec<Reserved> {
+    let modes = REFUSED.map(|(flag, mode)| Reserved {
+        flag,
+        meaning: mode,
+        mode: Some(mode),
+    });
+    let settings = WITHOUT_FLAG.map(|flag| Reserved {
+        flag,
+        meaning: "a setting of every connector program",
+        mode: None,
+    });
+    modes.into_iter().chain(settings).collect()
+}
+
+/// Fails on the first mode that environment or file would choose.
+pub(crate) fn refuse(env: &Environment, file: Option<&ConfigFile>) -> Result<()> {
+    for (setting, mode) in REFUSED {
+        let name = env_name(setting);
+        let origin = if sources::variable(env, &name)?.is_some() {
+            format!("environment variable {name}")
+        } else if let Some(file) = file
+            && file.unknown.iter().any(|key| key.to_lowercase() == setting)
+        {
+            format!("config file `{}`", file.path.display())
+        } else {
+            continue;
+        };
+        return Err(Error::UnsupportedMode {
+            setting,
+            origin,
+            mode,
+        });
+    }
+    Ok(())
+}

@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use super::description::{Change, Held, Operation, Through};
 use super::settings::{ChangeSettings, Outcome, Plan, Report};
-use super::write::{Sent, Write};
+use super::write::{Unmade, Write};
 use crate::call::Call;
 use crate::error::{Error, Result};
 
@@ -247,7 +247,7 @@ struct End {
 
 /// What became of one write.
 enum Fate {
-    Made(Sent),
+    Made { already: bool },
     Failed(Error),
     Unknown(Error),
 }
@@ -273,10 +273,7 @@ where
         for (sent, write) in change.writes.iter().enumerate() {
             let last = sent + 1 == count;
             match self.send(&call, write, last).await {
-                Fate::Made(answer) => {
-                    already += usize::from(answer.already);
-                    self.request_ids.extend(answer.request_id);
-                }
+                Fate::Made { already: one } => already += usize::from(one),
                 Fate::Failed(error) => return self.failed(error, sent),
                 Fate::Unknown(error) => return self.unknown(error),
             }
@@ -297,34 +294,45 @@ where
     /// Sends one write; once more where that does no harm and the first may
     /// not have arrived.
     async fn send(&mut self, call: &Call, write: &Write, last: bool) -> Fate {
-        let lost = match fate(write.send(call).await) {
+        let lost = match self.send_once(call, write).await {
             Fate::Unknown(error) => error,
             known => return known,
         };
-        self.note(&lost);
         self.read_back |= last;
         let call = self.call.unstoppable();
         if last && self.look(&call).await == Seen::AsWanted {
-            return Fate::Made(Sent::default());
+            return Fate::Made { already: false };
         }
         if !write.is_repeatable() {
             return Fate::Unknown(lost);
         }
-        match fate(write.send(&call).await) {
-            Fate::Unknown(error) if last && self.look(&call).await == Seen::AsWanted => {
-                self.note(&error);
-                Fate::Made(Sent::default())
+        match self.send_once(&call, write).await {
+            Fate::Unknown(_) if last && self.look(&call).await == Seen::AsWanted => {
+                Fate::Made { already: false }
             }
             fate => fate,
         }
     }
 
-    /// Keeps the id of a request that failed: the application's log has it.
-    fn note(&mut self, error: &Error) {
-        let id = error
-            .request()
-            .and_then(|request| request.request_id.clone());
-        self.request_ids.extend(id);
+    /// Keeps the id of the request, also of one that failed: the application's
+    /// log has it.
+    async fn send_once(&mut self, call: &Call, write: &Write) -> Fate {
+        match write.send(call).await {
+            Ok(sent) => {
+                self.request_ids.extend(sent.request_id);
+                Fate::Made {
+                    already: sent.already,
+                }
+            }
+            Err(Unmade { request_id, error }) => {
+                self.request_ids.extend(request_id);
+                if error.leaves_outcome_open() {
+                    Fate::Unknown(error)
+                } else {
+                    Fate::Failed(error)
+                }
+            }
+        }
     }
 
     /// Reads until things are as wanted, for at most 30 s.
@@ -332,7 +340,11 @@ where
         let mut seen = Seen::Nothing;
         for wait in LOOKS {
             sleep(wait).await;
-            match (self.read)(call.clone()).await {
+            let as_wanted = match &self.change.look {
+                Some(look) => look(call.clone()).await,
+                None => (self.read)(call.clone()).await,
+            };
+            match as_wanted {
                 Ok(true) => return Seen::AsWanted,
                 Ok(false) => seen = Seen::Otherwise,
                 Err(error) => {
@@ -343,8 +355,7 @@ where
         seen
     }
 
-    fn failed(&mut self, error: Error, made: usize) -> End {
-        self.note(&error);
+    fn failed(&self, error: Error, made: usize) -> End {
         if made == 0 {
             return End {
                 outcome: Outcome::Failed,
@@ -362,8 +373,7 @@ where
         }
     }
 
-    fn unknown(&mut self, error: Error) -> End {
-        self.note(&error);
+    fn unknown(&self, error: Error) -> End {
         let safe = self.change.writes.iter().all(Write::is_repeatable);
         let advice = if safe {
             Advice::RunAgain
@@ -376,13 +386,5 @@ where
             outcome: Outcome::Unknown,
             error: Some(Error::caused(Code::Unavailable, text, error).with_advice(advice)),
         }
-    }
-}
-
-fn fate(sent: Result<Sent>) -> Fate {
-    match sent {
-        Ok(sent) => Fate::Made(sent),
-        Err(error) if error.leaves_outcome_open() => Fate::Unknown(error),
-        Err(error) => Fate::Failed(error),
     }
 }

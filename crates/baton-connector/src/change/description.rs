@@ -1,11 +1,17 @@
 //! A change as a value.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use baton_proto::c1::connector::v2;
 
 use super::protected::Protected;
 use super::write::Write;
+use crate::call::Call;
+use crate::error::Result;
+
+type Looking = Pin<Box<dyn Future<Output = Result<bool>> + Send>>;
+pub(super) type Look = Box<dyn Fn(Call) -> Looking + Send + Sync>;
 
 /// A resource that gives an entitlement to its members, and the grant whose end
 /// takes it away.
@@ -123,6 +129,8 @@ pub struct Change {
     pub(crate) warnings: Vec<String>,
     /// What the change takes from the principal that must not run out.
     pub(crate) protected: Vec<Arc<dyn Protected>>,
+    /// How to look whether it was made, if not by asking the provisioner.
+    pub(crate) look: Option<Look>,
 }
 
 impl Change {
@@ -166,6 +174,7 @@ impl Change {
             replaced: None,
             warnings: Vec::new(),
             protected: Vec::new(),
+            look: None,
         }
     }
 
@@ -194,6 +203,18 @@ impl Change {
     /// The change takes a protected entitlement from the principal.
     pub fn takes(mut self, protected: Arc<dyn Protected>) -> Self {
         self.protected.push(protected);
+        self
+    }
+
+    /// Reads back with `look` when the answer to a write was lost, in place of
+    /// [`Provisioner::holds`](super::Provisioner::holds): for changes that the
+    /// entitlement and the principal do not describe whole.
+    pub fn read_back<F, R>(mut self, look: F) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<bool>> + Send + 'static,
+    {
+        self.look = Some(Box::new(move |call| Box::pin(look(call))));
         self
     }
 

@@ -1,15 +1,19 @@
 //! One write of a change: what is shown of it, and how it is sent.
 
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::http::{HttpClient, Request};
 
-type Sending = Pin<Box<dyn Future<Output = Result<Sent>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Result<Sent, Error>> + Send>>;
 type Sender = Box<dyn Fn(Call) -> Sending + Send + Sync>;
-type Judge = Box<dyn Fn(Error) -> Reply + Send + Sync>;
+type Judging = Pin<Box<dyn Future<Output = Reply> + Send>>;
+type Judge = Box<dyn Fn(Call, Error) -> Judging + Send + Sync>;
+type Missing = Box<dyn Fn(&Error) -> bool + Send + Sync>;
+type Notice = Box<dyn Fn(Option<&Error>) + Send + Sync>;
 
 /// What an error answer to a write means.
 #[derive(Debug)]
@@ -28,6 +32,15 @@ pub(crate) struct Sent {
     pub request_id: Option<String>,
     /// It was as wanted already.
     pub already: bool,
+}
+
+/// A write that was sent and is not made.
+#[derive(Debug)]
+pub(crate) struct Unmade {
+    /// The application's own id of the request.
+    pub request_id: Option<String>,
+    /// Why it is not made, or not known to be.
+    pub error: Error,
 }
 
 /// What people see of a write.
@@ -59,6 +72,8 @@ pub struct Write {
     repeatable: bool,
     send: Sender,
     judge: Judge,
+    instead: Option<(Missing, Box<Write>)>,
+    notice: Option<Notice>,
 }
 
 impl Write {
@@ -90,7 +105,7 @@ impl Write {
     pub fn local<F, R>(doing: impl Into<String>, write: F) -> Self
     where
         F: Fn(Call) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<()>> + Send + 'static,
+        R: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let view = WriteView {
             method: String::new(),
@@ -108,7 +123,9 @@ impl Write {
             view,
             repeatable: false,
             send: Box::new(send),
-            judge: Box::new(Reply::Failed),
+            judge: Box::new(|_, error| Box::pin(ready(Reply::Failed(error)))),
+            instead: None,
+            notice: None,
         }
     }
 
@@ -121,7 +138,36 @@ impl Write {
     /// Sorts error answers: those that mean "already so" from the others, which
     /// may get an error of their own.
     pub fn judged(mut self, judge: impl Fn(Error) -> Reply + Send + Sync + 'static) -> Self {
-        self.judge = Box::new(judge);
+        self.judge = Box::new(move |_, error| Box::pin(ready(judge(error))));
+        self
+    }
+
+    /// As [`Write::judged`], where only reading shows what an answer means. What
+    /// judges sends reads only.
+    pub fn judged_by_reading<F, R>(mut self, judge: F) -> Self
+    where
+        F: Fn(Call, Error) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
+        self.judge = Box::new(move |call, error| Box::pin(judge(call, error)));
+        self
+    }
+
+    /// Sends `other` instead where `is_missing` takes the answer to mean that the
+    /// application has no such write. People see the first of the two.
+    pub fn or(
+        mut self,
+        is_missing: impl Fn(&Error) -> bool + Send + Sync + 'static,
+        other: Self,
+    ) -> Self {
+        self.instead = Some((Box::new(is_missing), Box::new(other)));
+        self
+    }
+
+    /// Calls `notice` each time that it was sent: with the error, if it was not
+    /// made or is not known to be.
+    pub fn noticed(mut self, notice: impl Fn(Option<&Error>) + Send + Sync + 'static) -> Self {
+        self.notice = Some(Box::new(notice));
         self
     }
 
@@ -135,21 +181,36 @@ impl Write {
     }
 
     /// Sends it once. An error of unknown outcome is passed on as it is.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Sent> {
+    pub(crate) async fn send(&self, call: &Call) -> Result<Sent, Unmade> {
+        let sent = self.send_or_other(call).await;
+        if let Some(notice) = &self.notice {
+            notice(sent.as_ref().err().map(|unmade| &unmade.error));
+        }
+        sent
+    }
+
+    async fn send_or_other(&self, call: &Call) -> Result<Sent, Unmade> {
         let error = match (self.send)(call.clone()).await {
             Ok(sent) => return Ok(sent),
-            Err(error) if error.leaves_outcome_open() => return Err(error),
             Err(error) => error,
         };
         let request_id = error
             .request()
             .and_then(|request| request.request_id.clone());
-        match (self.judge)(error) {
+        if error.leaves_outcome_open() {
+            return Err(Unmade { request_id, error });
+        }
+        if let Some((is_missing, other)) = &self.instead
+            && is_missing(&error)
+        {
+            return Box::pin(other.send(call)).await;
+        }
+        match (self.judge)(call.clone(), error).await {
             Reply::Already => Ok(Sent {
                 request_id,
                 already: true,
             }),
-            Reply::Failed(error) => Err(error),
+            Reply::Failed(error) => Err(Unmade { request_id, error }),
         }
     }
 }

@@ -20,3 +20,4 @@ mod retrying;
 mod script;
 mod secrets;
 mod ways_of_paging;
+mod writes;

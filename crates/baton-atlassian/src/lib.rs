@@ -11,6 +11,8 @@ mod demo;
 mod mapping;
 mod plan;
 mod program;
+mod provision;
+mod recent;
 mod roles;
 mod settings;
 mod syncers;
@@ -69,6 +71,8 @@ pub fn connector(
         organization: Arc::clone(&organization),
         planner: Arc::clone(&planner),
         fidelity: Fidelity::of(settings.go_compatible),
+        recent: Arc::default(),
+        site: settings.site.clone(),
     };
     ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {

@@ -19,6 +19,7 @@ pub(crate) const NAME: &str = "baton-atlassian";
 
 /// The headings of the connector's flags in the help.
 const CONNECTION: &str = "Connection";
+const CHANGES: &str = "Grants and revokes";
 const CONTENT: &str = "Requests and content";
 
 /// Environment names that older documentation gave for two of the fields are
@@ -38,6 +39,14 @@ const ORGANIZATION_ID: Field<String> = Field::string(
 .display_name("Organization ID")
 .required()
 .env_aliases(&["BATON_ORG"]);
+const SITE: Field<String> = Field::string(
+    "site",
+    "site on which a role of sites is granted or revoked, as ari:cloud:platform::site/<id>",
+)
+.value_name("ari")
+.heading(CHANGES)
+.rules(StringRules::NONE)
+.export(Export::None);
 const SCIM_TOKEN: Field<Secret> = Field::secret(
     "scim-token",
     "token of the identity provider's directory, for creating accounts",
@@ -90,6 +99,7 @@ pub fn app() -> App {
         .field(ORGANIZATION_ID)
         .field(SCIM_TOKEN)
         .field(SCIM_BASE_URL)
+        .field(SITE)
         .field(BASE_URL)
         .field(REQUEST_PLAN)
         .field(GO_COMPATIBLE)
@@ -127,7 +137,8 @@ fn settings(config: &Config) -> std::result::Result<Settings, SettingsError> {
         config.get(&ORGANIZATION_ID),
         config.get(&BASE_URL),
     )?
-    .with_scim(config.get(&SCIM_TOKEN).clone(), config.get(&SCIM_BASE_URL))
+    .with_scim(config.get(&SCIM_TOKEN).clone(), config.get(&SCIM_BASE_URL))?
+    .with_site(config.get(&SITE))
 }
 
 fn refused(error: &SettingsError) -> Error {
@@ -138,6 +149,9 @@ fn refused(error: &SettingsError) -> Error {
         }
         SettingsError::Contradiction => {
             "the Go connector's requests are plain ones: leave out one of the two"
+        }
+        SettingsError::Site { .. } => {
+            "grants of site roles name their sites in the sync file, as `resource_ids`"
         }
         SettingsError::Url { .. } | SettingsError::UrlPart { .. } => {
             "for example https://api.atlassian.com/admin"

@@ -25,6 +25,15 @@ pub(crate) const ORGANIZATION_ROLES: [&str; 4] = [
     "atlassian/ai-access",
 ];
 
+/// The role of those who may do everything in the organization.
+pub(crate) const ORGANIZATION_ADMIN: &str = "atlassian/org-admin";
+/// Roles that count as the organization's, and that are held on one of its
+/// sites.
+pub(crate) const SITE_ROLES: [&str; 2] = ["atlassian/site-admin", "atlassian/user-access-admin"];
+
+/// What the id of a site begins with.
+pub(crate) const SITE: &str = "ari:cloud:platform::site/";
+
 /// What the slugs of roles begin with.
 const ROLE_SLUG: &str = "role:";
 
@@ -57,6 +66,11 @@ pub(crate) fn role_slug(role: &str) -> String {
 /// The role that an entitlement's slug stands for, if it stands for one.
 pub(crate) fn role_of_slug(slug: &str) -> Option<&str> {
     slug.strip_prefix(ROLE_SLUG).filter(|role| !role.is_empty())
+}
+
+/// Whether lists can be filtered by the role: filters know a closed set.
+pub(crate) fn is_filterable(role: &str) -> bool {
+    WORKSPACE_ROLES.contains(&role) || ORGANIZATION_ROLES.contains(&role)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use baton_connector::Secret;
 use url::Url;
 
 use crate::RequestPlan;
+use crate::roles::SITE;
 
 /// Where Atlassian serves the admin APIs.
 pub const ADMIN_BASE_URL: &str = "https://api.atlassian.com/admin";
@@ -31,6 +32,9 @@ pub struct Settings {
     /// Grants will be asked for after the lists. Where they will not, the
     /// automatic plan has nothing to plan. No part of what decides the content.
     pub grants_follow: bool,
+    /// The site on which roles that are held on sites are changed. No part of
+    /// what decides the content.
+    pub site: Option<String>,
 }
 
 /// A setting that cannot be used.
@@ -56,6 +60,12 @@ pub enum SettingsError {
         setting: &'static str,
         /// The part that is too much.
         part: &'static str,
+    },
+    /// The site's id cannot be one.
+    #[error("invalid site `{given}`: it is an id that begins with `{SITE}`")]
+    Site {
+        /// What was given.
+        given: String,
     },
     /// The automatic plan together with the Go connector's requests.
     #[error("--request-plan auto and --go-compatible contradict each other")]
@@ -89,6 +99,7 @@ impl Settings {
             go_compatible: false,
             request_plan: None,
             grants_follow: true,
+            site: None,
         })
     }
 
@@ -98,6 +109,22 @@ impl Settings {
         if !base_url.is_empty() {
             self.scim_base_url = Some(web_url("scim-base-url", base_url)?);
         }
+        Ok(self)
+    }
+
+    /// Names the site on which roles of sites are changed. An empty text means
+    /// none.
+    pub fn with_site(mut self, id: &str) -> Result<Self, SettingsError> {
+        let id = id.trim();
+        let is_odd = |c: char| c.is_whitespace() || c.is_control();
+        self.site = match id.strip_prefix(SITE) {
+            _ if id.is_empty() => None,
+            Some(own) if !own.is_empty() && !own.contains(is_odd) => Some(id.to_owned()),
+            _ => {
+                let given = id.to_owned();
+                return Err(SettingsError::Site { given });
+            }
+        };
         Ok(self)
     }
 
@@ -178,6 +205,23 @@ mod tests {
         assert_eq!(settings.check(), Ok(()));
         settings.request_plan = Some(RequestPlan::Auto);
         assert_eq!(settings.check(), Err(SettingsError::Contradiction));
+    }
+
+    #[test]
+    fn a_site_is_named_by_its_whole_id() {
+        let site = "ari:cloud:platform::site/9c1e";
+        let with = |id| settings("o", "").unwrap().with_site(id);
+        assert_eq!(with(site).unwrap().site.as_deref(), Some(site));
+        assert_eq!(with("").unwrap().site, None);
+        for bad in [
+            "acme",
+            "https://acme.atlassian.net",
+            "ari:cloud:platform::site/",
+            "ari:cloud:platform::org/o",
+            "ari:cloud:platform::site/a b",
+        ] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -113,7 +113,10 @@ impl Api {
         let cursor = at.cursor.as_deref();
         let request = |limit: Option<u32>| {
             let request = self.get(query.list(), &[])?.maybe_query("cursor", cursor);
-            let request = request.maybe_query("groupIds", query.group_id());
+            let mut request = request.maybe_query("groupIds", query.group_id());
+            for (name, value) in query.filters() {
+                request = request.query(name, value);
+            }
             let sizes = query.with_sizes().then_some("true");
             let request = request.maybe_query("counts.includeUsers", sizes);
             Ok(request.maybe_query("limit", limit.map(|n| n.to_string()).as_deref()))
@@ -134,6 +137,10 @@ pub(super) trait DirectoryQuery {
     /// The search's body, without paging.
     fn body(&self) -> Value;
     fn group_id(&self) -> Option<&str>;
+    /// Further filters of the older list; the search has them in its body.
+    fn filters(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
     /// Whether groups are to say how many members they have.
     fn with_sizes(&self) -> bool {
         false
@@ -208,7 +215,7 @@ impl DirectoryQuery for GroupQuery<'_> {
 /// Whether a failure can mean that the search endpoint itself is gone. A 404
 /// with a code of the API is about what was asked for: on a list of one object
 /// that object, on the list of all only where it says "unknown resource".
-fn may_be_gone(error: &Error, is_root: bool) -> bool {
+pub(super) fn may_be_gone(error: &Error, is_root: bool) -> bool {
     let code = error
         .request()
         .and_then(|request| request.api_code.as_deref())

@@ -8,10 +8,12 @@
 //! sync's session, so that nothing is remembered between calls.
 
 mod answer;
+mod changes;
 mod counts;
 mod directory;
 pub(crate) mod endpoints;
 mod error_body;
+mod held;
 pub(crate) mod models;
 mod odd;
 mod refusals;
@@ -29,10 +31,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use answer::{ListAnswer, Read};
+pub(crate) use changes::Direction;
 use directory::{DirectoryQuery, GroupQuery, UserQuery};
 use endpoints::{
     API_TOKENS, GROUP_ROLES, GROUPS_SEARCH, ORGANIZATION, USER_ROLES, USERS_SEARCH, WORKSPACES,
 };
+pub(crate) use held::RoleFilter;
 use odd::OddValues;
 pub(crate) use refusals::Refusals;
 #[cfg(test)]

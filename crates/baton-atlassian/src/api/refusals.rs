@@ -2,7 +2,7 @@
 
 use baton_connector::http::{ApiError, ErrorAnswer, ReadApiError};
 
-use super::endpoints::scope;
+use super::endpoints::{is_write, scope};
 use super::error_body::ErrorBody;
 
 /// Reads the error bodies of the Atlassian APIs.
@@ -24,6 +24,9 @@ impl ReadApiError for Refusals {
 }
 
 fn hint(answer: &ErrorAnswer<'_>, body: &ErrorBody) -> Option<String> {
+    if is_write(answer.endpoint) && matches!(answer.status, 401 | 403 | 429) {
+        return Some(hint_of_write(answer.status).to_owned());
+    }
     let needed = scope(answer.endpoint);
     match answer.status {
         401 => Some(format!(
@@ -44,6 +47,17 @@ fn hint(answer: &ErrorAnswer<'_>, body: &ErrorBody) -> Option<String> {
                 .to_owned(),
         ),
         _ => None,
+    }
+}
+
+fn hint_of_write(status: u16) -> &'static str {
+    match status {
+        401 => {
+            "the API key is wrong, expired, or a key with scopes, which may change nothing: create \
+             one without scopes as an organization admin, and give it with --access-token"
+        }
+        403 => "changes need an organization API key without scopes, made by an organization admin",
+        _ => "the API's rate limit was hit for too long: run again later",
     }
 }
 
@@ -75,6 +89,22 @@ mod tests {
                 .is_some_and(|hint| hint.contains("read:groups:admin"))
         );
         assert_eq!(refusal.code.as_deref(), Some("ADMIN-UAM-403-1"));
+    }
+
+    #[test]
+    fn a_refusal_of_a_write_asks_for_a_key_without_scopes() {
+        for status in [401, 403] {
+            let refusal = Refusals.read(&ErrorAnswer {
+                endpoint: crate::api::endpoints::MEMBERSHIPS,
+                method: &Method::POST,
+                status,
+                content_type: None,
+                body: b"",
+            });
+            let hint = refusal.hint.unwrap_or_default();
+            assert!(hint.contains("without scopes"), "{hint}");
+            assert!(!hint.contains("read:"), "{hint}");
+        }
     }
 
     #[test]

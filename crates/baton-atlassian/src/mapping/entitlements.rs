@@ -7,10 +7,14 @@ use baton_proto::c1::connector::v2;
 use prost_types::value::Kind;
 
 use super::{Fidelity, ORGANIZATION, group_type, profile_keys, user_type};
+use crate::api::models;
 use crate::roles::{ORGANIZATION_ROLES, WORKSPACE_ROLES, role_of_slug, role_slug};
 
 /// The slug of a group's one entitlement.
 pub(crate) const MEMBER: &str = "member";
+
+/// Who manages a group that an identity provider fills, in the API's words.
+const EXTERNAL: &str = "external";
 
 /// What the description of a role says that only grants name.
 const UNLISTED: &str = " No list has this role; it was found in a grant.";
@@ -25,13 +29,14 @@ pub(crate) fn group_entitlements(
         .display_name(format!("{name} member"))
         .description(format!("Member of the {name} group"))
         .grantable_to([&user_type()]);
-    if fidelity.is_full() && is_managed_elsewhere(group) {
+    if fidelity.is_full() && is_stored_as_managed_elsewhere(group) {
         builder = builder.immutable(Profile::new());
     }
     Ok(vec![builder.build()?])
 }
 
-fn is_managed_elsewhere(group: &v2::Resource) -> bool {
+/// Whether an identity provider fills the group, as a sync has stored it.
+pub(crate) fn is_stored_as_managed_elsewhere(group: &v2::Resource) -> bool {
     let Some(profile) = &group.profile else {
         return false;
     };
@@ -44,7 +49,12 @@ fn is_managed_elsewhere(group: &v2::Resource) -> bool {
     matches!(
         kind(profile_keys::EXTERNAL_SYNCED),
         Some(Kind::BoolValue(true))
-    ) || matches!(kind(profile_keys::MANAGED_BY), Some(Kind::StringValue(word)) if word == "external")
+    ) || matches!(kind(profile_keys::MANAGED_BY), Some(Kind::StringValue(word)) if word == EXTERNAL)
+}
+
+/// The same, as the API says it now.
+pub(crate) fn is_managed_elsewhere(group: &models::Group) -> bool {
+    group.external_synced == Some(true) || group.managed_by.as_deref() == Some(EXTERNAL)
 }
 
 /// Every role that a workspace can have, applicable to its product or not.

@@ -17,10 +17,16 @@ use super::{Fidelity, ORGANIZATION, USER, WORKSPACE};
 use crate::api::models::RoleAssignment;
 use crate::roles::{ORGANIZATION_ROLES, Owner, WORKSPACE_ROLES, role_slug};
 
-/// How the API says that a role comes from a membership.
-const FROM_GROUP: &str = "group_direct";
-/// How the API says that a role is the principal's own.
-const OWN: &str = "direct";
+/// How a role is held, in the API's words.
+pub(crate) mod methods {
+    /// It comes from a membership.
+    pub(crate) const FROM_GROUP: &str = "group_direct";
+    /// It is the principal's own.
+    pub(crate) const OWN: &str = "direct";
+}
+
+/// The key of a grant's metadata that names the sites of an organization role.
+pub(crate) const RESOURCE_IDS: &str = "resource_ids";
 
 /// What turning assignments into grants depends on besides the assignments.
 #[derive(Debug, Clone, Copy)]
@@ -194,8 +200,9 @@ fn grant(
 ) -> Result<v2::Grant> {
     let mut builder = GrantBuilder::new(resource_id(type_id, id), role_slug(role), principal);
     if cx.fidelity.is_full() {
-        let only_groups =
-            !held.untold && held.methods.contains(FROM_GROUP) && !held.methods.contains(OWN);
+        let only_groups = !held.untold
+            && held.methods.contains(methods::FROM_GROUP)
+            && !held.methods.contains(methods::OWN);
         if only_groups {
             let methods = held.methods.iter().copied();
             builder = builder.immutable(Profile::new().texts("role_assignment_methods", methods));
@@ -204,7 +211,7 @@ fn grant(
         let own = format!("ari:cloud:platform::org/{}", cx.organization_id);
         let scopes: Vec<&str> = held.scopes.iter().copied().filter(|s| *s != own).collect();
         if !scopes.is_empty() {
-            builder = builder.metadata(Profile::new().texts("resource_ids", scopes));
+            builder = builder.metadata(Profile::new().texts(RESOURCE_IDS, scopes));
         }
     }
     builder.build()

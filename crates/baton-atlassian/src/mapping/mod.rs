@@ -8,11 +8,12 @@ mod resources;
 mod time;
 
 pub(crate) use entitlements::{
-    group_entitlements, organization_entitlements, unlisted_role, workspace_entitlements,
+    MEMBER, group_entitlements, is_managed_elsewhere, is_stored_as_managed_elsewhere,
+    organization_entitlements, unlisted_role, workspace_entitlements,
 };
 pub(crate) use grants::{
-    RoleContext, RoleGrants, group_holds_any, group_role_grants, member_grants, user_holds_any,
-    user_role_grants,
+    RESOURCE_IDS, RoleContext, RoleGrants, group_holds_any, group_role_grants, member_grants,
+    methods, user_holds_any, user_role_grants,
 };
 pub(crate) use resources::{api_token, group, organization, user, workspace};
 
@@ -28,6 +29,7 @@ pub(crate) const API_TOKEN: &str = "api_token";
 
 /// Profile keys that later steps read back from a stored resource.
 pub(crate) mod profile_keys {
+    pub(crate) const DIRECTORY_ID: &str = "directory_id";
     pub(crate) const EXTERNAL_SYNCED: &str = "external_synced";
     pub(crate) const MANAGED_BY: &str = "managed_by";
 }

@@ -109,7 +109,7 @@ pub(crate) fn group(group: &models::Group, fidelity: Fidelity) -> v2::Resource {
     );
     if fidelity.is_full() {
         profile = profile
-            .maybe_text("directory_id", group.directory_id.as_deref())
+            .maybe_text(profile_keys::DIRECTORY_ID, group.directory_id.as_deref())
             .maybe_text(profile_keys::MANAGED_BY, group.managed_by.as_deref());
         if let Some(synced) = group.external_synced {
             profile = profile.flag(profile_keys::EXTERNAL_SYNCED, synced);

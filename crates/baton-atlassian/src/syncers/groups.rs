@@ -10,7 +10,7 @@ use crate::mapping;
 use crate::plan::counts::{self, CountedList};
 
 /// Groups of all directories.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Groups(pub Shared);
 
 #[async_trait]

@@ -7,8 +7,8 @@ mod groups;
 mod products;
 
 use directory::{ApiTokens, Users};
-use groups::Groups;
-use products::{Organizations, Workspaces};
+pub(crate) use groups::Groups;
+pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::api::models::RoleAssignment;
 use crate::api::{Api, ListPage, Organization};
 use crate::mapping::{self, Fidelity, RoleContext, RoleGrants};
 use crate::plan::{Plan, Planner};
+use crate::recent::Recent;
 
 /// What every syncer shares.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub(crate) struct Shared {
     pub organization: Arc<Organization>,
     pub planner: Arc<Planner>,
     pub fidelity: Fidelity,
+    /// What was changed a moment ago.
+    pub recent: Arc<Recent>,
+    /// The site on which roles of sites are changed.
+    pub site: Option<String>,
 }
 
 impl Shared {
@@ -43,23 +48,28 @@ impl Shared {
 }
 
 /// The resource types, and what can be done with each: what the connector
-/// announces. The Go connector reads nothing by id.
+/// announces. The Go connector reads nothing by id, and changes no role of the
+/// organization.
 pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
     let mut users = TypeSpec::new(mapping::user_type(), |s: &Shared| Ok(Users(s.clone())));
-    let mut groups = TypeSpec::new(mapping::group_type(), |s: &Shared| Ok(Groups(s.clone())));
+    let mut groups =
+        TypeSpec::new(mapping::group_type(), |s: &Shared| Ok(Groups(s.clone()))).provisioner();
     let mut organizations = TypeSpec::new(mapping::organization_type(), |s: &Shared| {
         Ok(Organizations(s.clone()))
     });
     if fidelity.is_full() {
         users = users.get();
         groups = groups.get();
-        organizations = organizations.get();
+        organizations = organizations.get().provisioner();
     }
     Types::new()
         .with(users)
-        .with(TypeSpec::new(mapping::workspace_type(), |s: &Shared| {
-            Ok(Workspaces(s.clone()))
-        }))
+        .with(
+            TypeSpec::new(mapping::workspace_type(), |s: &Shared| {
+                Ok(Workspaces(s.clone()))
+            })
+            .provisioner(),
+        )
         .with(groups)
         .with(organizations)
         .with(TypeSpec::new(mapping::api_token_type(), |s: &Shared| {

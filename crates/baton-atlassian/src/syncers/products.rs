@@ -9,7 +9,7 @@ use super::{Shared, resources};
 use crate::mapping;
 
 /// Workspaces: the organization's product sites.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Workspaces(pub Shared);
 
 #[async_trait]
@@ -46,7 +46,7 @@ impl ResourceSyncer for Workspaces {
 }
 
 /// The one organization.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Organizations(pub Shared);
 
 #[async_trait]

@@ -5,6 +5,11 @@
 )]
 #![allow(clippy::unwrap_used)]
 
+mod bench;
+mod change_faults;
+mod change_members;
+mod change_organization;
+mod change_roles;
 mod counts;
 mod echoes;
 mod fields;

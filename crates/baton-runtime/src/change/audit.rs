@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 const MAX_LINE: u64 = 1 << 20;
 /// The fact of a connector that names its organization. Other facts may change
 /// with the content of the application.
-const ORGANIZATION: &str = "organization";
+const ORGANIZATION: &str = "organization-id";
 /// Intents without an outcome that are kept in memory.
 const MAX_OPEN: usize = 10_000;
 

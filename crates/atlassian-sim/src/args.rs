@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use atlassian_sim::{
-    AccessKey, Answers, Clock, Config, CursorKind, FAULT_GRAMMAR, Fault, Generation, GroupSizes,
-    LastPage, OrganizationSpec, PageFill, Paging, RateLimits, ScopeRefusal, SearchFlaws, Simulator,
-    parse_budget, parse_duration,
+    AccessKey, Answers, Clock, Config, CursorKind, Error, FAULT_GRAMMAR, Fault, Generation,
+    GroupSizes, LastPage, OrganizationSpec, PageFill, Paging, RateLimits, ScimAccountId,
+    ScopeRefusal, SearchFlaws, Simulator, parse_budget, parse_duration,
 };
 use clap::{Parser, ValueEnum};
 
@@ -137,6 +137,12 @@ pub struct Args {
     /// Searches show about every n-th user without groups, and count accordingly
     #[arg(long, default_value_t = 0, value_name = "N")]
     search_hides_groups: u32,
+    /// Token of the identity provider of the first directory (default: one made from the seed)
+    #[arg(long, value_name = "TOKEN")]
+    scim_token: Option<String>,
+    /// When answers name the account of a new user of an identity provider: `at-once`, `never`, or after a time, for example `20s`
+    #[arg(long, default_value = "at-once", value_parser = parse_account_id, value_name = "WHEN")]
+    scim_account_id: ScimAccountId,
     #[command(flatten)]
     writes: WriteArgs,
 }
@@ -172,6 +178,14 @@ impl From<GenerationArg> for Generation {
     }
 }
 
+fn parse_account_id(text: &str) -> Result<ScimAccountId, Error> {
+    match text {
+        "at-once" => Ok(ScimAccountId::AtOnce),
+        "never" => Ok(ScimAccountId::Never),
+        _ => parse_duration(text).map(ScimAccountId::After),
+    }
+}
+
 impl Args {
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
@@ -188,6 +202,8 @@ impl Args {
             visibility_delay: self.writes.consistency(),
             paging: self.paging(),
             answers: self.answers(),
+            scim_token: self.scim_token,
+            scim_account_id: self.scim_account_id,
             writes: self.writes.writes(),
             limits: RateLimits {
                 budgets: self.budgets,

@@ -6,6 +6,7 @@ use crate::config::{AccessKey, Answers, Paging, Writes};
 use crate::cursor::CursorSeal;
 use crate::endpoint::Endpoint;
 use crate::errors::ApiError;
+use crate::model::scim::ScimAccountId;
 use crate::model::{Organization, Scope};
 use crate::query::Query;
 
@@ -22,6 +23,7 @@ pub(crate) struct Call<'a> {
     pub paging: &'a Paging,
     pub answers: &'a Answers,
     pub writes: &'a Writes,
+    pub scim_account_id: ScimAccountId,
     pub keys: &'a [AccessKey],
     /// Belongs to another organization.
     pub foreign: bool,

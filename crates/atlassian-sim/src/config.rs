@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::flaws::SearchFlaws;
 use crate::limits::RateLimits;
+use crate::model::scim::ScimAccountId;
 
 /// Most users that an organization can be generated with.
 pub const MAX_USERS: u32 = 2_000_000;
@@ -412,6 +413,10 @@ pub struct Config {
     pub paging: Paging,
     /// Habits of answering.
     pub answers: Answers,
+    /// Token of the first directory's identity provider; `None`: one made from the seed.
+    pub scim_token: Option<String>,
+    /// When answers name the account of a new user of an identity provider.
+    pub scim_account_id: ScimAccountId,
     /// Habits of writes.
     pub writes: Writes,
     /// What goes wrong, and when. The first that matches a request acts.

@@ -5,6 +5,7 @@
 
 mod reads;
 mod retired;
+mod scim;
 mod writes;
 
 use crate::api::writes::Outcome;
@@ -74,6 +75,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
     reads::READS
         .iter()
         .chain(&writes::WRITES)
+        .chain(&scim::SCIM)
         .chain(&retired::RETIRED)
 }
 
@@ -95,7 +97,7 @@ pub(crate) fn route(method: &str, path: &str) -> Route {
         .strip_prefix("/admin")
         .filter(|rest| rest.starts_with('/'));
     let candidates = all().filter_map(|e| {
-        let path = if e.family == Family::Lifecycle {
+        let path = if matches!(e.family, Family::Lifecycle | Family::Scim) {
             path
         } else {
             inner.unwrap_or(path)

@@ -20,6 +20,8 @@ pub(crate) enum Family {
     Roles,
     /// Account lifecycle (form E).
     Lifecycle,
+    /// Identity provider (form F), for 401 and 403 form G.
+    Scim,
 }
 
 /// A refusal: status, code and what is wrong.
@@ -190,6 +192,11 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "ADMIN-409-5", "the group has members")
     }
 
+    /// A refusal of the identity provider API; `kind` is its `scimType`.
+    pub(crate) fn scim(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(status, kind, detail)
+    }
+
     pub(crate) fn lifecycle_conflict(detail: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict.lifecycleErrors", detail)
     }
@@ -313,6 +320,15 @@ pub(crate) fn body(error: &ApiError, context: &ErrorContext<'_>) -> Value {
         Family::Admin | Family::Roles => json!({ "errors": [single()] }),
         Family::Workspaces => single(),
         Family::Lifecycle => lifecycle(error),
+        Family::Scim if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            json!({ "error": error.detail, "traceId": context.request_id })
+        }
+        Family::Scim => json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+            "status": status.as_str(),
+            "scimType": (!error.code.is_empty()).then_some(error.code),
+            "detail": error.detail,
+        }),
     }
 }
 

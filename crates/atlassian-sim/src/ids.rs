@@ -19,6 +19,7 @@ pub(crate) enum Kind {
     Event = 7,
     Key = 8,
     Goal = 9,
+    Scim = 10,
 }
 
 fn halves(seed: u64, kind: Kind, ordinal: u32) -> (u64, u64) {

@@ -67,6 +67,7 @@ pub use log::{
 };
 pub use model::change::{Change, NewUser, Principal};
 pub use model::roles::Methods;
+pub use model::scim::ScimAccountId;
 pub use model::{AccountStatus, Membership};
 pub use organization::OrganizationHandle;
 pub use server::ServerHandle;

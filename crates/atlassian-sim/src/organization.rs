@@ -33,6 +33,8 @@ impl Delays {
             {
                 self.organization_roles
             }
+            // Records of an identity provider are read back at once; their accounts are not.
+            Step::SetScim(..) | Step::RemoveScim(_) => Duration::ZERO,
             _ => self.general,
         }
     }

@@ -252,7 +252,12 @@ impl Shared {
             }
             (Route::Unknown, _) => return Err(ApiError::gateway_not_found("No route")),
         };
-        let foreign = self.authorize(endpoint, &params, key, now)?;
+        let foreign = if endpoint.family == Family::Scim {
+            self.authorize_scim(&params, &incoming.headers)?;
+            false
+        } else {
+            self.authorize(endpoint, &params, key, now)?
+        };
         if self
             .config
             .writes
@@ -272,10 +277,13 @@ impl Shared {
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default();
         if !body.is_empty()
-            && !media
-                .trim_start()
-                .to_ascii_lowercase()
-                .starts_with("application/json")
+            && !media.trim_start().to_ascii_lowercase().starts_with(
+                if endpoint.family == Family::Scim {
+                    "application/"
+                } else {
+                    "application/json"
+                },
+            )
         {
             return Err(ApiError::media_type());
         }
@@ -290,6 +298,7 @@ impl Shared {
             paging: &self.config.paging,
             answers: &self.config.answers,
             writes: &self.config.writes,
+            scim_account_id: self.config.scim_account_id,
             keys: &self.config.keys,
             foreign,
             url: incoming.url.clone(),
@@ -367,6 +376,43 @@ impl Shared {
             });
         }
         Ok(key.foreign)
+    }
+
+    /// Checks that the token is the one of the path's directory.
+    fn authorize_scim(&self, params: &Params, headers: &HeaderMap) -> Result<(), ApiError> {
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        let directory = params.iter().find(|(name, _)| *name == "directory");
+        let id = directory.map_or("", |(_, id)| id.as_str());
+        let organization = self.organization.read(self.config.clock.elapsed());
+        let mut all = organization.directories.iter();
+        if !all.any(|d| given == self.scim_token(&organization, &d.id)) {
+            return Err(ApiError::unauthorized());
+        }
+        if organization.find_directory(id).is_none() {
+            let detail = format!("no directory {id}");
+            return Err(ApiError::scim(StatusCode::NOT_FOUND, "", detail));
+        }
+        if given == self.scim_token(&organization, id) {
+            Ok(())
+        } else {
+            Err(ApiError::forbidden("the token is of another directory"))
+        }
+    }
+
+    /// The token of the identity provider of a directory.
+    pub(crate) fn scim_token(&self, organization: &Organization, directory_id: &str) -> String {
+        let is_first = organization.find_directory(directory_id) == Some(0);
+        if let (true, Some(token)) = (is_first, &self.config.scim_token) {
+            return token.clone();
+        }
+        let word = directory_id.bytes().fold(organization.seed, |word, byte| {
+            crate::random::draw(word, 0x5c1, u64::from(byte))
+        });
+        format!("sim-scim-token-{word:016x}")
     }
 
     fn refuse_for_quota(&self, decision: Decision, context: &ErrorContext<'_>) -> Response {

@@ -90,6 +90,18 @@ impl Simulator {
             .map_or("", |k| k.token.as_str())
     }
 
+    /// The bearer token of the identity provider of a directory.
+    pub fn scim_token(&self, directory_id: &str) -> String {
+        let elapsed = self.shared.config.clock.elapsed();
+        let organization = self.shared.organization.read(elapsed);
+        self.shared.scim_token(&organization, directory_id)
+    }
+
+    /// The path of the identity provider API of a directory, at the root of the server.
+    pub fn scim_path(directory_id: &str) -> String {
+        format!("/scim/directory/{directory_id}")
+    }
+
     /// The organization's id.
     pub fn organization_id(&self) -> &str {
         &self.shared.organization_id

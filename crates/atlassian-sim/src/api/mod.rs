@@ -15,6 +15,7 @@ pub(crate) mod orgs;
 pub(crate) mod retired;
 pub(crate) mod role_writes;
 pub(crate) mod roles;
+pub(crate) mod scim;
 pub(crate) mod suspension;
 pub(crate) mod user_filter;
 pub(crate) mod users;

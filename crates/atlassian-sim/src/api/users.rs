@@ -366,7 +366,7 @@ fn render(
             Member::Missing
         }
     };
-    let synced = !draw(org.seed, 0x5c1, u64::from(number)).is_multiple_of(3);
+    let synced = user.provisioned || !draw(org.seed, 0x5c1, u64::from(number)).is_multiple_of(3);
     let picture = format!("https://avatar.example.com/{number}.png");
     Some(UserJson {
         account_type: account_type(character),
@@ -383,7 +383,8 @@ fn render(
         avatar: picture.clone(),
         picture,
         management_source: managed_only(
-            Some(if synced { "synced" } else { "invited" }).filter(|_| !number.is_multiple_of(17)),
+            Some(if synced { "synced" } else { "invited" })
+                .filter(|_| user.provisioned || !number.is_multiple_of(17)),
         ),
         mfa_enabled: Member::or_missing(mfa_enabled(org, number, user)),
         job_title: managed_only(job_title),

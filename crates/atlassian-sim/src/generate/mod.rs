@@ -100,6 +100,7 @@ pub(crate) fn organization(spec: &OrganizationSpec) -> Organization {
         overrides: HashMap::new(),
         override_emails: HashMap::new(),
         deletions: HashMap::new(),
+        scim: Vec::new(),
         invitations: Vec::new(),
         pending: VecDeque::new(),
         default_licence_limit: None,

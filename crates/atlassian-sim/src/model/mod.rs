@@ -9,6 +9,7 @@ mod edit;
 pub(crate) mod profile;
 pub(crate) mod role_rules;
 pub(crate) mod roles;
+pub(crate) mod scim;
 pub(crate) mod step;
 
 use std::collections::{HashMap, VecDeque};
@@ -94,6 +95,8 @@ pub(crate) struct User {
     pub managed: bool,
     pub for_deletion: bool,
     pub invited: bool,
+    /// An identity provider made the account.
+    pub provisioned: bool,
     /// Deleted for good; the ordinal stays taken.
     pub gone: bool,
     pub groups: Vec<u32>,
@@ -108,6 +111,7 @@ impl User {
             managed,
             for_deletion: false,
             invited: false,
+            provisioned: false,
             gone: false,
             groups: Vec::new(),
             roles: Vec::new(),
@@ -330,6 +334,8 @@ pub(crate) struct Organization {
     pub override_emails: HashMap<String, u32>,
     /// When accounts that are scheduled for deletion are removed, by the clock's elapsed time.
     pub deletions: HashMap<u32, Duration>,
+    /// Users of identity providers.
+    pub scim: Vec<scim::ScimRecord>,
     /// Addresses that invitations were sent to.
     pub invitations: Vec<String>,
     /// Steps that are not visible yet, by the time at which they become so; in order of acceptance within one time.

@@ -6,8 +6,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::change::Change;
 use super::profile::Member;
+use super::scim::ScimAccountId;
 use super::{AccountStatus, Group, Membership, Organization, Pending, Subject, User};
 use crate::error::Error;
 
@@ -55,12 +58,21 @@ pub(crate) enum Step {
     },
     SendInvitation(String),
     AcceptInvitation(u32),
+    AddScim {
+        directory: u8,
+        attributes: Map<String, Value>,
+        account_id: ScimAccountId,
+    },
+    SetScim(u32, Map<String, Value>),
+    RemoveScim(u32),
+    ShowScimAccount(u32),
     ChangeAccount(u32, AccountChange),
     /// Removes the account, if its deletion has not been cancelled since.
     RemoveAccount(u32),
     RevokeToken(u32),
     ShowGroup(u32),
-    ShowUser(u32),
+    /// Shows a user, with the audit event of how it came.
+    ShowUser(u32, &'static str),
 }
 
 impl Organization {
@@ -93,16 +105,20 @@ impl Organization {
                     Subject::Group(*group),
                 );
             }
-            Step::ShowUser(user) => {
+            Step::ShowUser(user, action) => {
                 self.users[*user as usize].gone = false;
-                self.record_late(
-                    accepted_at,
-                    visible_at,
-                    "user_invited",
-                    Subject::User(*user),
-                );
+                self.record_late(accepted_at, visible_at, action, Subject::User(*user));
             }
-            Step::AddGroup { .. } | Step::AddInvited { .. } => {
+            Step::SetScim(record, attributes) => {
+                let (changed, account) = self.set_scim(*record, attributes);
+                if let Some((user, change)) = account {
+                    self.change_account(user, change, accepted_at, visible_at);
+                }
+                return Ok(changed);
+            }
+            Step::RemoveScim(record) => self.scim[*record as usize].gone = true,
+            Step::ShowScimAccount(record) => self.scim[*record as usize].shows_account = true,
+            Step::AddGroup { .. } | Step::AddInvited { .. } | Step::AddScim { .. } => {
                 if let Some(shown) = self.reserve(step, accepted_at) {
                     return self.take(&shown, accepted_at, visible_at);
                 }
@@ -138,10 +154,18 @@ impl Organization {
 
     /// Makes the step visible at `visible_at`.
     pub(crate) fn schedule(&mut self, step: &Step, accepted_at: Duration, visible_at: Duration) {
-        let shown = self
-            .reserve(step, accepted_at)
-            .unwrap_or_else(|| step.clone());
-        self.postpone(shown, accepted_at, visible_at);
+        let adds = matches!(
+            step,
+            Step::AddGroup { .. } | Step::AddInvited { .. } | Step::AddScim { .. }
+        );
+        let shown = if adds {
+            self.reserve(step, accepted_at)
+        } else {
+            Some(step.clone())
+        };
+        if let Some(shown) = shown {
+            self.postpone(shown, accepted_at, visible_at);
+        }
         self.settle(accepted_at);
     }
 
@@ -178,7 +202,20 @@ impl Organization {
                     let at = accepted_at + *wait;
                     self.postpone(Step::AcceptInvitation(user), at, at);
                 }
-                Some(Step::ShowUser(user))
+                Some(Step::ShowUser(user, "user_invited"))
+            }
+            Step::AddScim {
+                directory,
+                attributes,
+                account_id,
+            } => {
+                let at_once = *account_id == ScimAccountId::AtOnce;
+                let (record, user) = self.push_scim(*directory, attributes, at_once);
+                if let ScimAccountId::After(wait) = account_id {
+                    let at = accepted_at + *wait;
+                    self.postpone(Step::ShowScimAccount(record), at, at);
+                }
+                user.map(|n| Step::ShowUser(n, "user_added_to_org"))
             }
             _ => None,
         }

@@ -42,6 +42,7 @@ fn wrong_arguments_are_explained() {
             1,
             "no endpoint with name `POST v2/nothing`",
         ),
+        (&["--scim-account-id", "soon"], 2, "for example `40ms`"),
         (&["--latency", "40"], 2, "for example `40ms`"),
         (
             &["--fault", "v2/nothing=500"],

@@ -21,6 +21,7 @@ mod memberships;
 mod paging;
 mod quotas;
 mod role_writes;
+mod scim;
 mod singles;
 mod socket;
 mod stage;

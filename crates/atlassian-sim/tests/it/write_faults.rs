@@ -219,6 +219,8 @@ async fn each_write_can_be_carried_out_without_an_answer() {
 fn every_write_is_in_the_table() {
     let sim = crate::client::simulator(20, 2);
     let mut served = sim.write_endpoints();
+    // Tested in `scim`, with tokens of their own.
+    served.retain(|name| !name.contains(" scim/"));
     let mut tested = WRITES.map(|w| w.endpoint);
     served.sort_unstable();
     tested.sort_unstable();

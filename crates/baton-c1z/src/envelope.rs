@@ -27,7 +27,7 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const MAX_FRAME_HEADER_LEN: usize = 18;
 /// Compressed bytes read at a time.
 const READ_BYTES: usize = 128 << 10;
-/// Decoded bytes handed on at a time, and how many times that at once.
+/// Decoded bytes per buffer, and the number of buffers.
 const DECODED_BYTES: usize = 256 << 10;
 const BUFFERS: usize = 4;
 /// Content above this size is compressed by so many threads.
@@ -81,8 +81,8 @@ fn read_magic(path: &Path, file: &mut File) -> Result<Detected> {
     }
 }
 
-/// What tells one c1z from another, wherever it lies: its length and a
-/// checksum over all of it.
+/// What distinguishes one c1z from another: its length and a checksum over all
+/// of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Identity {
     pub bytes: u64,
@@ -92,17 +92,17 @@ pub(crate) struct Identity {
 /// Compressed content of a file, as a stream that keeps the limits.
 pub(crate) struct Content<'a> {
     path: &'a Path,
-    decoder: Decoder<'static, BufReader<Tally<File>>>,
+    decoder: Decoder<'static, BufReader<Summing<File>>>,
     decoded: u64,
     limit: u64,
-    /// What the content itself says that there is of it.
+    /// The length that the content itself states.
     bound: Option<u64>,
     declared: Option<u64>,
     file_bytes: u64,
 }
 
 impl<'a> Content<'a> {
-    /// Opens a file that [`detect`] said to be v1, whatever `path` leads to now.
+    /// Opens a file that [`detect`] found to be v1, whatever `path` leads to now.
     /// Only one content of a file is read at a time.
     pub fn of_file(path: &'a Path, file: &File, limits: &Limits) -> Result<Self> {
         let mut file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
@@ -124,7 +124,7 @@ impl<'a> Content<'a> {
         Self::from(path, file, MAGIC_LEN as u64, limits)
     }
 
-    /// The compressed content that begins at `start` and goes on to the end.
+    /// The compressed content from `start` to the end of the file.
     pub fn behind(path: &'a Path, start: u64, limits: &Limits) -> Result<Self> {
         let file = open_regular(path)?;
         Self::from(path, file, start, limits)
@@ -141,7 +141,7 @@ impl<'a> Content<'a> {
         let header = FrameHeader::read(&mut file).map_err(|e| compressed(path, e))?;
         header.check(path, limits)?;
         seek(&mut file)?;
-        let input = BufReader::with_capacity(READ_BYTES, Tally::new(file));
+        let input = BufReader::with_capacity(READ_BYTES, Summing::new(file));
         let decoder = Decoder::with_buffer(input)
             .and_then(|mut decoder| {
                 decoder.window_log_max(limits.max_window_bytes.max(1).ilog2())?;
@@ -226,8 +226,8 @@ impl<'a> Content<'a> {
         Ok(self.identity())
     }
 
-    /// Decodes all that is left, into buffers that come back when they were
-    /// written; ends early if none does any more.
+    /// Decodes the rest into buffers that come back when they were written;
+    /// ends early if the writer is gone.
     fn hand_over(&mut self, full: &SyncSender<Vec<u8>>, empty: &Receiver<Vec<u8>>) -> Result<()> {
         for made in 0_usize.. {
             let mut buf = if made < BUFFERS {
@@ -260,13 +260,13 @@ fn compressed(path: &Path, source: io::Error) -> Error {
 }
 
 /// Counts and sums what passes through.
-struct Tally<R> {
+struct Summing<R> {
     inner: R,
     bytes: u64,
     crc: crc32fast::Hasher,
 }
 
-impl<R> Tally<R> {
+impl<R> Summing<R> {
     fn new(inner: R) -> Self {
         Self {
             inner,
@@ -283,7 +283,7 @@ impl<R> Tally<R> {
     }
 }
 
-impl<R: Read> Read for Tally<R> {
+impl<R: Read> Read for Summing<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
         self.bytes += n as u64;

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use baton_proto::Code;
 use baton_proto::advice::{Advice, Advise, Limit};
 
+use crate::holder::{self, Holder};
 use crate::paths::FileKind;
 use crate::row::Table;
-use crate::workdir::Holder;
 
 /// Result of everything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -65,7 +65,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The working folder of a sync file is not one that this user made.
-    #[error("the working folder {} cannot be used: {reason}", path.display())]
+    #[error("cannot use the working folder {}: {reason}", path.display())]
     WorkFolder {
         /// The folder.
         path: PathBuf,
@@ -84,8 +84,8 @@ pub enum Error {
         /// Bytes free.
         free: u64,
     },
-    /// The content of a file is longer than its database says that it is.
-    #[error("{} is damaged: its content is longer than the {announced} bytes that the header of its database announces", path.display())]
+    /// The content of a file is longer than its database states.
+    #[error("{} is damaged: its content is longer than the {announced} bytes stated in its database header", path.display())]
     LongContent {
         /// The file.
         path: PathBuf,
@@ -95,7 +95,7 @@ pub enum Error {
     /// The work was asked to end before it was done. Nothing was written.
     #[error("the work was stopped before it was done")]
     Stopped,
-    /// The file is not the one any more that the work began with.
+    /// The file was changed or replaced since the work began.
     #[error("{} was modified by another process and was not overwritten", path.display())]
     Changed {
         /// The file.
@@ -112,7 +112,7 @@ pub enum Error {
     Compressed {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The decoder's error.
         #[source]
         source: io::Error,
     },
@@ -125,7 +125,7 @@ pub enum Error {
         what: Cow<'static, str>,
     },
     /// The file uses something that is not supported here.
-    #[error("{} cannot be read: {what} is not supported", path.display())]
+    #[error("cannot read {}: {what} is not supported", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -134,13 +134,13 @@ pub enum Error {
     },
     /// The envelope of a v3 file is intact, the tables in it are not, or are
     /// not supported.
-    #[error("the tables in {} cannot be read", path.display())]
+    #[error("cannot read the tables in {}", path.display())]
     Tables {
         /// The c1z file.
         path: PathBuf,
         /// Damaged, not supported, or beyond a limit.
         code: Code,
-        /// What their reader said.
+        /// The reader's error.
         #[source]
         source: Cause,
     },
@@ -169,7 +169,7 @@ pub enum Error {
         path: PathBuf,
         /// What was being done.
         doing: &'static str,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Cause,
     },
@@ -180,7 +180,7 @@ pub enum Error {
         path: PathBuf,
         /// What was being done.
         doing: &'static str,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Cause,
     },
@@ -201,7 +201,7 @@ pub enum Error {
         id: String,
     },
     /// A row to be written is no message of its table.
-    #[error("row `{id}` of {} cannot be written: it is malformed", table.name())]
+    #[error("cannot write row `{id}` of {}: it is malformed", table.name())]
     Malformed {
         /// The row's table.
         table: Table,
@@ -224,7 +224,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// A file was to be converted into the format that it has.
-    #[error("{} is of format {} already", path.display(), format.name())]
+    #[error("{} is already of format {}", path.display(), format.name())]
     SameFormat {
         /// The file.
         path: PathBuf,
@@ -284,7 +284,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The sync was never expanded, so there is nothing to take back.
+    /// The sync was never expanded, so there is nothing to undo.
     #[error(
         "sync did not run grant expansion (no supports_diff marker); nothing to roll back: \"{id}\""
     )]
@@ -294,8 +294,8 @@ pub enum Error {
         /// The sync's id.
         id: String,
     },
-    /// An expansion can only be taken back in files of format v1.
-    #[error("an expansion cannot be taken back in {}: it is of format v3", path.display())]
+    /// An expansion can only be undone in files of format v1.
+    #[error("cannot undo grant expansion in {}: it is of format v3", path.display())]
     RollbackOfV3 {
         /// The file.
         path: PathBuf,
@@ -333,7 +333,7 @@ pub enum Error {
         field: &'static str,
     },
     /// A page cursor is malformed, or belongs to another file or query.
-    #[error("the page cursor cannot be used: {reason}")]
+    #[error("cannot use the page cursor: {reason}")]
     Cursor {
         /// Why.
         reason: &'static str,
@@ -346,8 +346,8 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
-    /// Somebody else works on the target.
-    #[error("{} is being written by {}", target.display(), holder_text(*.holder))]
+    /// Another process works on the target.
+    #[error("{} is being written by {}", target.display(), holder::text(*.holder))]
     Busy {
         /// The target.
         target: PathBuf,
@@ -384,7 +384,7 @@ pub enum Error {
         source: baton_proto::Error,
     },
     /// A derived grant is no grant.
-    #[error("expansion made a malformed grant")]
+    #[error("expansion derived a malformed grant")]
     Derived(#[source] baton_proto::Error),
     /// The file system refused.
     #[error("cannot {doing} {}", path.display())]
@@ -589,17 +589,6 @@ impl Advise for Error {
             _ => return Vec::new(),
         };
         vec![advice]
-    }
-}
-
-/// The holder of a lock, for people.
-fn holder_text(holder: Option<Holder>) -> String {
-    let Some(holder) = holder else {
-        return "another process".to_owned();
-    };
-    match jiff::Timestamp::try_from(holder.since) {
-        Ok(since) => format!("process {} (started {since})", holder.pid),
-        Err(_) => format!("process {}", holder.pid),
     }
 }
 

@@ -38,7 +38,7 @@ const MAX_PAGE_ROWS: u32 = 10_000;
 /// ```
 pub struct C1zFile {
     path: PathBuf,
-    /// `None`: the store tells when it is needed.
+    /// `None`: asked of the store when it is needed.
     identity: Option<Identity>,
     store: Box<dyn Store>,
     runs: Vec<SyncRun>,
@@ -73,7 +73,7 @@ pub enum View<'a> {
 }
 
 /// Called with each row of [`Snapshot::scan_whole`] and its whole message;
-/// says whether to go on.
+/// returns whether to continue.
 pub type VisitWhole<'v> = dyn FnMut(&Row<'_>, &[u8]) -> Result<ControlFlow<()>> + 'v;
 
 /// One page of rows.
@@ -87,7 +87,7 @@ pub struct Page {
 
 impl C1zFile {
     /// Opens `path` for reading. A missing or empty file is an empty store;
-    /// use [`detect`] to tell.
+    /// [`detect`] distinguishes them.
     ///
     /// # Errors
     /// By the file's content [`Error::NotC1z`], [`Error::Compressed`],
@@ -136,14 +136,14 @@ impl C1zFile {
     }
 
     /// All syncs, finished or not, in storage order.
-    pub fn sync_runs(&self) -> Result<Vec<SyncRun>> {
-        Ok(self.runs.clone())
+    pub fn sync_runs(&self) -> &[SyncRun] {
+        &self.runs
     }
 
     /// The finished sync with the latest end, of one of these types or of
     /// any type; of two that ended together, the one with the larger id.
-    pub fn latest_finished(&self, kinds: Option<&[SyncType]>) -> Result<Option<SyncRun>> {
-        Ok(latest_finished(&self.runs, kinds).cloned())
+    pub fn latest_finished(&self, kinds: Option<&[SyncType]>) -> Option<&SyncRun> {
+        latest_finished(&self.runs, kinds)
     }
 
     /// The rows that `view` selects.

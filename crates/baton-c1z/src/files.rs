@@ -107,9 +107,9 @@ impl Access {
         Self { found }
     }
 
-    /// Gives it to a new file of ours. Set-id bits stay behind. Where owner or
-    /// group cannot be given, that is no error, and nobody may do more with
-    /// the new file than with the old one.
+    /// Gives it to a new file of ours, without set-id bits. A failure to set
+    /// owner or group is ignored; the new file then allows no user more than the
+    /// old one.
     #[cfg(unix)]
     fn give(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -189,7 +189,7 @@ impl Files for SystemFiles {
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         match std::fs::hard_link(from, to) {
-            // The file is in its place; an old name that stays harms nobody.
+            // The file is in its place; an old name that stays is harmless.
             Ok(()) => std::fs::remove_file(from).or(Ok(())),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
             // Not every file system has hard links.

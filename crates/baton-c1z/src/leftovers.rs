@@ -1,7 +1,7 @@
-//! What killed processes leave behind is removed at the next start.
+//! Removes at start what killed processes left behind.
 //!
-//! Everything that could be left has a lock, which ends with its process. So
-//! whoever can take the lock may remove it. Work that waits to be resumed stays.
+//! Everything that can be left has a lock, which ends with its process. A process
+//! that can take the lock may remove it. Work that can be resumed stays.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -51,7 +51,7 @@ fn hidden(folder: &Path, suffix: &str) -> Vec<PathBuf> {
     entries.flatten().filter_map(named).collect()
 }
 
-/// Removes the new file for a target that nobody works on, then its working
+/// Removes the new file for a target that no process works on, then its working
 /// folders, if they hold no work.
 #[expect(
     clippy::disallowed_methods,

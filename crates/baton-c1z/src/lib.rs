@@ -19,10 +19,12 @@ mod convert;
 mod counts;
 mod cursor;
 mod diff;
+mod diff_plan;
 mod envelope;
 mod error;
 mod file;
 mod files;
+mod holder;
 mod leftovers;
 mod log;
 mod lookup;
@@ -46,13 +48,15 @@ mod v1;
 mod v3;
 mod workdir;
 
-pub use convert::{Converted, Tally, to_v1, to_v3};
+pub use convert::{Converted, ConvertedRows, to_v1, to_v3};
 pub use cursor::Cursor;
-pub use diff::{DiffPlan, FileDiffPlan, diff_files, diff_syncs};
+pub use diff::{diff_files, diff_syncs};
+pub use diff_plan::{DiffPlan, FileDiffPlan};
 pub use envelope::{Detected, detect};
 pub use error::{CallerFailure, Error, Result};
 pub use file::{C1zFile, Page, Snapshot, View, VisitWhole};
 pub use files::{Access, DataFile, Files, Open, SystemFiles};
+pub use holder::Holder;
 pub use leftovers::clear_leftovers;
 pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,
@@ -79,7 +83,7 @@ pub use store::{Asset, PROVENANCE_ASSET};
 pub use v3::Migration;
 #[doc(hidden)]
 pub use v3::fuzzing;
-pub use workdir::{Holder, MAX_WORK_AGE, WorkDir};
+pub use workdir::{MAX_WORK_AGE, WorkDir};
 
 use std::path::PathBuf;
 

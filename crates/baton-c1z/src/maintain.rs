@@ -1,6 +1,5 @@
-//! Operations on whole files: a copy of one sync, counts stored anew, the
-//! bare database. Sources are only read; what is written appears whole or
-//! not at all.
+//! Operations on whole files: a copy of one sync, new counts, the bare
+//! database. Sources are only read. An output appears whole, or there is none.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -77,9 +76,9 @@ impl RewriteOptions {
     }
 }
 
-/// A file that is changed in its place: nobody else works on it while this
-/// lives, as far as they take its lock, and a change by anybody else is
-/// noticed before it is overwritten.
+/// A file that is changed in place. Other processes that respect its lock do
+/// not work on it at the same time; a change by any other process is detected
+/// before it is overwritten.
 pub(crate) struct InPlace {
     dir: WorkDir,
     /// Replaces the file.
@@ -88,7 +87,7 @@ pub(crate) struct InPlace {
 
 impl InPlace {
     /// # Errors
-    /// [`Error::Busy`] if a sync, or somebody else, works on the file.
+    /// [`Error::Busy`] if a sync or another process works on the file.
     pub(crate) fn begin(path: &Path, options: &RewriteOptions) -> Result<Self> {
         let dir = WorkDir::locate(path, options.temp_dir.as_deref(), options.now)?;
         let saver = Saver::locked(Arc::new(SystemFiles)).expecting(path)?;
@@ -228,8 +227,8 @@ fn rewrite_v3<'a>(
 }
 
 /// Counts the rows of a sync, or of every finished one, and stores the counts
-/// in the file, which is replaced as a whole. `tell` is called per sync.
-/// Gives the number of syncs; with none, the file is left alone.
+/// in the file, which is replaced as a whole. `report` is called per sync.
+/// Returns the number of syncs; with none, the file is left alone.
 ///
 /// # Errors
 /// [`Error::NoSuchSync`]; [`Error::Busy`] while a sync works on the file;
@@ -238,7 +237,7 @@ pub fn recalculate_stats(
     path: &Path,
     sync_id: Option<&str>,
     options: &RewriteOptions,
-    tell: &mut dyn FnMut(&NewStats<'_>),
+    report: &mut dyn FnMut(&NewStats<'_>),
 ) -> Result<usize> {
     let wanted = |runs: Vec<SyncRun>| -> Result<Vec<SyncRun>> {
         match sync_id {
@@ -260,7 +259,7 @@ pub fn recalculate_stats(
             let (reader, _) = v1::Reader::open_kept(path, &options.read_options())?;
             let runs = wanted(reader.runs()?)?;
             if !runs.is_empty() {
-                v1::restat(reader, &runs, (path, &held.saver), options, tell)?;
+                v1::restat(reader, &runs, (path, &held.saver), options, report)?;
             }
             Ok(runs.len())
         }
@@ -271,7 +270,7 @@ pub fn recalculate_stats(
             if let [run] = runs.as_slice() {
                 let mut stats = reader.compute_stats(None)?;
                 stats.keep_history_of(run);
-                tell(&NewStats { run, stats: &stats });
+                report(&NewStats { run, stats: &stats });
                 rewrite_v3(&reader, (path, path), held.saver.clone(), options, |_| {
                     v3::Rewrite {
                         stats: Some((run, &stats)),

@@ -8,7 +8,7 @@ use crate::file::{C1zFile, latest_finished};
 use crate::run::{SyncRun, SyncType};
 use crate::{Format, Migration, ReadOptions, v1};
 
-/// What can be said about a file at once.
+/// What is known of a file from its beginning.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Peek {
@@ -42,11 +42,14 @@ pub fn peek(path: &Path, options: &ReadOptions) -> Result<Peek> {
         Detected::V3 => {
             let file = C1zFile::open(path, options)?;
             migration = file.migration();
-            (Format::V3, file.sync_runs()?)
+            (Format::V3, file.sync_runs().to_vec())
         }
         Detected::V1 => match v1::runs_in_prefix(path, options)? {
             Some(runs) => (Format::V1, runs),
-            None => (Format::V1, C1zFile::open(path, options)?.sync_runs()?),
+            None => (
+                Format::V1,
+                C1zFile::open(path, options)?.sync_runs().to_vec(),
+            ),
         },
     };
     Ok(Peek {

@@ -1,11 +1,11 @@
-//! Taking an expansion back (sync-runtime specification §4.7, c1z
-//! specification §3.6): what was derived goes, what a connector sent stays,
-//! and the sync is due for expansion again.
+//! Undoes an expansion (sync-runtime specification §4.7, c1z specification
+//! §3.6): derived grants are deleted, grants of a connector stay, and the sync
+//! needs an expansion again.
 //!
-//! The sources of a grant tell which it is. Sources that name the grant's own
-//! entitlement were added by an expansion to what a connector had sent;
-//! sources that do not are those of a derived grant, or, without the mark that
-//! expansion puts on what it derives, perhaps a connector's own: a *suspect*.
+//! The sources of a grant show its origin. Expansion adds sources with the
+//! grant's own entitlement to a grant of a connector. Other sources are those
+//! of a derived grant. Without the marker that expansion puts on derived
+//! grants, they may be a connector's own: the grant is a *suspect*.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -28,7 +28,7 @@ const IMMUTABLE: &str = "c1.connector.v2.GrantImmutable";
 /// Versions of the sync token whose keys stay.
 const TOKEN_VERSIONS: [u64; 2] = [1, 2];
 
-/// What a grant's sources say of it.
+/// The origin of a grant, judged by its sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// No sources: no expansion has touched it.
@@ -141,10 +141,10 @@ pub fn preview_rollback(
 }
 
 /// Copies one finished, expanded sync of the v1 file `source` (by default the
-/// newest finished one of any type) into the new file `target` and takes its
-/// expansion back there: derived grants are deleted, other grants lose their
-/// sources, the stored counts go, and the sync's state says that expansion is
-/// due. With `keep_suspects`, grants that may be a connector's own stay.
+/// newest finished one of any type) into the new file `target` and undoes its
+/// expansion there: derived grants are deleted, other grants lose their sources,
+/// the stored counts are removed, and the sync's state requires an expansion.
+/// With `keep_suspects`, grants that may be a connector's own stay.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::NoSuchSync`], [`Error::NoFinishedSync`],
@@ -159,7 +159,7 @@ pub fn roll_back(
 ) -> Result<RolledBack> {
     let (reader, run) = open(source, sync_id, options)?;
     must_not_exist(target)?;
-    let token = due_again(&run.sync_token);
+    let token = before_expansion(&run.sync_token);
     let id = run.id.clone();
     let mut done = RolledBack::new(run);
     v1::roll_back(
@@ -228,9 +228,9 @@ fn chosen(path: &Path, runs: &[SyncRun], id: Option<&str>) -> Result<SyncRun> {
     }
 }
 
-/// The state of a syncer with expansion still to do. What an older or unknown
-/// state says of finished work is not kept (sync-runtime specification §1.3).
-fn due_again(token: &str) -> String {
+/// The state of a syncer that has yet to expand. Facts about finished work in
+/// an older or unknown state are dropped (sync-runtime specification §1.3).
+fn before_expansion(token: &str) -> String {
     let known = |token: &Map<String, Json>| {
         let version = token.get("version").and_then(Json::as_u64);
         version.is_some_and(|version| TOKEN_VERSIONS.contains(&version))
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn states_without_known_version_begin_anew() {
         for token in ["", "no json", "[]", r#"{"done":true}"#, r#"{"version":7}"#] {
-            assert_eq!(due_again(token), FRESH, "{token}");
+            assert_eq!(before_expansion(token), FRESH, "{token}");
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
     fn a_known_state_keeps_its_keys_and_loses_its_graph() {
         let token = r#"{"completed_actions_count":9,"current_action_id":4,"entitlement_graph":{},"ingest_quality":{"grants_dropped":1},"version":2}"#;
         assert_eq!(
-            due_again(token),
+            before_expansion(token),
             r#"{"actions_map":{"0000000004":{"id":"0000000004","operation":"init"}},"action_order":["0000000004"],"current_action_id":5,"needs_expansion":true,"completed_actions_count":9,"ingest_quality":{"grants_dropped":1},"version":2}"#
         );
     }
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn actions_that_are_left_stay_and_an_expansion_among_them_begins_at_the_first_page() {
         let token = r#"{"actions_map":{"0000000002":{"id":"0000000002","operation":"grant-expansion","page_token":"p"}},"action_order":["0000000002"],"current_action_id":3,"version":1}"#;
-        let again = due_again(token);
+        let again = before_expansion(token);
         assert!(!again.contains("page_token"), "{again}");
         assert!(!again.contains("init"), "{again}");
     }

@@ -82,8 +82,8 @@ impl Work {
     }
 }
 
-/// Fails if the disk of `folder` has less room than `needed` bytes. A disk
-/// that does not tell is trusted.
+/// Fails if the disk of `folder` has less room than `needed` bytes. Unknown
+/// free space counts as enough.
 ///
 /// # Errors
 /// [`Error::NoRoom`].

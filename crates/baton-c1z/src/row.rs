@@ -1,7 +1,7 @@
-//! Rows as every engine hands them out, and the filters that select them.
+//! Rows as every store gives them, and the filters that select them.
 //!
-//! A row is the message's bytes plus the columns it is found by. The bytes
-//! are borrowed from the engine until somebody must own them.
+//! A row is the message's bytes plus the columns it is found by. Both are
+//! borrowed from the store; [`OwnedRow`] is a copy.
 
 /// One of the four kinds of rows that a sync consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -199,8 +199,8 @@ impl Stats {
         (stats.resource_types > 0).then_some(stats)
     }
 
-    /// Takes over from the run's old counts what rows do not tell: how the
-    /// sync went.
+    /// Keeps from the run's old counts what rows do not hold: the timings of the
+    /// sync.
     pub(crate) fn keep_history_of(&mut self, run: &SyncRun) {
         if let Some(old) = &run.stats {
             self.step_durations_ms.clone_from(&old.step_durations_ms);

@@ -1,6 +1,6 @@
-//! Replacing a file as a whole: the old content stays until the new one is
-//! complete and on the device, and whoever looks sees one or the other. A file
-//! that is to be new takes no other's place.
+//! Replaces a file as a whole: the old content stays until the new one is
+//! complete and on the device, and a reader sees one or the other. A new file
+//! never replaces another one.
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,14 +22,14 @@ pub(crate) const LOCKED_SUFFIX: &str = ".new.tmp";
 /// What the new file is called until it is in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Naming {
-    /// By a fixed name: whoever holds the lock of the target is the only one
-    /// to use it, and so clears away what an interrupted earlier try left.
+    /// By a fixed name: only the holder of the target's lock uses it, and
+    /// removes what an interrupted attempt left.
     Locked,
     /// In a folder of its own, which is cleared away if the process is killed.
     Shared,
 }
 
-/// What tells a file from one that took its place or was written anew.
+/// What distinguishes a file from one that replaced it, or from a later content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     bytes: u64,
@@ -77,7 +77,7 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
-    /// For whoever holds the lock of the target's working folder.
+    /// For the holder of the lock of the target's working folder.
     pub(crate) fn locked(files: Arc<dyn Files>) -> Self {
         Self {
             files,
@@ -120,8 +120,7 @@ impl Saver {
         }
     }
 
-    /// For whoever makes a new file: one that has appeared since it was looked
-    /// for is not replaced.
+    /// For a new file: one that has appeared in its place is not replaced.
     pub(crate) fn new_file() -> Self {
         Self {
             is_new: true,
@@ -241,7 +240,7 @@ fn create(files: &dyn Files, naming: Naming, folder: &Path, target: &Path) -> Re
     })
 }
 
-/// What the new file for `target` is called, for whoever holds its lock.
+/// The name of the new file for `target`, for the holder of its lock.
 pub(crate) fn locked_name(target: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());

@@ -1,12 +1,10 @@
-//! Private folders for what is needed for a while, such as decompressed
-//! content: only their owner may look into them, and they are gone when they
-//! are dropped.
+//! Private folders for temporary content, such as a decompressed database. Only
+//! their owner may read them, and dropping them removes them.
 //!
-//! A process that is killed drops nothing. So a folder is locked for as long
-//! as its process lives, and whoever makes the next one beside it removes
-//! those that nobody holds. A folder is removed only under its lock, and its
-//! maker looks after locking whether it is still there; so none is removed
-//! that somebody uses.
+//! A killed process drops nothing. So a folder is locked for as long as its
+//! process lives, and each new folder first removes those beside it that no
+//! process holds. A folder is removed only under its lock, and its creator
+//! checks after locking that it still exists. So no folder in use is removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -149,7 +147,7 @@ fn lock(folder: &Path) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(still_there(&file, &path).then_some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
-        // A file system without locks: nobody takes it for abandoned.
+        // A file system without locks: no process takes it for abandoned.
         Err(fs::TryLockError::Error(_)) => Ok(Some(file)),
     }
 }

@@ -78,14 +78,14 @@ impl Stop {
         work()
     }
 
-    /// The request of the work that this thread does; one that nobody makes
-    /// outside of any.
+    /// The request of the work that this thread does; outside of any work, one
+    /// that is never made.
     pub fn current() -> Self {
         CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
     }
 
-    /// Does work that this request ends, and tells its failure then as
-    /// [`Error::Stopped`], whatever the place where it was noticed.
+    /// Does work that this request can stop. After a request, its failure is
+    /// [`Error::Stopped`], wherever it was noticed.
     ///
     /// # Errors
     /// [`Error::Stopped`], and those of the work.

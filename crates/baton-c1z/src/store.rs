@@ -17,7 +17,7 @@ use crate::{Capabilities, Format, Migration};
 /// Types of principals that one filter may list.
 const MAX_PRINCIPAL_TYPES: usize = 1000;
 
-/// Called with each row of a scan; says whether to go on.
+/// Called with each row of a scan; returns whether to continue.
 pub(crate) type Visit<'v> = dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
 /// Called with each row of a dated scan, and when it was written.
@@ -105,8 +105,8 @@ pub(crate) trait Store: Send {
     fn migration(&self) -> Option<Migration> {
         None
     }
-    /// What tells the file from others, where that was not known when it was
-    /// opened.
+    /// What distinguishes the file from others, if that was not known when it
+    /// was opened.
     fn identity(&self) -> Result<Identity> {
         Ok(Identity::default())
     }

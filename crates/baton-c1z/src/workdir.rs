@@ -1,9 +1,9 @@
 //! The working folder of one target: found by name, locked, cleaned up.
 //!
-//! Whoever holds the lock owns everything in the folder. The lock is the
-//! operating system's, so it ends with the process that holds it; what it
-//! says about that process stands in a file beside it, since a locked file
-//! cannot be read by others on every system.
+//! The holder of the lock owns everything in the folder. The lock is the
+//! operating system's, so it ends with the process that holds it. The facts
+//! about that process are in a file beside it, since some systems do not let
+//! others read a locked file.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files::{Files, Open, SystemFiles};
+use crate::holder::Holder;
 use crate::paths;
 
 /// Work older than this is not resumed, but set aside (c1z specification
@@ -29,7 +30,7 @@ const TEMP_PREFIX: &str = "baton-work-";
 pub(crate) const LOCK: &str = "lock";
 const HOLDER: &str = "holder";
 const LOG: &str = "pages.log";
-/// What other processes are told about the holder fits in here.
+/// Largest file with the facts about the holder.
 const MAX_HOLDER_BYTES: u64 = 256;
 /// A folder can vanish between creating and locking it as often as another
 /// process finishes; more often than this is not that.
@@ -37,15 +38,6 @@ const LOCK_TRIES: u32 = 16;
 /// How often, and how long, a lock that is held is waited for.
 const LOCK_WAITS: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
-
-/// The process that holds a working folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder {
-    /// Its process id.
-    pub pid: u32,
-    /// When it took the folder.
-    pub since: SystemTime,
-}
 
 /// The locked working folder of one target. Clones share the lock, which is
 /// released when the last one is dropped.
@@ -66,7 +58,7 @@ struct Inner {
 impl WorkDir {
     /// Finds, creates and locks the working folder of `target`: a hidden
     /// folder beside it, or in `temp_dir` a folder named by a hash of the
-    /// target's full path. `now` is what others are told as start time.
+    /// target's full path. Others are shown `now` as start time.
     ///
     /// # Errors
     /// [`Error::Busy`] if another process (or handle) works on the target;
@@ -112,8 +104,8 @@ impl WorkDir {
         holds_work(&self.inner.path)
     }
 
-    /// Removes the folder and all work in it. The lock stays with this
-    /// handle, so nobody comes in between.
+    /// Removes the folder and all work in it. The lock stays with this handle,
+    /// so that no other process takes it.
     pub fn remove(&self) -> Result<()> {
         let path = &self.inner.path;
         self.inner
@@ -122,8 +114,8 @@ impl WorkDir {
             .map_err(|e| Error::io("remove", path, e))
     }
 
-    /// Removes working folders in `folder` that nobody holds and nobody has
-    /// touched for longer than [`MAX_WORK_AGE`], and returns them. One that
+    /// Removes working folders in `folder` that no process holds and that are
+    /// unchanged for longer than [`MAX_WORK_AGE`], and returns them. One that
     /// cannot be looked at or removed is left alone.
     pub fn remove_orphans(files: &dyn Files, folder: &Path, now: SystemTime) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(folder) else {
@@ -266,7 +258,7 @@ fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
     })
 }
 
-/// Refuses a folder that somebody else has put in the place of ours.
+/// Refuses a folder that replaced ours.
 fn must_be_ours(folder: &Path) -> Result<()> {
     let found = match folder.symlink_metadata() {
         Ok(found) => found,
@@ -313,7 +305,7 @@ pub(crate) fn still_there(file: &File, path: &Path) -> bool {
     #[cfg(not(unix))]
     {
         // No stable file id in the standard library here; the creation time
-        // tells a file from its successor unless both are of one tick.
+        // distinguishes a file from its successor unless both are of one tick.
         ours.created().ok() == named.created().ok()
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use crate::table::{Column, Kind};
+use crate::column::{Column, Kind};
 
 const SEPARATOR: &str = " | ";
 const HEADER_COLOUR: &str = "\x1b[96m";

@@ -9,6 +9,8 @@
 #![warn(missing_docs)]
 
 mod advice;
+mod column;
+mod command;
 mod commands;
 mod error;
 mod go_duration;
@@ -74,12 +76,15 @@ pub fn run(process: &Process, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut err = Printer::new(err, TextGate::default(), process.colour_err);
     let mut doing = "reading the command line".to_owned();
     let done = catch_unwind(AssertUnwindSafe(|| {
-        start::follow(&mut start::Start {
-            process,
-            out: &mut out,
-            err: &mut err,
-            doing: &mut doing,
-        })
+        start::run(
+            &commands::program(),
+            &mut command::Start {
+                process,
+                out: &mut out,
+                err: &mut err,
+                doing: &mut doing,
+            },
+        )
     }));
     let result = match done {
         Ok(result) => result,

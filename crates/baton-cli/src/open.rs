@@ -8,7 +8,6 @@ use baton_c1z::{
 use baton_term::Printer;
 
 use crate::Process;
-use crate::commands::Cx;
 use crate::error::CliError;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -48,10 +47,14 @@ pub(crate) fn open(path: &Path, process: &Process) -> Result<C1zFile, CliError> 
 
 /// Looks at the syncs of a file that must exist and hold something, at its
 /// beginning where that suffices.
-pub(crate) fn peek(cx: &mut Cx<'_, '_>) -> Result<Peek, CliError> {
-    must_hold_something(cx.file)?;
-    let peeked = baton_c1z::peek(cx.file, &read_options(cx.process)?)?;
-    warn_of_migration(cx.file, peeked.migration, cx.err);
+pub(crate) fn peek(
+    path: &Path,
+    process: &Process,
+    err: &mut Printer<'_>,
+) -> Result<Peek, CliError> {
+    must_hold_something(path)?;
+    let peeked = baton_c1z::peek(path, &read_options(process)?)?;
+    warn_of_migration(path, peeked.migration, err);
     Ok(peeked)
 }
 
@@ -104,14 +107,14 @@ pub(crate) fn view<'f>(
             if !SyncRun::is_valid_id(id) {
                 return Err(CliError::usage(format!("`{id}` is not the id of a sync")));
             }
-            let view = match file.sync_runs()?.first() {
+            let view = match file.sync_runs().first() {
                 Some(run) => file.view(View::Sync(&run.id))?,
                 None => file.view(View::AllRows)?,
             };
             Ok(view)
         }
         Some(id) => {
-            if !file.sync_runs()?.iter().any(|run| run.id == id) {
+            if !file.sync_runs().iter().any(|run| run.id == id) {
                 return Err(CliError::NoSuchSync {
                     id: id.to_owned(),
                     file: path.display().to_string(),

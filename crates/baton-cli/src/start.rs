@@ -6,39 +6,27 @@ use std::path::Path;
 
 use baton_flags::sources::{self, Sources, no_settings};
 use baton_flags::{Line, Program, args, builtin, help};
-use baton_term::Printer;
 
-use crate::Process;
-use crate::commands::{Cmd, Cx, Given, Runs, compare_files, empty_file, program};
+use crate::command::{Cmd, Cx, Given, Runs, Start, compare_files, empty_file};
 use crate::error::CliError;
 use crate::output::Output;
-use crate::streams::{Data, OnFailure};
+use crate::streams::OnFailure;
 
-/// What a command is started with.
-pub(crate) struct Start<'r, 'o, 'e> {
-    pub process: &'r Process,
-    pub out: &'r mut Data<'o>,
-    pub err: &'r mut Printer<'e>,
-    /// What is being done, for the report of a panic.
-    pub doing: &'r mut String,
-}
-
-/// Follows the command line.
-pub(crate) fn follow(run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
-    let program = program();
+/// Runs the command line.
+pub(crate) fn run(program: &Program<Runs>, run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
     program.check()?;
     let words = run.process.args.get(1..).unwrap_or_default();
-    let line = args::parse(&program, words)?;
+    let line = args::parse(program, words)?;
     let columns = run.process.terminal.unwrap_or(help::USUAL_COLUMNS);
     let printed = if line.help {
-        builtin::help_of(&program, &line, columns)
+        builtin::help_of(program, &line, columns)
     } else if line.version {
-        builtin::version_of(&program)
+        builtin::version_of(program)
     } else {
         match line.command().run {
-            Some(Runs::Work(work)) => return work(&given(&program, &line)?, run),
-            Some(Runs::BuiltIn(print)) => print(&program, &line, columns),
-            None => builtin::help_of(&program, &line, columns),
+            Some(Runs::Work(work)) => return work(&given(program, &line)?, run),
+            Some(Runs::BuiltIn(print)) => print(program, &line, columns),
+            None => builtin::help_of(program, &line, columns),
         }
     };
     if let Some(unknown) = printed.unknown {

@@ -11,43 +11,12 @@ use std::io::{self, Write};
 use baton_term::clean;
 use unicode_width::UnicodeWidthStr;
 
+pub(crate) use crate::column::{Column, id, text};
 use crate::layout::{Fitted, Part, write_line};
 
 /// Widest cell that widens its column, in terminal columns. A wider one is
 /// printed whole; the other cells of its column are not padded to it.
 pub(crate) const MAX_COLUMN_WIDTH: usize = 4_096;
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Text that may be cut on a terminal.
-    Text,
-    /// What is copied to be used elsewhere: always whole, behind all text.
-    Id,
-}
-
-/// A column.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
-    pub head: &'static str,
-    pub kind: Kind,
-}
-
-/// A column of names and other text.
-pub(crate) const fn text(head: &'static str) -> Column {
-    Column {
-        head,
-        kind: Kind::Text,
-    }
-}
-
-/// A column of ids.
-pub(crate) const fn id(head: &'static str) -> Column {
-    Column {
-        head,
-        kind: Kind::Id,
-    }
-}
 
 /// How tables look.
 #[derive(Debug, Clone, Copy, Default)]

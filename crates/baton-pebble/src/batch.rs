@@ -19,7 +19,7 @@ pub struct BatchEntry {
     pub value: Bytes,
 }
 
-/// Kind of an entry that is for whoever reads the log, not for the database.
+/// Kind of an entry for readers of the log, not for the database.
 const LOG_DATA: u8 = 3;
 /// Sized delete: a delete with a value.
 const SIZED_DELETE: u8 = 23;
@@ -63,7 +63,7 @@ pub fn entries(
             kind,
             sequence: first + seen,
             key: share(record, key),
-            // The value of a sized delete is a size, which nobody needs.
+            // The value of a sized delete is a size, which is not used.
             value: share(record, if kind == Kind::Delete { &[] } else { value }),
         })?;
         seen += 1;
@@ -73,7 +73,7 @@ pub fn entries(
     }
     if seen != count {
         return Err(Fault::damaged(
-            "a batch holds another number of entries than it says",
+            "a batch does not hold the number of entries in its header",
         ));
     }
     Ok(())

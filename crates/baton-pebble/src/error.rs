@@ -1,7 +1,7 @@
 //! What can be wrong with a directory, and with which of its files.
 //!
-//! A decoder sees bytes and reports a [`Fault`]; whoever knows the file's name
-//! makes an [`Error`] of it. Callers outside only ever handle [`Error`].
+//! A decoder sees bytes and reports a [`Fault`]; the caller that knows the
+//! file's name makes an [`Error`] of it. Other crates only see [`Error`].
 
 use std::borrow::Cow;
 use std::io;
@@ -86,7 +86,7 @@ pub enum Error {
     Io {
         /// The file's name in the directory.
         file: String,
-        /// What the source said.
+        /// The source's error.
         #[source]
         source: io::Error,
     },

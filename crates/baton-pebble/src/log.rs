@@ -107,7 +107,7 @@ impl Records {
     /// Damage that cannot be the tail of a log whose writer was stopped.
     #[allow(
         clippy::should_implement_trait,
-        reason = "an iterator of results would go on after an error"
+        reason = "an iterator of results would continue after an error"
     )]
     pub fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         if self.tail.is_some() {
@@ -484,8 +484,8 @@ mod tests {
             let (records, tail) = read(Records::of_log(bytes.clone().into(), LOG)).unwrap();
             assert_eq!((records.len(), tail), (3, Tail::Clean));
             bytes.push(1);
-            // What follows zeros is not of this log, which only a log with
-            // numbers in its chunks can tell.
+            // What follows zeros is not of this log; only a log with numbers in
+            // its chunks can detect that.
             let odd = read(Records::of_log(bytes.into(), LOG));
             assert_eq!(odd.is_ok(), !matches!(kind, Kind::Legacy));
         }

@@ -199,7 +199,7 @@ impl FileBytes for OpenFile {
             return Err(beyond_the_end());
         }
         let mut data = vec![0; len];
-        // A poisoned lock is as good as a sound one: each read seeks first.
+        // A poisoned lock does no harm: each read seeks first.
         let mut file = self
             .file
             .lock()

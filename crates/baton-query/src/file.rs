@@ -40,7 +40,8 @@ impl SyncFile {
         }
         let file = C1zFile::open(path, options)?;
         let run = file
-            .latest_finished(None)?
+            .latest_finished(None)
+            .cloned()
             .ok_or_else(|| FileError::NoFinishedSync {
                 path: path.to_owned(),
             })?;

@@ -168,7 +168,7 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
     };
     let file = C1zFile::open(&request.target, &options)?;
     let kinds = [SyncType::Full, SyncType::ResourcesOnly];
-    let Some(run) = file.latest_finished(Some(&kinds))? else {
+    let Some(run) = file.latest_finished(Some(&kinds)) else {
         return Ok(None);
     };
     let snapshot = file.view(View::Sync(&run.id))?;
@@ -190,12 +190,12 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
             own.insert(id.clone(), count_own(&snapshot, id)?);
         }
     }
-    let latest_full = file.latest_finished(Some(&[SyncType::Full]))?;
+    let latest_full = file.latest_finished(Some(&[SyncType::Full]));
     Ok(Some(Previous {
         stats,
         own,
         types,
-        latest_full: latest_full.map(|run| run.id),
+        latest_full: latest_full.map(|run| run.id.clone()),
     }))
 }
 

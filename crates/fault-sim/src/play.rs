@@ -261,7 +261,7 @@ impl Simulation<'_> {
             return Ok((0, 0));
         }
         let file = C1zFile::open(&self.target, &ReadOptions::default()).map_err(unreadable)?;
-        let Some(run) = file.latest_finished(None).map_err(unreadable)? else {
+        let Some(run) = file.latest_finished(None).cloned() else {
             return Ok((0, 0));
         };
         let view = file.view(View::Sync(&run.id)).map_err(unreadable)?;

@@ -75,7 +75,7 @@ fn read_file(path: &Path, folder: &Path) {
             read_view(&view);
         }
     }
-    for run in file.sync_runs().unwrap_or_default() {
+    for run in file.sync_runs() {
         if let Ok(view) = file.view(View::Sync(&run.id)) {
             let _ = view.stats();
         }

@@ -123,7 +123,7 @@ fn the_demo_leaves_a_file_and_replaces_only_its_own() {
     );
     let demo = folder.path().join("demo.c1z");
     let runs = C1zFile::open(&demo, &ReadOptions::default()).unwrap();
-    let stats = runs.latest_finished(None).unwrap().unwrap().stats.unwrap();
+    let stats = runs.latest_finished(None).cloned().unwrap().stats.unwrap();
     assert_eq!(stats.resources_by_type.get("user"), Some(&500));
     assert!(stats.grants > 1000);
     drop(runs);

@@ -102,7 +102,7 @@ pub(crate) async fn sync(
 /// Rows of a table as id and bytes, in storage order.
 pub(crate) fn rows(path: &Path, table: Table) -> Vec<(String, Vec<u8>)> {
     let file = C1zFile::open(path, &ReadOptions::default()).unwrap();
-    let newest = file.latest_finished(None).unwrap().unwrap().id;
+    let newest = file.latest_finished(None).cloned().unwrap().id;
     let view = file.view(View::Sync(&newest)).unwrap();
     let mut all = Vec::new();
     view.scan(table, &Filter::default(), &mut |row| {

@@ -67,7 +67,7 @@ impl Run {
 /// What grants and entitlements refer to and the file lacks.
 fn dangling(path: &Path) -> Vec<String> {
     let file = C1zFile::open(path, &ReadOptions::default()).unwrap();
-    let newest = file.latest_finished(None).unwrap().unwrap().id;
+    let newest = file.latest_finished(None).cloned().unwrap().id;
     let view = file.view(View::Sync(&newest)).unwrap();
     let (resources, entitlements) = (ids(path, Table::Resources), ids(path, Table::Entitlements));
     let mut missing = BTreeSet::new();

@@ -1,8 +1,8 @@
-//! One format into the other.
+//! Conversions between the formats.
 //!
 //! A conversion reads one sync and writes it into a new file. Nothing that
-//! both formats can hold is lost or changed; where they differ by nature, it
-//! is said here and counted in the result.
+//! both formats can hold is lost or changed. Where the formats differ, the
+//! comments here state it, and the result counts it.
 
 pub(crate) mod join;
 mod pairs;
@@ -27,7 +27,7 @@ use crate::scratch::Scratch;
 use crate::store::Store;
 use crate::{Format, v1, v3};
 use join::Joiner;
-use to_v3::Pouring;
+use to_v3::Conversion;
 
 /// What a conversion has done.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +38,9 @@ pub struct Converted {
     /// The sync; `None` if the source holds none and the new file is empty.
     pub run: Option<SyncRun>,
     /// Rows of the source, in the order of [`Table::ALL`].
-    pub tables: [Tally; 4],
+    pub tables: [ConvertedRows; 4],
     /// Assets of the source.
-    pub assets: Tally,
+    pub assets: ConvertedRows,
     /// Bytes of the assets.
     pub asset_bytes: u64,
     /// Grants that became one with another of the same principal and
@@ -52,10 +52,10 @@ pub struct Converted {
     pub took: Duration,
 }
 
-/// How many, and how long it took.
+/// How many rows, and how long they took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Tally {
+pub struct ConvertedRows {
     /// Number of rows.
     pub rows: u64,
     /// Time spent on them.
@@ -67,8 +67,8 @@ impl Converted {
         Self {
             path: path.to_owned(),
             run,
-            tables: [Tally::default(); 4],
-            assets: Tally::default(),
+            tables: [ConvertedRows::default(); 4],
+            assets: ConvertedRows::default(),
             asset_bytes: 0,
             merged_grants: 0,
             dropped_rows: 0,
@@ -129,13 +129,13 @@ pub fn to_v3(
     }
     let mut done = Converted::new(target, Some(run.clone()));
     let mut writer = v3::Writer::begin(write_options(target, &scratch, options), run.clone())?;
-    let pouring = Pouring {
+    let conversion = Conversion {
         store: &reader,
         run: &run,
         options,
         scratch: &scratch,
     };
-    pouring.run(&mut writer, &mut done)?;
+    conversion.run(&mut writer, &mut done)?;
     done.path = writer.finish(&mut |_| ())?.path;
     done.took = started.elapsed();
     Ok(done)
@@ -193,7 +193,7 @@ pub fn to_v1(source: &Path, target: &Path, options: &RewriteOptions) -> Result<C
         Detected::V3 => {
             let (reader, _) = v3::Reader::open(source, &options.read_options())?;
             match reader.runs()?.pop() {
-                Some(run) => pour_into_v1(&reader, run, target, options),
+                Some(run) => write_v1(&reader, run, target, options),
                 None => v1::write_empty(target, options).map(|path| Converted::new(&path, None)),
             }
         }
@@ -205,7 +205,7 @@ pub fn to_v1(source: &Path, target: &Path, options: &RewriteOptions) -> Result<C
     clippy::disallowed_methods,
     reason = "elapsed time, for the report only"
 )]
-fn pour_into_v1(
+fn write_v1(
     store: &dyn Store,
     run: SyncRun,
     target: &Path,
@@ -227,12 +227,12 @@ fn pour_into_v1(
     let sync_id = run.id.clone();
     let mut writer = v1::Writer::begin_as(write, run)?;
     let mut joiner = Joiner::new(store, options.temp_dir.as_deref());
-    for (table, tally) in Table::ALL.into_iter().zip(&mut done.tables) {
+    for (table, converted) in Table::ALL.into_iter().zip(&mut done.tables) {
         let begun = Instant::now();
         store.scan_dated(Some(&sync_id), table, &mut |row, at| {
             let data = joiner.join(table, row)?;
             writer.set_discovered_at(at.unwrap_or(undated))?;
-            tally.rows += 1;
+            converted.rows += 1;
             writer.put(
                 table,
                 &crate::row::Row {
@@ -241,7 +241,7 @@ fn pour_into_v1(
                 },
             )
         })?;
-        tally.took = begun.elapsed();
+        converted.took = begun.elapsed();
     }
     let begun = Instant::now();
     store.assets(Some(&sync_id), &mut |id, asset, at: Option<Timestamp>| {

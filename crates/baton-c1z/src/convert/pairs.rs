@@ -1,6 +1,6 @@
 //! Grants of one principal and one entitlement, of which format v3 holds one.
 //!
-//! Several become one that says what they all said (c1z specification §2.8).
+//! Several are merged into one that unites their content (c1z specification §2.8).
 
 use std::collections::BTreeSet;
 

@@ -22,14 +22,14 @@ use crate::store::Store;
 use crate::v3;
 
 /// The sync `run` of `store` on its way into a v3 file.
-pub(super) struct Pouring<'a> {
+pub(super) struct Conversion<'a> {
     pub store: &'a dyn Store,
     pub run: &'a SyncRun,
     pub options: &'a RewriteOptions,
     pub scratch: &'a Scratch,
 }
 
-impl Pouring<'_> {
+impl Conversion<'_> {
     /// Sorts and writes everything but the run itself.
     #[expect(
         clippy::disallowed_methods,
@@ -44,9 +44,9 @@ impl Pouring<'_> {
                 _ => write(table, &sorted, writer)?,
             }
             sorted.remove(&SystemFiles)?;
-            if let Some(tally) = done.tables.get_mut(number) {
-                tally.rows = rows;
-                tally.took = begun.elapsed();
+            if let Some(converted) = done.tables.get_mut(number) {
+                converted.rows = rows;
+                converted.took = begun.elapsed();
             }
         }
         let begun = Instant::now();
@@ -81,7 +81,7 @@ impl Pouring<'_> {
                 stop.scope(|| {
                     let mut sorter = Sorter::new(place);
                     for batch in batches {
-                        batch.pour(&mut sorter)?;
+                        batch.push_into(&mut sorter)?;
                     }
                     sorter.finish()
                 })
@@ -123,7 +123,7 @@ impl Pouring<'_> {
             to_record(table, row, &time, &mut record)?;
             batch.push(rows, &sort_key, &record);
             if batch.bytes.len() >= BATCH_BYTES {
-                // If nobody takes it, sorting has failed, and says why.
+                // Without a receiver, sorting has failed; its error has the reason.
                 let _ = full.send(std::mem::take(&mut batch));
             }
             Ok(())
@@ -154,7 +154,7 @@ impl Batch {
         self.bytes.extend_from_slice(record);
     }
 
-    fn pour(&self, sorter: &mut Sorter) -> Result<()> {
+    fn push_into(&self, sorter: &mut Sorter) -> Result<()> {
         let mut rest = &self.bytes[..];
         for (number, key_len, record_len) in &self.rows {
             let (key, behind) = rest.split_at(*key_len);
@@ -177,8 +177,7 @@ pub(crate) const TUPLE_START: usize = 2;
 /// Replaces `out` by a row's record.
 pub(crate) fn to_record(table: Table, row: &Row<'_>, time: &[u8], out: &mut Vec<u8>) -> Result<()> {
     out.clear();
-    // Whatever a v1 file says, its expansions are to be done (c1z
-    // specification §2.8).
+    // Expansions of a v1 file are always to be done (c1z specification §2.8).
     let row = &Row {
         settled: false,
         ..*row

@@ -116,7 +116,7 @@ pub fn open_regular(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// [`Error::NotRegular`] for folders and sockets; [`Error::NoReader`] for a
-/// pipe that nobody has open; [`Error::Io`] by the system.
+/// pipe that no process has open; [`Error::Io`] by the system.
 #[expect(
     clippy::disallowed_methods,
     reason = "opened to find out what a path is"

@@ -91,7 +91,7 @@ impl RunPaths {
     ) -> Result<()> {
         self.insert(role, path, Use::Replace, false)?;
         let Ok(real) = resolve(path) else {
-            // Whatever is wrong with it is said when it is used.
+            // Its errors are reported when it is used.
             return Ok(());
         };
         let between = save::locked_name(&real);

@@ -1,6 +1,6 @@
 //! Every operation of this crate, on a disk that is full at each of the places
 //! where room is asked for, and with a request to stop at each of the places
-//! where that is looked for: an error that says so, and nothing is left.
+//! where that is looked for: an error that states it, and nothing is left.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

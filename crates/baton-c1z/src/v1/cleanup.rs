@@ -231,7 +231,7 @@ mod tests {
         for doomed in [doomed, doomed_after] {
             assert_eq!(doomed(2, &old, &new), ["d1", "u1"]);
             assert_eq!(doomed(2, &old[2..], &new), NONE);
-            // A partner that is not there takes nobody's place.
+            // A missing partner replaces no sync.
             assert_eq!(doomed(2, &old[..3], &new), ["d1", "u1"]);
         }
     }

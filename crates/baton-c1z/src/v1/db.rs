@@ -41,7 +41,7 @@ const URI_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b':');
 
-/// A `file:` URI of a database that nobody changes while it is open.
+/// A `file:` URI of a database that does not change while it is open.
 pub(super) fn immutable_uri(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     let slashes = bytes
@@ -111,8 +111,8 @@ pub(super) fn open_read(path: &Path, bytes: u64) -> rusqlite::Result<(Connection
     Ok((conn, budget))
 }
 
-/// Opens a private copy for changes. There is no journal: whoever fails
-/// throws the copy away.
+/// Opens a private copy for changes. There is no journal: after a failure the
+/// copy is dropped.
 pub(super) fn open_write(path: &Path) -> rusqlite::Result<Connection> {
     let mut conn = Connection::open_with_flags(
         path,
@@ -201,8 +201,8 @@ fn system_error(e: &rusqlite::Error) -> Option<io::Error> {
     }
 }
 
-/// The refusal to open any file at all. SQLite does not pass on why it could
-/// not open one; if the reason is that too many are open, it still holds.
+/// The refusal to open any file. SQLite does not report why it could not open
+/// one; if too many files are open, another attempt fails for the same reason.
 fn no_handles() -> Option<io::Error> {
     let refusal = std::fs::File::open(".").err()?;
     let is_limit =

@@ -13,7 +13,7 @@ use super::layout::quoted;
 use super::reader::Reader;
 use super::time;
 use super::writer::save_database;
-use crate::diff::{DiffPlan, FileDiffPlan};
+use crate::diff_plan::{DiffPlan, FileDiffPlan};
 use crate::error::{Error, Result};
 use crate::maintain::RewriteOptions;
 use crate::run::SyncType;

@@ -1,26 +1,25 @@
 //! The header of a SQLite database: how long the database can be.
 //!
-//! The header says how many pages there are, and counts changes twice. Where
-//! both counts agree the number of pages is right, and SQLite looks at no page
-//! behind it. Where they differ, a writer that does not keep the number has
-//! changed the file since, and the file's length counts (SQLite file format,
-//! §1.3.7).
+//! The header states the number of pages, and counts changes twice. Where both
+//! counts agree, the number of pages is right, and SQLite reads no page behind
+//! it. Where they differ, a writer that does not update the number has changed
+//! the file since, and the file's length counts (SQLite file format, §1.3.7).
 
 /// Bytes of the header.
 pub(super) const HEADER_BYTES: usize = 100;
 /// What every database that is not empty begins with.
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
-/// A database whose header does not say how long it is may be so many times
-/// as long as its compressed form, and so many bytes longer.
+/// A database whose header does not state its length may be so many times as
+/// long as its compressed form, and so many bytes longer.
 const MAX_RATIO: u64 = 256;
 const MAX_EXTRA_BYTES: u64 = 256 << 20;
 
 /// How many bytes of content there can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
-    /// As many as the header says.
+    /// As many as the header states.
     Announced(u64),
-    /// The header does not say; no more than this is believed.
+    /// The header does not state it; at most this many.
     AtMost(u64),
 }
 

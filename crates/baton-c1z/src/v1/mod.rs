@@ -48,7 +48,7 @@ use header::{HEADER_BYTES, Length};
 /// Bytes of content that are read at first.
 const FIRST_BYTES: usize = 4096;
 
-/// Offset of the two header bytes that say how the database is journaled.
+/// Offset of the two header bytes with the journal mode of the database.
 const JOURNAL_BYTES_OFFSET: u64 = 18;
 const WRITE_AHEAD: [u8; 2] = [2, 2];
 const ROLLBACK: [u8; 2] = [1, 1];

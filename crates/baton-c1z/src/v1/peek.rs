@@ -19,7 +19,7 @@ use crate::scratch::Scratch;
 /// How much is decompressed.
 const PREFIX_BYTES: usize = 1 << 20;
 
-/// The runs, or `None` if only the whole file can tell.
+/// The runs, or `None` if only the whole file has them.
 pub(crate) fn runs_in_prefix(path: &Path, options: &ReadOptions) -> Result<Option<Vec<SyncRun>>> {
     let Opened {
         mut content,
@@ -41,7 +41,7 @@ pub(crate) fn runs_in_prefix(path: &Path, options: &ReadOptions) -> Result<Optio
         len += n;
     }
     if size > limit {
-        // Whoever unpacks it all says how much is too much.
+        // The limit is checked, and reported, when all of it is unpacked.
         return Ok(None);
     }
     // The rest is a hole.
@@ -52,8 +52,8 @@ pub(crate) fn runs_in_prefix(path: &Path, options: &ReadOptions) -> Result<Optio
         return Ok(None);
     }
     leave_write_ahead_mode(scratch.file_path())?;
-    // What is wrong here may be right in the whole file, so nothing that the
-    // database says is an error yet.
+    // What is wrong here may be right in the whole file, so an error of the
+    // database is not reported yet.
     let found = db::open_read(scratch.file_path(), len as u64)
         .and_then(|(conn, _budget)| runs::read(&conn));
     Ok(found.ok().filter(|runs| runs.iter().all(is_reached)))

@@ -1,9 +1,9 @@
 //! From a filter to SQL.
 //!
-//! Rows must come in the order of `id` and must never be collected to be
-//! sorted: a statement that needs a sort holds all matching rows at once. So
-//! each query leaves at most one index open to the planner, one that yields
-//! that order by itself, and hides the other columns behind a unary plus.
+//! Rows must come in the order of `id`, without a sort: a statement that sorts
+//! holds all matching rows at once. So each query leaves at most one index open
+//! to the planner, one that yields this order, and hides the other columns
+//! behind a unary plus.
 
 use super::schema::table_name;
 use crate::error::Result;
@@ -60,7 +60,7 @@ impl<'a> Condition<'a> {
         Ok(this)
     }
 
-    /// Adds the filter's conditions; says whether the index that begins with
+    /// Adds the filter's conditions; returns whether the index that begins with
     /// entitlement and sync is the one left open.
     fn filter(&mut self, query: &Query<'a>) -> bool {
         let filter = query.filter;

@@ -35,7 +35,7 @@ const DATE_COLUMN: usize = 12;
 /// Called with a row's number, the row, and all that was selected.
 type VisitStored<'v> = dyn FnMut(i64, &Row<'_>, &rusqlite::Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
-/// Called with a row's number and the row; says whether to go on.
+/// Called with a row's number and the row; returns whether to continue.
 type VisitNumbered<'v> = dyn FnMut(i64, &Row<'_>) -> Result<ControlFlow<()>> + 'v;
 
 /// An open v1 file.
@@ -49,9 +49,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Unpacks and opens the v1 file `path`, for reading only: where the
-    /// system permits it, the copy has no name any more, so that not even a
-    /// killed process leaves it behind.
+    /// Unpacks and opens the v1 file `path`, for reading only. Where the system
+    /// permits it, the copy loses its name, so that not even a killed process
+    /// leaves it behind.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<(Self, FileIdentity)> {
         let (this, identity) = Self::open_kept(path, options)?;
         Ok((this.without_name(), identity))
@@ -66,7 +66,7 @@ impl Reader {
         self
     }
 
-    /// As [`Reader::open`], for whoever goes on with [`Reader::into_copy`].
+    /// As [`Reader::open`], for a caller that uses [`Reader::into_copy`] later.
     pub fn open_kept(path: &Path, options: &ReadOptions) -> Result<(Self, FileIdentity)> {
         let (copy, identity) = unpack(path, &options.limits, options.temp_dir.as_deref())?;
         Ok((Self::of_copy(path, copy)?, identity))
@@ -101,8 +101,8 @@ impl Reader {
         })
     }
 
-    /// Reads a copy of the file's beginning. `None` if more of the file is
-    /// needed to tell what is in it.
+    /// Reads a copy of the file's beginning. `None` if reading needs more of the
+    /// file.
     pub fn of_front(path: &Path, copy: Scratch) -> Result<Option<Self>> {
         let bytes = copy.file_bytes()?;
         let open = || {
@@ -155,8 +155,8 @@ impl Reader {
         )
     }
 
-    /// Ends reading and hands on the private copy, of current schema. `None`
-    /// for an empty store, and if it was not kept.
+    /// Ends reading and returns the private copy, which has the current schema.
+    /// `None` for an empty store, and if the copy was not kept.
     pub fn into_copy(self) -> Option<Scratch> {
         self.copy
     }
@@ -286,7 +286,7 @@ impl Reader {
             path: self.path.clone(),
             table,
             id: row.id.to_owned(),
-            reason: "its content is no protobuf message",
+            reason: "its content is not a protobuf message",
         })
     }
 
@@ -582,7 +582,7 @@ fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<
     let id = text(row, 1)?;
     let resource_type_id = text(row, 2)?;
     let resource_id = match table {
-        // Stored joined; the type says where the id begins.
+        // Stored joined; the id begins behind the type.
         Table::Resources => id
             .strip_prefix(resource_type_id)
             .and_then(|rest| rest.strip_prefix(':'))
@@ -594,7 +594,7 @@ fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<
         _ => Some((text(row, 4)?, text(row, 5)?)),
     };
     let expansion = bytes(row, 10)?.filter(|bytes| !bytes.is_empty());
-    // Only a plain 0 says that nothing is to be done.
+    // Only a plain 0 means that no expansion is needed.
     let is_off = matches!(row.get_ref(11)?, ValueRef::Integer(0));
     Ok(Row {
         id,

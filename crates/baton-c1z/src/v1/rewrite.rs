@@ -1,7 +1,7 @@
-//! New files out of old ones: a single sync copied, counts stored anew.
+//! New files from old ones: a copy of one sync, and replaced counts.
 //!
-//! As everywhere the source stays as it is until a complete new database
-//! takes its place, or lies beside it under another name.
+//! The source stays unchanged until a complete new database replaces it or is
+//! written beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -116,7 +116,7 @@ pub(super) fn copy_sync(
 }
 
 /// The columns of a table of the current schema, without the row's number:
-/// a copy numbers its rows anew.
+/// a copy renumbers its rows.
 fn copied_columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     conn.prepare("select name from main.pragma_table_info(?) where name <> 'id'")?
         .query_map([table], |row| row.get(0))?
@@ -129,13 +129,13 @@ pub(crate) fn restat(
     runs: &[SyncRun],
     (path, saver): (&Path, &Saver),
     options: &RewriteOptions,
-    tell: &mut dyn FnMut(&NewStats<'_>),
+    report: &mut dyn FnMut(&NewStats<'_>),
 ) -> Result<()> {
     let mut counted = Vec::with_capacity(runs.len());
     for run in runs {
         let mut stats = source.compute_stats(Some(&run.id))?;
         stats.keep_history_of(run);
-        tell(&NewStats { run, stats: &stats });
+        report(&NewStats { run, stats: &stats });
         counted.push((run.id.as_str(), stats.to_text()));
     }
     let Some(copy) = source.into_copy() else {

@@ -1,8 +1,7 @@
-//! A copy of one sync with its expansion taken back.
+//! A copy of one sync with its expansion undone.
 //!
-//! What a grant's sources say decides, row by row: see
-//! [`crate::rollback`]. Works on the copy while it is being made; the source
-//! is only read.
+//! The sources of each grant decide, row by row: see [`crate::rollback`]. Only
+//! the copy is changed; the source is only read.
 
 use std::path::Path;
 
@@ -19,19 +18,19 @@ use crate::room::Work;
 use crate::save::Saver;
 use crate::scratch::Scratch;
 
-/// Grants that are read before the decisions about them are carried out.
+/// Grants that are read before they are changed.
 const BATCH_ROWS: i64 = 1_000;
 
-/// Copies the sync `id` of `source` into the new file `target` and takes its
-/// expansion back there. `token` is the state that the copied run gets. `tell`
-/// hears the verdict on every grant; a suspect goes unless it is kept.
+/// Copies the sync `id` of `source` into the new file `target` and undoes its
+/// expansion there. `token` is the state that the copied run gets. `report` is
+/// called with the verdict on every grant; suspects are deleted unless kept.
 pub(crate) fn roll_back(
     source: Reader,
     id: &str,
     paths: (&Path, &Path),
     options: &RewriteOptions,
     token: &str,
-    tell: &mut dyn FnMut(Verdict),
+    report: &mut dyn FnMut(Verdict),
     keep_suspects: bool,
 ) -> Result<()> {
     let (source_path, target) = paths;
@@ -49,10 +48,10 @@ pub(crate) fn roll_back(
     let bytes = old.file_bytes()?;
     copy_sync(&mut conn, &old, bytes, id).map_err(db::read_error(source_path, "copy its sync"))?;
     drop(old);
-    let failed = db::write_error(target, "take the expansion back");
+    let failed = db::write_error(target, "undo the expansion");
     begin(&conn).map_err(failed)?;
-    let grants = take_back(&conn, paths, tell, keep_suspects)?;
-    let failed = db::write_error(target, "take the expansion back");
+    let grants = undo_expansion(&conn, paths, report, keep_suspects)?;
+    let failed = db::write_error(target, "undo the expansion");
     end(&conn, token, grants > 0).map_err(failed)?;
     conn.close()
         .map_err(|(_, e)| db::write_error(target, "close the file")(e))?;
@@ -89,14 +88,14 @@ struct Stored {
     data: Vec<u8>,
 }
 
-/// Goes through all grants; gives how many there were.
-fn take_back(
+/// Visits all grants; returns how many there were.
+fn undo_expansion(
     conn: &Connection,
     (source, target): (&Path, &Path),
-    tell: &mut dyn FnMut(Verdict),
+    report: &mut dyn FnMut(Verdict),
     keep_suspects: bool,
 ) -> Result<u64> {
-    let failed = |e| db::write_error(target, "take the expansion back")(e);
+    let failed = |e| db::write_error(target, "undo the expansion")(e);
     let mut count = 0;
     let mut last = i64::MIN;
     loop {
@@ -109,7 +108,7 @@ fn take_back(
         for grant in &batch {
             let unreadable = |_| unreadable(source, &grant.id);
             let verdict = judge(&grant.data, &grant.entitlement_id).map_err(unreadable)?;
-            tell(verdict);
+            report(verdict);
             match verdict {
                 Verdict::Untouched => {}
                 Verdict::Suspect if keep_suspects => {}

@@ -1,12 +1,11 @@
-//! Builds the database of a new v1 file and swaps it in.
+//! Builds the database of a new v1 file and renames it over the target.
 //!
-//! Always a new database: the syncs that stay are copied from a private copy
-//! of the old one, so what cleanup removes leaves no free pages behind and
-//! nothing needs a vacuum. Indexes in whose order rows do not come are built
-//! behind them, by SQLite's sorter, in bounded memory; grants, those of syncs
-//! that stay and new ones, are written as pages where nothing forbids it. All
-//! else lies in front of them, so that whoever wants no grants unpacks no more
-//! than that. The target is only touched by the final rename.
+//! The database is always new. Syncs that stay are copied from a private copy
+//! of the old one, so removed syncs leave no free pages and no vacuum is needed.
+//! Indexes in another order than the rows are built after them, by SQLite's
+//! sorter, in bounded memory. Grants are written as pages where the tables allow
+//! it. All other tables lie in front of them, so that a reader without grants
+//! unpacks only these. The target is changed only by the final rename.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -36,7 +35,7 @@ use crate::scratch::Scratch;
 /// Content type of an asset that states none.
 const UNKNOWN_CONTENT_TYPE: &str = "unknown";
 /// Bytes between two reports while compressing.
-const TOLD_BYTES: u64 = 16 << 20;
+const REPORT_BYTES: u64 = 16 << 20;
 
 /// Where and how a new file is written.
 #[derive(Debug, Clone)]
@@ -56,8 +55,8 @@ pub(crate) struct WriteOptions {
     pub discovered_at: SystemTime,
     /// Which old syncs go; `None`: all stay.
     pub cleanup: Option<Cleanup>,
-    /// A sync that has the new one's id is replaced, not an error: whoever
-    /// was stopped between saving and tidying up saves again.
+    /// A sync that has the new one's id is replaced, not an error: a process
+    /// that was stopped between saving and clearing up saves again.
     pub replace_same_sync: bool,
 }
 
@@ -88,13 +87,13 @@ pub(crate) struct Written {
 
 /// One new sync on its way into a v1 file.
 pub(crate) struct Writer {
-    door: Door,
+    door: Access,
     scratch: Scratch,
     options: WriteOptions,
     run: SyncRun,
     times: Times,
     discovered_at: String,
-    /// What `discovered_at` says, once it was set.
+    /// The time in `discovered_at`, once it was set.
     dated: Option<Timestamp>,
     late_indexes: Vec<LateIndex>,
     /// The old file, as long as its grants are still to be taken over.
@@ -105,12 +104,12 @@ pub(crate) struct Writer {
 }
 
 /// How the new database is being written. Only one has it open at a time.
-enum Door {
+enum Access {
     /// By statements. They may have been found to be the only way.
     Rows { conn: Connection, to_stay: bool },
     /// As pages: the grants.
     Pages(Box<Bulk>),
-    /// Not any more, after an error.
+    /// Not possible after an error.
     Closed,
 }
 
@@ -168,7 +167,7 @@ impl Writer {
         };
         let removed_syncs = old.as_ref().map_or(&[][..], Old::cleaned_up).to_vec();
         Ok(Self {
-            door: Door::Rows {
+            door: Access::Rows {
                 conn,
                 to_stay: false,
             },
@@ -201,7 +200,7 @@ impl Writer {
 
     fn flush(&mut self) -> Result<()> {
         let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
-        let Door::Rows { conn, .. } = &self.door else {
+        let Access::Rows { conn, .. } = &self.door else {
             // Pages have no batch before them.
             return Ok(());
         };
@@ -215,13 +214,13 @@ impl Writer {
         self.counts.add(table, row.resource_type_id);
         if table == Table::Grants {
             self.try_pages()?;
-            if let Door::Pages(bulk) = &mut self.door {
+            if let Access::Pages(bulk) = &mut self.door {
                 return bulk.put(row, &self.run.id, &self.discovered_at);
             }
         }
         self.by_rows()?;
         let shared = [self.run.id.as_str(), self.discovered_at.as_str()];
-        let Door::Rows { conn, .. } = &self.door else {
+        let Access::Rows { conn, .. } = &self.door else {
             return self.conn().map(|_| ());
         };
         self.batch
@@ -231,11 +230,11 @@ impl Writer {
     /// Turns from rows to pages, if the database is fit for it, and takes over
     /// the grants that stay.
     fn try_pages(&mut self) -> Result<()> {
-        if !matches!(self.door, Door::Rows { to_stay: false, .. }) {
+        if !matches!(self.door, Access::Rows { to_stay: false, .. }) {
             return Ok(());
         }
         self.flush()?;
-        let Door::Rows { conn, .. } = std::mem::replace(&mut self.door, Door::Closed) else {
+        let Access::Rows { conn, .. } = std::mem::replace(&mut self.door, Access::Closed) else {
             return Ok(());
         };
         let (grants, others) = std::mem::take(&mut self.late_indexes)
@@ -267,7 +266,7 @@ impl Writer {
             }
         }
         self.waiting = None;
-        self.door = Door::Pages(Box::new(bulk));
+        self.door = Access::Pages(Box::new(bulk));
         Ok(())
     }
 
@@ -298,7 +297,7 @@ impl Writer {
                 .execute_batch("begin")
                 .map_err(db::write_error(target, "turn to grants"))?,
         }
-        self.door = Door::Rows {
+        self.door = Access::Rows {
             conn,
             to_stay: true,
         };
@@ -307,15 +306,15 @@ impl Writer {
 
     /// Completes what was written as pages; statements may follow.
     fn by_rows(&mut self) -> Result<()> {
-        if matches!(self.door, Door::Pages(_))
-            && let Door::Pages(bulk) = std::mem::replace(&mut self.door, Door::Closed)
+        if matches!(self.door, Access::Pages(_))
+            && let Access::Pages(bulk) = std::mem::replace(&mut self.door, Access::Closed)
         {
             bulk.finish()?;
             let target = self.options.target.as_path();
             let conn = db::open_write(self.scratch.file_path())
                 .and_then(|conn| conn.execute_batch("begin").map(|()| conn))
-                .map_err(db::write_error(target, "go on behind the grants"))?;
-            self.door = Door::Rows {
+                .map_err(db::write_error(target, "continue after the grants"))?;
+            self.door = Access::Rows {
                 conn,
                 to_stay: true,
             };
@@ -326,8 +325,8 @@ impl Writer {
     /// The database as long as statements are run on it.
     fn conn(&self) -> Result<&Connection> {
         match &self.door {
-            Door::Rows { conn, .. } => Ok(conn),
-            Door::Pages(_) | Door::Closed => Err(Error::Argument {
+            Access::Rows { conn, .. } => Ok(conn),
+            Access::Pages(_) | Access::Closed => Err(Error::Argument {
                 what: "writer",
                 reason: "it has failed before",
             }),
@@ -395,7 +394,7 @@ impl Writer {
             removed_syncs,
             ..
         } = self;
-        if let Door::Rows { conn, .. } = door {
+        if let Access::Rows { conn, .. } = door {
             conn.close()
                 .map_err(|(_, e)| db::write_error(&options.target, "close the file")(e))?;
         }
@@ -521,22 +520,22 @@ pub(super) fn save_database(
         .metadata()
         .map_err(|e| Error::io("look at", database, e))?
         .len();
-    let mut content = Told {
+    let mut content = WithProgress {
         content,
         done: 0,
         reported: 0,
         size,
         progress,
     };
-    content.tell();
+    content.report();
     let at_least = size / room::MAX_RATIO;
     save::replace(saver, target, at_least, |out| {
         envelope::encode(&mut content, size, compression_level, out)
     })
 }
 
-/// A file that tells how far it was read.
-struct Told<'a> {
+/// A file that reports how far it was read.
+struct WithProgress<'a> {
     content: File,
     done: u64,
     reported: u64,
@@ -544,8 +543,8 @@ struct Told<'a> {
     progress: &'a mut dyn FnMut(Phase),
 }
 
-impl Told<'_> {
-    fn tell(&mut self) {
+impl WithProgress<'_> {
+    fn report(&mut self) {
         self.reported = self.done;
         (self.progress)(Phase::Saving {
             done_bytes: self.done,
@@ -554,12 +553,12 @@ impl Told<'_> {
     }
 }
 
-impl Read for Told<'_> {
+impl Read for WithProgress<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.content.read(buf)?;
         self.done += n as u64;
-        if self.done - self.reported >= TOLD_BYTES {
-            self.tell();
+        if self.done - self.reported >= REPORT_BYTES {
+            self.report();
         }
         Ok(n)
     }

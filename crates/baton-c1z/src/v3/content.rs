@@ -40,7 +40,7 @@ impl FileBytes for DiskFile {
     fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
         check_range(offset, len, self.len)?;
         let mut data = vec![0; len];
-        // A poisoned lock is as good as a sound one: each read seeks first.
+        // A poisoned lock does no harm: each read seeks first.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset))?;
         file.read_exact(&mut data)?;

@@ -16,13 +16,13 @@ use xxhash_rust::xxh64::{Xxh64, xxh64};
 use zstd::zstd_safe::compress_bound;
 
 use super::content::{Part, Span, Stream, Unpacked};
-use super::envelope::damaged;
+use super::fault::damaged;
 use crate::envelope::FrameHeader;
 use crate::error::{Error, Result};
 use crate::room::Work;
 use crate::{Limits, ReadOptions};
 
-/// The part of the memory budget that decoded files nobody reads may take.
+/// The part of the memory budget for decoded files that are not being read.
 const KEPT_SHARE: u64 = 4;
 /// Compressed bytes read at a time where a file is not read at once.
 const READ_BYTES: usize = 128 << 10;
@@ -96,7 +96,7 @@ impl Directory {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        // Whole at every moment, so a poisoned lock is as good as a sound one.
+        // Consistent at every moment, so a poisoned lock does no harm.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -202,7 +202,7 @@ impl Directory {
     }
 
     fn wrong_size(&self, name: &str) -> Error {
-        let what = format!("the file `{name}` in it has another size than its index says");
+        let what = format!("the file `{name}` in it does not have the size stated in its index");
         damaged(&self.path, what)
     }
 
@@ -239,7 +239,7 @@ impl Source for Directory {
     }
 }
 
-/// Decoded files: all that somebody reads, and some that nobody reads.
+/// Decoded files: all that are being read, and some others.
 struct Kept {
     budget: u64,
     bytes: u64,

@@ -62,7 +62,7 @@ pub(super) fn parent(record: &[u8]) -> Result<Option<(&str, &str)>> {
     )))
 }
 
-/// Whether the record of a grant says that it is to be expanded.
+/// Whether the record of a grant requires an expansion.
 pub(crate) fn needs_expansion(record: &[u8]) -> Result<bool> {
     Ok(wire::last_varint(record, grant_record::NEEDS_EXPANSION)? != 0)
 }

@@ -13,9 +13,9 @@ use baton_proto::field::c1::storage::v3::entitlement_record;
 use baton_proto::wire;
 use xxhash_rust::xxh64::xxh64;
 
-use super::envelope::damaged;
+use super::fault::damaged;
+use super::fault::tables_error;
 use super::keys::{self, ENTITLEMENT_PARTS};
-use super::reader::tables_error;
 use crate::error::{Error, Result};
 use crate::row::Table;
 use crate::tuple::{self, SEPARATOR, escaped};
@@ -186,7 +186,7 @@ impl Finder<'_> {
             path: self.path.to_owned(),
             table: Table::Grants,
             id: id.to_owned(),
-            reason: "a row among those looked through is no protobuf message",
+            reason: "a scanned row is not a protobuf message",
         })?;
         if !own.is_empty() {
             return Ok(own == id);

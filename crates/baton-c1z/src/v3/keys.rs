@@ -62,7 +62,7 @@ pub(crate) fn table(table: Table) -> [u8; 3] {
 }
 
 /// Replaces `out` by the key of the row whose key while sealing is `sealed`,
-/// told apart by tuple.
+/// identified by tuple.
 pub(crate) fn of_sealed(sealed: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.push(ROOT);

@@ -1,4 +1,4 @@
-//! Which layout of keys a directory has. Two stamps in it say so, not the
+//! Which layout of keys a directory has. Two stamps in it decide, not the
 //! engine's name in the manifest (additions on earlier engines, §2).
 
 use std::ops::Bound;
@@ -7,9 +7,8 @@ use std::path::Path;
 use baton_pebble::Db;
 use bytes::Bytes;
 
-use super::envelope::{damaged, unsupported};
+use super::fault::{damaged, tables_error, unsupported};
 use super::keys;
-use super::reader::tables_error;
 use crate::error::Result;
 
 /// What must be done before the rows can be read.

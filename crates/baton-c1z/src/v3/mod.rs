@@ -9,6 +9,7 @@ mod directory;
 mod earlier;
 mod encode;
 mod envelope;
+mod fault;
 mod fields;
 mod find;
 pub mod fuzzing;

@@ -4,19 +4,18 @@
 //! list of tables and the few bytes of the run. Rows come in key order; the
 //! position of a page is the key of its last row.
 
-use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use baton_pebble::{Db, Source as _};
-use baton_proto::Code;
 use baton_proto::c1::storage::v3 as storage;
 use bytes::Bytes;
 use prost::Message;
 
 use super::earlier::{Migration, migrate};
-use super::envelope::{Envelope, damaged};
+use super::envelope::Envelope;
+use super::fault::{damaged, tables_error};
 use super::find::{Finder, Learnt};
 use super::keys;
 use super::layout::{self, Layout};
@@ -76,8 +75,8 @@ impl Reader {
         this.digests_pending = this.value(keys::DIGESTS_PENDING)?.is_some();
         this.run = this.read_run()?;
         if let Some(run) = &mut this.run {
-            // The manifest answers without another look at the tables, but
-            // only a checksum tells that it says what its writer did.
+            // The manifest has the counts without a look at the tables, but
+            // only a checksum proves that they are the writer's.
             run.stats = match counted {
                 None if envelope.is_manifest_checked && layout == Layout::Current => {
                     runs::stats_of_summary(envelope.runs, &run.id)
@@ -215,9 +214,9 @@ impl Reader {
             let value = match value {
                 Some(value) => value,
                 None => {
-                    fetched = self.value(key)?.ok_or_else(|| {
-                        damaged(&self.path, "an index names a row that is not there")
-                    })?;
+                    fetched = self
+                        .value(key)?
+                        .ok_or_else(|| damaged(&self.path, "an index refers to a missing row"))?;
                     &fetched
                 }
             };
@@ -237,7 +236,7 @@ impl Reader {
             path: self.path.clone(),
             table,
             id: shown(key),
-            reason: "its content is no protobuf message",
+            reason: "its content is not a protobuf message",
         })
     }
 
@@ -435,34 +434,5 @@ impl Store for Reader {
 
     fn sessions(&self, sync_id: Option<&str>, visit: &mut VisitSession<'_>) -> Result<()> {
         self.sessions(sync_id, visit)
-    }
-}
-
-/// What the reader of tables said, in our words.
-pub(super) fn tables_error(path: &Path, error: baton_pebble::Error) -> Error {
-    let code = match error {
-        baton_pebble::Error::Io { file, source } => return source_error(path, &file, source),
-        baton_pebble::Error::Unsupported { .. } => Code::Unimplemented,
-        baton_pebble::Error::Limit { .. } => Code::ResourceExhausted,
-        _ => Code::DataLoss,
-    };
-    Error::Tables {
-        path: path.to_owned(),
-        code,
-        source: error.into(),
-    }
-}
-
-/// Our own error on its way through the reader of tables, or the system's.
-fn source_error(path: &Path, file: &str, source: io::Error) -> Error {
-    match source.downcast::<Error>() {
-        Ok(ours) => ours,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            damaged(path, format!("it has no file `{file}`"))
-        }
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-            damaged(path, format!("the file `{file}` in it is cut off"))
-        }
-        Err(e) => Error::io("read", path, e),
     }
 }

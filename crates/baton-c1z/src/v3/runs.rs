@@ -84,7 +84,7 @@ fn counts(record: storage::SyncStatsRecord) -> Stats {
     }
 }
 
-/// Adds what the syncer's state says of how the sync went.
+/// Adds the timings of the sync from the syncer's state.
 pub(super) fn add_timings(stats: &mut Stats, token: &str) {
     /// The part of the state that matters here.
     #[derive(Default, serde::Deserialize)]
@@ -94,7 +94,7 @@ pub(super) fn add_timings(stats: &mut Stats, token: &str) {
         connector_call_stats: BTreeMap<String, CallStat>,
         session_store_stats: BTreeMap<String, CallStat>,
     }
-    // Opaque to the file: what cannot be read says nothing.
+    // Opaque to the file: an unreadable state has no timings.
     let state: State = serde_json::from_str(token).unwrap_or_default();
     stats.step_durations_ms = state.step_durations_ms;
     stats.connector_call_stats = state.connector_call_stats;

@@ -8,10 +8,11 @@ use baton_proto::wire;
 use prost::Message;
 use prost_types::Timestamp;
 
-use super::envelope::damaged;
+use super::fault::damaged;
+use super::fault::tables_error;
 use super::keys;
 use super::plan::Plan;
-use super::reader::{Reader, tables_error};
+use super::reader::Reader;
 use crate::error::Result;
 use crate::row::{Filter, Row, Table};
 use crate::store::{Asset, Query, VisitAsset};
@@ -25,7 +26,7 @@ fn time_field(table: Table) -> u32 {
     }
 }
 
-/// When a record was written, if it says so.
+/// When a record was written, if it states that.
 pub(crate) fn discovered_at(table: Table, record: &[u8]) -> Option<Timestamp> {
     let bytes = wire::last_bytes(record, time_field(table)).ok()??;
     Timestamp::decode(bytes).ok()

@@ -373,7 +373,7 @@ fn random_files_give_what_the_rules_say_in_both_formats_and_by_every_strategy() 
 }
 
 fn only_run(path: &Path) -> SyncRun {
-    let runs = open(path).unwrap().sync_runs().unwrap();
+    let runs = open(path).unwrap().sync_runs().to_vec();
     let [run] = runs.as_slice() else {
         panic!("{} runs", runs.len());
     };

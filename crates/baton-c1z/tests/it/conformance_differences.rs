@@ -245,7 +245,7 @@ fn a_file_holds_several_syncs_or_the_last_one() {
         let file = target.open();
         let runs: Vec<_> = file
             .sync_runs()
-            .unwrap()
+            .to_vec()
             .into_iter()
             .map(|run| run.id)
             .collect();
@@ -271,14 +271,14 @@ fn an_unfinished_sync_is_shown_for_seven_days_and_then_all_rows_or_an_error() {
         ..RewriteOptions::default()
     };
     let v1 = fixture("baton-cli/v1-unfinished.c1z");
-    let id = open(&v1).unwrap().sync_runs().unwrap().swap_remove(0).id;
+    let id = open(&v1).unwrap().sync_runs().to_vec().swap_remove(0).id;
     let v3 = folder.path().join("v3.c1z");
     to_v3(&v1, Some(&id), &v3, &options).unwrap();
     for path in [&v1, &v3] {
         let file = open(path).unwrap();
-        let run = file.sync_runs().unwrap().swap_remove(0);
+        let run = file.sync_runs().to_vec().swap_remove(0);
         assert!(!run.is_finished());
-        assert_eq!(file.latest_finished(None).unwrap(), None);
+        assert_eq!(file.latest_finished(None).cloned(), None);
         let started = SystemTime::try_from(run.started_at.unwrap()).unwrap();
         let week = Duration::from_hours(7 * 24);
         let shown = |now| {

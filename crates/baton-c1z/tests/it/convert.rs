@@ -39,7 +39,7 @@ fn ids(file: &C1zFile, sync_id: &str, table: Table) -> Vec<String> {
 }
 
 fn only_run(path: &Path) -> SyncRun {
-    let runs = open(path).unwrap().sync_runs().unwrap();
+    let runs = open(path).unwrap().sync_runs().to_vec();
     let [run] = runs.as_slice() else {
         panic!("{} runs", runs.len());
     };
@@ -113,7 +113,7 @@ fn what_cannot_be_converted_leaves_no_file() {
 fn there_and_back_again_loses_nothing_that_v3_can_hold() {
     for name in V1 {
         let source = open(&fixture(name)).unwrap();
-        for run in source.sync_runs().unwrap() {
+        for run in source.sync_runs().to_vec() {
             let folder = Folder::new();
             let v3 = folder.path().join("v3.c1z");
             let done = to_v3(&fixture(name), Some(&run.id), &v3, &options(&folder)).unwrap();
@@ -313,11 +313,11 @@ fn a_file_without_syncs_becomes_another_one() {
     let done = to_v3(&folder.path().join("missing"), None, &v3, &options(&folder)).unwrap();
     assert_eq!(done.run, None);
     assert_eq!(open(&v3).unwrap().format(), Format::V3);
-    assert!(open(&v3).unwrap().sync_runs().unwrap().is_empty());
+    assert!(open(&v3).unwrap().sync_runs().to_vec().is_empty());
     let v1 = folder.path().join("v1.c1z");
     assert_eq!(to_v1(&v3, &v1, &options(&folder)).unwrap().run, None);
     assert_eq!(open(&v1).unwrap().format(), Format::V1);
-    assert!(open(&v1).unwrap().sync_runs().unwrap().is_empty());
+    assert!(open(&v1).unwrap().sync_runs().to_vec().is_empty());
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn texts(conn: &Connection, sql: &str) -> BTreeSet<String> {
 }
 
 fn run(path: &Path, id: &str) -> SyncRun {
-    let runs = open(path).unwrap().sync_runs().unwrap();
+    let runs = open(path).unwrap().sync_runs().to_vec();
     runs.into_iter().find(|run| run.id == id).unwrap()
 }
 
@@ -82,7 +82,7 @@ const APART: &str = "
 fn a_diff_within_a_file_holds_what_is_new_and_only_that() {
     let folder = Folder::new();
     let path = changed(&folder, "multi.c1z", "v1-multi-sync.c1z", APART);
-    let before = open(&path).unwrap().sync_runs().unwrap();
+    let before = open(&path).unwrap().sync_runs().to_vec();
     let plan = DiffPlan {
         path: &path,
         base_sync_id: MULTI[0],
@@ -90,7 +90,7 @@ fn a_diff_within_a_file_holds_what_is_new_and_only_that() {
         new_sync_id: NEW,
     };
     diff_syncs(&plan, &options(&folder)).unwrap();
-    let after = open(&path).unwrap().sync_runs().unwrap();
+    let after = open(&path).unwrap().sync_runs().to_vec();
     assert_eq!(after[..before.len()], before);
     let made = run(&path, NEW);
     assert_eq!(made.sync_type, "partial");
@@ -245,7 +245,7 @@ fn a_diff_between_files_says_what_is_gone_and_what_is_new_or_different() {
     diff_files(&plan, &options(&folder)).unwrap();
     assert_eq!(fs::read(&old).unwrap(), old_bytes);
 
-    let runs = open(&new).unwrap().sync_runs().unwrap();
+    let runs = open(&new).unwrap().sync_runs().to_vec();
     let [.., gone, upserts] = &runs[..] else {
         panic!("{} runs", runs.len());
     };
@@ -496,7 +496,7 @@ fn what_a_stopped_sync_left_stays_beside_a_file_that_is_changed() {
 
 /// The two newest runs of a file.
 fn newest(path: &Path) -> [String; 2] {
-    let runs = open(path).unwrap().sync_runs().unwrap();
+    let runs = open(path).unwrap().sync_runs().to_vec();
     let ids: Vec<String> = runs.into_iter().rev().take(2).map(|run| run.id).collect();
     [ids[1].clone(), ids[0].clone()]
 }

@@ -68,7 +68,7 @@ fn a_genuine_file_lists_what_the_go_tool_lists_whatever_memory_there_is() {
             writeln!(seen, "{}\t{count}\t{hex}", table.name()).unwrap();
         }
         assert_eq!(seen.trim(), expected.trim());
-        let stats = file.sync_runs().unwrap()[0].stats.clone().unwrap();
+        let stats = file.sync_runs().to_vec()[0].stats.clone().unwrap();
         assert_eq!(
             (stats.resources, stats.entitlements, stats.grants),
             (35_217, 334, 66_601)

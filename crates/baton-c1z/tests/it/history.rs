@@ -27,7 +27,7 @@ fn left(types: &[SyncType], cleanup: Cleanup) -> Vec<usize> {
         known.push(id(number));
         known.retain(|id| !sealed.removed_syncs.contains(id));
     }
-    let runs = target.open().sync_runs().unwrap();
+    let runs = target.open().sync_runs().to_vec();
     let stored: Vec<String> = runs.into_iter().map(|run| run.id).collect();
     assert_eq!(stored, known, "what is said to be removed is removed");
     let numbers = 0..types.len();

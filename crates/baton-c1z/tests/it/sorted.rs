@@ -85,7 +85,7 @@ fn a_file_of_the_go_tools_gives_the_rows_in_the_same_order_in_both_formats() {
         ("atlassian-org/sync.c1z", "atlassian-org/sync-v3.c1z"),
     ] {
         let (v1, v3) = (open_fixture(v1), open_fixture(v3));
-        let view = |file: &C1zFile| -> String { file.latest_finished(None).unwrap().unwrap().id };
+        let view = |file: &C1zFile| -> String { file.latest_finished(None).cloned().unwrap().id };
         let (in_v1, in_v3) = (view(&v1), view(&v3));
         let in_v1 = v1.view(View::Sync(&in_v1)).unwrap();
         let in_v3 = v3.view(View::Sync(&in_v3)).unwrap();

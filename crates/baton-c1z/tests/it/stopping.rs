@@ -158,7 +158,7 @@ fn a_difference_stops_and_leaves_the_file_as_it_was() {
     let folder = Folder::new();
     let path = folder.path().join("two.c1z");
     std::fs::copy(fixture("v1-multi-sync.c1z"), &path).unwrap();
-    let runs = crate::support::open(&path).unwrap().sync_runs().unwrap();
+    let runs = crate::support::open(&path).unwrap().sync_runs().to_vec();
     let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     let before = std::fs::read(&path).unwrap();
     let options = options(&folder);

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use baton_c1z::{Dumped, Use};
 use baton_flags::{Command, Field};
 
-use super::flags::{self, OUTPUT_FORMAT, VERBOSE};
+use super::flags;
 use super::output_file::{options, print_line};
 use super::{Cmd, Cx, Given, Runs};
+use super::{OUTPUT_FORMAT, VERBOSE};
 use crate::error::CliError;
 use crate::open;
 

@@ -8,9 +8,10 @@ use std::time::Instant;
 use baton_access::{ExpandOptions, GraphExpander};
 use baton_flags::{Command, Field, Positionals};
 
-use super::flags::{self, FILE, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
+use super::flags::{self, SYNC_ID};
 use super::output_file::{milliseconds, options, print_line};
 use super::{Cmd, Cx, Given, Runs};
+use super::{FILE, OUTPUT_FORMAT, VERBOSE};
 use crate::error::CliError;
 use crate::open;
 

@@ -8,18 +8,6 @@ use baton_flags::Field;
 use super::Given;
 use crate::error::CliError;
 
-pub(super) const FILE: Field<PathBuf> = Field::path("file", "the sync file to read")
-    .short('f')
-    .default("sync.c1z");
-pub(super) const OUTPUT_FORMAT: Field<String> =
-    Field::string("output-format", "how to show the result: console or json")
-        .short('o')
-        .value_name("format")
-        .default("console");
-pub(super) const VERBOSE: Field<bool> = Field::bool(
-    "verbose",
-    "list each missing object; on a terminal, show sync tokens whole",
-);
 pub(super) const SYNC_ID: Field<String> = Field::string(
     "sync-id",
     "look at this sync (default: the newest finished one)",

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use baton_c1z::{Converted, RewriteOptions};
+use baton_c1z::{Converted, RewriteOptions, Stop};
 use baton_term::clean;
 
 use crate::Process;
@@ -18,6 +18,7 @@ pub(super) fn options(process: &Process) -> Result<RewriteOptions, CliError> {
         limits: read.limits,
         temp_dir: read.temp_dir,
         now: process.now,
+        stop: Stop::current(),
         ..RewriteOptions::default()
     })
 }

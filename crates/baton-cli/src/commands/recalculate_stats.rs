@@ -5,9 +5,10 @@ use std::time::Instant;
 use baton_c1z::Use;
 use baton_flags::{Command, Field};
 
-use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
+use super::flags::{self, SYNC_ID};
 use super::output_file::{milliseconds, options, print_line};
 use super::{Cmd, Cx, Given, Runs};
+use super::{OUTPUT_FORMAT, VERBOSE};
 use crate::error::CliError;
 use crate::open;
 

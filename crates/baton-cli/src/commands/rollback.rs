@@ -13,9 +13,10 @@ use baton_proto::c1::connector::v2;
 use baton_proto::figures::counted;
 use prost::Message;
 
-use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
+use super::flags::{self, SYNC_ID};
 use super::output_file::{options, print_line};
 use super::{Cmd, Cx, Given, Runs};
+use super::{OUTPUT_FORMAT, VERBOSE};
 use crate::Process;
 use crate::error::CliError;
 use crate::open;

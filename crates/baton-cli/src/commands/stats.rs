@@ -30,7 +30,7 @@ impl Cmd for Stats {
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let file = cx.file;
-        let peeked = open::peek(cx)?;
+        let peeked = open::peek(cx.file, cx.process, cx.err)?;
         let Some(run) = peeked.latest_finished(None) else {
             return Ok(writeln!(
                 cx.out,

@@ -27,7 +27,7 @@ impl Cmd for Syncs {
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let peeked = open::peek(cx)?;
+        let peeked = open::peek(cx.file, cx.process, cx.err)?;
         // A whole token is copied to be used elsewhere; its size is not.
         let token_column = if cx.verbose { id } else { text };
         let mut source = SyncSource {

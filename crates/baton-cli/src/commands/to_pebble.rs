@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use baton_flags::{Command, Field};
 use baton_proto::figures::counted;
 
-use super::flags::{self, OUTPUT_FORMAT, SYNC_ID, VERBOSE};
+use super::flags::{self, SYNC_ID};
 use super::output_file::{options, report};
 use super::{Cmd, Cx, Given, Runs};
+use super::{OUTPUT_FORMAT, VERBOSE};
 use crate::error::CliError;
 
 const OUT: Field<PathBuf> = flags::new_file("./sync.pebble.c1z");

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use baton_flags::{Command, Field};
 
-use super::flags::{self, OUTPUT_FORMAT, VERBOSE};
+use super::flags;
 use super::output_file::{options, report};
 use super::{Cmd, Cx, Given, Runs};
+use super::{OUTPUT_FORMAT, VERBOSE};
 use crate::error::CliError;
 use crate::open;
 

@@ -1,4 +1,4 @@
-//! What the names in a directory tell: format version, manifest, logs.
+//! What the names in a directory state: format version, manifest, logs.
 //! Spec §5.1.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ const LOG_SUFFIX: &str = ".log";
 /// For errors that are of no single file.
 const DIRECTORY: &str = "the directory";
 
-/// The files that count, as far as names tell.
+/// The files that count, judged by their names.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub format_version: u32,

@@ -64,7 +64,7 @@ impl Db {
     /// # Errors
     /// [`Error::Unsupported`] for format versions and features beyond this
     /// crate, [`Error::Damaged`] for files that are malformed, missing or of
-    /// another size than the manifest says, [`Error::Limit`], [`Error::Io`].
+    /// another size than in the manifest, [`Error::Limit`], [`Error::Io`].
     pub fn open(source: Arc<dyn Source>) -> Result<Self> {
         let directory = Directory::of_names(source.names())?;
         let version = match &directory.manifest {

@@ -43,7 +43,7 @@ pub(super) struct RunTable {
     pub start: Bytes,
     /// First user key behind them.
     pub end: Bytes,
-    /// Sequence number of all entries, whatever the file says.
+    /// Sequence number of all entries, instead of those in the file.
     synthetic: Option<u64>,
     /// Of two entries with the same sequence number, that of the lower rank
     /// wins.
@@ -113,7 +113,7 @@ pub(super) fn check(version: &Version, source: &dyn Source) -> Result<Vec<RunTab
             None => Fault::damaged("the manifest names it, but it is missing"),
             Some(size) if Some(size) != expected => Fault::Damaged(
                 format!(
-                    "it has {size} bytes, the manifest says {}",
+                    "it has {size} bytes; the manifest states {}",
                     expected.unwrap_or_default()
                 )
                 .into(),
@@ -190,7 +190,7 @@ mod tests {
         let text = |source: &MemorySource| check(&version, source).unwrap_err().to_string();
         assert!(text(&source).contains("000004.sst is damaged: the manifest names it"));
         source.insert("000004.sst", vec![0; 9]);
-        assert!(text(&source).contains("it has 9 bytes, the manifest says 10"));
+        assert!(text(&source).contains("it has 9 bytes; the manifest states 10"));
         source.insert("000004.sst", vec![0; 10]);
         assert_eq!(check(&version, &source).unwrap().len(), 1);
     }

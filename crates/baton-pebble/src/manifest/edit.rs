@@ -95,7 +95,7 @@ mod field {
     pub(super) const MUST_BE_KNOWN: u64 = 64;
 }
 
-/// Bits of the byte that tells what the bounds of tag 104 are of.
+/// Bits of the byte that states what the bounds of tag 104 are of.
 mod bounds {
     pub(super) const HAS_POINTS: u8 = 1;
     pub(super) const SMALLEST_IS_POINT: u8 = 2;

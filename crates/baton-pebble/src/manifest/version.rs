@@ -9,7 +9,7 @@ use crate::error::Fault;
 use crate::key;
 use crate::log::Records;
 
-/// What the manifest says after its last edit.
+/// The state of the manifest after its last edit.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Version {

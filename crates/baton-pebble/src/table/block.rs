@@ -142,7 +142,7 @@ fn zstandard(data: &[u8]) -> Result<Bytes, Fault> {
     let frame = data.get(header..).ok_or_else(broken)?;
     let plain = zstd::bulk::decompress(frame, len).map_err(|_| broken())?;
     if plain.len() != len {
-        return Err(Fault::damaged("a zstd block has another size than it says"));
+        return Err(Fault::damaged("a zstd block does not have its stated size"));
     }
     Ok(plain.into())
 }

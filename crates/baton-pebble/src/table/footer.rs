@@ -36,7 +36,7 @@ pub mod attribute {
     pub const POINTS: u32 = 128;
 }
 
-/// What the end of a table file says.
+/// The end of a table file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Footer {

@@ -138,8 +138,8 @@ impl TableIter {
             Some(index) => index.seek(target).map_err(table.fault())?,
             None => false,
         };
-        // No block of a lower index may reach the target though the upper
-        // one says so: then the next one does.
+        // The upper index may point to a lower one without a block that
+        // reaches the target: then the next one has it.
         if found {
             self.load(cache)?;
         } else if !self.next_data_block()? {

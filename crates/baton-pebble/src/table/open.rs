@@ -51,7 +51,7 @@ struct Meta {
     values: Option<ValueIndex>,
 }
 
-/// What the properties say that a reader needs.
+/// The properties that a reader needs.
 #[derive(Default)]
 struct Properties {
     two_levels: bool,
@@ -105,7 +105,7 @@ impl Table {
         Ok(table)
     }
 
-    /// What the end of the file says.
+    /// The footer of the file.
     pub fn footer(&self) -> &Footer {
         &self.footer
     }
@@ -174,8 +174,8 @@ impl Table {
         decode_block(&stored, self.footer.checksum).map_err(self.fault())
     }
 
-    /// The value that `stored` says the place of. `last` holds the value
-    /// block that was read last, and its number.
+    /// The value whose place is `stored`. `last` holds the value block that was
+    /// read last, and its number.
     pub(super) fn external_value(
         &self,
         stored: &[u8],

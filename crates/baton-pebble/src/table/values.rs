@@ -10,7 +10,7 @@ use crate::wire::{Wire, uvarint};
 /// A number in the value index has at most 8 bytes.
 const MAX_WIDTH: u8 = 8;
 
-/// Bits of a value's prefix that tell where the value is.
+/// Bits of a value's prefix: where the value is.
 mod place {
     pub(super) const MASK: u8 = 0xc0;
     pub(super) const BLOB: u8 = 0x40;

@@ -90,8 +90,8 @@ impl RowBlock {
         self.entries += 1;
     }
 
-    /// Says that the entries now begin at `start`: they were built apart, and
-    /// their offsets are relative.
+    /// Moves the entries to `start`: they were built apart, and their offsets
+    /// are relative.
     pub fn move_to(&mut self, start: usize) {
         self.start = start;
     }

@@ -1,6 +1,6 @@
 //! Records in chunks, and the write-ahead log made of them (c1z
-//! specification §5.3, §5.12). For tests and for very small files: whoever
-//! opens a log replays it.
+//! specification §5.3, §5.12). For tests and for very small files: every open
+//! replays the log.
 
 use super::put_bytes;
 use crate::crc;

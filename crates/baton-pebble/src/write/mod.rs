@@ -16,7 +16,7 @@ pub use table::{MAX_ROW_BYTES, RowError, Table, TableBuilder};
 
 /// Name of the MANIFEST that [`manifest`] is the content of.
 pub const MANIFEST_NAME: &str = "MANIFEST-000001";
-/// Name of the empty file that says which MANIFEST is current.
+/// Name of the empty file that names the current MANIFEST.
 pub const MANIFEST_MARKER: &str = "marker.manifest.000001.MANIFEST-000001";
 /// Name of the empty file that states the directory's format version, 24.
 pub const FORMAT_MARKER: &str = "marker.format-version.000001.024";

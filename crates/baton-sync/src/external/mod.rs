@@ -86,7 +86,7 @@ impl External {
             ..ReadOptions::default()
         };
         let file = C1zFile::open(path, &options).map_err(failed)?;
-        let latest = file.latest_finished(None).map_err(failed)?;
+        let latest = file.latest_finished(None).cloned();
         let Some(run) = latest else {
             return Err(Error::ExternalUnfinished { path: path.clone() });
         };

@@ -49,7 +49,7 @@ async fn everything_that_the_connector_has_is_in_the_file() {
 async fn the_run_is_recorded_as_a_finished_full_sync() {
     let sandbox = Sandbox::new();
     let report = sandbox.sync(World::small()).await;
-    let runs = open(&sandbox.target()).sync_runs().expect("readable");
+    let runs = open(&sandbox.target()).sync_runs().to_vec();
     let run = runs.first().expect("one run");
     assert_eq!(runs.len(), 1);
     assert_eq!(run.id, report.sync_id);
@@ -95,10 +95,7 @@ async fn resources_only_leaves_out_entitlements_and_grants() {
     let report = sandbox.run(&world, request).await.expect("complete");
     assert_eq!(report.stats.resources, 17);
     assert_eq!(report.stats.entitlements + report.stats.grants, 0);
-    let run = open(&sandbox.target())
-        .sync_runs()
-        .expect("readable")
-        .remove(0);
+    let run = open(&sandbox.target()).sync_runs().to_vec().remove(0);
     assert_eq!(run.kind(), Some(SyncType::ResourcesOnly));
     assert!(!run.supports_diff);
     let asked = world.calls();

@@ -74,7 +74,7 @@ async fn earlier_syncs_stay_as_many_as_asked_for_and_the_last_one_is_reported() 
         seen.push(report.sync_id);
     }
     let kept = |sandbox: &Sandbox| -> Vec<String> {
-        let runs = open(&sandbox.target()).sync_runs().expect("readable");
+        let runs = open(&sandbox.target()).sync_runs().to_vec();
         runs.into_iter().map(|run| run.id).collect()
     };
     assert_eq!(kept(&sandbox), seen[2..]);
@@ -109,10 +109,7 @@ fn provenance(request: SyncRequest) -> SyncRequest {
 
 fn asset(path: &std::path::Path) -> Option<String> {
     let file = open(path);
-    let run = file
-        .latest_finished(None)
-        .expect("readable")
-        .expect("a run");
+    let run = file.latest_finished(None).cloned().expect("a run");
     let view = file.view(View::Sync(&run.id)).expect("there");
     let asset = view.asset("baton.provenance.v1").expect("readable")?;
     assert_eq!(asset.content_type, "application/json");
@@ -208,7 +205,7 @@ async fn a_sync_in_format_v3_has_the_rows_of_one_in_v1() {
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     let held = |path: &std::path::Path| {
         let file = C1zFile::open(path, &ReadOptions::default()).expect("opens");
-        let run = file.latest_finished(None).expect("runs").expect("one");
+        let run = file.latest_finished(None).cloned().expect("one");
         let view = file.view(View::Sync(&run.id)).expect("there");
         let mut ids = Vec::new();
         for table in Table::ALL {

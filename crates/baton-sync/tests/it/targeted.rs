@@ -117,7 +117,7 @@ async fn a_targeted_sync_joins_the_full_one_that_it_belongs_to() {
     let wanted = request(&sandbox, &["bid:r:group/g1"]);
     let report = sandbox.run(&world, wanted).await.expect("sealed");
     assert_eq!(report.previous, None);
-    let runs = open(&sandbox.target()).sync_runs().expect("readable");
+    let runs = open(&sandbox.target()).sync_runs().to_vec();
     assert_eq!(runs.len(), 2);
     let run = runs.last().expect("two");
     assert_eq!(run.kind(), Some(SyncType::Partial));
@@ -145,7 +145,7 @@ async fn in_a_v3_file_a_targeted_sync_replaces_the_one_before_and_says_so() {
         .await
         .expect("sealed");
     assert!(report.warnings.iter().any(|w| w.contains("holds one sync")));
-    let runs = open(&sandbox.target()).sync_runs().expect("readable");
+    let runs = open(&sandbox.target()).sync_runs().to_vec();
     let run = runs.first().expect("one");
     assert_eq!((runs.len(), run.kind()), (1, Some(SyncType::Partial)));
     assert_eq!(run.parent_sync_id, full.sync_id);
@@ -366,7 +366,7 @@ async fn a_sync_without_grants_is_full_and_lists_none() {
         let report = sandbox.run(&world, wanted).await.expect("sealed");
         assert_eq!((report.stats.entitlements, report.stats.grants), (8, 0));
         assert!(!world.calls().iter().any(|call| call.starts_with("grants")));
-        let runs = open(&sandbox.target()).sync_runs().expect("readable");
+        let runs = open(&sandbox.target()).sync_runs().to_vec();
         let run = runs.first().expect("one");
         assert_eq!(run.kind(), Some(SyncType::Full));
         assert!(run.supports_diff);
@@ -386,7 +386,7 @@ async fn a_skipped_sync_checks_the_connector_and_leaves_an_empty_full_one() {
         let report = sandbox.run(&world, wanted).await.expect("sealed");
         assert_eq!(world.calls(), ["cleanup"]);
         assert_eq!(report.stats.resource_types, 0);
-        let runs = open(&sandbox.target()).sync_runs().expect("readable");
+        let runs = open(&sandbox.target()).sync_runs().to_vec();
         let run = runs.first().expect("one");
         assert_eq!(run.kind(), Some(SyncType::Full));
         assert!(run.is_finished() && !run.supports_diff);

@@ -168,7 +168,7 @@ pub fn wait_until(happened: impl Fn() -> bool) {
 /// All rows of the newest finished sync.
 pub fn rows(path: &Path) -> Vec<(Table, String, Vec<u8>)> {
     let file = C1zFile::open(path, &ReadOptions::default()).unwrap();
-    let newest = file.latest_finished(None).unwrap().unwrap().id;
+    let newest = file.latest_finished(None).cloned().unwrap().id;
     let view = file.view(View::Sync(&newest)).unwrap();
     let mut all = Vec::new();
     for table in Table::ALL {

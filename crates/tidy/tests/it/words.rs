@@ -17,7 +17,6 @@ const NOT_YET: &[&str] = &[
     "baton-atlassian",
     "baton-c1z",
     "baton-connector",
-    "baton-pebble",
     "baton-proto",
     "baton-sync",
     "baton-testkit",

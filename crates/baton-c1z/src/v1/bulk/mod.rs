@@ -1,12 +1,11 @@
 //! The grants of a new database, written as pages instead of by statements.
 //!
 //! A file has about a thousand times more grants than anything else, and each
-//! is in five indexes. Statements find the place of each entry anew and write
-//! each page several times; here rows and sorted index entries are laid out in
-//! pages one behind the other, each written once. What results is what SQLite
-//! itself would make of the same rows but for the numbers of the pages, and
-//! its own check of a database's integrity is part of the tests. Only tables
-//! and indexes that exist and are empty are filled.
+//! is in five indexes. Statements search the place of each entry and write each
+//! page several times. Here rows and sorted index entries fill pages one after
+//! the other, and each page is written once. The result is what SQLite makes of
+//! the same rows, except for page numbers; the tests run SQLite's own integrity
+//! check. Only existing, empty tables and indexes are filled.
 
 mod index;
 mod pages;
@@ -109,7 +108,7 @@ pub(super) struct StoredGrant<'a> {
     pub discovered_at: &'a [u8],
 }
 
-/// Grants on their way into a database that nobody else has open.
+/// Writes grants into a database that no other connection has open.
 #[derive(Debug)]
 pub(super) struct Bulk {
     pages: Pages,

@@ -107,7 +107,7 @@ impl Sorting {
         {
             return Ok(());
         }
-        // The other side is gone only if it failed; it says why.
+        // The other side ends early only if it failed; its error has the reason.
         self.join()
     }
 
@@ -177,7 +177,7 @@ fn sort(place: &Place, keys: &Receiver<Batch>, entries: &SyncSender<Batch>) -> R
     Ok(())
 }
 
-/// Sends the entries of one index. False if nobody wants them any more.
+/// Sends the entries of one index. False if the receiver is gone.
 fn give(at: usize, sorter: Sorter, files: &dyn Files, out: &SyncSender<Batch>) -> Result<bool> {
     let Some(index) = INDEXES.get(at) else {
         return Ok(true);

@@ -3,12 +3,12 @@
 //!
 //! Small tables lie in front of the grants where our writer made the file, and
 //! in any file of one sync. The beginning, cut to whole pages and with their
-//! number in its header, is a database for everything that lies on these
-//! pages: SQLite refuses every page that lies behind, a tree's as well as one
-//! of a long value, so nothing is ever taken for absent that only was not
-//! reached. What it refuses is asked again of a longer beginning, in the end
-//! of the whole. The checksum of the stream covers all of it and is compared
-//! only then: damage in the beginning of a large file may go unnoticed before.
+//! number in its header, is a database for everything on these pages. SQLite
+//! refuses every page behind them, of a tree or of a long value. So a row that
+//! was not unpacked never counts as absent: the query is repeated on a longer
+//! beginning, and in the end on the whole file. The checksum of the stream
+//! covers the whole file and is compared only then. Until then, damage in the
+//! beginning of a large file may go unnoticed.
 
 use std::cell::{Cell, OnceCell};
 use std::fs::File;
@@ -125,7 +125,7 @@ impl Lazy {
             {
                 return Ok(answer);
             }
-            // A visitor may have gone on meanwhile.
+            // A visitor's own requests may have advanced further.
             self.first.set(self.first.get().max(at + 1));
         }
         match ask(&self.whole()?.0)? {
@@ -147,7 +147,7 @@ impl Lazy {
         self.ask(|reader| self.judge(reader, get(reader), false))
     }
 
-    /// Whether a failure only says that the beginning ends.
+    /// Whether a failure only means that the beginning ends.
     fn judge<T>(&self, reader: &Reader, result: Result<T>, by_visitor: bool) -> Result<Answer<T>> {
         let is_whole = self
             .whole

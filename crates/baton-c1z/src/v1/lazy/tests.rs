@@ -255,7 +255,7 @@ fn any_flipped_byte_of_the_compressed_beginning_is_an_error_or_changes_nothing_o
         let Ok(lazy) = Lazy::open_in_steps(&made.path(), &options, &steps, 0, 1) else {
             continue;
         };
-        // May be wrong, since nothing tells; must not panic.
+        // May be wrong, since nothing detects the damage; must not panic.
         let _ = lazy.get(None, Table::Resources, Key::Id("t:r11"));
         if let Ok(count) = lazy.count(&query) {
             assert_eq!(count, expected, "{at}");

@@ -31,8 +31,8 @@ const MAX_NUMBER: i64 = i64::MAX / 2;
 /// What a table's column is declared as: type, not null, default, key.
 type Declared = (String, bool, Option<String>, i64);
 
-/// Whether the grants of the database attached as `old` can be taken over as
-/// pages, as far as columns, indexes and numbers tell.
+/// Whether the grants of the database attached as `old` can be copied as pages,
+/// judged by columns, indexes and numbers.
 pub(super) fn fits(conn: &Connection) -> rusqlite::Result<bool> {
     // An own definition of the table, in a database beside.
     let known = Connection::open_in_memory()?;

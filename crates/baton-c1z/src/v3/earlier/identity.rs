@@ -22,7 +22,7 @@ impl Fault {
     /// In words.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Malformed => "its content is no protobuf message",
+            Self::Malformed => "its content is not a protobuf message",
             Self::FieldType => "a field of its identity has the wrong type",
         }
     }

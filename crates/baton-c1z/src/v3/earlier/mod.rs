@@ -2,8 +2,8 @@
 //! on earlier engines, §3 to §7): their rows become those of a private
 //! directory in the current layout, and the file keeps its bytes.
 //!
-//! Entitlements and grants are keyed by what their records say, never by
-//! their old keys; the indexes over them are made anew. All else is copied.
+//! Entitlements and grants are keyed by the content of their records, never by
+//! their old keys; the indexes over them are rebuilt. All else is copied.
 //! Memory is bounded by the reader's budget, the private copy by the limit on
 //! what the file may decompress to; one row that cannot be understood fails
 //! the whole.
@@ -21,9 +21,10 @@ use baton_proto::c1::storage::v3 as storage;
 use baton_proto::encode;
 use prost::{DecodeError, Message};
 
-use super::envelope::damaged;
+use super::fault::damaged;
+use super::fault::tables_error;
 use super::layout::Layout;
-use super::reader::{shown, tables_error};
+use super::reader::shown;
 use super::write::{Spools, Tables, stats_record};
 use super::{keys, runs};
 use crate::counts::Counts;
@@ -249,7 +250,7 @@ impl<'a> Work<'a> {
         self.put(key, value)
     }
 
-    /// Whether a row is made anew, or of use to nobody any more.
+    /// Whether a row is rebuilt or no longer used.
     fn is_replaced(&self, key: &[u8]) -> bool {
         let index = key.strip_prefix(keys::INDEXES).and_then(|key| key.first());
         match self.layout {

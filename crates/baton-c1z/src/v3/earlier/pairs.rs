@@ -1,5 +1,5 @@
-//! Several grants of one principal and one entitlement become one, which says
-//! what they all said (additions on earlier engines, §7).
+//! Several grants of one principal and one entitlement are merged into one that
+//! unites their content (additions on earlier engines, §7).
 //!
 //! The same rule as in `convert::pairs`, over records instead of messages:
 //! what a record has besides comes from the first.

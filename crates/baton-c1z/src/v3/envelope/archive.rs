@@ -11,17 +11,18 @@ use std::sync::Arc;
 use baton_pebble::FileBytes;
 use tar::{Archive, EntryType};
 
-use super::{Places, add, damaged, unsupported};
+use super::{Places, add};
 use crate::error::{Error, Result};
 use crate::v3::content::Span;
 use crate::v3::directory::Place;
+use crate::v3::fault::{damaged, unsupported};
 
 /// Size of an archive's blocks.
 const BLOCK_BYTES: usize = 512;
 /// Most bytes of headers, long names included.
 const MAX_HEADER_BYTES: u64 = 64 << 20;
 
-/// Lists the archive that begins at `start` and goes on to the end.
+/// Lists the archive from `start` to the end of the content.
 pub(super) fn list(path: &Path, content: &Arc<dyn FileBytes>, start: u64) -> Result<Places> {
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::UnexpectedEof => damaged(path, "its archive is cut off"),
@@ -68,7 +69,7 @@ pub(super) fn list(path: &Path, content: &Arc<dyn FileBytes>, start: u64) -> Res
             }
         }
     }
-    // Without the mark nobody can say that there was not more.
+    // Without the mark, entries may be missing.
     let mark = content.read_at(start + end, BLOCK_BYTES).map_err(failed)?;
     if mark.iter().any(|b| *b != 0) {
         return Err(damaged(path, "its archive has no end"));

@@ -12,10 +12,11 @@ use baton_proto::wire::{self, Value};
 use bytes::Bytes;
 use xxhash_rust::xxh64::xxh64;
 
-use super::{Places, add, damaged};
+use super::{Places, add};
 use crate::Limits;
 use crate::error::{Error, Result};
 use crate::v3::directory::{Frame, Place};
+use crate::v3::fault::damaged;
 
 /// Longest index.
 const MAX_INDEX_BYTES: usize = 64 << 20;
@@ -84,7 +85,7 @@ impl Footer {
 }
 
 impl Index {
-    /// Checks the manifest against its checksum; says whether there is one.
+    /// Checks the manifest against its checksum; returns whether there is one.
     pub fn check_manifest(&self, path: &Path, manifest: &[u8]) -> Result<bool> {
         let mut sum = 0;
         for field in wire::fields(&self.bytes) {
@@ -136,7 +137,7 @@ impl Index {
 }
 
 fn malformed(path: &Path) -> Error {
-    damaged(path, "its index is no protobuf message")
+    damaged(path, "its index is not a protobuf message")
 }
 
 /// An entry's name and frame; `None` if a field does not hold what it must.

@@ -10,15 +10,15 @@ use baton_proto::field::c1::c1z::v3::c1_z_manifest_v3 as field;
 use baton_proto::wire::{self, Value};
 use prost::Message;
 
-use super::{damaged, unsupported};
 use crate::error::Result;
+use crate::v3::fault::{damaged, unsupported};
 
 /// Longest manifest.
 pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Most syncs that a manifest may sum up. There is one.
 const MAX_RUNS: usize = 1000;
-/// Names of the engine that is read here, now and before. They do not tell
-/// the layout of its keys.
+/// Current and earlier names of the engine that is read here. They do not
+/// determine the layout of its keys.
 const ENGINES: [&str; 3] = ["pebble", "pebble2", "pebble3"];
 
 /// How the directory is stored.
@@ -43,7 +43,7 @@ impl Encoding {
     }
 }
 
-/// What the manifest says.
+/// The parts of a manifest that readers use.
 #[derive(Debug, PartialEq)]
 pub(super) struct Manifest {
     pub encoding: Encoding,
@@ -53,7 +53,7 @@ pub(super) struct Manifest {
 impl Manifest {
     /// Reads and checks a manifest's bytes.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let malformed = |_| damaged(path, "its manifest is no protobuf message");
+        let malformed = |_| damaged(path, "its manifest is not a protobuf message");
         let mut engine = "";
         let mut encoding = 0;
         let mut runs = Vec::new();

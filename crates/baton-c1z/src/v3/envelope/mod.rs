@@ -10,7 +10,6 @@ mod index;
 mod manifest;
 mod walk;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use baton_proto::c1::c1z::v3::SyncRunSummary;
 
 use super::content::{DiskFile, Unpacked};
 use super::directory::{Directory, Place, Storage};
+use super::fault::damaged;
 use crate::envelope::{Content, Identity, MAGIC_LEN};
 use crate::error::{Error, Result};
 use crate::paths::open_regular;
@@ -171,7 +171,7 @@ fn unpack(
 /// Bytes decoded at a time.
 const UNPACK_BYTES: usize = 256 << 10;
 
-/// Adds what tells two archives of the same length apart without reading
+/// Adds what distinguishes two archives of the same length without reading
 /// them: names, places and sizes.
 fn sum_places(sum: &mut crc32fast::Hasher, places: &Places) {
     for (name, place) in places {
@@ -190,7 +190,7 @@ fn add(path: &Path, places: &mut Places, name: &[u8], place: Place) -> Result<()
     let Some(name) = local_name(name) else {
         return Err(damaged(
             path,
-            "the name of a file in it leads out of its folder",
+            "the name of a file in it points outside its folder",
         ));
     };
     if places.len() >= MAX_FILES {
@@ -213,20 +213,6 @@ fn local_name(name: &[u8]) -> Option<&str> {
         && name.split('/').all(is_part)
         && !name.contains(['\\', ':', '\0']);
     is_local.then_some(name)
-}
-
-pub(super) fn damaged(path: &Path, what: impl Into<Cow<'static, str>>) -> Error {
-    Error::Envelope {
-        path: path.to_owned(),
-        what: what.into(),
-    }
-}
-
-pub(super) fn unsupported(path: &Path, what: impl Into<Cow<'static, str>>) -> Error {
-    Error::Unsupported {
-        path: path.to_owned(),
-        what: what.into(),
-    }
 }
 
 #[cfg(test)]

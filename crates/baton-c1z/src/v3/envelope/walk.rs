@@ -32,13 +32,13 @@ impl Walk {
         }
     }
 
-    /// Takes the next bytes; the error says what is wrong with them.
+    /// Takes the next bytes; the error describes what is wrong with them.
     pub fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
         while !bytes.is_empty() {
             if self.end_blocks == END_BLOCKS {
                 self.tail += bytes.len() as u64;
                 if self.tail > MAX_TAIL_BYTES {
-                    return Err("its archive goes on behind its end");
+                    return Err("data follows the end of its archive");
                 }
                 return Ok(());
             }

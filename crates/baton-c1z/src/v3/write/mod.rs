@@ -103,7 +103,7 @@ fn id_of(table: Table, record: &[u8]) -> String {
 /// Whether format v3 can hold a sync of this id: it must be a KSUID.
 pub(crate) fn check_sync_id(id: &str) -> Result<()> {
     match svix_ksuid::Ksuid::from_str(id) {
-        // Twenty-seven digits can say more than fits: those come out changed.
+        // Twenty-seven digits can exceed the range: those come out changed.
         Ok(parsed) if parsed.to_string() == id => Ok(()),
         _ => Err(Error::Argument {
             what: "sync id",
@@ -133,7 +133,7 @@ pub(crate) fn is_storable(tuple: &[u8]) -> bool {
 const FLAG_PART: usize = 2;
 const TAIL_PART: usize = 3;
 
-/// Adds what tells readers the layout of the keys.
+/// Adds the rows that state the layout of the keys.
 fn stamp(tables: &mut Tables<Payload>) -> Result<()> {
     for key in [keys::ENTITLEMENT_ID_FORMAT, keys::KEYSPACE_VERSION] {
         tables.add(key, &keys::LAYOUT.to_be_bytes())?;
@@ -336,7 +336,7 @@ impl Writer {
                 });
             },
         )?;
-        // The folder goes in any case; what lies in it meanwhile is small.
+        // The folder is removed later in any case; until then the file is small.
         let _ = options.place.files.remove_file(&stored.path);
         Ok(Written { path, stats })
     }

@@ -17,7 +17,7 @@ pub(crate) struct Old {
 }
 
 impl Old {
-    /// Reads what the target says of itself. A missing or empty one is fine.
+    /// Reads the target's summary. A missing or empty target is fine.
     pub fn read(target: &Path, limits: &Limits) -> Result<Self> {
         let sync_ids = match detect(target)? {
             Detected::V3 => {

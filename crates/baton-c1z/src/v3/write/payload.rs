@@ -1,9 +1,8 @@
 //! The payload of an envelope, built file by file in a scratch file.
 //!
 //! Files come in the order of their names. A second thread compresses and
-//! checksums them, so that whoever makes the files and this go on at the same
-//! time; the queue between the two is short, which bounds memory. Equal files
-//! give equal bytes.
+//! checksums them while the caller makes the next ones. The queue between the
+//! two is short, which bounds memory. Equal files give equal bytes.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -121,7 +120,7 @@ impl TableSink for Payload {
         if sent {
             return Ok(());
         }
-        // The other side is gone only if it failed; it says why.
+        // The other side ends early only if it failed; its error has the reason.
         self.close().map(|_| ())
     }
 

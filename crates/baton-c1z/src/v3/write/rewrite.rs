@@ -18,7 +18,7 @@ pub(crate) struct Rewrite<'a> {
     /// Leave out what is of no use in another file: counters, caches, and
     /// what connectors stored.
     pub without_state: bool,
-    /// What the old manifest said about the sync.
+    /// The old manifest's summary of the sync.
     pub summary: Option<SyncRunSummary>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn rewrite(
         &stored,
         &mut |_| (),
     )?;
-    // The folder goes in any case; what lies in it meanwhile is small.
+    // The folder is removed later in any case; until then the file is small.
     let _ = options.place.files.remove_file(&stored.path);
     Ok(path)
 }

@@ -61,7 +61,7 @@ pub(crate) fn stats_record(
     }
 }
 
-/// What the manifest says about a run.
+/// The summary of a run in the manifest.
 pub(super) fn summary(run: &SyncRun, stats: v3::SyncStatsRecord) -> SyncRunSummary {
     SyncRunSummary {
         sync_id: run.id.clone(),

@@ -20,7 +20,7 @@ impl Bits {
             0 => {
                 let at = aligned(at + 1, WORD);
                 let words = count.div_ceil(64);
-                // Behind the words is one bit for each, which tells the zeros.
+                // Behind the words is one bit for each, which marks the zeros.
                 let end = at + WORD * (words + words.div_ceil(64));
                 if end > block.len() {
                     return Err(damaged());

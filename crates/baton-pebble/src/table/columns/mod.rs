@@ -1,5 +1,5 @@
-//! Columnar blocks: a header that says where each column begins, and four
-//! kinds of columns. Spec §5.7.
+//! Columnar blocks: a header with the start of each column, and four kinds of
+//! columns. Spec §5.7.
 //!
 //! Parsing a block checks that its columns lie inside it, one behind the
 //! other; values are looked up when they are asked for. Offsets are those of
@@ -87,7 +87,7 @@ impl<const N: usize> Columns<N> {
         Ok(Self { rows, spans })
     }
 
-    /// The column `n`, which `parse` reads from its start and says the end of.
+    /// The column `n`, which `parse` reads from its start; it returns the end.
     pub fn column<T>(
         &self,
         n: usize,

@@ -15,12 +15,12 @@ use crate::error::Fault;
 use by_column::ColumnPoints;
 use by_row::RowPoints;
 
-/// How data blocks of a table are stored, which its version tells.
+/// How data blocks of a table are stored; its version decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PointFormat {
     /// By column instead of by row.
     pub columnar: bool,
-    /// Whether a byte before values tells where they are (rows only).
+    /// Whether a byte before values states where they are (rows only).
     pub value_prefix: bool,
     /// Whether entries may be marked as hidden by others (rows only).
     pub obsolete_bit: bool,
@@ -42,7 +42,7 @@ impl PointFormat {
 pub(crate) struct ValueAt {
     /// Start and end in the block, inside of it.
     pub span: (usize, usize),
-    /// Whether what is there is not the value, but says where it is.
+    /// Whether the bytes there are not the value, but its place.
     pub external: bool,
 }
 
@@ -127,8 +127,8 @@ impl PointCursor {
         }
     }
 
-    /// The stored value of the current entry, and whether it only says where
-    /// the value is.
+    /// The stored value of the current entry, and whether it is only the place
+    /// of the value.
     pub fn stored_value(&self) -> (&[u8], bool) {
         let (block, at) = self.value_at();
         let (from, to) = at.span;

@@ -7,12 +7,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::convert::join::Joiner;
 use crate::cursor::{Binding, Cursor};
 use crate::envelope::{Detected, Identity, detect};
 use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
-use crate::run::{Stats, SyncRun, SyncType};
+use crate::run::{Stats, SyncRun, SyncType, latest_finished, order};
 use crate::store::{Asset, Key, Query, Store};
 use crate::{Capabilities, Format, Migration, ReadOptions, sorted_scan, v1, v3};
 
@@ -71,10 +70,6 @@ pub enum View<'a> {
     /// Those of all syncs, mixed.
     AllRows,
 }
-
-/// Called with each row of [`Snapshot::scan_whole`] and its whole message;
-/// returns whether to continue.
-pub type VisitWhole<'v> = dyn FnMut(&Row<'_>, &[u8]) -> Result<ControlFlow<()>> + 'v;
 
 /// One page of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,22 +176,6 @@ impl C1zFile {
     }
 }
 
-/// See [`C1zFile::latest_finished`].
-pub(crate) fn latest_finished<'a>(
-    runs: &'a [SyncRun],
-    kinds: Option<&[SyncType]>,
-) -> Option<&'a SyncRun> {
-    let wanted = |run: &&SyncRun| match (kinds, run.kind()) {
-        (None, _) => true,
-        (Some(kinds), Some(kind)) => kinds.contains(&kind),
-        (Some(_), None) => false,
-    };
-    runs.iter()
-        .filter(|run| run.is_finished())
-        .filter(wanted)
-        .max_by_key(|run| (order(run.ended_at.as_ref()), run.id.as_str()))
-}
-
 /// The unfinished run that began last, unless that is too long ago.
 fn latest_unfinished(runs: &[SyncRun], now: SystemTime) -> Option<&SyncRun> {
     let horizon = now.checked_sub(MAX_UNFINISHED_AGE)?;
@@ -205,10 +184,6 @@ fn latest_unfinished(runs: &[SyncRun], now: SystemTime) -> Option<&SyncRun> {
         .filter(|run| !run.is_finished())
         .filter(|run| order(run.started_at.as_ref()) >= order(Some(&horizon)))
         .max_by_key(|run| (order(run.started_at.as_ref()), run.id.as_str()))
-}
-
-fn order(time: Option<&prost_types::Timestamp>) -> Option<(i64, i32)> {
-    time.map(|t| (t.seconds, t.nanos))
 }
 
 /// The rows of one sync, or of all of them.
@@ -263,22 +238,6 @@ impl<'a> Snapshot<'a> {
     ) -> Result<()> {
         let query = self.query(table, filter);
         sorted_scan::scan(self.store(), &query, self.file.temp_dir(), visit)
-    }
-
-    /// Visits all rows of a table in storage order, each with its message as
-    /// a connector would have sent it: where the format keeps ids only of the
-    /// objects that entitlements and grants embed, the objects are put in, as
-    /// far as the file has them. A grant's `GrantExpandable` stays in
-    /// [`Row::expansion`].
-    pub fn scan_whole(&self, table: Table, visit: &mut VisitWhole<'_>) -> Result<()> {
-        if self.file.capabilities().embedded_objects {
-            return self.scan(table, &Filter::default(), &mut |row| visit(row, row.data));
-        }
-        let mut joiner = Joiner::new(self.store(), self.file.temp_dir());
-        self.scan(table, &Filter::default(), &mut |row| {
-            let whole = joiner.join(table, row)?;
-            visit(row, &whole)
-        })
     }
 
     /// One page of rows in storage order. A `size` of 0 or more than 10,000

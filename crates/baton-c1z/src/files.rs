@@ -286,6 +286,25 @@ impl DataFile for File {
     }
 }
 
+/// Whether the locked file is the one that the path names: its last holder
+/// may have removed the folder between our opening and our locking.
+pub(crate) fn still_there(file: &File, path: &Path) -> bool {
+    let (Ok(ours), Ok(named)) = (file.metadata(), path.metadata()) else {
+        return false;
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        ours.dev() == named.dev() && ours.ino() == named.ino()
+    }
+    #[cfg(not(unix))]
+    {
+        // No stable file id in the standard library here; the creation time
+        // distinguishes a file from its successor unless both are of one tick.
+        ours.created().ok() == named.created().ok()
+    }
+}
+
 /// Reads a file forward from an offset through a buffer, lending slices.
 #[derive(Debug)]
 pub(crate) struct Forward<'a> {

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::still_there;
 use crate::paths;
 use crate::save::{self, LOCKED_SUFFIX};
 use crate::scratch::clear_scratch;
@@ -108,7 +109,7 @@ fn lock_existing(folder: &Path) -> io::Result<File> {
     let path: PathBuf = folder.join(workdir::LOCK);
     let lock = OpenOptions::new().write(true).open(&path)?;
     match lock.try_lock() {
-        Ok(()) if workdir::still_there(&lock, &path) => Ok(lock),
+        Ok(()) if still_there(&lock, &path) => Ok(lock),
         Ok(()) | Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
         Err(TryLockError::Error(e)) => Err(e),
     }

@@ -24,7 +24,9 @@ mod envelope;
 mod error;
 mod file;
 mod files;
+mod grant_origin;
 mod holder;
+mod join;
 mod leftovers;
 mod log;
 mod lookup;
@@ -54,9 +56,10 @@ pub use diff::{diff_files, diff_syncs};
 pub use diff_plan::{DiffPlan, FileDiffPlan};
 pub use envelope::{Detected, detect};
 pub use error::{CallerFailure, Error, Result};
-pub use file::{C1zFile, Page, Snapshot, View, VisitWhole};
+pub use file::{C1zFile, Page, Snapshot, View};
 pub use files::{Access, DataFile, Files, Open, SystemFiles};
 pub use holder::Holder;
+pub use join::VisitWhole;
 pub use leftovers::clear_leftovers;
 pub use log::{
     Damage, DropReason, Fingerprint, ListId, LogEvent, LoggedPage, MAX_RECORD_BYTES, MAX_ROW_BYTES,

@@ -10,10 +10,10 @@ use baton_proto::c1::c1z::v3::SyncRunSummary;
 
 use crate::envelope::{Detected, detect};
 use crate::error::{Error, Result};
-use crate::file::latest_finished;
 use crate::files::SystemFiles;
 use crate::paths::{RunPaths, Use};
 use crate::room::{self, Work};
+use crate::run::latest_finished;
 use crate::run::{Stats, SyncRun, SyncType};
 use crate::save::{self, Saver};
 use crate::scratch::Scratch;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::envelope::{Detected, detect};
 use crate::error::Result;
-use crate::file::{C1zFile, latest_finished};
-use crate::run::{SyncRun, SyncType};
+use crate::file::C1zFile;
+use crate::run::{SyncRun, SyncType, latest_finished};
 use crate::{Format, Migration, ReadOptions, v1};
 
 /// What is known of a file from its beginning.

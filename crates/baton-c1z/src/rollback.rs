@@ -2,79 +2,25 @@
 //! §3.6): derived grants are deleted, grants of a connector stay, and the sync
 //! needs an expansion again.
 //!
-//! The sources of a grant show its origin. Expansion adds sources with the
-//! grant's own entitlement to a grant of a connector. Other sources are those
-//! of a derived grant. Without the marker that expansion puts on derived
-//! grants, they may be a connector's own: the grant is a *suspect*.
+//! What happens to a grant follows from its [`Origin`].
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use baton_proto::field::c1::connector::v2::grant_sources::sources_entry;
-use baton_proto::field::c1::connector::v2::{grant, grant_sources};
-use baton_proto::wire::{self, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::envelope::{Detected, detect};
 use crate::error::{Error, Result};
-use crate::file::latest_finished;
+use crate::grant_origin::{Origin, origin_of, unreadable};
 use crate::maintain::{RewriteOptions, must_not_exist};
 use crate::row::{Filter, Table};
 use crate::run::SyncRun;
+use crate::run::latest_finished;
 use crate::store::{Query, Store};
 use crate::v1;
 
-const IMMUTABLE: &str = "c1.connector.v2.GrantImmutable";
 /// Versions of the sync token whose keys stay.
 const TOKEN_VERSIONS: [u64; 2] = [1, 2];
-
-/// The origin of a grant, judged by its sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// No sources: no expansion has touched it.
-    Untouched,
-    /// A connector's, which an expansion gave sources.
-    Direct,
-    /// Made by an expansion.
-    Derived,
-    /// As if derived, without the mark.
-    Suspect,
-}
-
-/// Judges a grant by its message; `own` is the entitlement it is on.
-pub(crate) fn judge(grant: &[u8], own: &str) -> baton_proto::Result<Verdict> {
-    let mut empty = true;
-    for field in wire::fields(grant) {
-        let field = field?;
-        let (grant::SOURCES, Value::Bytes(sources)) = (field.number, field.value) else {
-            continue;
-        };
-        for entry in wire::fields(sources) {
-            let entry = entry?;
-            if let (grant_sources::SOURCES, Value::Bytes(entry)) = (entry.number, entry.value) {
-                empty = false;
-                if wire::last_str(entry, sources_entry::KEY)? == own {
-                    return Ok(Verdict::Direct);
-                }
-            }
-        }
-    }
-    if empty {
-        return Ok(Verdict::Untouched);
-    }
-    Ok(
-        if wire::has_annotation(grant, grant::ANNOTATIONS, &[IMMUTABLE])? {
-            Verdict::Derived
-        } else {
-            Verdict::Suspect
-        },
-    )
-}
-
-/// A grant's message without its sources, all else as it was.
-pub(crate) fn without_sources(grant: &[u8]) -> baton_proto::Result<Vec<u8>> {
-    wire::without(grant, &[grant::SOURCES])
-}
 
 /// What a rollback does, or would do.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +32,7 @@ pub struct RolledBack {
     pub deleted: u64,
     /// Grants of the connector whose sources go.
     pub cleared: u64,
-    /// Grants with foreign sources and without the mark of a derived one.
+    /// Grants with foreign sources and without the marker of a derived one.
     pub suspects: u64,
 }
 
@@ -100,12 +46,12 @@ impl RolledBack {
         }
     }
 
-    fn count(&mut self, verdict: Verdict, keep_suspects: bool) {
-        match verdict {
-            Verdict::Untouched => {}
-            Verdict::Direct => self.cleared += 1,
-            Verdict::Derived => self.deleted += 1,
-            Verdict::Suspect => {
+    fn count(&mut self, origin: Origin, keep_suspects: bool) {
+        match origin {
+            Origin::Untouched => {}
+            Origin::Direct => self.cleared += 1,
+            Origin::Derived => self.deleted += 1,
+            Origin::Suspect => {
                 self.suspects += 1;
                 self.deleted += u64::from(!keep_suspects);
             }
@@ -132,55 +78,12 @@ pub fn preview_rollback(
         filter: &Filter::default(),
     };
     reader.scan(&query, &mut |row| {
-        let verdict =
-            judge(row.data, row.entitlement_id).map_err(|_| unreadable(source, row.id))?;
-        found.count(verdict, keep_suspects);
+        let origin =
+            origin_of(row.data, row.entitlement_id).map_err(|_| unreadable(source, row.id))?;
+        found.count(origin, keep_suspects);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(found)
-}
-
-/// Copies one finished, expanded sync of the v1 file `source` (by default the
-/// newest finished one of any type) into the new file `target` and undoes its
-/// expansion there: derived grants are deleted, other grants lose their sources,
-/// the stored counts are removed, and the sync's state requires an expansion.
-/// With `keep_suspects`, grants that may be a connector's own stay.
-///
-/// # Errors
-/// [`Error::Exists`], [`Error::NoSuchSync`], [`Error::NoFinishedSync`],
-/// [`Error::Unfinished`], [`Error::NotExpanded`], [`Error::RollbackOfV3`],
-/// those of reading and writing. There is then no target.
-pub fn roll_back(
-    source: &Path,
-    sync_id: Option<&str>,
-    target: &Path,
-    keep_suspects: bool,
-    options: &RewriteOptions,
-) -> Result<RolledBack> {
-    let (reader, run) = open(source, sync_id, options)?;
-    must_not_exist(target)?;
-    let token = before_expansion(&run.sync_token);
-    let id = run.id.clone();
-    let mut done = RolledBack::new(run);
-    v1::roll_back(
-        reader,
-        &id,
-        (source, target),
-        options,
-        &token,
-        &mut |verdict| done.count(verdict, keep_suspects),
-        keep_suspects,
-    )?;
-    Ok(done)
-}
-
-pub(crate) fn unreadable(path: &Path, id: &str) -> Error {
-    Error::Row {
-        path: path.to_owned(),
-        table: Table::Grants,
-        id: id.to_owned(),
-        reason: "it is no grant",
-    }
 }
 
 fn open(
@@ -291,6 +194,40 @@ fn in_order(mut state: Map<String, Json>) -> Map<String, Json> {
     ordered.extend(state);
     ordered.extend(version.map(|version| ("version".to_owned(), version)));
     ordered
+}
+
+/// Copies one finished, expanded sync of the v1 file `source` (by default the
+/// newest finished one of any type) into the new file `target` and undoes its
+/// expansion there: derived grants are deleted, other grants lose their sources,
+/// the stored counts are removed, and the sync's state requires an expansion.
+/// With `keep_suspects`, grants that may be a connector's own stay.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::NoSuchSync`], [`Error::NoFinishedSync`],
+/// [`Error::Unfinished`], [`Error::NotExpanded`], [`Error::RollbackOfV3`],
+/// those of reading and writing. There is then no target.
+pub fn roll_back(
+    source: &Path,
+    sync_id: Option<&str>,
+    target: &Path,
+    keep_suspects: bool,
+    options: &RewriteOptions,
+) -> Result<RolledBack> {
+    let (reader, run) = open(source, sync_id, options)?;
+    must_not_exist(target)?;
+    let token = before_expansion(&run.sync_token);
+    let id = run.id.clone();
+    let mut done = RolledBack::new(run);
+    v1::roll_back(
+        reader,
+        &id,
+        (source, target),
+        options,
+        &token,
+        &mut |origin| done.count(origin, keep_suspects),
+        keep_suspects,
+    )?;
+    Ok(done)
 }
 
 #[cfg(test)]

@@ -250,6 +250,28 @@ pub struct NewAsset {
     pub data: Vec<u8>,
 }
 
+/// The finished run with the latest end, of one of these types or of any type;
+/// of two that ended together, the one with the larger id.
+pub(crate) fn latest_finished<'a>(
+    runs: &'a [SyncRun],
+    kinds: Option<&[SyncType]>,
+) -> Option<&'a SyncRun> {
+    let wanted = |run: &&SyncRun| match (kinds, run.kind()) {
+        (None, _) => true,
+        (Some(kinds), Some(kind)) => kinds.contains(&kind),
+        (Some(_), None) => false,
+    };
+    runs.iter()
+        .filter(|run| run.is_finished())
+        .filter(wanted)
+        .max_by_key(|run| (order(run.ended_at.as_ref()), run.id.as_str()))
+}
+
+/// A time as a value that orders as times do; none comes first.
+pub(crate) fn order(time: Option<&prost_types::Timestamp>) -> Option<(i64, i32)> {
+    time.map(|t| (t.seconds, t.nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,11 +13,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
-use crate::files::SystemFiles;
+use crate::files::{SystemFiles, still_there};
 use crate::paths;
 use crate::room::{self, Work};
 use crate::stop;
-use crate::workdir::still_there;
 
 const PREFIX: &str = ".baton-tmp-";
 const FILE_NAME: &str = "db";

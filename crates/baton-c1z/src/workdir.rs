@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::{Files, Open, SystemFiles};
+use crate::files::{Files, Open, SystemFiles, still_there};
 use crate::holder::Holder;
 use crate::paths;
 
@@ -289,25 +289,6 @@ fn open_lock(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-/// Whether the locked file is the one that the path names: its last holder
-/// may have removed the folder between our opening and our locking.
-pub(crate) fn still_there(file: &File, path: &Path) -> bool {
-    let (Ok(ours), Ok(named)) = (file.metadata(), path.metadata()) else {
-        return false;
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        ours.dev() == named.dev() && ours.ino() == named.ino()
-    }
-    #[cfg(not(unix))]
-    {
-        // No stable file id in the standard library here; the creation time
-        // distinguishes a file from its successor unless both are of one tick.
-        ours.created().ok() == named.created().ok()
-    }
 }
 
 fn read_holder(folder: &Path) -> Option<Holder> {

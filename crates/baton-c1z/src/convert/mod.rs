@@ -4,7 +4,6 @@
 //! both formats can hold is lost or changed. Where the formats differ, the
 //! comments here state it, and the result counts it.
 
-pub(crate) mod join;
 mod pairs;
 pub(crate) mod to_v3;
 
@@ -16,17 +15,17 @@ use prost_types::Timestamp;
 use crate::envelope::Identity;
 use crate::envelope::{Detected, detect};
 use crate::error::{Error, Result};
-use crate::file::latest_finished;
+use crate::join::Joiner;
 use crate::maintain::{RewriteOptions, file_bytes, must_not_exist};
 use crate::room::{self, Work};
 use crate::row::Table;
 use crate::run::SyncType;
+use crate::run::latest_finished;
 use crate::run::{NewAsset, SyncRun};
 use crate::save::Saver;
 use crate::scratch::Scratch;
 use crate::store::Store;
 use crate::{Format, v1, v3};
-use join::Joiner;
 use to_v3::Conversion;
 
 /// What a conversion has done.

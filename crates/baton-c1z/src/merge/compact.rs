@@ -10,8 +10,8 @@ use super::input::{Input, Source};
 use super::{Counts, Merged, Merging, TableCounts, token};
 use crate::Format;
 use crate::error::{Error, Result};
-use crate::file::latest_finished;
 use crate::maintain::{RewriteOptions, file_bytes, must_not_exist};
+use crate::run::latest_finished;
 use crate::run::{IngestInvariant, Stats, SyncRun, SyncType};
 use crate::seal::MergeSteps;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::input::{Input, Source};
 use super::{Merged, Merging, token};
 use crate::error::{Error, Result};
-use crate::file::latest_finished;
 use crate::maintain::{RewriteOptions, must_not_exist};
+use crate::run::latest_finished;
 use crate::run::{IngestInvariant, Stats, SyncRun, SyncType};
 use crate::seal::MergeSteps;
 

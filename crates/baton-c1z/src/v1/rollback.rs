@@ -1,6 +1,6 @@
 //! A copy of one sync with its expansion undone.
 //!
-//! The sources of each grant decide, row by row: see [`crate::rollback`]. Only
+//! The sources of each grant decide, row by row: see [`crate::grant_origin`]. Only
 //! the copy is changed; the source is only read.
 
 use std::path::Path;
@@ -12,8 +12,8 @@ use super::reader::Reader;
 use super::rewrite::copy_sync;
 use super::writer::save_database;
 use crate::error::{Error, Result};
+use crate::grant_origin::{Origin, origin_of, unreadable, without_sources};
 use crate::maintain::RewriteOptions;
-use crate::rollback::{Verdict, judge, unreadable, without_sources};
 use crate::room::Work;
 use crate::save::Saver;
 use crate::scratch::Scratch;
@@ -23,14 +23,14 @@ const BATCH_ROWS: i64 = 1_000;
 
 /// Copies the sync `id` of `source` into the new file `target` and undoes its
 /// expansion there. `token` is the state that the copied run gets. `report` is
-/// called with the verdict on every grant; suspects are deleted unless kept.
+/// called with the origin of every grant; suspects are deleted unless kept.
 pub(crate) fn roll_back(
     source: Reader,
     id: &str,
     paths: (&Path, &Path),
     options: &RewriteOptions,
     token: &str,
-    report: &mut dyn FnMut(Verdict),
+    report: &mut dyn FnMut(Origin),
     keep_suspects: bool,
 ) -> Result<()> {
     let (source_path, target) = paths;
@@ -92,7 +92,7 @@ struct Stored {
 fn undo_expansion(
     conn: &Connection,
     (source, target): (&Path, &Path),
-    report: &mut dyn FnMut(Verdict),
+    report: &mut dyn FnMut(Origin),
     keep_suspects: bool,
 ) -> Result<u64> {
     let failed = |e| db::write_error(target, "undo the expansion")(e);
@@ -107,18 +107,18 @@ fn undo_expansion(
         count += batch.len() as u64;
         for grant in &batch {
             let unreadable = |_| unreadable(source, &grant.id);
-            let verdict = judge(&grant.data, &grant.entitlement_id).map_err(unreadable)?;
-            report(verdict);
-            match verdict {
-                Verdict::Untouched => {}
-                Verdict::Suspect if keep_suspects => {}
-                Verdict::Derived | Verdict::Suspect => {
+            let origin = origin_of(&grant.data, &grant.entitlement_id).map_err(unreadable)?;
+            report(origin);
+            match origin {
+                Origin::Untouched => {}
+                Origin::Suspect if keep_suspects => {}
+                Origin::Derived | Origin::Suspect => {
                     let sql = "delete from v1_grants where id = ?";
                     conn.prepare_cached(sql)
                         .and_then(|mut delete| delete.execute([grant.number]))
                         .map_err(failed)?;
                 }
-                Verdict::Direct => {
+                Origin::Direct => {
                     let data = without_sources(&grant.data).map_err(unreadable)?;
                     let sql = "update v1_grants set data = ?2 where id = ?1";
                     conn.prepare_cached(sql)

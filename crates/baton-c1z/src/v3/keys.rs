@@ -243,6 +243,13 @@ pub(crate) fn behind(prefix: &[u8]) -> Vec<u8> {
     end
 }
 
+/// A key's parts, for people.
+pub(super) fn shown(key: &[u8]) -> String {
+    let parts = tuple::parts(tuple_of(key));
+    let texts: Vec<_> = parts.map(String::from_utf8_lossy).collect();
+    texts.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

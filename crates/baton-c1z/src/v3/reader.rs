@@ -17,7 +17,7 @@ use super::earlier::{Migration, migrate};
 use super::envelope::Envelope;
 use super::fault::{damaged, tables_error};
 use super::find::{Finder, Learnt};
-use super::keys;
+use super::keys::{self, shown};
 use super::layout::{self, Layout};
 use super::plan::{Access, Plan};
 use super::records::{self, Buffers};
@@ -286,13 +286,6 @@ type VisitRaw<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;
 
 /// Called with the key of a row and, if it is at hand, its value.
 type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
-
-/// A key's parts, for people.
-pub(super) fn shown(key: &[u8]) -> String {
-    let parts = tuple::parts(keys::tuple_of(key));
-    let texts: Vec<_> = parts.map(String::from_utf8_lossy).collect();
-    texts.join(" ")
-}
 
 impl Store for Reader {
     fn format(&self) -> Format {

@@ -23,10 +23,10 @@ use prost::{DecodeError, Message};
 
 use super::fault::damaged;
 use super::fault::tables_error;
+use super::keys::{self, shown};
 use super::layout::Layout;
-use super::reader::shown;
+use super::runs;
 use super::write::{Spools, Tables, stats_record};
-use super::{keys, runs};
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::files::SystemFiles;

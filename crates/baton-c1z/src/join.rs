@@ -5,12 +5,14 @@
 //! again, as a connector would have embedded them; a stub whose object is
 //! missing stays. Splicing happens on the wire, so nothing else changes.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use baton_proto::field::c1::connector::v2::{entitlement, grant, resource_type};
 use baton_proto::wire;
 
 use crate::error::{Error, Result};
+use crate::file::Snapshot;
 use crate::lookup::{Lookup, Projection, Settings};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::seal::key::{self, Identity};
@@ -45,6 +47,28 @@ impl Projection for Messages {
 
     fn unpack(&self, bytes: &[u8]) -> Option<Object> {
         Some(Some(bytes.into()))
+    }
+}
+
+/// Called with each row of [`Snapshot::scan_whole`] and its whole message;
+/// returns whether to continue.
+pub type VisitWhole<'v> = dyn FnMut(&Row<'_>, &[u8]) -> Result<ControlFlow<()>> + 'v;
+
+impl Snapshot<'_> {
+    /// Visits all rows of a table in storage order, each with its message as
+    /// a connector would have sent it: where the format keeps ids only of the
+    /// objects that entitlements and grants embed, the objects are put in, as
+    /// far as the file has them. A grant's `GrantExpandable` stays in
+    /// [`Row::expansion`].
+    pub fn scan_whole(&self, table: Table, visit: &mut VisitWhole<'_>) -> Result<()> {
+        if self.file().capabilities().embedded_objects {
+            return self.scan(table, &Filter::default(), &mut |row| visit(row, row.data));
+        }
+        let mut joiner = Joiner::new(self.store(), self.file().temp_dir());
+        self.scan(table, &Filter::default(), &mut |row| {
+            let whole = joiner.join(table, row)?;
+            visit(row, &whole)
+        })
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Row<'a> {
     pub expansion: Option<&'a [u8]>,
     /// The expansion is not to be done (`needs_expansion` is off). Without an
     /// expansion `false`.
-    pub settled: bool,
+    pub is_expanded: bool,
 }
 
 impl Row<'_> {
@@ -77,7 +77,7 @@ impl Row<'_> {
             principal_id: self.principal_id.to_owned(),
             data: self.data.to_owned(),
             expansion: self.expansion.map(<[u8]>::to_vec),
-            settled: self.settled,
+            is_expanded: self.is_expanded,
         }
     }
 }
@@ -103,8 +103,8 @@ pub struct OwnedRow {
     pub data: Vec<u8>,
     /// See [`Row::expansion`].
     pub expansion: Option<Vec<u8>>,
-    /// See [`Row::settled`].
-    pub settled: bool,
+    /// See [`Row::is_expanded`].
+    pub is_expanded: bool,
 }
 
 impl OwnedRow {
@@ -120,7 +120,7 @@ impl OwnedRow {
             principal_id: &self.principal_id,
             data: &self.data,
             expansion: self.expansion.as_deref(),
-            settled: self.settled,
+            is_expanded: self.is_expanded,
         }
     }
 }

@@ -21,7 +21,7 @@ const SORT_BYTES: usize = 64 << 20;
 /// Bits of a packed row.
 const HAS_PARENT: u8 = 1;
 const HAS_EXPANSION: u8 = 2;
-const IS_SETTLED: u8 = 4;
+const IS_EXPANDED: u8 = 4;
 
 /// Visits the rows of a query in the order of their canonical keys; rows with
 /// the same key in storage order.
@@ -85,7 +85,7 @@ fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
     for (is_set, bit) in [
         (row.parent.is_some(), HAS_PARENT),
         (row.expansion.is_some(), HAS_EXPANSION),
-        (row.settled, IS_SETTLED),
+        (row.is_expanded, IS_EXPANDED),
     ] {
         bits |= if is_set { bit } else { 0 };
     }
@@ -135,7 +135,7 @@ fn unpack(packed: &[u8]) -> Option<Row<'_>> {
         principal_id: text(&mut rest)?,
         data: part(&mut rest)?,
         expansion: part(&mut rest).map(|bytes| is_set(HAS_EXPANSION).then_some(bytes))?,
-        settled: is_set(IS_SETTLED),
+        is_expanded: is_set(IS_EXPANDED),
     })
 }
 
@@ -231,7 +231,7 @@ mod tests {
             principal_id: "1",
             data: b"\x00\xff",
             expansion: Some(b""),
-            settled: true,
+            is_expanded: true,
         };
         let mut packed = Vec::new();
         for row in [
@@ -243,7 +243,7 @@ mod tests {
             },
             Row {
                 expansion: None,
-                settled: false,
+                is_expanded: false,
                 ..whole
             },
         ] {

@@ -88,7 +88,7 @@ fn put(page: &mut Checked, added: &Added, is_listed: bool, made: Entitlement) ->
 }
 
 fn make(cx: &Context, resource: &v2::Resource, slug: &str) -> Result<Option<Entitlement>> {
-    let Some(local) = cx.source.connector.local() else {
+    let Some(local) = cx.fetcher.connector.local() else {
         return Ok(None);
     };
     let made = local.added_entitlement(resource, slug);

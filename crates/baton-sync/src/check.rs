@@ -288,7 +288,7 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Che
 
 pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
-    checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
+    checked.facts.enqueued = enqueued(&page.annotations, &checked.next)?;
     for row in page.into_rows() {
         let (resource, bytes) = row.into_parts();
         refuse_baton_id(&resource)?;
@@ -355,7 +355,7 @@ pub(crate) fn no_such_type(type_id: &str) -> String {
 
 /// Templates are not checked (§3.1); they become rows later.
 pub(crate) fn static_entitlements(page: Page<v2::Entitlement>) -> Result<Checked> {
-    refuse_spawned(&page.annotations, "the list of static entitlements")?;
+    refuse_enqueued(&page.annotations, "the list of static entitlements")?;
     let mut checked = Checked::of(&page);
     for row in page.into_rows() {
         let (template, bytes) = row.into_parts();
@@ -380,7 +380,7 @@ pub(crate) fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
 
 pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
-    checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
+    checked.facts.enqueued = enqueued(&page.annotations, &checked.next)?;
     for row in page.into_rows() {
         let (entitlement, bytes) = row.into_parts();
         let valid = match &entitlement.resource {
@@ -421,7 +421,7 @@ fn type_of(resource: Option<&v2::Resource>) -> &str {
 }
 
 /// Static entitlements are no list that may be made up of several.
-fn refuse_spawned(annotations: &[Any], list: &str) -> Result<()> {
+fn refuse_enqueued(annotations: &[Any], list: &str) -> Result<()> {
     if any::contains::<v2::EnqueuePageTokens>(annotations) {
         return Err(Error::Unsupported {
             record: list.to_owned(),
@@ -433,7 +433,7 @@ fn refuse_spawned(annotations: &[Any], list: &str) -> Result<()> {
 
 /// The tokens of further lists that a page names (sync-runtime.md §1.4,
 /// annotations.md).
-fn spawned(annotations: &[Any], next: &str) -> Result<Vec<String>> {
+fn enqueued(annotations: &[Any], next: &str) -> Result<Vec<String>> {
     let refuse = |problem| Err(Error::Cursors { problem });
     let mut found = annotations
         .iter()
@@ -474,7 +474,7 @@ fn spawned(annotations: &[Any], next: &str) -> Result<Vec<String>> {
 
 pub(crate) fn grants(mut page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
-    checked.facts.spawned = spawned(&page.annotations, &checked.next)?;
+    checked.facts.enqueued = enqueued(&page.annotations, &checked.next)?;
     let inserts = any::contains::<v2::InsertResourceGrants>(&page.annotations);
     let mut added = std::mem::take(&mut page.notes.added);
     added.retain(|added| rules.adds(added));

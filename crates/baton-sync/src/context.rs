@@ -6,17 +6,17 @@ use std::sync::Arc;
 use baton_c1z::ListId;
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::Source;
 use crate::check::Rules;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
+use crate::fetch::Fetcher;
 use crate::journal::Journal;
 use crate::progress::{self, Progress};
 use crate::records::{self, Abandoned, Skip};
 
 /// See the module's header.
 pub(crate) struct Context {
-    pub(crate) source: Arc<Source>,
+    pub(crate) fetcher: Arc<Fetcher>,
     /// Replaced once, when the types are known.
     pub(crate) rules: Arc<Rules>,
     pub(crate) journal: Journal,
@@ -28,15 +28,15 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn send(&self, event: &Event) {
         self.observer.event(event);
     }
 
     /// Ends a list whose rows are not to be in the file.
     pub(crate) async fn drop_list(&mut self, list: &ListId, skip: Skip) -> Result<()> {
-        self.tell(&Event::ListSkipped(progress::skipped(list, &skip)));
+        self.send(&Event::ListSkipped(progress::skipped(list, &skip)));
         // A list that is made up of several is there as a whole or not at all.
-        for part in self.progress.families.members(list) {
+        for part in self.progress.split_lists.members(list) {
             self.journal.drop_list(part.clone(), &skip).await?;
             self.progress.list_dropped(&part, skip.clone());
         }
@@ -54,7 +54,7 @@ impl Context {
             reason: reason.clone(),
             advice: Vec::new(),
         };
-        self.tell(&Event::ListSkipped(progress::skipped(list, &skip)));
+        self.send(&Event::ListSkipped(progress::skipped(list, &skip)));
         self.progress.list_abandoned(list, reason);
         Ok(())
     }
@@ -68,7 +68,7 @@ impl Context {
             .await?;
         self.journal.sync().await?;
         self.progress.phase_done(phase);
-        self.tell(&Event::PhaseFinished {
+        self.send(&Event::PhaseFinished {
             phase,
             rows: self.progress.rows_of(phase),
         });

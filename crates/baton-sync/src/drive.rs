@@ -12,12 +12,12 @@ use baton_proto::{Advice, Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::added::Adder;
-use crate::ask::{self, AskError};
 use crate::check::Checked;
 use crate::context::Context;
 use crate::crash;
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::fetch::{self, FetchError};
 use crate::journal::Arrived;
 use crate::list::{self, OpenList};
 use crate::phases::ListPhase;
@@ -33,7 +33,7 @@ const MAX_RESTARTS: u32 = 1;
 /// Arrived pages that are stored in one go.
 const MAX_BATCH: usize = 64;
 
-type Asked = (OpenList, std::result::Result<Checked, AskError>);
+type Asked = (OpenList, std::result::Result<Checked, FetchError>);
 
 /// Runs a phase, unless an earlier run has finished it.
 pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
@@ -42,7 +42,7 @@ pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<(
         return phase.finish(cx).await;
     }
     let lists = phase.plan(cx);
-    cx.tell(&Event::PhaseStarted { phase: name, lists });
+    cx.send(&Event::PhaseStarted { phase: name, lists });
     read_all(cx, phase).await?;
     phase.finish(cx).await?;
     cx.end_phase(name).await
@@ -86,7 +86,7 @@ impl Driver {
             let Some(first) = first else {
                 return Ok(());
             };
-            self.settle(cx, first).await?;
+            self.handle_answers(cx, first).await?;
         }
     }
 
@@ -95,17 +95,17 @@ impl Driver {
     async fn fill(&mut self, cx: &mut Context, phase: &mut dyn ListPhase) -> Result<()> {
         while self.calls.len() < cx.width {
             let next = match self.ready.pop_front() {
-                Some(list) if cx.progress.families.is_dropped(&list.id) => continue,
+                Some(list) if cx.progress.split_lists.is_dropped(&list.id) => continue,
                 Some(list) => Some(list),
                 None => phase.next(cx).await?,
             };
             let Some(list) = next else {
                 break;
             };
-            let (source, rules) = (Arc::clone(&cx.source), Arc::clone(&cx.rules));
+            let (fetcher, rules) = (Arc::clone(&cx.fetcher), Arc::clone(&cx.rules));
             self.calls.spawn(async move {
                 let doing = || format!("listing {}", list::name(&list.id));
-                let answer = crash::guard(doing, ask::page(&source, &rules, &list)).await;
+                let answer = crash::guard(doing, fetch::page(&fetcher, &rules, &list)).await;
                 (list, answer)
             });
         }
@@ -113,7 +113,7 @@ impl Driver {
     }
 
     /// Stores what has arrived, then deals with what has failed.
-    async fn settle(
+    async fn handle_answers(
         &mut self,
         cx: &mut Context,
         first: std::result::Result<Asked, JoinError>,
@@ -149,7 +149,7 @@ impl Driver {
         let mut storable = Vec::with_capacity(pages.len());
         let mut refused = None;
         for mut arrived in pages {
-            if cx.progress.families.is_dropped(&arrived.list.id) {
+            if cx.progress.split_lists.is_dropped(&arrived.list.id) {
                 continue;
             }
             if let Some(reason) = arrived.page.abandoned.take() {
@@ -170,7 +170,7 @@ impl Driver {
                 let next = page.next.clone();
                 let rows = page.keys.len() as u64;
                 cx.progress.page_stored(&list, page, &refs)?;
-                cx.tell(&Event::Page {
+                cx.send(&Event::Page {
                     phase: list::phase(list.id.op()),
                     type_id: list::counted_type(&list.id).to_owned(),
                     rows,
@@ -191,20 +191,22 @@ impl Driver {
         &mut self,
         cx: &mut Context,
         mut list: OpenList,
-        error: AskError,
+        error: FetchError,
     ) -> Result<()> {
         let error = match error {
-            AskError::Page(error) => return Err(error),
-            AskError::Connector(error) => error,
+            FetchError::Page(error) => return Err(error),
+            FetchError::Connector(error) => error,
         };
-        if cx.progress.families.is_dropped(&list.id) {
+        if cx.progress.split_lists.is_dropped(&list.id) {
             return Ok(());
         }
         match judge(&list, &error) {
-            Verdict::Restart if cx.progress.families.contain(&list.id) => Err(Error::CursorDied {
-                list: list::name(&list.id),
-                source: error,
-            }),
+            Verdict::Restart if cx.progress.split_lists.contain(&list.id) => {
+                Err(Error::CursorDied {
+                    list: list::name(&list.id),
+                    source: error,
+                })
+            }
             Verdict::Fail => Err(Error::Connector {
                 doing: match list.page {
                     0 => format!("list {}", list::name(&list.id)),
@@ -217,7 +219,7 @@ impl Driver {
                 list.restart();
                 cx.journal.restart(list.id.clone(), list.generation).await?;
                 cx.progress.restarted(&list.id, list.generation);
-                cx.tell(&Event::ListRestarted {
+                cx.send(&Event::ListRestarted {
                     what: list::name(&list.id),
                     reason: causes::one_line(&error),
                 });
@@ -236,15 +238,15 @@ impl Driver {
         {
             match joined {
                 Ok((list, Ok(page))) => self.store(cx, vec![Arrived { list, page }]).await?,
-                Ok((list, Err(AskError::Connector(error)))) => {
-                    let dropped = cx.progress.families.is_dropped(&list.id);
+                Ok((list, Err(FetchError::Connector(error)))) => {
+                    let dropped = cx.progress.split_lists.is_dropped(&list.id);
                     if let Verdict::Skip(kind) = judge(&list, &error)
                         && !dropped
                     {
                         cx.drop_list(&list.id, skip(kind, &error)).await?;
                     }
                 }
-                Ok((_, Err(AskError::Page(_)))) | Err(_) => {}
+                Ok((_, Err(FetchError::Page(_)))) | Err(_) => {}
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use baton_c1z::Sealed;
 use baton_connector::Local;
 use baton_proto::figures::counted;
 
+use crate::count_check;
 use crate::event::{Event, Observer};
 use crate::external;
 use crate::list;
@@ -14,7 +15,6 @@ use crate::progress::Progress;
 use crate::repeats;
 use crate::report::{Miscount, Repeated, Uncounted, UnknownType};
 use crate::request::SyncRequest;
-use crate::tally;
 use crate::target::Target;
 
 /// What was found in the rows of a sync that is sealed.
@@ -38,14 +38,14 @@ impl Findings {
         target: &Target,
         external_warnings: Vec<String>,
     ) -> Self {
-        let shortfalls = progress.tallies.shortfalls();
-        let surpluses = progress.tallies.surpluses();
-        let uncounted = progress.tallies.uncounted();
+        let shortfalls = progress.count_checks.shortfalls();
+        let surpluses = progress.count_checks.surpluses();
+        let uncounted = progress.count_checks.uncounted();
         let repeated = repeats::report(&progress.repeats, connector);
         let unknown_types = progress.unknown_types();
         let mut warnings: Vec<String> = unknown_types.iter().map(ToString::to_string).collect();
-        warnings.extend(tally::warnings(&shortfalls, &surpluses, &uncounted));
-        warnings.extend(tally::full_ends(&progress.full_ends));
+        warnings.extend(count_check::warnings(&shortfalls, &surpluses, &uncounted));
+        warnings.extend(count_check::full_ends(&progress.full_ends));
         let (explained, unexplained): (Vec<_>, Vec<_>) = repeated
             .iter()
             .partition(|repeated: &&Repeated| repeated.reason.is_some());
@@ -122,9 +122,9 @@ fn oddities(progress: &Progress, request: &SyncRequest) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if progress.families.repeated > 0 {
+    if progress.split_lists.repeated > 0 {
         warnings.push(counted(
-            progress.families.repeated,
+            progress.split_lists.repeated,
             "further page token was named more than once, and is followed once",
             "further page tokens were named more than once, and are followed once",
         ));

@@ -14,12 +14,12 @@ use crate::types::Skips;
 
 /// What has been collected for a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum ListKind {
     Entitlements,
     Grants,
 }
 
-impl Done {
+impl ListKind {
     fn bit(self) -> u8 {
         match self {
             Self::Entitlements => 0x40,
@@ -30,7 +30,7 @@ impl Done {
 
 /// Where a row came from: a list by its number, and the page in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct PageRef {
     pub(crate) list: u32,
     pub(crate) page: u32,
 }
@@ -40,7 +40,7 @@ struct Entry {
     id_at: usize,
     id_len: u32,
     kind: u32,
-    origin: Origin,
+    page_ref: PageRef,
     row: RowRef,
     bits: u8,
 }
@@ -53,7 +53,14 @@ pub(crate) struct ResourceIndex {
 }
 
 impl ResourceIndex {
-    pub(crate) fn add(&mut self, origin: Origin, kind: u32, id: &str, skips: Skips, row: RowRef) {
+    pub(crate) fn add(
+        &mut self,
+        page_ref: PageRef,
+        kind: u32,
+        id: &str,
+        skips: Skips,
+        row: RowRef,
+    ) {
         let id_at = self.ids.len();
         self.ids.push_str(id);
         self.entries.push(Entry {
@@ -61,7 +68,7 @@ impl ResourceIndex {
             // Ids beyond 4 GiB do not fit into a page in the first place.
             id_len: u32::try_from(id.len()).unwrap_or(u32::MAX),
             kind,
-            origin,
+            page_ref,
             row,
             bits: skips.to_bits(),
         });
@@ -72,7 +79,7 @@ impl ResourceIndex {
     pub(crate) fn sort(&mut self, rank: impl Fn(u32) -> u32) {
         let ids = std::mem::take(&mut self.ids);
         self.entries.sort_unstable_by(|a, b| {
-            let place = |e: &Entry| (rank(e.origin.list), e.origin.page, e.row);
+            let place = |e: &Entry| (rank(e.page_ref.list), e.page_ref.page, e.row);
             (a.kind, slice(&ids, a))
                 .cmp(&(b.kind, slice(&ids, b)))
                 .then_with(|| place(a).cmp(&place(b)))
@@ -89,14 +96,14 @@ impl ResourceIndex {
             .iter()
             .skip(start)
             .take_while(|e| e.kind == kind && self.id_of(e) == id)
-            .any(|e| counts(e.origin.list))
+            .any(|e| counts(e.page_ref.list))
     }
 
     /// Drops the rows of lists that do not count, and of the remaining ones
     /// keeps the last of each resource. Needs a sorted index.
     pub(crate) fn keep_winners(&mut self, counts: impl Fn(u32) -> bool) {
         let ids = std::mem::take(&mut self.ids);
-        self.entries.retain(|e| counts(e.origin.list));
+        self.entries.retain(|e| counts(e.page_ref.list));
         // `dedup_by` keeps the first of equal neighbours: hand it the last.
         self.entries.reverse();
         self.entries
@@ -111,15 +118,15 @@ impl ResourceIndex {
     pub(crate) fn ids_by_list(&self, counts: impl Fn(u32) -> bool) -> BTreeMap<u32, u64> {
         let mut ids = BTreeMap::new();
         let mut before: Option<&Entry> = None;
-        for entry in self.entries.iter().filter(|e| counts(e.origin.list)) {
+        for entry in self.entries.iter().filter(|e| counts(e.page_ref.list)) {
             // Rows of one resource lie side by side, and among them those of one list.
             let repeated = before.is_some_and(|before| {
-                before.origin.list == entry.origin.list
+                before.page_ref.list == entry.page_ref.list
                     && before.kind == entry.kind
                     && self.id_of(before) == self.id_of(entry)
             });
             if !repeated {
-                *ids.entry(entry.origin.list).or_default() += 1;
+                *ids.entry(entry.page_ref.list).or_default() += 1;
             }
             before = Some(entry);
         }
@@ -149,13 +156,13 @@ impl ResourceIndex {
         Skips::from_bits(self.entries.get(slot).map_or(0, |e| e.bits))
     }
 
-    pub(crate) fn set_done(&mut self, slot: usize, what: Done) {
+    pub(crate) fn set_done(&mut self, slot: usize, what: ListKind) {
         if let Some(entry) = self.entries.get_mut(slot) {
             entry.bits |= what.bit();
         }
     }
 
-    pub(crate) fn is_done(&self, slot: usize, what: Done) -> bool {
+    pub(crate) fn is_done(&self, slot: usize, what: ListKind) -> bool {
         self.entries
             .get(slot)
             .is_some_and(|e| e.bits & what.bit() != 0)
@@ -217,11 +224,11 @@ mod tests {
     fn index(rows: &[(u32, u32, u32, &str)]) -> ResourceIndex {
         let mut index = ResourceIndex::default();
         for ((list, page, kind, id), row) in rows.iter().zip(refs(rows.len())) {
-            let origin = Origin {
+            let page_ref = PageRef {
                 list: *list,
                 page: *page,
             };
-            index.add(origin, *kind, id, Skips::from_bits(0), row);
+            index.add(page_ref, *kind, id, Skips::from_bits(0), row);
         }
         index
     }
@@ -291,7 +298,7 @@ mod tests {
         assert_eq!(index.find(1, "b"), Some(2));
         assert_eq!(index.after(1, "a"), 2);
         assert_eq!(index.after(1, "b"), 3);
-        index.set_done(2, Done::Grants);
-        assert!(index.is_done(2, Done::Grants) && !index.is_done(2, Done::Entitlements));
+        index.set_done(2, ListKind::Grants);
+        assert!(index.is_done(2, ListKind::Grants) && !index.is_done(2, ListKind::Entitlements));
     }
 }

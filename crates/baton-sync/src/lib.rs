@@ -55,17 +55,17 @@
 #![warn(missing_docs)]
 
 mod added;
-mod ask;
 mod blocking;
 mod check;
 mod context;
+mod count_check;
 mod crash;
 mod digest;
 mod drive;
 mod error;
 mod event;
 mod external;
-mod families;
+mod fetch;
 mod findings;
 mod groups;
 mod index;
@@ -86,9 +86,9 @@ mod row_keys;
 mod run;
 mod seal;
 mod sessions;
+mod split_lists;
 mod stopping;
 mod strays;
-mod tally;
 mod target;
 mod template;
 mod types;

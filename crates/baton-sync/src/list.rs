@@ -7,7 +7,7 @@ use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
 
 use crate::event::Phase;
-use crate::index::Done;
+use crate::index::ListKind;
 
 /// One list between its first and its last page. Exactly one page of it is
 /// asked for at a time.
@@ -98,10 +98,12 @@ pub(crate) fn is_made_by_engine(list: &ListId) -> bool {
 /// The resource whose entitlements or grants a list holds as a whole: such
 /// lists the index of resources knows, and all others are known one by one, in
 /// the plan.
-pub(crate) fn indexed(list: &ListId) -> Option<(&ObjectId, Done)> {
+pub(crate) fn indexed(list: &ListId) -> Option<(&ObjectId, ListKind)> {
     match list {
-        ListId::Entitlements { of, cursor } if cursor.is_empty() => Some((of, Done::Entitlements)),
-        ListId::Grants { on, cursor } if cursor.is_empty() => Some((on, Done::Grants)),
+        ListId::Entitlements { of, cursor } if cursor.is_empty() => {
+            Some((of, ListKind::Entitlements))
+        }
+        ListId::Grants { on, cursor } if cursor.is_empty() => Some((on, ListKind::Grants)),
         _ => None,
     }
 }

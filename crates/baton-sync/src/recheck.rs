@@ -34,7 +34,7 @@ pub(crate) async fn recheck(cx: &mut Context, grants_wanted: bool) -> Result<()>
     let answer = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(()),
-        answer = cx.source.connector.get_resource(&cx.source.call, &id, None) => answer,
+        answer = cx.fetcher.connector.get_resource(&cx.fetcher.call, &id, None) => answer,
     };
     let reason = match answer {
         Ok(None) => "it does not exist any more".to_owned(),

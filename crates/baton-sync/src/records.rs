@@ -69,8 +69,9 @@ pub(crate) struct PageFacts {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) placeholder: bool,
     /// Tokens of further lists that make up this one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) spawned: Vec<String>,
+    // The name that logs of earlier versions have.
+    #[serde(rename = "spawned", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) enqueued: Vec<String>,
     /// The resource that was asked for by its id does not exist: what the
     /// connector said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -317,7 +318,7 @@ mod tests {
                 },
                 grouped: true,
                 inserted: ["site".to_owned()].into(),
-                spawned: vec!["t".to_owned()],
+                enqueued: vec!["t".to_owned()],
                 absent: Some("gone".to_owned()),
                 unreadable: true,
                 strays: {

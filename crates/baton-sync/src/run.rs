@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::Source;
 use crate::check::Rules;
 use crate::context::Context;
 use crate::crash;
@@ -21,7 +20,8 @@ use crate::drive;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::external::{self, External, ExternalInfo, Wanted};
-use crate::index::Done;
+use crate::fetch::Fetcher;
+use crate::index::ListKind;
 use crate::journal::Journal;
 use crate::list;
 use crate::phases::{
@@ -144,15 +144,15 @@ async fn run_unlimited(
         Workers::AtMost(n) => InFlight::AtMost(n),
     }));
     host.observer.run_began(run.view());
-    let source = Source {
+    let fetcher = Fetcher {
         connector: Arc::clone(&connector),
         call: run.call().stopped_by(host.cancel.clone()),
     };
     let opened = async {
         let external = open_external(&request).await?;
-        validate(&source, &host).await?;
+        validate(&fetcher, &host).await?;
         let taken = external.as_ref().map(|external| external.info.clone());
-        let (cx, resumed) = open(source, &request, &host, &target, taken.as_ref()).await?;
+        let (cx, resumed) = open(fetcher, &request, &host, &target, taken.as_ref()).await?;
         Ok((cx, resumed, external, taken))
     };
     let (mut cx, resumed, external, taken) = match opened.await {
@@ -162,7 +162,7 @@ async fn run_unlimited(
             return Err(error);
         }
     };
-    let source = Arc::clone(&cx.source);
+    let fetcher = Arc::clone(&cx.fetcher);
     let collected = match collect(&mut cx, &request, external).await {
         Ok(()) => seal::check_not_empty(&cx, &request, &target)
             .and_then(|()| seal::check_children(&cx, &request)),
@@ -193,7 +193,7 @@ async fn run_unlimited(
     };
     let local = connector.local();
     let remarks = local.map(|local| local.remarks(&run.view()));
-    let cleanup_warning = clean_up(&source, &host).await;
+    let cleanup_warning = clean_up(&fetcher, &host).await;
     let end = RunEnd {
         resumed,
         remarks: remarks.unwrap_or_default(),
@@ -261,7 +261,7 @@ async fn check_target(request: &SyncRequest, host: &SyncHost) -> Result<Target> 
         .await?
 }
 
-async fn validate(source: &Source, host: &SyncHost) -> Result<()> {
+async fn validate(fetcher: &Fetcher, host: &SyncHost) -> Result<()> {
     let phase = Phase::Validate;
     host.observer
         .event(&Event::PhaseStarted { phase, lists: None });
@@ -269,7 +269,7 @@ async fn validate(source: &Source, host: &SyncHost) -> Result<()> {
         biased;
         () = host.cancel.cancelled() => return Err(Error::Interrupted { phase }),
         validated = crash::guard(|| "validating the connector's settings", async {
-            let Source { connector, call } = source;
+            let Fetcher { connector, call } = fetcher;
             connector.validate(call).await.map_err(Error::Validation)
         }) => validated,
     };
@@ -283,14 +283,14 @@ async fn validate(source: &Source, host: &SyncHost) -> Result<()> {
 /// Opens the log, and learns from it what an earlier run has done. The
 /// second value says whether there was something.
 async fn open(
-    source: Source,
+    fetcher: Fetcher,
     request: &SyncRequest,
     host: &SyncHost,
     target: &Target,
     external: Option<&ExternalInfo>,
 ) -> Result<(Context, bool)> {
     let copied = external.map(|external| external.fingerprint.clone());
-    let fingerprint = fingerprint(&source, request, copied).await?;
+    let fingerprint = fingerprint(&fetcher, request, copied).await?;
     let (dir, now, fresh) = (target.dir.clone(), host.clock.now(), request.fresh);
     let doing = "opening the page log";
     let opened = request.blocking.run(doing, move || {
@@ -305,8 +305,8 @@ async fn open(
     let kept = std::mem::take(&mut progress.session_values);
     let sessions = Arc::new(Sessions::new(kept));
     let mut journal = Journal::new(log, Arc::clone(&sessions), request.blocking);
-    tell_how_opened(&resumed, host);
-    for (list, skip) in progress.families.half_dropped() {
+    report_how_opened(&resumed, host);
+    for (list, skip) in progress.split_lists.partly_dropped() {
         journal.drop_list(list.clone(), &skip).await?;
         progress.list_dropped(&list, skip);
     }
@@ -324,9 +324,9 @@ async fn open(
         resumed_pages: progress.pages,
     });
     let has_pages = progress.pages > 0;
-    let source = Source {
-        call: source.call.in_sync(&sync_id, sessions),
-        connector: source.connector,
+    let fetcher = Fetcher {
+        call: fetcher.call.in_sync(&sync_id, sessions),
+        connector: fetcher.connector,
     };
     let rules = Rules {
         filter: request.resource_type_filter.iter().cloned().collect(),
@@ -335,7 +335,7 @@ async fn open(
         ..Rules::default()
     };
     let cx = Context {
-        source: Arc::new(source),
+        fetcher: Arc::new(fetcher),
         rules: Arc::new(rules),
         journal,
         progress,
@@ -359,12 +359,12 @@ async fn open_external(request: &SyncRequest) -> Result<Option<External>> {
 
 /// Everything that decides what the file will hold.
 async fn fingerprint(
-    source: &Source,
+    fetcher: &Fetcher,
     request: &SyncRequest,
     external: Option<String>,
 ) -> Result<Fingerprint> {
     let metadata = crash::guard(|| "reading the connector's metadata", async {
-        let Source { connector, call } = source;
+        let Fetcher { connector, call } = fetcher;
         let metadata = connector.metadata(call).await;
         metadata.map_err(|source| Error::Connector {
             doing: "read the connector's metadata".to_owned(),
@@ -402,7 +402,7 @@ async fn fingerprint(
     Ok(Fingerprint(own.chain(facts).collect()))
 }
 
-fn tell_how_opened(resumed: &Resumed, host: &SyncHost) {
+fn report_how_opened(resumed: &Resumed, host: &SyncHost) {
     match resumed {
         Resumed::SetAside(why) => host.observer.event(&Event::SetAside {
             reason: set_aside_reason(why),
@@ -477,9 +477,9 @@ async fn everything(cx: &mut Context, request: &SyncRequest) -> Result<()> {
     drive::run(cx, &mut Resources).await?;
     if !request.skip_entitlements_and_grants {
         drive::run(cx, &mut StaticEntitlements).await?;
-        drive::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
+        drive::run(cx, &mut ResourceLists::of(ListKind::Entitlements)).await?;
         if !request.skip_grants {
-            drive::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+            drive::run(cx, &mut ResourceLists::of(ListKind::Grants)).await?;
         }
     }
     Ok(())
@@ -491,9 +491,9 @@ async fn targeted(cx: &mut Context, request: &SyncRequest) -> Result<()> {
     drive::run(cx, &mut Targets { chosen }).await?;
     check_targets(cx, &names)?;
     if !request.skip_entitlements_and_grants {
-        drive::run(cx, &mut ResourceLists::of(Done::Entitlements)).await?;
+        drive::run(cx, &mut ResourceLists::of(ListKind::Entitlements)).await?;
         if !request.skip_grants {
-            drive::run(cx, &mut ResourceLists::of(Done::Grants)).await?;
+            drive::run(cx, &mut ResourceLists::of(ListKind::Grants)).await?;
             drive::run(cx, &mut Related::default()).await?;
         }
     }
@@ -531,10 +531,10 @@ fn check_targets(cx: &Context, chosen: &[ResourceBid]) -> Result<()> {
 
 /// Has the connector clean up. The file is in place already, so a failure is
 /// only a warning, which is returned.
-async fn clean_up(source: &Source, host: &SyncHost) -> Option<String> {
+async fn clean_up(fetcher: &Fetcher, host: &SyncHost) -> Option<String> {
     // The file is in its place by now: not even a panic makes the sync a failed one.
     let cleaned = crash::guard(|| "cleaning up after the sync", async {
-        let cleaned = source.connector.cleanup(&source.call).await;
+        let cleaned = fetcher.connector.cleanup(&fetcher.call).await;
         cleaned.map_err(|source| Error::Connector {
             doing: "clean up".to_owned(),
             source,

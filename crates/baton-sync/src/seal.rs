@@ -90,13 +90,13 @@ pub(crate) async fn seal(
     external: Option<ExternalInfo>,
 ) -> Result<SealedSync> {
     let Context {
-        source,
+        fetcher,
         journal,
         progress,
         observer,
         ..
     } = cx;
-    let sync_id = source.call.sync_id().to_owned();
+    let sync_id = fetcher.call.sync_id().to_owned();
     let phase = Phase::Seal;
     observer.event(&Event::PhaseStarted { phase, lists: None });
     let log = journal.into_log()?;
@@ -148,7 +148,7 @@ pub(crate) async fn seal(
     let findings = Findings::of(
         &sealed,
         &progress,
-        source.connector.local(),
+        fetcher.connector.local(),
         request,
         target,
         external_warnings.unwrap_or_default(),

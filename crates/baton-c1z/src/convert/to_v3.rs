@@ -179,7 +179,7 @@ pub(crate) fn to_record(table: Table, row: &Row<'_>, time: &[u8], out: &mut Vec<
     out.clear();
     // Expansions of a v1 file are always to be done (c1z specification §2.8).
     let row = &Row {
-        settled: false,
+        is_expanded: false,
         ..*row
     };
     v3::write_record(table, row, time, out).map_err(|source| Error::Malformed {

@@ -206,7 +206,12 @@ impl Collector {
                 data: &self.key,
             })?;
         }
-        Dated::pack(row, at.unwrap_or(undated), !row.settled, &mut self.packed);
+        Dated::pack(
+            row,
+            at.unwrap_or(undated),
+            !row.is_expanded,
+            &mut self.packed,
+        );
         self.rows.push(Entry {
             key: &self.key,
             page: at.map_or(UNDATED, time_rank),

@@ -10,7 +10,7 @@ use super::expand::Expander;
 use super::grants::GrantTable;
 use super::plan::SealEvent;
 use super::row_source::RowSource;
-use super::sink::{Finished, OpenSink, Sink};
+use super::sink::{Assets, Finished, OpenSink};
 use super::sorted_rows::{SealRows, SortedRows};
 use super::steps::MergeSteps;
 use super::write::Writing;
@@ -26,9 +26,6 @@ pub(crate) struct SortedInput<'a> {
     /// Warnings of earlier steps.
     pub warnings: Vec<String>,
 }
-
-/// Gives a sink the assets of the sync.
-pub(crate) type Assets<'a> = dyn FnMut(&mut dyn Sink) -> Result<()> + 'a;
 
 /// The file, and what the steps did.
 #[derive(Debug)]

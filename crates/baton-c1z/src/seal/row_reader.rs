@@ -85,7 +85,7 @@ impl<'a> RowReader<'a> {
                 let parts = Dated::unpack(data);
                 let mut row = columns::read(table, parts.data)?;
                 row.expansion = parts.expansion;
-                row.settled = parts.expansion.is_some() && !parts.needs_expansion;
+                row.is_expanded = parts.expansion.is_some() && !parts.needs_expansion;
                 external_id(table, &row, &mut self.id);
                 row.id = &self.id;
                 return Ok(then(&row));

@@ -34,6 +34,9 @@ pub(crate) trait Sink {
 /// Begins the file that is to be written.
 pub(crate) type OpenSink<'a> = Box<dyn FnOnce() -> Result<Box<dyn Sink + 'a>> + 'a>;
 
+/// Gives a sink the assets of the sync.
+pub(crate) type Assets<'a> = dyn FnMut(&mut dyn Sink) -> Result<()> + 'a;
+
 /// A complete file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finished {

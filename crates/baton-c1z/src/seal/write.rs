@@ -13,13 +13,12 @@ use crate::v3;
 
 use super::changes::{ChangeReader, Changes, What};
 use super::dated::Dated;
-use super::finish::Assets;
 use super::grants::GrantTable;
 use super::key;
 use super::plan::SealEvent;
 use super::row_reader::RowReader;
 use super::row_source::Shape;
-use super::sink::{Finished, Sink};
+use super::sink::{Assets, Finished, Sink};
 use super::sorted_rows::SealRows;
 
 /// Rows between two reports of progress.
@@ -171,7 +170,7 @@ impl<'a> Writing<'a> {
             let data = split.as_ref().map_or(new, |split| &split.data);
             let mut row = columns::read(Table::Grants, data).map_err(Error::Derived)?;
             row.expansion = old.expansion;
-            row.settled = old.settled;
+            row.is_expanded = old.is_expanded;
             sink.put(Table::Grants, &row)
         })??;
         self.replaced += 1;

@@ -192,7 +192,7 @@ impl Batch {
                     None => self.values.push(Value::Null),
                 }
                 self.values
-                    .push(Value::Flag(row.expansion.is_some() && !row.settled));
+                    .push(Value::Flag(row.expansion.is_some() && !row.is_expanded));
             }
         }
         self.blob(row.data);

@@ -605,7 +605,7 @@ fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<
         principal_type_id: text(row, 7)?,
         principal_id: text(row, 8)?,
         data: bytes(row, 9)?.unwrap_or_default(),
-        settled: is_off && expansion.is_some(),
+        is_expanded: is_off && expansion.is_some(),
         expansion,
     })
 }

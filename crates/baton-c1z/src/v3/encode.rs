@@ -225,7 +225,7 @@ fn grant(row: &Row<'_>, discovered_at: &[u8], out: &mut Vec<u8>) -> Result<()> {
     );
     wire::put_bytes(out, grant_record::DISCOVERED_AT, discovered_at);
     if let Some(expansion) = row.expansion {
-        put_expansion(expansion, !row.settled, out)?;
+        put_expansion(expansion, !row.is_expanded, out)?;
     }
     message.copy_list(grant::ANNOTATIONS, out, grant_record::ANNOTATIONS)?;
     if message.has(grant::SOURCES) {

@@ -243,7 +243,7 @@ fn grant<'a>(value: &'a [u8], into: &'a mut Buffers) -> Result<Row<'a>> {
         principal_type_id: principal.0,
         principal_id: principal.1,
         data: &into.data,
-        settled: expansion.is_some() && record.number(grant_record::NEEDS_EXPANSION) == 0,
+        is_expanded: expansion.is_some() && record.number(grant_record::NEEDS_EXPANSION) == 0,
         expansion,
         ..Row::default()
     })

@@ -43,7 +43,7 @@ fn expansions(path: &Path) -> BTreeMap<String, bool> {
     let mut found = BTreeMap::new();
     view.scan(Table::Grants, &Filter::default(), &mut |row| {
         if row.expansion.is_some() {
-            found.insert(row.id.to_owned(), !row.settled);
+            found.insert(row.id.to_owned(), !row.is_expanded);
         }
         Ok(ControlFlow::Continue(()))
     })

@@ -229,7 +229,7 @@ pub(crate) async fn copy(cx: &mut Context, external: External, wanted: Wanted) -
     if cx.progress.is_done(phase) {
         return Ok(());
     }
-    cx.tell(&Event::PhaseStarted { phase, lists: None });
+    cx.send(&Event::PhaseStarted { phase, lists: None });
     if cx.progress.is_external_copied() {
         return cx.end_phase(phase).await;
     }

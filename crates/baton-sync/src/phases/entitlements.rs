@@ -15,7 +15,7 @@ use super::ListPhase;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::Phase;
-use crate::index::Done;
+use crate::index::ListKind;
 use crate::list::{self, OpenList};
 use crate::types::{Skips, TypeFacts};
 
@@ -25,14 +25,14 @@ const READ_AHEAD: usize = 64;
 /// Lists entitlements or grants of every resource that wants it.
 #[derive(Debug)]
 pub(crate) struct ResourceLists {
-    what: Done,
+    what: ListKind,
     /// What is left, as slots of the index in the order of the log.
     slots: std::vec::IntoIter<usize>,
     ahead: VecDeque<v2::Resource>,
 }
 
 impl ResourceLists {
-    pub(crate) fn of(what: Done) -> Self {
+    pub(crate) fn of(what: ListKind) -> Self {
         Self {
             what,
             slots: Vec::new().into_iter(),
@@ -42,23 +42,23 @@ impl ResourceLists {
 
     fn op(&self) -> Op {
         match self.what {
-            Done::Entitlements => Op::Entitlements,
-            Done::Grants => Op::Grants,
+            ListKind::Entitlements => Op::Entitlements,
+            ListKind::Grants => Op::Grants,
         }
     }
 
     /// Whether a type's resources are not asked about one by one.
     fn is_scoped(&self, facts: &TypeFacts) -> bool {
         match self.what {
-            Done::Entitlements => facts.scoped_entitlements,
-            Done::Grants => facts.scoped_grants,
+            ListKind::Entitlements => facts.scoped_entitlements,
+            ListKind::Grants => facts.scoped_grants,
         }
     }
 
     fn wants(&self, own: Skips, of_type: Skips) -> bool {
         match self.what {
-            Done::Entitlements => own.wants_entitlements(of_type),
-            Done::Grants => own.wants_grants(of_type),
+            ListKind::Entitlements => own.wants_entitlements(of_type),
+            ListKind::Grants => own.wants_grants(of_type),
         }
     }
 
@@ -97,8 +97,8 @@ impl ResourceLists {
             .filter(|(_, facts)| self.is_scoped(facts))
             .filter(|(_, facts)| self.wants(Skips::default(), facts.skips))
             .map(|(id, _)| match self.what {
-                Done::Entitlements => ListId::entitlements_of_type(id),
-                Done::Grants => ListId::grants_of_type(id),
+                ListKind::Entitlements => ListId::entitlements_of_type(id),
+                ListKind::Grants => ListId::grants_of_type(id),
             })
             .collect()
     }
@@ -155,8 +155,8 @@ fn decode(row: &[u8]) -> Result<v2::Resource> {
 impl ListPhase for ResourceLists {
     fn phase(&self) -> Phase {
         match self.what {
-            Done::Entitlements => Phase::Entitlements,
-            Done::Grants => Phase::Grants,
+            ListKind::Entitlements => Phase::Entitlements,
+            ListKind::Grants => Phase::Grants,
         }
     }
 
@@ -185,8 +185,8 @@ impl ListPhase for ResourceLists {
         let kind = id.map_or("", |id| &id.resource_type);
         let id = id.map_or("", |id| &id.resource);
         let list = match self.what {
-            Done::Entitlements => ListId::entitlements(kind, id),
-            Done::Grants => ListId::grants(kind, id),
+            ListKind::Entitlements => ListId::entitlements(kind, id),
+            ListKind::Grants => ListId::grants(kind, id),
         };
         let mut list = cx.progress.open(list);
         list.resource = Some(Box::new(resource));

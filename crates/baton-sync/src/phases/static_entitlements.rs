@@ -128,7 +128,7 @@ async fn make_rows(
             return Ok(());
         };
         cx.progress.page_stored(&read, page, &refs)?;
-        cx.tell(&Event::Page {
+        cx.send(&Event::Page {
             phase: Phase::StaticEntitlements,
             type_id: type_id.to_owned(),
             rows: refs.len() as u64,

@@ -1,9 +1,9 @@
 //! A list between its first and its last page: how far it is, and which rows it
-//! has brought.
+//! has row_counts.
 
 use crate::digest::Digests;
-use crate::families::Brought;
 use crate::list::Position;
+use crate::split_lists::RowCounts;
 
 /// Rows of one list that are told apart; of a longer one no repetitions are
 /// found among the rest.
@@ -13,7 +13,7 @@ const MAX_KEYS: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Begun {
     pub(super) position: Position,
-    pub(super) brought: Brought,
+    pub(super) row_counts: RowCounts,
     /// Keys of the rows so far; at most [`MAX_KEYS`].
     pub(super) seen: Digests,
     /// Rows that came again.

@@ -17,10 +17,10 @@ use baton_proto::bid::{ResourceBid, TypedId};
 use begun::Begun;
 
 use crate::check::{Checked, ResourceFacts};
+use crate::count_check::{CountChecks, Reached};
 use crate::error::{Error, Result};
 use crate::event::Phase;
-use crate::families::Families;
-use crate::index::{Done, Origin, ResourceIndex};
+use crate::index::{ListKind, PageRef, ResourceIndex};
 use crate::list::{self, OpenList, Position};
 use crate::plan::Plan;
 use crate::records::{PageFacts, Related, Skip};
@@ -28,8 +28,8 @@ use crate::repeats::Repeats;
 use crate::report::{Dropped, Report, SkipKind};
 use crate::row_keys;
 use crate::sessions::Values;
+use crate::split_lists::SplitLists;
 use crate::strays::Strays;
-use crate::tally::{Reached, Tallies};
 use crate::types::{TypeFacts, TypeTable};
 
 /// Child types outside the sync that are remembered for the report.
@@ -104,13 +104,13 @@ pub(crate) struct Progress {
     /// Lists whose last page is full, and that nothing counts.
     pub(crate) full_ends: BTreeSet<ListId>,
     /// Lists that are made up of several.
-    pub(crate) families: Families,
+    pub(crate) split_lists: SplitLists,
     /// What the connector keeps for itself. Filled by a replay only.
     pub(crate) session_values: Values,
     /// The list that ended the run before. Filled by a replay only.
     pub(crate) ended_by: Option<ListId>,
-    /// What lists brought, where somebody else has counted it.
-    pub(crate) tallies: Tallies,
+    /// What lists row_counts, where somebody else has counted it.
+    pub(crate) count_checks: CountChecks,
     /// Pages stored.
     pub(crate) pages: u64,
     phases: BTreeSet<Phase>,
@@ -128,7 +128,7 @@ pub(crate) struct Progress {
 enum Place {
     Plan,
     /// The resource's slot, if it is listed.
-    Index(Option<usize>, Done),
+    Index(Option<usize>, ListKind),
 }
 
 fn bid((resource_type, resource, parent): Related) -> ResourceBid {
@@ -231,8 +231,8 @@ impl Progress {
         self.has_expandable |= facts.expandable;
         self.has_placeholders |= facts.placeholder;
         self.inserted.extend(facts.inserted.iter().cloned());
-        for spawned in self.families.spawn(list, &facts.spawned) {
-            self.plan.number(&spawned);
+        for enqueued in self.split_lists.enqueue(list, &facts.enqueued) {
+            self.plan.number(&enqueued);
         }
         self.related.extend(facts.related.iter().cloned().map(bid));
         if let Some(reason) = &facts.absent {
@@ -257,16 +257,16 @@ impl Progress {
                 repeats.add((own.id)(repeated));
             }
         }
-        begun.brought.rows += rows;
-        begun.brought.dropped.add(facts.dropped);
+        begun.row_counts.rows += rows;
+        begun.row_counts.dropped.add(facts.dropped);
         let reached = Reached {
-            stored: begun.brought.rows - begun.repeated,
-            dropped: begun.brought.dropped.rows(),
+            stored: begun.row_counts.rows - begun.repeated,
+            dropped: begun.row_counts.dropped.rows(),
             last: place.next.is_empty(),
         };
-        self.tallies.page(list, facts, reached);
+        self.count_checks.page(list, facts, reached);
         if place.next.is_empty() {
-            self.families.end(list, begun.brought);
+            self.split_lists.end(list, begun.row_counts);
             self.end(list);
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl Progress {
         resources: &[ResourceFacts],
         refs: &[RowRef],
     ) -> Result<()> {
-        let origin = Origin {
+        let page_ref = PageRef {
             list: self.plan.number(place.list),
             page: place.page,
         };
@@ -293,7 +293,7 @@ impl Progress {
             let kind = self.types.number(&facts.type_id).ok_or(Error::Journal {
                 what: "resource of a type that is not in the sync",
             })?;
-            self.index.add(origin, kind, &facts.id, facts.skips, *row);
+            self.index.add(page_ref, kind, &facts.id, facts.skips, *row);
             for child in &facts.children {
                 if self.types.get(child).is_some() {
                     let parent = Some((facts.type_id.as_str(), facts.id.as_str()));
@@ -377,15 +377,15 @@ impl Progress {
     }
 
     fn take_back(&mut self, list: &ListId) {
-        self.tallies.forget(list);
+        self.count_checks.forget(list);
         self.strays.remove(list);
         self.repeats.remove(list);
         self.full_ends.remove(list);
-        let begun = self.begun.remove(list).map(|begun| begun.brought);
-        if let Some(brought) = begun.or_else(|| self.families.take_back(list)) {
-            self.dropped.subtract(brought.dropped);
+        let begun = self.begun.remove(list).map(|begun| begun.row_counts);
+        if let Some(row_counts) = begun.or_else(|| self.split_lists.take_back(list)) {
+            self.dropped.subtract(row_counts.dropped);
             let rows = self.rows.entry(list.op()).or_default();
-            *rows = rows.saturating_sub(brought.rows);
+            *rows = rows.saturating_sub(row_counts.rows);
         }
     }
 
@@ -401,7 +401,7 @@ impl Progress {
             self.end(list);
         }
         // What several lists make up is missing once.
-        let first = self.families.drop_member(list, &skip);
+        let first = self.split_lists.drop_member(list, &skip);
         if first.unwrap_or(!ended) {
             self.skip(list, skip);
         }
@@ -410,7 +410,7 @@ impl Progress {
     /// A list ends early; the pages before count.
     pub(crate) fn list_abandoned(&mut self, list: &ListId, reason: String) {
         self.begun.remove(list);
-        self.tallies.forget(list);
+        self.count_checks.forget(list);
         self.end(list);
         let skip = Skip {
             kind: SkipKind::Abandoned,
@@ -442,19 +442,19 @@ impl Progress {
     pub(crate) fn phase_done(&mut self, phase: Phase) {
         if phase == Phase::Resources {
             self.sort_index();
-            self.settle_tallies();
+            self.finish_count_checks();
             let plan = &self.plan;
             self.index.keep_winners(|number| plan.counts(number));
         }
         self.phases.insert(phase);
     }
 
-    fn settle_tallies(&mut self) {
-        if self.tallies.of_resources() {
+    fn finish_count_checks(&mut self) {
+        if self.count_checks.of_resources() {
             let plan = &mut self.plan;
             let ids = self.index.ids_by_list(|number| plan.counts(number));
-            self.tallies
-                .settle(|list| ids.get(&plan.number(list)).copied().unwrap_or(0));
+            self.count_checks
+                .count_resources(|list| ids.get(&plan.number(list)).copied().unwrap_or(0));
         }
     }
 

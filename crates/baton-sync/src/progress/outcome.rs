@@ -66,7 +66,7 @@ impl Progress {
                 pages,
             });
         }
-        let Some(rows) = self.tallies.expected(list) else {
+        let Some(rows) = self.count_checks.expected(list) else {
             return Ok(());
         };
         let needed = rows.div_ceil(begun.smallest.unwrap_or(1).max(1));

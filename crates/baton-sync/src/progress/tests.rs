@@ -17,7 +17,7 @@ fn a_further_list_that_was_not_read_breaks_an_invariant() {
         next: "",
     };
     let facts = PageFacts {
-        spawned: vec!["t".to_owned()],
+        enqueued: vec!["t".to_owned()],
         ..PageFacts::default()
     };
     progress

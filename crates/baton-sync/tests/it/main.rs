@@ -23,7 +23,7 @@ mod resume;
 mod sandbox;
 mod schedule;
 mod sessions;
-mod spawned;
+mod split_lists;
 mod targeted;
 mod unknown_types;
 mod validation;

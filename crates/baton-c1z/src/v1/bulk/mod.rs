@@ -153,7 +153,7 @@ impl Bulk {
             principal_id: row.principal_id.as_bytes(),
             external_id: row.id.as_bytes(),
             expansion: row.expansion,
-            needs_expansion: row.expansion.is_some() && !row.settled,
+            needs_expansion: row.expansion.is_some() && !row.is_expanded,
             data: row.data,
             sync_id: sync_id.as_bytes(),
             discovered_at: discovered_at.as_bytes(),

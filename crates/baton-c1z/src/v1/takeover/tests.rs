@@ -122,7 +122,7 @@ impl Made {
                 principal_id: &id,
                 data: b"new",
                 expansion: (n % 2 == 0).then_some(&b"x"[..]),
-                settled: n % 4 == 0,
+                is_expanded: n % 4 == 0,
                 ..Row::default()
             };
             writer.put(Table::Grants, &row).expect("added");

@@ -12,27 +12,27 @@ use crate::error::Error;
 use crate::list::{self, OpenList};
 
 /// What every call of a run needs.
-pub(crate) struct Source {
+pub(crate) struct Fetcher {
     pub(crate) connector: Arc<dyn Connector>,
     /// The call for the first page of any list.
     pub(crate) call: Call,
 }
 
 /// Why a page did not arrive.
-pub(crate) enum AskError {
+pub(crate) enum FetchError {
     /// The connector said so; what follows depends on the list.
     Connector(baton_connector::Error),
     /// The page cannot be used, whatever the list.
     Page(Error),
 }
 
-impl From<baton_connector::Error> for AskError {
+impl From<baton_connector::Error> for FetchError {
     fn from(error: baton_connector::Error) -> Self {
         Self::Connector(error)
     }
 }
 
-impl From<Error> for AskError {
+impl From<Error> for FetchError {
     fn from(error: Error) -> Self {
         Self::Page(error)
     }
@@ -40,12 +40,12 @@ impl From<Error> for AskError {
 
 /// Asks for the page that `list` stands at.
 pub(crate) async fn page(
-    source: &Source,
+    fetcher: &Fetcher,
     rules: &Rules,
     list: &OpenList,
-) -> Result<Checked, AskError> {
-    let connector = &source.connector;
-    let call = &source.call.at(&list.token);
+) -> Result<Checked, FetchError> {
+    let connector = &fetcher.connector;
+    let call = &fetcher.call.at(&list.token);
     let resource = list.resource.as_deref().ok_or(Error::Journal {
         what: "resource that a list belongs to",
     });
@@ -53,7 +53,7 @@ pub(crate) async fn page(
         ListId::ResourceTypes => {
             check::resource_types(connector.list_resource_types(call).await?, rules)
         }
-        ListId::Resource { id, parent } => single(source, rules, id, parent.as_ref()).await?,
+        ListId::Resource { id, parent } => single(fetcher, rules, id, parent.as_ref()).await?,
         ListId::Resources {
             type_id, parent, ..
         } => {
@@ -83,7 +83,7 @@ pub(crate) async fn page(
         }
         // The engine makes these pages itself.
         ListId::TemplateRows { .. } | ListId::External => {
-            return Err(AskError::Page(Error::Journal {
+            return Err(FetchError::Page(Error::Journal {
                 what: "list that the connector can be asked for",
             }));
         }
@@ -94,15 +94,15 @@ pub(crate) async fn page(
 /// Asks for one resource by its id. One that does not exist, or of a type
 /// that is not asked for by id, makes an empty page.
 async fn single(
-    source: &Source,
+    fetcher: &Fetcher,
     rules: &Rules,
     id: &ObjectId,
     parent: Option<&ObjectId>,
-) -> Result<Checked, AskError> {
+) -> Result<Checked, FetchError> {
     let (id, parent) = (list::wire_id(id), parent.map(list::wire_id));
-    let answer = source
+    let answer = fetcher
         .connector
-        .get_resource(&source.call, &id, parent.as_ref())
+        .get_resource(&fetcher.call, &id, parent.as_ref())
         .await;
     let resource = match answer {
         Ok(Some(resource)) => resource,

@@ -16,7 +16,7 @@ use crate::report::{Miscount, Uncounted};
 
 /// A list whose rows somebody else has counted, or tried to.
 #[derive(Debug, Default)]
-struct Tally {
+struct CountCheck {
     /// The largest count.
     counted: Option<u64>,
     /// It is a count of something else than the list.
@@ -33,8 +33,8 @@ struct Tally {
 
 /// All of them. Lists that brought what was counted are forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies {
-    all: BTreeMap<ListId, Tally>,
+pub(crate) struct CountChecks {
+    all: BTreeMap<ListId, CountCheck>,
 }
 
 /// How far a list has come with a page.
@@ -48,26 +48,26 @@ pub(crate) struct Reached {
     pub(crate) last: bool,
 }
 
-impl Tallies {
+impl CountChecks {
     /// Takes note of what a page says of its list.
     pub(crate) fn page(&mut self, list: &ListId, facts: &PageFacts, reached: Reached) {
         if facts.counted.is_some() || facts.uncounted.is_some() {
-            let tally = self.all.entry(list.clone()).or_default();
-            tally.note(facts);
+            let check = self.all.entry(list.clone()).or_default();
+            check.note(facts);
             if let Some(reason) = &facts.uncounted {
-                tally.unknown = Some(reason.clone());
+                check.unknown = Some(reason.clone());
             }
         }
-        let Some(tally) = self.all.get_mut(list) else {
+        let Some(check) = self.all.get_mut(list) else {
             return;
         };
-        if !tally.ended {
-            tally.rows = reached.stored + reached.dropped;
-            tally.dropped = reached.dropped;
-            tally.ended = facts.ends_counted || reached.last;
+        if !check.ended {
+            check.rows = reached.stored + reached.dropped;
+            check.dropped = reached.dropped;
+            check.ended = facts.ends_counted || reached.last;
         }
         // Resources are counted by their ids, once all of them are known.
-        if tally.ended && list.op() != Op::Resources && !tally.says_something() {
+        if check.ended && list.op() != Op::Resources && !check.says_something() {
             self.all.remove(list);
         }
     }
@@ -83,42 +83,42 @@ impl Tallies {
     }
 
     /// All resources are known: `ids` gives how many different ones a list has.
-    pub(crate) fn settle(&mut self, mut ids: impl FnMut(&ListId) -> u64) {
-        self.all.retain(|list, tally| {
+    pub(crate) fn count_resources(&mut self, mut ids: impl FnMut(&ListId) -> u64) {
+        self.all.retain(|list, check| {
             if list.op() == Op::Resources {
-                tally.rows = ids(list) + tally.dropped;
+                check.rows = ids(list) + check.dropped;
             }
-            list.op() != Op::Resources || tally.says_something()
+            list.op() != Op::Resources || check.says_something()
         });
     }
 
     /// Rows that a list is known to have, as long as they come.
     pub(crate) fn expected(&self, list: &ListId) -> Option<u64> {
-        let tally = self.all.get(list)?;
-        tally.counted.filter(|_| !tally.ended && !tally.roughly)
+        let check = self.all.get(list)?;
+        check.counted.filter(|_| !check.ended && !check.roughly)
     }
 
     /// Lists that brought fewer rows than were counted.
     pub(crate) fn shortfalls(&self) -> Vec<Miscount> {
-        self.miscounts(|counted, tally| counted > tally.rows)
+        self.miscounts(|counted, check| counted > check.rows)
     }
 
     /// Lists that brought more rows than were counted. Rows that were left out
     /// do not count here: which of them repeat others is not known.
     pub(crate) fn surpluses(&self) -> Vec<Miscount> {
-        self.miscounts(|counted, tally| counted < tally.rows - tally.dropped)
+        self.miscounts(|counted, check| counted < check.rows - check.dropped)
     }
 
-    fn miscounts(&self, differs: impl Fn(u64, &Tally) -> bool) -> Vec<Miscount> {
-        let short = self.all.iter().filter(|(_, tally)| tally.ended);
+    fn miscounts(&self, differs: impl Fn(u64, &CountCheck) -> bool) -> Vec<Miscount> {
+        let short = self.all.iter().filter(|(_, check)| check.ended);
         short
-            .filter_map(|(id, tally)| {
-                let counted = tally.counted.filter(|counted| differs(*counted, tally))?;
+            .filter_map(|(id, check)| {
+                let counted = check.counted.filter(|counted| differs(*counted, check))?;
                 Some(Miscount {
                     what: list::noun(id.op()).to_owned(),
                     resource_type: list::counted_type(id).to_owned(),
                     resource: list::object(id),
-                    listed: tally.rows,
+                    listed: check.rows,
                     counted,
                 })
             })
@@ -128,20 +128,20 @@ impl Tallies {
     /// Lists of which a count was asked for in vain.
     pub(crate) fn uncounted(&self) -> Vec<Uncounted> {
         let all = self.all.iter();
-        all.filter(|(_, tally)| tally.counted.is_none())
-            .filter_map(|(id, tally)| {
+        all.filter(|(_, check)| check.counted.is_none())
+            .filter_map(|(id, check)| {
                 Some(Uncounted {
                     what: list::noun(id.op()).to_owned(),
                     resource_type: list::counted_type(id).to_owned(),
                     resource: list::object(id),
-                    reason: tally.unknown.clone()?,
+                    reason: check.unknown.clone()?,
                 })
             })
             .collect()
     }
 }
 
-impl Tally {
+impl CountCheck {
     /// A count of the list itself is worth more than any other.
     fn note(&mut self, facts: &PageFacts) {
         let Some(counted) = facts.counted else {

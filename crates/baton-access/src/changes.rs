@@ -110,8 +110,8 @@ impl Derived {
         Ok(())
     }
 
-    /// Goes to the next claim and says who it is for.
-    fn go_on(&mut self) -> bool {
+    /// Moves to the next claim and sets its id.
+    fn next_claim(&mut self) -> bool {
         let Some(claim) = self.claim() else {
             return false;
         };
@@ -157,7 +157,7 @@ impl Derived {
 
 impl NewGrants for Derived {
     fn advance(&mut self) -> baton_c1z::Result<bool> {
-        Ok(self.go_on())
+        Ok(self.next_claim())
     }
 
     fn make(&mut self) -> baton_c1z::Result<()> {

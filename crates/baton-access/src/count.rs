@@ -2,7 +2,7 @@
 //!
 //! First a bound, from numbers of holders alone. Where that is too high, the
 //! grants are counted: with one bit per principal, and the holders of
-//! entitlements that hand on, but without sources or rows.
+//! entitlements that are passed on, but without sources or rows.
 
 use crate::error::{DERIVED_GRANTS, Error, Result};
 use crate::graph::Plan;

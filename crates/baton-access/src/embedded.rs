@@ -4,7 +4,7 @@
 //! grant has it. *First* is a matter of order in the file, not of time: the
 //! first source entitlement in canonical order, there the first direct grant
 //! of the principal, or else its first grant; if that grant is derived itself,
-//! the question goes on to its sources. Nearly always one message serves all
+//! its sources are asked. Nearly always one message serves all
 //! grants of a principal, so that one is kept, and only what differs is noted
 //! per entitlement.
 

@@ -15,7 +15,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A grant hands on an entitlement that is not one of its principal's.
+    /// A grant passes on an entitlement that is not one of its principal's.
     /// The end of the message is what other tools print.
     #[error(
         "grant `{grant}` to {principal} expands entitlement `{source_entitlement}` of {resource}: \

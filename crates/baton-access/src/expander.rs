@@ -45,7 +45,7 @@ impl Default for ExpandOptions {
     }
 }
 
-/// Expands grants as sync-runtime specification §4 says: the complete result,
+/// Expands grants as in sync-runtime specification §4: the complete result,
 /// also around cycles and beyond any depth, the same for the same rows.
 ///
 /// Every row that comes with an expansion makes edges. Derived grants come out
@@ -53,10 +53,10 @@ impl Default for ExpandOptions {
 #[derive(Default)]
 pub struct GraphExpander<'h> {
     options: ExpandOptions,
-    told: Option<Tell<'h>>,
+    on_estimate: Option<OnEstimate<'h>>,
 }
 
-type Tell<'h> = Box<dyn FnMut(&Estimate) + 'h>;
+type OnEstimate<'h> = Box<dyn FnMut(&Estimate) + 'h>;
 
 /// What an expansion is going to do. Known from the graph alone, before any
 /// grant is made.
@@ -82,15 +82,15 @@ impl<'h> GraphExpander<'h> {
     pub fn new(options: ExpandOptions) -> Self {
         Self {
             options,
-            told: None,
+            on_estimate: None,
         }
     }
 
-    /// Has `tell` called with the estimate, also where the limit then ends the
+    /// Calls `then` with the estimate, also if the limit then ends the
     /// expansion. It is not called if no grant has an expansion.
     #[must_use]
-    pub fn tell(mut self, tell: impl FnMut(&Estimate) + 'h) -> Self {
-        self.told = Some(Box::new(tell));
+    pub fn on_estimate(mut self, then: impl FnMut(&Estimate) + 'h) -> Self {
+        self.on_estimate = Some(Box::new(then));
         self
     }
 
@@ -114,7 +114,7 @@ impl<'h> GraphExpander<'h> {
         if bound(plan, holders) <= limit {
             return Ok(None);
         }
-        // Up to here the number can be told, whatever is allowed.
+        // Up to here the exact number is reported, whatever is allowed.
         let most = limit.max(ExpandOptions::DEFAULT_MAX_DERIVED_GRANTS);
         let stop = Stop::current();
         let look = || {
@@ -128,9 +128,9 @@ impl<'h> GraphExpander<'h> {
         Ok((derived > limit).then_some(derived))
     }
 
-    fn tell_of(&mut self, expandable_grants: u64, derived_grants: u64) {
-        if let Some(tell) = &mut self.told {
-            tell(&Estimate {
+    fn report_estimate(&mut self, expandable_grants: u64, derived_grants: u64) {
+        if let Some(then) = &mut self.on_estimate {
+            then(&Estimate {
                 expandable_grants,
                 derived_grants,
             });
@@ -194,14 +194,14 @@ impl Expander for GraphExpander<'_> {
             .too_many(&plan, &directory, &holders)
             .map_err(outward)?;
         if let Some(derived) = too_many {
-            self.tell_of(rows.expandable_count(), derived);
+            self.report_estimate(rows.expandable_count(), derived);
             let limit = self.options.max_derived_grants;
             return Err(outward(Error::TooManyDerived { derived, limit }));
         }
         let (derivations, derived) =
             derive(&plan, &directory, holders, entitlement_count).map_err(outward)?;
         drop(plan);
-        self.tell_of(rows.expandable_count(), derived);
+        self.report_estimate(rows.expandable_count(), derived);
 
         let mut writer = ChangedWriter::new(self.spool());
         let raise = Raise {
@@ -327,7 +327,7 @@ fn warnings(
     warnings
 }
 
-/// Lets an error of ours leave through the storage crate.
+/// Wraps an error of ours, so that it can leave through the storage crate.
 pub(crate) fn outward(error: Error) -> baton_c1z::Error {
     baton_c1z::Error::advised(error.code(), error)
 }

@@ -1,6 +1,6 @@
 //! The entitlement graph: edges, cycle merging, topological order.
 //!
-//! An edge `S -> D` says that whoever holds `S` also gets `D`. Parallel edges
+//! An edge `S -> D` means that holders of `S` also get `D`. Parallel edges
 //! become one, as wide as the widest of them; entitlements that reach each
 //! other become one node whose inner edges vanish. Knows numbers only: no
 //! names, no rows. Sync-runtime specification, §4.2 and §4.3.

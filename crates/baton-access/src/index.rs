@@ -17,7 +17,7 @@ pub struct Principal(pub u32);
 pub struct ResourceType(pub u32);
 
 /// The number for a count that was checked against `u32` when it grew.
-#[allow(clippy::cast_possible_truncation)] // checked by whoever let it grow
+#[allow(clippy::cast_possible_truncation)] // checked where it grows
 pub(crate) fn narrow(count: usize) -> u32 {
     debug_assert!(u32::try_from(count).is_ok(), "a count beyond u32");
     count as u32

@@ -87,7 +87,7 @@ impl Principals {
         self.by_type[kind as usize].get(id).copied()
     }
 
-    /// Numbers the principals anew, by type and id. Gives the directory, and
+    /// Renumbers the principals by type and id. Gives the directory, and
     /// for every old number the new one.
     pub(crate) fn into_canonical(self) -> (Directory, Vec<u32>) {
         let mut types: Vec<(Box<str>, u32)> = self.types.numbers.into_iter().collect();

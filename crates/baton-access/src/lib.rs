@@ -1,6 +1,6 @@
 //! The access graph: who holds what through what.
 //!
-//! A grant can be *expandable*: whoever holds one of the source entitlements
+//! A grant can be *expandable*: a principal that holds one of the source entitlements
 //! it names (members of a group, say) also gets the entitlement it is on (the
 //! group's role). Expansion writes these consequences down as grants of their
 //! own, each with the sources it came from.

@@ -48,7 +48,7 @@ impl Holders {
         }
     }
 
-    /// Notes a stored grant. `direct` says whether the grant stems from its own
+    /// Notes a stored grant. `direct`: whether the grant stems from its own
     /// entitlement: its sources are empty or name it. Several grants of one
     /// pair are one holding, direct if any of them is.
     ///

@@ -10,11 +10,11 @@ use crate::stopping;
 /// Where blocking work runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Blocking {
-    /// On the runtime's threads for it, so that everything else goes on.
+    /// On the runtime's threads for it, so that everything else continues.
     #[default]
     Pool,
-    /// At once, in the task that asks for it. Everything else stands still
-    /// meanwhile, and what happens next does not depend on the scheduling of
+    /// At once, in the task that asks for it. Everything else waits
+    /// for it, and what happens next does not depend on the scheduling of
     /// threads: for simulations that must be the same each time.
     Inline,
 }
@@ -29,7 +29,7 @@ impl Doing {
         Self(Arc::new(Mutex::new(step)))
     }
 
-    /// The work goes on to another step.
+    /// The work has reached another step.
     pub(crate) fn set(&self, step: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = step;
     }
@@ -46,7 +46,7 @@ impl From<&'static str> for Doing {
 }
 
 impl Blocking {
-    /// Runs `work`; `doing` says what it is, should it panic. When the run is
+    /// Runs `work`; `doing` names it, should it panic. When the run is
     /// to stop, loops that sort, merge, write and compress end at their next
     /// step; what is appended to the log is not cut short.
     pub(crate) async fn run<R: Send + 'static>(

@@ -131,7 +131,7 @@ pub(crate) struct Checked {
     /// Ids of the entitlements that its grants are on, where some may be
     /// added.
     pub(crate) granted: BTreeSet<String>,
-    /// The list cannot go on, and this page does not count: why.
+    /// Why the list cannot continue; this page does not count then.
     pub(crate) abandoned: Option<String>,
 }
 
@@ -542,8 +542,8 @@ fn related(resource: &v2::Resource) -> Option<Related> {
     Some((resource_type, id, parent))
 }
 
-/// Stores the resource that a grant brings along (`InsertResourceGrants`),
-/// and marks the grant. `false`: the grant is dropped, since nothing says
+/// Stores the resource that a grant embeds (`InsertResourceGrants`),
+/// and marks the grant. `false`: the grant is dropped, since it is not known
 /// which resource it is on.
 fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) -> Result<bool> {
     if !any::contains::<v2::InsertResourceGrants>(&grant.annotations) {

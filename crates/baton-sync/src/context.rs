@@ -35,7 +35,7 @@ impl Context {
     /// Ends a list whose rows are not to be in the file.
     pub(crate) async fn drop_list(&mut self, list: &ListId, skip: Skip) -> Result<()> {
         self.send(&Event::ListSkipped(progress::skipped(list, &skip)));
-        // A list that is made up of several is there as a whole or not at all.
+        // A list of several parts is in the file as a whole or not.
         for part in self.progress.split_lists.members(list) {
             self.journal.drop_list(part.clone(), &skip).await?;
             self.progress.list_dropped(&part, skip.clone());

@@ -1,4 +1,4 @@
-//! What lists brought, against the application's own counts of them
+//! Compares the rows of lists with the application's own counts of them
 //! (`baton_connector::Counted`). Part of the fold over the log, so a resumed
 //! run compares what one without an interruption would.
 //!
@@ -14,7 +14,7 @@ use crate::list;
 use crate::records::PageFacts;
 use crate::report::{Miscount, Uncounted};
 
-/// A list whose rows somebody else has counted, or tried to.
+/// A list whose rows the application has counted, or was asked to count.
 #[derive(Debug, Default)]
 struct CountCheck {
     /// The largest count.
@@ -31,7 +31,8 @@ struct CountCheck {
     ended: bool,
 }
 
-/// All of them. Lists that brought what was counted are forgotten.
+/// The checks of all lists. Lists with as many rows as were counted are
+/// removed.
 #[derive(Debug, Default)]
 pub(crate) struct CountChecks {
     all: BTreeMap<ListId, CountCheck>,
@@ -49,7 +50,7 @@ pub(crate) struct Reached {
 }
 
 impl CountChecks {
-    /// Takes note of what a page says of its list.
+    /// Notes the facts that a page has about its list.
     pub(crate) fn page(&mut self, list: &ListId, facts: &PageFacts, reached: Reached) {
         if facts.counted.is_some() || facts.uncounted.is_some() {
             let check = self.all.entry(list.clone()).or_default();
@@ -67,12 +68,12 @@ impl CountChecks {
             check.ended = facts.ends_counted || reached.last;
         }
         // Resources are counted by their ids, once all of them are known.
-        if check.ended && list.op() != Op::Resources && !check.says_something() {
+        if check.ended && list.op() != Op::Resources && !check.has_finding() {
             self.all.remove(list);
         }
     }
 
-    /// A list does not count any more, or begins anew.
+    /// A list no longer counts, or starts over.
     pub(crate) fn forget(&mut self, list: &ListId) {
         self.all.remove(list);
     }
@@ -88,7 +89,7 @@ impl CountChecks {
             if list.op() == Op::Resources {
                 check.rows = ids(list) + check.dropped;
             }
-            list.op() != Op::Resources || check.says_something()
+            list.op() != Op::Resources || check.has_finding()
         });
     }
 
@@ -125,7 +126,7 @@ impl CountChecks {
             .collect()
     }
 
-    /// Lists of which a count was asked for in vain.
+    /// Lists that the application was asked to count and did not.
     pub(crate) fn uncounted(&self) -> Vec<Uncounted> {
         let all = self.all.iter();
         all.filter(|(_, check)| check.counted.is_none())
@@ -155,7 +156,7 @@ impl CountCheck {
         }
     }
 
-    fn says_something(&self) -> bool {
+    fn has_finding(&self) -> bool {
         match self.counted {
             Some(counted) => counted != self.rows,
             None => self.unknown.is_some(),

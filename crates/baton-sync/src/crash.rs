@@ -1,4 +1,4 @@
-//! Panics in calls to the connector become errors that say what was being
+//! Panics in calls to the connector become errors that state what was being
 //! done. The run ends with that error, so nothing uses again what the panic
 //! left half done.
 

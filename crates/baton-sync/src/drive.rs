@@ -27,7 +27,7 @@ use crate::report::SkipKind;
 
 /// How long a cancelled run waits for the pages in flight.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often a run begins a list anew because its cursor died. A cursor that
+/// How often a run starts a list over because its cursor died. A cursor that
 /// dies again is not worth a third try: the list is too slow for it.
 const MAX_RESTARTS: u32 = 1;
 /// Arrived pages that are stored in one go.
@@ -253,8 +253,8 @@ impl Driver {
     }
 }
 
-/// An answer that nobody declared to be about a deleted object may be one,
-/// where the object was listed before.
+/// An error that is not declared to be about a deleted object may still be,
+/// if the object was listed before.
 fn with_remedy(list: &OpenList, error: baton_connector::Error) -> baton_connector::Error {
     let code = match error.request() {
         Some(request) if request.maybe_gone && list.is_about_one_object() => {
@@ -300,7 +300,7 @@ enum Verdict {
     Fail,
     /// The list ends, without its rows.
     Skip(SkipKind),
-    /// The list begins anew.
+    /// The list starts over.
     Restart,
 }
 
@@ -313,7 +313,7 @@ fn judge(list: &OpenList, error: &baton_connector::Error) -> Verdict {
         _ if one_object && error.is_vanished() => Verdict::Skip(SkipKind::Vanished),
         Code::PermissionDenied if one_object => Verdict::Skip(SkipKind::Forbidden),
         // Refusing the arguments of a request that has just worked with
-        // another cursor is how applications say that a cursor has died.
+        // another cursor is how applications report a dead cursor.
         Code::InvalidArgument | Code::OutOfRange
             if !list.token.is_empty() && list.restarts < MAX_RESTARTS =>
         {

@@ -1,7 +1,7 @@
 //! The one error type of this crate.
 //!
-//! Every error names the list or the file that it is about, and can say
-//! what to do next. Whether the work done so far can be resumed is a
+//! Every error names the list or the file that it is about, and has
+//! advice on what to do next. Whether the work done so far can be resumed is a
 //! property of the error, see [`Error::discards_work`].
 
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub enum Error {
     Connector {
         /// What was asked for, such as ``list grants of group `g1` ``.
         doing: String,
-        /// What the connector says.
+        /// The error of the connector.
         #[source]
         source: baton_connector::Error,
     },
@@ -87,7 +87,7 @@ pub enum Error {
     Annotation {
         /// The record.
         record: String,
-        /// What the decoder said.
+        /// The error of the decoder.
         #[source]
         source: baton_proto::Error,
     },
@@ -99,18 +99,18 @@ pub enum Error {
         /// The feature.
         feature: &'static str,
     },
-    /// What a page says about further pages contradicts itself.
+    /// The tokens of further pages on a page contradict each other.
     #[error("{problem}")]
     Cursors {
         /// What is wrong.
         problem: &'static str,
     },
-    /// A cursor died, and the list cannot begin anew since others belong to it.
+    /// A cursor died, and the list cannot start over since other lists belong to it.
     #[error("cannot continue reading {list}: a page token is no longer valid")]
     CursorDied {
         /// The list.
         list: String,
-        /// What the connector says.
+        /// The error of the connector.
         #[source]
         source: baton_connector::Error,
     },
@@ -227,15 +227,15 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
-    /// The run was cancelled. It goes on where it stopped when started again.
+    /// The run was cancelled. The next run resumes it.
     #[error("interrupted during {phase}")]
     Interrupted {
         /// The phase that was running.
         phase: crate::event::Phase,
     },
-    /// The run took as long as it may. It goes on where it stopped when
-    /// started again.
-    #[error("sync exited without finishing: it may run for {limit:?} at a time")]
+    /// The run took as long as it may. The next run
+    /// resumes it.
+    #[error("sync exited without finishing: time limit of {} reached", shown(*limit))]
     OutOfTime {
         /// The limit.
         limit: std::time::Duration,
@@ -245,9 +245,17 @@ pub enum Error {
     Crashed {
         /// What was being done.
         doing: String,
-        /// What the panic said, on one line.
+        /// The message of the panic, on one line.
         message: String,
     },
+}
+
+/// A time limit, in minutes if it is a whole number of them.
+fn shown(limit: std::time::Duration) -> String {
+    match (limit.as_secs() / 60, limit.as_secs() % 60) {
+        (minutes, 0) if minutes > 0 => format!("{minutes} min"),
+        _ => format!("{} s", limit.as_secs_f64()),
+    }
 }
 
 /// The first names, and how many more there are.
@@ -347,9 +355,9 @@ impl Error {
         }
     }
 
-    /// Whether the error is a verdict on what was collected, so that a run
-    /// that resumed it would meet the same verdict. The working folder is
-    /// then removed and the next run asks for everything anew.
+    /// Whether the error is about what was collected, so that a run that
+    /// resumed it would end with the same error. The working folder is
+    /// then removed and the next run starts over.
     pub fn discards_work(&self) -> bool {
         match self {
             Self::UnknownFilterType { .. }

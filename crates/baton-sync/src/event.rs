@@ -1,4 +1,4 @@
-//! What the engine tells while it works. Events are facts for a display or
+//! What the engine reports while it works. Events are facts for a display or
 //! a log; nothing in the engine depends on what an observer does with them.
 
 use std::fmt;
@@ -57,7 +57,7 @@ impl fmt::Display for Phase {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A sync begins or goes on. Sent once, after validation.
+    /// A sync starts or resumes. Sent once, after validation.
     Started {
         /// The sync's id.
         sync_id: String,
@@ -94,7 +94,7 @@ pub enum Event {
     },
     /// A list ended without being completed; see [`Skipped::kind`].
     ListSkipped(Skipped),
-    /// A list whose cursor died is asked for anew from its first page.
+    /// A list whose cursor died starts over from its first page.
     ListRestarted {
         /// What was listed, such as `grants of group \`g1\``.
         what: String,

@@ -20,7 +20,7 @@ pub(crate) struct Fetcher {
 
 /// Why a page did not arrive.
 pub(crate) enum FetchError {
-    /// The connector said so; what follows depends on the list.
+    /// The connector returned an error; what follows depends on the list.
     Connector(baton_connector::Error),
     /// The page cannot be used, whatever the list.
     Page(Error),
@@ -115,14 +115,14 @@ async fn single(
                 Checked::absent(check::no_such_type(&id.resource_type))
             });
         }
-        Err(error) if says_absent(&error) => return Ok(Checked::absent(error.to_string())),
+        Err(error) if means_absent(&error) => return Ok(Checked::absent(error.to_string())),
         Err(error) => return Err(error.into()),
     };
     Ok(check::single(Page::from(resource), rules)?)
 }
 
-/// Whether an error says that the resource does not exist. A 404 that is not
-/// the application's own word may come from a gateway.
-fn says_absent(error: &baton_connector::Error) -> bool {
+/// Whether an error means that the resource does not exist. A 404 without
+/// an error code of the application may come from a gateway.
+fn means_absent(error: &baton_connector::Error) -> bool {
     error.code() == Code::NotFound && (error.is_vanished() || error.status() != Some(404))
 }

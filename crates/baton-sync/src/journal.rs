@@ -1,6 +1,6 @@
 //! The owner of the page log. Every access is a blocking task of the
 //! runtime that takes the log along and brings it back, so that there is one
-//! writer, no lock, and simulated time stands still meanwhile.
+//! writer, no lock, and simulated time stands still while a file is written.
 //!
 //! A page survives the end of the process once it is appended. Against the
 //! loss of power the log is forced to the device every so often and at the
@@ -76,7 +76,7 @@ impl Journal {
         result
     }
 
-    /// Stores pages, each with what belongs to it, and tells where their
+    /// Stores pages, each with what belongs to it, and returns where their
     /// rows are.
     pub(crate) async fn append(
         &mut self,

@@ -3,7 +3,7 @@
 //!
 //! Phases run one after the other; within a phase many lists are asked for
 //! at once, the pages of one list in order. Every page goes into an
-//! append-only log before it counts, so an interrupted run goes on where it
+//! append-only log before it counts, so the next run resumes where an interrupted one
 //! stopped, and the finished file does not depend on timing, on the number
 //! of workers or on interruptions. The engine knows nothing of flags, of
 //! printing and of HTTP; retries are the connector's business.

@@ -14,14 +14,14 @@ use crate::index::ListKind;
 #[derive(Debug)]
 pub(crate) struct OpenList {
     pub(crate) id: ListId,
-    /// Raised whenever the list is begun anew.
+    /// Raised whenever the list starts over.
     pub(crate) generation: u32,
     /// Number of the page to ask for.
     pub(crate) page: u32,
     /// Token of the page to ask for.
     pub(crate) token: String,
     pub(crate) guard: LoopGuard,
-    /// How often this run began it anew.
+    /// How often this run started it over.
     pub(crate) restarts: u32,
     /// The whole resource, for the calls that want it.
     pub(crate) resource: Option<Box<v2::Resource>>,
@@ -55,7 +55,7 @@ impl OpenList {
         }
     }
 
-    /// Begins anew at the first page.
+    /// Starts over at the first page.
     pub(crate) fn restart(&mut self) {
         self.generation += 1;
         self.page = 0;

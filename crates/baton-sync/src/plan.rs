@@ -1,6 +1,6 @@
 //! Lists that are known one by one: resource types, resources, static
-//! entitlements. Each is numbered when it is planned; one that begins anew
-//! gets another number, so that rows tell which attempt they come from.
+//! entitlements. Each is numbered when it is planned; one that starts over
+//! gets another number, so that it is known which attempt a row comes from.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ impl Plan {
         self.slots.get_mut(number as usize)
     }
 
-    /// The list begins anew: what came before does not count.
+    /// The list starts over: what came before does not count.
     pub(crate) fn restart(&mut self, id: &ListId) {
         let mut opened = false;
         if let Some(slot) = self.slot_mut(id) {

@@ -1,4 +1,5 @@
-//! The asset that says who wrote a file, and how complete it is.
+//! The asset that names the program that wrote a file, and how complete the
+//! file is.
 
 use baton_c1z::{NewAsset, PROVENANCE_ASSET};
 use serde::Serialize;

@@ -37,7 +37,7 @@ pub(crate) async fn recheck(cx: &mut Context, grants_wanted: bool) -> Result<()>
         answer = cx.fetcher.connector.get_resource(&cx.fetcher.call, &id, None) => answer,
     };
     let reason = match answer {
-        Ok(None) => "it does not exist any more".to_owned(),
+        Ok(None) => "it no longer exists".to_owned(),
         Err(error) if error.is_vanished() => causes::one_line(&error),
         // Whatever else is wrong, the list itself meets it.
         _ => return Ok(()),

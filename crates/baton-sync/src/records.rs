@@ -1,6 +1,6 @@
 //! What the engine writes into the log besides pages: marks, and the
 //! details of dropped lists. Small JSON texts, so that a log can be read by
-//! a person; whoever changes one raises [`LAYOUT`].
+//! a person; a change of one must raise [`LAYOUT`].
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub(crate) const LAYOUT: &str = "5";
 pub(crate) const RUN: &str = "run";
 /// Kind of the mark that ends a phase.
 pub(crate) const PHASE: &str = "phase";
-/// Kind of the mark that tells about the page right behind it.
+/// Kind of the mark with facts about the page right behind it.
 pub(crate) const NOTE: &str = "note";
 /// Kind of the mark that holds a change of session values.
 pub(crate) const SESSION: &str = "session";
@@ -59,10 +59,10 @@ pub(crate) struct PageFacts {
     /// Some entitlement is in an exclusion group.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) grouped: bool,
-    /// Types of resources that grants brought along.
+    /// Types of resources that grants embed and that are to be inserted.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) inserted: BTreeSet<String>,
-    /// Some grant has an expansion. Only told where other files bring grants, too.
+    /// Some grant has an expansion. Only set where grants of another file are copied, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expandable: bool,
     /// Some grant asks for an external resource.
@@ -72,8 +72,8 @@ pub(crate) struct PageFacts {
     // The name that logs of earlier versions have.
     #[serde(rename = "spawned", skip_serializing_if = "Vec::is_empty")]
     pub(crate) enqueued: Vec<String>,
-    /// The resource that was asked for by its id does not exist: what the
-    /// connector said.
+    /// The resource that was asked for by its id does not exist: the
+    /// reason that the connector gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) absent: Option<String>,
     /// The connector cannot read resources of that type by their id.

@@ -1,5 +1,5 @@
 //! Rows that one list brought more than once. The last one holds; how many
-//! there were is told, with a few ids.
+//! there were is reported, with a few ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -104,7 +104,7 @@ impl fmt::Display for UnknownType {
     }
 }
 
-/// A list that brought fewer or more rows than the application counts.
+/// A list with fewer or more rows than the application counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Miscount {
     /// What was listed: `resources`, `entitlements` or `grants`.
@@ -115,8 +115,7 @@ pub struct Miscount {
     /// The object whose list it is, as `<type>:<id>`; empty for a list
     /// that belongs to no single object.
     pub resource: String,
-    /// Different rows that the list brought, those included that were left
-    /// out.
+    /// Different rows of the list, including those that were left out.
     pub listed: u64,
     /// Rows by the application's own count.
     pub counted: u64,
@@ -144,18 +143,18 @@ impl fmt::Display for Miscount {
     }
 }
 
-/// Rows that lists brought more than once under one id.
+/// Rows that lists have more than once under one id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repeated {
     /// As in [`Miscount::what`].
     pub what: String,
     /// As in [`Miscount::resource_type`].
     pub resource_type: String,
-    /// How often a row came that its list had brought before.
+    /// How many rows had come before in their list.
     pub rows: u64,
     /// Up to three ids: of resources as `<type>:<id>`.
     pub examples: Vec<String>,
-    /// Why this is right, where the connector says so.
+    /// Why this is right, if the connector gave a reason.
     pub reason: Option<String>,
 }
 
@@ -233,7 +232,7 @@ pub struct Dropped {
     /// Resource types without an id.
     #[serde(skip_serializing_if = "is_zero")]
     pub invalid_resource_types: u64,
-    /// Resources without type or id, also those that grants bring along.
+    /// Resources without type or id, also those that grants embed.
     #[serde(skip_serializing_if = "is_zero")]
     pub invalid_resources: u64,
     /// Entitlements without an id or a whole resource id.
@@ -245,7 +244,7 @@ pub struct Dropped {
     /// Grants whose entitlement or principal is of such a type.
     #[serde(skip_serializing_if = "is_zero")]
     pub grants_of_unknown_type: u64,
-    /// Resources of such a type that grants bring along.
+    /// Resources of such a type that grants embed.
     #[serde(skip_serializing_if = "is_zero")]
     pub grant_resources_of_unknown_type: u64,
     /// Such types in the type filters of expandable grants.
@@ -260,7 +259,7 @@ pub struct Dropped {
     /// Grants whose entitlement or principal is of such a type.
     #[serde(skip_serializing_if = "is_zero")]
     pub filtered_grants: u64,
-    /// Resources of such a type that grants bring along.
+    /// Resources of such a type that grants embed.
     #[serde(skip_serializing_if = "is_zero")]
     pub filtered_grant_resources: u64,
 }
@@ -429,8 +428,8 @@ pub struct Report {
     pub repeated: Vec<Repeated>,
     /// What is worth knowing, though nothing is wrong.
     pub notes: Vec<String>,
-    /// Lists of which a count was asked for in vain. The warnings tell of
-    /// them too.
+    /// Lists that the application was asked to count and did not. The warnings
+    /// name them too.
     pub uncounted: Vec<Uncounted>,
     /// What else was noticed, such as edges that expansion left out.
     pub warnings: Vec<String>,
@@ -448,7 +447,7 @@ impl Report {
     /// Number of skipped lists that are named one by one.
     pub const MAX_SKIPPED: usize = 10_000;
 
-    /// A complete sync in `path` about which nothing else is to be said.
+    /// A complete sync in `path` about which nothing else is to be reported.
     pub fn new(sync_id: impl Into<String>, path: impl Into<PathBuf>, stats: Stats) -> Self {
         Self {
             sync_id: sync_id.into(),
@@ -486,11 +485,11 @@ mod tests {
         for (counter, n) in dropped.counters().into_iter().zip(1..) {
             *counter = n;
         }
-        let (told, filtered) = (dropped.by_reason(), dropped.filtered());
-        let told = told.iter().map(|(n, _, _)| *n);
-        let mut told: Vec<u64> = told.chain(filtered.iter().map(|(n, _)| *n)).collect();
-        told.sort_unstable();
-        assert_eq!(told, (1..=11).collect::<Vec<_>>());
+        let (reasons, filtered) = (dropped.by_reason(), dropped.filtered());
+        let reasons = reasons.iter().map(|(n, _, _)| *n);
+        let mut all: Vec<u64> = reasons.chain(filtered.iter().map(|(n, _)| *n)).collect();
+        all.sort_unstable();
+        assert_eq!(all, (1..=11).collect::<Vec<_>>());
         assert!(!dropped.is_on_purpose());
     }
 

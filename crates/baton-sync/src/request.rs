@@ -128,14 +128,14 @@ pub struct SyncRequest {
     /// Keep every earlier sync of the target.
     pub skip_cleanup: bool,
     /// How long the run may take, counted from its begin; then it ends with
-    /// [`Error::OutOfTime`](crate::Error::OutOfTime) and the next one goes on. Once sealing has begun, the
+    /// [`Error::OutOfTime`](crate::Error::OutOfTime) and the next one resumes. Once sealing has begun, the
     /// run ends normally. `None`: as long as it needs.
     pub max_duration: Option<Duration>,
     /// Most grants that expansion may derive; more end the sync with
     /// [`Code::ResourceExhausted`](baton_proto::Code) before any is made.
     pub max_derived_grants: u64,
     /// Fail where the rows of a sync contradict each other (ingest
-    /// invariants), instead of telling of it.
+    /// invariants), instead of warning.
     pub fail_fast: bool,
     /// Bounds on reading the existing target.
     pub limits: Limits,
@@ -176,7 +176,7 @@ impl SyncRequest {
     }
 }
 
-/// What the engine borrows from the program around it.
+/// What the engine needs from the program around it.
 #[derive(Clone)]
 pub struct SyncHost {
     /// Wall clock: sync ids, start and end times.
@@ -185,7 +185,7 @@ pub struct SyncHost {
     pub random: Arc<dyn Random>,
     /// Ends the run; see [`crate::run`].
     pub cancel: CancellationToken,
-    /// Told of what happens.
+    /// Receives the events of the run.
     pub observer: Arc<dyn Observer>,
 }
 

@@ -1,4 +1,4 @@
-//! What tells the rows of a list apart: the id, read from the bytes of a row
+//! What identifies the rows of a list: the id, read from the bytes of a row
 //! that is or will be stored, and a digest of it.
 
 use baton_c1z::{PageRow, Table};

@@ -1,5 +1,5 @@
 //! One run from beginning to end. What is refused is refused before the
-//! first request; the target changes only in the last step, if at all.
+//! first request; the target changes only in the last step.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,7 +41,7 @@ use crate::target::{self, Target};
 /// Syncs everything that `connector` has into the file that `request` names.
 ///
 /// An interrupted or failed run leaves its pages in a working folder; the
-/// next run with an equal request goes on from there. Cancelling through
+/// next run with an equal request resumes there. Cancelling through
 /// `host.cancel` stops new requests and whatever waits, waits a short time for
 /// the requests in flight and keeps what they bring; sealing ends at its next
 /// step, and the next run seals again. The time limit of a request does not
@@ -172,7 +172,7 @@ async fn run_unlimited(
     let result = match collected {
         Ok(()) => seal::seal(cx, &request, &host, &target, taken).await,
         Err(error) => {
-            // The first error is the one to be told. What is not forced to
+            // The first error is reported. What is not forced to
             // the device now still survives the end of this process.
             let _ = cx.journal.sync().await;
             drop(cx);
@@ -281,7 +281,7 @@ async fn validate(fetcher: &Fetcher, host: &SyncHost) -> Result<()> {
 }
 
 /// Opens the log, and learns from it what an earlier run has done. The
-/// second value says whether there was something.
+/// second value: whether there was something.
 async fn open(
     fetcher: Fetcher,
     request: &SyncRequest,

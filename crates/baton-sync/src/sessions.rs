@@ -1,7 +1,7 @@
 //! What a connector keeps between the calls of a sync (sync-runtime.md §9).
 //!
 //! Values live in memory; every change is also written into the page log,
-//! right before the next pages. So whoever resumes finds the values that
+//! right before the next pages. So a run that resumes finds the values that
 //! those pages were made with, and none that belong to pages which got lost.
 //! Nothing of it reaches the file.
 

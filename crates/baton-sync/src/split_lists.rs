@@ -1,7 +1,6 @@
-//! Lists that are made up of several: a page of one names the tokens with
-//! which others begin (sync-runtime.md §1.4). A split is in the file as a
-//! whole or not at all, so what its ended members have brought stays known
-//! until the end.
+//! Lists that are split: a page of one part enqueues the tokens with which
+//! other parts start (sync-runtime.md §1.4). A split list is in the file as a
+//! whole or not, so the row counts of parts that ended are kept until the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +75,7 @@ impl SplitLists {
         self.get(list).is_some()
     }
 
-    /// Whether a list is one of several that do not count any more.
+    /// Whether a list is a part of a split list that no longer counts.
     pub(crate) fn is_dropped(&self, list: &ListId) -> bool {
         self.get(list).is_some_and(|f| f.dropped.is_some())
     }

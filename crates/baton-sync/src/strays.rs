@@ -93,9 +93,9 @@ mod tests {
             two.merge(page);
         }
         assert_eq!(one, two);
-        let told = one.report();
+        let found = one.report();
         assert_eq!(
-            (told[0].rows, told[0].examples.as_slice()),
+            (found[0].rows, found[0].examples.as_slice()),
             (5, ["a", "b", "c"].map(String::from).as_slice())
         );
     }

@@ -1,5 +1,5 @@
-//! The file to be written, looked at before anything is asked for: whether
-//! it can be written at all, what it holds, and who else is at work on it.
+//! The file to be written, checked before the first request: whether
+//! it can be written at all, what it holds, and whether another process writes it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -60,7 +60,7 @@ impl Target {
     /// Looks, locks and opens. Blocks.
     pub(crate) fn check(request: &SyncRequest, now: SystemTime) -> Result<Self> {
         let path = &request.target;
-        // What is no sync file is left alone before anything is made beside it.
+        // What is not a sync file is not touched before anything is made beside it.
         check_target(path)?;
         detect(path)?;
         if let Some(external) = &request.external {
@@ -199,8 +199,8 @@ fn read_previous(request: &SyncRequest) -> Result<Option<Previous>> {
     }))
 }
 
-/// Whether the first resource of a type came from another file, and says
-/// nothing about what the connector found.
+/// Whether the first resource of a type came from another file, and
+/// is no evidence of what the connector found.
 fn is_copied(snapshot: &Snapshot<'_>, type_id: &str) -> Result<bool> {
     let filter = Filter {
         resource_type_id: Some(type_id),

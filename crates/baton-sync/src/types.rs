@@ -141,7 +141,7 @@ impl TypeTable {
     }
 
     /// Whether records about resources of type `id` belong to the sync: it
-    /// is stored, or no type is named at all (sync-runtime.md §3.2).
+    /// is stored, or no type is named (sync-runtime.md §3.2).
     pub(crate) fn knows(&self, id: &str) -> bool {
         id.is_empty() || self.place(id).is_ok()
     }

@@ -202,7 +202,7 @@ fn the_estimate_comes_first_and_the_limit_leaves_no_file() {
                 max_derived_grants: limit,
                 ..ExpandOptions::default()
             })
-            .tell(|estimate| {
+            .on_estimate(|estimate| {
                 assert!(!target.exists());
                 told = Some(*estimate);
             });

@@ -24,7 +24,7 @@ const ADDED: u8 = 0x80;
 /// Largest payload of the header, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 1 << 20;
 
-/// The bytes are not what the layout says.
+/// The bytes do not follow the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -120,7 +120,7 @@ pub(super) fn header(created_secs: u64, fingerprint: &BTreeMap<String, String>) 
     out
 }
 
-/// What the first bytes of a log say.
+/// The header of a log.
 pub(super) enum HeaderFrame {
     Ours { payload_bytes: usize, crc: u32 },
     OtherLayout,
@@ -232,7 +232,7 @@ pub(super) struct PageBody<'a> {
     pub page: u32,
     pub request_token: &'a str,
     pub next_token: &'a str,
-    /// Number of rows that the record says it has.
+    /// Number of rows according to the record.
     pub count: u64,
 }
 

@@ -158,7 +158,7 @@ pub enum LogEvent<'a> {
     },
     /// [`PageLog::mark`].
     Marked {
-        /// The word that says what the mark means.
+        /// The kind of the mark.
         kind: &'a str,
         /// Its content.
         payload: &'a [u8],
@@ -193,7 +193,7 @@ pub struct PageLog {
 }
 
 impl PageLog {
-    /// Appends a page as one record in one write, and tells where its rows
+    /// Appends a page as one record in one write, and returns where its rows
     /// are. When this returns, a later kill of the process does not lose the
     /// page; for a loss of power see [`PageLog::sync`].
     ///
@@ -227,7 +227,7 @@ impl PageLog {
         Ok(refs)
     }
 
-    /// The list begins anew, for example because its cursor died: only
+    /// The list starts over, for example because its cursor died: only
     /// pages of `generation`, or of a later one, count from here on, and an
     /// earlier [`PageLog::drop_list`] no longer does.
     pub fn restart_list(&mut self, list: &ListId, generation: u32) -> Result<()> {

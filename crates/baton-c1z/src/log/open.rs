@@ -25,7 +25,7 @@ pub enum Resumed {
     New,
     /// There was earlier work, and it is not used: a new log was begun.
     SetAside(SetAside),
-    /// The earlier log is continued; [`PageLog::replay`] tells what is in it.
+    /// The earlier log is continued; [`PageLog::replay`] reads what is in it.
     Continued {
         /// Number of intact records.
         records: u64,

@@ -32,7 +32,7 @@ const BASE_WINS: u32 = u32::MAX;
 /// The sorted rows of all inputs.
 pub(super) struct Collected {
     pub rows: Sorted,
-    /// Hashes of the grants' ids, with their keys, where ids tell grants apart.
+    /// Hashes of the grants' ids, with their keys, where ids identify grants.
     pub ids: Sorted,
     /// Rows that format v3 cannot hold, since they lack an id.
     pub unstorable: u64,

@@ -41,7 +41,7 @@ pub enum Strategy {
     /// The base stays as it is, with its start, assets and state, but for what
     /// others have newer; it wins ties.
     Fold,
-    /// Everything anew; later inputs win ties.
+    /// A new file from all inputs; later inputs win ties.
     Overlay,
     /// The same under another name.
     Kway,

@@ -77,7 +77,7 @@ fn expand_now(
     };
     let ended = |_: &_| SyncRun {
         ended_at: inputs[0].run.ended_at.or(Some(options.now.into())),
-        // What the state says of expansion being due is no longer true.
+        // A state that asks for an expansion is no longer true.
         sync_token: token::DONE.to_owned(),
         supports_diff: true,
         // Checked without the grants that are new.

@@ -3,7 +3,7 @@
 //! Everything is a merge of sorted streams in bounded memory: the rows of all
 //! inputs are sorted by their place in the new file, of each row one version
 //! stays, grants are expanded, and the result goes to the format's writer.
-//! Inputs are only read; the target appears whole or not at all.
+//! Inputs are only read; the target appears whole or not.
 
 mod collect;
 mod compact;

@@ -17,7 +17,7 @@ const TIMINGS: [&str; 3] = [
     "connector_call_stats",
     "session_store_stats",
 ];
-/// What tells a syncer that something is left to do.
+/// Keys that mean to a syncer that something is left to do.
 const UNDONE: [&str; 4] = [
     "actions_map",
     "action_order",
@@ -165,12 +165,15 @@ mod tests {
         counts.add(Table::Grants, false, false);
         let text = compacted("overlay", false, &runs, &counts);
         let token: Value = serde_json::from_str(&text).expect("JSON");
-        let told = &token["compaction"];
+        let compaction = &token["compaction"];
         assert_eq!(token["step_durations_ms"], Value::Null);
-        assert_eq!(told["partial_sync_ids"].as_array().map(Vec::len), Some(32));
-        assert_eq!(told["partial_count"], json!(39));
+        assert_eq!(
+            compaction["partial_sync_ids"].as_array().map(Vec::len),
+            Some(32)
+        );
+        assert_eq!(compaction["partial_count"], json!(39));
         let grants = json!({"grants": {"output": 2, "added": 1, "replaced": 1}});
-        assert_eq!(told["record_counts"], grants);
+        assert_eq!(compaction["record_counts"], grants);
     }
 
     #[test]

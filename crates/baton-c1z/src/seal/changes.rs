@@ -5,8 +5,8 @@
 //! order. Where one belongs is read from its own bytes.
 //!
 //! New grants that come in order are not taken up: each is made when its place
-//! comes. Where ids tell grants apart, those that have to give way to another
-//! with the same id are found first, by their ids alone.
+//! comes. Where ids identify grants, those whose id another grant has are
+//! found first, by their ids alone.
 
 use crate::columns;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ pub(super) enum What<'a> {
 }
 
 impl Changes {
-    /// Takes up what the expander says. `ids` are the hashes of the rows'
+    /// Reads the changes of the expander. `ids` are the hashes of the rows'
     /// ids.
     pub(super) fn take(
         expansion: Expansion,

@@ -38,7 +38,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// How rows of this form are told apart.
+    /// What identifies rows of this form.
     pub(crate) fn identity(&self) -> Identity {
         match self {
             Self::Messages => Identity::ExternalId,
@@ -100,13 +100,13 @@ pub(super) fn collect(
             let stop = Stop::current();
             scope.spawn(move || stop.scope(|| collector.run(queue, &mut |_| ())))
         });
-        let mut tell = |done_bytes| {
+        let mut report = |done_bytes| {
             progress(SealEvent::Sorting {
                 done_bytes,
                 total_bytes,
             });
         };
-        let mine = Collector::new(log, form, &place, first).run(&queue, &mut tell);
+        let mine = Collector::new(log, form, &place, first).run(&queue, &mut report);
         let others = match helper.map(ScopedJoinHandle::join) {
             None => None,
             Some(Ok(others)) => Some(others?),
@@ -133,7 +133,7 @@ pub(crate) fn share(place: &Place, name: &'static str, sixteenths: usize) -> Pla
     }
 }
 
-/// The parts of the log that nobody has taken yet.
+/// The parts of the log that no thread has taken yet.
 struct Queue<'a> {
     parts: &'a [Range<u64>],
     next: AtomicUsize,
@@ -184,11 +184,11 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes parts as long as there are any. `tell` gets the offset that was
-    /// come to.
-    fn run(mut self, queue: &Queue<'_>, tell: &mut dyn FnMut(u64)) -> Result<Collected> {
+    /// Takes parts as long as there are any. `report` gets the offset
+    /// that was reached.
+    fn run(mut self, queue: &Queue<'_>, report: &mut dyn FnMut(u64)) -> Result<Collected> {
         while let Some(part) = queue.take() {
-            tell(part.start);
+            report(part.start);
             let scanned = self.log.scan_pages(part, &mut |offset, page| {
                 if self.log.counts(page.header.list, page.header.generation) {
                     self.add(offset, page)?;

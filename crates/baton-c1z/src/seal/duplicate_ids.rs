@@ -3,7 +3,7 @@
 //! Format v1 holds an external id once per table, while rows are sorted by
 //! key; so a repeated id need not be a neighbour. A second, small sort over
 //! hashes finds the candidates in bounded memory, whatever the number of
-//! rows; only candidates are read again and compared exactly. What loses is
+//! rows; only candidates are read again and compared exactly. Superseded rows are
 //! sorted by key, and left out in step with the rows.
 
 use std::cmp::Ordering;
@@ -139,7 +139,7 @@ pub(super) struct Inserts {
 }
 
 impl Inserts {
-    /// `name` tells its file from that of others.
+    /// `name` is the name of its file.
     pub(super) fn new(place: &Place, name: &'static str) -> Self {
         Self {
             ids: Sorter::new(share(place, name, SHARE)),
@@ -152,7 +152,7 @@ impl Inserts {
         let Some(hashes) = id_hashes(Table::Grants, row, key, &mut self.id) else {
             return Ok(());
         };
-        // A key ends with its escaped id, so key and hash tell all.
+        // A key ends with its escaped id, so key and hash are enough.
         self.buf.clear();
         self.buf.extend_from_slice(key);
         self.ids.push(Entry {

@@ -1,8 +1,8 @@
 //! Canonical keys: bytes whose order is the order of rows in a file.
 //!
 //! A key is the table's number and the parts of the v3 key tuple (c1z
-//! specification §2.3), and for a grant its external id where grants are told
-//! apart by that. Every table has a fixed number of parts, so comparing bytes
+//! specification §2.3), and for a grant its external id if that
+//! identifies grants. Every table has a fixed number of parts, so comparing bytes
 //! compares tuples.
 
 use crate::row::{Row, Table};
@@ -57,8 +57,8 @@ pub(crate) fn build(identity: Identity, table: Table, row: &Row<'_>, out: &mut V
     }
 }
 
-/// The id that the row of a key has, or would have if it is a grant told apart
-/// by the key tuple. Of no key the empty one.
+/// The id that the row of a key has, or would have if it is a grant that
+/// is identified by the key tuple. Empty for an empty key.
 pub(crate) fn id(key: &[u8]) -> String {
     let parts: Vec<&[u8]> = tuple::parts(key).skip(1).collect();
     let text = |part: &[u8]| tuple::unescape(part).unwrap_or_default().into_owned();

@@ -3,8 +3,8 @@
 //! The steps, in order, are: sort the rows and leave out duplicate ids
 //! ([`collect`], [`duplicate_ids`], [`dedup`]), replace placeholders of
 //! external principals ([`replace`]), check the rows ([`check`]), expand grants
-//! ([`expand`]), write the file ([`write`]). Callers say which of the middle
-//! steps they want ([`SealSteps`]); each can be read without the others.
+//! ([`expand`]), write the file ([`write`]). Callers choose the middle
+//! steps ([`SealSteps`]); each can be read without the others.
 //!
 //! The result depends on the rows alone, not on the order in which their pages
 //! arrived. Until the last step of writing the target is untouched, and the
@@ -70,7 +70,7 @@ use sink::Sink;
 /// Mandatory ids that a row lacks are stored as empty strings in format v1
 /// (c1z specification §1.4), and are an error in v3.
 ///
-/// A v3 target stays v3; a v1 target becomes what the plan says. If the target
+/// A v3 target stays v3; a v1 target gets the format of the plan. If the target
 /// already holds a sync of this id, that sync is replaced: an earlier seal of
 /// this log was stopped between its last two steps. Format v3 has room for one
 /// sync, so any other sync is replaced too, and listed in

@@ -58,7 +58,7 @@ pub(super) fn repeats(grants: &mut dyn NewGrants, ids: &Sorted, most: usize) -> 
         if to == u64::MAX {
             return Ok(found);
         }
-        // Each pass finds anew how far it gets: hashes may lie unevenly.
+        // Each pass finds its own end, since hashes may lie unevenly.
         (from, to) = (to + 1, u64::MAX);
     }
 }

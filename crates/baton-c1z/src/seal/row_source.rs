@@ -21,7 +21,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// How rows of this shape are told apart.
+    /// What identifies rows of this shape.
     pub(crate) fn identity(self) -> Identity {
         match self {
             Self::Messages | Self::DatedMessages => Identity::ExternalId,

@@ -218,7 +218,7 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// When the row of an entry was found, if the entry says so.
+/// When the row of an entry was found, if that is stored.
 fn found_at(shape: Shape, entry: &Entry<'_>) -> Option<Timestamp> {
     match shape {
         Shape::Messages => None,

@@ -97,7 +97,7 @@ impl Cmd for Expand {
             max_derived_grants: self.max_grants.unwrap_or(defaults.max_derived_grants),
             ..defaults
         })
-        .tell(|estimate| {
+        .on_estimate(|estimate| {
             shown = Some(estimates(
                 &mut *cx.out,
                 estimate.expandable_grants,

@@ -48,7 +48,7 @@ struct Principal {
     message_length: usize,
 }
 
-/// What became of the placeholders.
+/// Placeholders that were not replaced as asked.
 #[derive(Debug, Default)]
 struct Outcome {
     unmatched: u64,
@@ -498,10 +498,10 @@ impl<'a> Carried<'a> {
             .or_else(|| profile_of!(v2::AgentTrait))
     }
 
-    /// Tells what a resource with this trait has under some keys.
-    fn values(&self, of: i32, keys: &BTreeSet<String>, tell: &mut dyn FnMut(&str, &str)) {
+    /// Visits what a resource with this trait has under some keys.
+    fn values(&self, of: i32, keys: &BTreeSet<String>, visit: &mut dyn FnMut(&str, &str)) {
         let is_user = of == Trait::User as i32;
-        // What is said of a user whose trait cannot be read is not believed.
+        // The profile of a user whose trait cannot be read is not used.
         if is_user && self.user.is_none() {
             return;
         }
@@ -510,14 +510,14 @@ impl<'a> Carried<'a> {
             if let Some(Kind::StringValue(text)) = &value.kind
                 && keys.contains(key)
             {
-                tell(key, text);
+                visit(key, text);
             }
         }
         if let Some(user) = self.user.as_ref().filter(|_| is_user)
             && keys.contains(EMAIL)
         {
             for email in &user.emails {
-                tell(EMAIL, &email.address);
+                visit(EMAIL, &email.address);
             }
         }
     }

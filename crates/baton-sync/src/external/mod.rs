@@ -2,7 +2,7 @@
 //! (sync-runtime.md §1.5).
 //!
 //! The rows are copied into the log like pages of a connector, so a sync that
-//! stops goes on, and sealing knows nothing of the other file. Placeholders
+//! stops can be resumed, and sealing knows nothing of the other file. Placeholders
 //! are matched while sealing, when it is decided which rows count.
 
 mod copy;
@@ -58,7 +58,7 @@ pub(crate) struct ExternalInfo {
     pub(crate) warnings: Vec<String>,
 }
 
-/// What is left out of the copy, beside what the file itself says.
+/// What is left out of the copy, beside what the file leaves out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     pub(crate) entitlements: bool,
@@ -223,7 +223,7 @@ fn hash(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Copies the other file's rows into the log, unless an earlier run has done
-/// so. A copy that was stopped begins anew: it costs no requests.
+/// so. A copy that was stopped starts over: it costs no requests.
 pub(crate) async fn copy(cx: &mut Context, external: External, wanted: Wanted) -> Result<()> {
     let phase = Phase::ExternalResources;
     if cx.progress.is_done(phase) {

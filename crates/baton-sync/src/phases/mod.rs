@@ -1,4 +1,4 @@
-//! The phases that read lists, one type each. A phase says which lists there
+//! The phases that read lists, one type each. A phase decides which lists there
 //! are and what follows when all have been read; the loop does the rest.
 
 mod entitlements;
@@ -31,8 +31,7 @@ pub(crate) trait ListPhase: Send {
     /// they are read. Called once, before the first list is asked for.
     fn plan(&mut self, cx: &mut Context) -> Option<u64>;
 
-    /// The next list to begin or to go on with; `None` if there is none at
-    /// the moment. More may turn up while others are being read.
+    /// The next list to start or to continue; `None` if there is none now. More may turn up while others are being read.
     async fn next(&mut self, cx: &mut Context) -> Result<Option<OpenList>>;
 
     /// What is left to do when all lists have been read.
@@ -48,7 +47,7 @@ async fn drop_orphans(cx: &mut Context) -> Result<()> {
     for list in cx.progress.orphans() {
         let skip = Skip {
             kind: SkipKind::Vanished,
-            reason: "its parent is not listed any more".to_owned(),
+            reason: "its parent is no longer listed".to_owned(),
             advice: Vec::new(),
         };
         cx.journal.drop_list(list.clone(), &skip).await?;

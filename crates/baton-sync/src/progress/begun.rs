@@ -5,8 +5,8 @@ use crate::digest::Digests;
 use crate::list::Position;
 use crate::split_lists::RowCounts;
 
-/// Rows of one list that are told apart; of a longer one no repetitions are
-/// found among the rest.
+/// Rows of one list that are compared with each other. In a longer list
+/// duplicates among the rest are not found.
 const MAX_KEYS: usize = 1 << 20;
 
 /// A list between its pages.

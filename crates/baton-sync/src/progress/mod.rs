@@ -66,7 +66,7 @@ pub(crate) struct OwnRows<'a> {
 /// A resource that was asked for by its id and is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Absent {
-    /// What the connector says.
+    /// The reason that the connector gave.
     pub(crate) reason: String,
     /// The connector cannot read resources of this type by their id.
     pub(crate) unreadable: bool,
@@ -90,7 +90,7 @@ pub(crate) struct Progress {
     pub(crate) has_expandable: bool,
     /// Some grant of the connector asks for an external resource.
     pub(crate) has_placeholders: bool,
-    /// Types of resources that grants brought along.
+    /// Types of resources that grants embed and that are to be inserted.
     pub(crate) inserted: BTreeSet<String>,
     /// Resources that grants are on, of a targeted sync.
     pub(crate) related: BTreeSet<ResourceBid>,
@@ -109,7 +109,7 @@ pub(crate) struct Progress {
     pub(crate) session_values: Values,
     /// The list that ended the run before. Filled by a replay only.
     pub(crate) ended_by: Option<ListId>,
-    /// What lists row_counts, where somebody else has counted it.
+    /// Rows of lists, compared with counts of the application.
     pub(crate) count_checks: CountChecks,
     /// Pages stored.
     pub(crate) pages: u64,
@@ -465,7 +465,7 @@ impl Progress {
     }
 
     /// Lists under a parent that is in no list that counts. They can exist
-    /// when the parent's own list began anew or was dropped.
+    /// when the parent's own list started over or was dropped.
     pub(crate) fn orphans(&mut self) -> Vec<ListId> {
         if !self.plan.has_losses() {
             return Vec::new();

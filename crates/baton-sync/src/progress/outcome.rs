@@ -1,4 +1,4 @@
-//! What the progress of a sync says about its end: whether it may go on, and
+//! What the progress of a sync decides about its end: whether it may continue, and
 //! what is missing.
 
 use baton_c1z::ListId;
@@ -53,8 +53,8 @@ impl Progress {
         })
     }
 
-    /// Fails when a list goes on and on: when page after page brings nothing
-    /// new, or when it has far more pages than its rows need.
+    /// Fails when a list seems endless: page after page has nothing new, or it
+    /// has far more pages than its rows need.
     pub(crate) fn check_end(&self, list: &ListId) -> Result<()> {
         let Some(begun) = self.begun.get(list) else {
             return Ok(());

@@ -15,7 +15,7 @@
 //! ```
 //! use baton_access::{Entitlement, Graph, Holders, Principal, Rule, propagate};
 //!
-//! // Whoever is in group 0 gets role 1; principals 0 and 1 are in the group.
+//! // Members of group 0 get role 1; principals 0 and 1 are in the group.
 //! let (group, role) = (Entitlement(0), Entitlement(1));
 //! let mut graph = Graph::new(2);
 //! graph.add_edge(group, role, Rule::new(false, &[]));

@@ -41,7 +41,7 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// Nobody holds anything, over the entitlements `0..entitlements`.
+    /// No principal holds anything, over the entitlements `0..entitlements`.
     pub fn new(entitlements: u32) -> Self {
         Self {
             of: vec![Vec::new(); entitlements as usize],

@@ -201,7 +201,7 @@ pub(crate) fn is_own(table: Table, op: Op) -> bool {
 
 /// What decides which records belong to the sync.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rules {
+pub(crate) struct PageRules {
     /// Types that are wanted; empty: all.
     pub(crate) filter: BTreeSet<String>,
     /// Types that are stored. Empty while types are being listed.
@@ -214,7 +214,7 @@ pub(crate) struct Rules {
     pub(crate) external_types: Option<BTreeSet<String>>,
 }
 
-impl Rules {
+impl PageRules {
     fn wants(&self, type_id: &str) -> bool {
         self.filter.is_empty() || self.filter.contains(type_id)
     }
@@ -266,7 +266,7 @@ pub(crate) fn refuse_baton_id(resource: &v2::Resource) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Checked {
+pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &PageRules) -> Checked {
     let mut checked = Checked::of(&page);
     for row in page.into_rows() {
         let (kind, bytes) = row.into_parts();
@@ -286,7 +286,7 @@ pub(crate) fn resource_types(page: Page<v2::ResourceType>, rules: &Rules) -> Che
     checked
 }
 
-pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
+pub(crate) fn resources(page: Page<v2::Resource>, rules: &PageRules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     checked.facts.enqueued = enqueued(&page.annotations, &checked.next)?;
     for row in page.into_rows() {
@@ -327,7 +327,7 @@ pub(crate) fn resources(page: Page<v2::Resource>, rules: &Rules) -> Result<Check
 }
 
 /// A resource that was asked for by its id: its traits are not checked.
-pub(crate) fn single(page: Page<v2::Resource>, rules: &Rules) -> Result<Checked> {
+pub(crate) fn single(page: Page<v2::Resource>, rules: &PageRules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     for row in page.into_rows() {
         let (resource, bytes) = row.into_parts();
@@ -378,7 +378,7 @@ pub(crate) fn is_grouped(entitlement: &v2::Entitlement) -> Result<bool> {
     }
 }
 
-pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &Rules) -> Result<Checked> {
+pub(crate) fn entitlements(page: Page<v2::Entitlement>, rules: &PageRules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     checked.facts.enqueued = enqueued(&page.annotations, &checked.next)?;
     for row in page.into_rows() {
@@ -472,7 +472,7 @@ fn enqueued(annotations: &[Any], next: &str) -> Result<Vec<String>> {
     Ok(tokens)
 }
 
-pub(crate) fn grants(mut page: Page<v2::Grant>, rules: &Rules) -> Result<Checked> {
+pub(crate) fn grants(mut page: Page<v2::Grant>, rules: &PageRules) -> Result<Checked> {
     let mut checked = Checked::of(&page);
     checked.facts.enqueued = enqueued(&page.annotations, &checked.next)?;
     let inserts = any::contains::<v2::InsertResourceGrants>(&page.annotations);
@@ -545,7 +545,11 @@ fn related(resource: &v2::Resource) -> Option<Related> {
 /// Stores the resource that a grant embeds (`InsertResourceGrants`),
 /// and marks the grant. `false`: the grant is dropped, since it is not known
 /// which resource it is on.
-fn insert_resource(grant: &mut v2::Grant, rules: &Rules, checked: &mut Checked) -> Result<bool> {
+fn insert_resource(
+    grant: &mut v2::Grant,
+    rules: &PageRules,
+    checked: &mut Checked,
+) -> Result<bool> {
     if !any::contains::<v2::InsertResourceGrants>(&grant.annotations) {
         any::append(&mut grant.annotations, &v2::InsertResourceGrants {});
     }
@@ -598,7 +602,11 @@ fn is_external_match(grant: &v2::Grant) -> Result<bool> {
 /// Takes unknown types out of an expansion's type filter. An emptied filter
 /// would mean "all types", so then the expansion goes altogether. Gives whether
 /// the grant was changed.
-fn narrow_expansion(grant: &mut v2::Grant, rules: &Rules, dropped: &mut Dropped) -> Result<bool> {
+fn narrow_expansion(
+    grant: &mut v2::Grant,
+    rules: &PageRules,
+    dropped: &mut Dropped,
+) -> Result<bool> {
     let found = any::find::<v2::GrantExpandable>(&grant.annotations)
         .map_err(|source| unreadable(format!("grant `{}`", grant.id), source))?;
     let Some(mut expandable) = found else {

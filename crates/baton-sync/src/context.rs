@@ -6,7 +6,7 @@ use std::sync::Arc;
 use baton_c1z::ListId;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::Rules;
+use crate::check::PageRules;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::fetch::Fetcher;
@@ -18,7 +18,7 @@ use crate::records::{self, Abandoned, Skip};
 pub(crate) struct Context {
     pub(crate) fetcher: Arc<Fetcher>,
     /// Replaced once, when the types are known.
-    pub(crate) rules: Arc<Rules>,
+    pub(crate) rules: Arc<PageRules>,
     pub(crate) journal: Journal,
     pub(crate) progress: Progress,
     /// Lists that may be asked for at once.
@@ -36,7 +36,7 @@ impl Context {
     pub(crate) async fn drop_list(&mut self, list: &ListId, skip: Skip) -> Result<()> {
         self.send(&Event::ListSkipped(progress::skipped(list, &skip)));
         // A list of several parts is in the file as a whole or not.
-        for part in self.progress.split_lists.members(list) {
+        for part in self.progress.split_lists.parts(list) {
             self.journal.drop_list(part.clone(), &skip).await?;
             self.progress.list_dropped(&part, skip.clone());
         }

@@ -201,7 +201,7 @@ impl Driver {
             return Ok(());
         }
         match judge(&list, &error) {
-            Verdict::Restart if cx.progress.split_lists.contain(&list.id) => {
+            Verdict::Restart if cx.progress.split_lists.contains(&list.id) => {
                 Err(Error::CursorDied {
                     list: list::name(&list.id),
                     source: error,

@@ -130,7 +130,7 @@ pub enum Error {
     },
     /// Page after page of a list brings nothing new.
     #[error(
-        "{list} never ends: none of the last {} of its {pages} pages brought a new row",
+        "{list} never ends: none of the last {} of its {pages} pages had a new row",
         baton_connector::paging::MAX_PAGES_WITHOUT_NEW_ROWS
     )]
     NothingNew {
@@ -141,7 +141,7 @@ pub enum Error {
     },
     /// A list has far more pages than its rows need.
     #[error(
-        "{list} never ends: it has {rows} rows by the application's own count, but {pages} pages are not its end"
+        "{list} never ends: the application counts {rows} rows, and the list has not ended after {pages} pages"
     )]
     TooManyPages {
         /// The list.
@@ -214,7 +214,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The entitlement that external resources are chosen by does not exist.
-    #[error("there is no entitlement `{id}` in {} to choose external resources by", path.display())]
+    #[error("{} has no entitlement `{id}`, which is the filter of external resources", path.display())]
     ExternalEntitlement {
         /// The file.
         path: PathBuf,

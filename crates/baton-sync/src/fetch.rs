@@ -7,7 +7,7 @@ use baton_c1z::{ListId, ObjectId};
 use baton_connector::{Call, Connector, Page};
 use baton_proto::Code;
 
-use crate::check::{self, Checked, Rules};
+use crate::check::{self, Checked, PageRules};
 use crate::error::Error;
 use crate::list::{self, OpenList};
 
@@ -41,7 +41,7 @@ impl From<Error> for FetchError {
 /// Asks for the page that `list` stands at.
 pub(crate) async fn page(
     fetcher: &Fetcher,
-    rules: &Rules,
+    rules: &PageRules,
     list: &OpenList,
 ) -> Result<Checked, FetchError> {
     let connector = &fetcher.connector;
@@ -95,7 +95,7 @@ pub(crate) async fn page(
 /// that is not asked for by id, makes an empty page.
 async fn single(
     fetcher: &Fetcher,
-    rules: &Rules,
+    rules: &PageRules,
     id: &ObjectId,
     parent: Option<&ObjectId>,
 ) -> Result<Checked, FetchError> {

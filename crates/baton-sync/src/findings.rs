@@ -108,7 +108,7 @@ fn left_out(progress: &Progress, request: &SyncRequest) -> Vec<String> {
         .collect();
     let outside = outside
         .iter()
-        .map(|name| format!("{name} is left out: the request leaves its type out"));
+        .map(|name| format!("{name} is left out: the request excludes its type"));
     absent.chain(outside).collect()
 }
 
@@ -117,16 +117,16 @@ fn oddities(progress: &Progress, request: &SyncRequest) -> Vec<String> {
     let mut warnings = Vec::new();
     if request.external.is_some() && external::settings(request).is_none() {
         warnings.push(
-            "a sync of single resources, or of none, takes nothing from the file of external \
-             resources"
+            "the file of external resources is not used: the sync is of single resources, or of \
+             none"
                 .to_owned(),
         );
     }
     if progress.split_lists.repeated > 0 {
         warnings.push(counted(
             progress.split_lists.repeated,
-            "further page token was named more than once, and is followed once",
-            "further page tokens were named more than once, and are followed once",
+            "further page token is listed more than once and is followed once",
+            "further page tokens are listed more than once and are followed once",
         ));
     }
     // Under a filter they are types that are not wanted.

@@ -152,7 +152,7 @@ fn check_groups(rows: &dyn SortedRows, on_broken: OnBroken) -> baton_c1z::Result
 }
 
 fn check_references(rows: &dyn SortedRows, rules: References) -> baton_c1z::Result<Vec<String>> {
-    let mut findings = Findings::default();
+    let mut findings = BrokenRules::default();
     let known = Known::read(rows, &mut findings)?;
     scan(rows, Table::Grants, &mut |row| {
         findings.grant(&known, row, rules.on_absent_inserted)
@@ -184,7 +184,7 @@ struct Known {
 
 impl Known {
     /// Learns which resources and entitlements exist.
-    fn read(rows: &dyn SortedRows, findings: &mut Findings) -> baton_c1z::Result<Self> {
+    fn read(rows: &dyn SortedRows, findings: &mut BrokenRules) -> baton_c1z::Result<Self> {
         let mut known = Self::default();
         scan(rows, Table::Resources, &mut |row| {
             let id = digest(&[row.resource_type_id, row.resource_id]);
@@ -260,13 +260,13 @@ struct Orphaned {
 }
 
 #[derive(Debug, Default)]
-struct Findings {
+struct BrokenRules {
     found: BTreeMap<Broken, (u64, Vec<String>)>,
     /// Grants of one entitlement come one after the other.
     orphaned: Option<Orphaned>,
 }
 
-impl Findings {
+impl BrokenRules {
     fn note(&mut self, broken: Broken, example: &str) {
         let (count, examples) = self.found.entry(broken).or_default();
         *count += 1;
@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn broken_references_are_counted_by_kind_with_examples() {
         let known = known(&[["user", "u"]], &["e"]);
-        let mut findings = Findings::default();
+        let mut findings = BrokenRules::default();
         let plain = grant(Vec::new());
         let inserted = grant(vec![any::pack(&v2::InsertResourceGrants::default())]);
         let waiting = grant(vec![any::pack(&v2::ExternalResourceMatchAll::default())]);
@@ -442,7 +442,7 @@ mod tests {
     fn a_resource_that_a_grant_embeds_must_be_in_the_sync() {
         let known = known(&[["user", "u"]], &["e"]);
         let inserted = grant(vec![any::pack(&v2::InsertResourceGrants::default())]);
-        let error = Findings::default()
+        let error = BrokenRules::default()
             .grant(&known, &row("1", "e", "u", &inserted), OnBroken::Fail)
             .expect_err("fatal");
         assert_eq!(
@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn at_most_three_examples_are_listed() {
-        let mut findings = Findings::default();
+        let mut findings = BrokenRules::default();
         for n in 0..30 {
             findings.note(Broken::GrantPrincipal, &n.to_string());
         }

@@ -293,7 +293,7 @@ impl Dropped {
         }
     }
 
-    /// Takes back what [`Dropped::add`] added.
+    /// Subtracts what [`Dropped::add`] added.
     pub(crate) fn subtract(&mut self, mut other: Self) {
         for (sum, n) in self.counters().into_iter().zip(other.counters()) {
             *sum = sum.saturating_sub(*n);

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::Rules;
+use crate::check::PageRules;
 use crate::context::Context;
 use crate::crash;
 use crate::drive;
@@ -328,11 +328,11 @@ async fn open(
         call: fetcher.call.in_sync(&sync_id, sessions),
         connector: fetcher.connector,
     };
-    let rules = Rules {
+    let rules = PageRules {
         filter: request.resource_type_filter.iter().cloned().collect(),
         external_types: external.map(|external| external.known_types.clone()),
         targets: (!request.targets.is_empty()).then(|| phases::target_ids(&request.targets)),
-        ..Rules::default()
+        ..PageRules::default()
     };
     let cx = Context {
         fetcher: Arc::new(fetcher),

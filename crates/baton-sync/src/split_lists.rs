@@ -9,7 +9,7 @@ use baton_c1z::ListId;
 use crate::records::Skip;
 use crate::report::Dropped;
 
-/// What a list has row_counts.
+/// Rows that a list has so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RowCounts {
     pub(crate) rows: u64,
@@ -18,21 +18,21 @@ pub(crate) struct RowCounts {
 
 #[derive(Debug, Default)]
 struct SplitList {
-    /// First tokens of the further lists.
+    /// First tokens of the further parts.
     tokens: BTreeSet<String>,
-    /// Members that have ended, as long as they count.
+    /// Row counts of the parts that have ended, as long as they count.
     ended: BTreeMap<ListId, RowCounts>,
     /// Why none of it counts.
     dropped: Option<Skip>,
-    /// Members whose rows are known not to count.
+    /// Parts whose rows do not count.
     out: BTreeSet<ListId>,
 }
 
-/// All of them, each by its first list.
+/// All split lists, each by its first part.
 #[derive(Debug, Default)]
 pub(crate) struct SplitLists {
     all: BTreeMap<ListId, SplitList>,
-    /// Tokens that were named more than once.
+    /// Tokens that were listed more than once.
     pub(crate) repeated: u64,
 }
 
@@ -51,8 +51,8 @@ impl SplitLists {
         self.all.get_mut(&list.with_cursor(""))
     }
 
-    /// Takes note of the further tokens that a page of `list` names, and
-    /// gives the lists that begin with them, each once.
+    /// Adds the further tokens that a page of `list` names, and returns the
+    /// lists that start with them, each once.
     pub(crate) fn enqueue(&mut self, list: &ListId, tokens: &[String]) -> Vec<ListId> {
         if tokens.is_empty() {
             return Vec::new();
@@ -70,8 +70,8 @@ impl SplitLists {
         enqueued
     }
 
-    /// Whether a list is one of several.
-    pub(crate) fn contain(&self, list: &ListId) -> bool {
+    /// Whether a list is a part of a split list.
+    pub(crate) fn contains(&self, list: &ListId) -> bool {
         self.get(list).is_some()
     }
 
@@ -80,8 +80,8 @@ impl SplitLists {
         self.get(list).is_some_and(|f| f.dropped.is_some())
     }
 
-    /// All lists that make up what `list` is one part of: itself first.
-    pub(crate) fn members(&self, list: &ListId) -> Vec<ListId> {
+    /// All parts of the list that `list` is a part of: itself first.
+    pub(crate) fn parts(&self, list: &ListId) -> Vec<ListId> {
         let mut all = vec![list.clone()];
         if let Some(split) = self.get(list) {
             let root = list.with_cursor("");
@@ -92,20 +92,20 @@ impl SplitLists {
         all
     }
 
-    /// A member has been read to its end.
+    /// A part has been read to its end.
     pub(crate) fn end(&mut self, list: &ListId, row_counts: RowCounts) {
         if let Some(split) = self.get_mut(list) {
             split.ended.insert(list.clone(), row_counts);
         }
     }
 
-    /// Forgets what a member that had ended has row_counts.
-    pub(crate) fn take_back(&mut self, list: &ListId) -> Option<RowCounts> {
+    /// Removes the row counts of a part that had ended.
+    pub(crate) fn remove_counts(&mut self, list: &ListId) -> Option<RowCounts> {
         self.get_mut(list)?.ended.remove(list)
     }
 
-    /// A member's rows do not count. Tells whether the split is thereby
-    /// known to be out; `None`: the list belongs to no split.
+    /// The rows of a part do not count. Returns whether this is the first such
+    /// part of its split list; `None`: the list is not split.
     pub(crate) fn drop_member(&mut self, list: &ListId, skip: &Skip) -> Option<bool> {
         let split = self.get_mut(list)?;
         split.out.insert(list.clone());
@@ -114,15 +114,15 @@ impl SplitLists {
         Some(first)
     }
 
-    /// Members of dropped split_lists that are not yet out: a run was stopped
-    /// while it took them out one by one.
+    /// Parts of dropped split lists that are not yet dropped: a run was stopped
+    /// while it dropped them one by one.
     pub(crate) fn partly_dropped(&self) -> Vec<(ListId, Skip)> {
         let mut left = Vec::new();
         for (root, split) in &self.all {
             let Some(skip) = &split.dropped else {
                 continue;
             };
-            let members = self.members(root).into_iter();
+            let members = self.parts(root).into_iter();
             let missing = members.filter(|member| !split.out.contains(member));
             left.extend(missing.map(|member| (member, skip.clone())));
         }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_followed_once_whichever_member_names_it() {
+    fn a_token_is_followed_once_whichever_part_names_it() {
         let mut split_lists = SplitLists::default();
         let root = ListId::grants("group", "g");
         let first = split_lists.enqueue(&root, &tokens(&["a", "b"]));
@@ -156,16 +156,16 @@ mod tests {
         let again = split_lists.enqueue(&first[0], &tokens(&["b", "c"]));
         assert_eq!(again, [root.with_cursor("c")]);
         assert_eq!(split_lists.repeated, 1);
-        let members = split_lists.members(&first[1]);
+        let members = split_lists.parts(&first[1]);
         let others = [root.clone(), root.with_cursor("a"), root.with_cursor("c")];
         assert_eq!(members[0], first[1]);
         assert_eq!(members[1..], others);
         let alone = ListId::grants("group", "other");
-        assert_eq!(split_lists.members(&alone), [alone]);
+        assert_eq!(split_lists.parts(&alone), [alone]);
     }
 
     #[test]
-    fn a_family_is_out_once_and_as_a_whole() {
+    fn a_split_list_is_dropped_once_and_as_a_whole() {
         let mut split_lists = SplitLists::default();
         let root = ListId::grants("group", "g");
         let enqueued = split_lists.enqueue(&root, &tokens(&["a", "b"]));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_member_has_brought_is_taken_back_once() {
+    fn counts_of_a_part_are_removed_once() {
         let mut split_lists = SplitLists::default();
         let root = ListId::grants("group", "g");
         let row_counts = RowCounts {
@@ -191,10 +191,14 @@ mod tests {
             ..RowCounts::default()
         };
         split_lists.end(&root, row_counts);
-        assert_eq!(split_lists.take_back(&root), None, "no split, nothing kept");
+        assert_eq!(
+            split_lists.remove_counts(&root),
+            None,
+            "not split, nothing kept"
+        );
         split_lists.enqueue(&root, &tokens(&["a"]));
         split_lists.end(&root, row_counts);
-        assert_eq!(split_lists.take_back(&root), Some(row_counts));
-        assert_eq!(split_lists.take_back(&root), None);
+        assert_eq!(split_lists.remove_counts(&root), Some(row_counts));
+        assert_eq!(split_lists.remove_counts(&root), None);
     }
 }

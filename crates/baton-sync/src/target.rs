@@ -1,5 +1,5 @@
 //! The file to be written, checked before the first request: whether
-//! it can be written at all, what it holds, and whether another process writes it.
+//! it can be written, what it holds, and whether another process writes it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

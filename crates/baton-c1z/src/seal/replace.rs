@@ -74,11 +74,11 @@ pub(super) fn replace_placeholders(
     if !by.prepare(&sorted_rows)? {
         return Ok(None);
     }
-    let NewGrants {
+    let CollectedGrants {
         sorted,
         inserts,
         replaced,
-    } = NewGrants::collect(rows, form, by, place)?;
+    } = CollectedGrants::collect(rows, form, by, place)?;
     let without = LogRows {
         replaced: Some(&replaced),
         ..*rows
@@ -103,13 +103,13 @@ pub(super) fn replace_placeholders(
 }
 
 /// New grants, and the keys of those that they replace.
-struct NewGrants {
+struct CollectedGrants {
     sorted: Sorted,
     inserts: Option<Inserts>,
     replaced: Replaced,
 }
 
-impl NewGrants {
+impl CollectedGrants {
     fn collect(
         rows: &LogRows<'_>,
         form: &Form,

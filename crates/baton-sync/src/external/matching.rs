@@ -427,8 +427,8 @@ impl GrantReplacer for Matcher {
                 "{}: `{}`",
                 counted(
                     *unmatched,
-                    "grant that asks for an external resource matches none and is left out",
-                    "grants that ask for an external resource match none and are left out",
+                    "grant has an unmatched external principal and is left out",
+                    "grants have an unmatched external principal and are left out",
                 ),
                 unmatched_examples.join("`, `")
             ));
@@ -438,10 +438,10 @@ impl GrantReplacer for Matcher {
                 "{}: `{}`",
                 counted(
                     *foreign_sources,
-                    "source of grants to external resources is not followed, since it is no \
-                     Baton id of an entitlement",
+                    "source of grants to external resources is not followed, since it is not \
+                     a Baton id of an entitlement",
                     "sources of grants to external resources are not followed, since they are \
-                     no Baton ids of entitlements",
+                     not Baton ids of entitlements",
                 ),
                 foreign_examples.join("`, `")
             ));

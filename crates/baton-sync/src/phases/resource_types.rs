@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use baton_c1z::ListId;
 
 use super::ListPhase;
-use crate::check::Rules;
+use crate::check::PageRules;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::Phase;
@@ -43,9 +43,9 @@ impl ListPhase for ResourceTypes {
         {
             return Err(Error::UnknownFilterType { name: name.clone() });
         }
-        cx.rules = Arc::new(Rules {
+        cx.rules = Arc::new(PageRules {
             types: types.clone(),
-            ..Rules::clone(&cx.rules)
+            ..PageRules::clone(&cx.rules)
         });
         Ok(())
     }

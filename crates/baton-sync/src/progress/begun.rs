@@ -1,5 +1,5 @@
 //! A list between its first and its last page: how far it is, and which rows it
-//! has row_counts.
+//! has so far.
 
 use crate::digest::Digests;
 use crate::list::Position;

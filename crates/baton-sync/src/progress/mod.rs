@@ -382,7 +382,7 @@ impl Progress {
         self.repeats.remove(list);
         self.full_ends.remove(list);
         let begun = self.begun.remove(list).map(|begun| begun.row_counts);
-        if let Some(row_counts) = begun.or_else(|| self.split_lists.take_back(list)) {
+        if let Some(row_counts) = begun.or_else(|| self.split_lists.remove_counts(list)) {
             self.dropped.subtract(row_counts.dropped);
             let rows = self.rows.entry(list.op()).or_default();
             *rows = rows.saturating_sub(row_counts.rows);

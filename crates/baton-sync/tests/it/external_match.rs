@@ -153,7 +153,7 @@ async fn members_of_a_matched_group_inherit_what_it_is_granted() {
         );
         let told = report.warnings.join("\n");
         assert!(
-            told.contains("no Baton id of an entitlement: `group:eng-here:member`"),
+            told.contains("not a Baton id of an entitlement: `group:eng-here:member`"),
             "{told}"
         );
         scan(&sandbox.target(), |table, row| {
@@ -242,7 +242,7 @@ async fn a_placeholder_that_matches_none_goes_even_so() {
     assert_eq!(holders(&sandbox.target()), [""; 0]);
     assert_eq!(
         report.warnings[0],
-        "1 grant that asks for an external resource matches none and is left out: \
+        "1 grant has an unmatched external principal and is left out: \
          `role:admin:assigned:x:nobody`"
     );
 }

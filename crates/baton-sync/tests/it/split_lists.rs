@@ -327,7 +327,7 @@ async fn a_token_that_was_named_before_is_followed_once_with_a_warning() {
         .filter(|c| *c == "grants group:g3 @p2")
         .count();
     assert_eq!(asked, 1);
-    assert!(report.warnings[0].starts_with("1 further page token was named more than once"));
+    assert!(report.warnings[0].starts_with("1 further page token is listed more than once"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! any of them twice does no harm.
 
 use baton_connector::http::{Method, Request};
-use baton_connector::{Result, Write};
+use baton_connector::{Error, Result, Write};
 use serde_json::{Value, json};
 
 use super::Organization;
@@ -62,23 +62,24 @@ impl Organization {
         self.write(template, &[directory, group], Some(&body))
     }
 
-    /// Gives a user a role on the organization itself, or takes it: by the older
-    /// endpoint where the newer is not there.
-    pub fn write_organization_role(
+    /// Gives a user a role on the organization itself, or takes it: by the newer
+    /// endpoint, and by the older one, which is for where the newer is missing.
+    pub fn writes_of_organization_role(
         &self,
         direction: Direction,
         user: &str,
         role: &str,
-        judged: impl Fn(Write) -> Write,
-    ) -> Result<Write> {
+    ) -> Result<(Write, Write)> {
         let template = match direction {
             Direction::Assign => ORGANIZATION_ROLE_ASSIGN,
             Direction::Revoke => ORGANIZATION_ROLE_REVOKE,
         };
         let body = json!({ "role": role });
-        let newer = judged(self.write(template, &[user], Some(&body))?);
-        let older = judged(self.write(user_role(direction), &[user], Some(&body))?);
-        Ok(newer.or(|error| may_be_gone(error, false), older))
+        let newer = self.write(template, &[user], Some(&body))?;
+        Ok((
+            newer,
+            self.write(user_role(direction), &[user], Some(&body))?,
+        ))
     }
 
     fn write(
@@ -99,6 +100,11 @@ impl Organization {
         }
         Ok(Write::http(&self.client, request).repeatable())
     }
+}
+
+/// Whether an answer means that there is no such endpoint.
+pub(crate) fn is_missing(error: &Error) -> bool {
+    may_be_gone(error, false)
 }
 
 fn user_role(direction: Direction) -> &'static str {

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use answer::{ListAnswer, Read};
-pub(crate) use changes::Direction;
+pub(crate) use changes::{Direction, is_missing};
 use directory::{DirectoryQuery, GroupQuery, UserQuery};
 use endpoints::{
     API_TOKENS, GROUP_ROLES, GROUPS_SEARCH, ORGANIZATION, USER_ROLES, USERS_SEARCH, WORKSPACES,

@@ -57,12 +57,16 @@ impl<'a> Membership<'a> {
         let organization = &shared.organization;
         let group = self.group.id();
         let write = organization.write_membership(direction, (directory, group), self.user)?;
-        let (organization, group) = (Arc::clone(organization), group.to_owned());
+        let organization = Arc::clone(organization);
+        let place = (directory.to_owned(), group.to_owned());
         let attempt = self.attempt(direction);
         let write = write.judged_by_reading(move |call, error| {
-            let (organization, group) = (Arc::clone(&organization), group.clone());
+            let (organization, place) = (Arc::clone(&organization), place.clone());
             let attempt = attempt.clone();
-            async move { attempt.on_group(&organization, &group, call, error).await }
+            async move {
+                let place = (place.0.as_str(), place.1.as_str());
+                attempt.on_group(&organization, place, call, error).await
+            }
         });
         Ok(write.noticed(shared.recent.noting(&self.grant_id(), direction)))
     }

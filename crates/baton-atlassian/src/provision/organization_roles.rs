@@ -17,7 +17,7 @@ use super::held::{Holding, held};
 use super::refusals::Attempt;
 use super::{before, derived, parts, settling, sites, unknown};
 use crate::api::models::RoleAssignment;
-use crate::api::{Api, Direction, RoleFilter};
+use crate::api::{Api, Direction, RoleFilter, is_missing};
 use crate::mapping::RESOURCE_IDS;
 use crate::roles::{ORGANIZATION_ADMIN, SITE_ROLES, role_slug};
 use crate::syncers::{Organizations, Shared};
@@ -120,13 +120,13 @@ impl Asked<'_> {
     fn write_admin(&self, shared: &Shared, direction: Direction) -> Result<Write> {
         let organization = &shared.organization;
         let on = format!("organization `{}`", organization.id);
+        let (newer, older) =
+            organization.writes_of_organization_role(direction, self.user, self.role)?;
         let attempt = self.attempt(direction, &on);
-        let judged = |write: Write| {
-            let attempt = attempt.clone();
-            write.judged(move |error| attempt.plain(error))
-        };
-        let write =
-            organization.write_organization_role(direction, self.user, self.role, judged)?;
+        let newer = newer.judged(move |error| attempt.plain(error));
+        let (attempt, id) = (self.attempt(direction, &on), organization.id.clone());
+        let older = older.judged(move |error| attempt.by_support(&id, error));
+        let write = newer.or(is_missing, older);
         Ok(write.noticed(shared.recent.noting(&self.grant_id(), direction)))
     }
 

@@ -99,15 +99,29 @@ impl Attempt {
         }
     }
 
-    /// Answers to a write on a group: a 403 may come from its identity provider,
-    /// which only the group itself shows.
+    /// Answers to a write on a group in a directory. A 404 that would mean that
+    /// nothing is left to revoke may come of another directory, and a 403 of an
+    /// identity provider: only the group itself shows it.
     pub async fn on_group(
         &self,
         organization: &Arc<Organization>,
-        group: &str,
+        (directory, group): (&str, &str),
         call: Call,
         error: Error,
     ) -> Reply {
+        if self.ends && error.is_vanished() {
+            let found = organization.on(&call).group(group).await;
+            return match found {
+                Ok(Some(found)) if found.directory_id.as_deref() != Some(directory) => {
+                    let error = self.failed(error);
+                    Reply::Failed(error.with_hint(
+                        "the group is in another directory than in the sync file: sync again",
+                    ))
+                }
+                Ok(_) => Reply::Already,
+                Err(_) => Reply::Failed(self.failed(error)),
+            };
+        }
         let error = match self.judge(error) {
             Ok(reply) => return reply,
             Err(error) => error,

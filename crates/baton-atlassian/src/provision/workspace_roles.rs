@@ -129,11 +129,15 @@ impl<'a> Asked<'a> {
                     return Ok(None);
                 };
                 let write = organization.write_group_role(direction, (&directory, group), what)?;
-                let (organization, group) = (Arc::clone(organization), group.to_owned());
+                let organization = Arc::clone(organization);
+                let place = (directory, group.to_owned());
                 write.judged_by_reading(move |call, error| {
-                    let (organization, group) = (Arc::clone(&organization), group.clone());
+                    let (organization, place) = (Arc::clone(&organization), place.clone());
                     let attempt = attempt.clone();
-                    async move { attempt.on_group(&organization, &group, call, error).await }
+                    async move {
+                        let place = (place.0.as_str(), place.1.as_str());
+                        attempt.on_group(&organization, place, call, error).await
+                    }
                 })
             }
         };

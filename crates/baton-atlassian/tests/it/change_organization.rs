@@ -62,6 +62,28 @@ async fn where_the_newer_endpoint_is_not_there_the_older_one_is_used() {
     }
 }
 
+/// The older endpoint has to be enabled, the newer one has not.
+#[tokio::test(start_paused = true)]
+async fn where_the_older_endpoint_is_not_enabled_the_error_has_the_text_for_support() {
+    for (missing, text) in [(true, true), (false, false)] {
+        let bench = Bench::new();
+        let refused = |endpoint, status, code| {
+            let action = Action::Refuse(status, code);
+            Fault::new(endpoint, Calls::All, action)
+        };
+        bench.sim.set_faults(vec![
+            refused(NEWER, if missing { 404 } else { 403 }, ""),
+            refused(OLDER, 403, "ADMIN-UAM-403-1"),
+        ]);
+        let done = bench
+            .grant(&bench.own_role(ADMIN), &user(&bench.user))
+            .await;
+        let (code, told) = read(&done.unwrap_err());
+        assert_eq!(code, Code::PermissionDenied, "{told}");
+        assert_eq!(told.contains("users/invite"), text, "{told}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_api_cannot_change_is_refused_without_a_request() {
     let bench = Bench::new();

@@ -299,6 +299,25 @@ async fn the_roles_of_a_group_of_an_identity_provider_are_told_apart_from_a_poor
     assert!(told.contains("identity provider manages"), "{told}");
 }
 
+/// The API then knows no such group, which is no sign that the role is gone.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_stored_directory_is_no_success_of_a_revoke() {
+    let bench = Bench::new();
+    let held = Principal::Group(bench.group.clone());
+    bench.set(held.clone(), &bench.jira, USER_ROLE, true);
+    let mut group = resource("group", &bench.group);
+    group.profile = bench.member(&bench.group).resource.unwrap().profile;
+    let fields = &mut group.profile.as_mut().unwrap().fields;
+    let other = bench.sim.truth().directory_ids[1].clone();
+    fields.insert("directory_id".to_owned(), crate::bench::text(&other));
+    let role = role_on(&bench.jira, USER_ROLE);
+    let error = bench.revoke(&role, &group).await.unwrap_err();
+    let (code, told) = read(&error);
+    assert_eq!(code, Code::NotFound, "{told}");
+    assert!(told.contains("another directory"), "{told}");
+    assert!(bench.holds(&held, &bench.jira, USER_ROLE));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_principal_that_is_gone_holds_nothing() {
     let bench = Bench::new();

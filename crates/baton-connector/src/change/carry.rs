@@ -300,7 +300,12 @@ where
         };
         self.read_back |= last;
         let call = self.call.unstoppable();
-        if last && self.look(&call).await == Seen::AsWanted {
+        let seen = if last {
+            self.look(&call).await
+        } else {
+            Seen::Nothing
+        };
+        if seen == Seen::AsWanted {
             return Fate::Made { already: false };
         }
         if !write.is_repeatable() {
@@ -310,6 +315,9 @@ where
             Fate::Unknown(_) if last && self.look(&call).await == Seen::AsWanted => {
                 Fate::Made { already: false }
             }
+            // A refusal says nothing about the first, which was not seen to
+            // have failed.
+            Fate::Failed(error) if seen == Seen::Nothing => Fate::Unknown(error),
             fate => fate,
         }
     }

@@ -66,6 +66,8 @@ struct Application {
     writes: Mutex<Vec<String>>,
     effects: AtomicU32,
     hidden_until: Mutex<Option<(tokio::time::Instant, BTreeSet<String>)>>,
+    /// No read succeeds once a write was sent.
+    blind: bool,
 }
 
 impl Application {
@@ -124,6 +126,9 @@ impl Transport for Application {
                 .body(whole_body(body))
                 .unwrap())
         };
+        if request.method() == Method::GET && self.blind && self.writes() > 0 {
+            return answer(403, "{}");
+        }
         if request.method() == Method::GET {
             let held = self.shows(&key);
             return answer(200, if held { "true" } else { "false" });
@@ -441,6 +446,31 @@ async fn whatever_two_writes_meet_success_means_that_things_are_as_wanted() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_repetition_does_not_say_that_the_first_write_failed() {
+    for (first, blind, outcome) in [
+        (Fault::LostAfter, true, Outcome::Unknown),
+        (Fault::LostBefore, true, Outcome::Unknown),
+        (Fault::LostBefore, false, Outcome::Failed),
+    ] {
+        let application = Arc::new(Application {
+            faults: Mutex::new([first, Fault::Refused].into()),
+            blind,
+            ..Application::default()
+        });
+        let notes = Arc::new(Notes::default());
+        let manner = Manner {
+            repeatable: true,
+            ..Manner::default()
+        };
+        let done = change(&application, manner, true, &recorded(&notes)).await;
+        assert!(done.is_err(), "{first:?}, {blind}");
+        assert_eq!(application.writes(), 2, "{first:?}, {blind}");
+        let ends = notes.ends.lock().unwrap();
+        assert_eq!(ends[0].0, outcome, "{first:?}, {blind}");
     }
 }
 

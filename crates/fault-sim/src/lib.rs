@@ -12,10 +12,14 @@
 //! Besides full syncs there are syncs without grants, of some resource types,
 //! and of a few named resources.
 //!
+//! [`play_changes`] does the same for grants and revokes: a [`ChangePlan`] decides
+//! which are made and what goes wrong.
+//!
 //! SQLite's own files lie on the real disk, where nothing fails: they are
 //! private to one process, and no crash leaves any that is read again.
 #![warn(missing_docs)]
 
+mod changes;
 mod disk;
 mod finding;
 mod history;
@@ -27,6 +31,7 @@ mod play;
 mod random;
 mod shrink;
 
+pub use changes::{ChangePlan, Step, Subject, Trouble, play_changes, shrink_changes};
 pub use disk::{Disk, DiskFault};
 pub use history::{Facts, History};
 pub use plan::{Alteration, Attempt, Extent, Mishap, Plan};

@@ -23,11 +23,11 @@ use crate::plan::{Extent, Mishap, Plan};
 use crate::random::Dice;
 
 /// When every simulation begins: 1 November 2026, 12:00 UTC.
-const BEGIN: Duration = Duration::from_hours(498_204);
+pub(crate) const BEGIN: Duration = Duration::from_hours(498_204);
 /// Undisturbed runs after which a sync must be complete.
 const CALM_RUNS: usize = 2;
 /// No attempt takes longer, in simulated time.
-const PATIENCE: Duration = Duration::from_hours(72);
+pub(crate) const PATIENCE: Duration = Duration::from_hours(72);
 
 /// What must not happen, and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub fn play(plan: &Plan) -> Judged<Played> {
 }
 
 /// A folder in memory where there is one: nothing is to survive the test.
-fn folder() -> std::io::Result<tempfile::TempDir> {
+pub(crate) fn folder() -> std::io::Result<tempfile::TempDir> {
     let memory = Path::new("/dev/shm");
     tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir())
 }

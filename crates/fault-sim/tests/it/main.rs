@@ -13,6 +13,7 @@ use std::sync::RwLock;
 /// that is open here, and with it every lock.
 static STARTING: RwLock<()> = RwLock::new(());
 
+mod changes;
 mod crash;
 mod process;
 mod seeds;

@@ -13,6 +13,7 @@ const LIBRARIES: &[&str] = &[
     "baton-pebble",
     "baton-c1z",
     "baton-query",
+    "baton-crypto",
     "baton-access",
     "baton-connector",
     "baton-sync",

@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-flags", &["baton-proto", "baton-term"]),
     ("baton-c1z", &["baton-proto", "baton-pebble"]),
     ("baton-query", &["baton-proto", "baton-c1z"]),
+    ("baton-crypto", &["baton-proto"]),
     ("baton-access", &["baton-proto", "baton-c1z"]),
     ("baton-connector", &["baton-proto"]),
     (

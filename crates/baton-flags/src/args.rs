@@ -6,7 +6,7 @@
 //! switch takes a value only as `--flag=value`. clap's own errors are translated into the texts of
 //! the contract (connector CLI specification, §2.2) and never printed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -15,19 +15,14 @@ use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use crate::error::{Error, Result};
 use crate::field::{AnyField, Kind};
 use crate::help;
-use crate::program::{Command, Positionals, Program, words_of};
-use crate::sources::check_flags;
+use crate::program::{Command, HELP, Positionals, Program, VERSION, words_of};
+use crate::sources::{Values, check_flags};
 use crate::value::{Malformed, parse_bool};
 
-pub(crate) const HELP: &str = "help";
-pub(crate) const VERSION: &str = "version";
 /// No flag can have this name, since it is not one.
 const POSITIONALS: &str = "<positionals>";
 /// What clap stores for a switch without a value.
 const SWITCHED_ON: &str = "true";
-
-/// Raw values by flag, in order; the last one of a scalar wins.
-pub type Values = BTreeMap<&'static str, Vec<OsString>>;
 
 /// The parsed command line.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use baton_proto::Secret;
 
 use crate::error::{Error, Result};
 use crate::field::{AnyField, Field, Kind};
-use crate::group::FieldGroup;
 use crate::setting::Setting;
 use crate::value::{GivenPath, Value, parse_duration, parse_size, parse_url};
 
@@ -38,7 +37,7 @@ struct Settled {
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     settings: BTreeMap<&'static str, Settled>,
-    group: Option<&'static str>,
+    pub(crate) group: Option<&'static str>,
 }
 
 impl Config {
@@ -110,11 +109,6 @@ impl Config {
         self.is_present(field.name())
     }
 
-    /// Whether this is the field group that the user chose.
-    pub fn chose(&self, group: &FieldGroup) -> bool {
-        self.group == Some(group.name)
-    }
-
     pub(crate) fn is_set(&self, name: &str) -> bool {
         self.settled(name)
             .is_some_and(|settled| settled.origin != ValueSource::Default)
@@ -124,7 +118,7 @@ impl Config {
         self.value(name).is_some_and(Value::is_present)
     }
 
-    /// The texts of all secrets, to be kept out of what is written for people.
+    /// The texts of all secrets, which are hidden in texts for people.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
         let values = self.settings.values().map(|settled| &settled.value);
         values.filter_map(|value| match value {

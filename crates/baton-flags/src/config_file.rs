@@ -150,7 +150,7 @@ pub fn read(path: PathBuf, shape: &dyn Fn(&str) -> Option<Shape>) -> Result<Conf
     Err(Error::ConfigSyntax { path, problem })
 }
 
-/// What a path names, if it is no regular file.
+/// The kind of a path that is not a regular file.
 fn other_kind(metadata: &std::fs::Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     if kind.is_file() {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use baton_term::{Block, Label};
 
-use crate::relation::Violation;
 use crate::value::Malformed;
+use crate::violation::Violation;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -51,7 +51,7 @@ pub enum Error {
         /// What is wrong with it; not a separate cause, since the Go text has it in one line.
         problem: Malformed,
     },
-    /// A word that is no command.
+    /// A word that is not a command.
     #[error("unknown command {word:?} for {root:?}")]
     UnknownCommand {
         /// The word.
@@ -214,7 +214,7 @@ pub enum Error {
         /// Its words, the program's name first.
         path: String,
     },
-    /// A default that is no value of its field's type.
+    /// A default that does not fit its field's type.
     #[error("the default of --{name} cannot be used: {problem}")]
     MalformedDefault {
         /// The field.

@@ -107,9 +107,9 @@ pub struct AnyField {
     pub kind: Kind,
     /// What the flag does, beginning in lower case and without a full stop.
     pub help: &'static str,
-    /// What stands for the value in the help; derived from the type when empty.
+    /// The placeholder of the value in the help; derived from the type if empty.
     pub value_name: &'static str,
-    /// The heading that the flag stands under in the help.
+    /// The heading of the flag in the help.
     pub heading: &'static str,
     /// Name shown in forms.
     pub display_name: &'static str,
@@ -232,14 +232,14 @@ impl<T> Field<T> {
         self
     }
 
-    /// What stands for the value in the help, such as `id`.
+    /// The placeholder of the value in the help, such as `id`.
     #[must_use]
     pub const fn value_name(mut self, name: &'static str) -> Self {
         self.any.value_name = name;
         self
     }
 
-    /// The heading that the flag stands under in the help.
+    /// The heading of the flag in the help.
     #[must_use]
     pub const fn heading(mut self, heading: &'static str) -> Self {
         self.any.heading = heading;
@@ -382,7 +382,7 @@ impl AnyField {
         }
     }
 
-    /// What stands for the value in help and usage; a switch has none.
+    /// The placeholder of the value in help and usage; a switch has none.
     pub fn shown_value(&self) -> Option<&'static str> {
         if !self.value_name.is_empty() {
             return Some(self.value_name);

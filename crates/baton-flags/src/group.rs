@@ -78,6 +78,13 @@ impl FieldGroup {
     }
 }
 
+impl Config {
+    /// Whether this is the field group that the user chose.
+    pub fn chose(&self, group: &FieldGroup) -> bool {
+        self.group == Some(group.name)
+    }
+}
+
 /// The group of this run: the named one, else the default or first one, unless only another has
 /// values.
 pub(crate) fn chosen(groups: &[FieldGroup], config: &Config) -> Result<Option<FieldGroup>> {

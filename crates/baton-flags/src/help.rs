@@ -74,7 +74,7 @@ pub(crate) fn sections<'p, R>(
             }),
         }
     }
-    // The flags of the root stand behind those that only this command has.
+    // The flags of the root come after those of this command.
     if !above.is_empty() {
         sections.sort_by_key(|section| !section.fields.iter().any(|field| own_name(field.name)));
     }

@@ -34,20 +34,22 @@ mod secret;
 mod setting;
 pub mod sources;
 pub mod value;
+mod violation;
 mod wellknown;
 
-pub use args::{Line, Values};
+pub use args::Line;
 pub use config::{Config, ValueSource};
 pub use config_file::ConfigFile;
 pub use error::{Error, Result};
 pub use field::{AnyField, Export, Field, Kind, env_name};
 pub use group::{AUTH_METHOD, FieldGroup};
 pub use program::{Command, Example, Positionals, Program, Reserved, words_of};
-pub use relation::{Relation, Violation};
+pub use relation::Relation;
 pub use rules::{IntRules, ListRules, StringRules};
 pub use setting::{Choice, HasNoZero, OneOf, Setting, Size};
-pub use sources::Environment;
+pub use sources::{Environment, Values};
 pub use value::Malformed;
+pub use violation::Violation;
 pub use wellknown::WellKnown;
 
 /// The example of the README, as a test.

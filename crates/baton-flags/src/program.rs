@@ -6,13 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::args;
 use crate::config::{Config, check_names, default_value, violations};
 use crate::error::{Error, Result};
 use crate::field::AnyField;
 use crate::group::{self, FieldGroup};
 use crate::relation::{self, Relation};
 
+/// The flag that prints the help.
+pub(crate) const HELP: &str = "help";
+/// The flag that prints the version.
+pub(crate) const VERSION: &str = "version";
 /// Longest name of a flag, in bytes.
 const MAX_NAME: usize = 64;
 
@@ -58,7 +61,7 @@ pub struct Command<R> {
     pub relations: Vec<Relation>,
     /// Whether the flags of the root that are not persistent exist here, too.
     pub takes_root_fields: bool,
-    /// Whether what is required must be there, and what goes together must go together.
+    /// Whether required flags and rules over several flags are checked.
     pub needs_settings: bool,
     /// Whether its common flags have a meaning here; where not, they are accepted, not shown.
     pub uses_common: bool,
@@ -420,7 +423,7 @@ pub fn words_of<R>(path: &[&Command<R>]) -> String {
 fn check_letters(fields: &[&AnyField]) -> Result<()> {
     let mut letters = BTreeSet::from(['h', 'v']);
     for field in fields {
-        let reserved = [args::HELP, args::VERSION];
+        let reserved = [HELP, VERSION];
         let taken = if reserved.contains(&field.name) {
             format!("--{}", field.name)
         } else if let Some(short) = field.short.filter(|short| !letters.insert(*short)) {

@@ -1,6 +1,6 @@
 //! Reference pages, as Markdown.
 //!
-//! Hidden flags and commands are listed too: a reference that leaves things out is no reference.
+//! Hidden flags and commands are listed, too: a reference is complete.
 
 use std::fmt::Write as _;
 

@@ -62,7 +62,7 @@ pub struct ListRules {
     pub item: Option<StringRules>,
 }
 
-/// What stands for the value of a secret field in a violation.
+/// Replaces the value of a secret field in a violation.
 const SECRET_SHOWN: &str = "[secret]";
 
 impl StringRules {

@@ -38,7 +38,7 @@ pub trait HasNoZero: Setting {}
 
 /// A closed set of words, such as the variants of an enum.
 pub trait Choice: Copy + 'static {
-    /// The words, in the order of help and errors. An empty word stands for no choice.
+    /// The words, in the order of help and errors. An empty word means no choice.
     const WORDS: &'static [&'static str];
 
     /// The value of a word.

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use baton_proto::Secret;
 
-use crate::args::Values;
 use crate::config::{Config, ValueSource, default_value};
 use crate::config_file::{self, ConfigFile, FileValue, Shape};
 use crate::error::{Error, Result};
@@ -35,7 +34,10 @@ const NOT_SHOWN: &str = "[not shown]";
 /// Looks up values below the command line.
 pub type Below<'a> = &'a dyn Fn(&AnyField, &Path) -> Result<Option<(Value, ValueSource)>>;
 
-/// Everything that values are made of.
+/// Raw values by flag, in order; the last one of a scalar wins.
+pub type Values = BTreeMap<&'static str, Vec<OsString>>;
+
+/// The sources of values.
 pub struct Sources<'a> {
     /// The raw values of the command line.
     pub values: &'a Values,

@@ -183,8 +183,8 @@ impl CommandContext {
         sibling::shell_word(text)
     }
 
-    /// Refuses what is known to fail: an output folder that is missing or unwritable, a target
-    /// that is no sync file, a missing temp folder. No request is sent.
+    /// Refuses a run that is known to fail: the output folder is missing or not writable, the
+    /// target is not a sync file, the temp folder is missing. It sends no request.
     pub fn preflight(&self, target: &Path) -> Result<()> {
         self.check_settings()?;
         preflight::check_target(target)?;

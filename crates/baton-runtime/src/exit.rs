@@ -1,8 +1,8 @@
-//! How a run ended, as the calling shell sees it.
+//! How a run ended, for the calling shell.
 
 use baton_proto::Code;
 
-/// Every way a program of ours ends. Nothing else makes an exit code.
+/// Every way in which a program ends. Exit codes come only from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExitStatus {

@@ -4,6 +4,16 @@
 //! the reference page follow from it. The environment, the arguments and the streams are read in
 //! one place and passed as values, so that a whole run can be driven from a test.
 //!
+//! The crates that authors of programs use:
+//!
+//! | crate | for |
+//! |---|---|
+//! | [`baton_connector`] | what a connector is: traits, builders, the HTTP client |
+//! | `baton_runtime` | a connector as a program (this crate) |
+//! | [`baton_sync`] | the sync engine as a library |
+//! | [`baton_c1z`] | sync files as a library |
+//! | `baton_testkit` | tests of connectors |
+//!
 //! A program is an [`App`]: a name, fields, and a closure that makes the connector.
 //!
 //! ```no_run

@@ -77,7 +77,7 @@ pub(crate) fn external(config: &Config) -> Result<Option<ExternalResources>> {
     }))
 }
 
-/// The format that the storage engine stands for, if one is named.
+/// The format of the storage engine, if one is named.
 pub(crate) fn format(config: &Config) -> Option<Format> {
     config.get(&flags::STORAGE_ENGINE).map(|engine| engine.0)
 }
@@ -106,7 +106,7 @@ pub(crate) fn temp_dir(
     }
 }
 
-/// The target can be written, and what is there now can be written onto.
+/// Checks that the target can be written, and that its present file can be replaced.
 pub(crate) fn check_target(target: &Path) -> Result<()> {
     let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::terminal::Stderr;
 use baton_flags::Environment;
 
-/// The sync engine: [`baton_sync::run`], or a stand-in.
+/// The sync engine: [`baton_sync::run`], or a substitute in tests.
 pub type Engine = Arc<
     dyn Fn(
             Arc<dyn Connector>,

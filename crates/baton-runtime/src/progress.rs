@@ -266,7 +266,7 @@ fn phase_started(phase: Phase) {
     }
 }
 
-/// Part of a whole, in percent; `None` where there is no whole.
+/// Part of a whole, in percent; `None` without a whole.
 fn percent(done: u64, total: Option<u64>) -> Option<u64> {
     let total = total.filter(|total| *total > 0)?;
     Some(done.min(total).saturating_mul(100) / total)

@@ -5,7 +5,7 @@ use baton_flags::reference::flag_table;
 
 use crate::flags;
 
-/// What stands above the table.
+/// The text above the table.
 const SOURCES: &str = "\
 # Flags of every connector program
 
@@ -25,7 +25,7 @@ input; so it does not show in the list of processes.
 
 ";
 
-/// What stands below it.
+/// The text below the table.
 const ENDING: &str = "
 The default of `--log-format` is `console` when standard error is a terminal.
 

@@ -31,7 +31,7 @@ const MAX_COLUMN: usize = 80;
 /// allows for as many (as far as a whole period of it was seen), and where they went.
 const HEADS: [&str; 3] = ["made", "least time", "endpoint"];
 
-/// What the report does not know.
+/// Facts about the run that the report lacks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SummaryContext<'a> {
     /// The requested target.
@@ -254,7 +254,7 @@ fn least_time(used: &EndpointTraffic) -> String {
     }
 }
 
-/// What the run would have needed without a plan of its requests.
+/// The number of requests without the request plan.
 fn planned(text: &mut Block, report: &Report, traffic: &TrafficSnapshot) {
     let Some(planning) = report.planning else {
         return;
@@ -297,7 +297,7 @@ fn missing(text: &mut Block, report: &Report) {
     }
 }
 
-/// What the connector delivered and the file does not hold, and what else was noticed.
+/// Rows of the connector that the file lacks, notes and warnings.
 fn noticed(text: &mut Block, report: &Report) {
     if report.vanished > 0 {
         let objects = counted(
@@ -342,7 +342,7 @@ fn noticed(text: &mut Block, report: &Report) {
     }
 }
 
-/// A noun in the plural, or the same in the singular where there is only one.
+/// A noun in the plural, or in the singular if the number is 1.
 fn singular(number: u64, plural: &str) -> std::borrow::Cow<'_, str> {
     let (first, rest) = plural.split_once(' ').unwrap_or((plural, ""));
     match first.strip_suffix('s').filter(|_| number == 1) {
@@ -352,7 +352,7 @@ fn singular(number: u64, plural: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// `` grants of `group:g1` ``, or the type where there is no single object.
+/// `` grants of `group:g1` ``, or the type without a single object.
 fn subject(skip: &Skipped) -> String {
     let object = if skip.resource.is_empty() {
         &skip.resource_type
@@ -510,7 +510,7 @@ synced in 1 min 23 s, resuming an interrupted sync
   1,002     2 min 0 s  GET /groups/{id}/members, waited 1 min 5 s
     250  30 s or more  GET /roles
      13           n/a  GET /users
-  waited 1 min 5 s in all
+  waited 1 min 5 s in total
     1 min 5 s  for the next period of an announced limit
 
 complete: `sync.c1z` holds everything that was requested"

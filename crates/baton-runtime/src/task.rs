@@ -1,4 +1,4 @@
-//! What a command is: how it runs, and what is done with its settings.
+//! What a command is: how it runs, and its work.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::exit::ExitStatus;
 use crate::schema::Presentation;
 use crate::signals::StopMessages;
 
-/// What comes of a command.
+/// The result of a command, as a future.
 pub(crate) type Outcome = Pin<Box<dyn Future<Output = Result<ExitStatus>> + Send>>;
 
 /// What a command does.
@@ -21,19 +21,19 @@ pub(crate) type Body = Arc<dyn Fn(CommandContext) -> Outcome + Send + Sync>;
 /// What runs a command of a connector program.
 #[derive(Clone)]
 pub(crate) enum Runs {
-    /// It is about the command line.
+    /// It concerns the command line.
     BuiltIn(BuiltIn<Self>),
-    /// It prints what is known from the declaration, and reads no setting.
+    /// It prints facts of the declaration, and reads no setting.
     Declared(fn(&Presentation, &Program<Self>) -> Result<String>),
-    /// It works with settled values, which choose what it does.
+    /// It works with the settings, which choose its task.
     Work(Arc<dyn Fn(&Config) -> Task + Send + Sync>),
 }
 
-/// What is done with settled values.
+/// The work of a command with its settings.
 pub(crate) struct Task {
-    /// In words, for the report of a panic.
+    /// The work as text, for the error of a panic.
     pub doing: String,
-    /// What is shown when signals come.
+    /// Messages after signals.
     pub stop_messages: StopMessages,
     /// Which files it writes.
     pub writes: Writes,

@@ -14,7 +14,7 @@ struct Provenance {
     tool: String,
 }
 
-/// What a path holds, by who wrote it.
+/// The writer of a path's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WrittenBy {
@@ -27,7 +27,7 @@ pub enum WrittenBy {
 }
 
 impl CommandContext {
-    /// Who wrote the newest sync in `path`. A file that is no sync file, or
+    /// The tool that wrote the newest sync in `path`. A file that is not a sync file, or
     /// that cannot be read, is an error.
     pub fn written_by(&self, path: &Path) -> Result<WrittenBy> {
         if matches!(detect(path)?, Detected::Missing | Detected::Empty) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::secrets::Secrets;
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const HIDDEN: &str = "[secret]";
 
 /// Whether a character must not reach a terminal or a log line: C0, DEL, C1,

@@ -1,4 +1,4 @@
-//! The writer for terminals and for what stands in for one.
+//! The writer for terminals and their substitutes.
 
 use std::io::Write;
 

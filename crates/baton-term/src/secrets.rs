@@ -153,7 +153,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         let mut bytes = vec![0; offset];
         bytes.extend_from_slice(secret.as_bytes());
         let encoded = alphabet.encode(&bytes);
-        // Characters that hold bits of what stands before or behind the secret are left out.
+        // Characters that hold bits of the text before or after the secret are left out.
         let (first, end) = ((offset * 8).div_ceil(6), bytes.len() * 8 / 6);
         forms.extend(encoded.get(first..end).map(|core| core.as_bytes().to_vec()));
         // At its end a secret often is the end of all, with padding and without.

@@ -10,12 +10,25 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// A chore: its name, what it does, and the commands that it runs.
+/// A chore: its name, what it does, and its steps.
 struct Chore {
     name: &'static str,
     about: &'static str,
     steps: &'static [Step],
 }
+
+/// The crates that authors of programs use, with what for: the first page of
+/// the documentation.
+const FOR_USERS: [(&str, &str); 5] = [
+    (
+        "baton_connector",
+        "what a connector is: traits, builders, the HTTP client",
+    ),
+    ("baton_runtime", "a connector as a program"),
+    ("baton_sync", "the sync engine as a library"),
+    ("baton_c1z", "sync files as a library"),
+    ("baton_testkit", "tests of connectors"),
+];
 
 /// A command, with the variables that are set for it.
 struct Step {
@@ -106,7 +119,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "doc",
-        about: "build the documentation of all crates; warnings are errors",
+        about: "build the documentation of all crates, with a first page; warnings are errors",
         steps: &[step_with(
             &["cargo", "doc", "--workspace", "--no-deps", "--locked"],
             &[("RUSTDOCFLAGS", "-D warnings")],
@@ -161,7 +174,32 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
+    if chore.name == "doc"
+        && let Err(failure) = write_first_page()
+    {
+        eprintln!("error: {failure}");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
+}
+
+/// Writes `target/doc/index.html`, which leads to the crates that users want.
+fn write_first_page() -> Result<(), String> {
+    let links = FOR_USERS.map(|(name, about)| {
+        format!("<li><a href=\"{name}/index.html\">{name}</a>: {about}</li>\n")
+    });
+    let page = format!(
+        "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Baton</title>\n\
+         <h1>Baton</h1>\n<ul>\n{}</ul>\n",
+        links.concat()
+    );
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let path = target.join("doc/index.html");
+    std::fs::write(&path, page)
+        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    println!("the first page is {}", path.display());
+    Ok(())
 }
 
 /// The folder of the workspace.

@@ -162,7 +162,7 @@ fn colour(level: Level) -> &'static str {
 }
 
 /// Folder, file and line. The folder of a package's top files is always `src`, which means
-/// nothing; there the package's own name stands in.
+/// nothing; there the package's own name is used.
 fn caller(target: &str, file: Option<&str>, line: Option<u32>) -> String {
     let mut parts = file.unwrap_or("unknown").rsplit(['/', '\\']);
     let name = parts.next().unwrap_or("unknown");

@@ -45,7 +45,7 @@ pub(crate) struct Logging {
     own_package: String,
     /// What every line passes.
     gate: TextGate,
-    /// Whether a progress display stands for the progress lines on standard error.
+    /// Whether a progress display replaces the progress lines on standard error.
     display: bool,
     /// Set if standard error shows plain sentences instead of log lines.
     plain: Option<PlainLines>,

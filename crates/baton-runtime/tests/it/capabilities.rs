@@ -89,8 +89,8 @@ fn a_connector_that_can_do_something_else_than_its_program_says_is_refused() {
     let mut stage = Stage::ready();
     stage.types = Some(|| types_of(&["ghost"]));
     let outcome = stage.run(&[]);
-    let says = "the connector announces other capabilities than its program";
-    assert_eq!(outcome.error(), says);
+    let text = "the connector's capabilities differ from those of its program";
+    assert_eq!(outcome.error(), text);
 }
 
 fn types_of(ids: &[&str]) -> Types<()> {

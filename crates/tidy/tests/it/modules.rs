@@ -10,10 +10,12 @@ type Edges = BTreeMap<String, BTreeSet<String>>;
 const CRATES: &[&str] = &[
     "baton-atlassian",
     "baton-cli",
+    "baton-flags",
     "baton-pebble",
     "baton-proto",
     "baton-runtime",
     "baton-sync",
+    "baton-term",
     "baton-testkit",
 ];
 

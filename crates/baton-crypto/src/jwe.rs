@@ -1,20 +1,17 @@
-//! Secrets for keys of NIST curves: compact JWE, `ECDH-ES` with AES-GCM
-//! (RFC 7516, RFC 7518).
+//! Secrets for keys of NIST curves: compact JWE with `ECDH-ES` (RFC 7516,
+//! RFC 7518). One form is written; all forms of the table of §5.1 are read.
 
+use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::aes::Aes192;
-use aes_gcm::{Aes128Gcm, Aes256Gcm, AesGcm};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::content::{Content, GCM_NONCE_BYTES, GCM_TAG_BYTES, Parts, Wrap};
 use crate::error::{Error, Result};
 use crate::jwk::Curve;
-
-const TAG_BYTES: usize = 16;
-const NONCE_BYTES: usize = 12;
 
 /// Draws a key of one curve, and agrees with keys of it.
 macro_rules! of_curve {
@@ -58,34 +55,6 @@ struct Header {
     crit: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zip: Option<serde_json::Value>,
-}
-
-/// What encrypts the content: AES-GCM with a key of this size.
-#[derive(Clone, Copy)]
-enum Content {
-    A128,
-    A192,
-    A256,
-}
-
-impl Content {
-    const ALL: [Self; 3] = [Self::A128, Self::A192, Self::A256];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::A128 => "A128GCM",
-            Self::A192 => "A192GCM",
-            Self::A256 => "A256GCM",
-        }
-    }
-
-    const fn key_bytes(self) -> usize {
-        match self {
-            Self::A128 => 16,
-            Self::A192 => 24,
-            Self::A256 => 32,
-        }
-    }
 }
 
 /// An uncompressed point.
@@ -170,7 +139,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// Encrypts to the point of a curve.
 pub(crate) fn encrypt(curve: Curve, x: &[u8], y: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
-    let content = Content::A256;
+    let content = Content::A256Gcm;
     let (d, point) = draw(curve)?;
     let size = curve.size();
     let failed = || Error::Encrypt {
@@ -196,7 +165,7 @@ pub(crate) fn encrypt(curve: Curve, x: &[u8], y: &[u8], plain: &[u8]) -> Result<
     };
     let header = serde_json::to_vec(&header).map_err(|_| failed())?;
     let header = text(&header);
-    let mut nonce = [0; NONCE_BYTES];
+    let mut nonce = [0; GCM_NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|_| Error::NoRandomness)?;
     let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| failed())?;
     let payload = Payload {
@@ -206,7 +175,7 @@ pub(crate) fn encrypt(curve: Curve, x: &[u8], y: &[u8], plain: &[u8]) -> Result<
     let sealed = cipher
         .encrypt(&nonce.into(), payload)
         .map_err(|_| failed())?;
-    let (data, tag) = sealed.split_at(sealed.len() - TAG_BYTES);
+    let (data, tag) = sealed.split_at(sealed.len() - GCM_TAG_BYTES);
     Ok(format!("{header}..{}.{}.{}", text(&nonce), text(data), text(tag)).into_bytes())
 }
 
@@ -217,41 +186,34 @@ pub(crate) fn decrypt(curve: Curve, d: &[u8], jwe: &[u8]) -> Result<Zeroizing<Ve
 
 fn open(curve: Curve, d: &[u8], jwe: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let parts: Vec<&str> = std::str::from_utf8(jwe).ok()?.split('.').collect();
-    let [header_text, "", nonce, data, tag] = parts[..] else {
+    let [header_text, wrapped, nonce, data, tag] = parts[..] else {
         return None;
     };
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
     let header: Header = serde_json::from_slice(&bytes(header_text)?).ok()?;
-    let content = Content::ALL.into_iter().find(|c| c.name() == header.enc)?;
     if header.crit.is_some() || header.zip.is_some() {
         return None;
     }
-    if header.alg != "ECDH-ES" || header.epk.crv != curve.name() || header.epk.kty != "EC" {
+    if header.epk.crv != curve.name() || header.epk.kty != "EC" {
         return None;
     }
+    let content = Content::of_name(&header.enc)?;
+    let wrap = Wrap::of_algorithm(&header.alg)?;
     let shared = agree(curve, d, &bytes(&header.epk.x)?, &bytes(&header.epk.y)?)?;
     let (apu, apv) = (bytes(&header.apu)?, bytes(&header.apv)?);
-    let key = derive(&shared, content.name(), &apu, &apv, content.key_bytes());
-    let nonce: [u8; NONCE_BYTES] = bytes(nonce)?.try_into().ok()?;
-    let mut sealed = bytes(data)?;
-    sealed.extend_from_slice(&bytes(tag).filter(|tag| tag.len() == TAG_BYTES)?);
-    let payload = Payload {
-        msg: sealed.as_slice(),
-        aad: header_text.as_bytes(),
+    let algorithm = match wrap {
+        Wrap::Direct => content.name(),
+        _ => header.alg.as_str(),
     };
-    let plain = match content {
-        Content::A128 => Aes128Gcm::new_from_slice(&key)
-            .ok()?
-            .decrypt(&nonce.into(), payload),
-        Content::A192 => {
-            let cipher = AesGcm::<Aes192, aes_gcm::aead::consts::U12>::new_from_slice(&key).ok()?;
-            cipher.decrypt(&nonce.into(), payload)
-        }
-        Content::A256 => Aes256Gcm::new_from_slice(&key)
-            .ok()?
-            .decrypt(&nonce.into(), payload),
+    let agreed = derive(&shared, algorithm, &apu, &apv, wrap.key_bytes(content));
+    let key = wrap.unwrap(agreed, &bytes(wrapped)?)?;
+    let parts = Parts {
+        header: header_text.as_bytes(),
+        nonce: &bytes(nonce)?,
+        data: &bytes(data)?,
+        tag: &bytes(tag)?,
     };
-    plain.ok().map(Zeroizing::new)
+    content.decrypt(&key, parts)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 mod client_id;
 mod client_secret;
+mod content;
 mod error;
 mod fault;
 mod issue;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use baton_proto::c1::connector::v2;
 use v2::encryption_config::{AgeRecipientConfig, Config, JwkPublicKeyConfig};
 
-use crate::{ClientSecret, DecryptionKey, Error, Plaintext, Recipients, config_of_text};
+use crate::{ClientId, ClientSecret, DecryptionKey, Error, Plaintext, Recipients, config_of_text};
 
 /// RFC 8037, appendix A.
 const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
@@ -280,4 +280,33 @@ fn damaged_data_is_an_error_and_never_a_panic() {
             assert!(key.decrypt(&whole[..cut]).is_err());
         }
     }
+}
+
+/// Each input with one byte changed, removed or doubled, at every place.
+fn changed(input: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    (0..input.len()).flat_map(move |at| {
+        let (head, tail) = input.split_at(at);
+        let with = |middle: &[u8]| [head, middle, &tail[1..]].concat();
+        let mut all = vec![head.to_vec(), with(&[]), with(&[tail[0], tail[0]])];
+        all.extend([0, b'"', b'=', b'A', b'{', 0x80, 0xff].map(|byte| with(&[byte])));
+        all
+    })
+}
+
+#[test]
+fn no_damage_to_an_input_panics() {
+    let client_secret = format!("a:b:v1:{}", URL_SAFE_NO_PAD.encode(ED25519));
+    let inputs = [ED25519, P256, AGE, SSH, &client_secret, "kim@acme.test/spe"];
+    let mut read = 0;
+    for input in inputs {
+        for damaged in changed(input.as_bytes()) {
+            read += usize::from(DecryptionKey::of_jwk(&damaged).is_ok());
+            let text = String::from_utf8_lossy(&damaged);
+            read += usize::from(config_of_text(&text).is_ok());
+            read += usize::from(ClientSecret::parse(&text).is_ok());
+            read += usize::from(ClientId::parse(&text).is_ok());
+        }
+    }
+    // Some damage does no harm, such as in a comment.
+    assert!(read > 100, "{read}");
 }

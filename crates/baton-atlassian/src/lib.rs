@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use baton_connector::http::{Credential, HttpClient, HttpParts, HttpSettings};
 use baton_connector::{
-    BuiltConnector, Call, ConnectorBuilder, Remark, Remarks, Result, RunView, Validator,
+    BuiltConnector, Call, ConnectorBuilder, NotesSource, Result, RunNotes, RunView, Validator,
 };
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
@@ -80,8 +80,8 @@ pub fn connector(
             description: DESCRIPTION.to_owned(),
             ..v2::ConnectorMetadata::default()
         })
-        .upstream(Arc::new(client))
-        .remark(Arc::new(Notes {
+        .traffic_source(Arc::new(client))
+        .run_notes(Arc::new(Notes {
             planner,
             organization: Arc::clone(&organization),
         }))
@@ -96,11 +96,11 @@ struct Notes {
     organization: Arc<Organization>,
 }
 
-impl Remark for Notes {
-    fn remarks(&self, run: &RunView) -> Remarks {
-        let mut remarks = self.planner.remarks(run);
-        remarks.warnings.extend(self.organization.odd_values(run));
-        remarks
+impl NotesSource for Notes {
+    fn run_notes(&self, run: &RunView) -> RunNotes {
+        let mut notes = self.planner.run_notes(run);
+        notes.warnings.extend(self.organization.odd_values(run));
+        notes
     }
 }
 

@@ -16,13 +16,13 @@ use crate::change::{
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::http::HttpClient;
-use crate::local::Local;
+use crate::local::LocalHooks;
 use crate::page::{Page, Row, shorten};
-use crate::remarks::{Remark, Remarks};
-use crate::syncer::{Repeats, ResourceSyncer};
+use crate::run_notes::{NotesSource, RunNotes};
+use crate::syncer::{ExpectedDuplicates, ResourceSyncer};
 use crate::traffic::TrafficSnapshot;
+use crate::traffic_source::TrafficSource;
 use crate::types::{Served, Types, by_id, union};
-use crate::upstream::Upstream;
 
 /// Checks settings and credentials with real calls.
 #[async_trait]
@@ -84,8 +84,8 @@ where
 pub struct ConnectorBuilder {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
-    upstream: Option<Arc<dyn Upstream>>,
-    remark: Option<Arc<dyn Remark>>,
+    traffic_source: Option<Arc<dyn TrafficSource>>,
+    run_notes: Option<Arc<dyn NotesSource>>,
     types: Vec<Served>,
 }
 
@@ -120,18 +120,18 @@ impl ConnectorBuilder {
     /// The client that the connector sends its requests with: what it did is
     /// shown while a sync runs and at its end.
     pub fn http(self, client: &HttpClient) -> Self {
-        self.upstream(Arc::new(client.clone()))
+        self.traffic_source(Arc::new(client.clone()))
     }
 
     /// Where traffic numbers come from.
-    pub fn upstream(mut self, upstream: Arc<dyn Upstream>) -> Self {
-        self.upstream = Some(upstream);
+    pub fn traffic_source(mut self, traffic_source: Arc<dyn TrafficSource>) -> Self {
+        self.traffic_source = Some(traffic_source);
         self
     }
 
     /// Who has something to say about a run at its end.
-    pub fn remark(mut self, remark: Arc<dyn Remark>) -> Self {
-        self.remark = Some(remark);
+    pub fn run_notes(mut self, run_notes: Arc<dyn NotesSource>) -> Self {
+        self.run_notes = Some(run_notes);
         self
     }
 
@@ -156,8 +156,8 @@ impl ConnectorBuilder {
         Ok(BuiltConnector {
             metadata,
             validator: self.validator,
-            upstream: self.upstream,
-            remark: self.remark,
+            traffic_source: self.traffic_source,
+            run_notes: self.run_notes,
             types,
         })
     }
@@ -167,8 +167,8 @@ impl ConnectorBuilder {
 pub struct BuiltConnector {
     metadata: v2::ConnectorMetadata,
     validator: Option<Arc<dyn Validator>>,
-    upstream: Option<Arc<dyn Upstream>>,
-    remark: Option<Arc<dyn Remark>>,
+    traffic_source: Option<Arc<dyn TrafficSource>>,
+    run_notes: Option<Arc<dyn NotesSource>>,
     types: BTreeMap<String, Served>,
 }
 
@@ -368,7 +368,7 @@ impl Connector for BuiltConnector {
         Some(self)
     }
 
-    fn local(&self) -> Option<&dyn Local> {
+    fn local(&self) -> Option<&dyn LocalHooks> {
         Some(self)
     }
 }
@@ -447,19 +447,25 @@ impl Provisioning for BuiltConnector {
 }
 
 #[async_trait]
-impl Local for BuiltConnector {
+impl LocalHooks for BuiltConnector {
     fn traffic(&self, run: &RunView) -> Option<TrafficSnapshot> {
-        self.upstream.as_ref().map(|upstream| upstream.traffic(run))
+        self.traffic_source
+            .as_ref()
+            .map(|traffic_source| traffic_source.traffic(run))
     }
 
-    fn remarks(&self, run: &RunView) -> Remarks {
-        let remark = self.remark.as_ref();
-        remark.map(|remark| remark.remarks(run)).unwrap_or_default()
+    fn run_notes(&self, run: &RunView) -> RunNotes {
+        let run_notes = self.run_notes.as_ref();
+        run_notes
+            .map(|run_notes| run_notes.run_notes(run))
+            .unwrap_or_default()
     }
 
-    fn repeats(&self, type_id: &str) -> Repeats {
+    fn expected_duplicates(&self, type_id: &str) -> ExpectedDuplicates {
         let served = self.types.get(type_id);
-        served.map_or_else(Repeats::default, |served| served.syncer.repeats())
+        served.map_or_else(ExpectedDuplicates::default, |served| {
+            served.syncer.expected_duplicates()
+        })
     }
 
     fn added_entitlement(

@@ -11,7 +11,7 @@ use prost_types::Any;
 use crate::call::Call;
 use crate::change::{Deleting, Provisioning};
 use crate::error::{Error, Result};
-use crate::local::Local;
+use crate::local::LocalHooks;
 use crate::page::{Page, Row};
 
 /// A connector, as an engine drives it: the calls that another process could
@@ -105,7 +105,7 @@ pub trait Connector: Send + Sync {
     }
 
     /// What the connector can tell besides, where it is in this process.
-    fn local(&self) -> Option<&dyn Local> {
+    fn local(&self) -> Option<&dyn LocalHooks> {
         None
     }
 }

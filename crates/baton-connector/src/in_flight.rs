@@ -38,15 +38,15 @@ impl InFlight {
 /// Lets as many requests of a run through as the cap says, first come, first
 /// served.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct InFlightLimit {
     places: Arc<Semaphore>,
     cap: usize,
 }
 
 /// A place on the wire; dropping it frees the place.
-pub(crate) type Place = OwnedSemaphorePermit;
+pub(crate) type Permit = OwnedSemaphorePermit;
 
-impl Gate {
+impl InFlightLimit {
     pub(crate) fn new(limit: InFlight) -> Self {
         let cap = limit.cap();
         Self {
@@ -55,7 +55,7 @@ impl Gate {
         }
     }
 
-    pub(crate) async fn enter(&self) -> Place {
+    pub(crate) async fn enter(&self) -> Permit {
         match Arc::clone(&self.places).acquire_owned().await {
             Ok(place) => place,
             // Nobody closes it.
@@ -74,15 +74,15 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_pass_than_the_cap_says() {
-        let gate = Gate::new(InFlight::AtMost(2));
-        let first = gate.enter().await;
-        let _second = gate.enter().await;
-        assert_eq!(gate.taken(), 2);
-        let mut third = Box::pin(gate.enter());
+        let in_flight = InFlightLimit::new(InFlight::AtMost(2));
+        let first = in_flight.enter().await;
+        let _second = in_flight.enter().await;
+        assert_eq!(in_flight.taken(), 2);
+        let mut third = Box::pin(in_flight.enter());
         assert!(futures_util::poll!(&mut third).is_pending());
         drop(first);
         let _third = third.await;
-        assert!(futures_util::poll!(Box::pin(gate.enter())).is_pending());
+        assert!(futures_util::poll!(Box::pin(in_flight.enter())).is_pending());
     }
 
     #[test]

@@ -21,7 +21,6 @@ mod call;
 mod change;
 mod clock;
 mod connector;
-mod counted;
 mod error;
 pub mod http;
 mod in_flight;
@@ -29,15 +28,16 @@ mod limits;
 mod local;
 mod page;
 pub mod paging;
-mod remarks;
 pub mod resource;
 mod retrying;
+mod run_notes;
 pub mod session;
 mod syncer;
 mod traffic;
+mod traffic_source;
 mod transport_error;
 mod types;
-mod upstream;
+mod upstream_count;
 
 pub use added::Added;
 pub use baton_proto::Secret;
@@ -50,20 +50,22 @@ pub use change::{
 };
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::Connector;
-pub use counted::Counted;
 pub use error::{Error, RemoteError, RequestError, RequestErrorKind, Result};
-pub use local::Local;
+pub use local::LocalHooks;
 pub use page::{Page, PageNotes, PageToken, Row};
 pub use paging::fingerprint;
-pub use remarks::{Planning, Remark, Remarks};
-pub use retrying::{RepeatPolicy, Retrying};
-pub use syncer::{Repeats, ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
+pub use retrying::{CallRetryPolicy, Retrying};
+pub use run_notes::{NotesSource, Planning, RunNotes};
+pub use syncer::{
+    ExpectedDuplicates, ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants,
+};
 pub use traffic::{
     ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,
     WaitReason, Waited,
 };
+pub use traffic_source::TrafficSource;
 pub use types::{TypeSpec, Types};
-pub use upstream::Upstream;
+pub use upstream_count::UpstreamCount;
 
 // What every connector needs of other crates, so that it need not depend on them.
 pub use async_trait::async_trait;

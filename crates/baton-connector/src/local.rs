@@ -8,13 +8,13 @@ use baton_proto::c1::connector::v2;
 use crate::call::{Call, RunView};
 use crate::change::Held;
 use crate::error::Result;
-use crate::remarks::Remarks;
-use crate::syncer::Repeats;
+use crate::run_notes::RunNotes;
+use crate::syncer::ExpectedDuplicates;
 use crate::traffic::TrafficSnapshot;
 
 /// See [`Connector::local`](crate::Connector::local).
 #[async_trait]
-pub trait Local: Send + Sync {
+pub trait LocalHooks: Send + Sync {
     /// Requests, retries and waits of a run so far; `None` when the connector
     /// makes no requests of its own or cannot tell.
     fn traffic(&self, run: &RunView) -> Option<TrafficSnapshot> {
@@ -23,15 +23,15 @@ pub trait Local: Send + Sync {
     }
 
     /// What there is to say about a run besides rows and traffic.
-    fn remarks(&self, run: &RunView) -> Remarks {
+    fn run_notes(&self, run: &RunView) -> RunNotes {
         let _ = run;
-        Remarks::default()
+        RunNotes::default()
     }
 
     /// Why lists of a type bring rows more than once, where they should.
-    fn repeats(&self, type_id: &str) -> Repeats {
+    fn expected_duplicates(&self, type_id: &str) -> ExpectedDuplicates {
         let _ = type_id;
-        Repeats::default()
+        ExpectedDuplicates::default()
     }
 
     /// The entitlement `slug` of `resource` for

@@ -5,8 +5,8 @@ use prost::Message;
 use prost_types::Any;
 
 use crate::added::Added;
-use crate::counted::Counted;
 use crate::error::{Error, Result};
+use crate::upstream_count::UpstreamCount;
 
 /// Longest part of a token that an error shows.
 const SHOWN_TOKEN_CHARS: usize = 40;
@@ -121,12 +121,12 @@ pub struct Page<T> {
 /// What does not cross a process boundary.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PageNotes {
-    /// See [`Page::counted`].
-    pub counted: Counted,
-    /// See [`Page::ends_counted`].
-    pub ends_counted: bool,
-    /// See [`Page::full_end`].
-    pub full_end: bool,
+    /// See [`Page::upstream_count`].
+    pub upstream_count: UpstreamCount,
+    /// See [`Page::count_ends_here`].
+    pub count_ends_here: bool,
+    /// See [`Page::ends_full`].
+    pub ends_full: bool,
     /// See [`Page::added`].
     pub added: Vec<Added>,
 }
@@ -158,23 +158,23 @@ impl<T> Page<T> {
     /// sinks while the list is read is noticed. Resources are counted by their
     /// ids, all other rows as they come.
     #[must_use]
-    pub fn counted(mut self, counted: Counted) -> Self {
-        self.notes.counted = counted;
+    pub fn upstream_count(mut self, count: UpstreamCount) -> Self {
+        self.notes.upstream_count = count;
         self
     }
 
     /// What was counted ends with this page, though the list goes on.
     #[must_use]
-    pub fn ends_counted(mut self, ends: bool) -> Self {
-        self.notes.ends_counted = ends;
+    pub fn count_ends_here(mut self, ends: bool) -> Self {
+        self.notes.count_ends_here = ends;
         self
     }
 
     /// The last page is as full as pages get, and no count of the list is
     /// known: there may be more.
     #[must_use]
-    pub fn full_end(mut self, full: bool) -> Self {
-        self.notes.full_end = full;
+    pub fn ends_full(mut self, full: bool) -> Self {
+        self.notes.ends_full = full;
         self
     }
 

@@ -12,9 +12,9 @@ mod guard;
 mod requests;
 mod slices;
 
-use crate::counted::Counted;
 use crate::error::{Error, Result};
 use crate::page::{Page, PageToken, shorten};
+use crate::upstream_count::UpstreamCount;
 
 pub use crate::limits::{MAX_CURSOR_BYTES, MAX_PAGES_WITHOUT_NEW_ROWS};
 pub use guard::{ItemSet, ListGuard, LoopGuard};
@@ -129,8 +129,10 @@ where
         }
         Some(next) => next.token(list),
     };
-    let counted = chunk.total.map_or(Counted::Untold, Counted::Rows);
-    Ok(Page::new(chunk.items, next).counted(counted))
+    let counted = chunk
+        .total
+        .map_or(UpstreamCount::Unknown, UpstreamCount::Rows);
+    Ok(Page::new(chunk.items, next).upstream_count(counted))
 }
 
 fn check_length(list: &str, next: Option<&Position>) -> Result<()> {

@@ -21,12 +21,12 @@ use crate::change::{Deleting, Provisioning};
 use crate::clock::{Clock, Random};
 use crate::connector::Connector;
 use crate::error::Result;
-use crate::local::Local;
+use crate::local::LocalHooks;
 use crate::page::{Page, Row};
 
 /// How often and how long a call is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RepeatPolicy {
+pub struct CallRetryPolicy {
     /// Tries of a call, the first included. Those after which the other side
     /// stated a wait do not count.
     pub tries: u32,
@@ -43,7 +43,7 @@ pub struct RepeatPolicy {
     pub give_up_after: Duration,
 }
 
-impl Default for RepeatPolicy {
+impl Default for CallRetryPolicy {
     fn default() -> Self {
         Self {
             tries: 5,
@@ -59,7 +59,7 @@ impl Default for RepeatPolicy {
 /// See the module's header.
 pub struct Retrying<C> {
     inner: C,
-    policy: RepeatPolicy,
+    policy: CallRetryPolicy,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     /// Whether any call of the run has succeeded.
@@ -79,7 +79,7 @@ impl<C: Connector> Retrying<C> {
     /// random numbers are for waits.
     pub fn new(
         inner: C,
-        policy: RepeatPolicy,
+        policy: CallRetryPolicy,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -245,7 +245,7 @@ impl<C: Connector> Connector for Retrying<C> {
         self.inner.deleting()
     }
 
-    fn local(&self) -> Option<&dyn Local> {
+    fn local(&self) -> Option<&dyn LocalHooks> {
         self.inner.local()
     }
 }

@@ -58,8 +58,8 @@ pub trait ResourceSyncer: Send + Sync {
     }
 
     /// Why lists bring rows more than once, where they should.
-    fn repeats(&self) -> Repeats {
-        Repeats::default()
+    fn expected_duplicates(&self) -> ExpectedDuplicates {
+        ExpectedDuplicates::default()
     }
 }
 
@@ -95,7 +95,7 @@ pub trait TypeGrants: Send + Sync {
 /// Why lists bring the same row more than once, where this is how the
 /// application lists: half a sentence. Other repetitions are warned of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Repeats {
+pub struct ExpectedDuplicates {
     /// Why one resource comes more than once in the list of the type.
     pub resources: Option<&'static str>,
     /// Why one grant comes more than once in the list of one resource.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use baton_connector::http::{
-    HttpClient, HttpParts, HttpSettings, LearnSecrets, ReadApiError, ReqwestTransport, Transport,
+    HttpClient, HttpParts, HttpSettings, ReadApiError, ReqwestTransport, SecretRegistry, Transport,
     TransportSettings,
 };
 use baton_connector::{Clock, Connector, Random, v2};
@@ -37,7 +37,7 @@ pub struct ConnectorEnv {
     /// The network; `None` for that of the machine.
     pub transport: Option<Arc<dyn Transport>>,
     /// Keeps tokens that are got during a run out of everything that people read.
-    pub secrets: Arc<dyn LearnSecrets>,
+    pub secrets: Arc<dyn SecretRegistry>,
 }
 
 impl ConnectorEnv {

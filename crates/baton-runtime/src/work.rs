@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 
 use baton_connector::Secret;
-use baton_connector::http::LearnSecrets;
+use baton_connector::http::SecretRegistry;
 use baton_flags::Config;
 use baton_term::TextGate;
 use tokio_util::sync::CancellationToken;
@@ -39,8 +39,8 @@ const NEEDED_HANDLES: usize = 24;
 #[derive(Debug)]
 struct Gated(TextGate);
 
-impl LearnSecrets for Gated {
-    fn learn(&self, secret: &Secret) {
+impl SecretRegistry for Gated {
+    fn register(&self, secret: &Secret) {
         self.0.learn(secret.expose());
     }
 }

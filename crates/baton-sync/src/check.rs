@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use baton_c1z::{Op, PageRow, Table};
 use baton_connector::paging::ItemSet;
-use baton_connector::{Added, Counted, Page};
+use baton_connector::{Added, Page, UpstreamCount};
 use baton_proto::bid::TypedId;
 use baton_proto::c1::connector::v2;
 use baton_proto::field::c1::connector::v2 as field;
@@ -173,17 +173,17 @@ impl Checked {
             items,
             ..Self::default()
         };
-        match &page.notes.counted {
-            Counted::Untold => {}
-            Counted::Rows(rows) => checked.facts.counted = Some(*rows),
-            Counted::Roughly(rows) => {
+        match &page.notes.upstream_count {
+            UpstreamCount::Unknown => {}
+            UpstreamCount::Rows(rows) => checked.facts.counted = Some(*rows),
+            UpstreamCount::Approximate(rows) => {
                 checked.facts.counted = Some(*rows);
                 checked.facts.roughly = true;
             }
-            Counted::Unknown(reason) => checked.facts.uncounted = Some(reason.clone()),
+            UpstreamCount::Failed(reason) => checked.facts.uncounted = Some(reason.clone()),
         }
-        checked.facts.ends_counted = page.notes.ends_counted;
-        checked.facts.full_end = page.notes.full_end && checked.next.is_empty();
+        checked.facts.count_ends_here = page.notes.count_ends_here;
+        checked.facts.ends_full = page.notes.ends_full && checked.next.is_empty();
         checked
     }
 }

@@ -1,5 +1,5 @@
 //! Compares the rows of lists with the application's own counts of them
-//! (`baton_connector::Counted`). Part of the fold over the log, so a resumed
+//! (`baton_connector::UpstreamCount`). Part of the fold over the log, so a resumed
 //! run compares what one without an interruption would.
 //!
 //! A difference is a warning and changes nothing else: a count may be taken by
@@ -65,7 +65,7 @@ impl CountChecks {
         if !check.ended {
             check.rows = reached.stored + reached.dropped;
             check.dropped = reached.dropped;
-            check.ended = facts.ends_counted || reached.last;
+            check.ended = facts.count_ends_here || reached.last;
         }
         // Resources are counted by their ids, once all of them are known.
         if check.ended && list.op() != Op::Resources && !check.has_finding() {

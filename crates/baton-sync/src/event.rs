@@ -139,7 +139,7 @@ pub trait Observer: Send + Sync {
     fn event(&self, event: &Event);
 
     /// The run has begun: its traffic can be looked at while it lasts
-    /// ([`Local::traffic`](baton_connector::Local::traffic)).
+    /// ([`LocalHooks::traffic`](baton_connector::LocalHooks::traffic)).
     fn run_began(&self, run: RunView) {
         let _ = run;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use baton_c1z::Sealed;
-use baton_connector::Local;
+use baton_connector::LocalHooks;
 use baton_proto::figures::counted;
 
 use crate::count_check;
@@ -33,7 +33,7 @@ impl Findings {
     pub(crate) fn of(
         sealed: &Sealed,
         progress: &Progress,
-        connector: Option<&dyn Local>,
+        connector: Option<&dyn LocalHooks>,
         request: &SyncRequest,
         target: &Target,
         external_warnings: Vec<String>,

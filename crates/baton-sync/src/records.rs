@@ -93,13 +93,13 @@ pub(crate) struct PageFacts {
     pub(crate) roughly: bool,
     /// The last page is full, and there is no count.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) full_end: bool,
+    pub(crate) ends_full: bool,
     /// Why that count could not be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uncounted: Option<String>,
     /// What was counted ends with this page.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) ends_counted: bool,
+    pub(crate) count_ends_here: bool,
 }
 
 /// A resource by its id: type, id, and the same of its parent.
@@ -329,9 +329,9 @@ mod tests {
                 related: [("a".to_owned(), "b".to_owned(), None)].into(),
                 counted: Some(7),
                 roughly: true,
-                full_end: true,
+                ends_full: true,
                 uncounted: Some("refused".to_owned()),
-                ends_counted: true,
+                count_ends_here: true,
             },
             templates: vec![vec![], vec![0x0a, 0x00], vec![b'\n']],
         };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_c1z::{ListId, Op};
-use baton_connector::{Local, Repeats as Reasons};
+use baton_connector::{ExpectedDuplicates as Reasons, LocalHooks};
 
 use crate::list;
 use crate::report::Repeated;
@@ -37,7 +37,7 @@ impl Repeats {
 /// Those of all lists by what was listed, with the connector's reasons.
 pub(crate) fn report(
     lists: &BTreeMap<ListId, Repeats>,
-    connector: Option<&dyn Local>,
+    connector: Option<&dyn LocalHooks>,
 ) -> Vec<Repeated> {
     let mut kinds: BTreeMap<(Op, &str), Repeats> = BTreeMap::new();
     for (list, repeats) in lists {
@@ -50,7 +50,8 @@ pub(crate) fn report(
     kinds
         .into_iter()
         .map(|((op, type_id), repeats)| {
-            let known = connector.map_or_else(Reasons::default, |local| local.repeats(type_id));
+            let known =
+                connector.map_or_else(Reasons::default, |local| local.expected_duplicates(type_id));
             let reason = match op {
                 Op::Resources => known.resources,
                 Op::Grants => known.grants,

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
-use baton_connector::{Connector, Random, Remarks, Run, TrafficSnapshot};
+use baton_connector::{Connector, Random, Run, RunNotes, TrafficSnapshot};
 use baton_proto::bid::ResourceBid;
 use svix_ksuid::{Ksuid, KsuidLike};
 use tokio::task::JoinHandle;
@@ -192,7 +192,7 @@ async fn run_unlimited(
         }
     };
     let local = connector.local();
-    let remarks = local.map(|local| local.remarks(&run.view()));
+    let remarks = local.map(|local| local.run_notes(&run.view()));
     let cleanup_warning = clean_up(&fetcher, &host).await;
     let end = RunEnd {
         resumed,
@@ -206,7 +206,7 @@ async fn run_unlimited(
 /// What is known of a run when the connector has cleaned up.
 struct RunEnd {
     resumed: bool,
-    remarks: Remarks,
+    remarks: RunNotes,
     cleanup_warning: Option<String>,
     traffic: Option<TrafficSnapshot>,
 }

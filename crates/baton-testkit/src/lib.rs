@@ -1,14 +1,14 @@
 //! For tests of connectors: a scripted network under a client or a whole
-//! program, and a stage that runs the program in the process of the test, in
+//! program, and a harness that runs the program in the process of the test, in
 //! paused time, and shows what it left behind.
 //!
 //! ```no_run
 //! # fn app() -> baton_runtime::App { unimplemented!() }
-//! use baton_testkit::{Reply, Script, Stage};
+//! use baton_testkit::{Reply, Script, Harness};
 //!
 //! let script = Script::new().get("/users", [Reply::json(r#"[{"id":7,"name":"Ada"}]"#)]);
-//! let mut stage = Stage::new(app).network(&script).env("BATON_TOKEN", "s3cr3t");
-//! let outcome = stage.run(&["--base-url", "https://forge.test"]);
+//! let mut harness = Harness::new(app).network(&script).env("BATON_TOKEN", "s3cr3t");
+//! let outcome = harness.run(&["--base-url", "https://forge.test"]);
 //! assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
 //! assert_eq!(outcome.file().resources(), ["user:7"]);
 //! assert_eq!(script.requests(), ["GET /users"]);
@@ -22,19 +22,19 @@
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
 mod file;
+mod harness;
 mod provisioner;
+mod read_all;
 mod script;
-mod stage;
 mod tried;
-mod walk;
 
 pub use baton_runtime::{ExitStatus, Recorded};
 pub use baton_sync::Phase;
 pub use file::SyncFile;
+pub use harness::{Harness, Outcome};
 pub use provisioner::{BrokenPromise, Promise, ProvisionerCase, check_provisioner};
+pub use read_all::read_all;
 pub use script::{Reply, Script};
-pub use stage::{Outcome, Stage};
-pub use walk::walk;
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

@@ -11,8 +11,8 @@ use baton_connector::{Any, Call, Code, Connector, Error, Held, v2};
 use baton_runtime::Recorded;
 use tokio::time::sleep;
 
+use crate::read_all;
 use crate::tried::Tried;
-use crate::walk;
 
 /// What a provisioner is checked with. The application is as before when the
 /// check has passed.
@@ -148,7 +148,7 @@ struct Shown {
 
 #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
 async fn listed(connector: Arc<dyn Connector>) -> Recorded {
-    walk(connector).await.expect("a sync")
+    read_all(connector).await.expect("a sync")
 }
 
 impl<'a, F: Fn() -> Arc<dyn Connector>> Check<'a, F> {

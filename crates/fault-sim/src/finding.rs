@@ -2,7 +2,7 @@
 //! the real one for the list until the resource turns up.
 
 use async_trait::async_trait;
-use baton_connector::{Any, Call, Connector, Error, Local, Page, Result, Row};
+use baton_connector::{Any, Call, Connector, Error, LocalHooks, Page, Result, Row};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 
@@ -104,7 +104,7 @@ impl<C: Connector> Connector for Finding<C> {
         self.0.cleanup(call).await
     }
 
-    fn local(&self) -> Option<&dyn Local> {
+    fn local(&self) -> Option<&dyn LocalHooks> {
         self.0.local()
     }
 }

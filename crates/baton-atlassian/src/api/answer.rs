@@ -5,7 +5,7 @@
 //! object an object. Everything else is an error of that request that names
 //! the place, never an empty list. Unknown members are ignored.
 
-use baton_connector::http::{Document, Fields, Json, Misfit, Oddities, Response};
+use baton_connector::http::{Document, FieldError, Fields, InvalidValues, Json, Response};
 use baton_connector::{Error, Result};
 
 use super::error_body::ErrorBody;
@@ -13,7 +13,7 @@ use super::error_body::ErrorBody;
 /// Read from an object of the API.
 pub(crate) trait Read: Sized {
     /// Strict where rows depend on it, lenient elsewhere; see [`Fields`].
-    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit>;
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, FieldError>;
 }
 
 /// A page of any list.
@@ -27,11 +27,11 @@ pub(crate) struct ListAnswer<T> {
 }
 
 /// A page of a list.
-pub(crate) fn list<T: Read>(response: &Response, oddities: &Oddities) -> Result<ListAnswer<T>> {
+pub(crate) fn list<T: Read>(response: &Response, invalid: &InvalidValues) -> Result<ListAnswer<T>> {
     judged(response, |root| {
-        let fields = envelope(response, root, oddities)?;
+        let fields = envelope(response, root, invalid)?;
         let links = match fields.value("links")? {
-            Some(links) => Some(Fields::of(links, "links".to_owned(), oddities)?),
+            Some(links) => Some(Fields::of(links, "links".to_owned(), invalid)?),
             None => None,
         };
         let next = match &links {
@@ -43,14 +43,14 @@ pub(crate) fn list<T: Read>(response: &Response, oddities: &Oddities) -> Result<
         };
         let total = total(root);
         let items = match fields.member("data")? {
-            Some(data) if !data.is_null() => items(data, oddities)?,
+            Some(data) if !data.is_null() => items(data, invalid)?,
             Some(_) if links.is_some() && total.unwrap_or_default() == 0 => Vec::new(),
             Some(_) if links.is_some() => {
                 let total = total.unwrap_or_default();
                 let detail = format!("null, although `meta.total` counts {total}");
-                return Err(misfit("data", detail));
+                return Err(field_error("data", detail));
             }
-            Some(_) => return Err(misfit("data", "null without `links`")),
+            Some(_) => return Err(field_error("data", "null without `links`")),
             None => return Err(missing(response, "the list is missing")),
         };
         Ok(ListAnswer { items, next, total })
@@ -58,11 +58,11 @@ pub(crate) fn list<T: Read>(response: &Response, oddities: &Oddities) -> Result<
 }
 
 /// One object.
-pub(crate) fn one<T: Read>(response: &Response, oddities: &Oddities) -> Result<T> {
+pub(crate) fn one<T: Read>(response: &Response, invalid: &InvalidValues) -> Result<T> {
     judged(response, |root| {
-        let fields = envelope(response, root, oddities)?;
+        let fields = envelope(response, root, invalid)?;
         match fields.member("data")? {
-            Some(data) => T::read(&Fields::of(data, "data".to_owned(), oddities)?),
+            Some(data) => T::read(&Fields::of(data, "data".to_owned(), invalid)?),
             None => Err(missing(response, "the object is missing")),
         }
     })
@@ -71,18 +71,18 @@ pub(crate) fn one<T: Read>(response: &Response, oddities: &Oddities) -> Result<T
 /// A count: a bare number or the member `count`, and either may be inside
 /// `data`, as elsewhere in this API.
 pub(crate) fn count(response: &Response) -> Result<u64> {
-    let oddities = Oddities::default();
+    let invalid = InvalidValues::default();
     judged(response, |root| {
-        let odd = || misfit("count", "a whole number is missing");
+        let odd = || field_error("count", "a whole number is missing");
         if root.object().is_none() {
             return root.count().ok_or_else(odd);
         }
-        let outer = envelope(response, root, &oddities)?;
+        let outer = envelope(response, root, &invalid)?;
         let inner = outer.member("data")?.unwrap_or(root);
         if inner.object().is_none() {
             return inner.count().ok_or_else(odd);
         }
-        let inner = Fields::of(inner, "data".to_owned(), &oddities)?;
+        let inner = Fields::of(inner, "data".to_owned(), &invalid)?;
         let count = inner.member("count")?.and_then(Json::count);
         count.ok_or_else(odd)
     })
@@ -90,19 +90,19 @@ pub(crate) fn count(response: &Response) -> Result<u64> {
 
 fn judged<T>(
     response: &Response,
-    read: impl FnOnce(Json<'_>) -> std::result::Result<T, Misfit>,
+    read: impl FnOnce(Json<'_>) -> std::result::Result<T, FieldError>,
 ) -> Result<T> {
     let document: Document = response.document()?;
-    read(document.root()).map_err(|wrong: Misfit| -> Error { response.misfit(&wrong) })
+    read(document.root()).map_err(|wrong: FieldError| -> Error { response.field_error(&wrong) })
 }
 
 /// The outermost object, which must not report errors.
 fn envelope<'a>(
     response: &Response,
     root: Json<'a>,
-    oddities: &'a Oddities,
-) -> std::result::Result<Fields<'a>, Misfit> {
-    let fields = Fields::of(root, String::new(), oddities)?;
+    invalid: &'a InvalidValues,
+) -> std::result::Result<Fields<'a>, FieldError> {
+    let fields = Fields::of(root, String::new(), invalid)?;
     let Some(errors) = fields.value("errors")? else {
         return Ok(fields);
     };
@@ -113,20 +113,23 @@ fn envelope<'a>(
         return Ok(fields);
     }
     let words = own_words(response).unwrap_or_else(|| "of unknown form".to_owned());
-    Err(misfit(
+    Err(field_error(
         "errors",
         format!("the answer reports errors: {words}"),
     ))
 }
 
-fn items<T: Read>(data: Json<'_>, oddities: &Oddities) -> std::result::Result<Vec<T>, Misfit> {
+fn items<T: Read>(
+    data: Json<'_>,
+    invalid: &InvalidValues,
+) -> std::result::Result<Vec<T>, FieldError> {
     let Some(list) = data.list() else {
         let detail = format!("{} where a list was due", data.kind());
-        return Err(misfit("data", detail));
+        return Err(field_error("data", detail));
     };
     let items = list.into_iter().enumerate();
     items
-        .map(|(at, item)| T::read(&Fields::of(item, format!("data[{at}]"), oddities)?))
+        .map(|(at, item)| T::read(&Fields::of(item, format!("data[{at}]"), invalid)?))
         .collect()
 }
 
@@ -136,20 +139,20 @@ fn total(root: Json<'_>) -> Option<u64> {
     meta.get("total")?.value.count()
 }
 
-fn misfit(path: &str, detail: impl Into<String>) -> Misfit {
-    Misfit {
+fn field_error(path: &str, detail: impl Into<String>) -> FieldError {
+    FieldError {
         path: path.to_owned(),
         detail: detail.into(),
     }
 }
 
 /// The data is not there; some gateways answer 200 with a message of their own.
-fn missing(response: &Response, what: &str) -> Misfit {
+fn missing(response: &Response, what: &str) -> FieldError {
     let detail = match own_words(response) {
         Some(words) => format!("{what}, and the answer says: {words}"),
         None => what.to_owned(),
     };
-    misfit("data", detail)
+    field_error("data", detail)
 }
 
 /// Code and words of an error body that came with a success.
@@ -165,7 +168,7 @@ fn own_words(response: &Response) -> Option<String> {
 
 /// A cursor is opaque; where an endpoint gives a URL instead, whole or
 /// relative, it is the URL's `cursor` value.
-fn cursor_of(next: String) -> std::result::Result<String, Misfit> {
+fn cursor_of(next: String) -> std::result::Result<String, FieldError> {
     let absolute = ["http://", "https://"]
         .iter()
         .any(|scheme| next.starts_with(scheme));
@@ -185,7 +188,7 @@ fn cursor_of(next: String) -> std::result::Result<String, Misfit> {
             let detail = format!(
                 "{form} without a `cursor` in its query, where a cursor or a URL with one was due"
             );
-            Err(misfit("links.next", detail))
+            Err(field_error("links.next", detail))
         }
     }
 }

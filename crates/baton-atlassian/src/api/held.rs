@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use baton_connector::Result;
-use baton_connector::http::{Fields, Misfit};
+use baton_connector::http::{FieldError, Fields};
 use baton_connector::paging::{Chunk, Position, every_page};
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ pub(crate) struct Holder {
 }
 
 impl Read for Holder {
-    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit> {
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, FieldError> {
         Ok(Self {
             account_id: fields.id("accountId")?,
             status: fields.text("status"),

@@ -14,19 +14,19 @@ mod directory;
 pub(crate) mod endpoints;
 mod error_body;
 mod held;
+mod invalid_values;
 pub(crate) mod models;
-mod odd;
+mod overview;
 mod refusals;
 mod single;
 mod sizes;
-mod survey;
 
 use std::sync::Arc;
 
-use baton_connector::http::{CallClient, Credential, HttpClient, Oddities, Request};
+use baton_connector::http::{CallClient, Credential, HttpClient, InvalidValues, Request};
 use baton_connector::paging::{Chunk, Position, page};
 use baton_connector::session::Session;
-use baton_connector::{Call, Counted, Result, RunLocal, RunView};
+use baton_connector::{Call, Result, RunLocal, RunView, UpstreamCount};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -37,11 +37,11 @@ use endpoints::{
     API_TOKENS, GROUP_ROLES, GROUPS_SEARCH, ORGANIZATION, USER_ROLES, USERS_SEARCH, WORKSPACES,
 };
 pub(crate) use held::RoleFilter;
-use odd::OddValues;
-pub(crate) use refusals::Refusals;
+use invalid_values::InvalidValueLog;
 #[cfg(test)]
-pub(crate) use survey::surveyed;
-pub(crate) use survey::{SurveyedGroup, SurveyedUser, is_unwilling};
+pub(crate) use overview::overview_row;
+pub(crate) use overview::{OverviewGroup, OverviewUser, is_unwilling};
+pub(crate) use refusals::Refusals;
 
 /// Steps of a list's position: which generation, or which part of it.
 const NEWER: u8 = 0;
@@ -60,7 +60,7 @@ pub(crate) struct ListPage<T> {
     pub items: Vec<T>,
     pub next: String,
     /// The API's own count of the list.
-    pub counted: Counted,
+    pub counted: UpstreamCount,
     /// It has as many items as a page can have: the size asked for, or where
     /// that is refused the server's own.
     pub full: bool,
@@ -83,7 +83,7 @@ pub(crate) struct Organization {
     pub key: Credential,
     /// Send only the requests that the Go connector sends.
     pub go_compatible: bool,
-    odd: RunLocal<OddValues>,
+    odd: RunLocal<InvalidValueLog>,
 }
 
 impl Organization {
@@ -110,7 +110,7 @@ impl Organization {
             organization: Arc::clone(self),
             client: self.client.on(call),
             session: call.session().prefixed("api/"),
-            odd: self.odd.of(call, OddValues::default),
+            odd: self.odd.of(call, InvalidValueLog::default),
         }
     }
 
@@ -128,7 +128,7 @@ pub(crate) struct Api {
     client: CallClient,
     /// Keeps which searches are gone.
     session: Session,
-    odd: Arc<OddValues>,
+    odd: Arc<InvalidValueLog>,
 }
 
 impl Api {
@@ -186,7 +186,7 @@ impl Api {
         let begin = Position::default();
         let query = self.group_query(Some(id));
         // Read without what describes it, which counts as odd once only.
-        let page: Chunk<SurveyedGroup> = self.directory_page(begin, DIRECTORY_PAGE, query).await?;
+        let page: Chunk<OverviewGroup> = self.directory_page(begin, DIRECTORY_PAGE, query).await?;
         let group = page.items.into_iter().find(|group| group.id == id);
         Ok(group.and_then(|group| group.counts?.users))
     }
@@ -330,17 +330,17 @@ impl Api {
 
     async fn list<T: Read>(&self, request: &Request) -> Result<ListAnswer<T>> {
         let response = self.client.send(request).await?;
-        let oddities = Oddities::default();
-        let list = answer::list(&response, &oddities);
-        self.odd.note(&oddities, request);
+        let invalid = InvalidValues::default();
+        let list = answer::list(&response, &invalid);
+        self.odd.note(&invalid, request);
         list
     }
 
     async fn one<T: Read>(&self, request: &Request) -> Result<T> {
         let response = self.client.send(request).await?;
-        let oddities = Oddities::default();
-        let one = answer::one(&response, &oddities);
-        self.odd.note(&oddities, request);
+        let invalid = InvalidValues::default();
+        let one = answer::one(&response, &invalid);
+        self.odd.note(&invalid, request);
         one
     }
 

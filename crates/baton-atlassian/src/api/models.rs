@@ -4,12 +4,12 @@
 //! lenient: see [`Fields`]. Unknown fields are ignored. These types never leave
 //! the crate.
 
-use baton_connector::http::{Fields, Misfit};
+use baton_connector::http::{FieldError, Fields};
 
 use super::answer::Read;
 use crate::roles::Owner;
 
-type Reading<T> = Result<T, Misfit>;
+type Reading<T> = Result<T, FieldError>;
 
 #[derive(Debug)]
 pub(crate) struct Organization {
@@ -231,7 +231,7 @@ impl Read for RoleAssignment {
         let lists = ["roles", "roleAssignments"];
         let mut lists = lists.iter().map(|name| fields.member(name));
         if lists.all(|list| matches!(list, Ok(None))) {
-            return Err(fields.misfit("roles", "it is missing, and so is `roleAssignments`"));
+            return Err(fields.field_error("roles", "it is missing, and so is `roleAssignments`"));
         }
         Ok(assignment)
     }

@@ -1,6 +1,6 @@
 //! What an answer that is no success means, and what the user can do.
 
-use baton_connector::http::{ApiError, ErrorAnswer, ReadApiError};
+use baton_connector::http::{ApiError, ErrorResponse, ReadApiError};
 
 use super::endpoints::{is_write, scope};
 use super::error_body::ErrorBody;
@@ -10,7 +10,7 @@ use super::error_body::ErrorBody;
 pub(crate) struct Refusals;
 
 impl ReadApiError for Refusals {
-    fn read(&self, answer: &ErrorAnswer<'_>) -> ApiError {
+    fn read(&self, answer: &ErrorResponse<'_>) -> ApiError {
         let body = ErrorBody::parse(answer.body);
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         ApiError {
@@ -23,7 +23,7 @@ impl ReadApiError for Refusals {
     }
 }
 
-fn hint(answer: &ErrorAnswer<'_>, body: &ErrorBody) -> Option<String> {
+fn hint(answer: &ErrorResponse<'_>, body: &ErrorBody) -> Option<String> {
     if is_write(answer.endpoint) && matches!(answer.status, 401 | 403 | 429) {
         return Some(hint_of_write(answer.status).to_owned());
     }
@@ -68,7 +68,7 @@ mod tests {
     use baton_connector::http::Method;
 
     fn read(status: u16, body: &str) -> ApiError {
-        Refusals.read(&ErrorAnswer {
+        Refusals.read(&ErrorResponse {
             endpoint: GROUPS_SEARCH,
             method: &Method::POST,
             status,
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_refusal_of_a_write_asks_for_a_key_without_scopes() {
         for status in [401, 403] {
-            let refusal = Refusals.read(&ErrorAnswer {
+            let refusal = Refusals.read(&ErrorResponse {
                 endpoint: crate::api::endpoints::MEMBERSHIPS,
                 method: &Method::POST,
                 status,

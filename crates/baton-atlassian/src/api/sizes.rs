@@ -46,7 +46,7 @@ impl Api {
             || (items > 0 && self.own_size(list).await?.is_some_and(|own| items >= own));
         Ok(ListPage {
             next: page.next.as_str().to_owned(),
-            counted: page.notes.counted.clone(),
+            counted: page.notes.upstream_count.clone(),
             items: page.into_items(),
             full,
         })

@@ -32,9 +32,9 @@ enum Question {
 
 /// Asks the sample. An object that vanished meanwhile says nothing.
 pub(super) async fn check(api: &Api, facts: &Facts, salt: u64) -> Result<Checked> {
-    let users = choose(salt, facts.quiet_users());
+    let users = choose(salt, facts.users_without_roles());
     let groups = choose(salt, facts.whole_groups());
-    let quiet = choose(salt, facts.quiet_groups());
+    let quiet = choose(salt, facts.groups_without_roles());
     let owned = |id: &str| id.to_owned();
     let questions: Vec<Question> = (users.into_iter().map(owned).map(Question::RolesOfUser))
         .chain(groups.into_iter().map(owned).map(Question::MembersOf))

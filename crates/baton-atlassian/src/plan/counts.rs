@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use baton_connector::{Counted, Error, Result};
+use baton_connector::{Error, Result, UpstreamCount};
 use baton_proto::Code;
 
 use super::{Plan, RequestPlan, locked};
@@ -77,7 +77,7 @@ impl Plan {
         C: Future<Output = Result<u64>>,
     {
         let first = page().await?;
-        if api.go_compatible() || first.counted != Counted::Untold {
+        if api.go_compatible() || first.counted != UpstreamCount::Unknown {
             return Ok(first);
         }
         let is_long = list.token.is_empty() && first.next != list.end;
@@ -87,7 +87,7 @@ impl Plan {
         match self.count(list.endpoint, count).await {
             Ok(count) => {
                 self.run.spent.fetch_add(1, Ordering::Relaxed);
-                let counted = Counted::Rows(count);
+                let counted = UpstreamCount::Rows(count);
                 Ok(ListPage {
                     counted,
                     ..page().await?
@@ -111,12 +111,16 @@ impl Plan {
     {
         let was_counted = !list.token.is_empty() && self.planner.wanted != RequestPlan::Plain;
         let ends_full = page.next == list.end && page.full;
-        if api.go_compatible() || page.counted != Counted::Untold || was_counted || !ends_full {
+        if api.go_compatible()
+            || page.counted != UpstreamCount::Unknown
+            || was_counted
+            || !ends_full
+        {
             return Ok(page);
         }
         match self.count(list.endpoint, count).await {
             Ok(count) => Ok(ListPage {
-                counted: Counted::Rows(count),
+                counted: UpstreamCount::Rows(count),
                 ..page
             }),
             Err(error) => Ok(uncounted(page, &error)),
@@ -165,7 +169,7 @@ impl Plan {
         };
         if agrees(told) {
             let counted = match page.counted {
-                Counted::Untold => Counted::Roughly(told),
+                UpstreamCount::Unknown => UpstreamCount::Approximate(told),
                 known => known,
             };
             return Ok(ListPage { counted, ..page });
@@ -180,7 +184,7 @@ impl Plan {
             return Ok(page);
         }
         Ok(ListPage {
-            counted: Counted::Roughly(size),
+            counted: UpstreamCount::Approximate(size),
             ..page
         })
     }
@@ -197,7 +201,7 @@ impl Plan {
 
 fn uncounted<T>(page: ListPage<T>, error: &Error) -> ListPage<T> {
     ListPage {
-        counted: Counted::Unknown(error.to_string()),
+        counted: UpstreamCount::Failed(error.to_string()),
         ..page
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{SurveyedGroup, SurveyedUser};
+use crate::api::{OverviewGroup, OverviewUser};
 
 /// Most members that one page of grants is made of; larger groups are asked.
 const MOST_MEMBERS: usize = 10_000;
@@ -23,7 +23,7 @@ struct Packed {
     users: Vec<(String, bool)>,
     /// Id, number of members, quiet, members.
     groups: Vec<(String, Option<u64>, bool, Vec<u32>)>,
-    memberships_untold: bool,
+    memberships_unknown: bool,
 }
 
 /// The overview.
@@ -33,7 +33,7 @@ pub(super) struct Facts {
     by_id: HashMap<Arc<str>, u32>,
     groups: HashMap<String, GroupFacts>,
     /// A user's groups were not told, so no list of members is whole.
-    memberships_untold: bool,
+    memberships_unknown: bool,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ struct GroupFacts {
 
 impl Facts {
     /// Takes note of a group. Groups come before users.
-    pub fn note_group(&mut self, group: SurveyedGroup) {
+    pub fn note_group(&mut self, group: OverviewGroup) {
         let counts = group.counts.unwrap_or_default();
         let quiet = counts.resources == Some(0);
         let noted = self.groups.entry(group.id).or_insert(GroupFacts {
@@ -68,7 +68,7 @@ impl Facts {
     }
 
     /// Takes note of a user.
-    pub fn note_user(&mut self, user: SurveyedUser) {
+    pub fn note_user(&mut self, user: OverviewUser) {
         if user.account_id.is_empty() {
             return;
         }
@@ -83,7 +83,7 @@ impl Facts {
             && user.product_access.is_some_and(|access| access.is_empty());
         match user.groups {
             None => {
-                self.memberships_untold = true;
+                self.memberships_unknown = true;
                 quiet = false;
             }
             Some(groups) => {
@@ -124,7 +124,7 @@ impl Facts {
             groups: groups
                 .map(|(id, group)| (id.clone(), group.told, group.quiet, group.members.clone()))
                 .collect(),
-            memberships_untold: self.memberships_untold,
+            memberships_unknown: self.memberships_unknown,
         };
         // Strings, numbers and lists: nothing that JSON could refuse.
         serde_json::to_vec(&packed).unwrap_or_default()
@@ -134,7 +134,7 @@ impl Facts {
     pub fn unpack(bytes: &[u8]) -> Option<Self> {
         let packed: Packed = serde_json::from_slice(bytes).ok()?;
         let mut facts = Self {
-            memberships_untold: packed.memberships_untold,
+            memberships_unknown: packed.memberships_unknown,
             ..Self::default()
         };
         for (place, (id, quiet)) in (0..).zip(packed.users) {
@@ -160,32 +160,32 @@ impl Facts {
     }
 
     /// Whether the user is known to hold no role of any kind.
-    pub fn is_quiet_user(&self, id: &str) -> bool {
+    pub fn user_has_no_role(&self, id: &str) -> bool {
         let place = self.by_id.get(id);
         place.is_some_and(|place| self.users[*place as usize].quiet)
     }
 
     /// Whether the user is known, and may hold something. That stays so
     /// whatever else is noted.
-    pub fn is_busy_user(&self, id: &str) -> bool {
+    pub fn user_has_roles(&self, id: &str) -> bool {
         let place = self.by_id.get(id);
         place.is_some_and(|place| !self.users[*place as usize].quiet)
     }
 
     /// The same of a group.
-    pub fn is_busy_group(&self, id: &str) -> bool {
+    pub fn group_has_roles(&self, id: &str) -> bool {
         self.groups.get(id).is_some_and(|group| !group.quiet)
     }
 
     /// Whether the group is known to hold no role of any kind.
-    pub fn is_quiet_group(&self, id: &str) -> bool {
+    pub fn group_has_no_role(&self, id: &str) -> bool {
         self.groups.get(id).is_some_and(|group| group.quiet)
     }
 
     /// The members of a group, where users and group agree on their number.
     pub fn members(&self, id: &str) -> Option<impl ExactSizeIterator<Item = &str>> {
         let group = self.groups.get(id)?;
-        let whole = !self.memberships_untold
+        let whole = !self.memberships_unknown
             && group.told == Some(group.members.len() as u64)
             && group.members.len() <= MOST_MEMBERS;
         let ids = |place: &u32| &*self.users[*place as usize].id;
@@ -193,13 +193,13 @@ impl Facts {
     }
 
     /// All quiet users.
-    pub fn quiet_users(&self) -> impl Iterator<Item = &str> {
+    pub fn users_without_roles(&self) -> impl Iterator<Item = &str> {
         let quiet = self.users.iter().filter(|user| user.quiet);
         quiet.map(|user| &*user.id)
     }
 
     /// All quiet groups.
-    pub fn quiet_groups(&self) -> impl Iterator<Item = &str> {
+    pub fn groups_without_roles(&self) -> impl Iterator<Item = &str> {
         let quiet = self.groups.iter().filter(|(_, group)| group.quiet);
         quiet.map(|(id, _)| id.as_str())
     }
@@ -217,14 +217,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::surveyed;
+    use crate::api::overview_row;
 
-    fn group(value: &Value) -> SurveyedGroup {
-        surveyed(value)
+    fn group(value: &Value) -> OverviewGroup {
+        overview_row(value)
     }
 
-    fn user(value: &Value) -> SurveyedUser {
-        surveyed(value)
+    fn user(value: &Value) -> OverviewUser {
+        overview_row(value)
     }
 
     fn quiet(id: &str, groups: &[&str]) -> Value {
@@ -282,8 +282,8 @@ mod tests {
         ];
         for (case, expected) in cases {
             let found = facts(&groups, std::slice::from_ref(&case));
-            assert_eq!(found.is_quiet_user("a"), expected, "{case}");
-            assert!(!found.is_quiet_user("b"), "nobody said anything of b");
+            assert_eq!(found.user_has_no_role("a"), expected, "{case}");
+            assert!(!found.user_has_no_role("b"), "nobody said anything of b");
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
     fn a_user_that_comes_twice_is_what_both_say() {
         let busy = with(quiet("a", &[]), "counts", json!({"resources": 3}));
         for users in [[quiet("a", &[]), busy.clone()], [busy, quiet("a", &[])]] {
-            assert!(!facts(&[], &users).is_quiet_user("a"));
+            assert!(!facts(&[], &users).user_has_no_role("a"));
         }
     }
 
@@ -330,12 +330,12 @@ mod tests {
         let users = [quiet("a", &["g"]), quiet("b", &["h"])];
         let found = facts(&groups, &users);
         let again = Facts::unpack(&found.pack()).unwrap();
-        assert!(again.is_quiet_user("a") && !again.is_quiet_user("b"));
-        assert!(again.is_quiet_group("g") && !again.is_quiet_group("h"));
+        assert!(again.user_has_no_role("a") && !again.user_has_no_role("b"));
+        assert!(again.group_has_no_role("g") && !again.group_has_no_role("h"));
         assert_eq!(again.members("g").unwrap().collect::<Vec<_>>(), ["a"]);
         assert!(again.members("h").is_none());
         assert!(Facts::unpack(b"[]").is_none());
-        let astray = br#"{"users":[],"groups":[["g",1,true,[0]]],"memberships_untold":false}"#;
+        let astray = br#"{"users":[],"groups":[["g",1,true,[0]]],"memberships_unknown":false}"#;
         assert!(Facts::unpack(astray).is_none());
     }
 

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_connector::session::Session;
-use baton_connector::{Call, Error, Planning, Random, Remarks, Result, RunLocal, RunView};
+use baton_connector::{Call, Error, Planning, Random, Result, RunLocal, RunNotes, RunView};
 use baton_proto::Code;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -36,14 +36,14 @@ use tokio::sync::watch;
 use crate::api::{Api, DIRECTORY_PAGE};
 use baton_runtime::Choice;
 use facts::Facts;
-use overview::{Overview, Stage, Taking};
+use overview::{Overview, OverviewTask, Progress};
 
 /// Objects that are asked about plainly before the overview is taken, where no
 /// list has shown that there are more: so many are asked about in less time
 /// than an overview and its check take.
 const ASKED_FIRST: u64 = 100;
 
-/// Where the session keeps the [`Kept`].
+/// Where the session keeps the [`PlanState`].
 const KEY: &str = "state";
 
 /// How the facts of an organization are asked for.
@@ -70,7 +70,7 @@ impl Choice for RequestPlan {
 
 /// What outlives an interruption.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
+struct PlanState {
     /// Decides who is checked.
     salt: u64,
     /// Why the plan was given up.
@@ -83,7 +83,7 @@ struct Kept {
     begun: bool,
 }
 
-impl Kept {
+impl PlanState {
     fn new(salt: u64) -> Self {
         Self {
             salt,
@@ -101,7 +101,7 @@ impl Kept {
 
 /// What the run goes by.
 #[derive(Debug, Clone)]
-enum Verdict {
+enum Decision {
     /// About everything, for this reason.
     Plain(String),
     By(Arc<Facts>),
@@ -123,13 +123,13 @@ pub(crate) struct Planner {
     random: Arc<dyn Random>,
     /// Grants will be asked for, so the overview is taken early.
     grants_follow: bool,
-    runs: RunLocal<Planned>,
+    runs: RunLocal<RunPlan>,
 }
 
 /// What a run has planned and found out. It goes with the run, and the task of
 /// an overview with it.
 #[derive(Debug, Default)]
-struct Planned {
+struct RunPlan {
     asked: AtomicU64,
     spent: Arc<AtomicU64>,
     avoided: AtomicU64,
@@ -148,7 +148,7 @@ struct Planned {
 pub(crate) struct Plan {
     planner: Arc<Planner>,
     session: Session,
-    run: Arc<Planned>,
+    run: Arc<RunPlan>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -170,22 +170,22 @@ impl Planner {
         Plan {
             planner: Arc::clone(self),
             session: call.session().prefixed("request-plan/"),
-            run: self.runs.of(call, Planned::default),
+            run: self.runs.of(call, RunPlan::default),
         }
     }
 
     /// What there is to say of a run's plan.
-    pub fn remarks(&self, run: &RunView) -> Remarks {
+    pub fn run_notes(&self, run: &RunView) -> RunNotes {
         if self.wanted == RequestPlan::Plain {
-            return Remarks::default();
+            return RunNotes::default();
         }
         let planned = self.runs.in_run(run);
         let given_up = planned.as_ref().and_then(|planned| planned.reason());
-        let count = |of: fn(&Planned) -> &AtomicU64| {
+        let count = |of: fn(&RunPlan) -> &AtomicU64| {
             let planned = planned.as_ref();
             planned.map_or(0, |planned| of(planned).load(Ordering::Relaxed))
         };
-        Remarks {
+        RunNotes {
             warnings: given_up
                 .map(|reason| format!("queried every user and group: {reason}"))
                 .into_iter()
@@ -198,12 +198,12 @@ impl Planner {
     }
 }
 
-impl Planned {
+impl RunPlan {
     /// Why the plan was given up, if it was.
     fn reason(&self) -> Option<String> {
         let held = locked(&self.overview);
         match &*held.as_ref()?.stage.borrow() {
-            Stage::Settled(Verdict::Plain(reason)) => Some(reason.clone()),
+            Progress::Decided(Decision::Plain(reason)) => Some(reason.clone()),
             _ => None,
         }
     }
@@ -220,35 +220,35 @@ impl Plan {
     }
 
     /// Whether the user need not be asked about, since there are no roles.
-    pub async fn is_quiet_user(&self, api: &Api, id: &str) -> Result<bool> {
+    pub async fn user_has_no_role(&self, api: &Api, id: &str) -> Result<bool> {
         let holds = |facts: &Facts, whole: bool| {
             if whole {
-                !facts.is_quiet_user(id)
+                !facts.user_has_no_role(id)
             } else {
-                facts.is_busy_user(id)
+                facts.user_has_roles(id)
             }
         };
         let Some(facts) = self.facts(api, holds).await? else {
             return Ok(false);
         };
-        let quiet = facts.is_quiet_user(id);
+        let quiet = facts.user_has_no_role(id);
         self.avoid(u64::from(quiet));
         Ok(quiet)
     }
 
     /// Whether the group's roles need not be asked for, since there are none.
-    pub async fn is_quiet_group(&self, api: &Api, id: &str) -> Result<bool> {
+    pub async fn group_has_no_role(&self, api: &Api, id: &str) -> Result<bool> {
         let holds = |facts: &Facts, whole: bool| {
             if whole {
-                !facts.is_quiet_group(id)
+                !facts.group_has_no_role(id)
             } else {
-                facts.is_busy_group(id)
+                facts.group_has_roles(id)
             }
         };
         let Some(facts) = self.facts(api, holds).await? else {
             return Ok(false);
         };
-        let quiet = facts.is_quiet_group(id);
+        let quiet = facts.group_has_no_role(id);
         self.avoid(u64::from(quiet));
         Ok(quiet)
     }
@@ -263,7 +263,7 @@ impl Plan {
         let Some(members) = facts.members(id) else {
             return Ok(KnownGroup::default());
         };
-        let quiet = facts.is_quiet_group(id);
+        let quiet = facts.group_has_no_role(id);
         let pages = members.len().div_ceil(DIRECTORY_PAGE as usize).max(1);
         self.avoid(pages as u64 + u64::from(quiet));
         Ok(KnownGroup {
@@ -292,12 +292,12 @@ impl Plan {
         };
         loop {
             match &*stage.borrow_and_update() {
-                Stage::Gathering(facts) if asked_anyway(facts, false) => return Ok(None),
-                Stage::Checking(facts) if asked_anyway(facts, true) => return Ok(None),
-                Stage::Gathering(_) | Stage::Checking(_) => {}
-                Stage::Settled(Verdict::By(facts)) => return Ok(Some(Arc::clone(facts))),
-                Stage::Settled(Verdict::Plain(_)) => return Ok(None),
-                Stage::Failed(error, code, text) => {
+                Progress::Gathering(facts) if asked_anyway(facts, false) => return Ok(None),
+                Progress::Checking(facts) if asked_anyway(facts, true) => return Ok(None),
+                Progress::Gathering(_) | Progress::Checking(_) => {}
+                Progress::Decided(Decision::By(facts)) => return Ok(Some(Arc::clone(facts))),
+                Progress::Decided(Decision::Plain(_)) => return Ok(None),
+                Progress::Failed(error, code, text) => {
                     return Err(overview::failure(error, *code, text));
                 }
             }
@@ -310,7 +310,7 @@ impl Plan {
 
     /// The overview of this sync, which is begun if it pays: `many` says that
     /// it does.
-    async fn begun(&self, api: &Api, many: bool) -> Result<Option<watch::Receiver<Stage>>> {
+    async fn begun(&self, api: &Api, many: bool) -> Result<Option<watch::Receiver<Progress>>> {
         let kept = self.kept().await?;
         let mut held = locked(&self.run.overview);
         let known = held.as_ref();
@@ -323,13 +323,13 @@ impl Plan {
         if !pays {
             return Ok(None);
         }
-        let taking = Taking {
+        let task = OverviewTask {
             api: api.clone(),
             session: self.session.clone(),
             kept,
             spent: Arc::clone(&self.run.spent),
         };
-        let overview = taking.start();
+        let overview = task.start();
         let stage = overview.stage.clone();
         *held = Some(overview);
         Ok(Some(stage))
@@ -337,16 +337,16 @@ impl Plan {
 
     /// What the sync keeps, made when it begins. Without a store (a call
     /// outside a sync) there is nothing to keep.
-    async fn kept(&self) -> Result<Kept> {
+    async fn kept(&self) -> Result<PlanState> {
         let _drawing = self.run.drawing.lock().await;
         match self.session.get_json(KEY).await {
             Ok(Some(kept)) => Ok(kept),
             Ok(None) => {
-                let kept = Kept::new(self.planner.random.next_u64());
+                let kept = PlanState::new(self.planner.random.next_u64());
                 self.session.set_json(KEY, &kept).await?;
                 Ok(kept)
             }
-            Err(error) if error.code() == Code::FailedPrecondition => Ok(Kept::new(0)),
+            Err(error) if error.code() == Code::FailedPrecondition => Ok(PlanState::new(0)),
             Err(error) => Err(error),
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::facts::Facts;
-use super::{KEY, Kept, Verdict, check, locked};
+use super::{Decision, KEY, PlanState, check, locked};
 use crate::api::{Api, is_unwilling};
 
 /// Bytes of the overview in one session value.
@@ -28,13 +28,13 @@ const MOST_KEPT: usize = 64 << 20;
 
 /// How far the overview is.
 #[derive(Debug)]
-pub(super) enum Stage {
+pub(super) enum Progress {
     /// Pages arrive.
     Gathering(Facts),
     /// All are there, and the sample is asked.
     Checking(Arc<Facts>),
     /// What the run goes by.
-    Settled(Verdict),
+    Decided(Decision),
     /// It could not be taken. The first who hears of it gets the error.
     Failed(Mutex<Option<Error>>, Code, String),
 }
@@ -44,7 +44,7 @@ pub(super) enum Stage {
 pub(super) struct Overview {
     /// The number of the sync that it belongs to.
     pub salt: u64,
-    pub stage: watch::Receiver<Stage>,
+    pub stage: watch::Receiver<Progress>,
     task: JoinHandle<()>,
 }
 
@@ -57,30 +57,30 @@ impl Drop for Overview {
 impl Overview {
     /// It could not be taken, so another try may be made.
     pub fn has_failed(&self) -> bool {
-        matches!(&*self.stage.borrow(), Stage::Failed(..))
+        matches!(&*self.stage.borrow(), Progress::Failed(..))
     }
 }
 
 /// What the task works with.
-pub(super) struct Taking {
+pub(super) struct OverviewTask {
     pub api: Api,
     pub session: Session,
-    pub kept: Kept,
+    pub kept: PlanState,
     /// Requests that the plan has made.
     pub spent: Arc<AtomicU64>,
 }
 
-impl Taking {
+impl OverviewTask {
     /// Starts the task.
     pub fn start(self) -> Overview {
         let salt = self.kept.salt;
-        let (sender, stage) = watch::channel(Stage::Gathering(Facts::default()));
+        let (sender, stage) = watch::channel(Progress::Gathering(Facts::default()));
         let task = tokio::spawn(async move {
             let last = match self.judge(&sender).await {
-                Ok(verdict) => Stage::Settled(verdict),
+                Ok(verdict) => Progress::Decided(verdict),
                 Err(error) => {
                     let (code, text) = (error.code(), error.to_string());
-                    Stage::Failed(Mutex::new(Some(error)), code, text)
+                    Progress::Failed(Mutex::new(Some(error)), code, text)
                 }
             };
             sender.send_replace(last);
@@ -89,14 +89,14 @@ impl Taking {
     }
 
     /// Takes the overview and checks it, if an earlier run has not.
-    async fn judge(&self, stage: &watch::Sender<Stage>) -> Result<Verdict> {
+    async fn judge(&self, stage: &watch::Sender<Progress>) -> Result<Decision> {
         if let Some(reason) = &self.kept.given_up {
-            return Ok(Verdict::Plain(reason.clone()));
+            return Ok(Decision::Plain(reason.clone()));
         }
         if let Some(facts) = self.recall().await? {
-            return Ok(Verdict::By(Arc::new(facts)));
+            return Ok(Decision::By(Arc::new(facts)));
         }
-        let begun = Kept {
+        let begun = PlanState {
             begun: true,
             ..self.kept.clone()
         };
@@ -116,7 +116,7 @@ impl Taking {
             }
             Err(error) => return Err(during(error)),
         };
-        stage.send_replace(Stage::Checking(Arc::clone(&facts)));
+        stage.send_replace(Progress::Checking(Arc::clone(&facts)));
         let checked = check::check(&self.api, &facts, self.kept.salt).await;
         let checked = checked.map_err(during)?;
         self.spent.fetch_add(checked.requests, Ordering::Relaxed);
@@ -124,58 +124,58 @@ impl Taking {
             return self.give_up(reason).await;
         }
         tracing::info!(
-            quiet_users = facts.quiet_users().count(),
-            quiet_groups = facts.quiet_groups().count(),
+            users_without_roles = facts.users_without_roles().count(),
+            groups_without_roles = facts.groups_without_roles().count(),
             whole_groups = facts.whole_groups().count(),
             checked = checked.requests,
             "the overview of users and groups agrees with plain requests"
         );
         self.remember(&facts).await?;
-        Ok(Verdict::By(facts))
+        Ok(Decision::By(facts))
     }
 
-    async fn gather(&self, stage: &watch::Sender<Stage>) -> Result<Facts> {
-        stage.send_replace(Stage::Gathering(Facts::default()));
+    async fn gather(&self, stage: &watch::Sender<Progress>) -> Result<Facts> {
+        stage.send_replace(Progress::Gathering(Facts::default()));
         let note = |take: &mut dyn FnMut(&mut Facts)| {
             stage.send_modify(|stage| {
-                if let Stage::Gathering(facts) = stage {
+                if let Progress::Gathering(facts) = stage {
                     take(facts);
                 }
             });
         };
-        let groups = self.api.survey_groups(|group| {
+        let groups = self.api.overview_groups(|group| {
             let mut group = Some(group);
             note(&mut |facts| group.take().into_iter().for_each(|g| facts.note_group(g)));
         });
         let groups = groups.await?;
-        let users = self.api.survey_users(|user| {
+        let users = self.api.overview_users(|user| {
             let mut user = Some(user);
             note(&mut |facts| user.take().into_iter().for_each(|u| facts.note_user(u)));
         });
         let users = users.await?;
         self.spent.fetch_add(groups + users, Ordering::Relaxed);
-        match stage.send_replace(Stage::Gathering(Facts::default())) {
-            Stage::Gathering(facts) => Ok(facts.finish()),
+        match stage.send_replace(Progress::Gathering(Facts::default())) {
+            Progress::Gathering(facts) => Ok(facts.finish()),
             _ => Ok(Facts::default()),
         }
     }
 
     /// The rest of the sync goes by the plain plan, also after an interruption.
-    async fn give_up(&self, reason: String) -> Result<Verdict> {
+    async fn give_up(&self, reason: String) -> Result<Decision> {
         tracing::warn!(
             reason,
             "the overview cannot be relied on: asking about every user and group instead"
         );
-        let kept = Kept {
+        let kept = PlanState {
             given_up: Some(reason.clone()),
-            ..Kept::new(self.kept.salt)
+            ..PlanState::new(self.kept.salt)
         };
         self.keep(&kept).await?;
-        Ok(Verdict::Plain(reason))
+        Ok(Decision::Plain(reason))
     }
 
     /// Without a store (a call outside a sync) there is nothing to keep.
-    async fn keep(&self, kept: &Kept) -> Result<()> {
+    async fn keep(&self, kept: &PlanState) -> Result<()> {
         match self.session.set_json(KEY, kept).await {
             Err(error) if error.code() != Code::FailedPrecondition => Err(error),
             _ => Ok(()),
@@ -193,9 +193,9 @@ impl Taking {
         let pieces: Vec<(String, Vec<u8>)> = pieces
             .map(|(place, piece)| (format!("overview/{place}"), piece.to_vec()))
             .collect();
-        let kept = Kept {
+        let kept = PlanState {
             pieces: pieces.len(),
-            ..Kept::new(self.kept.salt)
+            ..PlanState::new(self.kept.salt)
         };
         let items = pieces
             .iter()

@@ -1,7 +1,9 @@
 //! People and their secrets.
 
 use async_trait::async_trait;
-use baton_connector::{Call, Error, Page, Repeats, ResourceGetter, ResourceSyncer, Result};
+use baton_connector::{
+    Call, Error, ExpectedDuplicates, Page, ResourceGetter, ResourceSyncer, Result,
+};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -41,7 +43,7 @@ impl ResourceSyncer for Users {
     async fn grants(&self, call: &Call, user: &v2::Resource) -> Result<Page<v2::Grant>> {
         let (api, plan) = self.0.on(call);
         let (api, plan, token) = (&api, &plan, call.token());
-        if token.is_empty() && plan.is_quiet_user(api, id_of(user)).await? {
+        if token.is_empty() && plan.user_has_no_role(api, id_of(user)).await? {
             return Ok(Page::empty());
         }
         let page = api.user_roles(id_of(user), token).await?;
@@ -49,8 +51,8 @@ impl ResourceSyncer for Users {
         Ok(role_page(grants, &page, token.is_empty()))
     }
 
-    fn repeats(&self) -> Repeats {
-        Repeats {
+    fn expected_duplicates(&self) -> ExpectedDuplicates {
+        ExpectedDuplicates {
             resources: Some("a user in several directories is listed once for each"),
             grants: None,
         }

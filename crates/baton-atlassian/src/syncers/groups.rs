@@ -1,7 +1,9 @@
 //! Groups: their members, then their roles on workspaces.
 
 use async_trait::async_trait;
-use baton_connector::{Call, Error, Page, Repeats, ResourceGetter, ResourceSyncer, Result};
+use baton_connector::{
+    Call, Error, ExpectedDuplicates, Page, ResourceGetter, ResourceSyncer, Result,
+};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, id_of, resources, role_page};
@@ -64,7 +66,7 @@ impl ResourceSyncer for Groups {
                 let grants = mapping::member_grants(group, members.iter().map(String::as_str))?;
                 return Ok(Page::new(grants, next));
             }
-        } else if token == roles && plan.is_quiet_group(api, id).await? {
+        } else if token == roles && plan.group_has_no_role(api, id).await? {
             return Ok(Page::empty());
         }
         let step = if token.is_empty() {
@@ -94,9 +96,9 @@ impl ResourceSyncer for Groups {
             GroupStep::Members(page) => {
                 let members = page.items.iter().map(|m| m.account_id.as_str());
                 let grants = mapping::member_grants(group, members)?;
-                let ends_counted = page.next == roles;
-                let counted = Page::new(grants, page.next).counted(page.counted);
-                Ok(counted.ends_counted(ends_counted))
+                let count_ends_here = page.next == roles;
+                let counted = Page::new(grants, page.next).upstream_count(page.counted);
+                Ok(counted.count_ends_here(count_ends_here))
             }
             GroupStep::Roles(page) => {
                 let grants = mapping::group_role_grants(group, &page.items, self.0.roles())?;
@@ -105,8 +107,8 @@ impl ResourceSyncer for Groups {
         }
     }
 
-    fn repeats(&self) -> Repeats {
-        Repeats {
+    fn expected_duplicates(&self) -> ExpectedDuplicates {
+        ExpectedDuplicates {
             resources: None,
             grants: Some("a user in several directories is a member once for each"),
         }

@@ -12,7 +12,7 @@ pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Call, Counted, Page, TypeSpec, Types};
+use baton_connector::{Call, Page, TypeSpec, Types, UpstreamCount};
 use baton_proto::c1::connector::v2;
 
 use crate::api::models::RoleAssignment;
@@ -81,16 +81,16 @@ pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
 /// a total that the only page does not reach, says that there may be more.
 fn role_page(made: RoleGrants, page: &ListPage<RoleAssignment>, is_first: bool) -> Page<v2::Grant> {
     let items = page.items.len();
-    let is_short = is_first && matches!(page.counted, Counted::Rows(n) if n > items as u64);
+    let is_short = is_first && matches!(page.counted, UpstreamCount::Rows(n) if n > items as u64);
     Page::new(made.grants, page.next.clone())
-        .full_end(page.next.is_empty() && (page.full || is_short))
+        .ends_full(page.next.is_empty() && (page.full || is_short))
         .added(made.added)
 }
 
 /// A page of resources from a page of the API's objects.
 fn resources<T>(page: &ListPage<T>, map: impl Fn(&T) -> v2::Resource) -> Page<v2::Resource> {
     let rows = page.items.iter().map(map).collect();
-    Page::new(rows, page.next.clone()).counted(page.counted.clone())
+    Page::new(rows, page.next.clone()).upstream_count(page.counted.clone())
 }
 
 /// The id of a resource that the engine hands back.

@@ -2,7 +2,7 @@
 //! about users and groups.
 
 use async_trait::async_trait;
-use baton_connector::{Call, Counted, Page, ResourceGetter, ResourceSyncer, Result};
+use baton_connector::{Call, Page, ResourceGetter, ResourceSyncer, Result, UpstreamCount};
 use baton_proto::c1::connector::v2;
 
 use super::{Shared, resources};
@@ -21,11 +21,11 @@ impl ResourceSyncer for Workspaces {
     ) -> Result<Page<v2::Resource>> {
         let api = self.0.organization.on(call);
         let page = api.workspaces(call.token()).await?;
-        let full_end = page.next.is_empty() && page.full && page.counted == Counted::Untold;
+        let ends_full = page.next.is_empty() && page.full && page.counted == UpstreamCount::Unknown;
         let listed = resources(&page, |workspace| {
             mapping::workspace(workspace, self.0.fidelity)
         });
-        Ok(listed.full_end(full_end))
+        Ok(listed.ends_full(ends_full))
     }
 
     async fn entitlements(

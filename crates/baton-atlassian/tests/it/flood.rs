@@ -10,7 +10,7 @@ use baton_connector::http::{
     BodyStream, Credential, HttpClient, HttpParts, HttpSettings, RateSettings, Request, Transport,
     TransportError,
 };
-use baton_connector::{Clock, Run, Secret, TrafficSnapshot, Upstream};
+use baton_connector::{Clock, Run, Secret, TrafficSnapshot, TrafficSource};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::Timestamp;

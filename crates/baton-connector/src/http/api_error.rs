@@ -4,7 +4,7 @@ use std::fmt;
 
 /// An answer that is not a success, as far as it was read.
 #[derive(Debug, Clone, Copy)]
-pub struct ErrorAnswer<'a> {
+pub struct ErrorResponse<'a> {
     /// The endpoint template.
     pub endpoint: &'static str,
     /// The HTTP method.
@@ -36,7 +36,7 @@ pub struct ApiError {
 /// Reads error bodies of one application.
 pub trait ReadApiError: Send + Sync + fmt::Debug {
     /// Makes what it can of the body, which may be anything.
-    fn read(&self, answer: &ErrorAnswer<'_>) -> ApiError;
+    fn read(&self, answer: &ErrorResponse<'_>) -> ApiError;
 }
 
 /// Understands no error body.
@@ -44,7 +44,7 @@ pub trait ReadApiError: Send + Sync + fmt::Debug {
 pub struct NoApiErrors;
 
 impl ReadApiError for NoApiErrors {
-    fn read(&self, _answer: &ErrorAnswer<'_>) -> ApiError {
+    fn read(&self, _answer: &ErrorResponse<'_>) -> ApiError {
         ApiError::default()
     }
 }

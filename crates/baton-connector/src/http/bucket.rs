@@ -3,7 +3,7 @@
 //! Where the server announces its quota, the budget is a share of it: what
 //! others use of the quota counts, the first half of a period's budget is
 //! free, and the rest is spread until the reset. Where it announces nothing,
-//! `guess` finds a pace. Announcements are outside data: what contradicts itself
+//! `adaptive` finds a pace. Announcements are outside data: what contradicts itself
 //! is cut to what is possible, and a reset that is past or absurdly far ahead
 //! is not believed.
 
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::announce::{Announced, Stated};
-use super::guess::{Guess, Seen};
+use super::adaptive::{AdaptivePace, Observation};
 use super::limiter::{Admission, Answered};
 use super::period::{Period, SHORT_PERIOD, WOBBLE};
+use super::rate_headers::{AnnouncedWait, RateHeaders};
 use crate::traffic::{AnnouncedLimit, ThrottledBy, WaitReason};
 
 /// What was announced longer ago than this is asked about again.
@@ -52,7 +52,7 @@ pub(super) struct Bucket {
     announces: bool,
     period: Period,
     limit: Option<u64>,
-    guess: Guess,
+    pace: AdaptivePace,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +95,8 @@ impl Bucket {
             // A new period: one request asks what it holds.
             None if self.announces && self.under_way > 0 => return Admission::AfterAnAnswer,
             None if self.announces => Duration::ZERO,
-            None if self.under_way >= self.guess.width() => return Admission::AfterAnAnswer,
-            None => self.guess.spacing(),
+            None if self.under_way >= self.pace.width() => return Admission::AfterAnAnswer,
+            None => self.pace.spacing(),
         };
         // The spacing of now counts, not that of when the slot was set.
         let due = self.next_at.map_or(now, |at| at.min(now + spacing));
@@ -120,7 +120,7 @@ impl Bucket {
     }
 
     /// An answer arrived.
-    pub(super) fn learn(&mut self, answer: Answered, announced: &Announced) {
+    pub(super) fn learn(&mut self, answer: Answered, announced: &RateHeaders) {
         let Answered {
             number,
             now,
@@ -128,7 +128,7 @@ impl Bucket {
             took,
         } = answer;
         let announces = self.learn_quota(number, now, announced);
-        let seen = Seen {
+        let seen = Observation {
             number,
             sent: self.sent,
             under_way: self.under_way,
@@ -137,12 +137,12 @@ impl Bucket {
         };
         if status == 429 {
             self.cautious_since = Some(self.sent);
-            self.guess.refused(seen, announced.refusal_wait());
+            self.pace.refused(seen, announced.refusal_wait());
         } else if status < 500 {
             if self.cautious_since.is_some_and(|since| number > since) {
                 self.cautious_since = None;
             }
-            self.guess.answered(seen);
+            self.pace.answered(seen);
             if announces {
                 self.announces = true;
             } else if !self.is_of_a_period_before(number, now) && self.live(now).is_none() {
@@ -167,7 +167,7 @@ impl Bucket {
     /// have shown.
     pub(super) fn throttled_by(&self, now: Instant, share: f64) -> Option<ThrottledBy> {
         let Some(quota) = self.live(now) else {
-            let per_minute = self.guess.per_minute()?;
+            let per_minute = self.pace.per_minute()?;
             return Some(ThrottledBy::Refusals { per_minute });
         };
         let limit = self.announced_limit()?;
@@ -195,10 +195,10 @@ impl Bucket {
         }
     }
 
-    fn learn_quota(&mut self, number: u64, now: Instant, announced: &Announced) -> bool {
+    fn learn_quota(&mut self, number: u64, now: Instant, announced: &RateHeaders) -> bool {
         let ahead = match announced.reset {
-            Stated::Past if self.period.is_short() => Some(Duration::ZERO),
-            reset => reset.believable().or(announced.retry_after.believable()),
+            AnnouncedWait::Past if self.period.is_short() => Some(Duration::ZERO),
+            reset => reset.plausible().or(announced.retry_after.plausible()),
         };
         let limit = announced.limit.filter(|limit| *limit > 0);
         let (Some(remaining), Some(ahead)) = (announced.remaining, ahead) else {

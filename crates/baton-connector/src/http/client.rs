@@ -19,23 +19,23 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::announce::Announced;
-use super::credential::{Kind, Proof};
-use super::exchange::{Answer, Broken, exchange};
+use super::attempts::{Attempts, summary};
+use super::credential::{AuthHeader, Kind};
+use super::exchange::{Answer, ExchangeError, exchange};
 use super::health::Health;
 use super::limiter::{Admission, Answered, BucketKey, Limiter};
 use super::meter::{Meter, Wait};
+use super::rate_headers::RateHeaders;
 use super::request::{Request, header_value};
 use super::response::Response;
-use super::retry::{Failure, Next, Standing};
+use super::retry::{AttemptState, Failure, Next};
 use super::settings::{HttpParts, HttpSettings};
-use super::story::{Story, summary};
 use crate::Secret;
 use crate::call::{Call, RunLocal, RunView, unless_stopped};
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
-use crate::in_flight::{Gate, Place};
+use crate::in_flight::{InFlightLimit, Permit};
 use crate::traffic::{TrafficSnapshot, WaitReason};
-use crate::upstream::Upstream;
+use crate::traffic_source::TrafficSource;
 
 /// The usual distance between requests is no wait that needs to be shown.
 const SHOWN_PACING: Duration = Duration::from_millis(500);
@@ -57,7 +57,7 @@ struct Inner {
 
 /// What a run owns of its requests.
 struct HttpRun {
-    gate: Gate,
+    in_flight: InFlightLimit,
     meter: Arc<Meter>,
     health: Health,
 }
@@ -73,7 +73,7 @@ pub struct CallClient {
 /// A try that did not bring a success.
 struct Failed {
     failure: Failure,
-    announced: Announced,
+    announced: RateHeaders,
     error: Box<RequestError>,
 }
 
@@ -113,7 +113,7 @@ impl HttpClient {
     pub fn on(&self, call: &Call) -> CallClient {
         let inner = Arc::clone(&self.inner);
         let run = inner.runs.of(call, || HttpRun {
-            gate: Gate::new(call.in_flight().unwrap_or(inner.settings.in_flight)),
+            in_flight: InFlightLimit::new(call.in_flight().unwrap_or(inner.settings.in_flight)),
             meter: Arc::new(Meter::new(Arc::clone(&inner.parts.observer))),
             health: Health::default(),
         });
@@ -125,12 +125,12 @@ impl HttpClient {
     }
 }
 
-impl Upstream for HttpClient {
+impl TrafficSource for HttpClient {
     fn traffic(&self, run: &RunView) -> TrafficSnapshot {
         let Some(run) = self.inner.runs.in_run(run) else {
             return TrafficSnapshot::default();
         };
-        let mut traffic = run.meter.snapshot(run.gate.taken());
+        let mut traffic = run.meter.snapshot(run.in_flight.taken());
         for (endpoint, limit) in self.inner.limiter.announced() {
             if let Some(counters) = traffic.endpoints.get_mut(endpoint) {
                 counters.limit = Some(limit);
@@ -164,18 +164,20 @@ impl CallClient {
     /// A token that ends ([`super::Credential::renewed`]) is renewed once if the
     /// server refuses it.
     pub async fn send(&self, request: &Request) -> Result<Response> {
-        let mut story = Story::new(request);
-        let (mut proof, mut token) = self.proof(request, None).await?;
+        let mut attempts = Attempts::new(request);
+        let (mut auth_header, mut token) = self.auth_header(request, None).await?;
         let mut renewed = false;
         loop {
-            let Some(wire) = request.to_http(&self.inner.user_agent, proof.as_ref()) else {
+            let Some(wire) = request.to_http(&self.inner.user_agent, auth_header.as_ref()) else {
                 let detail = "its URL is not valid".to_owned();
-                return Err(story.error(RequestErrorKind::Unsendable { detail }).into());
+                return Err(attempts
+                    .error(RequestErrorKind::Unsendable { detail })
+                    .into());
             };
-            match self.deliver(&mut story, &wire).await {
+            match self.deliver(&mut attempts, &wire).await {
                 Err(error) if error.status() == Some(401) && token.is_some() && !renewed => {
-                    (proof, token) = self.proof(request, token).await?;
-                    story.uncount_try();
+                    (auth_header, token) = self.auth_header(request, token).await?;
+                    attempts.uncount_try();
                     renewed = true;
                 }
                 outcome => return outcome,
@@ -185,36 +187,36 @@ impl CallClient {
 
     /// What the request is sent with, and the number of its token where tokens
     /// end; `refused` is one that did not do.
-    async fn proof(
+    async fn auth_header(
         &self,
         request: &Request,
         refused: Option<u64>,
-    ) -> Result<(Option<Proof>, Option<u64>)> {
+    ) -> Result<(Option<AuthHeader>, Option<u64>)> {
         match request.credential.as_ref().map(|known| &known.kind) {
             None => Ok((None, None)),
-            Some(Kind::Fixed(proof)) => Ok((Some(proof.clone()), None)),
+            Some(Kind::Fixed(auth_header)) => Ok((Some(auth_header.clone()), None)),
             Some(Kind::Renewed(held)) => {
-                let dated = held.proof(self, refused).await?;
-                Ok((Some(dated.proof), Some(dated.number)))
+                let numbered = held.auth_header(self, refused).await?;
+                Ok((Some(numbered.auth_header), Some(numbered.number)))
             }
         }
     }
 
     /// Hides a token from now on.
-    pub(super) fn learn(&self, secret: &Secret) {
-        self.inner.parts.secrets.learn(secret);
+    pub(super) fn register(&self, secret: &Secret) {
+        self.inner.parts.secrets.register(secret);
     }
 
     async fn deliver(
         &self,
-        story: &mut Story<'_>,
+        attempts: &mut Attempts<'_>,
         wire: &http::Request<Bytes>,
     ) -> Result<Response> {
-        let request = story.request;
+        let request = attempts.request;
         loop {
-            let (place, ticket) = self.admitted(story).await?;
-            story.begin_try();
-            self.run.meter.sent(request.endpoint, story.sent > 1);
+            let (place, ticket) = self.admitted(attempts).await?;
+            attempts.begin_try();
+            self.run.meter.sent(request.endpoint, attempts.sent > 1);
             let began = Instant::now();
             let outcome = exchange(
                 self.inner.parts.transport.as_ref(),
@@ -231,54 +233,54 @@ impl CallClient {
                     status: answer.status,
                     took: now - began,
                 };
-                self.judge(story, answered, answer)
+                self.judge(attempts, answered, answer)
             });
             let failed = match judged {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(failed)) => failed,
-                Err(Broken::Transport(cause)) => Failed {
+                Err(ExchangeError::Transport(cause)) => Failed {
                     failure: Failure::Transport(cause.kind),
-                    announced: Announced::default(),
-                    error: Box::new(story.transport_error(&cause)),
+                    announced: RateHeaders::default(),
+                    error: Box::new(attempts.transport_error(&cause)),
                 },
-                Err(Broken::TooLarge { status, headers }) => {
-                    self.run.health.succeeded(&story.key);
+                Err(ExchangeError::TooLarge { status, headers }) => {
+                    self.run.health.succeeded(&attempts.key);
                     let limit_bytes = self.inner.settings.max_response_bytes;
-                    let mut error = story.error(RequestErrorKind::TooLarge { limit_bytes });
+                    let mut error = attempts.error(RequestErrorKind::TooLarge { limit_bytes });
                     error.status = Some(status);
                     error.request_id = self.request_id(&headers);
                     return Err(error.into());
                 }
             };
-            let pause = self.after(story, failed)?;
-            // Only now: whoever this wakes finds known what the answer told
-            // and asked for.
+            let pause = self.after(attempts, failed)?;
+            // Dropping the ticket wakes waiting requests. The limiter must know
+            // the answer by then.
             drop(ticket);
             if let Some(until) = pause {
-                self.wait(story, until, WaitReason::Retry).await?;
+                self.wait(attempts, until, WaitReason::Retry).await?;
             }
         }
     }
 
     /// Waits till the limiter lets the request through and there is a place
     /// on the wire.
-    async fn admitted(&self, story: &Story<'_>) -> Result<(Place, Ticket<'_>)> {
-        let over = self.inner.limiter.over(&story.key);
+    async fn admitted(&self, attempts: &Attempts<'_>) -> Result<(Permit, Ticket<'_>)> {
+        let over = self.inner.limiter.over(&attempts.key);
         loop {
-            let place = self.unless_stopped(self.run.gate.enter()).await?;
+            let place = self.unless_stopped(self.run.in_flight.enter()).await?;
             let one_is_over = over.notified();
-            match self.inner.limiter.admit(&story.key, Instant::now()) {
+            match self.inner.limiter.admit(&attempts.key, Instant::now()) {
                 Admission::Go(number) => {
                     let ticket = Ticket {
                         limiter: &self.inner.limiter,
-                        key: story.key.clone(),
+                        key: attempts.key.clone(),
                         number,
                     };
                     return Ok((place, ticket));
                 }
                 Admission::NotBefore(until, reason) => {
                     drop(place);
-                    self.wait(story, until, reason).await?;
+                    self.wait(attempts, until, reason).await?;
                 }
                 Admission::AfterAnAnswer => {
                     drop(place);
@@ -291,31 +293,33 @@ impl CallClient {
     /// Sorts an answer: a success, or a failure with its error ready.
     fn judge(
         &self,
-        story: &Story<'_>,
+        attempts: &Attempts<'_>,
         answered: Answered,
         answer: Answer,
     ) -> std::result::Result<Response, Failed> {
-        let announced = Announced::read(&answer.headers, self.inner.parts.clock.now());
-        self.inner.limiter.learn(&story.key, answered, &announced);
+        let announced = RateHeaders::read(&answer.headers, self.inner.parts.clock.now());
+        self.inner
+            .limiter
+            .learn(&attempts.key, answered, &announced);
         let request_id = self.request_id(&answer.headers);
-        story.log_answer(&answer, &announced, request_id.as_deref());
+        attempts.log_answer(&answer, &announced, request_id.as_deref());
         if (200..300).contains(&answer.status) {
-            self.run.health.succeeded(&story.key);
-            let mut told = story.error(RequestErrorKind::Status);
-            told.status = Some(answer.status);
-            told.request_id = request_id;
+            self.run.health.succeeded(&attempts.key);
+            let mut context = attempts.error(RequestErrorKind::Status);
+            context.status = Some(answer.status);
+            context.request_id = request_id;
             return Ok(Response {
-                url: story.request.url.clone(),
+                url: attempts.request.url.clone(),
                 status: answer.status,
                 headers: answer.headers,
                 body: answer.body,
-                story: Box::new(told),
+                error_context: Box::new(context),
             });
         }
         if answer.status == 429 {
-            self.run.meter.rate_limited(story.key.endpoint);
+            self.run.meter.rate_limited(attempts.key.endpoint);
         }
-        let mut error = story.status_error(&answer, self.inner.parts.api_errors.as_ref());
+        let mut error = attempts.status_error(&answer, self.inner.parts.api_errors.as_ref());
         error.request_id = request_id.or(error.request_id);
         error.retry_after = announced.refusal_wait();
         Err(Failed {
@@ -327,40 +331,35 @@ impl CallClient {
 
     /// Ends the request with its error, or says when it is time for the next
     /// try, if that is not the limiter's to say.
-    fn after(&self, story: &mut Story<'_>, failed: Failed) -> Result<Option<Instant>> {
+    fn after(&self, attempts: &mut Attempts<'_>, failed: Failed) -> Result<Option<Instant>> {
         let Failed {
             failure,
             announced,
             error,
         } = failed;
-        let standing = Standing {
+        let state = AttemptState {
             proven: self.run.health.proven(),
-            idempotent: story.request.idempotent,
-            tries: story.counted,
-            elapsed: story.began.elapsed(),
-            resent: story.resent,
+            idempotent: attempts.request.idempotent,
+            tries: attempts.counted,
+            elapsed: attempts.began.elapsed(),
+            resent: attempts.resent,
         };
         let policy = &self.inner.settings.retry;
-        let next = policy.next(
-            standing,
-            failure,
-            &announced,
-            self.inner.parts.random.as_ref(),
-        );
+        let next = policy.next(state, failure, &announced, self.inner.parts.random.as_ref());
         let now = Instant::now();
         if next == Next::GiveUp && matches!(failure, Failure::Status(300..=499 | 501)) {
             // The endpoint works; it just does not give us this.
-            self.run.health.answered(&story.key);
+            self.run.health.answered(&attempts.key);
             return Err(Error::Request(error));
         }
-        self.run.health.failed(&story.key, now, summary(&error));
-        self.check_hope(story)?;
+        self.run.health.failed(&attempts.key, now, summary(&error));
+        self.check_deadline(attempts)?;
         match next {
             Next::GiveUp => return Err(Error::Request(error)),
-            Next::ResendNow => story.resend(),
+            Next::ResendNow => attempts.resend(),
             Next::Stated(wait, reason) => {
-                story.uncount_try();
-                self.inner.limiter.pause(&story.key, now + wait, reason);
+                attempts.uncount_try();
+                self.inner.limiter.pause(&attempts.key, now + wait, reason);
             }
             Next::Pause(delay) => return Ok(Some(now + delay)),
         }
@@ -368,10 +367,15 @@ impl CallClient {
     }
 
     /// Sleeps till `until`, or till the run has no hope left.
-    async fn wait(&self, story: &Story<'_>, until: Instant, reason: WaitReason) -> Result<()> {
+    async fn wait(
+        &self,
+        attempts: &Attempts<'_>,
+        until: Instant,
+        reason: WaitReason,
+    ) -> Result<()> {
         let duration = until.saturating_duration_since(Instant::now());
         let wait = Wait {
-            endpoint: story.key.endpoint,
+            endpoint: attempts.key.endpoint,
             reason,
             duration,
         };
@@ -380,33 +384,33 @@ impl CallClient {
             return self.unless_stopped(sleep_until(until)).await;
         }
         let ends = self.inner.parts.clock.now().checked_add(duration);
-        story.log_wait(&wait, ends, self.run.meter.is_known(&wait));
+        attempts.log_wait(&wait, ends, self.run.meter.is_known(&wait));
         let _shown = self.run.meter.waiting(wait);
         loop {
             let deadline = self
                 .run
                 .health
-                .deadline(&story.key, self.inner.settings.retry.hopeless_after);
+                .deadline(&attempts.key, self.inner.settings.retry.give_up_after);
             match deadline.filter(|deadline| *deadline < until) {
                 None => return self.unless_stopped(sleep_until(until)).await,
                 Some(deadline) => {
                     self.unless_stopped(sleep_until(deadline)).await?;
                     // A success meanwhile has moved the deadline on.
-                    self.check_hope(story)?;
+                    self.check_deadline(attempts)?;
                 }
             }
         }
     }
 
-    fn check_hope(&self, story: &Story<'_>) -> Result<()> {
-        let limit = self.inner.settings.retry.hopeless_after;
+    fn check_deadline(&self, attempts: &Attempts<'_>) -> Result<()> {
+        let limit = self.inner.settings.retry.give_up_after;
         let now = Instant::now();
-        match self.run.health.hopeless(&story.key, now, limit) {
+        match self.run.health.failing_for(&attempts.key, now, limit) {
             None => Ok(()),
             Some(failing) => {
                 let since: Duration = now.duration_since(failing.since);
                 let last = failing.last;
-                Err(story
+                Err(attempts
                     .error(RequestErrorKind::NeverSucceeded { since, last })
                     .into())
             }

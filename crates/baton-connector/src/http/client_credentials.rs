@@ -8,7 +8,7 @@ use url::{Url, form_urlencoded};
 
 use super::client::CallClient;
 use super::credential::Credential;
-use super::fields::{Fields, Oddities};
+use super::fields::{Fields, InvalidValues};
 use super::request::Request;
 use super::token::{Token, TokenSource};
 use crate::Secret;
@@ -107,13 +107,13 @@ impl TokenSource for ClientCredentials {
         let response = client.send(&self.request()?).await?;
         // Errors name places and kinds of values, never values.
         let document = response.document()?;
-        let oddities = Oddities::default();
+        let invalid = InvalidValues::default();
         let read = || {
-            let answer = Fields::of(document.root(), String::new(), &oddities)?;
+            let answer = Fields::of(document.root(), String::new(), &invalid)?;
             let value = Secret::new(answer.id("access_token")?);
             let kind = answer.text("token_type");
             if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-                return Err(answer.misfit("token_type", "it is not `bearer`"));
+                return Err(answer.field_error("token_type", "it is not `bearer`"));
             }
             let text = |name| answer.text(name)?.trim().parse().ok();
             let seconds = answer.count("expires_in").or_else(|| text("expires_in"));
@@ -123,6 +123,6 @@ impl TokenSource for ClientCredentials {
                 lifetime: seconds.filter(|s| *s > 0).map(Duration::from_secs),
             })
         };
-        read().map_err(|misfit| response.misfit(&misfit))
+        read().map_err(|error| response.field_error(&error))
     }
 }

@@ -12,7 +12,7 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
 
 use super::request::header_value;
-use super::token::{Held, TokenSource};
+use super::token::{SharedToken, TokenSource};
 use crate::Secret;
 use crate::error::{Error, Result};
 
@@ -26,14 +26,14 @@ pub struct Credential {
 #[derive(Clone)]
 pub(super) enum Kind {
     /// The same header with every request.
-    Fixed(Proof),
+    Fixed(AuthHeader),
     /// A bearer token that ends and is renewed.
-    Renewed(Arc<Held>),
+    Renewed(Arc<SharedToken>),
 }
 
 /// The header that a request is sent with.
 #[derive(Clone)]
-pub(super) struct Proof {
+pub(super) struct AuthHeader {
     pub header: HeaderName,
     pub value: HeaderValue,
 }
@@ -83,20 +83,20 @@ impl Credential {
     pub fn renewed(name: &str, source: impl TokenSource + 'static) -> Self {
         Self {
             name: name.into(),
-            kind: Kind::Renewed(Arc::new(Held::new(name, Box::new(source)))),
+            kind: Kind::Renewed(Arc::new(SharedToken::new(name, Box::new(source)))),
         }
     }
 
     fn fixed(name: &str, header: HeaderName, value: &str) -> Result<Self> {
-        let proof = Proof::new(name, header, value)?;
+        let auth_header = AuthHeader::new(name, header, value)?;
         Ok(Self {
             name: name.into(),
-            kind: Kind::Fixed(proof),
+            kind: Kind::Fixed(auth_header),
         })
     }
 }
 
-impl Proof {
+impl AuthHeader {
     /// Refused: a value with a control character, which the error does not
     /// repeat.
     pub(super) fn new(name: &str, header: HeaderName, value: &str) -> Result<Self> {

@@ -20,12 +20,12 @@ pub(super) struct Answer {
 
 /// Why there is none.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum ExchangeError {
     Transport(TransportError),
     TooLarge { status: u16, headers: HeaderMap },
 }
 
-impl From<TransportError> for Broken {
+impl From<TransportError> for ExchangeError {
     fn from(error: TransportError) -> Self {
         Self::Transport(error)
     }
@@ -35,7 +35,7 @@ pub(super) async fn exchange(
     transport: &dyn Transport,
     settings: &HttpSettings,
     request: &http::Request<Bytes>,
-) -> Result<Answer, Broken> {
+) -> Result<Answer, ExchangeError> {
     let whole = async {
         let sent = transport.send(request.clone());
         let answer = timeout(settings.idle_timeout, sent)
@@ -56,7 +56,7 @@ pub(super) async fn exchange(
     };
     match timeout(settings.total_timeout, whole).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Broken::Transport(TransportError::new(
+        Err(_) => Err(ExchangeError::Transport(TransportError::new(
             TransportErrorKind::Timeout,
             format!(
                 "no complete answer within {} s",
@@ -71,13 +71,13 @@ async fn read_success(
     status: u16,
     headers: HeaderMap,
     mut body: BodyStream,
-) -> Result<Answer, Broken> {
+) -> Result<Answer, ExchangeError> {
     let limit = settings.max_response_bytes;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
-        return Err(Broken::TooLarge { status, headers });
+        return Err(ExchangeError::TooLarge { status, headers });
     }
     let mut collected = BytesMut::new();
     while let Some(piece) = timeout(settings.idle_timeout, body.next())
@@ -87,7 +87,7 @@ async fn read_success(
         let piece = piece?;
         let length = u64::try_from(collected.len() + piece.len()).unwrap_or(u64::MAX);
         if length > limit {
-            return Err(Broken::TooLarge { status, headers });
+            return Err(ExchangeError::TooLarge { status, headers });
         }
         collected.extend_from_slice(&piece);
     }

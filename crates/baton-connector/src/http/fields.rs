@@ -1,10 +1,10 @@
 //! The members of an object from outside, read by what hangs on them.
 //!
 //! What identifies (ids, roles, cursors) is strict: another type, text that is
-//! not valid Unicode or a repeated key is a [`Misfit`] with the place in the
+//! not valid Unicode or a repeated key is a [`FieldError`] with the place in the
 //! document, since guessing would lose or mix up rows. What only describes
 //! never fails: bad text is repaired, an odd value counts as absent, of equal
-//! keys the last counts, and [`Oddities`] counts each.
+//! keys the last counts, and [`InvalidValues`] counts each.
 
 use std::cell::{Cell, RefCell};
 
@@ -12,7 +12,7 @@ use super::json::{Json, Member, Object};
 
 /// A value that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
+pub struct FieldError {
     /// The place in the document, as in `data[3].id`.
     pub path: String,
     /// What is wrong there.
@@ -21,12 +21,12 @@ pub struct Misfit {
 
 /// Describing values of one answer that were repaired or left out.
 #[derive(Debug, Default)]
-pub struct Oddities {
+pub struct InvalidValues {
     count: Cell<u64>,
     first: RefCell<Option<String>>,
 }
 
-impl Oddities {
+impl InvalidValues {
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.count.get()
@@ -50,19 +50,23 @@ impl Oddities {
 pub struct Fields<'a> {
     object: Object<'a>,
     path: String,
-    oddities: &'a Oddities,
+    invalid: &'a InvalidValues,
 }
 
 impl<'a> Fields<'a> {
-    /// The members of an object at `path`; a [`Misfit`] if it is anything else.
-    pub fn of(value: Json<'a>, path: String, oddities: &'a Oddities) -> Result<Self, Misfit> {
+    /// The members of an object at `path`; a [`FieldError`] if it is anything else.
+    pub fn of(
+        value: Json<'a>,
+        path: String,
+        invalid: &'a InvalidValues,
+    ) -> Result<Self, FieldError> {
         match value.object() {
             Some(object) => Ok(Self {
                 object,
                 path,
-                oddities,
+                invalid,
             }),
-            None => Err(Misfit {
+            None => Err(FieldError {
                 path,
                 detail: expected("an object", value),
             }),
@@ -78,39 +82,39 @@ impl<'a> Fields<'a> {
     }
 
     /// Says that a member cannot be used, and why.
-    pub fn misfit(&self, name: &str, detail: impl Into<String>) -> Misfit {
-        Misfit {
+    pub fn field_error(&self, name: &str, detail: impl Into<String>) -> FieldError {
+        FieldError {
             path: self.place(name),
             detail: detail.into(),
         }
     }
 
     /// A member on which rows depend, as it is; a repeated one is an error.
-    pub fn member(&self, name: &str) -> Result<Option<Json<'a>>, Misfit> {
+    pub fn member(&self, name: &str) -> Result<Option<Json<'a>>, FieldError> {
         match self.object.get(name) {
             Some(Member { repeated: true, .. }) => {
-                Err(self.misfit(name, "the key comes more than once"))
+                Err(self.field_error(name, "the key comes more than once"))
             }
             found => Ok(found.map(|member| member.value)),
         }
     }
 
     /// The same, but `null` counts as absent.
-    pub fn value(&self, name: &str) -> Result<Option<Json<'a>>, Misfit> {
+    pub fn value(&self, name: &str) -> Result<Option<Json<'a>>, FieldError> {
         Ok(self.member(name)?.filter(|value| !value.is_null()))
     }
 
     /// An id: text that is there, whole and not empty.
-    pub fn id(&self, name: &str) -> Result<String, Misfit> {
+    pub fn id(&self, name: &str) -> Result<String, FieldError> {
         match self.maybe_id(name)? {
             Some(id) if !id.is_empty() => Ok(id),
-            Some(_) => Err(self.misfit(name, "the text is empty")),
-            None => Err(self.misfit(name, "it is missing")),
+            Some(_) => Err(self.field_error(name, "the text is empty")),
+            None => Err(self.field_error(name, "it is missing")),
         }
     }
 
     /// An id that may be absent, `null` or empty.
-    pub fn maybe_id(&self, name: &str) -> Result<Option<String>, Misfit> {
+    pub fn maybe_id(&self, name: &str) -> Result<Option<String>, FieldError> {
         let Some(value) = self.value(name)? else {
             return Ok(None);
         };
@@ -118,13 +122,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Ids, each whole and not empty; absent and `null` mean none.
-    pub fn ids(&self, name: &str) -> Result<Vec<String>, Misfit> {
+    pub fn ids(&self, name: &str) -> Result<Vec<String>, FieldError> {
         let values = self.list(name)?.into_iter();
         values
             .map(|(value, path)| {
                 let id = whole_text(value, || path.clone())?;
                 if id.is_empty() {
-                    return Err(Misfit {
+                    return Err(FieldError {
                         path,
                         detail: "the text is empty".to_owned(),
                     });
@@ -135,21 +139,21 @@ impl<'a> Fields<'a> {
     }
 
     /// The objects of a list on which rows depend; absent and `null` mean none.
-    pub fn objects(&self, name: &str) -> Result<Vec<Fields<'a>>, Misfit> {
+    pub fn objects(&self, name: &str) -> Result<Vec<Fields<'a>>, FieldError> {
         let values = self.list(name)?.into_iter();
         values
-            .map(|(value, path)| Fields::of(value, path, self.oddities))
+            .map(|(value, path)| Fields::of(value, path, self.invalid))
             .collect()
     }
 
     /// A list on which rows depend, each value with its place.
-    fn list(&self, name: &str) -> Result<Vec<(Json<'a>, String)>, Misfit> {
+    fn list(&self, name: &str) -> Result<Vec<(Json<'a>, String)>, FieldError> {
         let Some(value) = self.value(name)? else {
             return Ok(Vec::new());
         };
         let list = value
             .list()
-            .ok_or_else(|| self.misfit(name, expected("a list", value)))?;
+            .ok_or_else(|| self.field_error(name, expected("a list", value)))?;
         let place = |at| format!("{}[{at}]", self.place(name));
         let values = list.into_iter().enumerate();
         Ok(values.map(|(at, value)| (value, place(at))).collect())
@@ -165,7 +169,7 @@ impl<'a> Fields<'a> {
     ) -> Option<T> {
         let Member { value, repeated } = self.object.get(name)?;
         if repeated {
-            self.oddities
+            self.invalid
                 .note(&self.place(name), "the key comes more than once");
         }
         if value.is_null() {
@@ -173,7 +177,7 @@ impl<'a> Fields<'a> {
         }
         let read = read(value);
         if read.is_none() {
-            self.oddities
+            self.invalid
                 .note(&self.place(name), &expected(wanted, value));
         }
         read
@@ -183,7 +187,7 @@ impl<'a> Fields<'a> {
     pub fn text(&self, name: &str) -> Option<String> {
         let text = self.described(name, "text", Json::text)?;
         if !text.whole {
-            self.oddities.note(&self.place(name), NOT_UNICODE);
+            self.invalid.note(&self.place(name), NOT_UNICODE);
         }
         Some(text.words)
     }
@@ -193,7 +197,7 @@ impl<'a> Fields<'a> {
     pub fn reference(&self, name: &str) -> Option<String> {
         let text = self.described(name, "text", Json::text)?;
         if !text.whole {
-            self.oddities.note(&self.place(name), NOT_UNICODE);
+            self.invalid.note(&self.place(name), NOT_UNICODE);
         }
         text.whole.then_some(text.words)
     }
@@ -207,11 +211,11 @@ impl<'a> Fields<'a> {
             match value.text() {
                 Some(text) => {
                     if !text.whole {
-                        self.oddities.note(&place(), NOT_UNICODE);
+                        self.invalid.note(&place(), NOT_UNICODE);
                     }
                     texts.push(text.words);
                 }
-                None => self.oddities.note(&place(), &expected("text", value)),
+                None => self.invalid.note(&place(), &expected("text", value)),
             }
         }
         Some(texts)
@@ -233,13 +237,13 @@ impl<'a> Fields<'a> {
         Some(Self {
             object,
             path: self.place(name),
-            oddities: self.oddities,
+            invalid: self.invalid,
         })
     }
 
     /// The members of an object that was found under `name`.
-    pub fn inner(&self, value: Json<'a>, name: &str) -> Result<Fields<'a>, Misfit> {
-        Fields::of(value, self.place(name), self.oddities)
+    pub fn inner(&self, value: Json<'a>, name: &str) -> Result<Fields<'a>, FieldError> {
+        Fields::of(value, self.place(name), self.invalid)
     }
 
     /// A describing list, as it is.
@@ -252,10 +256,10 @@ impl<'a> Fields<'a> {
         let values = self.values(name)?.into_iter().enumerate();
         let parts = values.filter_map(|(at, value)| {
             let path = format!("{}[{at}]", self.place(name));
-            match Fields::of(value, path, self.oddities) {
+            match Fields::of(value, path, self.invalid) {
                 Ok(fields) => Some(fields),
-                Err(Misfit { path, detail }) => {
-                    self.oddities.note(&path, &detail);
+                Err(FieldError { path, detail }) => {
+                    self.invalid.note(&path, &detail);
                     None
                 }
             }
@@ -267,14 +271,14 @@ impl<'a> Fields<'a> {
 const NOT_UNICODE: &str = "the text is not valid Unicode";
 
 /// Text that must be whole.
-fn whole_text(value: Json<'_>, place: impl FnOnce() -> String) -> Result<String, Misfit> {
+fn whole_text(value: Json<'_>, place: impl FnOnce() -> String) -> Result<String, FieldError> {
     match value.text() {
         Some(text) if text.whole => Ok(text.words),
-        Some(_) => Err(Misfit {
+        Some(_) => Err(FieldError {
             path: place(),
             detail: NOT_UNICODE.to_owned(),
         }),
-        None => Err(Misfit {
+        None => Err(FieldError {
             path: place(),
             detail: expected("text", value),
         }),
@@ -295,10 +299,10 @@ mod tests {
 
     fn with<R>(read: impl FnOnce(&Fields<'_>) -> R) -> (R, u64) {
         let document = Document::parse(ODD).expect("JSON");
-        let oddities = Oddities::default();
-        let fields = Fields::of(document.root(), "data[3]".to_owned(), &oddities).expect("object");
+        let invalid = InvalidValues::default();
+        let fields = Fields::of(document.root(), "data[3]".to_owned(), &invalid).expect("object");
         let result = read(&fields);
-        (result, oddities.count())
+        (result, invalid.count())
     }
 
     #[test]
@@ -317,7 +321,7 @@ mod tests {
         ];
         for (name, expected) in cases {
             let (read, odd) = with(|fields| fields.id(name));
-            let expected = expected.map(str::to_owned).map_err(|detail| Misfit {
+            let expected = expected.map(str::to_owned).map_err(|detail| FieldError {
                 path: format!("data[3].{name}"),
                 detail: detail.to_owned(),
             });

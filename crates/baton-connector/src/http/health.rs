@@ -49,7 +49,7 @@ impl Health {
     }
 
     /// The endpoint's row of failures, once it is as long as `limit`.
-    pub(super) fn hopeless(
+    pub(super) fn failing_for(
         &self,
         key: &BucketKey,
         now: Instant,

@@ -1,6 +1,6 @@
 //! Errors of applications that answer them in JSON.
 
-use super::api_error::{ApiError, ErrorAnswer, ReadApiError};
+use super::api_error::{ApiError, ErrorResponse, ReadApiError};
 use super::json::{Document, Json};
 
 /// Reads JSON errors: where message, code and request id are, and which codes
@@ -44,7 +44,7 @@ impl JsonErrors {
 }
 
 impl ReadApiError for JsonErrors {
-    fn read(&self, answer: &ErrorAnswer<'_>) -> ApiError {
+    fn read(&self, answer: &ErrorResponse<'_>) -> ApiError {
         let Ok(document) = Document::parse_beginning(answer.body) else {
             return ApiError::default();
         };
@@ -97,7 +97,7 @@ mod tests {
     };
 
     fn read(body: &str) -> ApiError {
-        ERRORS.read(&ErrorAnswer {
+        ERRORS.read(&ErrorResponse {
             endpoint: "/x",
             method: &http::Method::GET,
             status: 404,
@@ -142,7 +142,7 @@ mod tests {
             gone: &["Not Found"],
             ..JsonErrors::NONE
         };
-        let told = errors.read(&ErrorAnswer {
+        let told = errors.read(&ErrorResponse {
             endpoint: "/x",
             method: &http::Method::GET,
             status: 404,

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::guess::Seen;
+use super::adaptive::Observation;
 
 /// Answers that take so many times as long as they must are slow.
 const SLOW: f64 = 2.0;
@@ -47,7 +47,7 @@ pub(super) struct Latency {
 
 impl Latency {
     /// Takes note of an answer.
-    pub(super) fn note(&mut self, seen: Seen) -> Trend {
+    pub(super) fn note(&mut self, seen: Observation) -> Trend {
         let mut trend = Trend::Steady;
         if seen.number > self.ends_after {
             trend = self.end_round();
@@ -118,7 +118,7 @@ mod tests {
             let mut any = false;
             while number < sent {
                 number += 1;
-                let trend = latency.note(Seen {
+                let trend = latency.note(Observation {
                     number,
                     sent,
                     under_way: 10,
@@ -166,7 +166,7 @@ mod tests {
     fn one_slow_answer_is_no_slow_round() {
         let mut latency = Latency::default();
         for number in 1..=40 {
-            let trend = latency.note(Seen {
+            let trend = latency.note(Observation {
                 number,
                 sent: number.div_ceil(10) * 10,
                 under_way: 10,

@@ -3,7 +3,7 @@
 //!
 //! The limiter only answers questions and learns from answers; whoever asks
 //! does the sleeping. What a bucket makes of announcements is in `bucket`,
-//! what it does without any in `guess`.
+//! what it does without any in `adaptive`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::announce::Announced;
 use super::bucket::{Bucket, next_slot};
+use super::rate_headers::RateHeaders;
 use super::settings::RateSettings;
 use crate::traffic::{AnnouncedLimit, Throttle, ThrottledBy, WaitReason};
 
@@ -113,7 +113,7 @@ impl Limiter {
     /// Learns from the answer to a request. Call it before
     /// [`Limiter::finished`] of the same request, so that whoever that wakes
     /// finds it known.
-    pub fn learn(&self, key: &BucketKey, answer: Answered, told: &Announced) {
+    pub fn learn(&self, key: &BucketKey, answer: Answered, told: &RateHeaders) {
         let mut state = self.lock();
         let entry = state.buckets.entry(key.clone()).or_default();
         entry.bucket.learn(answer, told);

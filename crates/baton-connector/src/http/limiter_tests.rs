@@ -1,4 +1,4 @@
-use super::super::announce::Stated;
+use super::super::rate_headers::AnnouncedWait;
 use super::*;
 
 fn key(endpoint: &'static str) -> BucketKey {
@@ -12,12 +12,12 @@ fn limiter(share: f64) -> Limiter {
     Limiter::new(RateSettings::new(share, None).expect("a share"))
 }
 
-fn told(limit: Option<u64>, remaining: u64, reset_s: u64) -> Announced {
-    Announced {
+fn told(limit: Option<u64>, remaining: u64, reset_s: u64) -> RateHeaders {
+    RateHeaders {
         limit,
         remaining: Some(remaining),
-        reset: Stated::In(Duration::from_secs(reset_s)),
-        ..Announced::default()
+        reset: AnnouncedWait::In(Duration::from_secs(reset_s)),
+        ..RateHeaders::default()
     }
 }
 
@@ -27,7 +27,7 @@ fn learn(
     number: u64,
     now: Instant,
     status: u16,
-    told: &Announced,
+    told: &RateHeaders,
 ) {
     let took = Duration::from_millis(40);
     let answer = Answered {
@@ -40,7 +40,7 @@ fn learn(
 }
 
 /// Sends one request and has it answered at once.
-fn ask(limiter: &Limiter, key: &BucketKey, now: Instant, status: u16, told: &Announced) -> u64 {
+fn ask(limiter: &Limiter, key: &BucketKey, now: Instant, status: u16, told: &RateHeaders) -> u64 {
     let Admission::Go(number) = limiter.admit(key, now) else {
         panic!("not admitted");
     };
@@ -156,14 +156,14 @@ fn an_older_answer_does_not_refill_the_quota() {
 #[test]
 fn resets_that_nobody_can_believe_stop_nothing() {
     for reset in [
-        Stated::Unreadable,
-        Stated::Past,
-        Stated::Absent,
-        Stated::In(Duration::from_hours(24 * 365)),
-        Stated::In(Duration::MAX),
+        AnnouncedWait::Unreadable,
+        AnnouncedWait::Past,
+        AnnouncedWait::Absent,
+        AnnouncedWait::In(Duration::from_hours(24 * 365)),
+        AnnouncedWait::In(Duration::MAX),
     ] {
         let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
-        let announced = Announced {
+        let announced = RateHeaders {
             reset,
             ..told(Some(100), 0, 0)
         };
@@ -215,8 +215,8 @@ fn a_late_answer_of_an_old_period_does_not_open_the_new_one() {
         panic!("much is left");
     };
     let now = start + Duration::from_secs(61);
-    let past = Announced {
-        reset: Stated::Past,
+    let past = RateHeaders {
+        reset: AnnouncedWait::Past,
         ..told(Some(100), 59, 0)
     };
     learn(&limiter, &key, late, now, 200, &past);
@@ -232,7 +232,7 @@ fn a_server_that_ceases_to_announce_is_no_longer_asked_one_by_one() {
         ask(&limiter, &key, start, 200, &told(Some(100), 60, 60));
     }
     let now = start + Duration::from_secs(61);
-    ask(&limiter, &key, now, 200, &Announced::default());
+    ask(&limiter, &key, now, 200, &RateHeaders::default());
     // Slow start: no more than twice of what was in use.
     assert_eq!(burst(&limiter, &key, now), (2, Admission::AfterAnAnswer));
 }
@@ -332,7 +332,7 @@ fn the_cap_counts_over_all_endpoints() {
         match limiter.admit(&key, now) {
             Admission::Go(number) => {
                 sent += 1;
-                learn(&limiter, &key, number, now, 200, &Announced::default());
+                learn(&limiter, &key, number, now, 200, &RateHeaders::default());
                 limiter.finished(&key);
             }
             Admission::NotBefore(at, reason) => {
@@ -348,7 +348,7 @@ fn the_cap_counts_over_all_endpoints() {
 #[test]
 fn without_announcements_refusals_cut_the_rate_and_answers_raise_it() {
     let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
-    let none = Announced::default();
+    let none = RateHeaders::default();
     let mut now = start;
     for _ in 0..100 {
         ask(&limiter, &key, now, 200, &none);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::waited::WaitClocks;
+use super::wait_clocks::WaitClocks;
 use crate::traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};
 
 /// Waits that end so close to each other have one cause.

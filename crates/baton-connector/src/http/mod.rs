@@ -26,8 +26,9 @@
 //! # }
 //! ```
 
-mod announce;
+mod adaptive;
 mod api_error;
+mod attempts;
 mod bucket;
 mod classify;
 mod client;
@@ -35,7 +36,6 @@ mod client_credentials;
 mod credential;
 mod exchange;
 mod fields;
-mod guess;
 mod health;
 mod json;
 mod json_errors;
@@ -44,6 +44,7 @@ mod limiter;
 mod link;
 mod meter;
 mod period;
+mod rate_headers;
 mod redact;
 mod request;
 mod reqwest_transport;
@@ -51,18 +52,17 @@ mod resolver;
 mod response;
 mod retry;
 mod settings;
-mod story;
 mod token;
 mod transport;
-mod waited;
+mod wait_clocks;
 
 pub use crate::in_flight::InFlight;
 pub use crate::transport_error::{TransportError, TransportErrorKind};
-pub use api_error::{ApiError, ErrorAnswer, NoApiErrors, ReadApiError};
+pub use api_error::{ApiError, ErrorResponse, NoApiErrors, ReadApiError};
 pub use client::{CallClient, HttpClient};
 pub use client_credentials::ClientCredentials;
 pub use credential::Credential;
-pub use fields::{Fields, Misfit, Oddities};
+pub use fields::{FieldError, Fields, InvalidValues};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use json::{Document, Json, Member, Object, Text};
 pub use json_errors::JsonErrors;
@@ -75,5 +75,5 @@ pub use settings::{
     HttpParts, HttpSettings, IDLE_TIMEOUT, MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, RateSettings,
     TOTAL_TIMEOUT,
 };
-pub use token::{LearnSecrets, NothingLearned, Token, TokenSource};
+pub use token::{NoSecretRegistry, SecretRegistry, Token, TokenSource};
 pub use transport::{BodyStream, Transport, whole_body};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::announce::ABSURD_RESET;
+use super::rate_headers::MAX_PLAUSIBLE_RESET;
 
 /// Periods up to this length are spread evenly from the beginning: announced
 /// in whole seconds, their resets say little.
@@ -40,7 +40,7 @@ impl Period {
             if between <= WOBBLE {
                 return;
             }
-            if between <= ABSURD_RESET {
+            if between <= MAX_PLAUSIBLE_RESET {
                 let least = self
                     .between_resets
                     .map_or(between, |known| known.min(between));

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use url::{Url, form_urlencoded};
 
-use super::credential::{Credential, Proof};
+use super::credential::{AuthHeader, Credential};
 use super::redact::is_hidden;
 use crate::change::WriteView;
 use crate::error::{Error, Result};
@@ -247,7 +247,7 @@ impl Request {
     pub(super) fn to_http(
         &self,
         user_agent: &HeaderValue,
-        proof: Option<&Proof>,
+        auth_header: Option<&AuthHeader>,
     ) -> Option<http::Request<Bytes>> {
         let mut request = http::Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
@@ -261,8 +261,8 @@ impl Request {
         headers
             .entry(http::header::USER_AGENT)
             .or_insert_with(|| user_agent.clone());
-        if let Some(proof) = proof {
-            headers.insert(proof.header.clone(), proof.value.clone());
+        if let Some(auth_header) = auth_header {
+            headers.insert(auth_header.header.clone(), auth_header.value.clone());
         }
         Some(request)
     }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::fields::Misfit;
+use super::fields::FieldError;
 use super::json::{Document, foreign_form};
 use super::link;
 use super::redact::quoted;
@@ -22,7 +22,7 @@ pub struct Response {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// Tells the request in errors about the body; its kind is replaced.
-    pub(super) story: Box<RequestError>,
+    pub(super) error_context: Box<RequestError>,
 }
 
 impl std::fmt::Debug for Response {
@@ -42,7 +42,7 @@ impl Response {
 
     /// The server's own id of the request, for support cases.
     pub fn request_id(&self) -> Option<&str> {
-        self.story.request_id.as_deref()
+        self.error_context.request_id.as_deref()
     }
 
     /// A header as text; `None` when it is missing or not ASCII.
@@ -103,8 +103,8 @@ impl Response {
     }
 
     /// An error about a value of this answer.
-    pub fn misfit(&self, misfit: &Misfit) -> Error {
-        self.unusable(&misfit.path, &misfit.detail)
+    pub fn field_error(&self, error: &FieldError) -> Error {
+        self.unusable(&error.path, &error.detail)
     }
 
     /// The error of a body that does not parse: as what it is where that can
@@ -135,12 +135,12 @@ impl Response {
     }
 
     fn failed(&self, kind: RequestErrorKind) -> Error {
-        let mut story = self.story.clone();
+        let mut error_context = self.error_context.clone();
         if matches!(kind, RequestErrorKind::NotJson { .. }) && !self.body.is_empty() {
-            story.advice = Some(Advice::CheckWhoAnswers);
+            error_context.advice = Some(Advice::CheckWhoAnswers);
         }
-        story.kind = kind;
-        Error::Request(story)
+        error_context.kind = kind;
+        Error::Request(error_context)
     }
 }
 

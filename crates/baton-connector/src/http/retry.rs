@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::announce::Announced;
+use super::rate_headers::RateHeaders;
 use crate::clock::Random;
 use crate::traffic::WaitReason;
 use crate::transport_error::TransportErrorKind;
@@ -30,7 +30,7 @@ pub struct RetryPolicy {
     /// The wait after a 429 that says to come back at once.
     pub shortest_stated_wait: Duration,
     /// After so long without one success of an endpoint the run ends.
-    pub hopeless_after: Duration,
+    pub give_up_after: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -44,14 +44,14 @@ impl Default for RetryPolicy {
             longest_stated_wait: Duration::from_mins(15),
             unstated_refusal_wait: Duration::from_mins(1),
             shortest_stated_wait: Duration::from_secs(1),
-            hopeless_after: Duration::from_mins(30),
+            give_up_after: Duration::from_mins(30),
         }
     }
 }
 
 /// Where a request stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct AttemptState {
     /// Some request of the run has succeeded.
     pub proven: bool,
     /// A repetition does no harm.
@@ -87,9 +87,9 @@ pub(super) enum Next {
 impl RetryPolicy {
     pub(super) fn next(
         &self,
-        standing: Standing,
+        state: AttemptState,
         failure: Failure,
-        announced: &Announced,
+        announced: &RateHeaders,
         random: &dyn Random,
     ) -> Next {
         match failure {
@@ -99,25 +99,23 @@ impl RetryPolicy {
                     .unwrap_or(self.unstated_refusal_wait);
                 return Next::Stated(self.bounded(wait), WaitReason::RateLimited);
             }
-            Failure::Status(status) if standing.idempotent && may_pass(status) => {
+            Failure::Status(status) if state.idempotent && may_pass(status) => {
                 if let Some(wait) = announced.retry_after.ahead() {
                     return Next::Stated(self.bounded(wait), WaitReason::ServerBusy);
                 }
             }
-            Failure::Transport(TransportErrorKind::Reset)
-                if standing.idempotent && !standing.resent =>
-            {
+            Failure::Transport(TransportErrorKind::Reset) if state.idempotent && !state.resent => {
                 return Next::ResendNow;
             }
             Failure::Transport(kind)
-                if kind.may_pass() && (standing.idempotent || kind.never_sent()) => {}
+                if kind.may_pass() && (state.idempotent || kind.never_sent()) => {}
             _ => return Next::GiveUp,
         }
-        let delay = self.jittered(standing.tries, random);
-        let exhausted = if standing.proven {
-            standing.tries >= self.tries
+        let delay = self.jittered(state.tries, random);
+        let exhausted = if state.proven {
+            state.tries >= self.tries
         } else {
-            standing.tries >= self.first_tries || standing.elapsed + delay >= self.first_window
+            state.tries >= self.first_tries || state.elapsed + delay >= self.first_window
         };
         if exhausted {
             Next::GiveUp
@@ -147,7 +145,7 @@ fn may_pass(status: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::announce::Stated;
+    use super::super::rate_headers::AnnouncedWait;
     use super::*;
 
     #[derive(Debug)]
@@ -161,8 +159,8 @@ mod tests {
         }
     }
 
-    fn standing() -> Standing {
-        Standing {
+    fn state() -> AttemptState {
+        AttemptState {
             proven: true,
             idempotent: true,
             tries: 1,
@@ -171,26 +169,26 @@ mod tests {
         }
     }
 
-    fn next(standing: Standing, failure: Failure) -> Next {
-        next_with(standing, failure, Announced::default())
+    fn next(state: AttemptState, failure: Failure) -> Next {
+        next_with(state, failure, RateHeaders::default())
     }
 
-    fn next_with(standing: Standing, failure: Failure, announced: Announced) -> Next {
-        RetryPolicy::default().next(standing, failure, &announced, &Highest)
+    fn next_with(state: AttemptState, failure: Failure, announced: RateHeaders) -> Next {
+        RetryPolicy::default().next(state, failure, &announced, &Highest)
     }
 
-    fn refused(retry_after: Stated) -> Next {
-        let announced = Announced {
+    fn refused(retry_after: AnnouncedWait) -> Next {
+        let announced = RateHeaders {
             retry_after,
-            ..Announced::default()
+            ..RateHeaders::default()
         };
-        next_with(standing(), Failure::Status(429), announced)
+        next_with(state(), Failure::Status(429), announced)
     }
 
     #[test]
     fn client_errors_are_never_repeated() {
         for status in [301, 400, 401, 403, 404, 405, 409, 410, 415, 422, 501] {
-            assert_eq!(next(standing(), Failure::Status(status)), Next::GiveUp);
+            assert_eq!(next(state(), Failure::Status(status)), Next::GiveUp);
         }
     }
 
@@ -201,15 +199,15 @@ mod tests {
             TransportErrorKind::Tls,
             TransportErrorKind::ProxyAuth,
         ] {
-            assert_eq!(next(standing(), Failure::Transport(kind)), Next::GiveUp);
+            assert_eq!(next(state(), Failure::Transport(kind)), Next::GiveUp);
         }
     }
 
     #[test]
     fn what_may_have_happened_is_not_repeated() {
-        let write = Standing {
+        let write = AttemptState {
             idempotent: false,
-            ..standing()
+            ..state()
         };
         for failure in [
             Failure::Status(500),
@@ -230,12 +228,12 @@ mod tests {
     fn a_proven_server_gets_five_tries_with_doubling_bounds() {
         let mut bounds = Vec::new();
         for tries in 1..=4 {
-            let standing = Standing {
+            let state = AttemptState {
                 tries,
                 elapsed: Duration::from_mins(10),
-                ..standing()
+                ..state()
             };
-            match next(standing, Failure::Status(503)) {
+            match next(state, Failure::Status(503)) {
                 Next::Pause(delay) => bounds.push(delay),
                 other => panic!("{other:?}"),
             }
@@ -243,9 +241,9 @@ mod tests {
         for (delay, bound_ms) in bounds.iter().zip([500, 1000, 2000, 4000]) {
             assert!(*delay <= Duration::from_millis(bound_ms));
         }
-        let last = Standing {
+        let last = AttemptState {
             tries: 5,
-            ..standing()
+            ..state()
         };
         assert_eq!(next(last, Failure::Status(503)), Next::GiveUp);
         let policy = RetryPolicy::default();
@@ -254,15 +252,15 @@ mod tests {
 
     #[test]
     fn an_unproven_server_gets_three_tries_within_five_seconds() {
-        let first = Standing {
+        let first = AttemptState {
             proven: false,
             tries: 2,
-            ..standing()
+            ..state()
         };
         assert!(matches!(next(first, Failure::Status(500)), Next::Pause(_)));
-        let third = Standing { tries: 3, ..first };
+        let third = AttemptState { tries: 3, ..first };
         assert_eq!(next(third, Failure::Status(500)), Next::GiveUp);
-        let late = Standing {
+        let late = AttemptState {
             elapsed: Duration::from_secs(5),
             ..first
         };
@@ -272,10 +270,10 @@ mod tests {
     #[test]
     fn a_lost_connection_is_resent_at_once_but_only_once() {
         let reset = Failure::Transport(TransportErrorKind::Reset);
-        assert_eq!(next(standing(), reset), Next::ResendNow);
-        let again = Standing {
+        assert_eq!(next(state(), reset), Next::ResendNow);
+        let again = AttemptState {
             resent: true,
-            ..standing()
+            ..state()
         };
         assert!(matches!(next(again, reset), Next::Pause(_)));
     }
@@ -283,36 +281,39 @@ mod tests {
     #[test]
     fn refusals_wait_as_stated_within_reason_and_are_no_tries() {
         let limited = |wait_s| Next::Stated(Duration::from_secs(wait_s), WaitReason::RateLimited);
-        assert_eq!(refused(Stated::In(Duration::from_secs(7))), limited(7));
-        assert_eq!(refused(Stated::In(Duration::from_hours(24))), limited(900));
-        assert_eq!(refused(Stated::In(Duration::ZERO)), limited(1));
-        assert_eq!(refused(Stated::Absent), limited(60));
-        assert_eq!(refused(Stated::Past), limited(60));
-        assert_eq!(refused(Stated::Unreadable), limited(60));
-        let tired = Standing {
+        assert_eq!(
+            refused(AnnouncedWait::In(Duration::from_secs(7))),
+            limited(7)
+        );
+        assert_eq!(
+            refused(AnnouncedWait::In(Duration::from_hours(24))),
+            limited(900)
+        );
+        assert_eq!(refused(AnnouncedWait::In(Duration::ZERO)), limited(1));
+        assert_eq!(refused(AnnouncedWait::Absent), limited(60));
+        assert_eq!(refused(AnnouncedWait::Past), limited(60));
+        assert_eq!(refused(AnnouncedWait::Unreadable), limited(60));
+        let tired = AttemptState {
             tries: 500,
             proven: false,
-            ..standing()
+            ..state()
         };
         assert_eq!(next(tired, Failure::Status(429)), limited(60));
     }
 
     #[test]
     fn a_busy_server_is_obeyed_but_an_unreadable_wait_is_an_ordinary_try() {
-        let announced = |retry_after| Announced {
+        let announced = |retry_after| RateHeaders {
             retry_after,
-            ..Announced::default()
+            ..RateHeaders::default()
         };
         let busy = Failure::Status(503);
-        let wait = Stated::In(Duration::from_secs(20));
+        let wait = AnnouncedWait::In(Duration::from_secs(20));
         assert_eq!(
-            next_with(standing(), busy, announced(wait)),
+            next_with(state(), busy, announced(wait)),
             Next::Stated(Duration::from_secs(20), WaitReason::ServerBusy)
         );
-        let garbled = announced(Stated::Unreadable);
-        assert!(matches!(
-            next_with(standing(), busy, garbled),
-            Next::Pause(_)
-        ));
+        let garbled = announced(AnnouncedWait::Unreadable);
+        assert!(matches!(next_with(state(), busy, garbled), Next::Pause(_)));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::api_error::{NoApiErrors, ReadApiError};
 use super::meter::{HttpObserver, NoObserver};
 use super::retry::RetryPolicy;
-use super::token::{LearnSecrets, NothingLearned};
+use super::token::{NoSecretRegistry, SecretRegistry};
 use super::transport::Transport;
 use crate::clock::{Clock, Random, SplitMix, SystemClock};
 use crate::error::{Error, Result};
@@ -135,7 +135,7 @@ pub struct HttpParts {
     /// Explains the application's errors.
     pub api_errors: Arc<dyn ReadApiError>,
     /// Hides tokens that are got during a run.
-    pub secrets: Arc<dyn LearnSecrets>,
+    pub secrets: Arc<dyn SecretRegistry>,
 }
 
 impl HttpParts {
@@ -148,7 +148,7 @@ impl HttpParts {
             random: Arc::new(SplitMix::seeded(seed)),
             observer: Arc::new(NoObserver),
             api_errors: Arc::new(NoApiErrors),
-            secrets: Arc::new(NothingLearned),
+            secrets: Arc::new(NoSecretRegistry),
         }
     }
 }

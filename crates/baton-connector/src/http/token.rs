@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::client::CallClient;
-use super::credential::Proof;
+use super::credential::AuthHeader;
 use crate::Secret;
 use crate::error::{Error, Result};
 
@@ -42,26 +42,26 @@ pub struct Token {
 }
 
 /// Keeps learned secrets out of everything that people read.
-pub trait LearnSecrets: Send + Sync + fmt::Debug {
+pub trait SecretRegistry: Send + Sync + fmt::Debug {
     /// From now on, `secret` is hidden.
-    fn learn(&self, secret: &Secret);
+    fn register(&self, secret: &Secret);
 }
 
 /// Learns nothing: for programs that show nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NothingLearned;
+pub struct NoSecretRegistry;
 
-impl LearnSecrets for NothingLearned {
-    fn learn(&self, _secret: &Secret) {}
+impl SecretRegistry for NoSecretRegistry {
+    fn register(&self, _secret: &Secret) {}
 }
 
 /// The token of a source.
-pub(super) struct Held {
+pub(super) struct SharedToken {
     name: String,
     source: Box<dyn TokenSource>,
     /// Tokens asked for, whatever came of it.
     asked: AtomicU64,
-    /// Held while a token is asked for, on purpose: others that need one wait
+    /// SharedToken while a token is asked for, on purpose: others that need one wait
     /// for this one. A dropped request gives it back, and the next one asks.
     state: Mutex<State>,
 }
@@ -74,19 +74,19 @@ struct State {
 }
 
 struct Current {
-    proof: Proof,
+    auth_header: AuthHeader,
     /// Counts the tokens.
     number: u64,
     stale_at: Option<Instant>,
 }
 
 /// What a request is sent with, and which token that is.
-pub(super) struct Dated {
-    pub proof: Proof,
+pub(super) struct NumberedHeader {
+    pub auth_header: AuthHeader,
     pub number: u64,
 }
 
-impl Held {
+impl SharedToken {
     pub(super) fn new(name: &str, source: Box<dyn TokenSource>) -> Self {
         Self {
             name: name.to_owned(),
@@ -98,13 +98,17 @@ impl Held {
 
     /// The token, asked for now if there is none, if it is old, or if it is the
     /// one that was refused.
-    pub(super) async fn proof(&self, client: &CallClient, refused: Option<u64>) -> Result<Dated> {
+    pub(super) async fn auth_header(
+        &self,
+        client: &CallClient,
+        refused: Option<u64>,
+    ) -> Result<NumberedHeader> {
         let before = self.asked.load(Ordering::Relaxed);
         let mut state = client.unless_stopped(self.state.lock()).await?;
         if let Some(current) = &state.current {
             let is_stale = current.stale_at.is_some_and(|at| at <= Instant::now());
             if !is_stale && refused != Some(current.number) {
-                return Ok(current.dated());
+                return Ok(current.numbered());
             }
         }
         // It failed while this one waited for it.
@@ -115,27 +119,27 @@ impl Held {
         }
         let asked = self.source.token(client).await;
         let made = asked.and_then(|token| {
-            client.learn(&token.value);
+            client.register(&token.value);
             let value = format!("Bearer {}", token.value.expose());
             Ok((
-                Proof::new(&self.name, AUTHORIZATION, &value)?,
+                AuthHeader::new(&self.name, AUTHORIZATION, &value)?,
                 token.lifetime,
             ))
         });
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         match made {
-            Ok((proof, lifetime)) => {
+            Ok((auth_header, lifetime)) => {
                 let stale_at = lifetime.and_then(|all| {
                     Instant::now().checked_add(all.saturating_sub(MARGIN.min(all / 10)))
                 });
                 let current = state.current.insert(Current {
-                    proof,
+                    auth_header,
                     number,
                     stale_at,
                 });
-                let dated = current.dated();
+                let numbered = current.numbered();
                 state.failed = None;
-                Ok(dated)
+                Ok(numbered)
             }
             Err(error) => {
                 let error = Arc::new(error);
@@ -157,9 +161,9 @@ impl Held {
 }
 
 impl Current {
-    fn dated(&self) -> Dated {
-        Dated {
-            proof: self.proof.clone(),
+    fn numbered(&self) -> NumberedHeader {
+        NumberedHeader {
+            auth_header: self.auth_header.clone(),
             number: self.number,
         }
     }

@@ -5,10 +5,10 @@
 //! longer circles are found by the engine.
 
 use crate::call::Call;
-use crate::counted::Counted;
 use crate::error::{Error, Result};
 use crate::http::{HttpClient, Request, Response};
 use crate::page::{Page, shorten};
+use crate::upstream_count::UpstreamCount;
 
 use super::{Chunk, Position, fnv64, page};
 
@@ -68,10 +68,10 @@ impl<T> Rows<T> {
         self
     }
 
-    fn counted(&self) -> Counted {
+    fn upstream_count(&self) -> UpstreamCount {
         match self.total {
-            Some(total) if !self.filtered => Counted::Rows(total),
-            _ => Counted::Untold,
+            Some(total) if !self.filtered => UpstreamCount::Rows(total),
+            _ => UpstreamCount::Unknown,
         }
     }
 }
@@ -219,7 +219,7 @@ pub async fn numbered<T, R: Into<Rows<T>>>(
     by: Numbered,
     read: impl FnOnce(&Response) -> Result<R>,
 ) -> Result<Page<T>> {
-    let mut counted = Counted::Untold;
+    let mut counted = UpstreamCount::Unknown;
     let page = page(list, call.token(), async |position| {
         let at = At::read(list, by.first, &position)?;
         let mut request = request.query(by.param, &at.number.to_string());
@@ -228,7 +228,7 @@ pub async fn numbered<T, R: Into<Rows<T>>>(
         }
         let response = client.on(call).send(&request).await?;
         let rows = read(&response)?.into();
-        counted = rows.counted();
+        counted = rows.upstream_count();
         let seen = at.seen.saturating_add(rows.received);
         if by.is_over(list, &rows, seen)? {
             return Ok(Chunk::new(rows.items, None));
@@ -252,7 +252,7 @@ pub async fn numbered<T, R: Into<Rows<T>>>(
         Ok(Chunk::new(rows.items, Some(next.cursor())))
     })
     .await?;
-    Ok(page.counted(counted))
+    Ok(page.upstream_count(counted))
 }
 
 /// A list whose answers name the next page in a `Link` header. The next page
@@ -265,7 +265,7 @@ pub async fn link_next<T, R: Into<Rows<T>>>(
     request: Request,
     read: impl FnOnce(&Response) -> Result<R>,
 ) -> Result<Page<T>> {
-    let mut counted = Counted::Untold;
+    let mut counted = UpstreamCount::Unknown;
     let page = page(list, call.token(), async |position| {
         let request = match &position.cursor {
             None => request,
@@ -273,7 +273,7 @@ pub async fn link_next<T, R: Into<Rows<T>>>(
         };
         let response = client.on(call).send(&request).await?;
         let rows = read(&response)?.into();
-        counted = rows.counted();
+        counted = rows.upstream_count();
         let next = match rows.last {
             Some(true) => None,
             _ => response.next_link()?,
@@ -296,7 +296,7 @@ pub async fn link_next<T, R: Into<Rows<T>>>(
         Ok(Chunk::new(rows.items, next))
     })
     .await?;
-    Ok(page.counted(counted))
+    Ok(page.upstream_count(counted))
 }
 
 /// A list whose answers hold the cursor of the next page ([`Rows::cursor`]),
@@ -309,12 +309,12 @@ pub async fn body_cursor<T, R: Into<Rows<T>>>(
     param: &'static str,
     read: impl FnOnce(&Response) -> Result<R>,
 ) -> Result<Page<T>> {
-    let mut counted = Counted::Untold;
+    let mut counted = UpstreamCount::Unknown;
     let page = page(list, call.token(), async |position| {
         let request = request.maybe_query(param, position.cursor.as_deref());
         let response = client.on(call).send(&request).await?;
         let rows: Rows<T> = read(&response)?.into();
-        counted = rows.counted();
+        counted = rows.upstream_count();
         let cursor = rows.cursor.filter(|cursor| !cursor.is_empty());
         match (rows.last, cursor) {
             (Some(true), _) => Ok(Chunk::new(rows.items, None)),
@@ -323,7 +323,7 @@ pub async fn body_cursor<T, R: Into<Rows<T>>>(
         }
     })
     .await?;
-    Ok(page.counted(counted))
+    Ok(page.upstream_count(counted))
 }
 
 /// The answer says that more follows, and not where.

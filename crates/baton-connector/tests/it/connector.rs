@@ -10,7 +10,7 @@ use baton_connector::resource::{
 };
 use baton_connector::{
     Call, Connector, ConnectorBuilder, Error, Page, ResourceGetter, ResourceSyncer, Result, Run,
-    RunView, TrafficSnapshot, TypeGrants, TypeSpec, Types, Upstream, Validator,
+    RunView, TrafficSnapshot, TrafficSource, TypeGrants, TypeSpec, Types, Validator,
 };
 use baton_proto::c1::connector::v2;
 use baton_proto::{Advice, Advise, Code};
@@ -422,7 +422,7 @@ async fn a_closure_can_validate() {
 
 struct Busy;
 
-impl Upstream for Busy {
+impl TrafficSource for Busy {
     fn traffic(&self, _: &RunView) -> TrafficSnapshot {
         TrafficSnapshot {
             in_flight: 3,
@@ -433,7 +433,7 @@ impl Upstream for Busy {
 
 #[test]
 fn the_engine_sees_the_client_through_the_connector() {
-    let builder = ConnectorBuilder::new().upstream(Arc::new(Busy));
+    let builder = ConnectorBuilder::new().traffic_source(Arc::new(Busy));
     let connector = builder.types(&types([fixed("user")]), &()).unwrap();
     let connector = connector.build().unwrap();
     let run = Run::begin(None).view();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use baton_connector::http::{
     BodyStream, CallClient, ClientCredentials, Credential, HeaderName, HttpParts, HttpSettings,
-    LearnSecrets, Request, Token, TokenSource, Transport, TransportError, whole_body,
+    Request, SecretRegistry, Token, TokenSource, Transport, TransportError, whole_body,
 };
 use baton_connector::{Code, Error, Result, Secret, async_trait};
 
@@ -300,8 +300,8 @@ async fn those_who_waited_for_a_failed_renewal_share_its_error() {
 #[derive(Debug, Default)]
 struct Learned(Mutex<Vec<String>>);
 
-impl LearnSecrets for Learned {
-    fn learn(&self, secret: &Secret) {
+impl SecretRegistry for Learned {
+    fn register(&self, secret: &Secret) {
         self.0.lock().unwrap().push(secret.expose().to_owned());
     }
 }
@@ -330,7 +330,7 @@ async fn every_token_is_made_known_to_those_who_hide_secrets() {
     let script = Script::new([ok(), status(401), ok()]);
     let learned = Arc::new(Learned::default());
     let parts = HttpParts {
-        secrets: Arc::clone(&learned) as Arc<dyn LearnSecrets>,
+        secrets: Arc::clone(&learned) as Arc<dyn SecretRegistry>,
         ..parts(&script)
     };
     let client = Client::new(parts, HttpSettings::default());

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use baton_connector::{
-    Call, Connector, Error, Page, RepeatPolicy, Result, Retrying, Row, Run, SplitMix, SystemClock,
+    Call, CallRetryPolicy, Connector, Error, Page, Result, Retrying, Row, Run, SplitMix,
+    SystemClock,
 };
 use baton_proto::Code;
 use baton_proto::any;
@@ -102,7 +103,7 @@ impl Stage {
             refuse: Mutex::new(Box::new(refuse)),
             asked: AtomicU32::new(0),
         }));
-        let policy = RepeatPolicy::default();
+        let policy = CallRetryPolicy::default();
         let connector = Retrying::new(
             flaky,
             policy,

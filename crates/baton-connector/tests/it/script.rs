@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use baton_connector::http::{
-    ApiError, BodyStream, ErrorAnswer, HttpClient, HttpObserver, HttpParts, HttpSettings,
+    ApiError, BodyStream, ErrorResponse, HttpClient, HttpObserver, HttpParts, HttpSettings,
     ReadApiError, Request, Response, Transport, TransportError, TransportErrorKind, Wait,
     whole_body,
 };
-use baton_connector::{Clock, Error, RequestErrorKind, Result, Run, TrafficSnapshot, Upstream};
+use baton_connector::{
+    Clock, Error, RequestErrorKind, Result, Run, TrafficSnapshot, TrafficSource,
+};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
@@ -195,7 +197,7 @@ impl Clock for Still {
 struct Codes;
 
 impl ReadApiError for Codes {
-    fn read(&self, answer: &ErrorAnswer<'_>) -> ApiError {
+    fn read(&self, answer: &ErrorResponse<'_>) -> ApiError {
         let body: serde_json::Value = serde_json::from_slice(answer.body).unwrap_or_default();
         let text = |key: &str| body[key].as_str().map(str::to_owned);
         let code = text("code");

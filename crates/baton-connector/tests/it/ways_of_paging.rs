@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use baton_connector::paging::{End, Numbered, Rows, body_cursor, link_next, numbered, slice};
-use baton_connector::{Call, Code, Counted, Error, Page, Result};
+use baton_connector::{Call, Code, Error, Page, Result, UpstreamCount};
 
 use crate::script::{Reply, Script, client, failed, get, ok};
 
 /// All rows of a list, with the requests that it took (path and query).
-async fn walk(
+async fn read_all(
     replies: impl IntoIterator<Item = Reply>,
     ask: impl AsyncFn(&Call, &crate::script::Client) -> Result<Page<u64>>,
 ) -> (Result<Vec<u64>>, Vec<String>) {
@@ -87,7 +87,7 @@ fn a_slice_is_served_in_pages_and_refuses_tokens_that_it_did_not_make() {
 #[tokio::test]
 async fn numbered_pages_end_as_their_author_says() {
     let by = Numbered::pages("page").size("limit", 2);
-    let (found, asked) = walk([rows([1, 2]), rows([3]), rows([])], async |call, client| {
+    let (found, asked) = read_all([rows([1, 2]), rows([3]), rows([])], async |call, client| {
         paged(by, call, client).await
     })
     .await;
@@ -101,7 +101,7 @@ async fn numbered_pages_end_as_their_author_says() {
         ]
     );
     let short = by.end(End::ShortPage).first(0);
-    let (found, asked) = walk([rows([1, 2]), rows([3])], async |call, client| {
+    let (found, asked) = read_all([rows([1, 2]), rows([3])], async |call, client| {
         paged(short, call, client).await
     })
     .await;
@@ -115,7 +115,7 @@ async fn numbered_pages_end_as_their_author_says() {
 #[tokio::test]
 async fn offsets_count_the_rows_that_came_and_not_those_that_were_kept() {
     let by = Numbered::rows("offset").end(End::Total);
-    let (found, asked) = walk(
+    let (found, asked) = read_all(
         [rows([1, 2, 3]), rows([4, 5]), rows([6])],
         async |call, client| {
             let read = |response: &_| {
@@ -124,7 +124,11 @@ async fn offsets_count_the_rows_that_came_and_not_those_that_were_kept() {
                 Ok(Rows::new(even).of(all.len()).total(Some(6)))
             };
             let page = numbered("numbers", call, &client.http, get("/n"), by, read).await?;
-            assert_eq!(page.notes.counted, Counted::Untold, "rows were left out");
+            assert_eq!(
+                page.notes.upstream_count,
+                UpstreamCount::Unknown,
+                "rows were left out"
+            );
             Ok(page)
         },
     )
@@ -141,7 +145,7 @@ async fn offsets_count_the_rows_that_came_and_not_those_that_were_kept() {
 #[tokio::test]
 async fn a_server_that_ignores_the_number_is_found_out_at_its_second_page() {
     for by in [Numbered::pages("page"), Numbered::rows("offset")] {
-        let (found, asked) = walk([rows([1, 2])], async |call, client| {
+        let (found, asked) = read_all([rows([1, 2])], async |call, client| {
             paged(by, call, client).await
         })
         .await;
@@ -153,7 +157,7 @@ async fn a_server_that_ignores_the_number_is_found_out_at_its_second_page() {
 #[tokio::test]
 async fn an_answer_that_knows_its_end_is_believed() {
     for last in [true, false] {
-        let (found, _) = walk([rows([1]), rows([2]), rows([])], async |call, client| {
+        let (found, _) = read_all([rows([1]), rows([2]), rows([])], async |call, client| {
             let read = |response: &_| Ok(Rows::new(read(response)?).last(last.then_some(true)));
             let by = Numbered::pages("page");
             numbered("numbers", call, &client.http, get("/n"), by, read).await
@@ -198,7 +202,7 @@ async fn linked(call: &Call, client: &crate::script::Client) -> Result<Page<u64>
 #[tokio::test]
 async fn links_are_followed_to_the_page_that_has_none() {
     let first = rows([1, 2]).with("link", "</elsewhere?cursor=a%2Fb>; rel=\"next\"");
-    let (found, asked) = walk([first, rows([3])], linked).await;
+    let (found, asked) = read_all([first, rows([3])], linked).await;
     assert_eq!(found.unwrap(), [1, 2, 3]);
     assert_eq!(asked, ["/admin/n?limit=2", "/elsewhere?cursor=a%2Fb"]);
 }
@@ -213,7 +217,7 @@ async fn links_to_the_same_page_to_others_and_to_nowhere_are_errors() {
         ("<?x>; rel=next, <?y>; rel=next", "two different links"),
         ("?x; rel=next", "does not begin"),
     ] {
-        let (found, asked) = walk([rows([1]).with("link", link)], linked).await;
+        let (found, asked) = read_all([rows([1]).with("link", link)], linked).await;
         let text = failed(found).to_string();
         assert!(text.contains(says), "{link}: {text}");
         assert_eq!(asked.len(), 1, "nothing is sent there");
@@ -236,16 +240,16 @@ async fn cursors_from_the_body_lead_on_until_there_is_none() {
             Ok(Rows::new(vec![row]).cursor(next).total(Some(2)))
         };
         let page = body_cursor("numbers", call, &client.http, get("/n"), "after", read).await?;
-        assert_eq!(page.notes.counted, Counted::Rows(2));
+        assert_eq!(page.notes.upstream_count, UpstreamCount::Rows(2));
         Ok(page)
     }
     for end in ["null", "\"\""] {
         let replies = [ok().body("[1,\"a b\"]"), ok().body(&format!("[2,{end}]"))];
-        let (found, asked) = walk(replies, ask).await;
+        let (found, asked) = read_all(replies, ask).await;
         assert_eq!(found.unwrap(), [1, 2]);
         assert_eq!(asked, ["/admin/n", "/admin/n?after=a+b"]);
     }
-    let (found, asked) = walk([ok().body("[1,\"same\"]")], ask).await;
+    let (found, asked) = read_all([ok().body("[1,\"same\"]")], ask).await;
     assert!(matches!(failed(found), Error::TokenUnchanged { .. }));
     assert_eq!(asked.len(), 2);
 }
@@ -253,7 +257,7 @@ async fn cursors_from_the_body_lead_on_until_there_is_none() {
 #[tokio::test]
 async fn an_answer_that_continues_nowhere_is_an_error() {
     for way in 0..2 {
-        let (found, _) = walk([rows([1])], async |call, client| {
+        let (found, _) = read_all([rows([1])], async |call, client| {
             let read = |response: &_| Ok(Rows::new(read(response)?).last(Some(false)));
             match way {
                 0 => body_cursor("numbers", call, &client.http, get("/n"), "c", read).await,

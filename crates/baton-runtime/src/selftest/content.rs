@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_connector::{Any, Local, v2};
+use baton_connector::{Any, LocalHooks, v2};
 use baton_proto::any;
 use v2::resource_type::Trait;
 
@@ -13,7 +13,7 @@ use super::{Check, Verdict};
 /// A type and an id.
 type Id = (String, String);
 
-pub(super) fn checks(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Check> {
+pub(super) fn checks(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<Check> {
     let process = Process::of(recorded);
     vec![
         check("ids are unique", duplicates(recorded, local)),
@@ -26,7 +26,7 @@ pub(super) fn checks(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Chec
 
 /// What is found in the rows of a sync that did not come to its end: other
 /// rows may be missing only because of that.
-pub(super) fn found_in_part(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<Check> {
+pub(super) fn found_in_part(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<Check> {
     let mut all = checks(recorded, local);
     all.retain(|check| check.failed() && check.name != REFERENCES);
     all
@@ -89,8 +89,12 @@ fn id(resource: Option<&v2::Resource>) -> Option<Id> {
     Some((id.resource_type.clone(), id.resource.clone()))
 }
 
-fn duplicates(recorded: &Recorded, local: Option<&dyn Local>) -> Vec<String> {
-    let repeats = |kind: &str| local.map(|local| local.repeats(kind)).unwrap_or_default();
+fn duplicates(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<String> {
+    let repeats = |kind: &str| {
+        local
+            .map(|local| local.expected_duplicates(kind))
+            .unwrap_or_default()
+    };
     let mut found = Vec::new();
     let mut note = |what: &str, ids: Vec<String>| {
         let mut times: BTreeMap<String, u64> = BTreeMap::new();

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baton_connector::{Added, Any, Call, Connector, Local, Page, Result, Row, async_trait, v2};
+use baton_connector::{
+    Added, Any, Call, Connector, LocalHooks, Page, Result, Row, async_trait, v2,
+};
 
 /// Lists that are remembered with one of their page tokens, at most.
 const MAX_TOKENS: usize = 1000;
@@ -256,7 +258,7 @@ impl Connector for Recorder {
         self.inner.cleanup(call).await
     }
 
-    fn local(&self) -> Option<&dyn Local> {
+    fn local(&self) -> Option<&dyn LocalHooks> {
         self.inner.local()
     }
 }

@@ -246,7 +246,7 @@ impl Progress {
             let strays = self.strays.entry(list.clone()).or_default();
             strays.merge(&facts.strays);
         }
-        if facts.full_end {
+        if facts.ends_full {
             self.full_ends.insert(list.clone());
         }
         let mut begun = self.begun.remove(list).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use baton_connector::{Counted, Error as Refusal};
+use baton_connector::{Error as Refusal, UpstreamCount};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_sync::{Completeness, Event, Miscount, Report, SyncRequest, Workers};
@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 use crate::world::{Twist, World, user};
 
 fn counted(rows: u64) -> Twist {
-    Twist::Counted(Counted::Rows(rows))
+    Twist::UpstreamCount(UpstreamCount::Rows(rows))
 }
 
 /// The first page of the users says how many there are: seven are listed.
@@ -147,7 +147,7 @@ async fn what_follows_the_counted_rows_of_a_list_does_not_make_up_for_them() {
 async fn a_count_that_could_not_be_had_is_told_of() {
     let hook = |list: &str, token: &str, _| {
         let first = list == "resources user" && token.is_empty();
-        first.then(|| Twist::Counted(Counted::Unknown("refused (403)".to_owned())))
+        first.then(|| Twist::UpstreamCount(UpstreamCount::Failed("refused (403)".to_owned())))
     };
     let report = Sandbox::new().sync(World::small().hooked(hook)).await;
     assert_eq!(report.shortfalls, []);
@@ -188,7 +188,9 @@ fn disagreeing(list: &str, token: &str) -> Option<Twist> {
         ("resources group", "") => Some(counted(3)),
         ("grants group:g3", "") => Some(counted(8)),
         ("grants group:g3", "p2") => Some(Twist::EndsCounted),
-        ("grants group:g2", "") => Some(Twist::Counted(Counted::Unknown("no".to_owned()))),
+        ("grants group:g2", "") => {
+            Some(Twist::UpstreamCount(UpstreamCount::Failed("no".to_owned())))
+        }
         _ => None,
     }
 }

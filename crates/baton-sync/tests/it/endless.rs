@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use baton_connector::resource::{ResourceBuilder, ResourceTypeBuilder};
 use baton_connector::{
-    Call, ConnectorBuilder, Counted, Page, Repeats, ResourceSyncer, TypeSpec, Types,
+    Call, ConnectorBuilder, ExpectedDuplicates, Page, ResourceSyncer, TypeSpec, Types,
+    UpstreamCount,
 };
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
@@ -45,14 +46,14 @@ impl ResourceSyncer for Hotel {
             _ => (page + 1).to_string(),
         };
         let counted = match self.counted.filter(|_| page == 0) {
-            Some(rows) => Counted::Rows(rows),
-            None => Counted::Untold,
+            Some(rows) => UpstreamCount::Rows(rows),
+            None => UpstreamCount::Unknown,
         };
-        Ok(Page::new(rooms, next).counted(counted))
+        Ok(Page::new(rooms, next).upstream_count(counted))
     }
 
-    fn repeats(&self) -> Repeats {
-        Repeats {
+    fn expected_duplicates(&self) -> ExpectedDuplicates {
+        ExpectedDuplicates {
             resources: self.reason,
             grants: None,
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use baton_c1z::Table;
 use baton_connector::http::{
-    ApiError, BodyStream, ErrorAnswer, HttpClient, HttpParts, HttpSettings, ReadApiError, Request,
-    Transport, TransportError, whole_body,
+    ApiError, BodyStream, ErrorResponse, HttpClient, HttpParts, HttpSettings, ReadApiError,
+    Request, Transport, TransportError, whole_body,
 };
 use baton_connector::{Call, Error as Refusal};
 use baton_proto::{Advice, Advise, Code};
@@ -38,7 +38,7 @@ struct Gone {
 }
 
 impl ReadApiError for Gone {
-    fn read(&self, _: &ErrorAnswer<'_>) -> ApiError {
+    fn read(&self, _: &ErrorResponse<'_>) -> ApiError {
         ApiError {
             code: Some("GROUP-404".to_owned()),
             vanished: self.declared,

@@ -11,7 +11,7 @@ use baton_connector::resource::{
     RoleTraitBuilder, UserTraitBuilder, resource_id,
 };
 use baton_connector::{
-    Added, Call, Connector, Counted, Error, Local, Page, Random, Result, Row, SplitMix,
+    Added, Call, Connector, Error, LocalHooks, Page, Random, Result, Row, SplitMix, UpstreamCount,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost_types::Any;
@@ -26,7 +26,7 @@ pub enum Twist {
     /// The page as it is, but with this next token and these further ones.
     Spawn(&'static str, &'static [&'static str]),
     /// The page as it is, with the application's own count of the list.
-    Counted(Counted),
+    UpstreamCount(UpstreamCount),
     /// The page as it is, the last of what was counted.
     EndsCounted,
     /// The page as it is, with entitlements that no list may have.
@@ -233,8 +233,8 @@ impl World {
                 };
                 page.annotations.push(baton_proto::any::pack(&tokens));
             }
-            Some(Twist::Counted(counted)) => page.notes.counted = counted,
-            Some(Twist::EndsCounted) => page.notes.ends_counted = true,
+            Some(Twist::UpstreamCount(counted)) => page.notes.upstream_count = counted,
+            Some(Twist::EndsCounted) => page.notes.count_ends_here = true,
             Some(Twist::Adds(added)) => page.notes.added = added,
             Some(Twist::Hang) => std::future::pending().await,
         }
@@ -373,12 +373,12 @@ impl Connector for World {
         Ok(())
     }
 
-    fn local(&self) -> Option<&dyn Local> {
+    fn local(&self) -> Option<&dyn LocalHooks> {
         Some(self)
     }
 }
 
-impl Local for World {
+impl LocalHooks for World {
     fn added_entitlement(
         &self,
         resource: &v2::Resource,

@@ -12,7 +12,7 @@ use baton_connector::{
     ResourceSyncer, Result, TypeSpec, Types, Write, async_trait, v2,
 };
 use baton_runtime::{App, Built};
-use baton_testkit::{Outcome, Stage};
+use baton_testkit::{Harness, Outcome};
 use serde_json::Value;
 
 /// Members of clubs, as `club/user`.
@@ -210,9 +210,9 @@ fn types() -> Result<Types<Clubs>> {
         .with(TypeSpec::new(club, |clubs: &Clubs| Ok(ClubSyncer(clubs.clone()))).provisioner()))
 }
 
-fn stage(clubs: &Clubs) -> Stage {
+fn harness(clubs: &Clubs) -> Harness {
     let clubs = clubs.clone();
-    Stage::new(move || {
+    Harness::new(move || {
         let clubs = clubs.clone();
         let connect = move |_: &_, _: &_| {
             let connector = ConnectorBuilder::new().types(&types()?, &clubs)?.build()?;
@@ -225,11 +225,11 @@ fn stage(clubs: &Clubs) -> Stage {
     })
 }
 
-fn synced(clubs: &Clubs, format: &str) -> Stage {
-    let mut stage = stage(clubs);
-    let outcome = stage.run(&["--storage-engine", format]);
+fn synced(clubs: &Clubs, format: &str) -> Harness {
+    let mut harness = harness(clubs);
+    let outcome = harness.run(&["--storage-engine", format]);
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
-    stage
+    harness
 }
 
 const JOIN: [&str; 6] = [
@@ -242,8 +242,8 @@ const JOIN: [&str; 6] = [
 ];
 const LEAVE: [&str; 2] = ["--revoke-grant", "club:c-1:member:user:u-1"];
 
-fn run(stage: &mut Stage, base: &[&str], more: &[&str]) -> Outcome {
-    stage.run(&[base, more].concat())
+fn run(harness: &mut Harness, base: &[&str], more: &[&str]) -> Outcome {
+    harness.run(&[base, more].concat())
 }
 
 #[track_caller]
@@ -258,8 +258,8 @@ fn ok(outcome: &Outcome) -> &Outcome {
     outcome
 }
 
-fn lines(stage: &Stage) -> Vec<Value> {
-    let text = std::fs::read_to_string(stage.folder().join("audit.jsonl")).unwrap_or_default();
+fn lines(harness: &Harness) -> Vec<Value> {
+    let text = std::fs::read_to_string(harness.folder().join("audit.jsonl")).unwrap_or_default();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -269,25 +269,25 @@ fn lines(stage: &Stage) -> Vec<Value> {
 fn a_grant_and_its_revoke_change_the_application_and_a_sync_shows_them() {
     for format in ["sqlite", "pebble"] {
         let clubs = Clubs::default();
-        let mut stage = synced(&clubs, format);
-        let before = std::fs::read(stage.folder().join("sync.c1z")).unwrap();
-        let granted = run(&mut stage, &JOIN, &[]);
+        let mut harness = synced(&clubs, format);
+        let before = std::fs::read(harness.folder().join("sync.c1z")).unwrap();
+        let granted = run(&mut harness, &JOIN, &[]);
         assert_eq!(
             ok(&granted).stdout,
             "granted `Chess member` (`club:c-1:member`) to user `Ada` (`u-1`)\n  added grant \
              `club:c-1:member:user:u-1`\n"
         );
-        let after = std::fs::read(stage.folder().join("sync.c1z")).unwrap();
+        let after = std::fs::read(harness.folder().join("sync.c1z")).unwrap();
         assert!(before == after, "the file is only read");
-        let again = run(&mut stage, &JOIN, &["-p"]);
+        let again = run(&mut harness, &JOIN, &["-p"]);
         assert!(ok(&again).stdout.starts_with("nothing to do: user `Ada`"));
         assert_eq!(*clubs.writes.lock().unwrap(), ["add u-1"]);
         // The file does not have the grant yet.
-        let unknown = run(&mut stage, &LEAVE, &[]);
+        let unknown = run(&mut harness, &LEAVE, &[]);
         assert_eq!(unknown.status.code(), 5, "{}", unknown.stderr);
-        ok(&stage.run(&[]));
+        ok(&harness.run(&[]));
         clubs.members.lock().unwrap().insert("u-2".to_owned());
-        let revoked = run(&mut stage, &LEAVE, &["--sync-after"]);
+        let revoked = run(&mut harness, &LEAVE, &["--sync-after"]);
         assert!(ok(&revoked).stdout.starts_with("revoked `Chess member`"));
         assert_eq!(revoked.file().grants(), ["club:c-1:member:user:u-2"]);
         let holds_one = revoked.stderr.contains("a v3 file holds one sync");
@@ -298,8 +298,8 @@ fn a_grant_and_its_revoke_change_the_application_and_a_sync_shows_them() {
 #[test]
 fn the_result_is_one_json_object_also_for_failures() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "pebble");
-    let granted = run(&mut stage, &JOIN, &["-o", "json"]);
+    let mut harness = synced(&clubs, "pebble");
+    let granted = run(&mut harness, &JOIN, &["-o", "json"]);
     let result: Value = serde_json::from_str(&ok(&granted).stdout).unwrap();
     assert_eq!(result["outcome"], "done");
     assert_eq!(result["operation"], "grant");
@@ -315,7 +315,7 @@ fn the_result_is_one_json_object_also_for_failures() {
         "u-2",
     ];
     let failed = run(
-        &mut stage,
+        &mut harness,
         &other,
         &["--grant-principal-type=user", "-ojson"],
     );
@@ -334,8 +334,8 @@ fn the_result_is_one_json_object_also_for_failures() {
 #[test]
 fn a_dry_run_shows_what_it_would_send_and_sends_nothing() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "sqlite");
-    let dry = run(&mut stage, &JOIN, &["--dry-run", "--sync-after"]);
+    let mut harness = synced(&clubs, "sqlite");
+    let dry = run(&mut harness, &JOIN, &["--dry-run", "--sync-after"]);
     assert_eq!(
         ok(&dry).stdout,
         "dry run: would grant `Chess member` (`club:c-1:member`) to user `Ada` (`u-1`); no write \
@@ -346,24 +346,24 @@ fn a_dry_run_shows_what_it_would_send_and_sends_nothing() {
         "{}",
         dry.stderr
     );
-    assert!(dry.report.is_none() && lines(&stage).is_empty());
+    assert!(dry.report.is_none() && lines(&harness).is_empty());
     // A refusal keeps its code, and shows the write.
     clubs.members.lock().unwrap().insert("u-1".to_owned());
-    ok(&stage.run(&[]));
+    ok(&harness.run(&[]));
     let dry = run(
-        &mut stage,
+        &mut harness,
         &LEAVE,
         &["--dry-run", "--audit-log=audit.jsonl"],
     );
     assert_eq!(dry.status.code(), 9);
     assert!(dry.stdout.contains("would not revoke") && dry.stdout.contains("sends remove u-1"));
-    let lines = lines(&stage);
+    let lines = lines(&harness);
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().all(|line| line["dry_run"] == true));
     assert_eq!(lines[1]["outcome"], "refused");
     assert!(clubs.writes.lock().unwrap().is_empty());
     assert!(
-        !run(&mut stage, &LEAVE, &["--audit-log=audit.jsonl"])
+        !run(&mut harness, &LEAVE, &["--audit-log=audit.jsonl"])
             .stderr
             .contains("earlier run")
     );
@@ -373,8 +373,8 @@ fn a_dry_run_shows_what_it_would_send_and_sends_nothing() {
 fn the_last_holder_of_a_protected_entitlement_stays_unless_forced() {
     let clubs = Clubs::default();
     clubs.members.lock().unwrap().insert("u-1".to_owned());
-    let mut stage = synced(&clubs, "sqlite");
-    let refused = run(&mut stage, &LEAVE, &[]);
+    let mut harness = synced(&clubs, "sqlite");
+    let refused = run(&mut harness, &LEAVE, &[]);
     assert_eq!(refused.status.code(), 9);
     assert!(
         refused
@@ -388,18 +388,18 @@ fn the_last_holder_of_a_protected_entitlement_stays_unless_forced() {
             .stderr
             .contains("hint: grant it to another account first, or pass --force-protected")
     );
-    ok(&run(&mut stage, &LEAVE, &["--force-protected"]));
+    ok(&run(&mut harness, &LEAVE, &["--force-protected"]));
     assert!(clubs.members.lock().unwrap().is_empty());
 }
 
 #[test]
 fn the_audit_log_has_intent_and_outcome_and_refuses_the_change_if_it_cannot_be_written() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "sqlite");
+    let mut harness = synced(&clubs, "sqlite");
     let log = ["--audit-log", "audit.jsonl"];
-    ok(&run(&mut stage, &JOIN, &log));
-    ok(&run(&mut stage, &JOIN, &log));
-    let written = lines(&stage);
+    ok(&run(&mut harness, &JOIN, &log));
+    ok(&run(&mut harness, &JOIN, &log));
+    let written = lines(&harness);
     let events: Vec<_> = written
         .iter()
         .map(|line| line["event"].as_str().unwrap())
@@ -421,7 +421,7 @@ fn the_audit_log_has_intent_and_outcome_and_refuses_the_change_if_it_cannot_be_w
     // The log must not be another file of the run, a folder, or missing its folder.
     for path in ["sync.c1z", ".", "no/folder/audit.jsonl"] {
         let refused = run(
-            &mut stage,
+            &mut harness,
             &["--grant-principal=u-2"],
             &[
                 "--grant-entitlement=club:c-1:member",
@@ -438,11 +438,11 @@ fn the_audit_log_has_intent_and_outcome_and_refuses_the_change_if_it_cannot_be_w
 #[test]
 fn a_killed_run_is_reported_by_the_next_one() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "sqlite");
+    let mut harness = synced(&clubs, "sqlite");
     let log = ["--audit-log", "audit.jsonl"];
-    ok(&run(&mut stage, &JOIN, &log));
+    ok(&run(&mut harness, &JOIN, &log));
     // As if the process was killed before the outcome.
-    let path = stage.folder().join("audit.jsonl");
+    let path = harness.folder().join("audit.jsonl");
     let text = std::fs::read_to_string(&path).unwrap();
     let intent = text
         .lines()
@@ -450,19 +450,23 @@ fn a_killed_run_is_reported_by_the_next_one() {
         .unwrap()
         .replace("\"pid\":", "\"pid\":1");
     std::fs::write(&path, format!("{intent}\n")).unwrap();
-    let next = run(&mut stage, &JOIN, &log);
+    let next = run(&mut harness, &JOIN, &log);
     let warning = "warning: an earlier run began to grant `club:c-1:member` to `u-1` at";
     assert!(ok(&next).stderr.contains(warning), "{}", next.stderr);
-    assert_eq!(lines(&stage)[1]["outcome"], "unknown");
-    assert!(!run(&mut stage, &JOIN, &log).stderr.contains("earlier run"));
+    assert_eq!(lines(&harness)[1]["outcome"], "unknown");
+    assert!(
+        !run(&mut harness, &JOIN, &log)
+            .stderr
+            .contains("earlier run")
+    );
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "pebble");
-    std::fs::write(stage.folder().join("junk.c1z"), "junk").unwrap();
-    std::fs::write(stage.folder().join("empty.c1z"), "").unwrap();
+    let mut harness = synced(&clubs, "pebble");
+    std::fs::write(harness.folder().join("junk.c1z"), "junk").unwrap();
+    std::fs::write(harness.folder().join("empty.c1z"), "").unwrap();
     let principal = ["--grant-principal", "u-1", "--grant-principal-type", "user"];
     let entitlement = ["--grant-entitlement", "club:c-1:member"];
     for (args, code, text) in [
@@ -497,7 +501,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
             "[grant-entitlement revoke-grant] were all set",
         ),
     ] {
-        let refused = run(&mut stage, &args, &principal);
+        let refused = run(&mut harness, &args, &principal);
         assert_eq!(refused.status.code(), code, "{args:?}: {}", refused.stderr);
         assert!(
             refused.stderr.contains(text),
@@ -538,7 +542,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         ),
         (vec![], 2, "missing [grant-principal]"),
     ] {
-        let refused = run(&mut stage, &entitlement, &args);
+        let refused = run(&mut harness, &entitlement, &args);
         assert_eq!(refused.status.code(), code, "{args:?}: {}", refused.stderr);
         assert!(
             refused.stderr.contains(text),
@@ -553,7 +557,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         "--audit-log=a",
         "-ojson",
     ] {
-        let refused = stage.run(&[flag]);
+        let refused = harness.run(&[flag]);
         assert_eq!(refused.status.code(), 2, "{flag}");
         assert!(
             refused.error().contains("has no effect without a change"),
@@ -568,15 +572,15 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         "--grant-principal",
         "Ada",
     ];
-    ok(&run(&mut stage, &named, &["--grant-principal-type=user"]));
+    ok(&run(&mut harness, &named, &["--grant-principal-type=user"]));
 }
 
 #[test]
 fn a_sync_that_fails_after_the_change_says_first_that_the_change_was_made() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "sqlite");
+    let mut harness = synced(&clubs, "sqlite");
     *clubs.syncs_fail.lock().unwrap() = true;
-    let outcome = run(&mut stage, &JOIN, &["--sync-after"]);
+    let outcome = run(&mut harness, &JOIN, &["--sync-after"]);
     assert_eq!(outcome.status.code(), 14, "{}", outcome.stderr);
     assert!(
         outcome.error().starts_with("the change was made"),
@@ -589,15 +593,15 @@ fn a_sync_that_fails_after_the_change_says_first_that_the_change_was_made() {
 #[test]
 fn an_old_file_is_warned_of() {
     let clubs = Clubs::default();
-    let mut stage = synced(&clubs, "sqlite");
+    let mut harness = synced(&clubs, "sqlite");
     for _ in 0..24 {
         assert!(
-            !run(&mut stage, &JOIN, &["--dry-run"])
+            !run(&mut harness, &JOIN, &["--dry-run"])
                 .stderr
                 .contains("was synced")
         );
     }
-    let old = run(&mut stage, &JOIN, &["--dry-run"]);
+    let old = run(&mut harness, &JOIN, &["--dry-run"]);
     assert!(
         ok(&old)
             .stderr

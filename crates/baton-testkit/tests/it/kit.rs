@@ -1,4 +1,4 @@
-//! The stage, the script and the walk.
+//! The harness, the script and the walk.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use baton_connector::http::{
 use baton_connector::{Call, ConnectorBuilder, Page, ResourceSyncer, Result, Secret, TypeSpec};
 use baton_connector::{Types, async_trait, resource, v2};
 use baton_runtime::{App, Built};
-use baton_testkit::{ExitStatus, Phase, Reply, Script, Stage, walk};
+use baton_testkit::{ExitStatus, Harness, Phase, Reply, Script, read_all};
 use url::Url;
 
 use crate::toy::{Flaw, app};
 
 #[test]
 fn a_run_that_is_interrupted_is_resumed_to_the_same_file() {
-    let (mut stage, mut calm) = (
-        Stage::new(|| app(Flaw::Nothing)),
-        Stage::new(|| app(Flaw::Nothing)),
+    let (mut harness, mut calm) = (
+        Harness::new(|| app(Flaw::Nothing)),
+        Harness::new(|| app(Flaw::Nothing)),
     );
-    let outcome = stage.interrupt_after(Phase::Grants, 1).run(&[]);
+    let outcome = harness.interrupt_after(Phase::Grants, 1).run(&[]);
     assert_eq!(outcome.status, ExitStatus::Terminated, "{}", outcome.stderr);
     assert!(outcome.report.is_none());
-    let resumed = stage.run(&[]);
+    let resumed = harness.run(&[]);
     let undisturbed = calm.run(&[]);
     assert_eq!(resumed.status, ExitStatus::Success, "{}", resumed.stderr);
     assert!(resumed.report.as_ref().unwrap().resumed);
@@ -97,8 +97,8 @@ fn a_network_is_put_under_a_program_and_its_waits_cost_no_time() {
             Reply::json(r#"["a"]"#),
         ],
     );
-    let mut stage = Stage::new(over_http).network(&script);
-    let outcome = stage.run(&[]);
+    let mut harness = Harness::new(over_http).network(&script);
+    let outcome = harness.run(&[]);
     assert_eq!(outcome.status, ExitStatus::Success, "{}", outcome.stderr);
     assert_eq!(outcome.file().resources(), ["thing:a"]);
     assert_eq!(
@@ -119,8 +119,8 @@ fn a_token_that_was_got_during_the_run_is_hidden_wherever_a_server_repeats_it() 
     let script = Script::new()
         .on("POST", "/token", [token()])
         .get("/things", [echo]);
-    let mut stage = Stage::new(over_http).network(&script);
-    let outcome = stage.run(&["--log-level", "debug"]);
+    let mut harness = Harness::new(over_http).network(&script);
+    let outcome = harness.run(&["--log-level", "debug"]);
     assert_ne!(outcome.status, ExitStatus::Success);
     assert!(outcome.stderr.contains("[secret]"), "{}", outcome.stderr);
     assert!(
@@ -133,7 +133,7 @@ fn a_token_that_was_got_during_the_run_is_hidden_wherever_a_server_repeats_it() 
 #[test]
 fn a_path_that_the_script_does_not_know_is_told() {
     let script = Script::new().on("POST", "/token", [token()]);
-    let outcome = Stage::new(over_http).network(&script).run(&[]);
+    let outcome = Harness::new(over_http).network(&script).run(&[]);
     assert_eq!(outcome.status.code(), 5, "{}", outcome.stderr);
     assert!(outcome.error().contains("thing"), "{}", outcome.error());
     assert_eq!(script.unexpected(), ["GET /things"]);
@@ -164,7 +164,7 @@ async fn a_walk_gives_every_row_of_every_list() {
         .unwrap()
         .build()
         .unwrap();
-    let recorded = walk(Arc::new(connector)).await.unwrap();
+    let recorded = read_all(Arc::new(connector)).await.unwrap();
     let names: Vec<&str> = recorded
         .resources
         .iter()

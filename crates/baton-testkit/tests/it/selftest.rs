@@ -1,12 +1,12 @@
 //! `validate` and `selftest`, with connectors that are as they should be and
 //! with connectors that are not.
 
-use baton_testkit::{ExitStatus, Outcome, Phase, Stage};
+use baton_testkit::{ExitStatus, Harness, Outcome, Phase};
 
 use crate::toy::{Flaw, app};
 
 fn run(flaw: Flaw, args: &[&str]) -> Outcome {
-    Stage::new(move || app(flaw)).run(args)
+    Harness::new(move || app(flaw)).run(args)
 }
 
 /// The lines of the table that begin with a word, without it.
@@ -129,33 +129,33 @@ fn the_help_shows_only_flags_that_have_an_effect() {
 
 #[test]
 fn a_signal_ends_the_test_without_a_table() {
-    let mut stage = Stage::new(|| app(Flaw::Nothing));
-    stage.interrupt_after(Phase::Grants, 1);
-    let outcome = stage.run(&["selftest"]);
+    let mut harness = Harness::new(|| app(Flaw::Nothing));
+    harness.interrupt_after(Phase::Grants, 1);
+    let outcome = harness.run(&["selftest"]);
     let shown = format!("{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.status.code(), 143, "{shown}");
     assert!(shown.contains("the self-test was stopped"), "{shown}");
     assert!(!shown.contains("resume"), "{shown}");
     assert!(!outcome.stdout.contains("pass"), "{shown}");
-    assert_eq!(std::fs::read_dir(stage.folder()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(harness.folder()).unwrap().count(), 0);
 }
 
 #[test]
 fn the_test_leaves_no_file_behind() {
-    let mut stage = Stage::new(|| app(Flaw::Nothing));
-    stage.run(&["selftest"]);
-    let left = std::fs::read_dir(stage.folder()).unwrap().count();
+    let mut harness = Harness::new(|| app(Flaw::Nothing));
+    harness.run(&["selftest"]);
+    let left = std::fs::read_dir(harness.folder()).unwrap().count();
     assert_eq!(left, 0);
 }
 
 #[test]
 fn validate_says_whether_the_credentials_are_accepted_and_writes_no_file() {
     for (flaw, code) in [(Flaw::Nothing, 0), (Flaw::BadKey, 16)] {
-        let mut stage = Stage::new(move || app(flaw));
-        let outcome = stage.run(&["validate"]);
+        let mut harness = Harness::new(move || app(flaw));
+        let outcome = harness.run(&["validate"]);
         assert_eq!(outcome.status.code(), code, "{}", outcome.stderr);
         assert_eq!(outcome.stdout.contains("accepted"), code == 0);
         assert_eq!(outcome.stderr.contains("bad key"), code != 0);
-        assert_eq!(std::fs::read_dir(stage.folder()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(harness.folder()).unwrap().count(), 0);
     }
 }

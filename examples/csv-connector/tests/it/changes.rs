@@ -9,17 +9,17 @@ use baton_connector::resource::{GrantBuilder, ResourceBuilder, resource_id};
 use baton_connector::{Call, Code, Connector, Error, Through};
 use baton_testkit::{ProvisionerCase, check_provisioner};
 
-use crate::stage::Stage;
+use crate::harness::Harness;
 
-fn connector(stage: &Stage) -> Arc<dyn Connector> {
-    let folder = stage.dir.path().join("tables");
+fn connector(harness: &Harness) -> Arc<dyn Connector> {
+    let folder = harness.dir.path().join("tables");
     baton_csv::connector(&folder).unwrap().connector
 }
 
 /// Grants or revokes; the entitlement is `member` of a group or `assigned` of a
 /// role.
 async fn change(
-    stage: &Stage,
+    harness: &Harness,
     grants: bool,
     to: (&str, &str),
     holder: (&str, &str),
@@ -31,7 +31,7 @@ async fn change(
         resource_id(holder.0, holder.1),
     );
     let grant = grant.build().unwrap();
-    let connector = connector(stage);
+    let connector = connector(harness);
     let provisioning = connector.provisioning().unwrap();
     if grants {
         let entitlement = grant.entitlement.unwrap();
@@ -122,27 +122,27 @@ async fn a_change_touches_the_bytes_of_its_own_row_only() {
             "id,note,kind,group\nben,\"\n\",user,platform\n",
         ),
     ] {
-        let stage = Stage::new();
-        fs::write(stage.table("members.csv"), before).unwrap();
+        let harness = Harness::new();
+        fs::write(harness.table("members.csv"), before).unwrap();
         let holder = if grants { CLEO } else { ADA };
-        change(&stage, grants, ENGINEERING, holder).await.unwrap();
-        let found = fs::read_to_string(stage.table("members.csv")).unwrap();
+        change(&harness, grants, ENGINEERING, holder).await.unwrap();
+        let found = fs::read_to_string(harness.table("members.csv")).unwrap();
         assert_eq!(found, after.replace("{}", before), "{before:?}");
-        let twice = change(&stage, grants, ENGINEERING, holder).await;
+        let twice = change(&harness, grants, ENGINEERING, holder).await;
         twice.unwrap();
-        let again = fs::read_to_string(stage.table("members.csv")).unwrap();
+        let again = fs::read_to_string(harness.table("members.csv")).unwrap();
         assert_eq!(again, found, "{before:?}, a second time");
         if grants && found.ends_with(&format!("{added}\n")) && before.ends_with('\n') {
-            change(&stage, false, ENGINEERING, CLEO).await.unwrap();
-            let back = fs::read_to_string(stage.table("members.csv")).unwrap();
+            change(&harness, false, ENGINEERING, CLEO).await.unwrap();
+            let back = fs::read_to_string(harness.table("members.csv")).unwrap();
             assert_eq!(back, before, "a revoke undoes it");
         }
-        assert_eq!(files(&stage), 5, "no draft is left");
+        assert_eq!(files(&harness), 5, "no draft is left");
     }
 }
 
-fn files(stage: &Stage) -> usize {
-    fs::read_dir(stage.dir.path().join("tables"))
+fn files(harness: &Harness) -> usize {
+    fs::read_dir(harness.dir.path().join("tables"))
         .unwrap()
         .count()
 }
@@ -165,30 +165,30 @@ async fn changes_that_make_no_sense_are_refused_and_leave_the_tables() {
             Code::FailedPrecondition,
         ),
     ];
-    let stage = Stage::new();
-    let tables = || ["members.csv", "assignments.csv"].map(|table| fs::read(stage.table(table)));
+    let harness = Harness::new();
+    let tables = || ["members.csv", "assignments.csv"].map(|table| fs::read(harness.table(table)));
     let before = tables().map(Result::unwrap);
     for (grants, to, holder, code) in cases {
-        let refused = change(&stage, grants, to, holder).await;
+        let refused = change(&harness, grants, to, holder).await;
         let refused = refused.map_err(|error| error.code());
         assert_eq!(refused, Err(code), "{to:?} {holder:?}");
         assert_eq!(tables().map(Result::unwrap), before);
     }
     // What is not there needs no revoke.
-    change(&stage, false, ENGINEERING, ("user", "eve"))
+    change(&harness, false, ENGINEERING, ("user", "eve"))
         .await
         .unwrap();
     assert_eq!(tables().map(Result::unwrap), before);
     // A folder that cannot be synced is not changed either.
-    stage.add("members.csv", "engineering,user,eve");
-    let refused = change(&stage, true, ENGINEERING, CLEO).await;
+    harness.add("members.csv", "engineering,user,eve");
+    let refused = change(&harness, true, ENGINEERING, CLEO).await;
     assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
 async fn what_comes_through_inner_groups_and_roles_names_them() {
-    let stage = Stage::new();
-    let error = change(&stage, false, ("role", "viewer"), ("user", "ben")).await;
+    let harness = Harness::new();
+    let error = change(&harness, false, ("role", "viewer"), ("user", "ben")).await;
     let Err(Error::Inherited { through }) = error else {
         panic!("{error:?}")
     };
@@ -204,8 +204,8 @@ async fn what_comes_through_inner_groups_and_roles_names_them() {
 
 #[tokio::test]
 async fn an_entitlement_that_is_not_of_the_tables_is_refused() {
-    let stage = Stage::new();
-    let connector = connector(&stage);
+    let harness = Harness::new();
+    let connector = connector(&harness);
     let grant = GrantBuilder::new(
         resource_id("group", "platform"),
         "owner",
@@ -222,31 +222,31 @@ async fn an_entitlement_that_is_not_of_the_tables_is_refused() {
 async fn a_symbolic_link_stays_one_and_modes_stay_and_are_kept_to() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    let stage = Stage::new();
-    let (table, elsewhere) = (stage.table("members.csv"), stage.dir.path().join("m"));
+    let harness = Harness::new();
+    let (table, elsewhere) = (harness.table("members.csv"), harness.dir.path().join("m"));
     fs::rename(&table, &elsewhere).unwrap();
     symlink("../m", &table).unwrap();
     let mode = |mode| fs::set_permissions(&elsewhere, fs::Permissions::from_mode(mode)).unwrap();
     mode(0o640);
-    change(&stage, true, ENGINEERING, CLEO).await.unwrap();
+    change(&harness, true, ENGINEERING, CLEO).await.unwrap();
     assert!(fs::symlink_metadata(&table).unwrap().is_symlink());
     let found = fs::metadata(&elsewhere).unwrap().permissions().mode();
     assert_eq!(found & 0o777, 0o640);
     let text = fs::read_to_string(&elsewhere).unwrap();
     assert!(text.ends_with("engineering,user,cleo\n"), "{text}");
     mode(0o440);
-    let refused = change(&stage, false, ENGINEERING, CLEO).await;
+    let refused = change(&harness, false, ENGINEERING, CLEO).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), text);
-    assert!(!Path::new(&stage.dir.path().join("m.csv.new")).exists());
+    assert!(!Path::new(&harness.dir.path().join("m.csv.new")).exists());
 }
 
 #[test]
 fn changes_at_once_lose_no_row() {
-    let stage = &Stage::new();
+    let harness = &Harness::new();
     let users: Vec<String> = (0..24).map(|number| format!("u{number}")).collect();
     for user in &users {
-        stage.add("users.csv", &format!("{user},{user},{user}@acme.test,true"));
+        harness.add("users.csv", &format!("{user},{user},{user}@acme.test,true"));
     }
     let change_all = |grants| {
         std::thread::scope(|scope| {
@@ -255,16 +255,16 @@ fn changes_at_once_lose_no_row() {
                     let runtime = tokio::runtime::Builder::new_current_thread().build();
                     let runtime = runtime.unwrap();
                     for user in users {
-                        let change = change(stage, grants, ENGINEERING, ("user", user));
+                        let change = change(harness, grants, ENGINEERING, ("user", user));
                         runtime.block_on(change).unwrap();
                     }
                 });
             }
         });
     };
-    let before = fs::read_to_string(stage.table("members.csv")).unwrap();
+    let before = fs::read_to_string(harness.table("members.csv")).unwrap();
     change_all(true);
-    let text = fs::read_to_string(stage.table("members.csv")).unwrap();
+    let text = fs::read_to_string(harness.table("members.csv")).unwrap();
     assert!(text.starts_with(&before), "{text}");
     for user in &users {
         let row = format!("engineering,user,{user}\n");
@@ -272,7 +272,7 @@ fn changes_at_once_lose_no_row() {
     }
     change_all(false);
     assert_eq!(
-        fs::read_to_string(stage.table("members.csv")).unwrap(),
+        fs::read_to_string(harness.table("members.csv")).unwrap(),
         before
     );
 }
@@ -288,9 +288,9 @@ async fn the_provisioner_keeps_its_promises() {
             ("robot", "r2"),
         ),
     ] {
-        let stage = Stage::new();
+        let harness = Harness::new();
         let case = ProvisionerCase::new(entitlement, principal, wrong);
-        let broken = check_provisioner(&case, || connector(&stage)).await;
+        let broken = check_provisioner(&case, || connector(&harness)).await;
         assert_eq!(broken, []);
     }
 }

@@ -3,24 +3,24 @@
 
 use std::fs;
 
-use crate::stage::{Stage, TABLES};
+use crate::harness::{Harness, TABLES};
 
 #[track_caller]
-fn assert_refused(stage: &Stage, code: i32, error: &str) {
-    let outcome = stage.sync(&[]);
+fn assert_refused(harness: &Harness, code: i32, error: &str) {
+    let outcome = harness.sync(&[]);
     assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
     let said = outcome.said();
     assert!(said.contains(error), "`{error}` is not in:\n{said}");
-    assert!(!stage.dir.path().join("access.c1z").exists());
+    assert!(!harness.dir.path().join("access.c1z").exists());
 }
 
 #[test]
 fn each_missing_table_is_named() {
     for table in TABLES {
-        let stage = Stage::new();
-        fs::remove_file(stage.table(table)).unwrap();
+        let harness = Harness::new();
+        fs::remove_file(harness.table(table)).unwrap();
         assert_refused(
-            &stage,
+            &harness,
             5,
             &format!("tables/{table}`\ncaused by: No such file"),
         );
@@ -29,10 +29,10 @@ fn each_missing_table_is_named() {
 
 #[test]
 fn a_row_with_too_few_fields_is_refused_with_its_line() {
-    let stage = Stage::new();
-    stage.add("users.csv", "eve,Eve");
+    let harness = Harness::new();
+    harness.add("users.csv", "eve,Eve");
     assert_refused(
-        &stage,
+        &harness,
         3,
         "error: cannot use `users.csv`\ncaused by: CSV error: record 5 (line: 6",
     );
@@ -40,32 +40,32 @@ fn a_row_with_too_few_fields_is_refused_with_its_line() {
 
 #[test]
 fn a_missing_column_is_refused_by_name() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     fs::write(
-        stage.table("groups.csv"),
+        harness.table("groups.csv"),
         "id,name\nengineering,Engineering\n",
     )
     .unwrap();
-    assert_refused(&stage, 3, "missing field `description`");
+    assert_refused(&harness, 3, "missing field `description`");
 }
 
 #[test]
 fn a_value_of_the_wrong_kind_is_refused() {
-    let stage = Stage::new();
-    stage.add("users.csv", "eve,Eve Stone,eve@acme.test,perhaps");
-    assert_refused(&stage, 3, "line: 6");
-    let stage = Stage::new();
-    stage.add("members.csv", "engineering,robot,r2");
-    assert_refused(&stage, 3, "unknown variant `robot`");
+    let harness = Harness::new();
+    harness.add("users.csv", "eve,Eve Stone,eve@acme.test,perhaps");
+    assert_refused(&harness, 3, "line: 6");
+    let harness = Harness::new();
+    harness.add("members.csv", "engineering,robot,r2");
+    assert_refused(&harness, 3, "unknown variant `robot`");
 }
 
 #[test]
 fn bytes_that_are_no_text_are_refused() {
-    let stage = Stage::new();
-    let mut bytes = fs::read(stage.table("roles.csv")).unwrap();
+    let harness = Harness::new();
+    let mut bytes = fs::read(harness.table("roles.csv")).unwrap();
     bytes.extend_from_slice(b"x,\xff\xfe,y\n");
-    fs::write(stage.table("roles.csv"), bytes).unwrap();
-    assert_refused(&stage, 3, "cannot use `roles.csv`");
+    fs::write(harness.table("roles.csv"), bytes).unwrap();
+    assert_refused(&harness, 3, "cannot use `roles.csv`");
 }
 
 #[test]
@@ -98,9 +98,9 @@ fn references_that_lead_nowhere_are_refused_with_their_line() {
         ),
     ];
     for (table, row, error) in cases {
-        let stage = Stage::new();
-        stage.add(table, row);
-        assert_refused(&stage, 3, error);
+        let harness = Harness::new();
+        harness.add(table, row);
+        assert_refused(&harness, 3, error);
     }
 }
 
@@ -124,33 +124,33 @@ fn ids_that_are_empty_or_there_twice_are_refused_with_their_line() {
         ),
     ];
     for (table, row, error) in cases {
-        let stage = Stage::new();
-        stage.add(table, row);
-        assert_refused(&stage, 3, error);
+        let harness = Harness::new();
+        harness.add(table, row);
+        assert_refused(&harness, 3, error);
     }
 }
 
 #[test]
 fn a_failed_run_leaves_the_file_of_the_run_before() {
-    let stage = Stage::new();
-    assert_eq!(stage.sync(&[]).code, Some(0));
-    let before = fs::read(stage.dir.path().join("access.c1z")).unwrap();
-    stage.add("users.csv", "ada,Ada Again,ada2@acme.test,true");
-    assert_eq!(stage.sync(&[]).code, Some(3));
+    let harness = Harness::new();
+    assert_eq!(harness.sync(&[]).code, Some(0));
+    let before = fs::read(harness.dir.path().join("access.c1z")).unwrap();
+    harness.add("users.csv", "ada,Ada Again,ada2@acme.test,true");
+    assert_eq!(harness.sync(&[]).code, Some(3));
     assert_eq!(
-        fs::read(stage.dir.path().join("access.c1z")).unwrap(),
+        fs::read(harness.dir.path().join("access.c1z")).unwrap(),
         before
     );
 }
 
 #[test]
 fn flags_that_steer_requests_are_not_offered_where_there_are_none() {
-    let stage = Stage::new();
-    let help = stage.sync(&["--help"]);
+    let harness = Harness::new();
+    let help = harness.sync(&["--help"]);
     assert_eq!(help.code, Some(0));
     for flag in ["--rate-share", "--max-requests-per-second"] {
         assert!(!help.stdout.contains(flag), "{}", help.stdout);
-        let refused = stage.sync(&[flag, "1"]);
+        let refused = harness.sync(&[flag, "1"]);
         assert_eq!(refused.code, Some(2));
         assert!(refused.stderr.contains(flag), "{}", refused.stderr);
     }
@@ -160,5 +160,5 @@ fn flags_that_steer_requests_are_not_offered_where_there_are_none() {
         "{}",
         help.stdout
     );
-    assert_eq!(stage.sync(&["--http-timeout-seconds", "9"]).code, Some(0));
+    assert_eq!(harness.sync(&["--http-timeout-seconds", "9"]).code, Some(0));
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::stage::{Stage, root};
+use crate::harness::{Harness, root};
 
 struct Block {
     /// What follows the three ticks: a language, and a file or nothing.
@@ -54,8 +54,8 @@ fn every_block_of_code_is_the_text_of_the_file_that_it_names() {
 
 #[test]
 fn the_commands_print_what_the_guide_shows() {
-    let stage = Stage::new();
-    assert_eq!(stage.sync(&[]).code, Some(0));
+    let harness = Harness::new();
+    assert_eq!(harness.sync(&[]).code, Some(0));
     let mut checked = 0;
     for block in blocks().iter().filter(|block| block.info == "console") {
         let Some((command, shown)) = block.text.split_once('\n') else {
@@ -66,7 +66,7 @@ fn the_commands_print_what_the_guide_shows() {
         } else if let Some(words) = command.strip_prefix("$ baton ") {
             let words = words.strip_suffix(" -f access.c1z").unwrap();
             let words: Vec<&str> = words.split(' ').collect();
-            stage.baton(&words)
+            harness.baton(&words)
         } else {
             continue;
         };

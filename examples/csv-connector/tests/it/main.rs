@@ -8,6 +8,6 @@
 mod changes;
 mod failures;
 mod guide;
+mod harness;
 mod resume;
-mod stage;
 mod sync;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::stage::Stage;
+use crate::harness::Harness;
 
 #[test]
 fn nested_groups_and_roles_reach_the_people_inside() {
-    let stage = Stage::new();
-    let outcome = stage.sync(&[]);
+    let harness = Harness::new();
+    let outcome = harness.sync(&[]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let direct: &[&str] = &[];
     let expected: BTreeMap<&str, &[&str]> = BTreeMap::from([
@@ -60,7 +60,7 @@ fn nested_groups_and_roles_reach_the_people_inside() {
             &["group:engineering:member", "role:auditor:assigned"],
         ),
     ]);
-    let found = stage.grants();
+    let found = harness.grants();
     let found: BTreeMap<&str, Vec<&str>> = found
         .iter()
         .map(|(id, sources)| (id.as_str(), sources.iter().map(String::as_str).collect()))
@@ -74,9 +74,9 @@ fn nested_groups_and_roles_reach_the_people_inside() {
 
 #[test]
 fn users_carry_their_address_and_status() {
-    let stage = Stage::new();
-    assert_eq!(stage.sync(&[]).code, Some(0));
-    let users = stage.baton(&["resources", "-t", "user", "-o", "json"]);
+    let harness = Harness::new();
+    assert_eq!(harness.sync(&[]).code, Some(0));
+    let users = harness.baton(&["resources", "-t", "user", "-o", "json"]);
     let users: serde_json::Value = serde_json::from_str(&users).unwrap();
     let dan = users["resources"]
         .as_array()
@@ -93,24 +93,24 @@ fn users_carry_their_address_and_status() {
 
 #[test]
 fn tables_of_several_pages_arrive_whole() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut users = "id,name,email,active\n".to_owned();
     let mut members = "group,kind,id\n".to_owned();
     for number in 0..250 {
         writeln!(users, "u{number},User {number},u{number}@acme.test,true").unwrap();
         writeln!(members, "engineering,user,u{number}").unwrap();
     }
-    fs::write(stage.table("users.csv"), users).unwrap();
-    fs::write(stage.table("members.csv"), members).unwrap();
-    fs::write(stage.table("assignments.csv"), "role,kind,id\n").unwrap();
-    let outcome = stage.sync(&[]);
+    fs::write(harness.table("users.csv"), users).unwrap();
+    fs::write(harness.table("members.csv"), members).unwrap();
+    fs::write(harness.table("assignments.csv"), "role,kind,id\n").unwrap();
+    let outcome = harness.sync(&[]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert_eq!(stage.grants().len(), 250);
+    assert_eq!(harness.grants().len(), 250);
 }
 
 #[test]
 fn both_file_formats_hold_the_same_grants() {
-    let (v1, v3) = (Stage::new(), Stage::new());
+    let (v1, v3) = (Harness::new(), Harness::new());
     assert_eq!(v1.sync(&[]).code, Some(0));
     assert_eq!(v3.sync(&["--storage-engine", "pebble"]).code, Some(0));
     assert_eq!(v1.grants(), v3.grants());

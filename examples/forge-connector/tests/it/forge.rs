@@ -1,6 +1,6 @@
 //! A forge of three users, two teams and one repository.
 
-use baton_testkit::{Reply, Script, Stage};
+use baton_testkit::{Harness, Reply, Script};
 
 pub const TEAMS: &str = r#"[{"id":1,"name":"Core"},{"id":2,"name":"Docs"}]"#;
 /// The members of the second team.
@@ -39,8 +39,8 @@ pub fn forge() -> Script {
         .get("/repos/1/access", [Reply::json(access)])
 }
 
-pub fn stage(script: &Script) -> Stage {
-    Stage::new(baton_forge::app)
+pub fn harness(script: &Script) -> Harness {
+    Harness::new(baton_forge::app)
         .network(script)
         .env("BATON_TOKEN", "s3cr3t")
         .env("BATON_BASE_URL", "https://forge.test")

@@ -6,9 +6,9 @@ mod forge;
 use std::fs;
 use std::path::Path;
 
-use baton_testkit::{ExitStatus, Outcome, Phase, Reply, Script, Stage};
+use baton_testkit::{ExitStatus, Harness, Outcome, Phase, Reply, Script};
 
-use forge::{TEAM_2, forge, stage};
+use forge::{TEAM_2, forge, harness};
 
 const GRANTS: [&str; 7] = [
     "repo:1:read:team:1",
@@ -21,7 +21,7 @@ const GRANTS: [&str; 7] = [
 ];
 
 fn run(script: &Script) -> Outcome {
-    stage(script).run(&[])
+    harness(script).run(&[])
 }
 
 #[test]
@@ -85,28 +85,28 @@ fn a_wrong_token_ends_the_run_before_anything_is_written() {
     let refused = Reply::status(401, r#"{"code":"token","message":"bad token"}"#);
     let script = forge().get("/user", [refused]);
     for command in [&[][..], &["validate"]] {
-        let mut stage = stage(&script);
-        let outcome = stage.run(command);
+        let mut harness = harness(&script);
+        let outcome = harness.run(command);
         assert_eq!(outcome.status.code(), 16, "{}", outcome.stderr);
         assert!(outcome.error().contains("bad token") || outcome.stderr.contains("bad token"));
-        assert_eq!(fs::read_dir(stage.folder()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(harness.folder()).unwrap().count(), 0);
     }
 }
 
 #[test]
 fn an_interrupted_sync_is_resumed() {
     let script = forge();
-    let mut stage: Stage = stage(&script);
-    let outcome = stage.interrupt_after(Phase::Grants, 1).run(&[]);
+    let mut harness: Harness = harness(&script);
+    let outcome = harness.interrupt_after(Phase::Grants, 1).run(&[]);
     assert_eq!(outcome.status, ExitStatus::Terminated, "{}", outcome.stderr);
-    let outcome = stage.run(&[]);
+    let outcome = harness.run(&[]);
     assert!(outcome.report.as_ref().unwrap().resumed);
     assert_eq!(outcome.file().grants(), GRANTS);
 }
 
 #[test]
 fn the_connector_passes_its_own_test() {
-    let outcome = stage(&forge()).run(&["selftest"]);
+    let outcome = harness(&forge()).run(&["selftest"]);
     assert_eq!(outcome.status, ExitStatus::Success, "{}", outcome.stdout);
     assert!(
         outcome.stdout.contains("pass  page tokens"),

@@ -41,11 +41,11 @@ const EPOCH_FROM_MS: u64 = EPOCH_FROM_S * 1000;
 /// A reset further away than this is a mistake: no quota is counted that long
 /// in a way that is worth waiting for. Quotas by the hour are common, and their
 /// resets are rounded up: hence the minute.
-pub const ABSURD_RESET: Duration = Duration::from_mins(61);
+pub const MAX_PLAUSIBLE_RESET: Duration = Duration::from_mins(61);
 
 /// A wait that a server announced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stated {
+pub enum AnnouncedWait {
     /// Not announced.
     #[default]
     Absent,
@@ -53,11 +53,11 @@ pub enum Stated {
     In(Duration),
     /// A point in time that has passed.
     Past,
-    /// Announced in a form that nobody can read.
+    /// Announced in an unknown form.
     Unreadable,
 }
 
-impl Stated {
+impl AnnouncedWait {
     /// The span, when it lies ahead.
     pub fn ahead(self) -> Option<Duration> {
         match self {
@@ -67,25 +67,25 @@ impl Stated {
     }
 
     /// The span, when it lies ahead and not absurdly far.
-    pub fn believable(self) -> Option<Duration> {
-        self.ahead().filter(|span| *span <= ABSURD_RESET)
+    pub fn plausible(self) -> Option<Duration> {
+        self.ahead().filter(|span| *span <= MAX_PLAUSIBLE_RESET)
     }
 }
 
 /// What one answer announces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Announced {
+pub struct RateHeaders {
     /// Requests allowed per period.
     pub limit: Option<u64>,
     /// Requests left in this period.
     pub remaining: Option<u64>,
     /// When the next period begins.
-    pub reset: Stated,
+    pub reset: AnnouncedWait,
     /// `Retry-After`.
-    pub retry_after: Stated,
+    pub retry_after: AnnouncedWait,
 }
 
-impl Announced {
+impl RateHeaders {
     /// Reads the headers of an answer; `now` counts only when the answer has
     /// no readable `Date`.
     pub fn read(headers: &HeaderMap, now: SystemTime) -> Self {
@@ -105,7 +105,7 @@ impl Announced {
     /// believed of both headers. An absurd `Retry-After` counts only where
     /// there is nothing else, and an absurd reset never.
     pub fn refusal_wait(&self) -> Option<Duration> {
-        let later = self.retry_after.believable().max(self.reset.believable());
+        let later = self.retry_after.plausible().max(self.reset.plausible());
         later.or(self.retry_after.ahead())
     }
 }
@@ -132,21 +132,21 @@ fn leading_digits(text: &str) -> Option<u64> {
 }
 
 /// The first name whose value can be read decides.
-fn first_readable(headers: &HeaderMap, names: &[&str], now: Timestamp) -> Stated {
-    let mut found = Stated::Absent;
+fn first_readable(headers: &HeaderMap, names: &[&str], now: Timestamp) -> AnnouncedWait {
+    let mut found = AnnouncedWait::Absent;
     for name in names {
         if !headers.contains_key(*name) {
             continue;
         }
-        found = text(headers, name).map_or(Stated::Unreadable, |text| stated(text, now));
-        if found != Stated::Unreadable {
+        found = text(headers, name).map_or(AnnouncedWait::Unreadable, |text| stated(text, now));
+        if found != AnnouncedWait::Unreadable {
             break;
         }
     }
     found
 }
 
-fn stated(text: &str, now: Timestamp) -> Stated {
+fn stated(text: &str, now: Timestamp) -> AnnouncedWait {
     // Dates first: they begin with digits too.
     if let Some(at) = iso_date(text).or_else(|| http_date(text)) {
         return until(at, now);
@@ -158,13 +158,13 @@ fn stated(text: &str, now: Timestamp) -> Stated {
             let fraction = text
                 .trim_start_matches(|c: char| c.is_ascii_digit())
                 .starts_with('.');
-            Stated::In(Duration::from_secs(s + u64::from(fraction)))
+            AnnouncedWait::In(Duration::from_secs(s + u64::from(fraction)))
         }
-        None => Stated::Unreadable,
+        None => AnnouncedWait::Unreadable,
     }
 }
 
-fn epoch(value: Option<i64>, in_ms: bool, now: Timestamp) -> Stated {
+fn epoch(value: Option<i64>, in_ms: bool, now: Timestamp) -> AnnouncedWait {
     let at = match value {
         Some(ms) if in_ms => Timestamp::from_millisecond(ms),
         Some(s) => Timestamp::from_second(s),
@@ -173,11 +173,11 @@ fn epoch(value: Option<i64>, in_ms: bool, now: Timestamp) -> Stated {
     until(at.unwrap_or(Timestamp::MAX), now)
 }
 
-fn until(at: Timestamp, now: Timestamp) -> Stated {
+fn until(at: Timestamp, now: Timestamp) -> AnnouncedWait {
     let ahead: SignedDuration = at.duration_since(now);
     match Duration::try_from(ahead) {
-        Ok(span) if !span.is_zero() => Stated::In(span),
-        _ => Stated::Past,
+        Ok(span) if !span.is_zero() => AnnouncedWait::In(span),
+        _ => AnnouncedWait::Past,
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
 
     const NOW: &str = "Mon, 23 Nov 2026 20:30:00 GMT";
 
-    fn read(pairs: &[(&str, &str)]) -> Announced {
+    fn read(pairs: &[(&str, &str)]) -> RateHeaders {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.insert(
@@ -215,23 +215,23 @@ mod tests {
             );
         }
         // A local clock that is years off: only the server's date may count.
-        Announced::read(&headers, SystemTime::UNIX_EPOCH)
+        RateHeaders::read(&headers, SystemTime::UNIX_EPOCH)
     }
 
-    fn reset(value: &str) -> Stated {
+    fn reset(value: &str) -> AnnouncedWait {
         read(&[("Date", NOW), ("X-RateLimit-Reset", value)]).reset
     }
 
-    fn seconds(s: u64) -> Stated {
-        Stated::In(Duration::from_secs(s))
+    fn seconds(s: u64) -> AnnouncedWait {
+        AnnouncedWait::In(Duration::from_secs(s))
     }
 
     #[test]
     fn unreadable_values_are_told_from_absent_ones() {
         for text in ["", "soon", "-5", "-1790000000", "2026-13-77T99:00Z", "é"] {
-            assert_eq!(reset(text), Stated::Unreadable, "{text:?}");
+            assert_eq!(reset(text), AnnouncedWait::Unreadable, "{text:?}");
         }
-        assert_eq!(read(&[("Date", NOW)]).reset, Stated::Absent);
+        assert_eq!(read(&[("Date", NOW)]).reset, AnnouncedWait::Absent);
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
             "2026-11-23T20:29Z",
             "Mon, 23 Nov 2026 20:30:00 GMT",
         ] {
-            assert_eq!(reset(text), Stated::Past, "{text}");
+            assert_eq!(reset(text), AnnouncedWait::Past, "{text}");
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", NOW.parse().expect("a value"));
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_465_790);
-        let read = Announced::read(&headers, now);
+        let read = RateHeaders::read(&headers, now);
         assert_eq!(read.retry_after, seconds(10));
     }
 }

@@ -8,12 +8,12 @@ use http::header::LOCATION;
 use tokio::time::Instant;
 use url::Url;
 
-use super::announce::Announced;
-use super::api_error::{ErrorAnswer, ReadApiError};
+use super::api_error::{ErrorResponse, ReadApiError};
 use super::exchange::Answer;
 use super::json::Document;
 use super::limiter::BucketKey;
 use super::meter::Wait;
+use super::rate_headers::RateHeaders;
 use super::redact::{headers_line, quoted};
 use super::request::Request;
 use super::response::{content_type, looks_like_a_page};
@@ -23,7 +23,7 @@ use crate::transport_error::{TransportError, TransportErrorKind};
 /// Waits from this length on are worth a line at the usual log level.
 const NOTABLE_WAIT: Duration = Duration::from_secs(5);
 
-pub(super) struct Story<'a> {
+pub(super) struct Attempts<'a> {
     pub request: &'a Request,
     pub key: BucketKey,
     pub began: Instant,
@@ -35,7 +35,7 @@ pub(super) struct Story<'a> {
     pub resent: bool,
 }
 
-impl<'a> Story<'a> {
+impl<'a> Attempts<'a> {
     pub(super) fn new(request: &'a Request) -> Self {
         let credential = request.credential.as_ref();
         Self {
@@ -100,7 +100,7 @@ impl<'a> Story<'a> {
             error.status = Some(status);
             return error;
         }
-        let told = api.read(&ErrorAnswer {
+        let told = api.read(&ErrorResponse {
             endpoint: self.request.endpoint,
             method: &self.request.method,
             status,
@@ -130,7 +130,7 @@ impl<'a> Story<'a> {
     pub(super) fn log_answer(
         &self,
         answer: &Answer,
-        announced: &Announced,
+        announced: &RateHeaders,
         request_id: Option<&str>,
     ) {
         tracing::debug!(

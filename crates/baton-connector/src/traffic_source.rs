@@ -1,11 +1,11 @@
-//! What a connector's requests go through, as the connector sees it.
+//! Where the numbers about a connector's requests come from.
 
 use crate::call::RunView;
 use crate::traffic::TrafficSnapshot;
 
 /// What counts a connector's requests; [`crate::http::HttpClient`] is the usual
 /// one.
-pub trait Upstream: Send + Sync {
+pub trait TrafficSource: Send + Sync {
     /// Requests, retries and waits of a run so far.
     fn traffic(&self, run: &RunView) -> TrafficSnapshot;
 }

@@ -1,10 +1,10 @@
-//! What a connector has to say about a run besides rows and traffic.
+//! Notes of a connector about a run: warnings, and what its request plan saved.
 
 use crate::call::RunView;
 
-/// Remarks about the run so far, for the end of a summary.
+/// Notes about the run so far, for the end of a summary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remarks {
+pub struct RunNotes {
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
     /// What planning the requests brought; `None` when nothing was planned.
@@ -28,10 +28,10 @@ impl Planning {
     }
 }
 
-/// Has something to say about a run, at its end or while it lasts.
-pub trait Remark: Send + Sync {
-    /// Remarks about the run so far.
-    fn remarks(&self, run: &RunView) -> Remarks;
+/// Gives notes about a run, at its end or while it lasts.
+pub trait NotesSource: Send + Sync {
+    /// Notes about the run so far.
+    fn run_notes(&self, run: &RunView) -> RunNotes;
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use baton_connector::http::{Oddities, Request};
+use baton_connector::http::{InvalidValues, Request};
 use baton_proto::figures::counted;
 
 #[derive(Debug, Default)]
@@ -16,21 +16,21 @@ struct Found {
 
 /// What a run found odd in describing values.
 #[derive(Debug, Default)]
-pub(super) struct OddValues(Mutex<Found>);
+pub(super) struct InvalidValueLog(Mutex<Found>);
 
-impl OddValues {
+impl InvalidValueLog {
     fn found(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of what the answer to a request had.
-    pub(super) fn note(&self, oddities: &Oddities, request: &Request) {
-        if oddities.count() == 0 {
+    pub(super) fn note(&self, invalid: &InvalidValues, request: &Request) {
+        if invalid.count() == 0 {
             return;
         }
         let mut found = self.found();
-        found.counts.insert(request.fingerprint(), oddities.count());
-        let first = oddities.first();
+        found.counts.insert(request.fingerprint(), invalid.count());
+        let first = invalid.first();
         if found.first.is_none() {
             found.first = first.map(|first| format!("{first} (`{}`)", request.endpoint()));
         }

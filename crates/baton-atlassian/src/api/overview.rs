@@ -2,8 +2,8 @@
 //! with all their expansions, and the plain answers that it is compared with.
 
 #[cfg(test)]
-use baton_connector::http::{Document, Oddities};
-use baton_connector::http::{Fields, Json, Misfit};
+use baton_connector::http::{Document, InvalidValues};
+use baton_connector::http::{FieldError, Fields, Json};
 use baton_connector::paging::every_page;
 use baton_connector::{Error, Result};
 use baton_proto::Code;
@@ -16,7 +16,7 @@ use super::{Api, DIRECTORY_PAGE, DirectoryQuery, NEWER, UserQuery, models};
 /// A user as the search shows it with all expansions. What is absent, null or
 /// of an odd form is no fact.
 #[derive(Debug, Default)]
-pub(crate) struct SurveyedUser {
+pub(crate) struct OverviewUser {
     pub account_id: String,
     pub counts: Option<Counts>,
     pub platform_roles: Option<Vec<()>>,
@@ -24,8 +24,8 @@ pub(crate) struct SurveyedUser {
     pub groups: Option<Vec<GroupRef>>,
 }
 
-impl Read for SurveyedUser {
-    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit> {
+impl Read for OverviewUser {
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, FieldError> {
         let groups = fact(fields, "groups").and_then(Json::list);
         let groups = groups.and_then(|groups| {
             let groups = groups.into_iter();
@@ -67,13 +67,13 @@ impl GroupRef {
 
 /// A group as the search shows it with all expansions.
 #[derive(Debug, Default)]
-pub(crate) struct SurveyedGroup {
+pub(crate) struct OverviewGroup {
     pub id: String,
     pub counts: Option<Counts>,
 }
 
-impl Read for SurveyedGroup {
-    fn read(fields: &Fields<'_>) -> std::result::Result<Self, Misfit> {
+impl Read for OverviewGroup {
+    fn read(fields: &Fields<'_>) -> std::result::Result<Self, FieldError> {
         Ok(Self {
             id: fields.id("id")?,
             counts: Counts::of(fields),
@@ -146,12 +146,15 @@ impl DirectoryQuery for AllGroups {
 impl Api {
     /// Reads all groups as the search shows them. Returns the number of
     /// requests.
-    pub async fn survey_groups(&self, mut visit: impl FnMut(SurveyedGroup) + Send) -> Result<u64> {
+    pub async fn overview_groups(
+        &self,
+        mut visit: impl FnMut(OverviewGroup) + Send,
+    ) -> Result<u64> {
         let fetch = |at| async move { self.search_page(&at, DIRECTORY_PAGE, &AllGroups).await };
         every_page(
             "groups with their counts",
             fetch,
-            |group: &SurveyedGroup| &group.id,
+            |group: &OverviewGroup| &group.id,
             |page| page.into_iter().for_each(&mut visit),
         )
         .await
@@ -159,12 +162,12 @@ impl Api {
 
     /// Reads all users as the search shows them. Returns the number of
     /// requests.
-    pub async fn survey_users(&self, mut visit: impl FnMut(SurveyedUser) + Send) -> Result<u64> {
+    pub async fn overview_users(&self, mut visit: impl FnMut(OverviewUser) + Send) -> Result<u64> {
         let fetch = |at| async move { self.search_page(&at, DIRECTORY_PAGE, &AllUsers).await };
         every_page(
             "users with their groups and counts",
             fetch,
-            |user: &SurveyedUser| &user.account_id,
+            |user: &OverviewUser| &user.account_id,
             |page| page.into_iter().for_each(&mut visit),
         )
         .await
@@ -226,8 +229,8 @@ pub(crate) fn is_unwilling(error: &Error) -> bool {
 /// Reads what a search shows of a user or a group, for tests.
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(crate) fn surveyed<T: Read>(value: &Value) -> T {
+pub(crate) fn overview_row<T: Read>(value: &Value) -> T {
     let document = Document::parse(value.to_string().as_bytes()).unwrap();
-    let oddities = Oddities::default();
-    T::read(&Fields::of(document.root(), String::new(), &oddities).unwrap()).unwrap()
+    let invalid = InvalidValues::default();
+    T::read(&Fields::of(document.root(), String::new(), &invalid).unwrap()).unwrap()
 }

@@ -41,7 +41,7 @@ const RAISE: f64 = 0.002;
 const RAISE_AFTER_BARE: f64 = 0.0002;
 /// After so long without a refusal the rate grows twice as fast, then five
 /// times, and so on with the square of the time.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CALM_PERIOD: Duration = Duration::from_secs(20);
 /// Requests per second that are always tried.
 const LEAST_RATE: f64 = 0.1;
 /// What was answered within this time is the first measure of a rate where
@@ -51,7 +51,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 const MOST_RECENT: usize = 8192;
 
 #[derive(Debug)]
-pub(super) struct Guess {
+pub(super) struct AdaptivePace {
     width: f64,
     /// Slow start goes on up to this width.
     slow_up_to: f64,
@@ -66,9 +66,9 @@ pub(super) struct Guess {
     /// When the latest answers came, until the first refusal.
     recent: VecDeque<Instant>,
     /// Refusals of requests up to this number belong to the last one.
-    told_up_to: u64,
+    covered_up_to: u64,
     /// What became of the requests that were under way at the last refusal.
-    wave: Option<Wave>,
+    batch: Option<RefusedBatch>,
     /// The first answer after the last refusal.
     resumed: Option<Instant>,
 }
@@ -76,7 +76,7 @@ pub(super) struct Guess {
 /// Requests from a refused one up to the last one that was sent before the
 /// refusal was known.
 #[derive(Debug, Clone, Copy)]
-struct Wave {
+struct RefusedBatch {
     first: u64,
     refused: u32,
     answered: u32,
@@ -93,7 +93,7 @@ struct Rate {
 
 /// An answer as the bucket sees it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     /// Number of the request.
     pub number: u64,
     /// Requests admitted so far.
@@ -106,7 +106,7 @@ pub(super) struct Seen {
     pub took: Duration,
 }
 
-impl Default for Guess {
+impl Default for AdaptivePace {
     fn default() -> Self {
         Self {
             width: 1.0,
@@ -118,14 +118,14 @@ impl Default for Guess {
             answered: 0,
             since: None,
             recent: VecDeque::new(),
-            told_up_to: 0,
-            wave: None,
+            covered_up_to: 0,
+            batch: None,
             resumed: None,
         }
     }
 }
 
-impl Guess {
+impl AdaptivePace {
     /// Requests that may be in flight.
     #[expect(
         clippy::cast_possible_truncation,
@@ -154,18 +154,18 @@ impl Guess {
         Some((rate.now.max(LEAST_RATE) * 60.0).round() as u64)
     }
 
-    pub(super) fn answered(&mut self, seen: Seen) {
+    pub(super) fn answered(&mut self, seen: Observation) {
         self.since.get_or_insert(seen.now);
         self.answered = self.answered.saturating_add(1);
-        self.note_wave(seen.number);
-        if seen.number > self.told_up_to {
+        self.note_batch(seen.number);
+        if seen.number > self.covered_up_to {
             self.resumed.get_or_insert(seen.now);
         }
         if let Some(rate) = &mut self.rate {
             let calm = self.resumed.map_or(Duration::ZERO, |resumed| {
                 seen.now.saturating_duration_since(resumed)
             });
-            let calm = calm.as_secs_f64() / PATIENCE.as_secs_f64();
+            let calm = calm.as_secs_f64() / CALM_PERIOD.as_secs_f64();
             rate.now += rate.at_refusal * rate.raise * (1.0 + calm * calm);
         } else {
             self.recent.push_back(seen.now);
@@ -208,15 +208,15 @@ impl Guess {
     }
 
     /// A request was refused; `stated` is the wait that the server asked for.
-    pub(super) fn refused(&mut self, seen: Seen, stated: Option<Duration>) {
-        if seen.number <= self.told_up_to {
-            if let Some(wave) = &mut self.wave {
-                wave.refused += 1;
+    pub(super) fn refused(&mut self, seen: Observation, stated: Option<Duration>) {
+        if seen.number <= self.covered_up_to {
+            if let Some(batch) = &mut self.batch {
+                batch.refused += 1;
             }
             return;
         }
-        self.told_up_to = seen.sent;
-        self.wave = Some(Wave {
+        self.covered_up_to = seen.sent;
+        self.batch = Some(RefusedBatch {
             first: seen.number,
             refused: 1,
             answered: 0,
@@ -245,25 +245,25 @@ impl Guess {
         self.recent = VecDeque::new();
     }
 
-    /// Counts an answer to a request of the last wave; once it is over, a
+    /// Counts an answer to a request of the last batch; once it is over, a
     /// rate that it does not show is forgotten.
-    fn note_wave(&mut self, number: u64) {
-        let Some(wave) = &mut self.wave else {
+    fn note_batch(&mut self, number: u64) {
+        let Some(batch) = &mut self.batch else {
             return;
         };
-        if number <= self.told_up_to {
-            wave.answered += u32::from(number > wave.first);
+        if number <= self.covered_up_to {
+            batch.answered += u32::from(number > batch.first);
             return;
         }
-        if wave.answered > wave.refused && !wave.rate_known {
+        if batch.answered > batch.refused && !batch.rate_known {
             self.rate = None;
         }
-        self.wave = None;
+        self.batch = None;
     }
 
     /// Takes note of how many requests are under way. Answers come in bursts,
     /// so what counts is the most of a round trip and of the one before.
-    fn note_use(&mut self, seen: Seen) {
+    fn note_use(&mut self, seen: Observation) {
         if seen.number > self.round_ends_after {
             self.round_ends_after = seen.sent;
             self.most_under_way = [0, self.most_under_way[0]];
@@ -308,7 +308,7 @@ mod tests {
 
     /// Answers all that may be in flight, round by round.
     struct Server {
-        guess: Guess,
+        pace: AdaptivePace,
         now: Instant,
         sent: u64,
     }
@@ -316,7 +316,7 @@ mod tests {
     impl Server {
         fn new() -> Self {
             Self {
-                guess: Guess::default(),
+                pace: AdaptivePace::default(),
                 now: Instant::now(),
                 sent: 0,
             }
@@ -325,19 +325,19 @@ mod tests {
         /// One round trip that takes `took` with `cap` in flight at most;
         /// gives the requests that were in flight.
         fn round(&mut self, cap: u64, took: Duration) -> u64 {
-            let width = self.guess.width().min(cap);
+            let width = self.pace.width().min(cap);
             let first = self.sent + 1;
             self.sent += width;
             self.now += took;
             for number in first..=self.sent {
                 let seen = self.seen(number, width, took);
-                self.guess.answered(seen);
+                self.pace.answered(seen);
             }
             width
         }
 
-        fn seen(&self, number: u64, under_way: u64, took: Duration) -> Seen {
-            Seen {
+        fn seen(&self, number: u64, under_way: u64, took: Duration) -> Observation {
+            Observation {
                 number,
                 sent: self.sent,
                 under_way,
@@ -349,7 +349,7 @@ mod tests {
         fn refuse(&mut self, under_way: u64, stated: Option<Duration>) {
             self.sent += 1;
             let seen = self.seen(self.sent, under_way, Duration::ZERO);
-            self.guess.refused(seen, stated);
+            self.pace.refused(seen, stated);
         }
     }
 
@@ -361,7 +361,7 @@ mod tests {
         let rounds: Vec<u64> = (0..9).map(|_| server.round(64, FAST)).collect();
         assert_eq!(rounds, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
         // What the cap does not let through was not tried.
-        assert_eq!(server.guess.width(), 128);
+        assert_eq!(server.pace.width(), 128);
     }
 
     #[test]
@@ -369,10 +369,10 @@ mod tests {
         let mut server = Server::new();
         while server.round(64, FAST) < 64 {}
         server.refuse(64, Some(Duration::from_secs(1)));
-        assert_eq!(server.guess.width(), 32);
+        assert_eq!(server.pace.width(), 32);
         assert_eq!(server.round(64, FAST), 32);
         assert_eq!(server.round(64, FAST), 32, "not quite one more per round");
-        assert!((33..36).contains(&server.guess.width()));
+        assert!((33..36).contains(&server.pace.width()));
     }
 
     #[test]
@@ -382,18 +382,18 @@ mod tests {
             while server.round(64, FAST) < 16 {}
             let refused = server.seen(server.sent + 1, 16, FAST);
             server.sent += 16;
-            let refused = Seen {
+            let refused = Observation {
                 sent: server.sent,
                 ..refused
             };
-            server.guess.refused(refused, stated);
-            assert!(server.guess.per_minute().is_some());
+            server.pace.refused(refused, stated);
+            assert!(server.pace.per_minute().is_some());
             for number in refused.number + 1..=server.sent {
-                server.guess.answered(server.seen(number, 8, FAST));
+                server.pace.answered(server.seen(number, 8, FAST));
             }
             // The request that goes alone after the wait.
             server.round(1, FAST);
-            assert_eq!(server.guess.per_minute(), None, "{stated:?}");
+            assert_eq!(server.pace.per_minute(), None, "{stated:?}");
         }
     }
 
@@ -403,10 +403,10 @@ mod tests {
         server.round(1, FAST);
         server.refuse(1, Some(Duration::from_mins(15)));
         let began = server.now;
-        let lowest = server.guess.per_minute().unwrap();
+        let lowest = server.pace.per_minute().unwrap();
         assert!(lowest <= 6, "{lowest}");
-        while server.guess.per_minute().unwrap() < 6_000 {
-            let spacing = server.guess.spacing();
+        while server.pace.per_minute().unwrap() < 6_000 {
+            let spacing = server.pace.spacing();
             server.round(1, spacing);
         }
         let took = server.now - began;
@@ -419,13 +419,13 @@ mod tests {
         while server.round(64, FAST) < 64 {}
         let first = server.sent + 1;
         server.sent += 64;
-        let all: Vec<Seen> = (first..=server.sent)
+        let all: Vec<Observation> = (first..=server.sent)
             .map(|number| server.seen(number, 64, FAST))
             .collect();
         for seen in all {
-            server.guess.refused(seen, Some(Duration::from_secs(1)));
+            server.pace.refused(seen, Some(Duration::from_secs(1)));
         }
-        assert_eq!(server.guess.width(), 32);
+        assert_eq!(server.pace.width(), 32);
     }
 
     #[test]
@@ -435,9 +435,9 @@ mod tests {
             server.round(60, FAST);
         }
         let answered = f64::from(u32::try_from(server.sent).unwrap());
-        let elapsed = server.now - server.guess.since.unwrap();
+        let elapsed = server.now - server.pace.since.unwrap();
         server.refuse(60, Some(Duration::from_mins(1).saturating_sub(elapsed)));
-        let per_minute = server.guess.per_minute().unwrap();
+        let per_minute = server.pace.per_minute().unwrap();
         let expected = answered * KEPT;
         assert!((expected - f64::from(u32::try_from(per_minute).unwrap())).abs() <= 1.0);
     }
@@ -449,7 +449,7 @@ mod tests {
         let queued = |width: u64| FAST * u32::try_from(width.max(16)).unwrap() / 16;
         let mut widths = Vec::new();
         for _ in 0..1000 {
-            let width = server.guess.width().min(512);
+            let width = server.pace.width().min(512);
             widths.push(server.round(512, queued(width)));
         }
         let highest = widths.iter().max().unwrap();
@@ -469,6 +469,6 @@ mod tests {
         for _ in 0..40 {
             server.round(64, Duration::from_secs(1));
         }
-        assert!(server.guess.width() >= 16, "{}", server.guess.width());
+        assert!(server.pace.width() >= 16, "{}", server.pace.width());
     }
 }

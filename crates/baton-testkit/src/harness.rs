@@ -1,4 +1,4 @@
-//! A connector program on a stage: a folder, an environment, a network, and
+//! A connector program on a harness: a folder, an environment, a network, and
 //! what each run leaves behind.
 
 use std::collections::BTreeMap;
@@ -17,16 +17,16 @@ use tokio::sync::mpsc::Sender;
 
 use crate::file::SyncFile;
 
-/// 2026-01-02T03:04:05Z: when the first run of a stage begins.
+/// 2026-01-02T03:04:05Z: when the first run of a harness begins.
 const BEGIN_S: u64 = 1_767_323_045;
 
 /// Stands still during a run; each run is an hour after the one before.
 #[derive(Debug)]
-struct Standing {
+struct FixedClock {
     run: u64,
 }
 
-impl Clock for Standing {
+impl Clock for FixedClock {
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(BEGIN_S + 3600 * self.run)
     }
@@ -122,7 +122,7 @@ impl Outcome {
 
 /// A program with its surroundings. Each run takes place in paused time, in
 /// which waits cost nothing, and goes on in the same folder.
-pub struct Stage {
+pub struct Harness {
     app: Box<dyn Fn() -> App>,
     dir: Arc<TempDir>,
     env: BTreeMap<OsString, OsString>,
@@ -131,17 +131,17 @@ pub struct Stage {
     runs: u64,
 }
 
-impl std::fmt::Debug for Stage {
+impl std::fmt::Debug for Harness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage")
+        f.debug_struct("Harness")
             .field("dir", &self.dir)
             .field("runs", &self.runs)
             .finish_non_exhaustive()
     }
 }
 
-impl Stage {
-    /// A stage in an empty folder, with an empty environment and the network of
+impl Harness {
+    /// A harness in an empty folder, with an empty environment and the network of
     /// the machine.
     #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
     pub fn new(app: impl Fn() -> App + 'static) -> Self {
@@ -191,7 +191,7 @@ impl Stage {
             .enable_all()
             .start_paused(true)
             .build();
-        let clock: Arc<dyn Clock> = Arc::new(Standing { run: self.runs });
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock { run: self.runs });
         let process = Process {
             args: args.iter().map(Into::into).collect(),
             env: self.env.clone(),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// What ends a sync of the connector.
 #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
-pub async fn walk(connector: Arc<dyn Connector>) -> baton_sync::Result<Recorded> {
+pub async fn read_all(connector: Arc<dyn Connector>) -> baton_sync::Result<Recorded> {
     // In memory where that is possible: nothing of the file is kept.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let folder = folder.expect("a temporary folder");

@@ -24,11 +24,11 @@ pub fn root() -> &'static Path {
 }
 
 /// An empty place to work in, with a copy of the sample tables in `tables`.
-pub struct Stage {
+pub struct Harness {
     pub dir: TempDir,
 }
 
-impl Stage {
+impl Harness {
     pub fn new() -> Self {
         let dir = TempDir::new().unwrap();
         fs::create_dir(dir.path().join("tables")).unwrap();

@@ -9,6 +9,7 @@ mod bench;
 mod change_faults;
 mod change_members;
 mod change_organization;
+mod change_promises;
 mod change_roles;
 mod counts;
 mod echoes;

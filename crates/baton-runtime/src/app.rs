@@ -144,6 +144,7 @@ impl App {
     /// The commands below the root: the program's own, then the common ones.
     fn commands(&self) -> Vec<Command<Runs>> {
         let own = self.commands.iter().map(|command| command.entry(""));
+        let own = own.map(commands::without_change_flags);
         own.chain(commands::common())
             .chain(builtin::commands(Runs::BuiltIn))
             .collect()

@@ -18,7 +18,7 @@ use crate::task::Runs;
 
 /// Leaves the flags that only affect a sync of the root command out of the help.
 fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
-    command
+    without_change_flags(command)
         .without(flags::FILE)
         .without(flags::WORKERS)
         .without(flags::STORAGE_ENGINE)
@@ -32,6 +32,11 @@ fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
         .without(flags::ALLOW_EMPTY)
         .without(flags::FRESH)
         .without(flags::MAX_GRANTS)
+}
+
+/// Leaves out of the help how the root command changes access.
+pub(crate) fn without_change_flags(command: Command<Runs>) -> Command<Runs> {
+    command
         .without(flags::PROVISIONING)
         .without(flags::DRY_RUN)
         .without(flags::AUDIT_LOG)

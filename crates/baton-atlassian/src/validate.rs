@@ -12,7 +12,7 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// Reads the organization; when the key is refused there, asks for one user,
-/// which tells a key that is good for nothing from one that lacks a scope.
+/// which distinguishes a wrong key from one that lacks a scope.
 pub(crate) async fn validate(api: &Api) -> Result<()> {
     let id = api.organization_id();
     let Err(error) = api.organization().await else {
@@ -44,9 +44,9 @@ pub(crate) async fn validate(api: &Api) -> Result<()> {
                  API keys); give it with --access-token",
             ))
         }
-        // What else went wrong says nothing about the key.
+        // Another failure is not about the key.
         Err(second) => Err(second.during(format!(
-            "cannot tell why organization `{id}` may not be read ({})",
+            "cannot find out why organization `{id}` may not be read ({})",
             Code::PermissionDenied
         ))),
     }

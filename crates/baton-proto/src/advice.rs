@@ -1,8 +1,7 @@
 //! What the user can do about a failure, as data.
 //!
-//! A library says which kind of remedy there is; it never names a flag, a
-//! variable or a command, since it does not know the program that it is part
-//! of. The program turns each [`Advice`] into a sentence with its own flags.
+//! A library gives the kind of remedy. It never names a flag, a variable or a
+//! command, since it does not know the program that it is part of. The program turns each [`Advice`] into a sentence with its own flags.
 //! The [`Display`](fmt::Display) form is a sentence that is true in every
 //! program, for those that have nothing more exact to say.
 
@@ -109,7 +108,7 @@ pub enum Advice {
     ReportBug,
     /// Check the host name in the base URL.
     CheckHost,
-    /// Correct the base URL: the server redirects, to this host if it said so.
+    /// Correct the base URL: the server redirects, to this host if it named one.
     CorrectBaseUrl(Option<String>),
     /// Check base URL and proxy: something else than the API answers.
     CheckWhoAnswers,

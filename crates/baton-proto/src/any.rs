@@ -1,6 +1,6 @@
 //! The bag rules for lists of `google.protobuf.Any` (annotations.md).
 //!
-//! A type is told by the name behind the last slash of the URL. Packing gives
+//! The name behind the last slash of the URL identifies a type. Packing gives
 //! deterministic bytes, so that a row with packed messages encodes the same
 //! every time.
 

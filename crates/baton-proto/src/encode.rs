@@ -3,7 +3,7 @@
 //! The generated encoder differs in one point: it leaves out a default key or
 //! value of a map entry, where Go always writes both (`GrantSource{is_direct:
 //! false}` is `12 00` behind its key; c1z.md §1.4, wire README trap 12). So a
-//! second pass completes the entries of messages that can reach a map at all.
+//! second pass completes the entries of messages that can reach a map.
 //! Entries come out sorted because the generated maps are ordered as Go sorts.
 
 use prost::{Message, Name};

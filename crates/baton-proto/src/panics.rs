@@ -1,8 +1,8 @@
 //! The message of a panic, for the error that reports it.
 //!
-//! Every crate that runs somebody else's code, or code in a task of its own,
-//! turns a panic into an error that says what was being done. The text that
-//! the panic carries goes into that error, on one line.
+//! Every crate that runs foreign code, or code in a task of its own, turns a panic
+//! into an error that names the step. The text of the panic goes into that error,
+//! on one line.
 
 use std::any::Any;
 

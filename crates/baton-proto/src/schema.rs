@@ -37,8 +37,9 @@ pub(crate) struct Schema {
     by_name: HashMap<String, usize, NameHash>,
 }
 
-/// Hashes names by FNV-1a. The tables hold our own names only, so nobody can
-/// fill them with collisions, and every `Any` of every row is looked up here.
+/// Hashes names by FNV-1a. The tables hold our own names only, so an
+/// attacker cannot fill them with collisions; every `Any` of every row is looked up
+/// here.
 type NameHash = BuildHasherDefault<Fnv>;
 
 /// The state of FNV-1a over 64 bits.

@@ -121,7 +121,7 @@ impl Outcome {
 }
 
 /// A program with its surroundings. Each run takes place in paused time, in
-/// which waits cost nothing, and goes on in the same folder.
+/// which waits cost nothing, and in the same folder.
 pub struct Harness {
     app: Box<dyn Fn() -> App>,
     dir: Arc<TempDir>,

@@ -59,11 +59,11 @@ pub enum Promise {
     GrantShown,
     /// Once revoked, no sync shows the grant.
     RevokeShown,
-    /// The answer to a grant, and what a change says that it adds or removes,
-    /// is the grant that a sync shows: its id, its parts, what it is expanded
+    /// The answer to a grant, and the ids that a change adds or removes, are those
+    /// of the grant that a sync shows: its id, its parts, what it is expanded
     /// from.
     SameGrant,
-    /// What is so already is said to be so, and nothing is written.
+    /// A change that is made already is reported as such, and nothing is written.
     SecondTimeHarmless,
     /// What the provisioner reads agrees with the sync, before and after.
     ReadsWhatSyncsShow,

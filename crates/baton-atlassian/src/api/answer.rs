@@ -22,7 +22,7 @@ pub(crate) struct ListAnswer<T> {
     pub items: Vec<T>,
     /// The cursor of the next page; empty on the last.
     pub next: String,
-    /// Items of the whole list, where the page says so.
+    /// Items of the whole list, where the page states it.
     pub total: Option<u64>,
 }
 
@@ -124,7 +124,7 @@ fn items<T: Read>(
     invalid: &InvalidValues,
 ) -> std::result::Result<Vec<T>, FieldError> {
     let Some(list) = data.list() else {
-        let detail = format!("{} where a list was due", data.kind());
+        let detail = format!("{} instead of a list", data.kind());
         return Err(field_error("data", detail));
     };
     let items = list.into_iter().enumerate();
@@ -149,7 +149,7 @@ fn field_error(path: &str, detail: impl Into<String>) -> FieldError {
 /// The data is not there; some gateways answer 200 with a message of their own.
 fn missing(response: &Response, what: &str) -> FieldError {
     let detail = match own_words(response) {
-        Some(words) => format!("{what}, and the answer says: {words}"),
+        Some(words) => format!("{what}; the answer has the text: {words}"),
         None => what.to_owned(),
     };
     field_error("data", detail)
@@ -186,7 +186,7 @@ fn cursor_of(next: String) -> std::result::Result<String, FieldError> {
         None => {
             let form = if absolute { "a URL" } else { "a relative URL" };
             let detail = format!(
-                "{form} without a `cursor` in its query, where a cursor or a URL with one was due"
+                "{form} without a `cursor` in its query; expected a cursor, or a URL with one"
             );
             Err(field_error("links.next", detail))
         }

@@ -1,5 +1,5 @@
-//! Writes, each as a value to be sent by whoever carries a change out. Sending
-//! any of them twice does no harm.
+//! Writes as values. `baton-connector` sends them when it carries a change out.
+//! Sending any of them twice does no harm.
 
 use baton_connector::http::{Method, Request};
 use baton_connector::{Error, Result, Write};

@@ -214,7 +214,7 @@ impl DirectoryQuery for GroupQuery<'_> {
 
 /// Whether a failure can mean that the search endpoint itself is gone. A 404
 /// with a code of the API is about what was asked for: on a list of one object
-/// that object, on the list of all only where it says "unknown resource".
+/// that object, on the list of all only where its text is "unknown resource".
 pub(super) fn may_be_gone(error: &Error, is_root: bool) -> bool {
     let code = error
         .request()

@@ -1,6 +1,6 @@
-//! What the API says when it refuses. Seven forms of error bodies are in use;
-//! this reads all of them into one code and one message, and tells the
-//! answers of the API itself from those of a gateway in front of it.
+//! Error bodies of the API. Seven forms are in use. This module reads all of them
+//! into one code and one message, and distinguishes answers of the API from those
+//! of a gateway in front of it.
 
 use baton_connector::http::{Document, Json, Object};
 
@@ -59,7 +59,7 @@ impl ErrorBody {
         }
     }
 
-    /// Whether a 404 with this body says that the object asked for is gone.
+    /// Whether a 404 with this body means that the requested object is gone.
     /// A gateway's 404 carries no code of the API, and also means a wrong
     /// organization; `ADMIN-404-2` and `ADMIN-UAM-404-2` say that outright.
     pub fn means_gone(&self) -> bool {

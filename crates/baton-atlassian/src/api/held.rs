@@ -242,7 +242,7 @@ impl Api {
         );
         match pages.await {
             Ok(_) => Ok(Some(all)),
-            // A gateway's 404 says nothing of the principal.
+            // A gateway's 404 is not about the principal.
             Err(error) if error.is_vanished() => Ok(None),
             Err(error) => Err(error),
         }

@@ -2,10 +2,10 @@
 //! endpoint first, the older one while it lives. Endpoints that are retired
 //! have no method here.
 //!
-//! What answers count is judged in one place (`answer`); what they hold is
-//! strict where rows depend on it (`models`). Where a list goes on is a
-//! [`Position`] in a page token, and that a search is gone is kept in the
-//! sync's session, so that nothing is remembered between calls.
+//! One module decides which answers count (`answer`). Their content is checked
+//! strictly where rows depend on it (`models`). A page token holds the
+//! [`Position`] in a list. The sync's session keeps that a search is gone. So
+//! nothing is remembered between calls.
 
 mod answer;
 mod changes;
@@ -151,7 +151,7 @@ impl Api {
         self.one(&request).await
     }
 
-    /// One user, whoever it is: shows whether the key may read users.
+    /// Any one user: shows whether the key may read users.
     pub async fn any_user(&self) -> Result<()> {
         let at = Position::default();
         let list = self.directory_page::<models::Member>(at, 1, UserQuery::All);
@@ -180,8 +180,8 @@ impl Api {
         self.measured(GROUPS_SEARCH, DIRECTORY_PAGE, page).await
     }
 
-    /// The number of members that a group has by its own word; `None` if it
-    /// says none.
+    /// The number of members that the API states for a group; `None` if it
+    /// states none.
     pub async fn group_size(&self, id: &str) -> Result<Option<u64>> {
         let begin = Position::default();
         let query = self.group_query(Some(id));

@@ -215,9 +215,9 @@ impl Api {
     }
 }
 
-/// Whether a failure tells that the server cannot or will not answer such a
-/// request, as opposed to a server that cannot be reached or a key that is no
-/// good: those would meet any other request as well.
+/// Whether a failure means that the server cannot or will not answer such a
+/// request. An unreachable server or a wrong key would fail every other request,
+/// too.
 pub(crate) fn is_unwilling(error: &Error) -> bool {
     match error.status() {
         Some(401 | 408 | 429) => false,

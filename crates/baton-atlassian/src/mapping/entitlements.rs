@@ -16,7 +16,7 @@ pub(crate) const MEMBER: &str = "member";
 /// Who manages a group that an identity provider fills, in the API's words.
 const EXTERNAL: &str = "external";
 
-/// What the description of a role says that only grants name.
+/// Added to the description of a role that only grants name.
 const UNLISTED: &str = " No list has this role; it was found in a grant.";
 
 /// Membership. A group that an identity provider fills cannot be changed here.
@@ -52,7 +52,7 @@ pub(crate) fn is_stored_as_managed_elsewhere(group: &v2::Resource) -> bool {
     ) || matches!(kind(profile_keys::MANAGED_BY), Some(Kind::StringValue(word)) if word == EXTERNAL)
 }
 
-/// The same, as the API says it now.
+/// The same, as the API shows it now.
 pub(crate) fn is_managed_elsewhere(group: &models::Group) -> bool {
     group.external_synced == Some(true) || group.managed_by.as_deref() == Some(EXTERNAL)
 }

@@ -90,7 +90,7 @@ fn holds_any(assignments: &[RoleAssignment], counts: impl Fn(Owner) -> bool) -> 
     counted.any(|item| !roles_of(item, Fidelity::Full).is_empty())
 }
 
-/// A role on a thing, with all that the page says about how it is held.
+/// A role on a thing, with all that the page has about how it is held.
 #[derive(Default)]
 struct Held<'a> {
     methods: BTreeSet<&'a str>,
@@ -137,8 +137,8 @@ fn role_grants(
     Ok(made)
 }
 
-/// The entitlement that a role is, with the thing that it is on as far as the
-/// assignment tells of it.
+/// The entitlement that a role is, with its resource as far as the assignment
+/// has it.
 fn added((type_id, id, role): (&str, &str, &str), held: &Held<'_>) -> Result<Added> {
     let roles: &[&str] = match type_id {
         ORGANIZATION => &ORGANIZATION_ROLES,

@@ -34,7 +34,7 @@ pub(crate) mod profile_keys {
     pub(crate) const MANAGED_BY: &str = "managed_by";
 }
 
-/// How much is written of what the API tells.
+/// How much of the API's answers is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fidelity {
     /// Exactly what the Go connector writes.

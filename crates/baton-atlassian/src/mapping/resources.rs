@@ -11,8 +11,8 @@ use super::time::{later, timestamp};
 use super::{API_TOKEN, Fidelity, GROUP, ORGANIZATION, USER, WORKSPACE, profile_keys};
 use crate::api::models;
 
-/// A resource of the type with this id; one that the API gave no id stays
-/// without, so that whoever stores it drops and counts it.
+/// A resource of the type with this id. Without an id from the API it has none,
+/// so that the engine drops and counts it.
 fn finish(builder: ResourceBuilder, type_id: &str, name: &str) -> v2::Resource {
     builder.build().unwrap_or_else(|_| v2::Resource {
         id: Some(resource_id(type_id, "")),

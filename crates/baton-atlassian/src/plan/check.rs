@@ -1,5 +1,5 @@
-//! The check before anything is skipped: a sample is asked plainly, and the
-//! answers compared with what the overview says.
+//! The check before anything is skipped: a sample is queried plainly, and the
+//! answers are compared with the overview.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ enum Question {
     RolesOfGroup(String),
 }
 
-/// Asks the sample. An object that vanished meanwhile says nothing.
+/// Queries the sample. An object that vanished since then does not count.
 pub(super) async fn check(api: &Api, facts: &Facts, salt: u64) -> Result<Checked> {
     let users = choose(salt, facts.users_without_roles());
     let groups = choose(salt, facts.whole_groups());

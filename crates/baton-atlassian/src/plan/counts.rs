@@ -1,15 +1,15 @@
 //! Lists against the API's own counts of them.
 //!
-//! A list on one page is what stood there at one moment. One of several pages
-//! can lose items without a trace, where its cursors count items and some are
-//! removed meanwhile. So the automatic plan counts it, and then begins it
-//! again: what is removed before the count is in neither, what is removed after
-//! it shows as fewer rows than were counted, unless others came.
+//! A list on one page shows one moment. A list of several pages can lose items
+//! without a trace, if its cursors count items and items are removed while it is
+//! read. So the automatic plan counts such a list, and then reads it from the
+//! start. Items removed before the count are in neither number. Items removed after
+//! it show as fewer rows than were counted, unless others were added.
 //!
-//! A list can also end too early. Where the last page is full, the list is
-//! counted under either plan. Groups say how many members they have when they
-//! are listed; that is compared with their members, so that a filter which the
-//! server ignores shows.
+//! A list can also end too early. If the last page is full, the list is counted
+//! under either plan. The list of groups states how many members each group has.
+//! This is compared with the members, which shows a filter that the server
+//! ignores.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -62,9 +62,9 @@ impl Plan {
         counted
     }
 
-    /// A page of a list, with the API's own count where that is due. That a
-    /// count fails is told, and ends nothing. Nothing is counted where only
-    /// the Go connector's requests are sent, or where the page has a total.
+    /// A page of a list, with the API's own count where one is needed. A count
+    /// that fails is reported, and does not end the list. Nothing is counted if
+    /// only the Go connector's requests are sent, or if the page has a total.
     pub async fn counted<T, P, C>(
         &self,
         api: &Api,

@@ -1,11 +1,11 @@
-//! What the searches tell of all users and groups, gathered. Pure: no request,
-//! no clock.
+//! The results of the searches over all users and groups. Pure: no request, no
+//! clock.
 //!
-//! A fact is only what was said outright. A user is quiet when the count of
-//! resources is 0, the lists of platform roles and of products are empty, and
-//! every group of the user is quiet, so that nothing depends on whether the
-//! count includes what comes from groups. The count covers workspaces that no
-//! list has, and roles that nobody has heard of.
+//! Only what an answer states counts as a fact. A user is quiet (holds nothing) if
+//! the count of resources is 0, the lists of platform roles and of products are
+//! empty, and every group of the user is quiet. So nothing depends on whether the
+//! count includes what comes from groups. The count covers workspaces that no list
+//! has, and unknown roles.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct Facts {
     users: Vec<UserFacts>,
     by_id: HashMap<Arc<str>, u32>,
     groups: HashMap<String, GroupFacts>,
-    /// A user's groups were not told, so no list of members is whole.
+    /// A user's groups are missing, so no list of members is whole.
     memberships_unknown: bool,
 }
 
@@ -283,7 +283,7 @@ mod tests {
         for (case, expected) in cases {
             let found = facts(&groups, std::slice::from_ref(&case));
             assert_eq!(found.user_has_no_role("a"), expected, "{case}");
-            assert!(!found.user_has_no_role("b"), "nobody said anything of b");
+            assert!(!found.user_has_no_role("b"), "no answer is about b");
         }
     }
 

@@ -10,12 +10,12 @@
 //! The overview is taken beside the lists of users and groups (`overview`),
 //! and only where there are many objects: few are asked about sooner.
 //!
-//! Neither plan shows in the rows, and a list is either skipped (one page) or
-//! asked plainly from its first page to its last, so work begun under one plan
-//! goes on under another. In the sync's session store are the number that
-//! decides who is checked, the overview once it was checked, and why the plan
-//! was given up; they are written before the first page that depends on them.
-//! Where the overview is missing there, it is taken anew.
+//! The rows do not depend on the plan, and a list is either skipped (one page) or
+//! queried plainly from its first page to its last. So work begun under one plan
+//! continues under another. The sync's session store has the number that decides
+//! who is checked, the overview once it was checked, and why the plan was given
+//! up. They are written before the first page that depends on them. If the
+//! overview is missing there, it is taken again.
 
 mod check;
 pub(crate) mod counts;
@@ -276,9 +276,8 @@ impl Plan {
         self.run.avoided.fetch_add(requests, Ordering::Relaxed);
     }
 
-    /// The overview, if the run goes by it. `None` comes as soon as
-    /// `asked_anyway` says so of what is known: of a part of the facts, or of
-    /// all of them while they are checked.
+    /// The overview, if the run uses it. `None` as soon as `asked_anyway` holds for
+    /// the known facts: a part of them, or all of them while they are checked.
     async fn facts(
         &self,
         api: &Api,
@@ -308,8 +307,8 @@ impl Plan {
         }
     }
 
-    /// The overview of this sync, which is begun if it pays: `many` says that
-    /// it does.
+    /// The overview of this sync. It is begun if `many`, since only then it saves
+    /// requests.
     async fn begun(&self, api: &Api, many: bool) -> Result<Option<watch::Receiver<Progress>>> {
         let kept = self.kept().await?;
         let mut held = locked(&self.run.overview);

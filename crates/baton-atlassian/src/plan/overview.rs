@@ -22,8 +22,8 @@ use crate::api::{Api, is_unwilling};
 
 /// Bytes of the overview in one session value.
 const PIECE: usize = 1 << 20;
-/// Most bytes of an overview that is kept; a larger one is taken anew by the
-/// run that resumes.
+/// Most bytes of an overview that is kept; the run that resumes takes a larger
+/// one again.
 const MOST_KEPT: usize = 64 << 20;
 
 /// How far the overview is.

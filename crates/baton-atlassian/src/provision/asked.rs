@@ -19,7 +19,7 @@ pub(super) enum Principal<'a> {
 }
 
 impl<'a> Principal<'a> {
-    /// Refuses every other type; `rule` says who can have the entitlement.
+    /// Refuses every other type; `rule` is the text about who can have the entitlement.
     pub fn of(principal: &'a v2::Resource, rule: &str) -> Result<Self> {
         match type_of(principal) {
             USER => Ok(Self::User(principal.id())),

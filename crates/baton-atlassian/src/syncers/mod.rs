@@ -1,6 +1,6 @@
-//! One syncer per resource type. A syncer has no memory: where a list goes on
-//! is in its page token. What the plan of requests knows decides only how a
-//! list is asked, never what it holds.
+//! One syncer per resource type. A syncer has no memory: its page token holds the
+//! position in the list. The plan of requests decides only how a list is queried,
+//! never what it holds.
 
 mod directory;
 mod groups;
@@ -77,8 +77,8 @@ pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
         }))
 }
 
-/// A page of role grants. Nothing counts lists of roles: a full last page, or
-/// a total that the only page does not reach, says that there may be more.
+/// A page of role grants. Lists of roles are not counted: a full last page, or a
+/// total above the rows of the only page, shows that there may be more.
 fn role_page(made: RoleGrants, page: &ListPage<RoleAssignment>, is_first: bool) -> Page<v2::Grant> {
     let items = page.items.len();
     let is_short = is_first && matches!(page.counted, UpstreamCount::Rows(n) if n > items as u64);

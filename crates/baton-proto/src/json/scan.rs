@@ -1,6 +1,6 @@
 //! A strict scanner for JSON text: one token at a time, no tree.
 //!
-//! Knows nothing of protobuf. Every error says where; nesting is bounded by
+//! Knows nothing of protobuf. Every error has its position; nesting is bounded by
 //! [`MAX_NESTING`].
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// [`crate::wire::MAX_DEPTH`] and can be written again.
 pub(super) const MAX_NESTING: usize = 100;
 
-/// What the next value is, told by its first character.
+/// The kind of the next value, known by its first character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Object,

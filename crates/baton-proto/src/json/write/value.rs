@@ -31,7 +31,7 @@ pub(super) fn wire_class(kind: Kind) -> Class {
 }
 
 /// Whether a value on the wire can be one of this field; lists of numbers come
-/// packed or not, whatever the declaration says.
+/// packed or not, whatever the declaration is.
 #[inline]
 pub(super) fn fits(field: &Field, value: &Value<'_>) -> bool {
     let class = match value {

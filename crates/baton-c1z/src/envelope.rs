@@ -210,7 +210,7 @@ impl<'a> Content<'a> {
             let writer = scope.spawn(move || {
                 for bytes in to_write {
                     out.write_all(&bytes)?;
-                    // Nobody waits for the last ones.
+                    // The last ones are not waited for.
                     let _ = empty.send(bytes);
                 }
                 Ok(())

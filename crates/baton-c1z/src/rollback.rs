@@ -59,7 +59,7 @@ impl RolledBack {
     }
 }
 
-/// Says what [`roll_back`] would do, and does nothing.
+/// Returns what [`roll_back`] would do, and changes nothing.
 ///
 /// # Errors
 /// Those of [`roll_back`] that do not concern the target.

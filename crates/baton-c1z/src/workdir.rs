@@ -238,7 +238,7 @@ fn take_lock(files: &dyn Files, folder: &Path, target: &Path) -> Result<File> {
         match file.try_lock() {
             Ok(()) if still_there(&file, &path) => return Ok(file),
             Ok(()) => {}
-            // Whoever looks for leftovers holds it for a moment.
+            // A process that looks for leftovers holds it for a moment.
             Err(TryLockError::WouldBlock) if waits < LOCK_WAITS => {
                 waits += 1;
                 std::thread::sleep(LOCK_WAIT);

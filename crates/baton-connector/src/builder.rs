@@ -95,7 +95,7 @@ impl ConnectorBuilder {
         Self::default()
     }
 
-    /// What the connector says of itself. Capabilities in it are overwritten.
+    /// What the connector announces about itself. Capabilities in it are overwritten.
     pub fn metadata(mut self, metadata: v2::ConnectorMetadata) -> Self {
         self.metadata = metadata;
         self

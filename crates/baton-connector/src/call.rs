@@ -2,8 +2,8 @@
 //! owned by the run.
 //!
 //! A connector object holds no state of either, so any number of syncs can use
-//! it at once. Whoever drives it begins a [`Run`], makes [`Call`]s of it, and
-//! drops it at the end, whatever the end is. A part of a connector that wants
+//! it at once. The engine begins a [`Run`], makes [`Call`]s of it, and drops it at
+//! any end: success, failure or panic. A part of a connector that wants
 //! to remember something for as long as a run lasts keeps it in a [`RunLocal`].
 
 use std::any::Any as AnyValue;
@@ -90,8 +90,8 @@ impl fmt::Debug for Run {
     }
 }
 
-/// A run as somebody sees it who does not keep it alive, such as a display of
-/// its traffic.
+/// A run, seen from outside without keeping it alive, as a display of its traffic
+/// does.
 #[derive(Clone)]
 pub struct RunView(Weak<State>);
 
@@ -337,7 +337,7 @@ impl fmt::Debug for Call {
     }
 }
 
-/// Waits for `wait`, or ends with an error when `stop` says so.
+/// Waits for `wait`, or ends with an error when `stop` is cancelled.
 pub(crate) async fn unless_stopped<F: Future>(
     stop: &CancellationToken,
     wait: F,

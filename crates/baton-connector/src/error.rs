@@ -31,7 +31,7 @@ pub enum Error {
     /// A request to the upstream application failed for good.
     #[error(transparent)]
     Request(Box<RequestError>),
-    /// A connector in another process said so.
+    /// The error of a connector in another process.
     #[error(transparent)]
     Remote(Box<RemoteError>),
     /// A step failed because of another error; `what` names the step and the
@@ -223,7 +223,7 @@ impl Error {
     }
 
     /// A failure with a code of the connector's choice, caused by an error of
-    /// another library. `message` says what failed, on what; it does not repeat
+    /// another library. `message` names what failed, on what; it does not repeat
     /// the cause, which is shown below it.
     pub fn caused(
         code: Code,
@@ -248,7 +248,7 @@ impl Error {
         }
     }
 
-    /// Adds a sentence that says what the user can do; it wins over advice
+    /// Adds a sentence about what the user can do; it wins over advice
     /// from deeper causes. It may name the connector's own flags only.
     #[must_use]
     pub fn with_hint(self, sentence: impl Into<String>) -> Self {
@@ -346,7 +346,7 @@ impl Error {
     }
 
     /// True for the failure of a write that may have had its effect: a request
-    /// was sent, and no answer says what became of it, or the connector says so
+    /// was sent, and no answer shows what became of it, or the connector states it
     /// ([`Error::with_outcome_open`]).
     pub fn leaves_outcome_open(&self) -> bool {
         match self {
@@ -369,8 +369,8 @@ impl Error {
         })
     }
 
-    /// True when the application itself, and not some gateway, says that the
-    /// object asked for is gone (DESIGN decision 5).
+    /// True when the application itself, and not a gateway, answers that the
+    /// requested object is gone (DESIGN decision 5).
     pub fn is_vanished(&self) -> bool {
         self.request().is_some_and(|request| request.vanished)
             || self.as_remote().is_some_and(RemoteError::is_vanished)

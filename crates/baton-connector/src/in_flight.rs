@@ -35,7 +35,7 @@ impl InFlight {
     }
 }
 
-/// Lets as many requests of a run through as the cap says, first come, first
+/// Lets as many requests of a run through as the cap allows, first come, first
 /// served.
 #[derive(Debug)]
 pub(crate) struct InFlightLimit {
@@ -58,7 +58,7 @@ impl InFlightLimit {
     pub(crate) async fn enter(&self) -> Permit {
         match Arc::clone(&self.places).acquire_owned().await {
             Ok(place) => place,
-            // Nobody closes it.
+            // It is never closed.
             Err(_) => std::future::pending().await,
         }
     }

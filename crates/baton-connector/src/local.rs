@@ -47,8 +47,8 @@ pub trait LocalHooks: Send + Sync {
     }
 
     /// Whether `principal` holds `entitlement` now, as
-    /// [`Provisioner::holds`](crate::Provisioner::holds) says. `None`: the
-    /// connector cannot tell.
+    /// [`Provisioner::holds`](crate::Provisioner::holds) reads it. `None`: the
+    /// connector cannot know.
     ///
     /// # Errors
     /// Those of the provisioner, and that there is none.

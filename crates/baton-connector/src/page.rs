@@ -1,4 +1,4 @@
-//! A page of a list: its rows, and where the list goes on.
+//! A page of a list: its rows, and where the list continues.
 
 use baton_proto::c1::connector::v2;
 use prost::Message;
@@ -11,7 +11,7 @@ use crate::upstream_count::UpstreamCount;
 /// Longest part of a token that an error shows.
 const SHOWN_TOKEN_CHARS: usize = 40;
 
-/// Where a list goes on. Opaque to everybody but the connector; empty means
+/// Where a list continues. Opaque to all but the connector; empty means
 /// that there is no further page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PageToken(String);
@@ -110,7 +110,7 @@ pub struct Page<T> {
     items: Vec<T>,
     /// The bytes of each row; empty where the connector made the messages.
     bytes: Vec<Vec<u8>>,
-    /// Where the list goes on.
+    /// Where the list continues.
     pub next: PageToken,
     /// Annotations of the response, not of a row.
     pub annotations: Vec<Any>,
@@ -163,7 +163,7 @@ impl<T> Page<T> {
         self
     }
 
-    /// What was counted ends with this page, though the list goes on.
+    /// The counted part of the list ends with this page, although more pages follow.
     #[must_use]
     pub fn count_ends_here(mut self, ends: bool) -> Self {
         self.notes.count_ends_here = ends;
@@ -205,7 +205,7 @@ impl<T> Page<T> {
         })
     }
 
-    /// Leaves out the rows for which `keep` says no.
+    /// Leaves out the rows for which `keep` is false.
     pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
         let kept: Vec<bool> = self.items.iter().map(keep).collect();
         let mut flags = kept.iter();

@@ -24,7 +24,7 @@ pub use slices::{ROWS_PER_SLICE, slice};
 /// Marks tokens of this form; another form gets another mark.
 const TOKEN_VERSION: &str = "b1";
 
-/// Where a list goes on: the author's step of the list, and the server's
+/// Where a list continues: the author's step of the list, and the server's
 /// cursor in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Position {
@@ -92,9 +92,9 @@ impl Position {
 pub struct Chunk<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the list goes on; `None` at its end.
+    /// Where the list continues; `None` at its end.
     pub next: Option<Position>,
-    /// Items of the whole list, if the server says so.
+    /// Items of the whole list, if the server states them.
     pub total: Option<u64>,
 }
 

@@ -1,8 +1,8 @@
-//! A connector in another process, asked again where it fails for a while.
+//! A connector in another process, whose calls are retried.
 //!
-//! The engine repeats nothing: a connector in this process repeats its requests
-//! itself, and knows better which. One in another process may not, so whoever
-//! connects to it puts this around it. Only reads are repeated, only after an
+//! The engine retries nothing: a connector in this process retries its own
+//! requests, and knows which. One in another process may not, so the code that
+//! connects to it wraps it in this. Only reads are repeated, only after an
 //! error that can pass, and never beyond a number of tries and a time.
 
 use std::future::Future;

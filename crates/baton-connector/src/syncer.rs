@@ -3,8 +3,8 @@
 //! One method that lists resources; the others have defaults. What only some
 //! types can do is a trait of its own, registered with the type
 //! ([`TypeSpec`](crate::TypeSpec)). A syncer has no
-//! memory: everything that a list needs to go on is in its page token, and what
-//! it wants to keep for a sync or a run comes with the [`Call`].
+//! memory: the page token has everything that a list needs to continue, and the
+//! [`Call`] brings what is kept for a sync or a run.
 
 use async_trait::async_trait;
 use baton_proto::c1::connector::v2;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub struct TrafficSnapshot {
     /// Counters by endpoint template.
     pub endpoints: BTreeMap<String, EndpointTraffic>,
-    /// Waits that go on right now.
+    /// Waits under way right now.
     pub waiting: Vec<ActiveWait>,
     /// Requests that are on the wire right now.
     pub in_flight: usize,
@@ -130,7 +130,7 @@ pub struct EndpointTraffic {
 
 impl EndpointTraffic {
     /// The least time in which the server's announced limit lets so many
-    /// requests through when it is used evenly and by nobody else; `None` when
+    /// requests through when it is used evenly and by this process only; `None` when
     /// no limit was announced.
     pub fn least_time(&self) -> Option<LeastTime> {
         let limit = self.limit.filter(|limit| limit.requests > 0)?;
@@ -149,8 +149,7 @@ impl EndpointTraffic {
 pub enum LeastTime {
     /// Exactly this.
     Known(u64),
-    /// This or more: no whole period was seen, so nobody knows how long one
-    /// is.
+    /// This or more: no whole period was seen, so its length is unknown.
     AtLeast(u64),
 }
 
@@ -165,7 +164,7 @@ pub struct AnnouncedLimit {
     pub whole_period: bool,
 }
 
-/// A wait that goes on right now.
+/// A wait under way right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveWait {
     /// The endpoint template.
@@ -182,7 +181,7 @@ pub struct ActiveWait {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WaitReason {
-    /// The server refused with 429 and said (or left open) when to come back.
+    /// The server refused with 429 and stated (or left open) when to retry.
     RateLimited,
     /// The announced quota of the endpoint is used up till its reset.
     QuotaSpent,

@@ -33,7 +33,7 @@ impl RunFile {
         (&self.last_key, self.last_at.0, self.last_at.1)
     }
 
-    /// Goes on writing at the end.
+    /// Continues writing at the end.
     pub(super) fn reopen(self) -> RunWriter {
         RunWriter {
             run: self,

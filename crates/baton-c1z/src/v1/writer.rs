@@ -284,7 +284,7 @@ impl Writer {
             .map_err(|e| Error::io("cut", path, e))
     }
 
-    /// Goes on by statements to the end, the grants that stay first.
+    /// Continues by statements to the end, beginning with the grants that stay.
     fn stay_with_rows(&mut self) -> Result<()> {
         let target = self.options.target.as_path();
         let mut conn = db::open_write(self.scratch.file_path())

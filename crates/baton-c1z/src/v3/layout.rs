@@ -29,7 +29,7 @@ pub(super) fn of(path: &Path, db: &Db) -> Result<Layout> {
         if any_key(path, db, &[keys::ROOT], &[keys::ROOT + 1])? {
             return Err(unsupported(path, "a directory without a key layout"));
         }
-        // Nobody has written to it yet.
+        // Nothing was written to it yet.
         return Ok(Layout::Current);
     };
     match number(path, &version)? {

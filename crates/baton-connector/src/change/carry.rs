@@ -315,7 +315,7 @@ where
             Fate::Unknown(_) if last && self.look(&call).await == Seen::AsWanted => {
                 Fate::Made { already: false }
             }
-            // A refusal says nothing about the first, which was not seen to
+            // A refusal is not about the first write, which was not seen to
             // have failed.
             Fate::Failed(error) if seen == Seen::Nothing => Fate::Unknown(error),
             fate => fate,

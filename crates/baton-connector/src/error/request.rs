@@ -30,7 +30,7 @@ pub struct RequestError {
     pub api_code: Option<String>,
     /// The application's own words, from the body.
     pub api_message: Option<String>,
-    /// The application says that the object is gone.
+    /// The application answers that the object is gone.
     pub vanished: bool,
     /// A 404 or 410 in JSON that the connector's reader of errors does not take
     /// for an object that is gone.
@@ -69,7 +69,7 @@ pub enum RequestErrorKind {
     /// A success of another kind than the one that counts.
     WrongStatus {
         /// The status that counts.
-        due: u16,
+        expected: u16,
     },
     /// JSON that does not parse or has the wrong shape.
     Decode {
@@ -91,7 +91,7 @@ pub enum RequestErrorKind {
         /// What the last try met.
         last: String,
     },
-    /// The request could not be made at all.
+    /// The request could not be made.
     Unsendable {
         /// Why.
         detail: String,
@@ -144,9 +144,9 @@ impl std::fmt::Display for RequestError {
                     None => write!(f, " (no content type)")?,
                 }
             }
-            RequestErrorKind::WrongStatus { due } => {
+            RequestErrorKind::WrongStatus { expected } => {
                 let status = self.status.unwrap_or_default();
-                write!(f, "answered {status} where only {due} counts")?;
+                write!(f, "answered {status} instead of {expected}")?;
             }
             RequestErrorKind::Decode { path, detail } => {
                 write!(f, "answered JSON that cannot be used")?;

@@ -53,7 +53,7 @@ const MOST_RECENT: usize = 8192;
 #[derive(Debug)]
 pub(super) struct AdaptivePace {
     width: f64,
-    /// Slow start goes on up to this width.
+    /// Slow start ends at this width.
     slow_up_to: f64,
     latency: Latency,
     /// The most requests under way in this round trip and in the last one.

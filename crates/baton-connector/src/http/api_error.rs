@@ -17,7 +17,7 @@ pub struct ErrorResponse<'a> {
     pub body: &'a [u8],
 }
 
-/// What the application says about its refusal.
+/// The application's own words about its refusal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiError {
     /// Its own error code, the stable part.
@@ -26,8 +26,8 @@ pub struct ApiError {
     pub message: Option<String>,
     /// Its id of the request, when that is only in the body.
     pub request_id: Option<String>,
-    /// The application itself, not a gateway, says that the object asked for
-    /// is gone. Counts for the statuses 404 and 410 only.
+    /// The application itself, not a gateway, answers that the requested object is
+    /// gone. Counts for the statuses 404 and 410 only.
     pub vanished: bool,
     /// What the user can do.
     pub hint: Option<String>,

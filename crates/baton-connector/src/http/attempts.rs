@@ -153,8 +153,8 @@ impl<'a> Attempts<'a> {
         );
     }
 
-    /// A long wait is worth a line at the usual level, unless another request
-    /// has told the same.
+    /// A long wait is logged at the usual level, unless another request has logged
+    /// the same.
     pub(super) fn log_wait(&self, wait: &Wait, ends: Option<SystemTime>, known: bool) {
         let endpoint = self.request.endpoint;
         let until = ends

@@ -31,7 +31,7 @@ const OWN_LEAST: u64 = 20;
 /// A shorter wait would be none.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
 
-/// A sleeper wakes late; so much of it is made good.
+/// A sleeper wakes late; at most so much of the delay is compensated.
 const CATCH_UP: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Default)]
@@ -43,8 +43,8 @@ pub(super) struct Bucket {
     pause: Option<(Instant, WaitReason)>,
     /// Since a refusal, when so many were admitted, one request goes first.
     cautious_since: Option<u64>,
-    /// What was announced last; it outlives its period, so that the next
-    /// announcement can be told to be of the same one.
+    /// What was announced last. It outlives its period, so that the next
+    /// announcement can be recognized as the same quota.
     quota: Option<Quota>,
     /// Requests admitted when the quota was found to be over.
     over_at: Option<u64>,
@@ -186,8 +186,8 @@ impl Bucket {
         self.quota.filter(|quota| quota.expires_at > now)
     }
 
-    /// The request was sent in a period that is over. What its answer does
-    /// not announce says nothing about the next one.
+    /// The request was sent in a period that is over. An answer without an
+    /// announcement is then not about the next period.
     fn is_of_a_period_before(&self, number: u64, now: Instant) -> bool {
         match self.over_at {
             Some(sent) => self.quota.is_some() && number <= sent,
@@ -305,8 +305,8 @@ impl Quota {
     }
 }
 
-/// The slot after one that was due; a sleeper that woke late gets a little of
-/// it back.
+/// The slot after an elapsed one; a sleeper that woke late gets a little of the
+/// delay back.
 pub(super) fn next_slot(due: Option<Instant>, now: Instant, spacing: Duration) -> Instant {
     let forgiven = now.checked_sub(CATCH_UP.min(spacing)).unwrap_or(now);
     due.map_or(now, |due| due.max(forgiven)) + spacing

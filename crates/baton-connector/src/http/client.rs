@@ -329,8 +329,8 @@ impl CallClient {
         })
     }
 
-    /// Ends the request with its error, or says when it is time for the next
-    /// try, if that is not the limiter's to say.
+    /// Ends the request with its error, or gives the time of the next try, unless
+    /// the limiter decides it.
     fn after(&self, attempts: &mut Attempts<'_>, failed: Failed) -> Result<Option<Instant>> {
         let Failed {
             failure,
@@ -395,7 +395,7 @@ impl CallClient {
                 None => return self.unless_stopped(sleep_until(until)).await,
                 Some(deadline) => {
                     self.unless_stopped(sleep_until(deadline)).await?;
-                    // A success meanwhile has moved the deadline on.
+                    // A success since then has moved the deadline.
                     self.check_deadline(attempts)?;
                 }
             }

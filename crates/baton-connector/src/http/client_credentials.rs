@@ -77,7 +77,7 @@ impl ClientCredentials {
         let mut pairs = vec![("grant_type", "client_credentials")];
         let own = self.params.iter();
         pairs.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
-        // A token that nobody gets does no harm, so the request may be repeated.
+        // An unused token does no harm, so the request may be repeated.
         let request = Request::post(&self.base, self.path, &[])?.idempotent(true);
         if self.in_body {
             pairs.push(("client_id", &self.id));

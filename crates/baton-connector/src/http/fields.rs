@@ -81,7 +81,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Says that a member cannot be used, and why.
+    /// Reports that a member cannot be used, and why.
     pub fn field_error(&self, name: &str, detail: impl Into<String>) -> FieldError {
         FieldError {
             path: self.place(name),
@@ -286,7 +286,7 @@ fn whole_text(value: Json<'_>, place: impl FnOnce() -> String) -> Result<String,
 }
 
 fn expected(wanted: &str, value: Json<'_>) -> String {
-    format!("{} where {wanted} was due", value.kind())
+    format!("{} instead of {wanted}", value.kind())
 }
 
 #[cfg(test)]
@@ -310,10 +310,10 @@ mod tests {
         let cases = [
             ("text", Ok("a")),
             ("bad", Err("the text is not valid Unicode")),
-            ("n", Err("a number where text was due")),
-            ("yes", Err("true where text was due")),
-            ("list", Err("a list where text was due")),
-            ("object", Err("an object where text was due")),
+            ("n", Err("a number instead of text")),
+            ("yes", Err("true instead of text")),
+            ("list", Err("a list instead of text")),
+            ("object", Err("an object instead of text")),
             ("null", Err("it is missing")),
             ("none", Err("it is missing")),
             ("empty", Err("the text is empty")),

@@ -4,7 +4,7 @@
 //! it began. The fastest round is what an answer must take. A round that took
 //! much longer shows requests that only queue, wherever that is: at the server,
 //! on the way, or in this process. A fastest round that was not seen again for
-//! a long time is measured anew, with few requests in flight.
+//! a long time is measured again, with few requests in flight.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const SLACK: Duration = Duration::from_millis(20);
 /// A round that takes at most so many times as long as the fastest one shows
 /// that the fastest one still holds.
 const NEAR: f64 = 1.25;
-/// After so many rounds without such a one it is measured anew.
+/// After so many rounds without such a one it is measured again.
 const MOST_ROUNDS: u32 = 256;
 
 /// What an answer shows.
@@ -27,7 +27,7 @@ pub(super) enum Trend {
     Steady,
     /// A round has ended that took `excess` times what is borne, above 1.
     Rising { excess: f64 },
-    /// Nobody knows any longer what an answer must take.
+    /// The least time of an answer is no longer known.
     Stale,
 }
 

@@ -1,8 +1,8 @@
 //! When a request may start: one bucket per credential and endpoint template,
 //! and a cap over all of them.
 //!
-//! The limiter only answers questions and learns from answers; whoever asks
-//! does the sleeping. What a bucket makes of announcements is in `bucket`,
+//! The limiter only answers questions and learns from answers; the caller
+//! sleeps. What a bucket makes of announcements is in `bucket`,
 //! what it does without any in `adaptive`.
 
 use std::collections::BTreeMap;
@@ -111,8 +111,8 @@ impl Limiter {
     }
 
     /// Learns from the answer to a request. Call it before
-    /// [`Limiter::finished`] of the same request, so that whoever that wakes
-    /// finds it known.
+    /// [`Limiter::finished`] of the same request, so that a request that this
+    /// wakes finds it known.
     pub fn learn(&self, key: &BucketKey, answer: Answered, told: &RateHeaders) {
         let mut state = self.lock();
         let entry = state.buckets.entry(key.clone()).or_default();

@@ -1,4 +1,4 @@
-//! `Link` headers (RFC 8288): where a server says that a list continues.
+//! `Link` headers (RFC 8288): where a list continues.
 //!
 //! A header that cannot be read is an error and not a list without a next
 //! page, since a list that ends early goes unnoticed.

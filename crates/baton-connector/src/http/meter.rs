@@ -32,7 +32,7 @@ pub trait HttpObserver: Send + Sync + fmt::Debug {
         let _ = wait;
     }
 
-    /// A request goes on, or was given up while it waited.
+    /// A request continues, or was given up while it waited.
     fn wait_ends(&self, wait: &Wait) {
         let _ = wait;
     }
@@ -157,7 +157,7 @@ impl Meter {
     }
 }
 
-/// A wait that goes on; ends when dropped, also by cancellation.
+/// A wait under way; ends when dropped, also by cancellation.
 #[must_use]
 pub(super) struct WaitGuard {
     meter: Arc<Meter>,

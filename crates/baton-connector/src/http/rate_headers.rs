@@ -120,8 +120,8 @@ fn number(headers: &HeaderMap, names: &[&str]) -> Option<u64> {
     leading_digits(present.to_str().ok()?.trim())
 }
 
-/// `100, 100;w=60` is 100. More digits than fit are the largest number. What
-/// goes on like a date is none.
+/// `100, 100;w=60` is 100. More digits than fit are the largest number. Text
+/// that continues like a date is not a number.
 fn leading_digits(text: &str) -> Option<u64> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())

@@ -170,7 +170,7 @@ impl Request {
         Ok(self)
     }
 
-    /// Says whether a repetition does no harm; `GET`, `HEAD`, `OPTIONS` and
+    /// Sets whether a repetition does no harm; `GET`, `HEAD`, `OPTIONS` and
     /// `TRACE` are harmless anyway.
     pub fn idempotent(mut self, yes: bool) -> Self {
         self.idempotent = yes;
@@ -184,7 +184,7 @@ impl Request {
     }
 
     /// What people see of it: method, URL and body. A sensitive URL shows as its
-    /// endpoint, and its body not at all.
+    /// endpoint, and its body is hidden.
     pub(crate) fn view(&self) -> WriteView {
         let (target, body) = if self.sensitive {
             (self.endpoint.to_owned(), String::new())

@@ -2,7 +2,7 @@
 //!
 //! Settings are values; the one thing read from the machine is its store of
 //! trusted certificates, and its proxy variables under [`Proxies::System`].
-//! Redirects are not followed at all: a credential must not travel on.
+//! Redirects are never followed: a credential must not reach another server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub enum Proxies {
     /// `ALL_PROXY`, `NO_PROXY` and the system's settings say.
     #[default]
     System,
-    /// None at all.
+    /// No proxy.
     None,
     /// This proxy (a URL, possibly with user and password) for everything but
     /// the hosts in the comma-separated list.

@@ -12,7 +12,7 @@ pub(super) struct Resolver;
 /// Why a name has no address.
 #[derive(Debug)]
 pub(super) struct LookupError {
-    /// The name service says that there is no such name.
+    /// The name service answers that there is no such name.
     pub unknown: bool,
     detail: String,
 }

@@ -21,7 +21,7 @@ pub struct Response {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    /// Tells the request in errors about the body; its kind is replaced.
+    /// The request, for errors about the body; its kind is replaced.
     pub(super) error_context: Box<RequestError>,
 }
 
@@ -85,10 +85,10 @@ impl Response {
     }
 
     /// The answer to a read, as a document to be taken apart: only status 200
-    /// is one. The error about any other body says what came instead.
+    /// is one. The error about any other body names what came instead.
     pub fn document(&self) -> Result<Document> {
         if self.status != 200 {
-            return Err(self.failed(RequestErrorKind::WrongStatus { due: 200 }));
+            return Err(self.failed(RequestErrorKind::WrongStatus { expected: 200 }));
         }
         Document::parse(&self.body).map_err(|error| self.not_json("", &error.to_string()))
     }

@@ -27,7 +27,7 @@ pub struct RetryPolicy {
     pub longest_stated_wait: Duration,
     /// The wait after a 429 whose own is absent, past or unreadable.
     pub unstated_refusal_wait: Duration,
-    /// The wait after a 429 that says to come back at once.
+    /// The wait after a 429 that asks for no wait.
     pub shortest_stated_wait: Duration,
     /// After so long without one success of an endpoint the run ends.
     pub give_up_after: Duration,

@@ -144,7 +144,7 @@ impl SharedToken {
             Err(error) => {
                 let error = Arc::new(error);
                 state.current = None;
-                // A call that was stopped says nothing about the others.
+                // A call that was stopped does not concern the others.
                 state.failed = (error.code() != Code::Canceled).then(|| Arc::clone(&error));
                 Err(self.error(error))
             }

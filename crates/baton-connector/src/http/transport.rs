@@ -1,6 +1,6 @@
 //! The network as a trait.
 //!
-//! A transport sends one request once and says what came of it. It knows no
+//! A transport sends one request once and returns what came of it. It knows no
 //! retries, no limits and no status codes; everything that can be tested with
 //! a scripted transport lives above it.
 

@@ -1,6 +1,6 @@
 //! Lists that come in answers to requests: one function per way of paging.
 //!
-//! Each sends the request of one page, and says where the list continues. A
+//! Each sends the request of one page, and returns where the list continues. A
 //! page that is the same as the one before it is a loop, whatever its number;
 //! longer circles are found by the engine.
 
@@ -36,7 +36,7 @@ impl<T> Rows<T> {
         }
     }
 
-    /// Says how many rows the answer had, where some of them are left out.
+    /// States how many rows the answer had, where some of them are left out.
     #[must_use]
     pub fn of(mut self, received: usize) -> Self {
         self.received = received as u64;
@@ -60,7 +60,7 @@ impl<T> Rows<T> {
         self
     }
 
-    /// Whether this page is the last, where the answer says so. It wins over
+    /// Whether this page is the last, where the answer states it. It wins over
     /// every other rule, also over the cursor.
     #[must_use]
     pub fn last(mut self, last: Option<bool>) -> Self {
@@ -326,10 +326,10 @@ pub async fn body_cursor<T, R: Into<Rows<T>>>(
     Ok(page.upstream_count(counted))
 }
 
-/// The answer says that more follows, and not where.
+/// The answer announces more pages, and not where they are.
 fn no_way_on(list: &str) -> Error {
     Error::stated(
         baton_proto::Code::Internal,
-        format!("{list}: the answer says that more pages follow, but not where"),
+        format!("{list}: the answer announces more pages, but not where they are"),
     )
 }

@@ -72,7 +72,7 @@ impl EntitlementBuilder {
         self
     }
 
-    /// Says what the entitlement gives.
+    /// Describes what the entitlement gives.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.built.description = text.into();

@@ -84,7 +84,7 @@ impl GrantBuilder {
         })
     }
 
-    /// It cannot be revoked through the connector; `metadata` says why.
+    /// It cannot be revoked through the connector; `metadata` has the reason.
     #[must_use]
     pub fn immutable(self, metadata: Profile) -> Self {
         self.annotation(&v2::GrantImmutable {

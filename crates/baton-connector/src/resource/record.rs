@@ -64,7 +64,7 @@ impl ResourceBuilder {
         self
     }
 
-    /// Says what the resource is.
+    /// Describes the resource.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.built.description = text.into();

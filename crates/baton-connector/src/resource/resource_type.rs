@@ -39,7 +39,7 @@ impl ResourceTypeBuilder {
         self
     }
 
-    /// Says what the type is.
+    /// Describes the type.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.built.description = text.into();

@@ -8,7 +8,7 @@ use v2::user_trait::{AccountType, Email, MfaStatus, SsoStatus, StructuredName};
 
 use super::record::Status;
 
-/// Builds a user trait: an enabled human, unless told otherwise.
+/// Builds a user trait: an enabled human by default.
 #[derive(Debug, Clone)]
 pub struct UserTraitBuilder {
     built: v2::UserTrait,

@@ -335,7 +335,7 @@ async fn of_the_successes_only_200_answers_a_read() {
         let response = client(&script).send(&get("/x")).await.unwrap();
         let error = failed(response.document());
         let text = error.to_string();
-        let says = format!("answered {answered} where only 200 counts");
+        let says = format!("answered {answered} instead of 200");
         assert!(text.contains(&says), "{text}");
         assert_eq!(error.code(), Code::Internal);
         assert_eq!(script.count(), 1, "it is not asked for again");

@@ -10,17 +10,6 @@ use std::process::Command;
 
 use crate::source::{Text, sources, texts};
 
-/// Crates whose language has not been revised. Take a crate off when its texts
-/// are clean; none is added.
-const NOT_YET: &[&str] = &[
-    "baton-c1z",
-    "baton-connector",
-];
-
-/// Documents that have not been revised. Take a file off when it is clean;
-/// none is added.
-const NOT_YET_DOCUMENTS: &[&str] = &[];
-
 /// The banned words, and what to write instead.
 const BANNED: &[(&str, &str)] = &[
     ("told", "reported, shown, stated"),
@@ -142,31 +131,20 @@ fn name(folder: &Path) -> String {
 #[test]
 fn texts_and_comments_use_no_banned_word() {
     let mut wrong = Vec::new();
-    let mut clean_but_listed = Vec::new();
     let mut seen = 0;
     for folder in crate_folders() {
         // These tests name the words themselves.
         if name(&folder) == "tidy" {
             continue;
         }
-        let mut found = Vec::new();
         for file in sources(&folder.join("src")) {
             let pieces = pieces(&fs::read_to_string(&file).unwrap());
             seen += pieces.len();
-            found.extend(findings(&file, &pieces));
-        }
-        if !NOT_YET.contains(&name(&folder).as_str()) {
-            wrong.extend(found);
-        } else if found.is_empty() {
-            clean_but_listed.push(name(&folder));
+            wrong.extend(findings(&file, &pieces));
         }
     }
     assert!(seen > 5000, "only {seen} texts were found");
     assert!(wrong.is_empty(), "STYLE.md bans these words: {wrong:#?}");
-    assert!(
-        clean_but_listed.is_empty(),
-        "take these off NOT_YET: {clean_but_listed:?}"
-    );
 }
 
 #[test]
@@ -181,7 +159,6 @@ fn documents_use_no_banned_word() {
         return;
     }
     let mut wrong = Vec::new();
-    let mut clean_but_listed = Vec::new();
     for file in String::from_utf8_lossy(&out.stdout).lines() {
         // The list of these words.
         if file == "STYLE.md" {
@@ -190,18 +167,9 @@ fn documents_use_no_banned_word() {
         let Ok(text) = fs::read_to_string(root().join(file)) else {
             continue;
         };
-        let mut found = findings(Path::new(file), &paragraphs(&text));
-        if !NOT_YET_DOCUMENTS.contains(&file) {
-            wrong.append(&mut found);
-        } else if found.is_empty() {
-            clean_but_listed.push(file.to_owned());
-        }
+        wrong.append(&mut findings(Path::new(file), &paragraphs(&text)));
     }
     assert!(wrong.is_empty(), "STYLE.md bans these words: {wrong:#?}");
-    assert!(
-        clean_but_listed.is_empty(),
-        "take these off NOT_YET_DOCUMENTS: {clean_but_listed:?}"
-    );
 }
 
 /// The paragraphs, list items and table rows of a document with the lines where

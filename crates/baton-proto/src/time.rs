@@ -19,6 +19,16 @@ pub const MAX_DURATION_SECONDS: i64 = 315_576_000_000;
 
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
 
+/// The calendar repeats after so many years.
+const CYCLE_YEARS: i16 = 400;
+/// The same in seconds.
+const CYCLE_SECONDS: i64 = 146_097 * 86_400;
+/// Years from this one on are calculated one cycle earlier, since jiff's instants
+/// end some hours before the year 10000.
+const LATE_YEAR: i16 = 9_000;
+/// Its first second.
+const LATE_SECONDS: i64 = 221_845_392_000;
+
 /// The timestamp as RFC 3339 text; out of range values are an error.
 pub fn format(timestamp: &Timestamp) -> Result<String> {
     let mut out = Vec::with_capacity(30);
@@ -41,14 +51,19 @@ fn ascii(bytes: Vec<u8>) -> String {
 pub(crate) fn put_timestamp(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> Result<()> {
     let fits =
         (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) && (0..NANOS_PER_SECOND).contains(&nanos);
-    let timestamp = jiff::Timestamp::from_second(seconds).ok().filter(|_| fits);
+    let (within, years) = if seconds < LATE_SECONDS {
+        (seconds, 0)
+    } else {
+        (seconds.saturating_sub(CYCLE_SECONDS), CYCLE_YEARS)
+    };
+    let timestamp = jiff::Timestamp::from_second(within).ok().filter(|_| fits);
     let Some(timestamp) = timestamp else {
         return Err(Error::Value {
             what: "timestamp out of range",
         });
     };
     let civil = Offset::UTC.to_datetime(timestamp);
-    put_digits(out, u32::from(civil.year().unsigned_abs()), 4);
+    put_digits(out, u32::from((civil.year() + years).unsigned_abs()), 4);
     for (mark, part) in [
         (b'-', civil.month()),
         (b'-', civil.day()),
@@ -133,8 +148,13 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     }
     let year = i16::try_from(number(0, 4)?).ok()?;
     let part = |from, to| i8::try_from(number(from, to)?).ok();
+    let (within, later) = if year < LATE_YEAR {
+        (year, 0)
+    } else {
+        (year - CYCLE_YEARS, CYCLE_SECONDS)
+    };
     let civil = DateTime::new(
-        year,
+        within,
         part(5, 7)?,
         part(8, 10)?,
         part(11, 13)?,
@@ -147,7 +167,7 @@ fn timestamp(text: &str) -> Option<Timestamp> {
         Some(rest) => fraction(rest)?,
         None => (0, rest),
     };
-    let seconds = Offset::UTC.to_timestamp(civil).ok()?.as_second() - offset(zone)?;
+    let seconds = Offset::UTC.to_timestamp(civil).ok()?.as_second() + later - offset(zone)?;
     (MIN_SECONDS..=MAX_SECONDS)
         .contains(&seconds)
         .then_some(Timestamp { seconds, nanos })

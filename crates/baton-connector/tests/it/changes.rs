@@ -14,7 +14,7 @@ use baton_connector::resource::{GrantBuilder, ResourceBuilder, ResourceExt as _,
 use baton_connector::{
     BuiltConnector, Call, Change, ChangeSettings, Code, Connector as _, ConnectorBuilder, Error,
     Held, Outcome, Page, Plan, Protected, Provisioner, Provisioning as _, Recorder, Reply, Report,
-    ResourceSyncer, Result, Through, TypeSpec, Types, Write, v2,
+    ResourceDeleter, ResourceSyncer, Result, Through, TypeSpec, Types, Write, v2,
 };
 use baton_proto::{Advise as _, any};
 use bytes::Bytes;
@@ -289,6 +289,30 @@ impl Provisioner for Doors {
     }
 }
 
+/// A door is there as long as its key of `all` is.
+#[async_trait]
+impl ResourceDeleter for Doors {
+    async fn delete(&self, call: &Call, resource: &v2::Resource) -> Result<Change> {
+        let everybody = resource_id("user", "all");
+        let holder = v2::Resource {
+            id: Some(everybody),
+            ..v2::Resource::default()
+        };
+        let request = self.request(Method::DELETE, resource.id(), &holder)?;
+        let change = Change::delete(self.exists(call, resource).await?);
+        Ok(change.write(Write::http(&self.client, request)))
+    }
+
+    async fn exists(&self, call: &Call, resource: &v2::Resource) -> Result<bool> {
+        let holder = v2::Resource {
+            id: Some(resource_id("user", "all")),
+            ..v2::Resource::default()
+        };
+        let request = self.request(Method::GET, resource.id(), &holder)?;
+        self.client.on(call).json(&request).await
+    }
+}
+
 /// Outcome and code of a change, and the grants that it added and removed.
 type Ended = (Outcome, Code, Vec<String>, Vec<String>);
 
@@ -348,7 +372,7 @@ fn connector(application: &Arc<Application>, manner: Manner) -> BuiltConnector {
         })
     };
     let types = Types::new()
-        .with(TypeSpec::new(door, make).provisioner())
+        .with(TypeSpec::new(door, make).provisioner().deleter())
         .with(TypeSpec::new(window, make));
     ConnectorBuilder::new()
         .types(&types, &client)
@@ -727,6 +751,51 @@ async fn a_write_that_is_no_request_is_read_back_when_its_outcome_is_open() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_deletion_is_a_change_whose_wanted_state_is_gone() {
+    let deleted = async |application: &Arc<Application>, type_id: &str| {
+        let connector = connector(application, Manner::default());
+        let door = v2::Resource {
+            id: Some(resource_id(type_id, "d-1")),
+            ..v2::Resource::default()
+        };
+        connector
+            .deleting()
+            .unwrap()
+            .delete(&Call::alone(), &door)
+            .await
+    };
+    const ALL: &str = "/doors/d-1/keys/all";
+    for fault in [
+        Fault::None,
+        Fault::LostAfter,
+        Fault::ErrorAfter,
+        Fault::LateAfter,
+    ] {
+        let application = Application::with(&[ALL], &[fault]);
+        let answer = deleted(&application, "door").await.unwrap();
+        assert!(
+            answer.annotations.is_empty() && !application.has(ALL),
+            "{fault:?}"
+        );
+        assert_eq!(application.writes(), 1, "{fault:?}");
+    }
+    // The write is not repeatable, so what is lost before it arrives is not known.
+    let application = Application::with(&[ALL], &[Fault::LostBefore]);
+    let error = deleted(&application, "door").await.unwrap_err();
+    assert!(error.to_string().contains("not known") && application.writes() == 1);
+    let gone = Application::with(&[], &[]);
+    let answer = deleted(&gone, "door").await.unwrap();
+    assert!(any::contains::<v2::ResourceDoesNotExist>(
+        &answer.annotations
+    ));
+    assert_eq!(gone.writes(), 0);
+    for (type_id, code) in [("window", Code::Unimplemented), ("", Code::InvalidArgument)] {
+        let error = deleted(&gone, type_id).await.unwrap_err();
+        assert_eq!(error.code(), code, "{type_id}");
+    }
+}
+
 #[tokio::test]
 async fn a_type_without_a_provisioner_and_parts_that_are_missing_are_refused() {
     let connector = connector(&Application::with(&[], &[]), Manner::default());
@@ -761,6 +830,7 @@ async fn a_type_without_a_provisioner_and_parts_that_are_missing_are_refused() {
     let announced = announced.unwrap().resource_type_capabilities;
     let able = |n: usize| announced[n].capabilities.clone();
     let (sync, provision) = (v2::Capability::Sync, v2::Capability::Provision);
-    assert_eq!(able(0), [i32::from(sync), i32::from(provision)]);
+    let delete = v2::Capability::ResourceDelete;
+    assert_eq!(able(0), [sync, provision, delete].map(i32::from));
     assert_eq!(able(1), [i32::from(sync)]);
 }

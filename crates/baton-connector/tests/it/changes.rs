@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 const DOOR: &str = "/doors/{door}/keys/{holder}";
+/// The key that stands for the door itself.
+const ALL: &str = "/doors/d-1/keys/all";
 
 /// What goes wrong with one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -765,7 +767,6 @@ async fn a_deletion_is_a_change_whose_wanted_state_is_gone() {
             .delete(&Call::alone(), &door)
             .await
     };
-    const ALL: &str = "/doors/d-1/keys/all";
     for fault in [
         Fault::None,
         Fault::LostAfter,

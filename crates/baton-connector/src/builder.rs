@@ -10,11 +10,10 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::call::{Call, RunView};
-use crate::change::{
-    Deleted, Deleting, Granted, Held, Provisioner, Provisioning, Revoked, carry_out,
-};
+use crate::change::{Deleted, Deleting, Granted, Provisioner, Provisioning, Revoked, carry_out};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
+use crate::held::Held;
 use crate::http::HttpClient;
 use crate::local::LocalHooks;
 use crate::page::{Page, Row, shorten};

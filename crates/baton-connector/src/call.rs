@@ -17,7 +17,7 @@ use baton_proto::Code;
 use prost_types::Any;
 use tokio_util::sync::CancellationToken;
 
-use crate::change::ChangeSettings;
+use crate::change_settings::ChangeSettings;
 use crate::error::{Error, Result};
 use crate::in_flight::InFlight;
 use crate::session::{Session, SessionStore};

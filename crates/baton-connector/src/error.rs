@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use baton_proto::{Advice, Advise, Code};
 
-use crate::change::Through;
+use crate::held::Through;
 use crate::limits::{MAX_CURSOR_BYTES, MAX_PAGES_WITHOUT_NEW_ROWS};
 
 pub use remote::RemoteError;

@@ -19,9 +19,11 @@ mod added;
 mod builder;
 mod call;
 mod change;
+mod change_settings;
 mod clock;
 mod connector;
 mod error;
+mod held;
 pub mod http;
 mod in_flight;
 mod limits;
@@ -38,19 +40,21 @@ mod traffic_source;
 mod transport_error;
 mod types;
 mod upstream_count;
+mod write_view;
 
 pub use added::Added;
 pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
 pub use change::{
-    Change, ChangeSettings, Deleted, Deleting, Granted, Held, Operation, Outcome, Plan, Protected,
-    Provisioner, Provisioning, Recorder, Reply, Report, ResourceDeleter, Revoked, Through, Write,
-    WriteView,
+    Change, Deleted, Deleting, Granted, Protected, Provisioner, Provisioning, Reply,
+    ResourceDeleter, Revoked, Write,
 };
+pub use change_settings::{ChangeSettings, Outcome, Plan, Recorder, Report};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::Connector;
 pub use error::{Error, RemoteError, RequestError, RequestErrorKind, Result};
+pub use held::{Held, Operation, Through};
 pub use local::LocalHooks;
 pub use page::{Page, PageNotes, PageToken, Row};
 pub use paging::fingerprint;
@@ -66,6 +70,7 @@ pub use traffic::{
 pub use traffic_source::TrafficSource;
 pub use types::{TypeSpec, Types};
 pub use upstream_count::UpstreamCount;
+pub use write_view::WriteView;
 
 // What every connector needs of other crates, so that it need not depend on them.
 pub use async_trait::async_trait;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 
 use crate::call::{Call, RunView};
-use crate::change::Held;
 use crate::error::Result;
+use crate::held::Held;
 use crate::run_notes::RunNotes;
 use crate::syncer::ExpectedDuplicates;
 use crate::traffic::TrafficSnapshot;

@@ -19,11 +19,12 @@ use baton_proto::figures::counted;
 use baton_proto::{Advice, Code};
 use tokio::time::sleep;
 
-use super::description::{Change, Held, Operation, Through};
-use super::settings::{ChangeSettings, Outcome, Plan, Report};
+use super::description::Change;
 use super::write::{Unmade, Write};
 use crate::call::Call;
+use crate::change_settings::{ChangeSettings, Outcome, Plan, Report};
 use crate::error::{Error, Result};
+use crate::held::{Held, Operation, Through};
 
 /// Waits before each look at a change whose outcome is not known: 30 s in all,
 /// since roles become visible late.

@@ -51,13 +51,11 @@ mod deleter;
 mod description;
 mod protected;
 mod provisioner;
-mod settings;
 mod write;
 
 pub(crate) use carry::carry_out;
 pub use deleter::{Deleted, Deleting, ResourceDeleter};
-pub use description::{Change, Held, Operation, Through};
+pub use description::Change;
 pub use protected::Protected;
 pub use provisioner::{Granted, Provisioner, Provisioning, Revoked};
-pub use settings::{ChangeSettings, Outcome, Plan, Recorder, Report};
-pub use write::{Reply, Write, WriteView};
+pub use write::{Reply, Write};

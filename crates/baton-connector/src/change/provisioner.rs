@@ -5,9 +5,10 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use super::carry::Applied;
-use super::description::{Change, Held};
+use super::description::Change;
 use crate::call::Call;
 use crate::error::Result;
+use crate::held::Held;
 
 /// Describes who is to hold entitlements on the resources of one type.
 /// Registered with [`TypeSpec::provisioner`](crate::TypeSpec::provisioner).

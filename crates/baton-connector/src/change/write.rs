@@ -7,6 +7,7 @@ use std::pin::Pin;
 use crate::call::Call;
 use crate::error::Error;
 use crate::http::{HttpClient, Request};
+use crate::write_view::WriteView;
 
 type Sending = Pin<Box<dyn Future<Output = Result<Sent, Error>> + Send>>;
 type Sender = Box<dyn Fn(Call) -> Sending + Send + Sync>;
@@ -41,28 +42,6 @@ pub(crate) struct Unmade {
     pub request_id: Option<String>,
     /// Why it is not made, or not known to be.
     pub error: Error,
-}
-
-/// What people see of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriteView {
-    /// The HTTP method; empty for a write that is no request.
-    pub method: String,
-    /// The URL with its path; for other writes what they do, in words.
-    pub target: String,
-    /// The body as text; empty if there is none.
-    pub body: String,
-}
-
-impl fmt::Display for WriteView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [&self.method, &self.target, &self.body];
-        let mut parts = parts.into_iter().filter(|part| !part.is_empty());
-        if let Some(first) = parts.next() {
-            f.write_str(first)?;
-        }
-        parts.try_for_each(|part| write!(f, " {part}"))
-    }
 }
 
 /// One write: shown, recorded, and sent at most twice.

@@ -14,9 +14,8 @@ use baton_proto::{Code, any};
 use prost::{Message, Name};
 use prost_types::Any;
 
-use crate::change::Through;
 use crate::error::Error;
-use crate::resource::ResourceExt as _;
+use crate::held::Through;
 
 /// The domain of our [`ErrorInfo`].
 const DOMAIN: &str = "baton-connector";
@@ -133,7 +132,7 @@ impl Error {
         }
         let mut details = Vec::new();
         if let Some(through) = self.as_inherited() {
-            let ids = through.iter().map(|through| through.resource.id());
+            let ids = through.iter().map(Through::resource_id);
             let ids = ids.collect::<Vec<_>>().join(",");
             details.push(any::pack(&ErrorInfo {
                 reason: GRANT_INHERITED.to_owned(),

@@ -11,8 +11,8 @@ use url::{Url, form_urlencoded};
 
 use super::credential::{AuthHeader, Credential};
 use super::redact::is_hidden;
-use crate::change::WriteView;
 use crate::error::{Error, Result};
+use crate::write_view::WriteView;
 
 /// Headers that make a repetition harmless whatever the method.
 const IDEMPOTENCY_KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];

@@ -10,6 +10,7 @@ type Edges = BTreeMap<String, BTreeSet<String>>;
 const CRATES: &[&str] = &[
     "baton-atlassian",
     "baton-cli",
+    "baton-connector",
     "baton-flags",
     "baton-pebble",
     "baton-proto",

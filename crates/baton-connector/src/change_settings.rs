@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use baton_proto::Code;
 
-use super::description::{Held, Operation};
-use super::write::WriteView;
 use crate::error::{Error, Result};
+use crate::held::{Held, Operation};
+use crate::write_view::WriteView;
 
 /// How the changes of a call are made; see [`Call::with_changes`](crate::Call::with_changes).
 #[derive(Clone, Default)]

@@ -457,7 +457,7 @@ records left out
 1 warning
   grant `x` points nowhere
 
-partial: `sync.partial.c1z` lacks 2 lists that could not be read; `sync.c1z` is as it was \
+partial: `sync.partial.c1z` lacks 2 lists that could not be read; `sync.c1z` is unchanged \
 (accept with --allow-partial)"
         );
     }

@@ -1,6 +1,6 @@
 //! Reading lists page by page.
 //!
-//! [`slice`], [`link_next`], [`numbered`] and [`body_cursor`] serve the usual
+//! [`slice()`], [`link_next`], [`numbered`] and [`body_cursor`] serve the usual
 //! kinds of lists. Any other list is a function from a [`Position`] to a
 //! [`Chunk`]: [`page`] makes one page of it with a token for the engine, and
 //! [`every_page`] reads all of it. No endpoint writes a loop of its own.

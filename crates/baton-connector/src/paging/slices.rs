@@ -6,7 +6,7 @@ use crate::page::Page;
 
 use super::Position;
 
-/// Rows of a page of [`slice`], for callers that ask for no other number.
+/// Rows of a page of [`slice()`](super::slice), for callers that ask for no other number.
 pub const ROWS_PER_SLICE: usize = 100;
 
 /// One page of a list that is at hand as a whole; its cursor is the number of

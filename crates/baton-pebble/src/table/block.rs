@@ -13,7 +13,7 @@ pub(crate) const BLOCK_TRAILER: usize = 5;
 /// Most bytes of a block, stored or decompressed.
 pub const MAX_BLOCK_BYTES: usize = 256 << 20;
 /// Most bytes that a stored byte may become. Blocks of up to
-/// [`FREE_BLOCK_BYTES`] may expand more, as small ones of equal rows do.
+/// `FREE_BLOCK_BYTES` may expand more, as small ones of equal rows do.
 pub const MAX_EXPANSION: usize = 1024;
 const FREE_BLOCK_BYTES: usize = 1 << 20;
 

@@ -399,7 +399,7 @@ impl Advise for Error {
             } => vec![advice.clone()],
             Self::Step { source, .. } | Self::OutcomeOpen(source) => source.advice(),
             Self::Token { source, .. } => source.advice(),
-            Self::Inherited { through } => {
+            Self::Inherited { through } if !through.is_empty() => {
                 let grants = through.iter().map(|through| through.grant_id.clone());
                 vec![Advice::RevokeInstead(grants.collect())]
             }

@@ -13,8 +13,11 @@ pub struct Through {
 }
 
 impl Through {
-    /// At most three of them for a sentence, as in `` `Welders`, `Smiths` ``.
+    /// At most three of them for a sentence, or `others` if none is known, as in `` `Welders`, `Smiths` ``.
     pub(crate) fn names(through: &[Self]) -> String {
+        if through.is_empty() {
+            return "others".to_owned();
+        }
         let mut names: Vec<_> = through.iter().take(3).map(Self::name).collect();
         if through.len() > names.len() {
             names.push(format!("and {} more", through.len() - names.len()));

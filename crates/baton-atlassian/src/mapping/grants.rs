@@ -95,7 +95,7 @@ fn holds_any(assignments: &[RoleAssignment], counts: impl Fn(Owner) -> bool) -> 
 struct Held<'a> {
     methods: BTreeSet<&'a str>,
     /// One of the assignments does not say how.
-    untold: bool,
+    unstated: bool,
     /// The last word for who owns the thing.
     owner: &'a str,
     /// The platform things behind an organization role.
@@ -185,7 +185,7 @@ fn note<'a>(held: &mut Held<'a>, item: &'a RoleAssignment, role: &str, owner: Ow
         Some(assigned) => held
             .methods
             .extend(assigned.role_assignment_methods.iter().map(String::as_str)),
-        None => held.untold = true,
+        None => held.unstated = true,
     }
     if owner == Owner::Platform && !item.resource_id.is_empty() {
         held.scopes.insert(&item.resource_id);
@@ -200,7 +200,7 @@ fn grant(
 ) -> Result<v2::Grant> {
     let mut builder = GrantBuilder::new(resource_id(type_id, id), role_slug(role), principal);
     if cx.fidelity.is_full() {
-        let only_groups = !held.untold
+        let only_groups = !held.unstated
             && held.methods.contains(methods::FROM_GROUP)
             && !held.methods.contains(methods::OWN);
         if only_groups {

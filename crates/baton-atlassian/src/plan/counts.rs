@@ -154,7 +154,7 @@ impl Plan {
         end: &str,
         page: ListPage<models::Member>,
     ) -> Result<ListPage<models::Member>> {
-        let Some(told) = self.group_size(id).await? else {
+        let Some(stated) = self.group_size(id).await? else {
             return Ok(page);
         };
         let members = page.items.iter().map(|member| member.account_id.as_str());
@@ -167,18 +167,18 @@ impl Plan {
                 members <= size
             }
         };
-        if agrees(told) {
+        if agrees(stated) {
             let counted = match page.counted {
-                UpstreamCount::Unknown => UpstreamCount::Approximate(told),
+                UpstreamCount::Unknown => UpstreamCount::Approximate(stated),
                 known => known,
             };
             return Ok(ListPage { counted, ..page });
         }
         // The plain plan asks again too, so the automatic one spends nothing on it.
         let size = match api.group_size(id).await {
-            Ok(now) => now.unwrap_or(told),
+            Ok(now) => now.unwrap_or(stated),
             // What ends the list itself will show there.
-            Err(_) => told,
+            Err(_) => stated,
         };
         if agrees(size) {
             return Ok(page);

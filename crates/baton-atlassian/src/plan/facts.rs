@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_whose_groups_are_untold_leaves_every_group_open() {
+    fn one_user_whose_groups_are_unstated_leaves_every_group_open() {
         let groups = [json!({"id": "g", "counts": {"users": 1}})];
         let users = [
             quiet("a", &["g"]),

@@ -8,7 +8,7 @@ use crate::api::models::RoleAssignment;
 use crate::api::{Api, RoleFilter};
 use crate::mapping::{self, Fidelity, MEMBER, USER, methods};
 
-/// What role assignments say of one role.
+/// What role assignments show of one role.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Holding {
     pub present: bool,
@@ -16,8 +16,8 @@ pub(super) struct Holding {
     pub direct: bool,
     /// Some group gives it.
     pub grouped: bool,
-    /// An answer of the older form does not say how.
-    pub untold: bool,
+    /// An answer of the older form does not state how.
+    pub unstated: bool,
 }
 
 impl Holding {
@@ -29,16 +29,18 @@ impl Holding {
     ) -> Self {
         let mut holding = Self::default();
         for item in items.iter().filter(|item| concern(item)) {
-            let told = item
+            let assigned = item
                 .role_assignments
                 .iter()
                 .filter(|held| held.role == role);
-            let mut methods = told.clone().flat_map(|held| &held.role_assignment_methods);
-            if told.clone().next().is_none() && !item.roles.iter().any(|held| held == role) {
+            let mut methods = assigned
+                .clone()
+                .flat_map(|held| &held.role_assignment_methods);
+            if assigned.clone().next().is_none() && !item.roles.iter().any(|held| held == role) {
                 continue;
             }
             holding.present = true;
-            holding.untold |= methods.clone().next().is_none();
+            holding.unstated |= methods.clone().next().is_none();
             holding.direct |= methods.clone().any(|method| method == methods::OWN);
             holding.grouped |= methods.any(|method| method == methods::FROM_GROUP);
         }
@@ -46,7 +48,7 @@ impl Holding {
     }
 }
 
-/// How a user holds a role, from what the user's assignments say of it. With
+/// How a user holds a role, from the user's assignments. With
 /// `groups`, those that give it are asked for where they matter: for what is
 /// revoked.
 pub(super) async fn held(
@@ -60,7 +62,7 @@ pub(super) async fn held(
         return Ok(Held::No);
     }
     let wanted = groups && (holding.grouped || !holding.direct);
-    if !wanted && !holding.untold {
+    if !wanted && !holding.unstated {
         let through = Vec::new();
         return Ok(if holding.direct {
             Held::Directly { through }
@@ -69,8 +71,8 @@ pub(super) async fn held(
         });
     }
     let through = through(api, user, filter).await?;
-    // Without a word on how, what no group gives is the user's own.
-    let own = holding.direct || holding.untold && through.is_empty();
+    // If it is not stated how, a role that no group gives is the user's own.
+    let own = holding.direct || holding.unstated && through.is_empty();
     Ok(if own {
         Held::Directly { through }
     } else {
@@ -110,13 +112,13 @@ mod tests {
     use super::*;
     use crate::api::models::AssignedRole;
 
-    fn item(resource: &str, roles: &[&str], told: &[(&str, &[&str])]) -> RoleAssignment {
+    fn item(resource: &str, roles: &[&str], assigned: &[(&str, &[&str])]) -> RoleAssignment {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         RoleAssignment {
             resource_id: resource.to_owned(),
             resource_owner: "confluence".to_owned(),
             roles: words(roles),
-            role_assignments: told
+            role_assignments: assigned
                 .iter()
                 .map(|(role, methods)| AssignedRole {
                     role: (*role).to_owned(),
@@ -136,7 +138,7 @@ mod tests {
         ];
         let of = |role| {
             let holding = Holding::of(&items, role, |item| item.resource_id == "w");
-            (holding.present, holding.direct, holding.untold)
+            (holding.present, holding.direct, holding.unstated)
         };
         assert_eq!(of("user"), (true, true, false));
         assert_eq!(of("admin"), (true, false, false));

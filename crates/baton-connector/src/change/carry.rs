@@ -316,6 +316,8 @@ where
             Fate::Unknown(_) if last && self.look(&call).await == Seen::AsWanted => {
                 Fate::Made { already: false }
             }
+            // It was otherwise before the first write, which thus arrived after all.
+            Fate::Made { .. } => Fate::Made { already: false },
             // A refusal is not about the first write, which was not seen to
             // have failed.
             Fate::Failed(error) if seen == Seen::Nothing => Fate::Unknown(error),

@@ -183,8 +183,8 @@ impl Error {
     /// How long the application or the other process asks to wait from `now`
     /// on. Where requests are left in the period, they are spread over it.
     pub(crate) fn stated_wait(&self, now: SystemTime) -> Option<Duration> {
-        let told = self.retry_after();
-        told.or_else(|| {
+        let stated = self.retry_after();
+        stated.or_else(|| {
             let (reset, left) = self.as_remote()?.reset()?;
             let wait = reset.duration_since(now).ok()?;
             let share = u32::try_from(left.max(1)).unwrap_or(u32::MAX);

@@ -100,7 +100,7 @@ impl<'a> Attempts<'a> {
             error.status = Some(status);
             return error;
         }
-        let told = api.read(&ErrorResponse {
+        let read = api.read(&ErrorResponse {
             endpoint: self.request.endpoint,
             method: &self.request.method,
             status,
@@ -109,17 +109,17 @@ impl<'a> Attempts<'a> {
         });
         let mut error = self.error(RequestErrorKind::Status);
         error.status = Some(status);
-        error.request_id = told.request_id.as_deref().map(quoted);
-        error.api_code = told.code.as_deref().map(quoted);
-        error.api_message = told.message.as_deref().map(quoted);
+        error.request_id = read.request_id.as_deref().map(quoted);
+        error.api_code = read.code.as_deref().map(quoted);
+        error.api_message = read.message.as_deref().map(quoted);
         let is_missing = matches!(status, 404 | 410);
-        error.vanished = told.vanished && is_missing;
+        error.vanished = read.vanished && is_missing;
         let is_object = || {
             let body = Document::parse_beginning(&answer.body);
             body.is_ok_and(|body| body.root().object().is_some())
         };
         error.maybe_gone = is_missing && !error.vanished && is_object();
-        error.advice = told.hint.map(Advice::Sentence).or_else(|| match status {
+        error.advice = read.hint.map(Advice::Sentence).or_else(|| match status {
             300..=399 => Some(Advice::CorrectBaseUrl(redirect_host(answer))),
             _ if looks_like_a_page(&answer.headers, &answer.body) => Some(Advice::CheckWhoAnswers),
             _ => None,

@@ -109,11 +109,11 @@ mod tests {
     #[test]
     fn what_is_there_is_read_and_what_is_odd_is_left_out() {
         let whole = r#"{"errors":[{"title":"no team"}],"error/code":"gone","meta":{"id":"r-1"}}"#;
-        let told = read(whole);
-        assert_eq!(told.message.as_deref(), Some("no team"));
-        assert_eq!(told.code.as_deref(), Some("gone"));
-        assert_eq!(told.request_id.as_deref(), Some("r-1"));
-        assert!(told.vanished);
+        let found = read(whole);
+        assert_eq!(found.message.as_deref(), Some("no team"));
+        assert_eq!(found.code.as_deref(), Some("gone"));
+        assert_eq!(found.request_id.as_deref(), Some("r-1"));
+        assert!(found.vanished);
         for (body, vanished) in [
             (r#"{"error/code":4041}"#, true),
             (r#"{"error/code":404}"#, false),
@@ -142,7 +142,7 @@ mod tests {
             gone: &["Not Found"],
             ..JsonErrors::NONE
         };
-        let told = errors.read(&ErrorResponse {
+        let found = errors.read(&ErrorResponse {
             endpoint: "/x",
             method: &http::Method::GET,
             status: 404,
@@ -150,9 +150,9 @@ mod tests {
             body: br#"{"message":"Not Found"}"#,
         });
         assert_eq!(
-            (told.code.as_deref(), told.message),
+            (found.code.as_deref(), found.message),
             (Some("Not Found"), None)
         );
-        assert!(told.vanished);
+        assert!(found.vanished);
     }
 }

@@ -113,10 +113,10 @@ impl Limiter {
     /// Learns from the answer to a request. Call it before
     /// [`Limiter::finished`] of the same request, so that a request that this
     /// wakes finds it known.
-    pub fn learn(&self, key: &BucketKey, answer: Answered, told: &RateHeaders) {
+    pub fn learn(&self, key: &BucketKey, answer: Answered, headers: &RateHeaders) {
         let mut state = self.lock();
         let entry = state.buckets.entry(key.clone()).or_default();
-        entry.bucket.learn(answer, told);
+        entry.bucket.learn(answer, headers);
     }
 
     /// Keeps requests of the bucket from starting before `until`.

@@ -12,7 +12,7 @@ fn limiter(share: f64) -> Limiter {
     Limiter::new(RateSettings::new(share, None).expect("a share"))
 }
 
-fn told(limit: Option<u64>, remaining: u64, reset_s: u64) -> RateHeaders {
+fn announced(limit: Option<u64>, remaining: u64, reset_s: u64) -> RateHeaders {
     RateHeaders {
         limit,
         remaining: Some(remaining),
@@ -27,7 +27,7 @@ fn learn(
     number: u64,
     now: Instant,
     status: u16,
-    told: &RateHeaders,
+    headers: &RateHeaders,
 ) {
     let took = Duration::from_millis(40);
     let answer = Answered {
@@ -36,15 +36,21 @@ fn learn(
         status,
         took,
     };
-    limiter.learn(key, answer, told);
+    limiter.learn(key, answer, headers);
 }
 
 /// Sends one request and has it answered at once.
-fn ask(limiter: &Limiter, key: &BucketKey, now: Instant, status: u16, told: &RateHeaders) -> u64 {
+fn ask(
+    limiter: &Limiter,
+    key: &BucketKey,
+    now: Instant,
+    status: u16,
+    headers: &RateHeaders,
+) -> u64 {
     let Admission::Go(number) = limiter.admit(key, now) else {
         panic!("not admitted");
     };
-    learn(limiter, key, number, now, status, told);
+    learn(limiter, key, number, now, status, headers);
     limiter.finished(key);
     number
 }
@@ -87,7 +93,7 @@ fn the_first_request_of_an_endpoint_goes_alone() {
 #[test]
 fn half_of_the_share_is_free_and_the_rest_spread_till_the_reset() {
     let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
-    ask(&limiter, &key, start, 200, &told(Some(100), 99, 60));
+    ask(&limiter, &key, start, 200, &announced(Some(100), 99, 60));
     let (free, then) = burst(&limiter, &key, start);
     assert_eq!(free, 40);
     assert!(matches!(then, Admission::NotBefore(_, WaitReason::Paced)));
@@ -113,10 +119,10 @@ fn half_of_the_share_is_free_and_the_rest_spread_till_the_reset() {
 fn what_others_use_counts() {
     let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
     for left in (60..66).rev() {
-        ask(&limiter, &key, now, 200, &told(Some(100), left, 60));
+        ask(&limiter, &key, now, 200, &announced(Some(100), left, 60));
     }
     // One request of ours, and 38 of others.
-    ask(&limiter, &key, now, 200, &told(Some(100), 21, 60));
+    ask(&limiter, &key, now, 200, &announced(Some(100), 21, 60));
     let last = now + Duration::from_secs(58);
     assert!(matches!(limiter.admit(&key, last), Admission::Go(_)));
     assert!(matches!(
@@ -128,7 +134,7 @@ fn what_others_use_counts() {
 #[test]
 fn others_who_take_the_whole_budget_leave_us_a_little() {
     let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
-    ask(&limiter, &key, now, 200, &told(Some(100), 10, 60));
+    ask(&limiter, &key, now, 200, &announced(Some(100), 10, 60));
     let mut now = now;
     let mut started = 0;
     while let Admission::NotBefore(at, WaitReason::Paced) = {
@@ -144,12 +150,12 @@ fn others_who_take_the_whole_budget_leave_us_a_little() {
 #[test]
 fn an_older_answer_does_not_refill_the_quota() {
     let (limiter, now, key) = (limiter(1.0), Instant::now(), key("/a"));
-    ask(&limiter, &key, now, 200, &told(None, 2, 30));
+    ask(&limiter, &key, now, 200, &announced(None, 2, 30));
     let Admission::Go(second) = limiter.admit(&key, now) else {
         panic!("two are left");
     };
-    learn(&limiter, &key, second, now, 200, &told(None, 0, 30));
-    learn(&limiter, &key, 1, now, 200, &told(None, 5, 31));
+    learn(&limiter, &key, second, now, 200, &announced(None, 0, 30));
+    learn(&limiter, &key, 1, now, 200, &announced(None, 5, 31));
     assert!(matches!(limiter.admit(&key, now), Admission::NotBefore(..)));
 }
 
@@ -165,7 +171,7 @@ fn resets_that_nobody_can_believe_stop_nothing() {
         let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
         let announced = RateHeaders {
             reset,
-            ..told(Some(100), 0, 0)
+            ..announced(Some(100), 0, 0)
         };
         ask(&limiter, &key, now, 200, &announced);
         assert!(
@@ -193,7 +199,7 @@ fn a_quota_by_the_hour_keeps_its_reserve_however_slowly_it_is_asked() {
                     number,
                     now,
                     200,
-                    &told(Some(1000), left, ahead),
+                    &announced(Some(1000), left, ahead),
                 );
                 limiter.finished(&key);
             }
@@ -209,7 +215,7 @@ fn a_quota_by_the_hour_keeps_its_reserve_however_slowly_it_is_asked() {
 fn a_late_answer_of_an_old_period_does_not_open_the_new_one() {
     let (limiter, start, key) = (limiter(1.0), Instant::now(), key("/a"));
     for _ in 0..40 {
-        ask(&limiter, &key, start, 200, &told(Some(100), 60, 60));
+        ask(&limiter, &key, start, 200, &announced(Some(100), 60, 60));
     }
     let Admission::Go(late) = limiter.admit(&key, start) else {
         panic!("much is left");
@@ -217,7 +223,7 @@ fn a_late_answer_of_an_old_period_does_not_open_the_new_one() {
     let now = start + Duration::from_secs(61);
     let past = RateHeaders {
         reset: AnnouncedWait::Past,
-        ..told(Some(100), 59, 0)
+        ..announced(Some(100), 59, 0)
     };
     learn(&limiter, &key, late, now, 200, &past);
     limiter.finished(&key);
@@ -229,7 +235,7 @@ fn a_late_answer_of_an_old_period_does_not_open_the_new_one() {
 fn a_server_that_ceases_to_announce_is_no_longer_asked_one_by_one() {
     let (limiter, start, key) = (limiter(1.0), Instant::now(), key("/a"));
     for _ in 0..40 {
-        ask(&limiter, &key, start, 200, &told(Some(100), 60, 60));
+        ask(&limiter, &key, start, 200, &announced(Some(100), 60, 60));
     }
     let now = start + Duration::from_secs(61);
     ask(&limiter, &key, now, 200, &RateHeaders::default());
@@ -240,7 +246,7 @@ fn a_server_that_ceases_to_announce_is_no_longer_asked_one_by_one() {
 #[test]
 fn the_last_seconds_of_a_minute_are_not_taken_for_a_rate_per_second() {
     let (limiter, start, key) = (limiter(0.8), Instant::now(), key("/a"));
-    ask(&limiter, &key, start, 200, &told(Some(100), 99, 2));
+    ask(&limiter, &key, start, 200, &announced(Some(100), 99, 2));
     let limit = limiter.announced()[0].1;
     assert_eq!((limit.period_ms, limit.whole_period), (2_000, false));
     assert_eq!(burst(&limiter, &key, start).0, 40);
@@ -249,7 +255,7 @@ fn the_last_seconds_of_a_minute_are_not_taken_for_a_rate_per_second() {
 #[test]
 fn a_far_reset_is_asked_about_again_after_a_quarter_of_an_hour() {
     let (limiter, now, key) = (limiter(0.8), Instant::now(), key("/a"));
-    ask(&limiter, &key, now, 200, &told(Some(1), 0, 3600));
+    ask(&limiter, &key, now, 200, &announced(Some(1), 0, 3600));
     let at = now + Duration::from_mins(15);
     assert_eq!(
         limiter.admit(&key, now),
@@ -263,7 +269,13 @@ fn contradicting_announcements_are_cut_to_what_is_possible() {
     let now = Instant::now();
     for (limit, remaining, most) in [(0, 5, 5), (10, 1000, 9), (u64::MAX, u64::MAX, 50)] {
         let (limiter, key) = (limiter(1.0), key("/a"));
-        ask(&limiter, &key, now, 200, &told(Some(limit), remaining, 60));
+        ask(
+            &limiter,
+            &key,
+            now,
+            200,
+            &announced(Some(limit), remaining, 60),
+        );
         let mut started = 0;
         let mut at = now;
         while started < 50 && at < now + Duration::from_secs(59) {
@@ -283,8 +295,8 @@ fn contradicting_announcements_are_cut_to_what_is_possible() {
 #[test]
 fn a_limit_that_changes_counts_from_then_on() {
     let (limiter, now, key) = (limiter(1.0), Instant::now(), key("/a"));
-    ask(&limiter, &key, now, 200, &told(Some(1000), 900, 60));
-    ask(&limiter, &key, now, 200, &told(Some(10), 0, 60));
+    ask(&limiter, &key, now, 200, &announced(Some(1000), 900, 60));
+    ask(&limiter, &key, now, 200, &announced(Some(10), 0, 60));
     assert!(matches!(limiter.admit(&key, now), Admission::NotBefore(..)));
     let limit = limiter.announced()[0].1;
     assert_eq!((limit.requests, limit.period_ms), (10, 60_000));
@@ -308,7 +320,14 @@ fn a_rate_per_second_is_kept_evenly() {
                 sent += 1;
                 early += u32::from(now < start + Duration::from_secs(3));
                 let left = level_ms / 1000;
-                learn(&limiter, &key, number, now, 200, &told(Some(100), left, 1));
+                learn(
+                    &limiter,
+                    &key,
+                    number,
+                    now,
+                    200,
+                    &announced(Some(100), left, 1),
+                );
                 limiter.finished(&key);
             }
             Admission::NotBefore(at, _) => now = at,

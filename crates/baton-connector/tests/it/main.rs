@@ -10,6 +10,7 @@ mod builders;
 mod changes;
 mod connector;
 mod credentials;
+mod doors;
 mod failures;
 mod identifiers;
 mod limits;

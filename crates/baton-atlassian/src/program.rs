@@ -88,7 +88,7 @@ pub(crate) const GO_COMPATIBLE: Field<bool> = Field::bool(
 /// The program.
 pub fn app() -> App {
     App::new(NAME, env!("CARGO_PKG_VERSION"), Box::new(connect))
-        .about("sync who has access to what in an Atlassian organization into a file (.c1z)")
+        .about("sync who has access to what in an Atlassian organization, and change it")
         .presentation(Presentation {
             display_name: "Atlassian",
             help_url: "/docs/baton/atlassian",
@@ -114,6 +114,14 @@ pub fn app() -> App {
         .example(
             "sync users and groups only, into another file",
             "--access-token @key.txt --organization-id 5a1c --sync-resource-types user,group -f users.c1z",
+        )
+        .example(
+            "show what a grant would send; the settings are in the environment",
+            "--grant-entitlement 'Welders member' --grant-principal kim@acme.test --grant-principal-type user --dry-run",
+        )
+        .example(
+            "revoke a grant of the file, and keep a record",
+            "--revoke-grant <grant id> --audit-log audit.jsonl",
         )
 }
 

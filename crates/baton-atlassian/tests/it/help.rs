@@ -79,5 +79,5 @@ fn flags_without_an_effect_are_accepted_and_exported_but_not_shown() {
         assert!(schema.contains(&format!("\"{exported}\"")), "{exported}");
     }
     let ends = help.find("Examples:").map(|at| &help[at..]).unwrap();
-    assert_eq!(ends.matches("    baton-atlassian ").count(), 3, "{ends}");
+    assert_eq!(ends.matches("    baton-atlassian ").count(), 5, "{ends}");
 }

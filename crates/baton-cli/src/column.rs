@@ -14,6 +14,21 @@ pub(crate) enum Kind {
 pub(crate) struct Column {
     pub head: &'static str,
     pub kind: Kind,
+    /// What people see where there is nothing.
+    pub if_empty: &'static str,
+}
+
+impl Column {
+    /// Shows people a dash where there is nothing.
+    pub const fn or_dash(mut self) -> Self {
+        self.if_empty = "-";
+        self
+    }
+
+    /// What people see of a cell.
+    pub fn shown<'c>(&self, cell: &'c str) -> &'c str {
+        if cell.is_empty() { self.if_empty } else { cell }
+    }
 }
 
 /// A column of names and other text.
@@ -21,6 +36,7 @@ pub(crate) const fn text(head: &'static str) -> Column {
     Column {
         head,
         kind: Kind::Text,
+        if_empty: "",
     }
 }
 
@@ -29,5 +45,6 @@ pub(crate) const fn id(head: &'static str) -> Column {
     Column {
         head,
         kind: Kind::Id,
+        if_empty: "",
     }
 }

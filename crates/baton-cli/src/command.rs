@@ -19,11 +19,13 @@ use crate::table::Style;
 pub(crate) const FILE: Field<PathBuf> = Field::path("file", "the sync file to read")
     .short('f')
     .default("sync.c1z");
-pub(crate) const OUTPUT_FORMAT: Field<String> =
-    Field::string("output-format", "how to show the result: console or json")
-        .short('o')
-        .value_name("format")
-        .default("console");
+pub(crate) const OUTPUT_FORMAT: Field<String> = Field::string(
+    "output-format",
+    "how to show the result: console, json, ndjson, csv, yaml or markdown",
+)
+.short('o')
+.value_name("format")
+.default("console");
 pub(crate) const VERBOSE: Field<bool> = Field::bool(
     "verbose",
     "list each missing object; on a terminal, show sync tokens whole",
@@ -41,6 +43,11 @@ pub(crate) trait Cmd: Sized {
     /// their output.
     fn only_shows(&self) -> bool {
         true
+    }
+
+    /// Whether it reads `--output-format` itself, with words of its own.
+    fn has_own_formats() -> bool {
+        false
     }
 
     /// The file to read, where a word and not the flag names it.
@@ -90,13 +97,16 @@ impl Given {
             .ok_or_else(empty_file)
     }
 
-    /// How rows are shown, or the unknown word for it.
-    pub fn output(&self) -> Result<Output, &str> {
-        match self.config.get(&OUTPUT_FORMAT) {
-            "json" => Ok(Output::Json),
-            "console" => Ok(Output::Console),
-            other => Err(other),
-        }
+    /// How rows are shown.
+    pub fn output(&self) -> Result<Output, CliError> {
+        let word = self.config.find(&OUTPUT_FORMAT).unwrap_or_default();
+        Output::of_word(word).ok_or_else(|| CliError::Usage {
+            message: format!("unknown output format `{word}`"),
+            hint: Some(format!(
+                "pass one of these with --output-format: {}",
+                Output::words()
+            )),
+        })
     }
 
     /// Whether everything is shown that is summed up otherwise.

@@ -23,6 +23,7 @@ mod output;
 mod reference;
 mod rows;
 mod signals;
+mod sinks;
 mod start;
 mod streams;
 mod table;

@@ -7,7 +7,7 @@ use std::path::Path;
 use baton_flags::sources::{self, Sources, no_settings};
 use baton_flags::{Line, Program, args, builtin, help};
 
-use crate::command::{Cmd, Cx, Given, Runs, Start, compare_files, empty_file};
+use crate::command::{Cmd, Cx, Given, OUTPUT_FORMAT, Runs, Start, compare_files, empty_file};
 use crate::error::CliError;
 use crate::output::Output;
 use crate::streams::OnFailure;
@@ -59,6 +59,12 @@ fn given(program: &Program<Runs>, line: &Line<'_, Runs>) -> Result<Given, CliErr
     })
 }
 
+/// Whether the output format is a setting of the command: where it has no effect, any word is
+/// accepted, as in the Go tool.
+fn shows_rows<C: Cmd>() -> bool {
+    !C::has_own_formats() && !C::define().unused.contains(&OUTPUT_FORMAT.name())
+}
+
 /// Parses the arguments of a command and runs it.
 pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
     let command = C::parse(given)?;
@@ -73,12 +79,11 @@ pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Resul
         run.err
             .warning(format!("ignored argument `{}`", word.to_string_lossy()));
     }
-    let output = given.output().unwrap_or_else(|word| {
-        run.err.warning(format!(
-            "unknown output format `{word}`: using `console` (known: console, json)"
-        ));
+    let output = if shows_rows::<C>() {
+        given.output()?
+    } else {
         Output::Console
-    });
+    };
     let only_shows = command.only_shows();
     if !only_shows {
         run.out.on_failure(OnFailure::Continue);

@@ -47,9 +47,9 @@ impl<'h> Table<'h> {
 
     /// Learns from a row. Every row must pass here before the first is written.
     pub fn measure<S: AsRef<str>>(&mut self, cells: &[S]) {
-        for (width, cell) in self.widths.iter_mut().zip(cells) {
-            let fits =
-                Some(clean(cell.as_ref()).width()).filter(|width| *width <= MAX_COLUMN_WIDTH);
+        for ((width, cell), column) in self.widths.iter_mut().zip(cells).zip(self.columns) {
+            let cell = clean(column.shown(cell.as_ref()));
+            let fits = Some(cell.width()).filter(|width| *width <= MAX_COLUMN_WIDTH);
             *width = (*width).max(fits.unwrap_or_default());
         }
     }
@@ -67,7 +67,10 @@ impl<'h> Table<'h> {
     }
 
     pub fn row<S: AsRef<str>>(&self, out: &mut dyn Write, cells: &[S]) -> io::Result<()> {
-        let cells: Vec<Cow<'_, str>> = cells.iter().map(|cell| clean(cell.as_ref())).collect();
+        let shown = cells.iter().zip(self.columns);
+        let cells: Vec<Cow<'_, str>> = shown
+            .map(|(cell, column)| clean(column.shown(cell.as_ref())))
+            .collect();
         if let Some(fitted) = &self.fitted {
             return fitted.row(out, &cells, self.style.colour);
         }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use baton_c1z::{Filter, Table as Rows};
+use baton_c1z::{Filter, Table};
 use baton_flags::{Command, Field, Relation};
 use baton_term::clean;
 use unicode_width::UnicodeWidthStr as _;
@@ -12,11 +12,13 @@ use unicode_width::UnicodeWidthStr as _;
 use super::flags::{self, RESOURCE};
 use super::listing::{Sync, each, with_sync};
 use super::{Cmd, Cx, Given, Runs};
+use crate::column::{self, Column};
 use crate::error::CliError;
 use crate::json::Fields;
 use crate::layout::fit;
 use crate::lookups::Referenced;
 use crate::output::Output;
+use crate::rows::{Cells, RowSource, Visit};
 
 const TYPE: Field<String> = flags::resource_type("the principal's type");
 const ID: Field<String> = RESOURCE.about("the principal's id");
@@ -54,15 +56,23 @@ impl Cmd for Access {
 struct Group {
     resource: Rc<Referenced>,
     resource_type: Rc<Referenced>,
-    entitlements: Vec<Rc<Referenced>>,
+    /// Ids, and what is shown of each.
+    entitlements: Vec<(String, Rc<Referenced>)>,
 }
 
 fn show_one(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
     let principal = sync.lookups.asked_for(type_id, id)?;
     let groups = groups(sync, type_id, id)?;
     match sync.output {
-        Output::Json => json(sync, &principal, &groups),
         Output::Console => tree(sync, type_id, &principal, &groups),
+        Output::Json | Output::Yaml => {
+            let json = json(&principal, &groups);
+            sync.output.write_object(&json, sync.out)
+        }
+        Output::Ndjson | Output::Csv | Output::Markdown => {
+            let sink = sync.output.sink(sync.style);
+            sink.write(&mut Rows { groups: &groups }, sync.out)
+        }
     }
 }
 
@@ -75,7 +85,7 @@ fn groups(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, Cl
         ..Filter::default()
     };
     let lookups = &mut sync.lookups;
-    each(sync.snapshot, Rows::Grants, &filter, |row| {
+    each(sync.snapshot, Table::Grants, &filter, |row| {
         let entitlement = lookups.entitlement(row.entitlement_id)?;
         let key = (row.resource_type_id.to_owned(), row.resource_id.to_owned());
         let place = match places.get(&key) {
@@ -91,30 +101,89 @@ fn groups(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, Cl
             }
         };
         if let Some(group) = groups.get_mut(place) {
-            group.entitlements.push(entitlement);
+            group
+                .entitlements
+                .push((row.entitlement_id.to_owned(), entitlement));
         }
         Ok(())
     })?;
     Ok(groups)
 }
 
-fn json(sync: &mut Sync<'_>, principal: &Referenced, groups: &[Group]) -> Result<(), CliError> {
+fn json(principal: &Referenced, groups: &[Group]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut fields = Fields::open(&mut text);
     fields.json("principal", &principal.json);
     if !groups.is_empty() {
-        fields.array("access", groups, |out, group| {
-            let mut fields = Fields::open(out);
-            fields.json("resource", &group.resource.json);
-            fields.json("resourceType", &group.resource_type.json);
-            fields.array("entitlements", &group.entitlements, |out, entitlement| {
-                out.extend_from_slice(&entitlement.json);
-            });
-            fields.close();
-        });
+        fields.array("access", groups, group_json);
     }
     fields.close();
-    Ok(sync.out.write_all(&text)?)
+    text
+}
+
+fn group_json(out: &mut Vec<u8>, group: &Group) {
+    let mut fields = Fields::open(out);
+    fields.json("resource", &group.resource.json);
+    fields.json("resourceType", &group.resource_type.json);
+    fields.array("entitlements", &group.entitlements, |out, (_, shown)| {
+        out.extend_from_slice(&shown.json);
+    });
+    fields.close();
+}
+
+/// A row per entitlement; an object per resource, as in the list of JSON.
+struct Rows<'g> {
+    groups: &'g [Group],
+}
+
+const COLUMNS: &[Column] = &[
+    column::id("Entitlement ID"),
+    column::text("Resource Type"),
+    column::text("Resource"),
+    column::text("Permission"),
+];
+
+impl RowSource for Rows<'_> {
+    fn key(&self) -> &'static str {
+        "access"
+    }
+
+    fn columns(&self) -> &[Column] {
+        COLUMNS
+    }
+
+    fn cells(&mut self, visit: &mut Visit<'_, [String]>) -> Result<(), CliError> {
+        let mut cells = Cells::default();
+        for group in self.groups {
+            for (id, entitlement) in &group.entitlements {
+                cells.clear();
+                cells.push(id);
+                cells.push(&group.resource_type.name);
+                cells.push(&group.resource.name);
+                cells.push(label(entitlement));
+                visit(cells.as_slice())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn objects(&mut self, visit: &mut Visit<'_, [u8]>) -> Result<(), CliError> {
+        let mut json = Vec::new();
+        self.groups.iter().try_for_each(|group| {
+            json.clear();
+            group_json(&mut json, group);
+            visit(&json)
+        })
+    }
+}
+
+/// A stand-in has no slug; its name states what is missing.
+fn label(entitlement: &Referenced) -> &str {
+    if entitlement.slug.is_empty() {
+        &entitlement.name
+    } else {
+        &entitlement.slug
+    }
 }
 
 fn tree(
@@ -153,19 +222,13 @@ fn tree(
         let kind = format!(" ({})", group.resource_type.name);
         branch(stem, &group.resource.name, &kind)?;
         let stem = if last_group { "    " } else { "  │ " };
-        for (place, entitlement) in group.entitlements.iter().enumerate() {
+        for (place, (_, entitlement)) in group.entitlements.iter().enumerate() {
             let corner = if place + 1 == group.entitlements.len() {
                 "└──"
             } else {
                 "├──"
             };
-            // A stand-in has no slug; its name states what is missing.
-            let label = if entitlement.slug.is_empty() {
-                &entitlement.name
-            } else {
-                &entitlement.slug
-            };
-            branch(&format!("{stem}{corner}"), label, "")?;
+            branch(&format!("{stem}{corner}"), label(entitlement), "")?;
         }
     }
     Ok(sync.out.write_all(b"\n")?)

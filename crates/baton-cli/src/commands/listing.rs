@@ -190,7 +190,7 @@ pub(super) const RESOURCE_COLUMNS: &[Column] = &[
     id("ID"),
     text("Display Name"),
     text("Resource Type"),
-    text("Parent Resource"),
+    text("Parent Resource").or_dash(),
 ];
 
 /// Adds the cells of a resource: its own id, name, type and parent.
@@ -209,7 +209,7 @@ pub(super) fn resource_cells(
             let parent = lookups.resource(parent_type, parent_id)?;
             cells.push_parts(&[&parent.name, " (", parent_type, ")"]);
         }
-        None => cells.push("-"),
+        None => cells.push(""),
     }
     Ok(())
 }

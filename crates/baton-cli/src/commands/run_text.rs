@@ -5,14 +5,15 @@ use prost_types::Timestamp;
 
 use super::Cx;
 use crate::go_duration;
+use crate::output::Output;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Whether tables show whole sync tokens: on a terminal only if the user asks
-/// for them.
+/// Whether tables show whole sync tokens: those for people on a terminal only
+/// if the user asks for them.
 pub(super) fn shows_tokens(cx: &Cx<'_, '_>) -> bool {
-    cx.verbose || cx.process.terminal.is_none()
+    cx.verbose || cx.process.terminal.is_none() || cx.output != Output::Console
 }
 
 /// A sync token as a table shows it: whole, or its size.

@@ -1,7 +1,5 @@
 //! `stats`: answered from the beginning of the file where that suffices.
 
-use std::io::Write;
-
 use baton_c1z::{CallStat, Stats as Counts, SyncRun};
 use baton_flags::Command;
 use baton_proto::c1::reader::v2 as reader;
@@ -12,7 +10,8 @@ use crate::error::CliError;
 use crate::json;
 use crate::open;
 use crate::output::Output;
-use crate::table::{Style, Table, id, text};
+use crate::sinks::{write_csv, write_markdown};
+use crate::table::{Column, Table, id, text};
 
 pub(super) struct Stats;
 
@@ -46,17 +45,22 @@ impl Cmd for Stats {
             }
         };
         match cx.output {
-            Output::Json => stats_json(run, &stats, cx.out),
-            Output::Console => {
+            Output::Json | Output::Ndjson | Output::Yaml => {
+                let json = stats_json(run, &stats)?;
+                cx.output.write_object(json.as_bytes(), cx.out)
+            }
+            Output::Csv => write_csv(BY_TYPE, &by_type(&stats), cx.out),
+            Output::Console | Output::Markdown => {
                 let token = token(&run.sync_token, shows_tokens(cx));
                 let engine = peeked.format.engine_name();
-                stats_tables(engine, run, token, &stats, cx.style(), cx.out)
+                let tables = tables(engine, run, token, &stats);
+                print(&tables, cx)
             }
         }
     }
 }
 
-fn stats_json(run: &SyncRun, stats: &Counts, out: &mut dyn Write) -> Result<(), CliError> {
+fn stats_json(run: &SyncRun, stats: &Counts) -> Result<String, CliError> {
     let calls = |map: &std::collections::BTreeMap<String, CallStat>| {
         map.iter()
             .map(|(name, call)| {
@@ -92,17 +96,25 @@ fn stats_json(run: &SyncRun, stats: &Counts, out: &mut dyn Write) -> Result<(), 
             session_store_stats: calls(&stats.session_store_stats),
         }),
     };
-    Ok(out.write_all(json::whole(&shown, "the counts of a sync")?.as_bytes())?)
+    json::whole(&shown, "the counts of a sync")
 }
 
-fn stats_tables(
-    engine: &str,
-    run: &SyncRun,
-    token: String,
-    stats: &Counts,
-    style: Style,
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
+/// A table whose rows are at hand.
+struct Shown {
+    columns: &'static [Column],
+    rows: Vec<Vec<String>>,
+}
+
+const FACTS: &[Column] = &[text("Field"), id("Value")];
+const COUNTS: &[Column] = &[text("Type"), text("Count")];
+const BY_TYPE: &[Column] = &[
+    id("Resource Type"),
+    text("Resources"),
+    text("Entitlements"),
+    text("Grants"),
+];
+
+fn tables(engine: &str, run: &SyncRun, token: String, stats: &Counts) -> Vec<Shown> {
     let dash = || "-".to_owned();
     let facts = [
         ("Engine", engine.to_owned()),
@@ -123,33 +135,45 @@ fn stats_tables(
         ),
         ("Sync Token", token),
     ];
-    let rows: Vec<Vec<String>> = facts
-        .into_iter()
-        .map(|(name, value)| vec![name.to_owned(), value])
-        .collect();
-    Table::print(&[text("Field"), id("Value")], &rows, style, out)?;
-    out.write_all(b"\n")?;
     let counts = [
         ("Resource Types", stats.resource_types),
         ("Resources", stats.resources),
         ("Entitlements", stats.entitlements),
         ("Grants", stats.grants),
     ];
-    let rows: Vec<Vec<String>> = counts
-        .into_iter()
-        .map(|(name, count)| vec![name.to_owned(), count.to_string()])
-        .collect();
-    Table::print(&[text("Type"), text("Count")], &rows, style, out)?;
+    let facts = facts.map(|(name, value)| vec![name.to_owned(), value]);
+    let counts = counts.map(|(name, count)| vec![name.to_owned(), count.to_string()]);
+    let mut tables = vec![
+        Shown {
+            columns: FACTS,
+            rows: facts.into(),
+        },
+        Shown {
+            columns: COUNTS,
+            rows: counts.into(),
+        },
+    ];
     let by_type = by_type(stats);
     if !by_type.is_empty() {
-        out.write_all(b"\n")?;
-        let columns = [
-            id("Resource Type"),
-            text("Resources"),
-            text("Entitlements"),
-            text("Grants"),
-        ];
-        Table::print(&columns, &by_type, style, out)?;
+        tables.push(Shown {
+            columns: BY_TYPE,
+            rows: by_type,
+        });
+    }
+    tables
+}
+
+/// Prints tables, with an empty line between them.
+fn print(tables: &[Shown], cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+    let style = cx.style();
+    for (index, Shown { columns, rows }) in tables.iter().enumerate() {
+        if index > 0 {
+            cx.out.write_all(b"\n")?;
+        }
+        match cx.output {
+            Output::Markdown => write_markdown(columns, rows, cx.out)?,
+            _ => Table::print(columns, rows, style, cx.out)?,
+        }
     }
     Ok(())
 }

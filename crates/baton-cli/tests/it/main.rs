@@ -8,6 +8,7 @@
 mod command_line;
 mod earlier;
 mod expand;
+mod formats;
 #[cfg(unix)]
 mod full_disk;
 mod goldens;

@@ -114,6 +114,11 @@ impl C1zFile {
         self.temp_dir.as_deref()
     }
 
+    /// The file's path, as it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file's format. An empty store counts as v1.
     pub fn format(&self) -> Format {
         self.store.format()

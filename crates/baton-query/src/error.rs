@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use baton_proto::figures::{count, counted};
 use baton_proto::{Advice, Advise, Code};
 
+use crate::field::Table;
+
 /// Result of everything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -84,6 +86,20 @@ pub struct Dangling {
     pub missing_id: String,
 }
 
+/// No field of records has the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoSuchField {
+    /// The name as it was given.
+    pub name: String,
+    /// The table whose fields were looked at; `None`: those of all tables.
+    pub table: Option<Table>,
+    /// Records of other tables have this field.
+    pub is_elsewhere: bool,
+    /// Names that are near to it, the nearest first.
+    pub nearest: Vec<&'static str>,
+}
+
 /// What went wrong, and with what.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,6 +132,15 @@ pub enum Error {
     /// A stored row refers to an object that is not in the file.
     #[error("{0}")]
     Dangling(Box<Dangling>),
+    /// No field of records has the name.
+    #[error("{0}")]
+    NoSuchField(Box<NoSuchField>),
+    /// A field was asked for that the view of the records lacks.
+    #[error("field `{field}` is not in the view of the records")]
+    NotInView {
+        /// Its name.
+        field: &'static str,
+    },
     /// The entitlement's resource was copied from another connector's file.
     /// The text is what the Go tools print.
     #[error("cannot grant entitlement on external resource")]
@@ -132,7 +157,8 @@ impl Error {
         match self {
             Self::File(e) => e.code(),
             Self::Ambiguous(ambiguous) if ambiguous.is_id => Code::FailedPrecondition,
-            Self::Empty { .. } | Self::Ambiguous(_) => Code::InvalidArgument,
+            Self::Empty { .. } | Self::Ambiguous(_) | Self::NoSuchField(_) => Code::InvalidArgument,
+            Self::NotInView { .. } => Code::Internal,
             Self::NotFound(_) | Self::NoSuchType { .. } | Self::Dangling(_) => Code::NotFound,
             // Plain errors in the Go tools.
             Self::ExternalGrant | Self::ExternalRevoke => Code::Unknown,
@@ -257,6 +283,22 @@ impl fmt::Display for Dangling {
             self.missing.nouns().0,
             self.missing_id,
         )
+    }
+}
+
+impl fmt::Display for NoSuchField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.table {
+            Some(table) if self.is_elsewhere => {
+                write!(f, "{} have no field `{}`", table.name(), self.name)?;
+            }
+            _ => write!(f, "`{}` is not the name of a field", self.name)?,
+        }
+        if !self.nearest.is_empty() {
+            let near = self.nearest.iter().map(|name| format!("`{name}`"));
+            write!(f, "; near matches: {}", joined(near))?;
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,10 @@
 //! # Ok::<(), baton_query::Error>(())
 //! ```
 //!
+//! The second: what does a list show? [`Records`] gives the values of named
+//! [`Field`]s of rows and of the objects that they refer to. [`Search`] finds
+//! records by a text.
+//!
 //! An id is found by key. Only what no object has as its id is searched for
 //! as a name: one pass over the rows, in constant memory. Texts from the file
 //! are data; errors hold them as they are.
@@ -24,14 +28,22 @@
 #![warn(missing_docs)]
 
 mod error;
+mod field;
 mod file;
 mod lookup;
 mod names;
 mod nearest;
+mod record;
 mod search;
+mod text_search;
+mod value;
 
-pub use error::{Ambiguous, Dangling, Error, Kind, NotFound, Object, Result};
+pub use error::{Ambiguous, Dangling, Error, Kind, NoSuchField, NotFound, Object, Result};
+pub use field::{Field, FieldKind, FieldPath, Table};
 pub use file::SyncFile;
+pub use record::{Record, Records, View};
+pub use text_search::Search;
+pub use value::{MapValue, Value};
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

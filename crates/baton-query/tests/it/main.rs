@@ -6,10 +6,12 @@
     reason = "a failing unwrap is a failing test; tests make files"
 )]
 
+mod docs;
 mod errors;
 mod files;
 mod ids;
 mod matrix;
 mod model;
 mod names;
+mod records;
 mod support;

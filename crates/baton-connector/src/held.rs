@@ -90,6 +90,16 @@ pub enum Operation {
     Revoke,
     /// A resource is deleted.
     Delete,
+    /// An account is created.
+    CreateAccount,
+    /// A resource is created.
+    CreateResource,
+    /// The credential of a resource is replaced.
+    RotateCredential,
+    /// A further credential is made.
+    IssueCredential,
+    /// An action of the connector is run.
+    Action,
 }
 
 impl Operation {
@@ -99,6 +109,11 @@ impl Operation {
             Self::Grant => "grant",
             Self::Revoke => "revoke",
             Self::Delete => "delete",
+            Self::CreateAccount => "create_account",
+            Self::CreateResource => "create_resource",
+            Self::RotateCredential => "rotate_credential",
+            Self::IssueCredential => "issue_credential",
+            Self::Action => "action",
         }
     }
 }

@@ -47,8 +47,8 @@ pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
 pub use change::{
-    Change, Deleted, Deleting, Granted, Protected, Provisioner, Provisioning, Reply,
-    ResourceDeleter, Revoked, Write,
+    Answer, Change, Creation, Deleted, Deleting, Granted, Made, Protected, Provisioner,
+    Provisioning, Reply, ResourceDeleter, Revoked, Write,
 };
 pub use change_settings::{ChangeSettings, Outcome, Plan, Recorder, Report};
 pub use clock::{Clock, Random, SplitMix, SystemClock};

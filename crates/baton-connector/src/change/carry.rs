@@ -19,6 +19,7 @@ use baton_proto::figures::counted;
 use baton_proto::{Advice, Code};
 use tokio::time::sleep;
 
+use super::creation::{Creation, Made};
 use super::description::Change;
 use super::write::{Unmade, Write};
 use crate::call::Call;
@@ -48,15 +49,69 @@ pub(crate) struct Applied {
     pub replaced: Option<String>,
 }
 
+/// What a creation came to.
+#[derive(Debug)]
+pub(crate) struct Created<T> {
+    /// `None` in a dry run of what has to be made.
+    pub result: Option<T>,
+    /// It was there before.
+    pub already: bool,
+}
+
 /// Carries `change` out under the settings of the call; `read` checks whether
 /// things are as wanted.
 ///
 /// # Errors
 /// Why the change was refused, failed, or has an outcome that is not known.
-pub(crate) async fn carry_out<F, R>(call: &Call, mut change: Change, read: F) -> Result<Applied>
+pub(crate) async fn carry_out<F, R>(call: &Call, change: Change, read: F) -> Result<Applied>
 where
     F: Fn(Call) -> R + Sync,
     R: Future<Output = Result<bool>> + Send,
+{
+    let result = |_, _| async { Ok(((), Vec::new())) };
+    let (applied, _) = carry(call, change, Some(read), result).await?;
+    Ok(applied)
+}
+
+/// Carries a creation out as `operation`; `ids` names what was made, for
+/// records.
+///
+/// # Errors
+/// As [`carry_out`], and those of the result.
+pub(crate) async fn create<T: Send>(
+    call: &Call,
+    operation: Operation,
+    creation: Creation<T>,
+    ids: impl FnOnce(&T) -> Vec<String> + Send,
+) -> Result<Created<T>> {
+    let (change, give) = creation.into_parts(operation);
+    let read = None::<fn(Call) -> std::future::Ready<Result<bool>>>;
+    let result = |call, made| async move {
+        let result = give(call, made).await?;
+        let ids = ids(&result);
+        Ok((result, ids))
+    };
+    let (applied, result) = carry(call, change, read, result).await?;
+    Ok(Created {
+        result,
+        already: applied.already,
+    })
+}
+
+/// Carries a change out. `result` is called once it is made, and gives with the
+/// result the ids of what was made.
+async fn carry<F, R, T, G, S>(
+    call: &Call,
+    mut change: Change,
+    read: Option<F>,
+    result: G,
+) -> Result<(Applied, Option<T>)>
+where
+    F: Fn(Call) -> R + Sync,
+    R: Future<Output = Result<bool>> + Send,
+    G: FnOnce(Call, Made) -> S + Send,
+    S: Future<Output = Result<(T, Vec<String>)>> + Send,
+    T: Send,
 {
     let settings = call.changes().clone();
     let recorder = settings.recorder.as_deref();
@@ -73,8 +128,12 @@ where
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    if nothing_to_do || settings.dry_run {
-        return Ok(applied(change, nothing_to_do));
+    if nothing_to_do {
+        let (result, _) = result(call.clone(), Made::Before).await?;
+        return Ok((applied(change, true), Some(result)));
+    }
+    if settings.dry_run {
+        return Ok((applied(change, false), None));
     }
     if let Some(recorder) = recorder {
         recorder.intended(&plan).await?;
@@ -88,19 +147,34 @@ where
         read_back: false,
     };
     let mut end = carrying.run().await;
-    let made = matches!(end.outcome, Outcome::Done | Outcome::Already);
-    let visible = if made && settings.await_visible {
+    let made = match end.outcome {
+        Outcome::Done => Some(Made::Now),
+        Outcome::Already => Some(Made::Before),
+        _ => None,
+    };
+    let visible = if made.is_some() && settings.await_visible && carrying.can_look() {
         Some(carrying.look(&call.unstoppable()).await == Seen::AsWanted)
     } else {
         None
     };
-    if end.outcome == Outcome::Done && !settings.force_protected {
+    let mut added = ids(&change);
+    let mut given = None;
+    if let Some(made) = made {
+        match result(call.unstoppable(), made).await {
+            Ok((result, ids)) => {
+                added.extend(ids);
+                given = Some(result);
+            }
+            Err(error) => end.error = Some(error.during("it was made, but its result is missing")),
+        }
+    }
+    if end.outcome == Outcome::Done && end.error.is_none() && !settings.force_protected {
         end.error = too_few_remain(&call.unstoppable(), &change).await.err();
     }
     let recorded = match recorder {
         Some(recorder) => {
             let (added, removed) = match end.outcome {
-                Outcome::Done => (ids(&change), change.removed.clone()),
+                Outcome::Done => (added, change.removed.clone()),
                 _ => (Vec::new(), Vec::new()),
             };
             let report = Report {
@@ -120,7 +194,7 @@ where
     match (end.error, recorded) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(error.during("the change was made, but not recorded")),
-        (None, Ok(())) => Ok(applied(change, end.outcome == Outcome::Already)),
+        (None, Ok(())) => Ok((applied(change, end.outcome == Outcome::Already), given)),
     }
 }
 
@@ -235,7 +309,8 @@ async fn too_few_remain(call: &Call, change: &Change) -> Result<()> {
 struct Carrying<'a, F> {
     call: &'a Call,
     change: &'a Change,
-    read: F,
+    /// Checks whether things are as wanted, unless the change does so itself.
+    read: Option<F>,
     request_ids: Vec<String>,
     read_back: bool,
 }
@@ -346,14 +421,24 @@ where
         }
     }
 
+    fn can_look(&self) -> bool {
+        self.change.look.is_some() || self.read.is_some()
+    }
+
     /// Reads until things are as wanted, for at most 30 s.
     async fn look(&self, call: &Call) -> Seen {
         let mut seen = Seen::Nothing;
         for wait in LOOKS {
-            sleep(wait).await;
-            let as_wanted = match &self.change.look {
-                Some(look) => look(call.clone()).await,
-                None => (self.read)(call.clone()).await,
+            let as_wanted = match (&self.change.look, &self.read) {
+                (Some(look), _) => {
+                    sleep(wait).await;
+                    look(call.clone()).await
+                }
+                (None, Some(read)) => {
+                    sleep(wait).await;
+                    read(call.clone()).await
+                }
+                (None, None) => return Seen::Nothing,
             };
             match as_wanted {
                 Ok(true) => return Seen::AsWanted,
@@ -373,13 +458,20 @@ where
                 error: Some(error),
             };
         }
-        let count = self.change.writes.len();
+        let writes = &self.change.writes;
+        let names = |writes: &[Write]| {
+            let names: Vec<_> = writes.iter().map(Write::name).collect();
+            names.join("; ")
+        };
+        let (done, not_done) = writes.split_at(made.min(writes.len()));
         End {
             outcome: Outcome::Partial,
             error: Some(error.during(format!(
-                "the change is incomplete: {made} of {} {} made",
-                counted(count as u64, "write", "writes"),
-                if made == 1 { "was" } else { "were" }
+                "the change is incomplete: {made} of {} {} made (done: {}; not done: {})",
+                counted(writes.len() as u64, "write", "writes"),
+                if made == 1 { "was" } else { "were" },
+                names(done),
+                names(not_done)
             ))),
         }
     }

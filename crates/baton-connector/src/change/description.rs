@@ -71,6 +71,12 @@ impl Change {
         }
     }
 
+    /// The creation of an account, a resource or a credential, or the work of an
+    /// action; `Change::gives` adds what comes of it.
+    pub fn create() -> Self {
+        Self::new(Operation::CreateResource)
+    }
+
     fn new(operation: Operation) -> Self {
         Self {
             operation,
@@ -84,6 +90,12 @@ impl Change {
             protected: Vec::new(),
             look: None,
         }
+    }
+
+    /// Things are as wanted already: no write is sent.
+    pub fn already(mut self) -> Self {
+        self.already = true;
+        self
     }
 
     /// Adds a write, to be sent after those before it.
@@ -116,7 +128,7 @@ impl Change {
 
     /// Reads back with `look` when the answer to a write was lost, in place of
     /// [`Provisioner::holds`](super::Provisioner::holds): for changes that the
-    /// entitlement and the principal do not describe whole.
+    /// entitlement and the principal do not describe whole, and for creations.
     pub fn read_back<F, R>(mut self, look: F) -> Self
     where
         F: Fn(Call) -> R + Send + Sync + 'static,

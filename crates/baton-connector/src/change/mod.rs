@@ -47,13 +47,15 @@
 //! ```
 
 mod carry;
+mod creation;
 mod deleter;
 mod description;
 mod protected;
 mod provisioner;
 mod write;
 
-pub(crate) use carry::carry_out;
+pub(crate) use carry::{Created, carry_out, create};
+pub use creation::{Answer, Creation, Made};
 pub use deleter::{Deleted, Deleting, ResourceDeleter};
 pub use description::Change;
 pub use protected::Protected;

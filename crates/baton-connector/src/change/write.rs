@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::ready;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::call::Call;
 use crate::error::Error;
-use crate::http::{HttpClient, Request};
+use crate::http::{HttpClient, Request, Response};
 use crate::write_view::WriteView;
 
 type Sending = Pin<Box<dyn Future<Output = Result<Sent, Error>> + Send>>;
@@ -48,6 +49,7 @@ pub(crate) struct Unmade {
 #[must_use]
 pub struct Write {
     view: WriteView,
+    name: String,
     repeatable: bool,
     send: Sender,
     judge: Judge,
@@ -60,17 +62,33 @@ impl Write {
     /// or with JSON; any other body comes from something else than the
     /// application.
     pub fn http(client: &HttpClient, request: Request) -> Self {
+        Self::http_read(client, request, |response| {
+            if !response.body().is_empty() {
+                response.json::<serde::de::IgnoredAny>()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A request whose success is read by `read`, which keeps what is needed of
+    /// the answer (see [`Answer`](super::Answer)). A success that cannot be read
+    /// counts as a lost answer: the write may have had its effect.
+    pub fn http_read(
+        client: &HttpClient,
+        request: Request,
+        read: impl Fn(&Response) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
         let view = request.view();
         let client = client.clone();
+        let read = Arc::new(read);
         // A lost answer is not repeated blindly: the outcome is read first.
         let request = request.idempotent(false);
         Self::new(view, move |call| {
             let (client, request) = (client.on(&call), request.clone());
+            let read = Arc::clone(&read);
             Box::pin(async move {
                 let response = client.send(&request).await?;
-                if !response.body().is_empty() {
-                    response.json::<serde::de::IgnoredAny>()?;
-                }
+                read(&response).map_err(Error::with_outcome_open)?;
                 Ok(Sent {
                     request_id: response.request_id().map(str::to_owned),
                     already: false,
@@ -99,6 +117,7 @@ impl Write {
 
     fn new(view: WriteView, send: impl Fn(Call) -> Sending + Send + Sync + 'static) -> Self {
         Self {
+            name: view.target.clone(),
             view,
             repeatable: false,
             send: Box::new(send),
@@ -106,6 +125,13 @@ impl Write {
             instead: None,
             notice: None,
         }
+    }
+
+    /// Names the write for the error of a change of which only a part was made,
+    /// as in "suspend in directory `Acme`".
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Sending it a second time does no harm, whatever became of the first.
@@ -153,6 +179,10 @@ impl Write {
     /// What people see of it.
     pub fn view(&self) -> &WriteView {
         &self.view
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn is_repeatable(&self) -> bool {

@@ -5,15 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use baton_crypto::ClientSecret;
 use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
+use crate::account::Accounts;
+use crate::announced::{USER, by_id, union};
 use crate::call::{Call, RunView};
-use crate::change::{Deleted, Deleting, Granted, Provisioner, Provisioning, Revoked, carry_out};
+use crate::change::{
+    Creating, Deleted, Deleting, Granted, Provisioner, Provisioning, Revoked, carry_out, create,
+};
+use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
+use crate::credential::Credentials;
 use crate::error::{Error, Result};
-use crate::held::Held;
+use crate::held::{Held, Operation};
 use crate::http::HttpClient;
 use crate::local::LocalHooks;
 use crate::page::{Page, Row, shorten};
@@ -21,7 +28,7 @@ use crate::run_notes::{NotesSource, RunNotes};
 use crate::syncer::{ExpectedDuplicates, ResourceSyncer};
 use crate::traffic::TrafficSnapshot;
 use crate::traffic_source::TrafficSource;
-use crate::types::{Served, Types, by_id, union};
+use crate::types::{Served, Types};
 
 /// Checks settings and credentials with real calls.
 #[async_trait]
@@ -85,6 +92,8 @@ pub struct ConnectorBuilder {
     validator: Option<Arc<dyn Validator>>,
     traffic_source: Option<Arc<dyn TrafficSource>>,
     run_notes: Option<Arc<dyn NotesSource>>,
+    client_secret: Option<ClientSecret>,
+    clock: Option<Arc<dyn Clock>>,
     types: Vec<Served>,
 }
 
@@ -134,6 +143,18 @@ impl ConnectorBuilder {
         self
     }
 
+    /// The secret that decrypts passwords in requests.
+    pub fn client_secret(mut self, secret: ClientSecret) -> Self {
+        self.client_secret = Some(secret);
+        self
+    }
+
+    /// The time of day, where requests have dates; the machine's if never set.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// Adds types, with their syncers made of what connecting has brought.
     ///
     /// # Errors
@@ -150,13 +171,20 @@ impl ConnectorBuilder {
     pub fn build(self) -> Result<BuiltConnector> {
         let types = by_id(self.types, |served| served.resource_type().id)?;
         let mut metadata = self.metadata;
-        let announced = types.values().map(|served| served.announced.clone());
-        metadata.capabilities = Some(union(announced));
+        let announced = types.values();
+        let announced = announced.map(|served| (served.announced.clone(), served.offered()));
+        metadata.capabilities = Some(union(announced)?);
+        if metadata.account_creation_schema.is_none() {
+            let accounts = account_type(&types).and_then(|served| served.accounts.as_ref());
+            metadata.account_creation_schema = accounts.map(|(schema, _)| schema.to_wire());
+        }
         Ok(BuiltConnector {
             metadata,
             validator: self.validator,
             traffic_source: self.traffic_source,
             run_notes: self.run_notes,
+            client_secret: self.client_secret,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             types,
         })
     }
@@ -168,7 +196,9 @@ pub struct BuiltConnector {
     validator: Option<Arc<dyn Validator>>,
     traffic_source: Option<Arc<dyn TrafficSource>>,
     run_notes: Option<Arc<dyn NotesSource>>,
-    types: BTreeMap<String, Served>,
+    pub(crate) client_secret: Option<ClientSecret>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) types: BTreeMap<String, Served>,
 }
 
 impl std::fmt::Debug for BuiltConnector {
@@ -177,6 +207,16 @@ impl std::fmt::Debug for BuiltConnector {
             .field("name", &self.metadata.display_name)
             .field("types", &self.types.keys())
             .finish_non_exhaustive()
+    }
+}
+
+/// The type that accounts are created of where a request names none: the only
+/// one with accounts, else the type `user`.
+pub(crate) fn account_type(types: &BTreeMap<String, Served>) -> Option<&Served> {
+    let mut with = types.values().filter(|served| served.accounts.is_some());
+    match (with.next(), with.next()) {
+        (only, None) => only,
+        _ => types.get(USER).filter(|served| served.accounts.is_some()),
     }
 }
 
@@ -367,20 +407,65 @@ impl Connector for BuiltConnector {
         Some(self)
     }
 
+    fn creating(&self) -> Option<&dyn Creating> {
+        Some(self)
+    }
+
+    fn accounts(&self) -> Option<&dyn Accounts> {
+        Some(self)
+    }
+
+    fn credentials(&self) -> Option<&dyn Credentials> {
+        Some(self)
+    }
+
     fn local(&self) -> Option<&dyn LocalHooks> {
         Some(self)
     }
+}
+
+/// The id of a resource and its type, which must be there.
+fn whole_id<'r>(call: &'static str, resource: &'r v2::Resource) -> Result<&'r v2::ResourceId> {
+    let missing = || Error::MissingResource { call };
+    let id = resource.id.as_ref().ok_or_else(missing)?;
+    if id.resource_type.is_empty() || id.resource.is_empty() {
+        return Err(missing());
+    }
+    Ok(id)
+}
+
+#[async_trait]
+impl Creating for BuiltConnector {
+    async fn create(&self, call: &Call, resource: &v2::Resource) -> Result<Option<v2::Resource>> {
+        let doing = "create resource";
+        // The application may give it its id.
+        let type_id = resource.id.as_ref().map(|id| id.resource_type.as_str());
+        let type_id = type_id.filter(|id| !id.is_empty());
+        let type_id = type_id.ok_or(Error::MissingResource { call: doing })?;
+        let served = self.types.get(type_id);
+        let creator = served
+            .and_then(|served| served.creator.as_deref())
+            .ok_or_else(|| Error::Unimplemented {
+                call: doing,
+                type_id: type_id.to_owned(),
+            })?;
+        let creation = creator.create(call, resource).await?;
+        let ids = |resource: &v2::Resource| vec![any_id(resource)];
+        create(call, Operation::CreateResource, creation, ids).await
+    }
+}
+
+/// The id of a resource as one text.
+pub(crate) fn any_id(resource: &v2::Resource) -> String {
+    let id = resource.id.clone().unwrap_or_default();
+    format!("{}:{}", id.resource_type, id.resource)
 }
 
 #[async_trait]
 impl Deleting for BuiltConnector {
     async fn delete(&self, call: &Call, resource: &v2::Resource) -> Result<Deleted> {
         let doing = "delete resource";
-        let missing = || Error::MissingResource { call: doing };
-        let id = resource.id.as_ref().ok_or_else(missing)?;
-        if id.resource_type.is_empty() || id.resource.is_empty() {
-            return Err(missing());
-        }
+        let id = whole_id(doing, resource)?;
         let served = self.types.get(&id.resource_type);
         let deleter = served
             .and_then(|served| served.deleter.as_deref())

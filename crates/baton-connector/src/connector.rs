@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
+use crate::account::Accounts;
 use crate::call::Call;
-use crate::change::{Deleting, Provisioning};
+use crate::change::{Creating, Deleting, Provisioning};
+use crate::credential::Credentials;
 use crate::error::{Error, Result};
 use crate::local::LocalHooks;
 use crate::page::{Page, Row};
@@ -101,6 +103,21 @@ pub trait Connector: Send + Sync {
 
     /// Deletion of resources, if any type has it.
     fn deleting(&self) -> Option<&dyn Deleting> {
+        None
+    }
+
+    /// Creation of resources, if any type has it.
+    fn creating(&self) -> Option<&dyn Creating> {
+        None
+    }
+
+    /// Creation of accounts, if any type has it.
+    fn accounts(&self) -> Option<&dyn Accounts> {
+        None
+    }
+
+    /// Rotation and issue of credentials, if any type has them.
+    fn credentials(&self) -> Option<&dyn Credentials> {
         None
     }
 

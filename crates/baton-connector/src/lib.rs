@@ -15,13 +15,17 @@
 )]
 #![warn(missing_docs)]
 
+mod account;
 mod added;
+mod announced;
 mod builder;
+mod built_accounts;
 mod call;
 mod change;
 mod change_settings;
 mod clock;
 mod connector;
+mod credential;
 mod error;
 mod held;
 pub mod http;
@@ -33,6 +37,7 @@ pub mod paging;
 pub mod resource;
 mod retrying;
 mod run_notes;
+mod sealing;
 pub mod session;
 mod syncer;
 mod traffic;
@@ -42,17 +47,25 @@ mod types;
 mod upstream_count;
 mod write_view;
 
+pub use account::{
+    Account, AccountField, AccountManager, AccountOutcome, AccountProfile, AccountSchema, Accounts,
+    NewAccount,
+};
 pub use added::Added;
 pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Validator};
 pub use call::{Call, Run, RunLocal, RunView};
 pub use change::{
-    Answer, Change, Creation, Deleted, Deleting, Granted, Made, Protected, Provisioner,
-    Provisioning, Reply, ResourceDeleter, Revoked, Write,
+    Answer, Change, Creating, Creation, Deleted, Deleting, Granted, Made, Protected, Provisioner,
+    Provisioning, Reply, ResourceCreator, ResourceDeleter, Revoked, Write,
 };
 pub use change_settings::{ChangeSettings, Outcome, Plan, Recorder, Report};
 pub use clock::{Clock, Random, SplitMix, SystemClock};
 pub use connector::Connector;
+pub use credential::{
+    CredentialIssuer, CredentialKinds, CredentialManager, Credentials, IssueRequest,
+    IssuedCredential, NewCredential,
+};
 pub use error::{Error, RemoteError, RequestError, RequestErrorKind, Result};
 pub use held::{Held, Operation, Through};
 pub use local::LocalHooks;
@@ -60,6 +73,7 @@ pub use page::{Page, PageNotes, PageToken, Row};
 pub use paging::fingerprint;
 pub use retrying::{CallRetryPolicy, Retrying};
 pub use run_notes::{NotesSource, Planning, RunNotes};
+pub use sealing::Answered;
 pub use syncer::{
     ExpectedDuplicates, ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants,
 };
@@ -74,6 +88,7 @@ pub use write_view::WriteView;
 
 // What every connector needs of other crates, so that it need not depend on them.
 pub use async_trait::async_trait;
+pub use baton_crypto::{ClientSecret, Hidden, LocalOptions, Plaintext};
 pub use baton_proto::Code;
 /// The wire types: resources, entitlements, grants, annotations.
 pub use baton_proto::c1::connector::v2;

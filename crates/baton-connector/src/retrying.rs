@@ -16,10 +16,12 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 use tokio::time::Instant;
 
+use crate::account::Accounts;
 use crate::call::{Call, RunLocal};
-use crate::change::{Deleting, Provisioning};
+use crate::change::{Creating, Deleting, Provisioning};
 use crate::clock::{Clock, Random};
 use crate::connector::Connector;
+use crate::credential::Credentials;
 use crate::error::Result;
 use crate::local::LocalHooks;
 use crate::page::{Page, Row};
@@ -243,6 +245,18 @@ impl<C: Connector> Connector for Retrying<C> {
 
     fn deleting(&self) -> Option<&dyn Deleting> {
         self.inner.deleting()
+    }
+
+    fn creating(&self) -> Option<&dyn Creating> {
+        self.inner.creating()
+    }
+
+    fn accounts(&self) -> Option<&dyn Accounts> {
+        self.inner.accounts()
+    }
+
+    fn credentials(&self) -> Option<&dyn Credentials> {
+        self.inner.credentials()
     }
 
     fn local(&self) -> Option<&dyn LocalHooks> {

@@ -22,14 +22,16 @@
 //! let doors = TypeSpec::new(v2::ResourceType::default(), |(): &()| Ok(Doors)).get();
 //! ```
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use v2::Capability;
 
-use crate::change::{Provisioner, ResourceDeleter};
+use crate::account::{AccountManager, AccountSchema};
+use crate::announced::{Offered, by_id, id, type_capability, union};
+use crate::change::{Provisioner, ResourceCreator, ResourceDeleter};
+use crate::credential::{CredentialIssuer, CredentialKinds, CredentialManager};
 use crate::error::{Error, Result};
 use crate::syncer::{ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
 
@@ -84,6 +86,16 @@ pub struct TypeSpec<C, S> {
     as_type_grants: Option<Cast<S, dyn TypeGrants>>,
     as_provisioner: Option<Cast<S, dyn Provisioner>>,
     as_deleter: Option<Cast<S, dyn ResourceDeleter>>,
+    as_creator: Option<Cast<S, dyn ResourceCreator>>,
+    as_account_manager: Option<Cast<S, dyn AccountManager>>,
+    as_credential_manager: Option<Cast<S, dyn CredentialManager>>,
+    as_credential_issuer: Option<Cast<S, dyn CredentialIssuer>>,
+    /// What accounts are made from, and their kinds of credential.
+    accounts: Option<(AccountSchema, CredentialKinds)>,
+    /// The kinds of credential that can be replaced.
+    rotated: Option<CredentialKinds>,
+    /// The credentials that can be issued.
+    issued: Option<v2::CredentialDetailsCredentialIssue>,
 }
 
 impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
@@ -100,6 +112,13 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
             as_type_grants: None,
             as_provisioner: None,
             as_deleter: None,
+            as_creator: None,
+            as_account_manager: None,
+            as_credential_manager: None,
+            as_credential_issuer: None,
+            accounts: None,
+            rotated: None,
+            issued: None,
         }
     }
 
@@ -131,6 +150,50 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
         self
     }
 
+    /// Its resources can be created, and deleted: the type announces
+    /// `RESOURCE_CREATE` and `RESOURCE_DELETE`.
+    pub fn creator(mut self) -> Self
+    where
+        S: ResourceCreator,
+    {
+        self.as_creator = Some(|syncer| syncer);
+        self.deleter()
+    }
+
+    /// Accounts can be created from `schema` with credentials of `kinds`: the type
+    /// announces `ACCOUNT_PROVISIONING`.
+    pub fn account_manager(mut self, schema: AccountSchema, kinds: CredentialKinds) -> Self
+    where
+        S: AccountManager,
+    {
+        self.as_account_manager = Some(|syncer| syncer);
+        self.accounts = Some((schema, kinds));
+        self
+    }
+
+    /// Credentials of its resources can be replaced by ones of `kinds`: the type
+    /// announces `CREDENTIAL_ROTATION`.
+    pub fn credential_manager(mut self, kinds: CredentialKinds) -> Self
+    where
+        S: CredentialManager,
+    {
+        self.as_credential_manager = Some(|syncer| syncer);
+        self.rotated = Some(kinds);
+        self
+    }
+
+    /// Further credentials of its resources can be made, as `details` describes: the
+    /// type announces `CREDENTIAL_ISSUE`. The types of the secrets must have a
+    /// deleter.
+    pub fn credential_issuer(mut self, details: v2::CredentialDetailsCredentialIssue) -> Self
+    where
+        S: CredentialIssuer,
+    {
+        self.as_credential_issuer = Some(|syncer| syncer);
+        self.issued = Some(details);
+        self
+    }
+
     /// Entitlements of all its resources are one list, which is asked for in
     /// place of those of each resource. The type is marked as
     /// `TypeScopedEntitlements`.
@@ -158,6 +221,9 @@ trait Spec<C>: Send + Sync {
     fn announced(&self) -> Result<v2::ResourceTypeCapability>;
 
     fn serve(&self, connected: &C) -> Result<Served>;
+
+    /// The kinds of credential of accounts, and of those that can be replaced.
+    fn credentials(&self) -> Offered<'_>;
 }
 
 impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
@@ -184,9 +250,15 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
             let abilities = [
                 (self.as_getter.is_some(), Capability::TargetedSync),
                 (self.as_provisioner.is_some(), Capability::Provision),
+                (self.accounts.is_some(), Capability::AccountProvisioning),
+                (self.rotated.is_some(), Capability::CredentialRotation),
+                (self.issued.is_some(), Capability::CredentialIssue),
+                (self.as_creator.is_some(), Capability::ResourceCreate),
                 (self.as_deleter.is_some(), Capability::ResourceDelete),
             ];
-            return type_capability(resource_type, &abilities);
+            let mut announced = type_capability(resource_type, &abilities)?;
+            announced.credential_issue.clone_from(&self.issued);
+            return Ok(announced);
         };
         Err(Error::Registration {
             type_id: resource_type.id,
@@ -208,35 +280,28 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
                 .as_provisioner
                 .map(|provisioner| provisioner(Arc::clone(&syncer))),
             deleter: self.as_deleter.map(|deleter| deleter(Arc::clone(&syncer))),
+            creator: self.as_creator.map(|creator| creator(Arc::clone(&syncer))),
+            account_manager: self
+                .as_account_manager
+                .map(|manager| manager(Arc::clone(&syncer))),
+            credential_manager: self
+                .as_credential_manager
+                .map(|manager| manager(Arc::clone(&syncer))),
+            credential_issuer: self
+                .as_credential_issuer
+                .map(|issuer| issuer(Arc::clone(&syncer))),
+            accounts: self.accounts.clone(),
+            rotated: self.rotated.clone(),
             syncer,
         })
     }
-}
 
-/// Capabilities of a type, in the order of the handlers and not of their
-/// numbers, as published capability files have them.
-fn type_capability(
-    resource_type: v2::ResourceType,
-    abilities: &[(bool, Capability)],
-) -> Result<v2::ResourceTypeCapability> {
-    let mut capabilities = vec![Capability::Sync.into()];
-    let able = abilities.iter().filter(|(able, _)| *able);
-    capabilities.extend(able.map(|(_, capability)| i32::from(*capability)));
-    let marks = &resource_type.annotations;
-    let permissions =
-        any::find::<v2::CapabilityPermissions>(marks).map_err(|source| Error::Annotation {
-            what: format!("resource type `{}`", resource_type.id),
-            source,
-        })?;
-    Ok(v2::ResourceTypeCapability {
-        capabilities,
-        permissions: Some(permissions.unwrap_or_default()),
-        opt_in_required: any::contains::<v2::OptInRequired>(marks),
-        skip_sync_anomaly_detection: any::contains::<v2::SkipSyncAnomalyDetection>(marks),
-        credential_issue: None,
-        deprecated: any::contains::<v2::Deprecated>(marks),
-        resource_type: Some(resource_type),
-    })
+    fn credentials(&self) -> Offered<'_> {
+        Offered {
+            of_accounts: self.accounts.as_ref().map(|(_, kinds)| kinds),
+            rotated: self.rotated.as_ref(),
+        }
+    }
 }
 
 /// A type, served.
@@ -248,9 +313,22 @@ pub(crate) struct Served {
     pub(crate) type_grants: Option<Arc<dyn TypeGrants>>,
     pub(crate) provisioner: Option<Arc<dyn Provisioner>>,
     pub(crate) deleter: Option<Arc<dyn ResourceDeleter>>,
+    pub(crate) creator: Option<Arc<dyn ResourceCreator>>,
+    pub(crate) account_manager: Option<Arc<dyn AccountManager>>,
+    pub(crate) credential_manager: Option<Arc<dyn CredentialManager>>,
+    pub(crate) credential_issuer: Option<Arc<dyn CredentialIssuer>>,
+    pub(crate) accounts: Option<(AccountSchema, CredentialKinds)>,
+    pub(crate) rotated: Option<CredentialKinds>,
 }
 
 impl Served {
+    pub(crate) fn offered(&self) -> Offered<'_> {
+        Offered {
+            of_accounts: self.accounts.as_ref().map(|(_, kinds)| kinds),
+            rotated: self.rotated.as_ref(),
+        }
+    }
+
     pub(crate) fn resource_type(&self) -> v2::ResourceType {
         self.announced.resource_type.clone().unwrap_or_default()
     }
@@ -288,10 +366,11 @@ impl<C: 'static> Types<C> {
     /// as type-scoped without being served so; [`Error::Annotation`] when its
     /// permissions cannot be read.
     pub fn capabilities(&self) -> Result<v2::ConnectorCapabilities> {
-        let announced = self.specs.iter().map(|spec| spec.announced());
+        let specs = self.specs.iter();
+        let announced = specs.map(|spec| Ok((spec.announced()?, spec.credentials())));
         let announced = announced.collect::<Result<Vec<_>>>()?;
-        let types = by_id(announced, id)?;
-        Ok(union(types.into_values()))
+        let types = by_id(announced, |(announced, _)| id(announced))?;
+        union(types.into_values())
     }
 
     /// The types, served with what connecting has brought.
@@ -307,46 +386,5 @@ impl<C: 'static> std::fmt::Debug for Types<C> {
         f.debug_list()
             .entries(announced.map(|announced| announced.map(|announced| id(&announced))))
             .finish()
-    }
-}
-
-fn id(announced: &v2::ResourceTypeCapability) -> String {
-    let resource_type = announced.resource_type.as_ref();
-    resource_type.map_or_else(String::new, |resource_type| resource_type.id.clone())
-}
-
-/// Puts types in order; refuses one that comes twice.
-pub(crate) fn by_id<T>(types: Vec<T>, id: impl Fn(&T) -> String) -> Result<BTreeMap<String, T>> {
-    let mut sorted = BTreeMap::new();
-    for served in types {
-        let type_id = id(&served);
-        if sorted.insert(type_id.clone(), served).is_some() {
-            return Err(Error::Registration {
-                type_id,
-                reason: "another syncer serves it already",
-            });
-        }
-    }
-    Ok(sorted)
-}
-
-/// The union over all types, sorted by number; types sorted by id.
-pub(crate) fn union(
-    types: impl Iterator<Item = v2::ResourceTypeCapability>,
-) -> v2::ConnectorCapabilities {
-    let resource_type_capabilities: Vec<_> = types.collect();
-    let mut connector_capabilities: Vec<i32> = resource_type_capabilities
-        .iter()
-        .flat_map(|t| t.capabilities.iter().copied())
-        .collect();
-    if connector_capabilities.contains(&Capability::TargetedSync.into()) {
-        connector_capabilities.push(Capability::ServiceModeTargetedSync.into());
-    }
-    connector_capabilities.sort_unstable();
-    connector_capabilities.dedup();
-    v2::ConnectorCapabilities {
-        resource_type_capabilities,
-        connector_capabilities,
-        credential_details: None,
     }
 }

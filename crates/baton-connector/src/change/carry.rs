@@ -49,15 +49,6 @@ pub(crate) struct Applied {
     pub replaced: Option<String>,
 }
 
-/// What a creation came to.
-#[derive(Debug)]
-pub(crate) struct Created<T> {
-    /// `None` in a dry run of what has to be made.
-    pub result: Option<T>,
-    /// It was there before.
-    pub already: bool,
-}
-
 /// Carries `change` out under the settings of the call; `read` checks whether
 /// things are as wanted.
 ///
@@ -74,7 +65,7 @@ where
 }
 
 /// Carries a creation out as `operation`; `ids` names what was made, for
-/// records.
+/// records. `None` in a dry run of what has to be made.
 ///
 /// # Errors
 /// As [`carry_out`], and those of the result.
@@ -83,7 +74,7 @@ pub(crate) async fn create<T: Send>(
     operation: Operation,
     creation: Creation<T>,
     ids: impl FnOnce(&T) -> Vec<String> + Send,
-) -> Result<Created<T>> {
+) -> Result<Option<T>> {
     let (change, give) = creation.into_parts(operation);
     let read = None::<fn(Call) -> std::future::Ready<Result<bool>>>;
     let result = |call, made| async move {
@@ -91,11 +82,8 @@ pub(crate) async fn create<T: Send>(
         let ids = ids(&result);
         Ok((result, ids))
     };
-    let (applied, result) = carry(call, change, read, result).await?;
-    Ok(Created {
-        result,
-        already: applied.already,
-    })
+    let (_, result) = carry(call, change, read, result).await?;
+    Ok(result)
 }
 
 /// Carries a change out. `result` is called once it is made, and gives with the

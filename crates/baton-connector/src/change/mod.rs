@@ -48,14 +48,16 @@
 
 mod carry;
 mod creation;
+mod creator;
 mod deleter;
 mod description;
 mod protected;
 mod provisioner;
 mod write;
 
-pub(crate) use carry::{Created, carry_out, create};
+pub(crate) use carry::{carry_out, create};
 pub use creation::{Answer, Creation, Made};
+pub use creator::{Creating, ResourceCreator};
 pub use deleter::{Deleted, Deleting, ResourceDeleter};
 pub use description::Change;
 pub use protected::Protected;

@@ -1,0 +1,25 @@
+//! Secrets on their way out of a connector.
+
+use baton_crypto::{Plaintext, Recipients};
+use baton_proto::c1::connector::v2;
+
+/// The answer to a request that may have made secrets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answered<T> {
+    /// The answer, with the secrets encrypted to the recipients. Its result is
+    /// absent in a dry run.
+    pub response: T,
+    /// What went wrong with the encryption, as sentences: a recipient that fails
+    /// does not lose the copies of the others, nor the answer.
+    pub unsealed: Vec<String>,
+}
+
+/// Encrypts each secret to each recipient, and lists the copies that failed.
+pub(crate) fn seal(
+    recipients: &Recipients,
+    secrets: &[Plaintext],
+) -> (Vec<v2::EncryptedData>, Vec<String>) {
+    let sealed = recipients.seal(secrets);
+    let failures = sealed.failures.iter().map(ToString::to_string).collect();
+    (sealed.copies, failures)
+}

@@ -32,6 +32,7 @@ mod log;
 mod lookup;
 mod maintain;
 mod merge;
+mod optimize;
 mod paths;
 mod peek;
 mod rollback;
@@ -71,6 +72,7 @@ pub use merge::{
     CompactEntry, CompactPlan, Compacted, Expanded, InvariantByFormat, Strategy, TableCounts,
     compact, expand_sync,
 };
+pub use optimize::{Optimized, optimize};
 pub use paths::{FileKind, RunPaths, Use, check_target, open_log, open_records, open_regular};
 pub use peek::{Peek, peek};
 pub use rollback::{RolledBack, preview_rollback, roll_back};

@@ -292,6 +292,9 @@ fn operations() -> Vec<(&'static str, Vec<u8>, Operation)> {
         }),
         ("seal v1", v1.clone(), |s| seal(s, Format::V1)),
         ("seal v3", v3.clone(), |s| seal(s, Format::V3)),
+        ("optimize", v1.clone(), |s| {
+            crate::optimize(&s.source(), &s.rewrite()).map(drop)
+        }),
         ("roll back", fixture("baton-cli/v1-rollback.c1z"), |s| {
             crate::roll_back(&s.source(), None, &s.target(), false, &s.rewrite()).map(drop)
         }),

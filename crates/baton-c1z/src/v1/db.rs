@@ -43,16 +43,18 @@ const URI_PATH: &AsciiSet = &NON_ALPHANUMERIC
 
 /// A `file:` URI of a database that does not change while it is open.
 pub(super) fn immutable_uri(path: &Path) -> String {
+    format!("{}?immutable=1", new_uri(path))
+}
+
+/// A `file:` URI of a database.
+pub(super) fn new_uri(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     let slashes = bytes
         .iter()
         .map(|&b| if cfg!(windows) && b == b'\\' { b'/' } else { b })
         .collect::<Vec<_>>();
     let root = if cfg!(windows) { "/" } else { "" };
-    format!(
-        "file:{root}{}?immutable=1",
-        percent_encode(&slashes, URI_PATH)
-    )
+    format!("file:{root}{}", percent_encode(&slashes, URI_PATH))
 }
 
 /// Bounds what one statement may do, by the size of the database it reads.

@@ -22,6 +22,7 @@ mod runs;
 mod schema;
 mod takeover;
 mod time;
+mod vacuum;
 mod writer;
 
 pub(crate) use cleanup::{Cleanup, Moment};
@@ -31,6 +32,7 @@ pub(crate) use peek::runs_in_prefix;
 pub(crate) use reader::Reader;
 pub(crate) use rewrite::{clone_sync, restat, write_empty};
 pub(crate) use rollback::roll_back;
+pub(crate) use vacuum::vacuum;
 pub(crate) use writer::{Phase, WriteOptions, Writer};
 
 use std::fs::{File, OpenOptions};

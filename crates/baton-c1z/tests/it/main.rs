@@ -23,6 +23,7 @@ mod log_lists;
 mod log_rows;
 mod log_support;
 mod maintain;
+mod optimize;
 mod seal_v1;
 mod seal_v3;
 mod sorted;

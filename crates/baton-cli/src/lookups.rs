@@ -222,6 +222,11 @@ impl<'s> Lookups<'s> {
     }
 }
 
+/// The name that is shown for a missing resource, as in the Go tool.
+pub(crate) fn missing_resource(type_id: &str, id: &str) -> String {
+    format!("MISSING RESOURCE ({type_id}:{id})")
+}
+
 /// The message that is shown for a missing object, as in the Go tool.
 fn stand_in(table: Table, type_id: &str, id: &str) -> Vec<u8> {
     let display_name = |kind: &str, id: &str| format!("MISSING {kind} ({id})");
@@ -237,7 +242,7 @@ fn stand_in(table: Table, type_id: &str, id: &str) -> Vec<u8> {
                 resource: id.to_owned(),
                 baton_resource: false,
             }),
-            display_name: display_name("RESOURCE", &format!("{type_id}:{id}")),
+            display_name: missing_resource(type_id, id),
             ..v2::Resource::default()
         }),
         Table::Entitlements => encode::to_vec(&v2::Entitlement {

@@ -4,6 +4,7 @@
 //! line in [`table`].
 
 mod access;
+mod compare;
 mod dump_db;
 mod entitlements;
 mod expand;
@@ -11,6 +12,7 @@ mod export_c1z;
 mod flags;
 mod grants;
 mod listing;
+mod optimize;
 mod output_file;
 mod principals;
 mod recalculate_stats;
@@ -18,6 +20,7 @@ mod resource_types;
 mod resources;
 mod rollback;
 mod run_text;
+mod same_person;
 mod stats;
 mod syncs;
 mod to_pebble;
@@ -45,7 +48,7 @@ fn table() -> Vec<Command<Runs>> {
         entry::<resources::Resources>(),
         entry::<entitlements::Entitlements>(),
         entry::<grants::Grants>(),
-        entry::<principals::Principals>(),
+        entry::<principals::Principals>().command(entry::<compare::Compare>()),
         entry::<access::Access>(),
         entry::<syncs::Syncs>(),
         entry::<stats::Stats>(),
@@ -56,6 +59,7 @@ fn table() -> Vec<Command<Runs>> {
         entry::<expand::Expand>(),
         entry::<rollback::RollBack>(),
         entry::<dump_db::DumpDb>(),
+        entry::<optimize::Optimize>(),
     ];
     table.extend(builtin::commands(Runs::BuiltIn));
     table

@@ -96,11 +96,11 @@ impl List for Principals {
 
 /// Principals seen so far. Grows with principals, not with grants.
 #[derive(Default)]
-struct Seen(HashMap<String, HashSet<Box<str>>>);
+pub(super) struct Seen(HashMap<String, HashSet<Box<str>>>);
 
 impl Seen {
     /// True the first time.
-    fn is_first(&mut self, row: &Row<'_>) -> bool {
+    pub(super) fn is_first(&mut self, row: &Row<'_>) -> bool {
         if !self.0.contains_key(row.principal_type_id) {
             self.0
                 .insert(row.principal_type_id.to_owned(), HashSet::new());

@@ -155,10 +155,15 @@ fn a_file_on_a_full_disk_stays_when_it_cannot_be_changed_in_place() {
         std::fs::copy(fixture(file), &path).unwrap();
         let before = std::fs::read(&path).unwrap();
         let temp = tempfile::tempdir().unwrap();
-        let (status, said) = baton(&["recalculate-stats"], &path, &[], temp.path());
-        assert_eq!(status, Some(8), "{file}: {said}");
-        assert_eq!(std::fs::read(&path).unwrap(), before);
-        assert_eq!(disk.names(), ["sync.c1z"], "{said}");
+        for command in ["recalculate-stats", "optimize"] {
+            if command == "optimize" && file.contains("v3") {
+                continue;
+            }
+            let (status, said) = baton(&[command], &path, &[], temp.path());
+            assert_eq!(status, Some(8), "{command} {file}: {said}");
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+            assert_eq!(disk.names(), ["sync.c1z"], "{said}");
+        }
     }
 }
 

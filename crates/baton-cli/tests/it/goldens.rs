@@ -65,7 +65,7 @@ fn shell_words(text: &str) -> Vec<String> {
 fn with_paths(args: &[String], scratch: &Path) -> Vec<String> {
     let mut args = args.to_vec();
     for place in 1..args.len() {
-        if args[place - 1] == "-f" {
+        if matches!(args[place - 1].as_str(), "-f" | "--compare-file") {
             args[place] = scratch.join(&args[place]).display().to_string();
         }
     }
@@ -121,6 +121,18 @@ fn tree_groups(text: &str) -> (String, Vec<Vec<String>>) {
     (root, groups)
 }
 
+/// Tables as blocks of lines between empty ones, the rows of each sorted.
+fn tables(text: &str) -> Vec<Vec<&str>> {
+    let blocks = text.split("\n\n").map(|block| {
+        let mut lines: Vec<&str> = block.lines().collect();
+        if let Some(rows) = lines.get_mut(1..) {
+            rows.sort_unstable();
+        }
+        lines
+    });
+    blocks.collect()
+}
+
 fn difference(case: &Case, outcome: &Outcome) -> Option<String> {
     if outcome.status != case.status {
         return Some(format!(
@@ -143,6 +155,7 @@ fn difference(case: &Case, outcome: &Outcome) -> Option<String> {
         "exact" => want == *got,
         "json" => parsed(&want) == parsed(got),
         "json-unordered" => unordered(parsed(&want)) == unordered(parsed(got)),
+        "console-tables-unordered" => tables(&want) == tables(got),
         "tree-unordered" => tree_groups(&want) == tree_groups(got),
         other => panic!("unknown comparison {other}"),
     };

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod command_line;
+mod compare;
 mod earlier;
 mod expand;
 mod formats;

@@ -24,7 +24,7 @@ enum Writes {
 }
 
 /// The commands, with the file that each works on.
-const COMMANDS: [(&[&str], &str, Writes); 11] = [
+const COMMANDS: [(&[&str], &str, Writes); 12] = [
     (&["export", "c1z"], "v1-small.c1z", Writes::New),
     (&["export", "c1z"], "v3-small.c1z", Writes::New),
     (&["to-pebble"], "v1-small.c1z", Writes::New),
@@ -39,6 +39,7 @@ const COMMANDS: [(&[&str], &str, Writes); 11] = [
     (&["dump-db"], "v1-small.c1z", Writes::New),
     (&["recalculate-stats"], "v1-small.c1z", Writes::InPlace),
     (&["recalculate-stats"], "v3-small.c1z", Writes::InPlace),
+    (&["optimize"], "v1-small.c1z", Writes::InPlace),
     (&["grants"], "v1-small.c1z", Writes::Nothing),
 ];
 

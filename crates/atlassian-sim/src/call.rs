@@ -1,8 +1,10 @@
 //! One request as the endpoint handlers see it: matched, authenticated, decoded.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use crate::config::{AccessKey, Answers, Paging, Writes};
+use crate::config::{Answers, Paging, Writes};
 use crate::cursor::CursorSeal;
 use crate::endpoint::Endpoint;
 use crate::errors::ApiError;
@@ -18,13 +20,14 @@ pub(crate) struct Call<'a> {
     pub query: Query,
     pub body: &'a [u8],
     pub now: Timestamp,
+    /// Time on the simulator's clock.
+    pub elapsed: Duration,
     pub seed: u64,
     pub seal: &'a CursorSeal,
     pub paging: &'a Paging,
     pub answers: &'a Answers,
     pub writes: &'a Writes,
     pub scim_account_id: ScimAccountId,
-    pub keys: &'a [AccessKey],
     /// Belongs to another organization.
     pub foreign: bool,
     /// Scheme, host and path of the request, for links that are URLs.
@@ -37,6 +40,12 @@ impl Call<'_> {
             .iter()
             .find(|(n, _)| *n == name)
             .map_or("", |(_, v)| v.as_str())
+    }
+
+    /// The date of a moment on the simulator's clock.
+    pub(crate) fn date_of(&self, elapsed: Duration) -> Timestamp {
+        let ago = self.elapsed.saturating_sub(elapsed);
+        self.now.saturating_sub(ago).unwrap_or(self.now)
     }
 
     /// What cursors of this request are bound to.

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::flaws::SearchFlaws;
 use crate::limits::RateLimits;
-use crate::model::scim::ScimAccountId;
+use crate::model::scim::{ScimAccountId, UnverifiedDomain};
 
 /// Most users that an organization can be generated with.
 pub const MAX_USERS: u32 = 2_000_000;
@@ -347,6 +347,8 @@ pub struct Writes {
     pub only_empty_groups_go: bool,
     /// How long it takes until an invited user accepts; `None`: never.
     pub invitations_accepted_after: Option<Duration>,
+    /// What becomes of users of an identity provider whose domain is not verified.
+    pub unverified_domains: UnverifiedDomain,
     /// Refuses to take the role from the last active organization admin.
     pub protect_last_admin: bool,
     /// Audit events of roles name the role and the resource in their context.
@@ -374,6 +376,7 @@ impl Default for Writes {
             organization_units: false,
             only_empty_groups_go: false,
             invitations_accepted_after: None,
+            unverified_domains: UnverifiedDomain::Refused,
             protect_last_admin: true,
             role_event_context: true,
             organization_role_delay: None,

@@ -57,6 +57,8 @@ pub(crate) struct Endpoint {
     pub life: Life,
     /// Cursors can be kept and polled.
     pub cursors_last: bool,
+    /// A client must never call it.
+    pub alarming: bool,
     pub handler: Handler,
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::iso_millis;
+use crate::query::decode_segment;
 
 /// Which forms an endpoint's errors take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +198,11 @@ impl ApiError {
         Self::new(status, kind, detail)
     }
 
+    /// A refusal of the account API with one of its own keys.
+    pub(crate) fn lifecycle_forbidden(key: &'static str, detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, key, detail)
+    }
+
     pub(crate) fn lifecycle_conflict(detail: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict.lifecycleErrors", detail)
     }
@@ -319,28 +325,37 @@ pub(crate) fn body(error: &ApiError, context: &ErrorContext<'_>) -> Value {
         }
         Family::Admin | Family::Roles => json!({ "errors": [single()] }),
         Family::Workspaces => single(),
-        Family::Lifecycle => lifecycle(error),
+        Family::Lifecycle => lifecycle(error, context.path),
         Family::Scim if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
             json!({ "error": error.detail, "traceId": context.request_id })
         }
         Family::Scim => json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
             "status": status.as_str(),
-            "scimType": (!error.code.is_empty()).then_some(error.code),
+            "scimType": own_code(error),
             "detail": error.detail,
         }),
     }
 }
 
-fn lifecycle(error: &ApiError) -> Value {
+/// The code, unless it is one of the admin API's, which other families do not have.
+fn own_code(error: &ApiError) -> Option<&'static str> {
+    Some(error.code).filter(|code| !code.is_empty() && !code.starts_with("ADMIN-"))
+}
+
+fn lifecycle(error: &ApiError, path: &str) -> Value {
     match error.status {
         StatusCode::UNAUTHORIZED => json!({ "key": "unauthorized" }),
-        StatusCode::FORBIDDEN => json!({ "key": "forbidden", "context": error.detail }),
+        StatusCode::FORBIDDEN => {
+            json!({ "key": own_code(error).unwrap_or("forbidden"), "context": error.detail })
+        }
         StatusCode::CONFLICT => {
             let codes =
                 [json!({ "code": "not-applicable", "message": error.detail, "link": null })];
-            let context = json!({ "message": error.detail, "errorCodes": codes });
-            json!({ "key": error.code, "context": context })
+            let account = decode_segment(path.split('/').nth(2).unwrap_or_default());
+            let context =
+                json!({ "message": error.detail, "accountId": account, "errorCodes": codes });
+            json!({ "key": own_code(error).unwrap_or("conflict.lifecycleErrors"), "context": context })
         }
         StatusCode::NOT_FOUND if error.code == "notFound" => {
             json!({ "key": "notFound", "errorKey": "not-found", "errorDetail": format!("Error: {}", error.detail) })
@@ -348,8 +363,14 @@ fn lifecycle(error: &ApiError) -> Value {
         StatusCode::NOT_FOUND => {
             json!({ "key": "accountNotFound", "errorKey": "account-not-found", "errorDetail": format!("Error: {}", error.detail) })
         }
-        _ => {
-            json!({ "key": error.code, "errorKey": error.code, "errorDetail": format!("Error: {}", error.detail) })
+        status => {
+            let key = match status {
+                StatusCode::BAD_REQUEST => "badRequest",
+                StatusCode::TOO_MANY_REQUESTS => "tooManyRequests",
+                _ => "internalServerError",
+            };
+            let key = own_code(error).unwrap_or(key);
+            json!({ "key": key, "errorKey": key, "errorDetail": format!("Error: {}", error.detail) })
         }
     }
 }

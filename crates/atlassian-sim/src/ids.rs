@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     Key = 8,
     Goal = 9,
     Scim = 10,
+    ScimGroup = 11,
 }
 
 fn halves(seed: u64, kind: Kind, ordinal: u32) -> (u64, u64) {

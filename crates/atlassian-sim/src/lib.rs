@@ -44,6 +44,7 @@ mod log;
 mod model;
 mod organization;
 mod paging;
+mod provisioned;
 mod query;
 mod random;
 mod server;
@@ -67,9 +68,10 @@ pub use log::{
 };
 pub use model::change::{Change, NewUser, Principal};
 pub use model::roles::Methods;
-pub use model::scim::ScimAccountId;
+pub use model::scim::{ScimAccountId, UnverifiedDomain};
 pub use model::{AccountStatus, Membership};
 pub use organization::OrganizationHandle;
+pub use provisioned::{TruthScimGroup, TruthScimUser};
 pub use server::ServerHandle;
 pub use simulator::Simulator;
 pub use truth::{

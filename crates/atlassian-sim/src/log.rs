@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Most requests kept in the log; counters have no limit.
 pub const MAX_LOGGED_REQUESTS: usize = 100_000;
-/// Most stray requests that are kept, apart from the log so that a full one hides none.
+/// Most stray requests, and most alarming ones, that are kept, apart from the log so that a full one hides none.
 pub const MAX_LOGGED_STRAYS: usize = 1000;
 /// Bytes of a request body that are kept.
 pub const MAX_LOGGED_BODY_BYTES: usize = 4096;
@@ -54,6 +54,8 @@ pub(crate) struct RequestLog {
     records: Vec<RequestRecord>,
     /// Requests that led nowhere.
     strays: Vec<RequestRecord>,
+    /// Requests that a client must never send.
+    alarms: Vec<RequestRecord>,
     counts: BTreeMap<&'static str, u64>,
     /// Requests since the last reset.
     total: u64,
@@ -62,8 +64,8 @@ pub(crate) struct RequestLog {
 }
 
 impl RequestLog {
-    /// Notes a request; gives its number.
-    pub(crate) fn begin(&mut self, mut record: RequestRecord) -> u64 {
+    /// Notes a request, and whether a client must never send it; gives its number.
+    pub(crate) fn begin(&mut self, mut record: RequestRecord, alarming: bool) -> u64 {
         self.sequence += 1;
         self.total += 1;
         record.sequence = self.sequence;
@@ -73,6 +75,9 @@ impl RequestLog {
         if record.routing != Routing::Served && self.strays.len() < MAX_LOGGED_STRAYS {
             self.strays.push(record.clone());
         }
+        if alarming && self.alarms.len() < MAX_LOGGED_STRAYS {
+            self.alarms.push(record.clone());
+        }
         if self.records.len() < MAX_LOGGED_REQUESTS {
             self.records.push(record);
         }
@@ -81,7 +86,7 @@ impl RequestLog {
 
     /// Notes the status of a request's answer.
     pub(crate) fn finish(&mut self, sequence: u64, status: u16) {
-        for list in [&mut self.records, &mut self.strays] {
+        for list in [&mut self.records, &mut self.strays, &mut self.alarms] {
             if let Ok(place) = list.binary_search_by_key(&sequence, |r| r.sequence) {
                 list[place].status = status;
             }
@@ -90,8 +95,10 @@ impl RequestLog {
 
     /// Notes that a request changed the organization.
     pub(crate) fn changed(&mut self, sequence: u64) {
-        if let Ok(place) = self.records.binary_search_by_key(&sequence, |r| r.sequence) {
-            self.records[place].changed = true;
+        for list in [&mut self.records, &mut self.alarms] {
+            if let Ok(place) = list.binary_search_by_key(&sequence, |r| r.sequence) {
+                list[place].changed = true;
+            }
         }
     }
 
@@ -101,6 +108,10 @@ impl RequestLog {
 
     pub(crate) fn strays(&self) -> &[RequestRecord] {
         &self.strays
+    }
+
+    pub(crate) fn alarms(&self) -> &[RequestRecord] {
+        &self.alarms
     }
 
     pub(crate) fn counts(&self) -> &BTreeMap<&'static str, u64> {
@@ -114,6 +125,7 @@ impl RequestLog {
     pub(crate) fn reset(&mut self) {
         self.records.clear();
         self.strays.clear();
+        self.alarms.clear();
         self.counts.clear();
         self.total = 0;
     }

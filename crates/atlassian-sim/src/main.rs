@@ -79,7 +79,10 @@ async fn run(args: Args) -> Result<(), Failure> {
     interrupted.await.map_err(Failure::Signal)?;
     // Connections that a client keeps open must not hold up the end.
     let _ = tokio::time::timeout(args::SHUTDOWN_LIMIT, server.shutdown()).await;
-    Ok(())
+    match simulator.alarms().len() {
+        0 => Ok(()),
+        count => Err(Failure::Alarm { count }),
+    }
 }
 
 /// Ctrl-C from now on, where the platform can listen before it waits.
@@ -114,6 +117,10 @@ enum Failure {
     },
     #[error(transparent)]
     Simulator(#[from] atlassian_sim::Error),
+    #[error(
+        "requests to revoke the API tokens of all users: {count}; a client must never send one"
+    )]
+    Alarm { count: usize },
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
     #[error("cannot wait for Ctrl-C")]

@@ -33,8 +33,13 @@ impl Delays {
             {
                 self.organization_roles
             }
-            // Records of an identity provider are read back at once; their accounts are not.
-            Step::SetScim(..) | Step::RemoveScim(_) => Duration::ZERO,
+            // Keys work at once. Records of an identity provider are read back at once; their accounts are not.
+            Step::AddKey(..)
+            | Step::RevokeKey(_)
+            | Step::SetScim(..)
+            | Step::RemoveScim(_)
+            | Step::SetScimGroup(..)
+            | Step::RemoveScimGroup(_) => Duration::ZERO,
             _ => self.general,
         }
     }

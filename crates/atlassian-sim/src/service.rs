@@ -84,7 +84,10 @@ impl Shared {
         let found = route(incoming.method.as_str(), &incoming.path);
         let (endpoint, routing) = self.classify(&found);
         let at_millis = u64::try_from(self.config.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let sequence = lock(&self.log).begin(incoming.record(at_millis, endpoint, routing));
+        let sequence = lock(&self.log).begin(
+            incoming.record(at_millis, endpoint, routing),
+            endpoint.is_some_and(|e| e.alarming),
+        );
         let action = self.fault(&incoming, endpoint.map(|e| e.name));
         if action == Some(Action::IgnoreFilters) {
             incoming.drop_filters();
@@ -267,43 +270,24 @@ impl Shared {
         {
             return Err(ApiError::not_enabled());
         }
-        let body = incoming
-            .body
-            .as_deref()
-            .ok_or_else(ApiError::body_too_large)?;
-        let media = incoming
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default();
-        if !body.is_empty()
-            && !media.trim_start().to_ascii_lowercase().starts_with(
-                if endpoint.family == Family::Scim {
-                    "application/"
-                } else {
-                    "application/json"
-                },
-            )
-        {
-            return Err(ApiError::media_type());
-        }
+        let body = body_of(incoming, endpoint)?;
+        let elapsed = self.config.clock.elapsed();
         let call = Call {
             endpoint,
             params: &params,
             query: Query::parse(&incoming.query),
             body,
             now,
+            elapsed,
             seed: self.config.organization.seed,
             seal: &self.seal,
             paging: &self.config.paging,
             answers: &self.config.answers,
             writes: &self.config.writes,
             scim_account_id: self.config.scim_account_id,
-            keys: &self.config.keys,
             foreign,
             url: incoming.url.clone(),
         };
-        let elapsed = self.config.clock.elapsed();
         match endpoint.handler {
             Handler::Read(handler) => {
                 let organization = self.organization.read(elapsed);
@@ -336,7 +320,8 @@ impl Shared {
             return None;
         }
         let token = token.trim();
-        self.config.keys.iter().position(|k| k.token == token)
+        let organization = self.organization.read(self.config.clock.elapsed());
+        organization.key_with_token(token)
     }
 
     /// Checks key, organization and scope; returns whether the key is another organization's.
@@ -347,8 +332,10 @@ impl Shared {
         key: Option<usize>,
         now: Timestamp,
     ) -> Result<bool, ApiError> {
+        let living = self.organization.read(self.config.clock.elapsed());
         let key = key
-            .and_then(|n| self.config.keys.get(n))
+            .and_then(|n| living.keys.get(n))
+            .map(|k| &k.key)
             .ok_or_else(ApiError::unauthorized)?;
         if key.expires_at.is_some_and(|at| at <= now) {
             return Err(ApiError::unauthorized());
@@ -444,5 +431,32 @@ impl Shared {
             headers.insert(RESET, reset);
         }
         response
+    }
+}
+
+/// The body of a request, if the endpoint understands its kind.
+fn body_of<'a>(incoming: &'a Incoming, endpoint: &Endpoint) -> Result<&'a [u8], ApiError> {
+    let body = incoming
+        .body
+        .as_deref()
+        .ok_or_else(ApiError::body_too_large)?;
+    let media = incoming
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    // Identity providers have a media type of their own.
+    let expected = match endpoint.family {
+        Family::Scim => "application/",
+        _ => "application/json",
+    };
+    let fits = media
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with(expected);
+    if body.is_empty() || fits {
+        Ok(body)
+    } else {
+        Err(ApiError::media_type())
     }
 }

@@ -16,6 +16,7 @@ use crate::faults::{Fault, FaultPlan};
 use crate::limits::RateLimiter;
 use crate::log::{RequestLog, RequestRecord};
 use crate::model::Organization;
+use crate::model::keys::KeyRecord;
 use crate::organization::{Delays, OrganizationHandle, SharedOrganization};
 use crate::random::draw;
 use crate::server::{self, ServerHandle};
@@ -44,6 +45,8 @@ impl Simulator {
             )));
         }
         let mut organization = Organization::new(&config.organization);
+        let keys = config.keys.iter().cloned().enumerate();
+        organization.keys = keys.map(|(n, k)| KeyRecord::configured(n, k)).collect();
         organization.default_licence_limit = config.writes.licence_limit;
         let general = config.visibility_delay;
         let delays = Delays {
@@ -187,6 +190,11 @@ impl Simulator {
     /// Requests for paths that are retired or unknown, or with a method that the path lacks: a client should make none.
     pub fn strays(&self) -> Vec<RequestRecord> {
         lock(&self.shared.log).strays().to_vec()
+    }
+
+    /// Requests that a client must never send, whatever became of them: those that revoke the API tokens of everybody.
+    pub fn alarms(&self) -> Vec<RequestRecord> {
+        lock(&self.shared.log).alarms().to_vec()
     }
 
     /// Empties the log and sets all counters to 0.

@@ -4,6 +4,7 @@ use crate::clock::{from_millis, iso_seconds};
 use crate::model::change::Principal;
 use crate::model::roles::{Holding, Methods};
 use crate::model::{Membership, Organization, ResourceKind, Scope};
+use crate::provisioned::{self, TruthScimGroup, TruthScimUser};
 
 /// A user that a list over all directories holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +117,12 @@ pub struct Truth {
     pub organization_resource_id: String,
     /// API tokens.
     pub tokens: Vec<TruthToken>,
+    /// Ids of the organization's API keys.
+    pub key_ids: Vec<String>,
+    /// Users of identity providers.
+    pub scim_users: Vec<TruthScimUser>,
+    /// Groups of identity providers.
+    pub scim_groups: Vec<TruthScimGroup>,
     /// Date of the newest audit event, if any.
     pub last_event: Option<String>,
 }
@@ -163,20 +170,7 @@ impl Truth {
             memberships: groups.iter().flat_map(|n| members_of(org, *n)).collect(),
             direct_roles,
             effective_roles,
-            workspaces: org
-                .resources
-                .iter()
-                .filter(|r| r.kind == ResourceKind::Workspace)
-                .map(|r| TruthWorkspace {
-                    id: r.ari.clone(),
-                    type_key: r.owner.clone(),
-                    name: r.name.clone(),
-                    directory_id: r
-                        .directory
-                        .and_then(|d| org.directories.get(usize::from(d)))
-                        .map(|d| d.id.clone()),
-                })
-                .collect(),
+            workspaces: workspaces(org),
             site_ids: org
                 .resources
                 .iter()
@@ -186,14 +180,10 @@ impl Truth {
             organization_resource_id: org
                 .organization_resource()
                 .map_or_else(String::new, |r| org.ari(r).to_owned()),
-            tokens: (0..)
-                .zip(&org.tokens)
-                .filter(|(_, t)| !t.gone)
-                .map(|(n, t)| TruthToken {
-                    id: org.token_id(n),
-                    account_id: org.account_id(t.owner),
-                })
-                .collect(),
+            tokens: tokens(org),
+            key_ids: org.own_keys().map(|n| org.key_id(n)).collect(),
+            scim_users: provisioned::users(org),
+            scim_groups: provisioned::groups(org),
             last_event: org
                 .events
                 .iter()
@@ -202,6 +192,32 @@ impl Truth {
                 .map(|at| iso_seconds(from_millis(at))),
         }
     }
+}
+
+fn workspaces(org: &Organization) -> Vec<TruthWorkspace> {
+    let listed = org.resources.iter();
+    let listed = listed.filter(|r| r.kind == ResourceKind::Workspace);
+    listed
+        .map(|r| TruthWorkspace {
+            id: r.ari.clone(),
+            type_key: r.owner.clone(),
+            name: r.name.clone(),
+            directory_id: r
+                .directory
+                .and_then(|d| org.directories.get(usize::from(d)))
+                .map(|d| d.id.clone()),
+        })
+        .collect()
+}
+
+fn tokens(org: &Organization) -> Vec<TruthToken> {
+    let living = (0..).zip(&org.tokens).filter(|(_, t)| !t.gone);
+    living
+        .map(|(n, t)| TruthToken {
+            id: org.token_id(n),
+            account_id: org.account_id(t.owner),
+        })
+        .collect()
 }
 
 fn user_row(org: &Organization, ordinal: u32) -> Option<TruthUser> {

@@ -1,8 +1,8 @@
 //! API tokens of accounts and API keys of the organization (§10). Lists take `pageSize`; `limit` has no effect here.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::past_millis;
 use crate::call::Call;
@@ -10,6 +10,7 @@ use crate::clock::{DATA_DATE_SECONDS, from_millis, iso_seconds};
 use crate::errors::ApiError;
 use crate::ids::{self, Kind};
 use crate::model::Organization;
+use crate::model::keys::KeyRecord;
 use crate::model::profile::Member;
 use crate::paging::{LONG_LIST, ListRequest, Page, size_from_text, to_json};
 use crate::query::Query;
@@ -360,40 +361,50 @@ pub(crate) fn keys(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
             size_from_text("pageSize", call.query.get_raw("pageSize"), LONG_LIST)?,
         ))
     })?;
-    let label = |n: u32| format!("admin key {n}");
-    let own: Vec<u32> = (0..)
-        .zip(call.keys)
-        .filter(|(_, k)| !k.foreign)
-        .map(|(n, _)| n)
-        .collect();
     let search = request.filters.search.as_deref();
+    let found = |n: &u32| {
+        org.own_key(*n)
+            .is_some_and(|k| search.is_none_or(|t| k.label.to_lowercase().contains(t)))
+    };
     let slice = request.slice(call, |after| {
-        let fitting = own
-            .iter()
-            .filter(move |n| search.is_none_or(|t| label(**n).contains(t)));
+        let fitting = org.own_keys().filter(found);
         fitting
-            .map(|n| u64::from(*n))
+            .map(u64::from)
             .filter(move |n| after.is_none_or(|a| *n > a))
     });
-    let creator = org.profile(0);
     let data = slice.keys.iter().filter_map(|n| {
         let number = u32::try_from(*n).ok()?;
-        let key = call.keys.get(number as usize)?;
-        let created = past_millis(org.seed, 0x4e1, *n, 300);
-        let expires = key.expires_at.unwrap_or_else(|| from_millis(created + 365 * 86_400_000));
-        Some(json!({
-            "id": ids::uuid(org.seed, Kind::Key, number),
-            "label": label(number),
-            "createdAt": iso_seconds(from_millis(created)),
-            "expiresAt": iso_seconds(expires),
-            "lastActiveAt": iso_seconds(call.now),
-            "systemAccountId": ids::uuid(org.seed, Kind::Key, 1_000_000 + number),
-            "resource": format!("ari:cloud:platform::org/{}", org.id),
-            "orgId": org.id,
-            "createdBy": { "id": org.account_id(0), "name": creator.name, "email": creator.email.value() },
-            "scopes": key.scopes.clone().unwrap_or_default(),
-            "targetResources": [],
-        }))
+        Some(key_json(call, org, number, org.own_key(number)?))
     });
     Ok(Page::render(call, &slice, data.collect()))
+}
+
+/// A key as answers have it: without its token.
+pub(super) fn key_json(
+    call: &Call<'_>,
+    org: &Organization,
+    number: u32,
+    record: &KeyRecord,
+) -> Value {
+    let created = match record.created {
+        Some(at) => call.date_of(at),
+        None => from_millis(past_millis(org.seed, 0x4e1, u64::from(number), 300)),
+    };
+    let year = SignedDuration::from_hours(365 * 24);
+    let expires = record.key.expires_at;
+    let expires = expires.or_else(|| created.checked_add(year).ok());
+    let creator = org.profile(0);
+    json!({
+        "id": org.key_id(number),
+        "label": record.label,
+        "createdAt": iso_seconds(created),
+        "expiresAt": expires.map(iso_seconds),
+        "lastActiveAt": iso_seconds(call.now),
+        "systemAccountId": ids::uuid(org.seed, Kind::Key, 1_000_000 + number),
+        "resource": format!("ari:cloud:platform::org/{}", org.id),
+        "orgId": org.id,
+        "createdBy": { "id": org.account_id(0), "name": creator.name, "email": creator.email.value() },
+        "scopes": record.key.scopes.clone().unwrap_or_default(),
+        "targetResources": [],
+    })
 }

@@ -27,7 +27,7 @@ const AUTH_TYPES: [&str; 5] = [
     "auth-token-for-3LO",
 ];
 /// Action, display name and group of every kind of event.
-const ACTIONS: [(&str, &str, &str); 18] = [
+const ACTIONS: [(&str, &str, &str); 26] = [
     ("user_added_to_group", "User added to group", "Groups"),
     (
         "user_removed_from_group",
@@ -57,6 +57,26 @@ const ACTIONS: [(&str, &str, &str); 18] = [
     ("user_reactivated", "Account reactivated", "Users"),
     ("user_suspended", "User suspended", "Users"),
     ("user_restored", "User restored", "Users"),
+    ("user_profile_changed", "Account name changed", "Users"),
+    ("user_email_changed", "Account address changed", "Users"),
+    ("api_key_created", "API key created", "API keys"),
+    ("api_key_revoked", "API key revoked", "API keys"),
+    ("user_provisioned", "User provisioned", "User provisioning"),
+    (
+        "user_provisioning_updated",
+        "Provisioned user changed",
+        "User provisioning",
+    ),
+    (
+        "user_deprovisioned",
+        "User deprovisioned",
+        "User provisioning",
+    ),
+    (
+        "group_provisioning_updated",
+        "Provisioned group changed",
+        "User provisioning",
+    ),
     (
         "user_removed_from_directory",
         "User removed from directory",
@@ -247,6 +267,12 @@ fn context(org: &Organization, subject: Subject, role_context: bool) -> Vec<Valu
         Subject::User(n) => vec![user(n)],
         Subject::Group(n) => vec![group(n)],
         Subject::Membership { user: u, group: g } => vec![user(u), group(g)],
+        Subject::Key(n) => {
+            let label = org.keys.get(n as usize).map(|k| k.label.as_str());
+            vec![
+                json!({ "id": org.key_id(n), "type": "api-keys", "attributes": { "label": label }, "links": {} }),
+            ]
+        }
         Subject::Token(n) => {
             let label = token_facts(org, n).label;
             vec![

@@ -7,6 +7,7 @@ use super::past_millis;
 use crate::call::Call;
 use crate::clock::{from_millis, iso_seconds};
 use crate::errors::ApiError;
+use crate::model::profile::Character;
 use crate::model::{AccountStatus, Organization};
 use crate::paging::to_json;
 
@@ -25,6 +26,11 @@ pub(crate) fn deactivated_millis(org: &Organization, number: u32) -> Option<i64>
     let user = org.user(number)?;
     (user.account != AccountStatus::Active)
         .then(|| past_millis(org.seed, 0xdea, u64::from(number), 400))
+}
+
+/// Whether the account is an app's, which lives as long as the app (assumed).
+pub(super) fn is_fixed(org: &Organization, number: u32) -> bool {
+    org.character(number) == Character::App
 }
 
 /// The managed account of the path: unknown ones answer 404, unmanaged ones 403.
@@ -50,23 +56,40 @@ pub(crate) fn permissions(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>
         .flat_map(|v| v.split(',').map(str::to_owned).collect::<Vec<_>>())
         .collect();
     let for_deletion = org.user(number).is_some_and(|u| u.for_deletion);
-    let rows = PRIVILEGES.iter().filter(|p| wanted.is_empty() || wanted.iter().any(|w| w == *p)).map(|p| {
-        let refused = for_deletion && *p == "lifecycle.delete";
-        let verdict = if refused { json!({ "allowed": false, "reason": { "key": "notApplicable.scheduledForDeletion" } }) } else { json!({ "allowed": true }) };
-        ((*p).to_owned(), verdict)
-    });
+    let fixed = is_fixed(org, number);
+    let rows = PRIVILEGES
+        .iter()
+        .filter(|p| wanted.is_empty() || wanted.iter().any(|w| w == *p))
+        .map(|p| {
+            let reason = match *p {
+                "lifecycle.delete" if for_deletion => Some("notApplicable.scheduledForDeletion"),
+                "lifecycle.delete" | "lifecycle.enablement" if fixed => Some("forbidden.action"),
+                _ => None,
+            };
+            let verdict = match reason {
+                Some(key) => json!({ "allowed": false, "reason": { "key": key } }),
+                None => json!({ "allowed": true }),
+            };
+            ((*p).to_owned(), verdict)
+        });
     Ok(to_json(&Value::Object(rows.collect())))
 }
 
 pub(crate) fn profile(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
     let number = account(call, org)?;
+    let name = org.profile(number).name;
+    Ok(to_json(&profile_json(org, number, &name)))
+}
+
+/// The profile of an account that has this name.
+pub(super) fn profile_json(org: &Organization, number: u32, name: &str) -> Value {
     let profile = org.profile(number);
     let user = org.user(number);
     let status = user.map_or("active", |u| u.account.as_str());
-    Ok(to_json(&json!({
+    json!({
         "account": {
             "account_id": org.account_id(number),
-            "name": profile.name,
+            "name": name,
             "nickname": profile.nickname,
             "email": profile.email.value(),
             "email_verified": true,
@@ -74,7 +97,7 @@ pub(crate) fn profile(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, Ap
             "account_status": status,
             "picture": format!("https://avatar.example.com/{number}.png"),
         },
-    })))
+    })
 }
 
 pub(crate) fn tokens(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::lifecycle::account;
+use super::lifecycle::{account, is_fixed};
 use super::writes::{Outcome, members, optional};
 use crate::call::Call;
 use crate::errors::ApiError;
@@ -11,7 +11,7 @@ use crate::model::step::{AccountChange, Step};
 use crate::model::{AccountStatus, Organization, User};
 
 pub(crate) fn delete(call: &Call<'_>, org: &Organization) -> Result<Outcome, ApiError> {
-    let (number, user) = managed(call, org)?;
+    let (number, user) = changeable(call, org)?;
     if user.for_deletion {
         return Err(ApiError::lifecycle_conflict(
             "the account is scheduled for deletion",
@@ -23,7 +23,7 @@ pub(crate) fn delete(call: &Call<'_>, org: &Organization) -> Result<Outcome, Api
 }
 
 pub(crate) fn cancel_delete(call: &Call<'_>, org: &Organization) -> Result<Outcome, ApiError> {
-    let (number, user) = managed(call, org)?;
+    let (number, user) = changeable(call, org)?;
     if !user.for_deletion {
         return Err(ApiError::lifecycle_conflict(
             "the account is not scheduled for deletion",
@@ -33,7 +33,7 @@ pub(crate) fn cancel_delete(call: &Call<'_>, org: &Organization) -> Result<Outco
 }
 
 pub(crate) fn disable(call: &Call<'_>, org: &Organization) -> Result<Outcome, ApiError> {
-    let (number, user) = managed(call, org)?;
+    let (number, user) = changeable(call, org)?;
     optional(&members(call)?, "message")?;
     if user.for_deletion || user.account == AccountStatus::Closed {
         return Err(ApiError::lifecycle_conflict(
@@ -44,7 +44,7 @@ pub(crate) fn disable(call: &Call<'_>, org: &Organization) -> Result<Outcome, Ap
 }
 
 pub(crate) fn enable(call: &Call<'_>, org: &Organization) -> Result<Outcome, ApiError> {
-    let (number, user) = managed(call, org)?;
+    let (number, user) = changeable(call, org)?;
     if user.for_deletion || user.account == AccountStatus::Closed {
         return Err(ApiError::lifecycle_conflict(
             "the account is closed or scheduled for deletion",
@@ -77,6 +77,18 @@ fn managed<'a>(call: &Call<'_>, org: &'a Organization) -> Result<(u32, &'a User)
     org.user(number)
         .map(|user| (number, user))
         .ok_or_else(|| ApiError::unknown("ADMIN-404-8", "user account", call.param("id")))
+}
+
+/// The account of the path, if its life may be changed.
+fn changeable<'a>(call: &Call<'_>, org: &'a Organization) -> Result<(u32, &'a User), ApiError> {
+    let (number, user) = managed(call, org)?;
+    if is_fixed(org, number) {
+        return Err(ApiError::lifecycle_forbidden(
+            "forbidden.action",
+            "the account of an app is changed with the app",
+        ));
+    }
+    Ok((number, user))
 }
 
 fn done(user: u32, change: AccountChange) -> Outcome {

@@ -2,6 +2,7 @@
 //! outcome and the changes to make; both may refuse.
 
 pub(crate) mod access;
+pub(crate) mod access_writes;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod group_writes;
@@ -12,10 +13,15 @@ pub(crate) mod lifecycle_writes;
 pub(crate) mod managed;
 pub(crate) mod memberships;
 pub(crate) mod orgs;
+pub(crate) mod profile_writes;
 pub(crate) mod retired;
 pub(crate) mod role_writes;
 pub(crate) mod roles;
 pub(crate) mod scim;
+pub(crate) mod scim_documents;
+pub(crate) mod scim_groups;
+mod scim_objects;
+mod scim_patch;
 pub(crate) mod suspension;
 pub(crate) mod user_filter;
 pub(crate) mod users;

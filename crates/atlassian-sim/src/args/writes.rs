@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use atlassian_sim::{Error, Writes, parse_duration};
-use clap::Args;
+use atlassian_sim::{Error, UnverifiedDomain, Writes, parse_duration};
+use clap::{Args, ValueEnum};
 
 /// Longest delay until a change is visible (§14 rule 6).
 const MAX_CONSISTENCY: Duration = Duration::from_secs(30);
@@ -41,12 +41,30 @@ pub struct WriteArgs {
     /// How long it takes until an invited user accepts (default: never)
     #[arg(long, value_parser = parse_duration, value_name = "TIME")]
     invitations_accepted_after: Option<Duration>,
+    /// What becomes of users of an identity provider whose domain is not verified: refused, or made outside the organization
+    #[arg(long, default_value = "refused", value_name = "HOW")]
+    scim_unverified_domains: UnverifiedArg,
     /// Lets the last organization admin lose the role
     #[arg(long)]
     no_last_admin_protection: bool,
     /// Leaves role and resource out of the context of role events
     #[arg(long)]
     no_role_event_context: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum UnverifiedArg {
+    Refused,
+    Outside,
+}
+
+impl From<UnverifiedArg> for UnverifiedDomain {
+    fn from(arg: UnverifiedArg) -> Self {
+        match arg {
+            UnverifiedArg::Refused => UnverifiedDomain::Refused,
+            UnverifiedArg::Outside => UnverifiedDomain::Outside,
+        }
+    }
 }
 
 impl WriteArgs {
@@ -69,6 +87,7 @@ impl WriteArgs {
             organization_units: self.organization_units,
             only_empty_groups_go: self.only_empty_groups_go,
             invitations_accepted_after: self.invitations_accepted_after,
+            unverified_domains: self.scim_unverified_domains.into(),
             protect_last_admin: !self.no_last_admin_protection,
             role_event_context: !self.no_role_event_context,
             organization_role_delay: self.organization_role_consistency,

@@ -24,6 +24,7 @@ const fn read(
         per_minute: READS_PER_MINUTE,
         life: Life::Current,
         cursors_last: false,
+        alarming: false,
         handler: Handler::Read(handler),
     }
 }

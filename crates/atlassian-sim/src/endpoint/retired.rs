@@ -19,6 +19,7 @@ const fn retired(
         per_minute: WRITES_PER_MINUTE,
         life: Life::RetiredV1,
         cursors_last: false,
+        alarming: false,
         handler,
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints of identity providers, at the root path, each with a token of its directory.
 
-use super::{Endpoint, Handler, Life};
-use crate::api::scim;
+use super::{Endpoint, Handler, Life, ReadHandler, WriteHandler};
+use crate::api::{scim, scim_documents, scim_groups};
 use crate::errors::Family;
 
 const PER_MINUTE: u32 = 600;
@@ -21,44 +21,60 @@ const fn row(
         per_minute: PER_MINUTE,
         life: Life::Current,
         cursors_last: false,
+        alarming: false,
         handler,
     }
 }
 
+const fn read(name: &'static str, path: &'static str, handler: ReadHandler) -> Endpoint {
+    row(name, "GET", path, Handler::Read(handler))
+}
+
+const fn write(
+    name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    handler: WriteHandler,
+) -> Endpoint {
+    row(name, method, path, Handler::Write(handler))
+}
+
 const USERS: &str = "/scim/directory/{directory}/Users";
 const USER: &str = "/scim/directory/{directory}/Users/{id}";
+const GROUPS: &str = "/scim/directory/{directory}/Groups";
+const GROUP: &str = "/scim/directory/{directory}/Groups/{id}";
 
-pub(super) static SCIM: [Endpoint; 7] = [
-    row("GET scim/Users", "GET", USERS, Handler::Read(scim::list)),
-    row(
-        "POST scim/Users",
-        "POST",
-        USERS,
-        Handler::Write(scim::create),
-    ),
-    row("GET scim/Users/{id}", "GET", USER, Handler::Read(scim::get)),
-    row(
-        "PUT scim/Users/{id}",
-        "PUT",
-        USER,
-        Handler::Write(scim::replace),
-    ),
-    row(
-        "PATCH scim/Users/{id}",
-        "PATCH",
-        USER,
-        Handler::Write(scim::patch),
-    ),
-    row(
-        "DELETE scim/Users/{id}",
+pub(super) static SCIM: [Endpoint; 15] = [
+    read("GET scim/Users", USERS, scim::list),
+    write("POST scim/Users", "POST", USERS, scim::create),
+    read("GET scim/Users/{id}", USER, scim::get),
+    write("PUT scim/Users/{id}", "PUT", USER, scim::replace),
+    write("PATCH scim/Users/{id}", "PATCH", USER, scim::patch),
+    write("DELETE scim/Users/{id}", "DELETE", USER, scim::delete),
+    read("GET scim/Groups", GROUPS, scim_groups::list),
+    write("POST scim/Groups", "POST", GROUPS, scim_groups::create),
+    read("GET scim/Groups/{id}", GROUP, scim_groups::get),
+    write("PUT scim/Groups/{id}", "PUT", GROUP, scim_groups::replace),
+    write("PATCH scim/Groups/{id}", "PATCH", GROUP, scim_groups::patch),
+    write(
+        "DELETE scim/Groups/{id}",
         "DELETE",
-        USER,
-        Handler::Write(scim::delete),
+        GROUP,
+        scim_groups::delete,
     ),
-    row(
+    read(
+        "GET scim/Schemas",
+        "/scim/directory/{directory}/Schemas",
+        scim_documents::schemas,
+    ),
+    read(
+        "GET scim/ResourceTypes",
+        "/scim/directory/{directory}/ResourceTypes",
+        scim_documents::resource_types,
+    ),
+    read(
         "GET scim/ServiceProviderConfig",
-        "GET",
         "/scim/directory/{directory}/ServiceProviderConfig",
-        Handler::Read(scim::provider_config),
+        scim_documents::provider_config,
     ),
 ];

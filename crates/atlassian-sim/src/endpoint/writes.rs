@@ -1,8 +1,9 @@
-//! Endpoints that change the organization. No scope covers them: they need a key without scopes.
+//! Endpoints that change the organization. Few are covered by a scope: the others need a key without scopes.
 
 use super::{Endpoint, Handler, Life, WRITES_PER_MINUTE, WriteHandler};
 use crate::api::{
-    group_writes, invitations, lifecycle_writes, memberships, role_writes, suspension,
+    access_writes, group_writes, invitations, lifecycle_writes, memberships, profile_writes,
+    role_writes, suspension,
 };
 use crate::errors::Family;
 
@@ -21,6 +22,7 @@ const fn write(
         per_minute: WRITES_PER_MINUTE,
         life: Life::Current,
         cursors_last: false,
+        alarming: false,
         handler: Handler::Write(handler),
     }
 }
@@ -46,7 +48,7 @@ const fn account(
     }
 }
 
-pub(super) static WRITES: [Endpoint; 19] = [
+pub(super) static WRITES: [Endpoint; 24] = [
     write(
         "POST v2/groups/{id}/memberships",
         "POST",
@@ -155,4 +157,44 @@ pub(super) static WRITES: [Endpoint; 19] = [
         "/users/{id}/manage/api-tokens/{token}",
         lifecycle_writes::revoke_token,
     ),
+    account(
+        "PATCH users/{id}/manage/profile",
+        "PATCH",
+        "/users/{id}/manage/profile",
+        profile_writes::set_profile,
+    ),
+    account(
+        "PUT users/{id}/manage/email",
+        "PUT",
+        "/users/{id}/manage/email",
+        profile_writes::set_email,
+    ),
+    Endpoint {
+        scopes: &["write:keys:admin"],
+        ..write(
+            "POST api-access/v1/api-keys",
+            "POST",
+            "/api-access/v1/orgs/{org}/api-keys",
+            access_writes::create_key,
+        )
+    },
+    Endpoint {
+        scopes: &["delete:keys:admin"],
+        ..write(
+            "PATCH api-access/v1/api-keys/revoke/{key}",
+            "PATCH",
+            "/api-access/v1/orgs/{org}/api-keys/revoke/{key}",
+            access_writes::revoke_key,
+        )
+    },
+    Endpoint {
+        scopes: &["delete:tokens:admin"],
+        alarming: true,
+        ..write(
+            "DELETE api-access/v1/api-tokens",
+            "DELETE",
+            "/api-access/v1/orgs/{org}/api-tokens",
+            access_writes::revoke_all_tokens,
+        )
+    },
 ];

@@ -17,7 +17,8 @@ Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request
             `2.5%` at random by the seed; left out: all
   ACTION    `429`, `429:retry-after=5` (also `-3`, `999999999`, `date+30`, any text)
             `500`, `502`, `503`, `504`, any other status from 400 to 599
-            `404:ADMIN-404-10`       that status with one of the API's codes;
+            `404:ADMIN-404-10`       that status with one of the API's codes, also
+                                     `403:forbidden.action`, `409:uniqueness`;
                                      `404:gateway` without any
             `html`, `html:503`       a proxy's web page (default status 502)
             `reset`                  connection reset, and nothing is carried out
@@ -41,7 +42,7 @@ Fault rules: ENDPOINT[@PAGES][#CALLS]=ACTION (the first rule that hits a request
             `delay:2s`               answered 2 s later";
 
 /// Codes that a rule may answer with (§2).
-const CODES: [&str; 43] = [
+const CODES: [&str; 53] = [
     "ADMIN-400-1",
     "ADMIN-400-2",
     "ADMIN-400-3",
@@ -85,6 +86,16 @@ const CODES: [&str; 43] = [
     "ADMIN-UAM-409-3",
     "ADMIN-UAM-415-1",
     "ADMIN-UAM-500-1",
+    "accountNotFound",
+    "conflict.lifecycleErrors",
+    "forbidden",
+    "forbidden.action",
+    "forbidden.targetUnverified",
+    "notFound",
+    "invalidSyntax",
+    "invalidValue",
+    "mutability",
+    "uniqueness",
 ];
 
 /// Parses `40ms`, `1.5s` or `60m` (minutes).

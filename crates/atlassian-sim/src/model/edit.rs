@@ -74,6 +74,9 @@ impl Organization {
         for token in self.tokens_of.remove(&ordinal).unwrap_or_default() {
             self.tokens[token as usize].gone = true;
         }
+        for record in self.scim.iter_mut().filter(|r| r.account == ordinal) {
+            record.gone = true;
+        }
         self.record(elapsed, "user_removed_from_org", Subject::User(ordinal));
         Ok(())
     }
@@ -183,6 +186,9 @@ impl Organization {
                 &mut self.resources[entry.resource as usize].groups,
                 &ordinal,
             );
+        }
+        for provided in self.scim_groups.iter_mut().filter(|g| g.group == ordinal) {
+            provided.gone = true;
         }
         Ok(ordinal)
     }

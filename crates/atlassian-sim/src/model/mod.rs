@@ -6,10 +6,12 @@
 
 pub(crate) mod change;
 mod edit;
+pub(crate) mod keys;
 pub(crate) mod profile;
 pub(crate) mod role_rules;
 pub(crate) mod roles;
 pub(crate) mod scim;
+pub(crate) mod scim_groups;
 pub(crate) mod step;
 
 use std::collections::{HashMap, VecDeque};
@@ -292,6 +294,7 @@ pub(crate) enum Subject {
         role: u16,
     },
     Token(u32),
+    Key(u32),
 }
 
 /// An accepted step that is not visible yet.
@@ -334,8 +337,12 @@ pub(crate) struct Organization {
     pub override_emails: HashMap<String, u32>,
     /// When accounts that are scheduled for deletion are removed, by the clock's elapsed time.
     pub deletions: HashMap<u32, Duration>,
+    /// API keys.
+    pub keys: Vec<keys::KeyRecord>,
     /// Users of identity providers.
     pub scim: Vec<scim::ScimRecord>,
+    /// Groups of identity providers.
+    pub scim_groups: Vec<scim_groups::ScimGroup>,
     /// Addresses that invitations were sent to.
     pub invitations: Vec<String>,
     /// Steps that are not visible yet, by the time at which they become so; in order of acceptance within one time.

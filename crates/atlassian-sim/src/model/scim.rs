@@ -1,11 +1,10 @@
-//! Records of an identity provider (§11): what a client wrote, and the account that belongs to it.
+//! Users of an identity provider (§11): what a client wrote, and the account that belongs to it.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::step::AccountChange;
-use super::{Membership, Organization, User};
+use super::{AccountStatus, Membership, Organization, Subject, User};
 use crate::ids::{self, Kind};
 
 /// When answers name the account of a new record.
@@ -20,10 +19,37 @@ pub enum ScimAccountId {
     Never,
 }
 
+/// What becomes of a new user of an identity provider whose address has a domain that the organization has not verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnverifiedDomain {
+    /// It is refused with 400.
+    #[default]
+    Refused,
+    /// It gets an unmanaged account that is in no directory, so that no list has it.
+    Outside,
+}
+
+/// When a record was made and last changed, by the clock's elapsed time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScimTimes {
+    pub created: Duration,
+    pub modified: Duration,
+}
+
+impl ScimTimes {
+    pub(crate) fn new(at: Duration) -> Self {
+        Self {
+            created: at,
+            modified: at,
+        }
+    }
+}
+
 /// One user of an identity provider.
 #[derive(Clone, Debug)]
 pub(crate) struct ScimRecord {
     pub directory: u8,
+    pub times: ScimTimes,
     /// As the client wrote them, without `id`, `meta` and `schemas`.
     pub attributes: Map<String, Value>,
     pub account: u32,
@@ -73,20 +99,29 @@ impl Organization {
             .filter(move |(_, r)| r.directory == directory && !r.gone)
     }
 
-    /// Adds a record, and its account if that does not exist; gives the record's number and the new account.
+    /// Whether the organization has verified the domain of the address.
+    pub(crate) fn has_verified(&self, email: &str) -> bool {
+        let domain = email.rsplit('@').next().unwrap_or_default();
+        self.domains.iter().any(|d| d.eq_ignore_ascii_case(domain))
+    }
+
+    /// Adds a record, and its account, hidden, if it has none; gives the record's number.
     pub(super) fn push_scim(
         &mut self,
         directory: u8,
         attributes: &Map<String, Value>,
+        account: Option<u32>,
         shows_account: bool,
-    ) -> (u32, Option<u32>) {
-        let email = primary_email(attributes).unwrap_or_default();
-        let known = self.find_email(email);
-        let account = known.unwrap_or_else(|| {
-            let mut user = User::new(true);
+        at: Duration,
+    ) -> u32 {
+        let account = account.unwrap_or_else(|| {
+            let email = primary_email(attributes).unwrap_or_default();
+            let verified = self.has_verified(email);
+            let mut user = User::new(verified);
             user.gone = true;
-            user.provisioned = true;
-            user.set_membership(directory, Membership::Active);
+            if verified {
+                user.set_membership(directory, Membership::Active);
+            }
             let name = attributes
                 .get("displayName")
                 .or(attributes.get("userName"))
@@ -97,31 +132,56 @@ impl Organization {
         let number = u32::try_from(self.scim.len()).unwrap_or(u32::MAX);
         self.scim.push(ScimRecord {
             directory,
+            times: ScimTimes::new(at),
             attributes: attributes.clone(),
             account,
             shows_account,
             gone: false,
         });
-        (number, known.is_none().then_some(account))
+        number
     }
 
-    /// Replaces a record's attributes; gives what happens to its account.
+    /// Shows the account of a new record, and marks it as one that an identity provider manages.
+    pub(super) fn show_scim(&mut self, record: u32, accepted: Duration, visible: Duration) {
+        let account = self.scim[record as usize].account;
+        let user = &mut self.users[account as usize];
+        let is_new = std::mem::replace(&mut user.gone, false);
+        user.provisioned = user.managed;
+        let subject = Subject::User(account);
+        if is_new && user.managed {
+            self.record_late(accepted, visible, "user_added_to_org", subject);
+        }
+        self.record_late(accepted, visible, "user_provisioned", subject);
+    }
+
+    /// Replaces a record's attributes; returns whether any was different.
     pub(super) fn set_scim(
         &mut self,
         record: u32,
         attributes: &Map<String, Value>,
-    ) -> (bool, Option<(u32, AccountChange)>) {
+        at: Duration,
+    ) -> bool {
         let record = &mut self.scim[record as usize];
         if record.attributes == *attributes {
-            return (false, None);
+            return false;
         }
-        let before = record.is_active();
         record.attributes.clone_from(attributes);
-        let change = match (before, record.is_active()) {
-            (true, false) => Some(AccountChange::Disable),
-            (false, true) => Some(AccountChange::Enable),
-            _ => None,
-        };
-        (true, change.map(|c| (record.account, c)))
+        record.times.modified = at;
+        let account = record.account;
+        self.record(at, "user_provisioning_updated", Subject::User(account));
+        true
+    }
+
+    pub(super) fn remove_scim(&mut self, record: u32, at: Duration) {
+        let record = &mut self.scim[record as usize];
+        record.gone = true;
+        let account = record.account;
+        self.record(at, "user_deprovisioned", Subject::User(account));
+    }
+
+    /// Whether an account exists that a new record would wake up.
+    pub(crate) fn is_deactivated(&self, user: u32) -> bool {
+        self.user(user)
+            .is_some_and(|u| u.account == AccountStatus::Inactive && !u.for_deletion)
     }
 }

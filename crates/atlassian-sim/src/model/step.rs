@@ -12,6 +12,7 @@ use super::change::Change;
 use super::profile::Member;
 use super::scim::ScimAccountId;
 use super::{AccountStatus, Group, Membership, Organization, Pending, Subject, User};
+use crate::config::AccessKey;
 use crate::error::Error;
 
 /// How long a deleted account can be restored.
@@ -61,15 +62,31 @@ pub(crate) enum Step {
     AddScim {
         directory: u8,
         attributes: Map<String, Value>,
+        /// The account that the user has already.
+        account: Option<u32>,
         account_id: ScimAccountId,
     },
     SetScim(u32, Map<String, Value>),
     RemoveScim(u32),
+    /// Names the account in answers.
     ShowScimAccount(u32),
+    /// Shows the account of a new record.
+    ShowScim(u32),
+    AddScimGroup {
+        directory: u8,
+        attributes: Map<String, Value>,
+        members: Vec<u32>,
+    },
+    SetScimGroup(u32, Map<String, Value>, Vec<u32>),
+    RemoveScimGroup(u32),
     ChangeAccount(u32, AccountChange),
     /// Removes the account, if its deletion has not been cancelled since.
     RemoveAccount(u32),
     RevokeToken(u32),
+    SetName(u32, String),
+    SetEmail(u32, String),
+    AddKey(AccessKey, String),
+    RevokeKey(u32),
     ShowGroup(u32),
     /// Shows a user, with the audit event of how it came.
     ShowUser(u32, &'static str),
@@ -95,6 +112,18 @@ impl Organization {
                 }
             }
             Step::RevokeToken(token) => self.revoke_token(&self.token_id(*token), accepted_at)?,
+            Step::AddKey(key, label) => self.add_key(key, label, accepted_at),
+            Step::RevokeKey(key) => self.revoke_key(*key, accepted_at),
+            Step::SetName(user, name) => {
+                self.rename_user(&self.account_id(*user), name)?;
+                let subject = Subject::User(*user);
+                self.record_late(accepted_at, visible_at, "user_profile_changed", subject);
+            }
+            Step::SetEmail(user, email) => {
+                self.set_email(&self.account_id(*user), Some(email))?;
+                let subject = Subject::User(*user);
+                self.record_late(accepted_at, visible_at, "user_email_changed", subject);
+            }
             Step::AcceptInvitation(user) => self.users[*user as usize].invited = false,
             Step::ShowGroup(group) => {
                 self.groups[*group as usize].gone = false;
@@ -110,15 +139,19 @@ impl Organization {
                 self.record_late(accepted_at, visible_at, action, Subject::User(*user));
             }
             Step::SetScim(record, attributes) => {
-                let (changed, account) = self.set_scim(*record, attributes);
-                if let Some((user, change)) = account {
-                    self.change_account(user, change, accepted_at, visible_at);
-                }
-                return Ok(changed);
+                return Ok(self.set_scim(*record, attributes, accepted_at));
             }
-            Step::RemoveScim(record) => self.scim[*record as usize].gone = true,
+            Step::RemoveScim(record) => self.remove_scim(*record, accepted_at),
             Step::ShowScimAccount(record) => self.scim[*record as usize].shows_account = true,
-            Step::AddGroup { .. } | Step::AddInvited { .. } | Step::AddScim { .. } => {
+            Step::ShowScim(record) => self.show_scim(*record, accepted_at, visible_at),
+            Step::SetScimGroup(group, attributes, members) => {
+                return Ok(self.set_scim_group(*group, attributes, members, accepted_at));
+            }
+            Step::RemoveScimGroup(group) => self.scim_groups[*group as usize].gone = true,
+            Step::AddGroup { .. }
+            | Step::AddInvited { .. }
+            | Step::AddScim { .. }
+            | Step::AddScimGroup { .. } => {
                 if let Some(shown) = self.reserve(step, accepted_at) {
                     return self.take(&shown, accepted_at, visible_at);
                 }
@@ -136,7 +169,10 @@ impl Organization {
     ) -> bool {
         let (status, for_deletion, action) = change.effect();
         let record = &mut self.users[user as usize];
-        if (record.account, record.for_deletion) == (status, for_deletion) {
+        // An identity provider that switches an account off or on does not cancel its deletion.
+        let provider = matches!(change, AccountChange::Disable | AccountChange::Enable);
+        let ends = record.for_deletion || record.account == AccountStatus::Closed;
+        if (record.account, record.for_deletion) == (status, for_deletion) || (provider && ends) {
             return false;
         }
         record.account = status;
@@ -156,7 +192,10 @@ impl Organization {
     pub(crate) fn schedule(&mut self, step: &Step, accepted_at: Duration, visible_at: Duration) {
         let adds = matches!(
             step,
-            Step::AddGroup { .. } | Step::AddInvited { .. } | Step::AddScim { .. }
+            Step::AddGroup { .. }
+                | Step::AddInvited { .. }
+                | Step::AddScim { .. }
+                | Step::AddScimGroup { .. }
         );
         let shown = if adds {
             self.reserve(step, accepted_at)
@@ -207,15 +246,24 @@ impl Organization {
             Step::AddScim {
                 directory,
                 attributes,
+                account,
                 account_id,
             } => {
                 let at_once = *account_id == ScimAccountId::AtOnce;
-                let (record, user) = self.push_scim(*directory, attributes, at_once);
+                let record = self.push_scim(*directory, attributes, *account, at_once, accepted_at);
                 if let ScimAccountId::After(wait) = account_id {
                     let at = accepted_at + *wait;
                     self.postpone(Step::ShowScimAccount(record), at, at);
                 }
-                user.map(|n| Step::ShowUser(n, "user_added_to_org"))
+                Some(Step::ShowScim(record))
+            }
+            Step::AddScimGroup {
+                directory,
+                attributes,
+                members,
+            } => {
+                let group = self.push_scim_group(*directory, attributes, members, accepted_at);
+                Some(Step::ShowGroup(group))
             }
             _ => None,
         }

@@ -43,6 +43,11 @@ fn wrong_arguments_are_explained() {
             "no endpoint with name `POST v2/nothing`",
         ),
         (&["--scim-account-id", "soon"], 2, "for example `40ms`"),
+        (
+            &["--scim-unverified-domains", "maybe"],
+            2,
+            "possible values: refused, outside",
+        ),
         (&["--latency", "40"], 2, "for example `40ms`"),
         (
             &["--fault", "v2/nothing=500"],
@@ -158,6 +163,41 @@ fn it_prints_the_sync_command_and_ends_with_ctrl_c() {
     let mut rest = String::new();
     stdout.read_line(&mut rest).unwrap();
     assert_eq!(rest, "", "one line only");
+}
+
+// Interrupting a process needs a signal, which only Unix has.
+#[cfg(unix)]
+#[test]
+fn a_request_to_revoke_all_tokens_makes_the_end_an_error() {
+    use std::io::{Read as _, Write as _};
+    let args = ["--users", "20", "--groups", "3", "--port", "0"];
+    let mut child = program(&args).spawn().unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (token, organization) = (words[2], words[4]);
+    let address = words[6].strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address.strip_suffix("/admin").unwrap()).unwrap();
+    let request = format!(
+        "DELETE /admin/api-access/v1/orgs/{organization}/api-tokens HTTP/1.1\r\nhost: sim\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let mut stderr = String::new();
+    let mut pipe = child.stderr.take().unwrap();
+    pipe.read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(
+        stderr,
+        "error: requests to revoke the API tokens of all users: 1; a client must never send one\n"
+    );
 }
 
 #[test]

@@ -2,66 +2,27 @@
 
 use std::time::Duration;
 
-use atlassian_sim::{Config, ScimAccountId, Simulator};
+use atlassian_sim::{ScimAccountId, Simulator};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, config, get, request, send};
-
-const ACCOUNT: &str = "urn:scim:schemas:extension:atlassian-external:1.0";
-
-struct Scim {
-    sim: Simulator,
-    directory: String,
-    domain: String,
-}
-
-impl Scim {
-    fn new(account_id: ScimAccountId, delay: u64) -> Self {
-        let sim = Simulator::new(Config {
-            scim_token: Some("own".to_owned()),
-            scim_account_id: account_id,
-            visibility_delay: Duration::from_secs(delay),
-            ..config(60, 12)
-        })
-        .unwrap();
-        let truth = sim.truth();
-        let managed = truth.users.iter().find(|u| u.managed && u.email.is_some());
-        let email = managed.unwrap().email.clone().unwrap();
-        Self {
-            directory: truth.directory_ids[0].clone(),
-            domain: email.split_once('@').unwrap().1.to_owned(),
-            sim,
-        }
-    }
-
-    async fn send(&self, method: &str, rest: &str, body: Option<&Value>) -> Answer {
-        let token = self.sim.scim_token(&self.directory);
-        let uri = format!("{}/{rest}", Simulator::scim_path(&self.directory));
-        send(&self.sim, request(method, &uri, Some(&token), body)).await
-    }
-
-    fn user(&self, name: &str) -> Value {
-        let email = format!("{name}@{}", self.domain);
-        json!({"userName": name, "emails": [{"value": email, "primary": true}]})
-    }
-
-    async fn status(&self, user: &Value) -> Value {
-        let id = user[ACCOUNT]["atlassianAccountId"].as_str().unwrap();
-        let path = format!("v2:directories/-/users/{id}");
-        get(&self.sim, &path).await.json()["data"]["status"].clone()
-    }
-}
+use crate::client::{request, send};
+use crate::provider::{ACCOUNT, Provider};
 
 #[tokio::test]
 async fn every_refusal_has_its_form_and_no_effect() {
-    let scim = Scim::new(ScimAccountId::AtOnce, 0);
+    let scim = Provider::new();
     let created = scim.send("POST", "Users", Some(&scim.user("taken"))).await;
     assert_eq!(created.status, StatusCode::CREATED);
+    let user = format!("Users/{}", created.json()["id"].as_str().unwrap());
+    let user = user.as_str();
+    let operation = |one: &Value| json!({"Operations": [one]});
     let mut elsewhere = scim.user("elsewhere");
     elsewhere["emails"][0]["value"] = json!("a@unverified.example");
     let mut secondary = scim.user("secondary");
     secondary["emails"][0]["primary"] = json!(false);
+    let mut inactive = scim.user("inactive");
+    inactive["active"] = json!("no");
     let bad = "invalidValue";
     for (method, path, body, status, kind) in [
         ("POST", "Users", json!([]), 400, "invalidSyntax"),
@@ -69,9 +30,57 @@ async fn every_refusal_has_its_form_and_no_effect() {
         ("POST", "Users", json!({"userName": "x"}), 400, bad),
         ("POST", "Users", secondary, 400, bad),
         ("POST", "Users", elsewhere, 400, bad),
+        ("POST", "Users", inactive, 400, bad),
+        (
+            "POST",
+            "Users?attributes=a&excludedAttributes=b",
+            scim.user("x"),
+            400,
+            bad,
+        ),
         ("POST", "Users", scim.user("TAKEN"), 409, "uniqueness"),
         ("PUT", "Users/no", scim.user("x"), 404, ""),
         ("PATCH", "Users/no", json!({"Operations": []}), 404, ""),
+        ("PUT", user, json!({"userName": "x"}), 400, bad),
+        ("PATCH", user, json!({}), 400, bad),
+        ("PATCH", user, operation(&json!({"op": "move"})), 400, bad),
+        (
+            "PATCH",
+            user,
+            operation(&json!({"op": "add", "value": 1})),
+            400,
+            bad,
+        ),
+        (
+            "PATCH",
+            user,
+            operation(&json!({"op": "remove"})),
+            400,
+            "noTarget",
+        ),
+        (
+            "PATCH",
+            user,
+            operation(
+                &json!({"op": "add", "path": "emails[type eq \"work\"].value", "value": "x"}),
+            ),
+            400,
+            "invalidPath",
+        ),
+        (
+            "PATCH",
+            user,
+            operation(&json!({"op": "add", "path": "userName.x", "value": "x"})),
+            400,
+            "invalidPath",
+        ),
+        (
+            "PATCH",
+            user,
+            operation(&json!({"op": "remove", "path": "userName"})),
+            400,
+            bad,
+        ),
         ("DELETE", "Users/no", Value::Null, 404, ""),
     ] {
         let answer = scim.send(method, path, Some(&body)).await;
@@ -86,10 +95,16 @@ async fn every_refusal_has_its_form_and_no_effect() {
         "name eq \"x\"",
         "userName co \"x\"",
         "userName eq x",
+        "displayName eq \"x\"",
+        "userName eq \"x\" and externalId eq \"y\"",
     ] {
         let path = format!("Users?filter={}", crate::client::escape(filter));
         let answer = scim.send("GET", &path, None).await;
         assert_eq!(answer.json()["scimType"], "invalidFilter", "{filter}");
+    }
+    for query in ["startIndex=x", "count=1.5"] {
+        let answer = scim.send("GET", &format!("Users?{query}"), None).await;
+        assert_eq!(answer.json()["scimType"], bad, "{query}");
     }
     assert_eq!(
         scim.send("GET", "Users/no", None).await.status,
@@ -99,7 +114,7 @@ async fn every_refusal_has_its_form_and_no_effect() {
 
 #[tokio::test]
 async fn a_token_opens_its_own_directory_and_the_organizations_key_none() {
-    let scim = Scim::new(ScimAccountId::AtOnce, 0);
+    let scim = Provider::new();
     let other = scim.sim.scim_token(&scim.sim.truth().directory_ids[1]);
     let path = format!("{}/Users", Simulator::scim_path(&scim.directory));
     assert_eq!(scim.sim.scim_token(&scim.directory), "own");
@@ -122,7 +137,7 @@ async fn a_token_opens_its_own_directory_and_the_organizations_key_none() {
 
 #[tokio::test]
 async fn a_user_is_created_found_changed_and_deleted() {
-    let scim = Scim::new(ScimAccountId::AtOnce, 0);
+    let scim = Provider::new();
     let created = scim
         .send("POST", "Users", Some(&scim.user("new")))
         .await
@@ -182,7 +197,7 @@ async fn a_user_is_created_found_changed_and_deleted() {
 
 #[tokio::test]
 async fn an_account_with_the_same_address_is_linked() {
-    let scim = Scim::new(ScimAccountId::AtOnce, 0);
+    let scim = Provider::new();
     let truth = scim.sim.truth();
     let outside =
         |u: &&atlassian_sim::TruthUser| u.managed && u.status == "not_invited" && u.email.is_some();
@@ -204,7 +219,7 @@ async fn the_account_id_comes_late_or_never() {
         (ScimAccountId::After(Duration::from_secs(20)), true),
         (ScimAccountId::Never, false),
     ] {
-        let scim = Scim::new(setting, 5);
+        let scim = Provider::with(setting, 5);
         let created = scim
             .send("POST", "Users", Some(&scim.user("late")))
             .await

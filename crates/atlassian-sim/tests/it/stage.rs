@@ -134,13 +134,36 @@ impl Stage {
             ("{site}", &self.site),
             ("{organization}", &self.organization),
         ];
-        parts.iter().fold(text.to_owned(), |text, (name, id)| {
+        let text = parts.iter().fold(text.to_owned(), |text, (name, id)| {
             text.replace(name, id.as_str())
-        })
+        });
+        if !["{scim_", "{key}", "{domain}"]
+            .iter()
+            .any(|p| text.contains(p))
+        {
+            return text;
+        }
+        let truth = self.sim.settled_truth();
+        let mut managed = truth.users.iter().filter(|u| u.managed);
+        let email = managed.find_map(|u| u.email.clone()).unwrap();
+        let domain = email.rsplit('@').next().unwrap();
+        let text = text
+            .replace("{domain}", domain)
+            .replace("{key}", truth.key_ids.last().unwrap());
+        let user = truth.scim_users.first().map(|u| u.id.as_str());
+        let group = truth.scim_groups.first().map(|g| g.id.as_str());
+        text.replace("{scim_user}", user.unwrap_or("none"))
+            .replace("{scim_group}", group.unwrap_or("none"))
     }
 
-    /// Sends a request; placeholders are filled in path and body. An empty body is none.
+    /// Sends a request; placeholders are filled in path and body. An empty body is none. A path after `scim:` is one of
+    /// the first directory's identity provider, which has a token of its own.
     pub async fn send(&self, method: &str, short: &str, body: &str) -> Answer {
+        if let Some(rest) = short.strip_prefix("scim:") {
+            let path = format!("{}/{rest}", Simulator::scim_path(&self.directory));
+            let token = self.sim.scim_token(&self.directory);
+            return self.send_as(&token, method, &path, body).await;
+        }
         self.send_as(self.sim.access_token(), method, short, body)
             .await
     }

@@ -56,6 +56,7 @@ async fn a_membership_is_granted_seen_by_a_sync_and_revoked() {
     assert!(was_gone(&bench.revoke(&member, &who).await.unwrap()));
     assert_eq!(bench.asked(), (1, 0));
     assert!(bench.sim.strays().is_empty());
+    assert!(bench.sim.alarms().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

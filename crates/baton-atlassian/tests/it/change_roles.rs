@@ -58,6 +58,7 @@ async fn a_role_is_granted_seen_by_a_sync_and_revoked() {
         assert_eq!(ids(&after, Table::Grants), before);
     }
     assert!(bench.sim.strays().is_empty());
+    assert!(bench.sim.alarms().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

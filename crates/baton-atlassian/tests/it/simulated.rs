@@ -186,6 +186,7 @@ async fn a_sync_finds_everything_that_is_there_and_calls_no_retired_path() {
     assert_eq!(listed(&target), expected_resources(&truth));
     assert_eq!(ids(&target, Table::Grants), expected_grants(&truth));
     assert!(simulator.strays().is_empty(), "{:?}", simulator.strays());
+    assert!(simulator.alarms().is_empty());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

@@ -12,6 +12,7 @@
 
 pub mod archive;
 mod c1z;
+mod crypto;
 mod mutate;
 mod pebble;
 mod repair;
@@ -58,6 +59,11 @@ pub const TARGETS: &[Target] = &[
     target("page_log", c1z::page_log, 20),
     target("cursor", c1z::cursor, 1),
     target("stats", c1z::stats, 1),
+    target("jwk", crypto::jwk, 10),
+    target("jwe", crypto::jwe, 10),
+    target("age_file", crypto::age_file, 10),
+    target("client_secret", crypto::client_secret, 1),
+    target("credential_options", crypto::credential_options, 1),
 ];
 
 /// Runs the target called `name` on `data`.

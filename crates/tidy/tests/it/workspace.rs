@@ -84,7 +84,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("baton-csv", &["baton-connector", "baton-runtime"]),
     ("baton-forge", &["baton-connector", "baton-runtime"]),
-    ("fuzz-targets", &["baton-pebble", "baton-c1z"]),
+    (
+        "fuzz-targets",
+        &["baton-pebble", "baton-c1z", "baton-crypto", "baton-proto"],
+    ),
     ("tidy", &[]),
     ("xtask", &[]),
 ];

@@ -4,12 +4,12 @@
 //! as a demo go through the same [`CommandContext::sync`], so progress, summary and exit codes are alike.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use baton_connector::v2::ConnectorCapabilities;
+use baton_connector::v2::{ConnectorCapabilities, ConnectorMetadata};
 use baton_connector::{Call, WaitReason};
 use baton_sync::{Completeness, Provenance, Report, SyncHost, SyncRequest, Workers};
 use tokio::time::Instant;
@@ -63,6 +63,9 @@ pub struct CommandContext {
     pub(crate) unsigned_when: Option<Field<bool>>,
     pub(crate) positionals: Vec<OsString>,
     pub(crate) stdout: Arc<Mutex<Box<dyn Write + Send>>>,
+    pub(crate) stdin: Arc<Mutex<Box<dyn Read + Send>>>,
+    /// Whether a person can be asked.
+    pub(crate) asks: bool,
     /// Whether the summary is only in the log, since a program reads the log as JSON.
     pub(crate) summary_in_log: bool,
     /// Whether the summary is its last line only.
@@ -117,14 +120,18 @@ impl CommandContext {
         let Some(announced) = self.announced()? else {
             return Ok(());
         };
-        let doing = "reading the connector's metadata".to_owned();
-        let metadata = panics::guard_async(doing, async {
-            Ok(built.connector.metadata(&Call::alone()).await?)
-        });
-        match metadata.await?.capabilities {
+        match self.metadata(built).await?.capabilities {
             Some(connected) if connected != announced => Err(Error::OtherCapabilities),
             _ => Ok(()),
         }
+    }
+
+    /// What the connector announces about itself.
+    pub(crate) async fn metadata(&self, built: &Built) -> Result<ConnectorMetadata> {
+        panics::guard_async("reading the connector's metadata", async {
+            Ok(built.connector.metadata(&Call::alone()).await?)
+        })
+        .await
     }
 
     /// Writes the result of the command to standard output. A reader that closes the pipe early is not a

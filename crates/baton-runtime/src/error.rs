@@ -158,6 +158,58 @@ pub enum Error {
         /// The flag that is missing or empty.
         flag: &'static str,
     },
+    /// The value of a flag is not JSON.
+    #[error("--{flag} is not valid JSON")]
+    FlagJson {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// The value of a flag is JSON, but not an object.
+    #[error("--{flag} is {found}, not a JSON object")]
+    NotAnObject {
+        /// The flag.
+        flag: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A recipient of secrets cannot be used.
+    #[error("cannot encrypt credentials to recipient `{recipient}`")]
+    Recipient {
+        /// The beginning of it.
+        recipient: String,
+        /// What is wrong with it.
+        source: baton_crypto::Error,
+    },
+    /// The file of a recipient cannot be read.
+    #[error("cannot read recipient file {}", .path.display())]
+    RecipientFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file for secrets, without a reader.
+    #[error("--credentials-out has no effect without --credential-recipient")]
+    SecretsWithoutRecipient,
+    /// A credential would be made without a reader.
+    #[error("the new credential would have no reader: no recipient is given")]
+    NoRecipient,
+    /// A credential would be made and not be shown.
+    #[error("the new credential would be lost: it has no place to go")]
+    NoPlaceForSecrets,
+    /// The file for secrets cannot be written.
+    #[error("cannot write credentials to {}", .path.display())]
+    SecretsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A person was asked, and did not agree.
+    #[error("nothing was changed: the answer was not yes")]
+    Declined,
     /// A flag about changes, without a change.
     #[error("--{flag} has no effect without a change")]
     NotAChange {
@@ -228,7 +280,8 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Store(error) => error.code(),
-            Self::Stopped { .. } | Self::TestStopped => Code::Canceled,
+            Self::Stopped { .. } | Self::TestStopped | Self::Declined => Code::Canceled,
+
             Self::Connector(error) => error.code(),
             Self::Sync(error) => error.code(),
             // As in the Go programs, where such a file is an empty store.
@@ -309,8 +362,31 @@ impl Error {
                 None => vec!["pass the path of a regular file with --audit-log".to_owned()],
             },
             Self::NoProvisioningAction { flag } => vec![format!("pass a value with --{flag}")],
-            Self::NotAChange { .. } => {
-                vec!["pass --grant-entitlement or --revoke-grant, or leave the flag out".to_owned()]
+            Self::NotAChange { .. } => vec![
+                "pass --grant-entitlement, --revoke-grant or another change, or leave the flag out"
+                    .to_owned(),
+            ],
+            Self::FlagJson { .. } | Self::NotAnObject { .. } => {
+                vec![
+                    r#"pass an object, as in '{"login":"kim","email":"kim@example.com"}'"#
+                        .to_owned(),
+                ]
+            }
+            Self::NoRecipient | Self::SecretsWithoutRecipient | Self::Recipient { .. } => vec![
+                "pass --credential-recipient with an age recipient (age1...), an ssh-ed25519 \
+                 public key, or @file of a JSON Web Key"
+                    .to_owned(),
+            ],
+            Self::NoPlaceForSecrets => vec![
+                "pass --credentials-out <file>, or -o json to get it with the result".to_owned(),
+            ],
+            Self::SecretsFile { source, .. }
+                if source.kind() == std::io::ErrorKind::AlreadyExists =>
+            {
+                vec!["pass a path that does not exist with --credentials-out".to_owned()]
+            }
+            Self::SecretsFile { .. } => {
+                vec!["pass another path with --credentials-out".to_owned()]
             }
             _ => Vec::new(),
         }

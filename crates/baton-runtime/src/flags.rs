@@ -154,6 +154,61 @@ pub(crate) const REVOKE_GRANT: Field<String> = Field::string(
 .value_name("id")
 .hidden()
 .export(Export::None);
+pub(crate) const CREATE_ACCOUNT_LOGIN: Field<String> = Field::string(
+    "create-account-login",
+    "instead of syncing, create an account with this login",
+)
+.value_name("login")
+.hidden()
+.export(Export::None);
+pub(crate) const CREATE_ACCOUNT_EMAIL: Field<String> = Field::string(
+    "create-account-email",
+    "e-mail address of the account to create; alone it is the login, too",
+)
+.value_name("address")
+.hidden()
+.export(Export::None);
+pub(crate) const CREATE_ACCOUNT_PROFILE: Field<String> = Field::string(
+    "create-account-profile",
+    "instead of syncing, create an account with this profile, a JSON object",
+)
+.value_name("json")
+.hidden()
+.export(Export::None);
+pub(crate) const CREATE_ACCOUNT_TYPE: Field<String> = Field::string(
+    "create-account-resource-type",
+    "resource type of the account to create; not needed where only one has accounts",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
+pub(crate) const DELETE_RESOURCE: Field<String> = Field::string(
+    "delete-resource",
+    "instead of syncing, delete this resource: its id or a name that only it has",
+)
+.value_name("id")
+.hidden()
+.export(Export::None);
+pub(crate) const DELETE_RESOURCE_TYPE: Field<String> =
+    Field::string("delete-resource-type", "resource type of --delete-resource")
+        .value_name("type")
+        .hidden()
+        .export(Export::None);
+pub(crate) const ROTATE_CREDENTIALS: Field<String> = Field::string(
+    "rotate-credentials",
+    "instead of syncing, replace the credentials of this resource: its id or a name that only it \
+     has",
+)
+.value_name("id")
+.hidden()
+.export(Export::None);
+pub(crate) const ROTATE_CREDENTIALS_TYPE: Field<String> = Field::string(
+    "rotate-credentials-type",
+    "resource type of --rotate-credentials",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
 pub(crate) const PROVISIONING: Field<bool> = Field::bool(
     "provisioning",
     "in service mode, allow changes of access; no effect on a one-shot run",
@@ -254,7 +309,7 @@ pub(crate) const MAX_REQUESTS_PER_SECOND: Field<i64> = Field::int(
 
 pub(crate) const DRY_RUN: Field<bool> = Field::bool(
     "dry-run",
-    "with --grant-entitlement or --revoke-grant: show what would be sent, and send no write",
+    "with a change: show what would be sent, and send no write",
 )
 .export(Export::None);
 pub(crate) const AUDIT_LOG: Field<Option<PathBuf>> = Field::path(
@@ -270,6 +325,20 @@ pub(crate) const FORCE_PROTECTED: Field<bool> = Field::bool(
     "make a change even if a protected entitlement has too few holders afterwards",
 )
 .export(Export::None);
+pub(crate) const CREDENTIAL_RECIPIENT: Field<Vec<String>> = Field::list(
+    "credential-recipient",
+    "who can read a credential that a change makes: age1..., ssh-ed25519 ..., or @file of a JWK",
+)
+.value_name("recipient")
+.export(Export::None);
+pub(crate) const CREDENTIALS_OUT: Field<Option<PathBuf>> = Field::path(
+    "credentials-out",
+    "new file for credentials that a change makes, encrypted to the recipients",
+)
+.must_name("the path of a new file")
+.export(Export::None);
+pub(crate) const YES: Field<bool> =
+    Field::bool("yes", "delete without asking").export(Export::None);
 pub(crate) const OUTPUT: Field<OneOf<ResultForm>> =
     Field::choice("output", "form of the result of a change: console or json")
         .short('o')
@@ -359,6 +428,14 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         GRANT_PRINCIPAL.any(),
         GRANT_PRINCIPAL_TYPE.any(),
         REVOKE_GRANT.any(),
+        CREATE_ACCOUNT_LOGIN.any(),
+        CREATE_ACCOUNT_EMAIL.any(),
+        CREATE_ACCOUNT_PROFILE.any(),
+        CREATE_ACCOUNT_TYPE.any(),
+        DELETE_RESOURCE.any(),
+        DELETE_RESOURCE_TYPE.any(),
+        ROTATE_CREDENTIALS.any(),
+        ROTATE_CREDENTIALS_TYPE.any(),
         PROVISIONING.any(),
         DIFF_SYNCS.any(),
         BASE_SYNC_ID.any(),
@@ -377,6 +454,9 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         AUDIT_LOG.any(),
         SYNC_AFTER.any(),
         FORCE_PROTECTED.any(),
+        CREDENTIAL_RECIPIENT.any(),
+        CREDENTIALS_OUT.any(),
+        YES.any(),
         OUTPUT.any(),
     ];
     for field in &mut fields {
@@ -424,6 +504,16 @@ pub(crate) fn relations() -> Vec<Relation> {
         Relation::MutuallyExclusive(vec![
             GRANT_ENTITLEMENT.name(),
             REVOKE_GRANT.name(),
+            CREATE_ACCOUNT_LOGIN.name(),
+            DELETE_RESOURCE.name(),
+            ROTATE_CREDENTIALS.name(),
+        ]),
+        Relation::MutuallyExclusive(vec![
+            GRANT_ENTITLEMENT.name(),
+            REVOKE_GRANT.name(),
+            CREATE_ACCOUNT_EMAIL.name(),
+            DELETE_RESOURCE_TYPE.name(),
+            ROTATE_CREDENTIALS_TYPE.name(),
             DIFF_SYNCS.name(),
             COMPACT_SYNCS.name(),
         ]),

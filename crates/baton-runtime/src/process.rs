@@ -44,6 +44,9 @@ pub struct Process {
     pub cwd: PathBuf,
     /// Standard input.
     pub stdin: Box<dyn Read + Send>,
+    /// Whether a person reads standard error and types into standard input, so that questions
+    /// make sense.
+    pub asks: bool,
     /// Standard output.
     pub stdout: Box<dyn Write + Send>,
     /// Standard error.
@@ -88,6 +91,7 @@ impl Process {
             exe: std::env::current_exe().ok(),
             cwd,
             stdin: Box::new(std::io::stdin()),
+            asks: is_terminal && std::io::stdin().is_terminal(),
             stdout: Box::new(StandardOutput::of_process()),
             stderr: Stderr::new(Box::new(stderr), is_terminal, !no_colour),
             columns: columns_of_stdout(),

@@ -19,6 +19,15 @@ pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
     let others = [
         (flags::AUDIT_LOG.name(), config.has(&flags::AUDIT_LOG)),
         (flags::OUTPUT.name(), config.was_set(&flags::OUTPUT)),
+        (
+            flags::CREDENTIALS_OUT.name(),
+            config.has(&flags::CREDENTIALS_OUT),
+        ),
+        (
+            flags::CREDENTIAL_RECIPIENT.name(),
+            !config.get(&flags::CREDENTIAL_RECIPIENT).is_empty(),
+        ),
+        (flags::YES.name(), config.get(&flags::YES)),
     ];
     match given.into_iter().chain(others).find(|(_, given)| *given) {
         Some((flag, _)) => Err(Error::NotAChange { flag }),
@@ -27,14 +36,10 @@ pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
 }
 
 /// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
-const REFUSED: [(&str, &str); 10] = [
+const REFUSED: [(&str, &str); 6] = [
     ("client-id", "service mode"),
     ("event-feed", "the event feed"),
-    ("create-account-profile", "account creation"),
-    ("create-account-login", "account creation"),
     ("invoke-action", "invoking an action"),
-    ("delete-resource", "deleting a resource"),
-    ("rotate-credentials", "rotating credentials"),
     ("create-ticket", "ticketing"),
     ("bulk-create-ticket", "ticketing"),
     ("get-ticket", "ticketing"),

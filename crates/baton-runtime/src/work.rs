@@ -129,6 +129,8 @@ impl Work {
         };
         let Process {
             cwd,
+            stdin,
+            asks,
             stdout,
             stderr,
             signals,
@@ -165,6 +167,8 @@ impl Work {
             unsigned_when: app.unsigned_when,
             positionals,
             stdout: Arc::new(Mutex::new(stdout)),
+            stdin: Arc::new(Mutex::new(stdin)),
+            asks,
             summary_in_log,
             brief: false,
         };

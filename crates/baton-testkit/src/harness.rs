@@ -128,6 +128,7 @@ pub struct Harness {
     env: BTreeMap<OsString, OsString>,
     network: Option<Arc<dyn Transport>>,
     interrupt: Option<(Phase, u64)>,
+    answer: Option<String>,
     runs: u64,
 }
 
@@ -151,6 +152,7 @@ impl Harness {
             env: BTreeMap::new(),
             network: None,
             interrupt: None,
+            answer: None,
             runs: 0,
         }
     }
@@ -181,6 +183,13 @@ impl Harness {
         self
     }
 
+    /// Sits a person in front of the next run, who gives this answer to what the
+    /// program asks.
+    pub fn answer(&mut self, text: &str) -> &mut Self {
+        self.answer = Some(format!("{text}\n"));
+        self
+    }
+
     /// Runs the program with these arguments.
     #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
     pub fn run(&mut self, args: &[&str]) -> Outcome {
@@ -198,7 +207,8 @@ impl Harness {
             exe: None,
             columns: None,
             cwd: self.dir.path().to_path_buf(),
-            stdin: Box::new(Cursor::new(Vec::new())),
+            asks: self.answer.is_some(),
+            stdin: Box::new(Cursor::new(self.answer.take().unwrap_or_default())),
             stdout: Box::new(stdout.clone()),
             stderr: Stderr::new(Box::new(stderr.clone()), false, false),
             signals: Signals::Given(signals),

@@ -24,6 +24,7 @@ impl Write for Sink {
 fn shown(columns: usize, args: &[&str]) -> String {
     let stdout = Sink::default();
     let process = Process {
+        asks: false,
         args: args.iter().map(Into::into).collect(),
         env: BTreeMap::new(),
         stdin: Box::new(Cursor::new(Vec::new())),

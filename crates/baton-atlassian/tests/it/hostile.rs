@@ -142,6 +142,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
     let (stdout, stderr) = (Sink::default(), Sink::default());
     let (_sender, receiver) = tokio::sync::mpsc::channel(1);
     let process = Process {
+        asks: false,
         args: words.iter().map(Into::into).collect(),
         env: BTreeMap::new(),
         exe: None,

@@ -134,6 +134,14 @@ impl Write {
         self
     }
 
+    /// The body holds a secret: people see that there is one, and not what it is.
+    pub fn secret_body(mut self) -> Self {
+        if !self.view.body.is_empty() {
+            "[redacted]".clone_into(&mut self.view.body);
+        }
+        self
+    }
+
     /// Sending it a second time does no harm, whatever became of the first.
     pub fn repeatable(mut self) -> Self {
         self.repeatable = true;

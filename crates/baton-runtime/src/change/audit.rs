@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::operator::Operator;
+use super::subject::SubjectParts;
 use crate::error::{Error, Result};
 
 /// Longer lines are not ours, and are skipped.
@@ -76,11 +77,8 @@ pub(crate) struct Facts {
 /// The line before the first write.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct IntentLine<'a> {
-    pub operation: &'a str,
-    pub entitlement: &'a Party,
-    pub principal: &'a Party,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub grant: &'a str,
+    #[serde(flatten)]
+    pub subject: SubjectParts<'a>,
     pub writes: &'a [WriteLine],
     pub dry_run: bool,
 }
@@ -128,6 +126,7 @@ struct Known {
     operation: String,
     entitlement: Party,
     principal: Party,
+    resource: Party,
     dry_run: bool,
 }
 
@@ -139,8 +138,25 @@ pub(crate) struct Unfinished {
     pub operation: String,
     pub entitlement: Party,
     pub principal: Party,
+    pub resource: Party,
     host: String,
     pid: u32,
+}
+
+impl Unfinished {
+    /// What was begun, behind "to".
+    pub(crate) fn begun(&self) -> String {
+        let (entitlement, principal) = (&self.entitlement.id, &self.principal.id);
+        let resource = &self.resource.id;
+        match self.operation.as_str() {
+            "grant" => format!("grant `{entitlement}` to `{principal}`"),
+            "revoke" => format!("revoke `{entitlement}` from `{principal}`"),
+            "create_account" => format!("create account `{resource}`"),
+            "delete" => format!("delete {} `{resource}`", self.resource.type_id),
+            "rotate_credential" => format!("replace the credentials of `{resource}`"),
+            other => format!("do `{other}` with `{resource}`"),
+        }
+    }
 }
 
 /// An open audit log. The lock ends with it.
@@ -242,6 +258,7 @@ impl AuditLog {
                     operation: known.operation,
                     entitlement: known.entitlement,
                     principal: known.principal,
+                    resource: known.resource,
                     host: known.host,
                     pid: known.pid,
                 };
@@ -353,6 +370,7 @@ fn is_alive(_pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::subject::Subject;
 
     fn facts(file: &str) -> Facts {
         Facts {
@@ -383,11 +401,12 @@ mod tests {
     }
 
     fn begin(log: &mut AuditLog, id: &str, dry_run: bool) {
+        let subject = Subject::Grant {
+            entitlement: party("e-1"),
+            principal: party("u-1"),
+        };
         let intent = IntentLine {
-            operation: "grant",
-            entitlement: &party("e-1"),
-            principal: &party("u-1"),
-            grant: "",
+            subject: subject.parts(),
             writes: &[],
             dry_run,
         };

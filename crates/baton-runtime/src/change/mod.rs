@@ -1,38 +1,47 @@
-//! Grants and revokes from the command line.
+//! Changes from the command line: grants and revokes, accounts, deletions,
+//! credentials.
 //!
 //! What is meant is looked up in the sync file, the connector describes the
 //! change, and `baton-connector` carries it out. Here are the flags, the audit
 //! log, and what the user gets to read.
 
+mod accounts;
 mod audit;
+mod confirm;
+mod delete;
+mod json_object;
+mod making;
+mod named;
 mod operator;
 mod record;
 mod result;
+mod rotate;
+mod secrets;
+mod subject;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use baton_c1z::ReadOptions;
 use baton_connector::v2;
-use baton_connector::{ChangeSettings, Random, Recorder, Run};
 use baton_query::SyncFile;
 use baton_term::Block;
-use jiff::Timestamp;
 
-use crate::connector_env::Built;
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::figures::duration;
-use crate::flags::{self, ResultForm};
+use crate::flags;
 use crate::panics;
 
-use audit::{AuditLog, Facts, Party};
-use operator::Operator;
-use record::{Record, Subject};
-use result::ChangeResult;
+pub(crate) use accounts::create_account;
+pub(crate) use delete::delete;
+pub(crate) use rotate::rotate;
+
+use audit::Party;
+use making::Making;
+use result::Brought;
+use subject::Subject;
 
 /// A file whose sync ended longer ago is warned of.
 const OLD: Duration = Duration::from_hours(24);
@@ -82,71 +91,33 @@ async fn change(
     context: CommandContext,
     look_up: impl FnOnce(&SyncFile) -> baton_query::Result<Wanted> + Send + 'static,
 ) -> Result<ExitStatus> {
-    let config = context.config();
-    let target = config.get(&flags::FILE).to_owned();
-    let dry_run = config.get(&flags::DRY_RUN);
-    let sync_after = config.get(&flags::SYNC_AFTER) && !dry_run;
-    if sync_after {
-        // What the sync would refuse is known before anything is changed.
-        context.preflight(&target)?;
-    } else {
-        context.check_settings()?;
-    }
+    let target = Making::check(&context)?;
     let (wanted, ended_at) = read(&context, &target, look_up).await?;
     warn_of_old_file(&context, &target, ended_at);
     let built = context.connect()?;
     context.check_announced(&built).await?;
-    let record = Arc::new(record(&context, &built, &target, subject(&wanted)).await?);
-    let run = Run::begin(None);
-    let settings = ChangeSettings {
-        dry_run,
-        force_protected: config.get(&flags::FORCE_PROTECTED),
-        await_visible: sync_after,
-        recorder: Some(Arc::clone(&record) as Arc<dyn Recorder>),
-    };
-    let call = run
-        .call()
-        .stopped_by(context.cancel().clone())
-        .with_changes(settings);
-    let doing = match wanted {
-        Wanted::Grant { .. } => "granting",
-        Wanted::Revoke(_) => "revoking",
-    };
-    let ended = panics::guard_async(doing, async {
-        let connector = built.connector.provisioning();
-        Ok(match (&wanted, connector) {
-            (_, None) => return Err(no_provisioner(&wanted)),
-            (
+    let subject = subject(&wanted);
+    let making = Making::new(context, built, target, subject).await?;
+    making
+        .make(async |connector, call| {
+            let connector = connector.provisioning();
+            let connector = connector.ok_or_else(|| no_provisioner(&wanted))?;
+            let grants = match &wanted {
                 Wanted::Grant {
                     entitlement,
                     principal,
-                },
-                Some(connector),
-            ) => connector.grant(&call, entitlement, principal).await?.grants,
-            (Wanted::Revoke(grant), Some(connector)) => {
-                connector.revoke(&call, grant).await?;
-                Vec::new()
-            }
+                } => connector.grant(&call, entitlement, principal).await?.grants,
+                Wanted::Revoke(grant) => {
+                    connector.revoke(&call, grant).await?;
+                    Vec::new()
+                }
+            };
+            Ok(Brought {
+                grants,
+                ..Brought::default()
+            })
         })
-    })
-    .await;
-    drop(run);
-    let ended = ended.map_err(|error| Error::Change {
-        doing: record.subject.failure(),
-        source: Box::new(error),
-    });
-    let result = ChangeResult::new(&record, dry_run, &ended);
-    show(&context, &result)?;
-    ended?;
-    if config.get(&flags::SYNC_AFTER) && dry_run {
-        context
-            .stderr
-            .print(Block::new().note("no sync after a dry run"));
-    }
-    if !sync_after {
-        return Ok(ExitStatus::Success);
-    }
-    sync(&context, built, &target).await
+        .await
 }
 
 /// Looks up what is meant, off the threads that drive requests.
@@ -205,14 +176,11 @@ fn subject(wanted: &Wanted) -> Subject {
         Wanted::Grant {
             entitlement: of,
             principal,
-        } => Subject {
-            operation: "grant",
+        } => Subject::Grant {
             entitlement: entitlement(of),
             principal: party(Some(principal)),
-            grant: String::new(),
         },
-        Wanted::Revoke(grant) => Subject {
-            operation: "revoke",
+        Wanted::Revoke(grant) => Subject::Revoke {
             entitlement: grant
                 .entitlement
                 .as_ref()
@@ -225,97 +193,13 @@ fn subject(wanted: &Wanted) -> Subject {
 }
 
 fn no_provisioner(wanted: &Wanted) -> Error {
-    let type_id = subject(wanted).entitlement.type_id;
+    let resource = match wanted {
+        Wanted::Grant { entitlement, .. } => entitlement.resource.as_ref(),
+        Wanted::Revoke(grant) => grant
+            .entitlement
+            .as_ref()
+            .and_then(|of| of.resource.as_ref()),
+    };
+    let type_id = party(resource).type_id;
     baton_connector::Error::NoProvisioner { type_id }.into()
-}
-
-/// The recorder, with the audit log if one is asked for.
-async fn record(
-    context: &CommandContext,
-    built: &Built,
-    target: &Path,
-    subject: Subject,
-) -> Result<Record> {
-    let env = context.connector_env();
-    let log = match context.config().get(&flags::AUDIT_LOG) {
-        Some(path) => Some(open_log(context, built, path.to_owned(), target).await?),
-        None => None,
-    };
-    let id = new_id(env.random.as_ref());
-    Ok(Record::new(id, subject, log, Arc::clone(&env.clock)))
-}
-
-fn new_id(random: &dyn Random) -> String {
-    format!("{:016x}{:016x}", random.next_u64(), random.next_u64())
-}
-
-async fn open_log(
-    context: &CommandContext,
-    built: &Built,
-    path: PathBuf,
-    target: &Path,
-) -> Result<AuditLog> {
-    let now = context.connector_env().clock.now();
-    let now = Timestamp::try_from(now).unwrap_or_default();
-    let mut connector: BTreeMap<_, _> = built.content_facts.clone();
-    connector.insert("connector".to_owned(), context.program.to_owned());
-    let file = context.cwd().join(target);
-    let file = std::fs::canonicalize(&file).unwrap_or(file);
-    let facts = Facts {
-        program: context.program.to_owned(),
-        version: context.version.to_owned(),
-        operator: Operator::of_process(),
-        connector,
-        file: file.to_string_lossy().into_owned(),
-        gate: context.stderr.gate(),
-    };
-    let opening = tokio::task::spawn_blocking(move || AuditLog::open(&path, facts, now));
-    let (log, unfinished) = opening.await.unwrap_or(Err(Error::Stopped {
-        doing: "opening the audit log",
-    }))?;
-    for change in unfinished {
-        let (verb, link) = match change.operation.as_str() {
-            "revoke" => ("revoke", "from"),
-            _ => ("grant", "to"),
-        };
-        context.stderr.print(Block::new().warning(format!(
-            "an earlier run began to {verb} `{}` {link} `{}` at {} and ended before it recorded \
-             an outcome: check whether the change was made",
-            change.entitlement.id, change.principal.id, change.time
-        )));
-    }
-    Ok(log)
-}
-
-/// The result on standard output, and what the user must know on standard error.
-fn show(context: &CommandContext, result: &ChangeResult) -> Result<()> {
-    for warning in result.warnings() {
-        context.stderr.print(Block::new().warning(warning));
-    }
-    if context.config().get(&flags::OUTPUT) == ResultForm::Json {
-        let text = result
-            .json()
-            .map_err(|source| Error::ResultJson { source })?;
-        // Valid JSON, without what must not reach a terminal.
-        let text = context.stderr.gate().pass_json(&text).into_owned();
-        return context.print(format!("{text}\n").as_bytes());
-    }
-    let text = result.block().render(&context.stderr.gate(), false);
-    context.print(text.as_bytes())
-}
-
-/// The ordinary sync of the file.
-async fn sync(context: &CommandContext, built: Built, target: &Path) -> Result<ExitStatus> {
-    let replaces = matches!(baton_c1z::detect(target), Ok(baton_c1z::Detected::V3));
-    if replaces {
-        context.stderr.print(Block::new().note(
-            "a v3 file holds one sync: the new one takes the place of the one before the change",
-        ));
-    }
-    match context.sync(built, target).await {
-        Ok(synced) => Ok(synced.status),
-        Err(error) => Err(Error::SyncAfterChange {
-            source: Box::new(error),
-        }),
-    }
 }

@@ -6,35 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use baton_connector::{Clock, Code, Error, Plan, Recorder, Report, Result, async_trait};
 use jiff::Timestamp;
 
-use super::audit::{AuditLog, IntentLine, OutcomeLine, Party, WriteLine};
-
-/// What a change is about.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Subject {
-    /// `grant` or `revoke`.
-    pub operation: &'static str,
-    pub entitlement: Party,
-    pub principal: Party,
-    /// The id of the grant to revoke.
-    pub grant: String,
-}
-
-impl Subject {
-    /// What cannot be done, for an error.
-    pub(crate) fn failure(&self) -> String {
-        let (entitlement, principal) = (&self.entitlement, &self.principal);
-        match self.operation {
-            "revoke" => format!(
-                "cannot revoke {entitlement} from {} {principal}",
-                principal.type_id
-            ),
-            _ => format!(
-                "cannot grant {entitlement} to {} {principal}",
-                principal.type_id
-            ),
-        }
-    }
-}
+use super::audit::{AuditLog, IntentLine, OutcomeLine, WriteLine};
+use super::subject::Subject;
 
 /// A change as it was judged.
 #[derive(Debug, Clone, Default)]
@@ -138,10 +111,7 @@ impl Record {
 
 fn intent<'a>(subject: &'a Subject, writes: &'a [WriteLine], dry_run: bool) -> IntentLine<'a> {
     IntentLine {
-        operation: subject.operation,
-        entitlement: &subject.entitlement,
-        principal: &subject.principal,
-        grant: &subject.grant,
+        subject: subject.parts(),
         writes,
         dry_run,
     }

@@ -6,34 +6,80 @@ use baton_term::Block;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::audit::{Party, WriteLine};
+use super::audit::WriteLine;
 use super::record::{Record, in_one_line};
+use super::subject::Subject;
 use crate::error::Error;
+
+/// What a change brought about.
+#[derive(Debug, Default)]
+pub(crate) struct Brought {
+    /// The grants as they now are.
+    pub grants: Vec<v2::Grant>,
+    /// The account that was asked for.
+    pub account: Option<AccountPart>,
+    /// New secrets, encrypted; empty where they are in a file.
+    pub secrets: Vec<v2::EncryptedData>,
+    /// The file with the encrypted secrets.
+    pub secrets_file: Option<String>,
+    /// What the user must know besides.
+    pub warnings: Vec<String>,
+}
+
+/// An account that was asked for.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AccountPart {
+    /// `created`, `already_exists`, `action_required` or `in_progress`.
+    pub result: &'static str,
+    /// The account in protobuf JSON, as far as it is there.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub resource: Value,
+    /// What must be done next.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub message: String,
+    /// Until when an invitation can be accepted.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub invitation_expires_at: String,
+    /// The account for people.
+    #[serde(skip)]
+    pub name: String,
+}
 
 /// The JSON object of `-o json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeResult {
-    operation: &'static str,
+    #[serde(flatten, serialize_with = "parts")]
+    subject: Subject,
     outcome: &'static str,
     /// The id of the change, as in the audit log.
     id: String,
     dry_run: bool,
-    entitlement: Party,
-    principal: Party,
     /// What the change would send, or has sent.
     writes: Vec<WriteLine>,
-    /// Ids of grants that were added; in a dry run those that would be.
+    /// Ids of what was added; in a dry run of what would be.
     added: Vec<String>,
     /// Ids of grants that were removed; in a dry run those that would be.
     removed: Vec<String>,
     /// The grants as they now are.
     grants: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountPart>,
+    /// New secrets, encrypted to their recipients.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    encrypted_data: Vec<Value>,
+    /// The file with the new secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_out: Option<String>,
     request_ids: Vec<String>,
     /// The outcome was found by reading, since the answer was lost.
     read_back: bool,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorPart>,
+}
+
+fn parts<S: serde::Serializer>(subject: &Subject, serializer: S) -> Result<S::Ok, S::Error> {
+    subject.parts().serialize(serializer)
 }
 
 #[derive(Debug, Serialize)]
@@ -44,12 +90,8 @@ struct ErrorPart {
 }
 
 impl ChangeResult {
-    /// Of a change that ended with these grants, or with an error.
-    pub(crate) fn new(
-        record: &Record,
-        dry_run: bool,
-        ended: &Result<Vec<v2::Grant>, Error>,
-    ) -> Self {
+    /// Of a change that brought this about, or that ended with an error.
+    pub(crate) fn new(record: &Record, dry_run: bool, ended: &Result<Brought, Error>) -> Self {
         let planned = record.planned();
         let end = record.ended();
         let outcome = match (&end, ended) {
@@ -73,31 +115,35 @@ impl ChangeResult {
             None if outcome == "dry_run" => (planned.adds, planned.removes),
             None => (Vec::new(), Vec::new()),
         };
-        let grants = ended.as_deref().unwrap_or_default().iter();
         let end = end.unwrap_or_default();
+        let error = ended.as_ref().err().map(|error| ErrorPart {
+            code: error.code().name(),
+            message: in_one_line(error),
+            hints: error.hints(),
+        });
+        let nothing = Brought::default();
+        let brought = ended.as_ref().unwrap_or(&nothing);
+        warnings.extend(brought.warnings.iter().cloned());
         Self {
-            operation: record.subject.operation,
+            subject: record.subject.clone(),
             outcome,
             id: record.id.clone(),
             dry_run,
-            entitlement: record.subject.entitlement.clone(),
-            principal: record.subject.principal.clone(),
             writes: planned.writes,
             added,
             removed,
             grants: if dry_run {
                 Vec::new()
             } else {
-                grants.filter_map(json_of).collect()
+                brought.grants.iter().filter_map(json_of).collect()
             },
+            account: brought.account.clone(),
+            encrypted_data: brought.secrets.iter().filter_map(json_of).collect(),
+            credentials_out: brought.secrets_file.clone(),
             request_ids: end.request_ids,
             read_back: end.read_back,
             warnings,
-            error: ended.as_ref().err().map(|error| ErrorPart {
-                code: error.code().name(),
-                message: in_one_line(error),
-                hints: error.hints(),
-            }),
+            error,
         }
     }
 
@@ -114,23 +160,25 @@ impl ChangeResult {
     /// planned, since the error is enough.
     pub(crate) fn block(&self) -> Block {
         let mut text = Block::new();
-        let entitlement = &self.entitlement;
-        let principal = format!("{} {}", self.principal.type_id, self.principal);
-        let (verb, past, link, still) = match self.operation {
-            "revoke" => ("revoke", "revoked", "from", "does not hold"),
-            _ => ("grant", "granted", "to", "already holds"),
-        };
-        match self.outcome {
-            "done" => text.line(format!("{past} {entitlement} {link} {principal}")),
-            "already" => text.line(format!("nothing to do: {principal} {still} {entitlement}")),
-            "dry_run" => text.line(format!(
-                "dry run: would {verb} {entitlement} {link} {principal}; no write was sent"
-            )),
-            "refused" if self.dry_run && !self.writes.is_empty() => text.line(format!(
-                "dry run: would not {verb} {entitlement} {link} {principal}; no write was sent"
-            )),
-            _ => &mut text,
-        };
+        let subject = &self.subject;
+        match (self.outcome, &self.account) {
+            ("done" | "already", Some(account)) => account.show(&mut text),
+            ("done", None) => {
+                text.line(subject.past());
+            }
+            ("already", None) => {
+                text.line(format!("nothing to do: {}", subject.already()));
+            }
+            ("dry_run", _) => {
+                let would = subject.infinitive();
+                text.line(format!("dry run: would {would}; no write was sent"));
+            }
+            ("refused", _) if self.dry_run && !self.writes.is_empty() => {
+                let would = subject.infinitive();
+                text.line(format!("dry run: would not {would}; no write was sent"));
+            }
+            _ => {}
+        }
         if self.dry_run {
             for write in &self.writes {
                 text.indented(2, format!("sends {}", shown_write(write)));
@@ -142,7 +190,12 @@ impl ChangeResult {
             ("added", "removed")
         };
         for id in &self.added {
-            text.indented(2, format!("{adds} grant `{id}`"));
+            let kind = if self.account.is_some() {
+                "account"
+            } else {
+                "grant"
+            };
+            text.indented(2, format!("{adds} {kind} `{id}`"));
         }
         for id in &self.removed {
             text.indented(2, format!("{removes} grant `{id}`"));
@@ -150,13 +203,43 @@ impl ChangeResult {
         if self.read_back && self.outcome == "done" {
             text.indented(2, "the answer was lost; reading back showed the change");
         }
+        if let Some(path) = &self.credentials_out {
+            text.indented(2, format!("wrote the encrypted credentials to {path}"));
+        }
         text
     }
 }
 
-/// A grant in protobuf JSON.
-fn json_of(grant: &v2::Grant) -> Option<Value> {
-    let text = json::to_string(grant, &json::Options::default()).ok()?;
+impl AccountPart {
+    fn show(&self, text: &mut Block) {
+        let name = &self.name;
+        match self.result {
+            "created" => text.line(format!("created account {name}")),
+            "already_exists" => text.line(format!("nothing to do: account {name} exists already")),
+            "action_required" => text.line(format!("account {name} needs another step")),
+            _ => text.line(format!(
+                "the application has not finished creating account {name}"
+            )),
+        };
+        if !self.message.is_empty() {
+            text.indented(2, &self.message);
+        }
+        if !self.invitation_expires_at.is_empty() {
+            let until = &self.invitation_expires_at;
+            text.indented(2, format!("the invitation can be accepted until {until}"));
+        }
+        if self.result == "in_progress" {
+            text.indented(
+                2,
+                "run the same command later to see whether the account is there",
+            );
+        }
+    }
+}
+
+/// A message in protobuf JSON.
+pub(super) fn json_of<M: prost::Message + prost::Name>(message: &M) -> Option<Value> {
+    let text = json::to_string(message, &json::Options::default()).ok()?;
     serde_json::from_str(&text).ok()
 }
 

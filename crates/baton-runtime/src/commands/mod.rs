@@ -42,6 +42,9 @@ pub(crate) fn without_change_flags(command: Command<Runs>) -> Command<Runs> {
         .without(flags::AUDIT_LOG)
         .without(flags::SYNC_AFTER)
         .without(flags::FORCE_PROTECTED)
+        .without(flags::CREDENTIAL_RECIPIENT)
+        .without(flags::CREDENTIALS_OUT)
+        .without(flags::YES)
         .without(flags::OUTPUT)
 }
 

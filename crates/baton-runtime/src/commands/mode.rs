@@ -17,6 +17,12 @@ pub(crate) enum Mode {
     Grant,
     /// Takes a grant away.
     Revoke,
+    /// Creates an account.
+    CreateAccount,
+    /// Deletes a resource.
+    Delete,
+    /// Replaces the credentials of a resource.
+    Rotate,
     /// Adds the difference of two syncs to a file.
     Diff,
     /// Merges the syncs of several files.
@@ -39,6 +45,20 @@ impl Mode {
         if given(&flags::REVOKE_GRANT) {
             return Self::Revoke;
         }
+        let account = [
+            flags::CREATE_ACCOUNT_PROFILE,
+            flags::CREATE_ACCOUNT_LOGIN,
+            flags::CREATE_ACCOUNT_EMAIL,
+        ];
+        if account.iter().any(given) {
+            return Self::CreateAccount;
+        }
+        if given(&flags::DELETE_RESOURCE) {
+            return Self::Delete;
+        }
+        if given(&flags::ROTATE_CREDENTIALS) {
+            return Self::Rotate;
+        }
         CHOSEN_BY
             .iter()
             .find(|(switch, _)| config.get(switch))
@@ -56,6 +76,11 @@ impl Mode {
             },
             Self::Grant => change_task("granting", config, body(change::grant)),
             Self::Revoke => change_task("revoking", config, body(change::revoke)),
+            Self::CreateAccount => {
+                change_task("creating an account", config, body(change::create_account))
+            }
+            Self::Delete => change_task("deleting a resource", config, body(change::delete)),
+            Self::Rotate => change_task("replacing credentials", config, body(change::rotate)),
             Self::Diff => Task {
                 doing: "comparing syncs".to_owned(),
                 stop_messages: StopMessages::FILES,

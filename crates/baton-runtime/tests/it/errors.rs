@@ -132,7 +132,7 @@ fn a_near_miss_gets_a_hint() {
 fn a_flag_of_another_mode_is_explained_and_no_hidden_flag_is_pointed_at() {
     for (flag, mode) in [
         ("--client-id=x", "service mode"),
-        ("--delete-resource=x", "deleting a resource"),
+        ("--get-ticket=x", "ticketing"),
     ] {
         let outcome = Stage::new().run(&[flag]);
         let hint = format!("hint: {mode} is not supported by this version\n");

@@ -1,31 +1,23 @@
 //! The flags themselves, against those of the Go program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::stage::Stage;
 
-/// Flags whose default differs from the Go program's on purpose.
-const OTHER_DEFAULT: [&str; 1] = ["workers"];
-
-/// Flags that the Go program shows and this one hides, since they have no effect yet.
-const HIDDEN_HERE: [&str; 1] = ["skip-full-sync"];
-
-const OURS: [&str; 11] = [
-    "allow-empty",
-    "allow-partial",
-    "audit-log",
-    "dry-run",
-    "force-protected",
-    "fresh",
-    "max-grants",
-    "max-requests-per-second",
-    "output",
-    "rate-share",
-    "sync-after",
-];
+/// Flags that differ from the Go program's on purpose, as the documentation lists
+/// them: `| \`--flag\` | how | why |`.
+fn declared(how: &str) -> BTreeSet<String> {
+    let page = include_str!("../../../../docs/compatibility.md");
+    let rows = page.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `--")?.split(" | ");
+        let name = cells.next()?.trim_end_matches('`');
+        (cells.next()? == how).then(|| name.to_owned())
+    });
+    rows.collect()
+}
 
 /// Name to (shorthand, type, default, hidden), from the program's own reference page.
-fn ours() -> BTreeMap<String, (String, String, String, bool)> {
+fn ours() -> BTreeMap<String, Shape> {
     let page = baton_runtime::common_flags_markdown()
         + &baton_runtime::flags_markdown(&crate::stage::fields());
     page.lines()
@@ -65,45 +57,62 @@ fn ours() -> BTreeMap<String, (String, String, String, bool)> {
         .collect()
 }
 
+type Shape = (String, String, String, bool);
+
+/// Name to shape of the Go program's flags.
+fn of_go() -> BTreeMap<String, Shape> {
+    let golden = include_str!("../fixtures/flags.tsv");
+    let rows = golden.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let text = |at: usize| cells[at].trim_matches('"').to_owned();
+        (text(0), (text(1), text(2), text(3), text(4) == "true"))
+    });
+    rows.filter(|(name, _)| !["help", "version"].contains(&name.as_str()))
+        .collect()
+}
+
 #[test]
 fn names_types_defaults_and_visibility_equal_the_go_program() {
-    let golden = include_str!("../fixtures/flags.tsv");
-    let go: BTreeMap<&str, Vec<&str>> = golden
-        .lines()
-        .skip(1)
-        .map(|line| (line.split('\t').next().unwrap(), line.split('\t').collect()))
-        .collect();
-    for (name, (short, kind, default, hidden)) in ours() {
-        let Some(row) = go.get(name.as_str()) else {
-            assert!(
-                OURS.contains(&name.as_str()),
-                "--{name} is neither Go's nor listed as ours"
-            );
+    let (ours, go) = (ours(), of_go());
+    let names = |flags: &BTreeMap<String, Shape>| flags.keys().cloned().collect::<BTreeSet<_>>();
+    let (our_names, go_names) = (names(&ours), names(&go));
+    let only_ours: BTreeSet<_> = our_names.difference(&go_names).cloned().collect();
+    assert_eq!(only_ours, declared("ours"), "flags that only we have");
+    let missing: BTreeSet<_> = go_names.difference(&our_names).cloned().collect();
+    assert_eq!(missing, declared("missing"), "flags that only Go has");
+    let differing = |part: fn(&Shape) -> String| -> BTreeSet<String> {
+        let both = our_names.intersection(&go_names);
+        both.filter(|name| part(&ours[*name]) != part(&go[*name]))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(
+        differing(|shape| shape.0.clone()),
+        BTreeSet::new(),
+        "shorthands"
+    );
+    assert_eq!(differing(|shape| shape.1.clone()), BTreeSet::new(), "types");
+    let defaults = differing(|shape| shape.2.clone());
+    assert_eq!(defaults, declared("other default"), "defaults");
+    let hidden = differing(|shape| shape.3.to_string());
+    assert_eq!(hidden, declared("hidden"), "visibility");
+}
+
+#[test]
+fn variables_are_derived_from_the_names() {
+    for line in baton_runtime::common_flags_markdown().lines() {
+        let Some(row) = line.strip_prefix("| `--") else {
             continue;
         };
-        assert_eq!(row[1], short, "--{name}");
-        assert_eq!(row[2], kind, "--{name}");
-        let differs = row[3].trim_matches('"') != default;
-        assert_eq!(
-            differs,
-            OTHER_DEFAULT.contains(&name.as_str()),
-            "default of --{name}"
-        );
-        let shown_in_go = row[4] == "false";
-        let hidden_here = shown_in_go && HIDDEN_HERE.contains(&name.as_str());
-        assert_eq!(hidden, !shown_in_go || hidden_here, "--{name}");
+        let name = row.split('`').next().unwrap();
+        let variable = format!("`BATON_{}`", name.to_uppercase().replace('-', "_"));
+        assert!(line.contains(&variable), "{line}");
     }
 }
 
 #[test]
 fn flags_of_the_go_program_that_do_nothing_here_are_unknown() {
-    let ours = ours();
-    let golden = include_str!("../fixtures/flags.tsv");
-    for line in golden.lines().skip(1) {
-        let name = line.split('\t').next().unwrap();
-        if ours.contains_key(name) || ["help", "version"].contains(&name) {
-            continue;
-        }
+    for name in declared("missing") {
         let outcome = Stage::ready().run(&[&format!("--{name}=x")]);
         assert_eq!(outcome.error(), format!("unknown flag: --{name}"));
         assert_eq!(outcome.status.code(), 2);

@@ -334,6 +334,7 @@ impl Stage {
             app = app.without_http();
         }
         let process = Process {
+            asks: false,
             args: args.iter().map(Into::into).collect(),
             env: self.env.clone(),
             exe: None,

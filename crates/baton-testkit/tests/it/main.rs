@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 #![allow(clippy::disallowed_methods, reason = "tests make files")]
 
+mod accounts;
 mod changes;
 mod kit;
 mod provisioner;

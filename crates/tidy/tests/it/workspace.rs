@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-c1z",
             "baton-access",
             "baton-connector",
+            "baton-crypto",
             "baton-flags",
             "baton-query",
             "baton-sync",

@@ -1,0 +1,174 @@
+//! What a change is about, and the sentences about it.
+
+use serde::Serialize;
+
+use super::audit::Party;
+
+/// What a change is about.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// An entitlement for a principal.
+    Grant {
+        entitlement: Party,
+        principal: Party,
+    },
+    /// The end of a grant.
+    Revoke {
+        entitlement: Party,
+        principal: Party,
+        grant: String,
+    },
+    /// A new account.
+    CreateAccount(Party),
+    /// The end of a resource.
+    Delete(Party),
+    /// A new credential of a resource.
+    Rotate(Party),
+}
+
+/// The subject in records and results: only what it has.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SubjectParts<'s> {
+    pub operation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entitlement: Option<&'s Party>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<&'s Party>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub grant: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<&'s Party>,
+}
+
+impl Subject {
+    /// Its parts.
+    pub(crate) fn parts(&self) -> SubjectParts<'_> {
+        let mut parts = SubjectParts {
+            operation: self.operation(),
+            entitlement: None,
+            principal: None,
+            grant: "",
+            resource: None,
+        };
+        match self {
+            Self::Grant {
+                entitlement,
+                principal,
+            } => {
+                parts.entitlement = Some(entitlement);
+                parts.principal = Some(principal);
+            }
+            Self::Revoke {
+                entitlement,
+                principal,
+                grant,
+            } => {
+                parts.entitlement = Some(entitlement);
+                parts.principal = Some(principal);
+                parts.grant = grant;
+            }
+            Self::CreateAccount(resource) | Self::Delete(resource) | Self::Rotate(resource) => {
+                parts.resource = Some(resource);
+            }
+        }
+        parts
+    }
+
+    /// The operation as one word.
+    fn operation(&self) -> &'static str {
+        use baton_connector::Operation;
+        let operation = match self {
+            Self::Grant { .. } => Operation::Grant,
+            Self::Revoke { .. } => Operation::Revoke,
+            Self::CreateAccount(_) => Operation::CreateAccount,
+            Self::Delete(_) => Operation::Delete,
+            Self::Rotate(_) => Operation::RotateCredential,
+        };
+        operation.name()
+    }
+
+    /// What is done, as in "granting", for the report of a panic.
+    pub(crate) fn doing(&self) -> &'static str {
+        match self {
+            Self::Grant { .. } => "granting",
+            Self::Revoke { .. } => "revoking",
+            Self::CreateAccount(_) => "creating an account",
+            Self::Delete(_) => "deleting",
+            Self::Rotate(_) => "replacing credentials",
+        }
+    }
+
+    /// What is done, behind "cannot", "would" or "would not".
+    pub(crate) fn infinitive(&self) -> String {
+        self.sentence(
+            "grant",
+            "revoke",
+            "create",
+            "delete",
+            "replace the credentials of",
+        )
+    }
+
+    /// What was done.
+    pub(crate) fn past(&self) -> String {
+        self.sentence(
+            "granted",
+            "revoked",
+            "created",
+            "deleted",
+            "replaced the credentials of",
+        )
+    }
+
+    /// Why there was nothing to do.
+    pub(crate) fn already(&self) -> String {
+        match self {
+            Self::Grant {
+                entitlement,
+                principal,
+            } => format!("{} already holds {entitlement}", typed(principal)),
+            Self::Revoke {
+                entitlement,
+                principal,
+                ..
+            } => format!("{} does not hold {entitlement}", typed(principal)),
+            Self::CreateAccount(account) => format!("the account {account} exists already"),
+            Self::Delete(resource) => format!("{} does not exist", typed(resource)),
+            Self::Rotate(resource) => {
+                format!("the credentials of {} are as wanted", typed(resource))
+            }
+        }
+    }
+
+    fn sentence(
+        &self,
+        grant: &str,
+        revoke: &str,
+        create: &str,
+        delete: &str,
+        rotate: &str,
+    ) -> String {
+        match self {
+            Self::Grant {
+                entitlement,
+                principal,
+            } => format!("{grant} {entitlement} to {}", typed(principal)),
+            Self::Revoke {
+                entitlement,
+                principal,
+                ..
+            } => format!("{revoke} {entitlement} from {}", typed(principal)),
+            Self::CreateAccount(account) => format!("{create} account {account}"),
+            Self::Delete(resource) => format!("{delete} {}", typed(resource)),
+            Self::Rotate(resource) => format!("{rotate} {}", typed(resource)),
+        }
+    }
+}
+
+/// A party behind its type.
+fn typed(party: &Party) -> String {
+    if party.type_id.is_empty() {
+        return party.to_string();
+    }
+    format!("{} {party}", party.type_id)
+}

@@ -42,6 +42,8 @@ async fn every_refusal_has_its_key_and_no_effect() {
         ("POST", "lifecycle/disable"),
         ("POST", "lifecycle/enable"),
         ("DELETE", "api-tokens/{token}"),
+        ("PATCH", "profile"),
+        ("PUT", "email"),
     ] {
         for (user, expected) in [
             ("no", (404, "accountNotFound")),
@@ -134,8 +136,66 @@ async fn a_key_with_scopes_is_refused_with_a_scope_that_no_key_has() {
         keys,
         ..config(60, 12)
     });
-    let path = "/users/{member}/manage/lifecycle/disable";
-    let answer = stage.send("POST", path, "").await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(answer.text().contains("manage:org"));
+    for (method, end) in [
+        ("GET", ""),
+        ("GET", "/profile"),
+        ("GET", "/api-tokens"),
+        ("POST", "/lifecycle/delete"),
+        ("POST", "/lifecycle/cancel-delete"),
+        ("POST", "/lifecycle/disable"),
+        ("POST", "/lifecycle/enable"),
+        ("DELETE", "/api-tokens/{token}"),
+        ("PATCH", "/profile"),
+        ("PUT", "/email"),
+    ] {
+        let path = format!("/users/{{member}}/manage{end}");
+        let answer = stage.send(method, &path, "").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {end}");
+        let context = answer.json()["context"].as_str().unwrap().to_owned();
+        assert!(context.contains("manage:org"), "{method} {end}: {context}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accounts_and_suspensions_change_after_the_delay() {
+    let stage = Stage::of(Config {
+        visibility_delay: Duration::from_secs(5),
+        ..config(60, 12)
+    });
+    let suspension = "v2:directories/{dir}/users/{member}";
+    for (method, path, before, after) in [
+        (
+            "POST",
+            format!("{suspension}/suspend"),
+            "active",
+            "suspended",
+        ),
+        (
+            "POST",
+            format!("{suspension}/restore"),
+            "suspended",
+            "active",
+        ),
+        ("POST", lifecycle("disable"), "active", "deactivated"),
+        ("POST", lifecycle("enable"), "deactivated", "active"),
+        ("POST", lifecycle("delete"), "active", "for_deletion"),
+        ("POST", lifecycle("cancel-delete"), "for_deletion", "active"),
+        ("POST", lifecycle("delete"), "active", "for_deletion"),
+    ] {
+        let answer = stage.send(method, &path, "").await;
+        assert!(answer.status.is_success() && stage.changed(), "{path}");
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(status(&stage).await, before, "{path}");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(status(&stage).await, after, "{path}");
+    }
+    tokio::time::advance(13 * DAY + Duration::from_hours(23)).await;
+    assert_eq!(status(&stage).await, "for_deletion");
+    tokio::time::advance(Duration::from_hours(1)).await;
+    assert_eq!(status(&stage).await, "");
+    assert!(stage.sim.truth() == stage.sim.settled_truth());
+}
+
+fn lifecycle(end: &str) -> String {
+    format!("/users/{{member}}/manage/lifecycle/{end}")
 }

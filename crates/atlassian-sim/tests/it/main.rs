@@ -31,3 +31,4 @@ mod socket;
 mod stage;
 mod suspension;
 mod write_faults;
+mod write_table;

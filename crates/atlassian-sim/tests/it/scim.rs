@@ -239,3 +239,27 @@ async fn the_account_id_comes_late_or_never() {
         assert!(scim.sim.truth() == scim.sim.settled_truth());
     }
 }
+
+#[tokio::test]
+async fn bodies_have_a_json_media_type() {
+    let scim = Provider::new();
+    for (media, status) in [
+        ("application/scim+json", 201),
+        ("application/json; charset=utf-8", 201),
+        ("text/plain", 415),
+    ] {
+        let uri = format!("{}/Users", Simulator::scim_path(&scim.directory));
+        let name = media.replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let body = axum::body::Body::from(scim.user(&name).to_string());
+        let request = http::Request::builder()
+            .method("POST")
+            .uri(uri)
+            .header("authorization", "Bearer own")
+            .header("content-type", media)
+            .body(body)
+            .unwrap();
+        let answer = send(&scim.sim, request).await;
+        assert_eq!(answer.status.as_u16(), status, "{media}: {}", answer.text());
+        assert!(status == 201 || answer.json()["status"] == "415");
+    }
+}

@@ -2,254 +2,24 @@
 
 use std::time::Duration;
 
-use atlassian_sim::{Config, HANG_LIMIT, Membership, Simulator, TransportFault, Writes};
+use atlassian_sim::{
+    Answers, Config, Generation, HANG_LIMIT, Membership, Simulator, TransportFault, Writes,
+};
 use http::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::client::{Answer, config, get, newest_events, path};
+use crate::client::{config, get, ids, newest_events, path};
 use crate::stage::{Stage, set_membership};
-
-/// A write that changes something, and what it answers when it is sent again.
-struct Write {
-    endpoint: &'static str,
-    path: &'static str,
-    body: &'static str,
-    /// Status, and whether it changes something.
-    again: (u16, bool),
-}
-
-impl Write {
-    fn method(&self) -> &'static str {
-        self.endpoint.split(' ').next().unwrap()
-    }
-
-    async fn send(&self, stage: &Stage) -> Answer {
-        stage.send(self.method(), self.path, self.body).await
-    }
-}
-
-const fn write(
-    endpoint: &'static str,
-    path: &'static str,
-    body: &'static str,
-    again: (u16, bool),
-) -> Write {
-    Write {
-        endpoint,
-        path,
-        body,
-        again,
-    }
-}
-
-const ADD_MEMBER: Write = write(
-    "POST v2/groups/{id}/memberships",
-    "v2:directories/{dir}/groups/{group}/memberships",
-    r#"{"accountId": "{user}"}"#,
-    (204, false),
-);
-const ASSIGN: Write = write(
-    "POST v1/users/{id}/roles/assign",
-    "v1:users/{user}/roles/assign",
-    r#"{"role": "atlassian/user", "resource": "{jira}"}"#,
-    (204, false),
-);
-const PROMOTE: Write = write(
-    "POST v1/users/{id}/role-assignments/assign",
-    "v1:users/{user}/role-assignments/assign",
-    r#"{"role": "atlassian/org-admin"}"#,
-    (204, false),
-);
-
-/// Every write, in an order in which each finds something to change.
-const WRITES: [Write; 32] = [
-    ADD_MEMBER,
-    write(
-        "DELETE v2/groups/{id}/memberships/{member}",
-        "v2:directories/{dir}/groups/{group}/memberships/{user}",
-        "",
-        (404, false),
-    ),
-    ASSIGN,
-    write(
-        "POST v1/users/{id}/roles/revoke",
-        "v1:users/{user}/roles/revoke",
-        r#"{"role": "atlassian/user", "resource": "{jira}"}"#,
-        (204, false),
-    ),
-    write(
-        "POST v2/groups/{id}/role-assignments/assign",
-        "v2:directories/{dir}/groups/{group}/role-assignments/assign",
-        r#"{"roleId": "atlassian/user", "resourceId": "{jira}"}"#,
-        (204, false),
-    ),
-    write(
-        "POST v2/groups/{id}/role-assignments/revoke",
-        "v2:directories/{dir}/groups/{group}/role-assignments/revoke",
-        r#"{"roleId": "atlassian/user", "resourceId": "{jira}"}"#,
-        (204, false),
-    ),
-    PROMOTE,
-    write(
-        "POST v1/users/{id}/role-assignments/revoke",
-        "v1:users/{user}/role-assignments/revoke",
-        r#"{"role": "atlassian/org-admin"}"#,
-        (204, false),
-    ),
-    write(
-        "POST v2/users/{id}/suspend",
-        "v2:directories/{dir}/users/{user}/suspend",
-        "",
-        (204, false),
-    ),
-    write(
-        "POST v2/users/{id}/restore",
-        "v2:directories/{dir}/users/{user}/restore",
-        "",
-        (204, false),
-    ),
-    write(
-        "POST v2/groups",
-        "v2:directories/{dir}/groups",
-        r#"{"name": "new"}"#,
-        (409, false),
-    ),
-    write(
-        "DELETE v2/groups/{id}",
-        "v2:directories/{dir}/groups/{group}",
-        "",
-        (404, false),
-    ),
-    write(
-        "DELETE v2/users/{id}",
-        "v2:directories/{dir}/users/{user}",
-        "",
-        (404, false),
-    ),
-    write(
-        "POST v2/users/invite",
-        "v2:users/invite",
-        r#"{"emails": ["new@other.example"]}"#,
-        (200, true),
-    ),
-    write(
-        "POST users/{id}/manage/lifecycle/disable",
-        "/users/{member}/manage/lifecycle/disable",
-        "",
-        (204, false),
-    ),
-    write(
-        "POST users/{id}/manage/lifecycle/enable",
-        "/users/{member}/manage/lifecycle/enable",
-        "",
-        (204, false),
-    ),
-    write(
-        "POST users/{id}/manage/lifecycle/delete",
-        "/users/{member}/manage/lifecycle/delete",
-        "",
-        (409, false),
-    ),
-    write(
-        "POST users/{id}/manage/lifecycle/cancel-delete",
-        "/users/{member}/manage/lifecycle/cancel-delete",
-        "",
-        (409, false),
-    ),
-    write(
-        "DELETE users/{id}/manage/api-tokens/{token}",
-        "/users/{member}/manage/api-tokens/{token}",
-        "",
-        (404, false),
-    ),
-    write(
-        "PATCH users/{id}/manage/profile",
-        "/users/{member}/manage/profile",
-        r#"{"name": "Mem Two"}"#,
-        (200, false),
-    ),
-    write(
-        "PUT users/{id}/manage/email",
-        "/users/{member}/manage/email",
-        r#"{"email": "mem.two@{domain}"}"#,
-        (204, false),
-    ),
-    write(
-        "POST api-access/v1/api-keys",
-        "api-access/v1:api-keys",
-        r#"{"label": "second"}"#,
-        (200, true),
-    ),
-    write(
-        "PATCH api-access/v1/api-keys/revoke/{key}",
-        "api-access/v1:api-keys/revoke/{key}",
-        "",
-        (204, true),
-    ),
-    write(
-        "DELETE api-access/v1/api-tokens",
-        "api-access/v1:api-tokens",
-        "",
-        (204, false),
-    ),
-    write(
-        "POST scim/Users",
-        "scim:Users",
-        r#"{"userName": "kim", "emails": [{"value": "kim@{domain}", "primary": true}]}"#,
-        (409, false),
-    ),
-    write(
-        "PUT scim/Users/{id}",
-        "scim:Users/{scim_user}",
-        r#"{"userName": "kim", "title": "Engineer", "emails": [{"value": "kim@{domain}", "primary": true}]}"#,
-        (200, false),
-    ),
-    write(
-        "PATCH scim/Users/{id}",
-        "scim:Users/{scim_user}",
-        r#"{"Operations": [{"op": "replace", "path": "active", "value": false}]}"#,
-        (200, false),
-    ),
-    write(
-        "POST scim/Groups",
-        "scim:Groups",
-        r#"{"displayName": "provided"}"#,
-        (409, false),
-    ),
-    write(
-        "PATCH scim/Groups/{id}",
-        "scim:Groups/{scim_group}",
-        r#"{"Operations": [{"op": "add", "path": "members", "value": [{"value": "{scim_user}"}]}]}"#,
-        (200, false),
-    ),
-    write(
-        "PUT scim/Groups/{id}",
-        "scim:Groups/{scim_group}",
-        r#"{"displayName": "provided"}"#,
-        (200, false),
-    ),
-    write(
-        "DELETE scim/Groups/{id}",
-        "scim:Groups/{scim_group}",
-        "",
-        (404, false),
-    ),
-    write(
-        "DELETE scim/Users/{id}",
-        "scim:Users/{scim_user}",
-        "",
-        (404, false),
-    ),
-];
+use crate::write_table::{ADD_MEMBER, ASSIGN, PROMOTE, RETIRED, WRITES, Write};
 
 fn set_fault(sim: &Simulator, endpoint: &str, action: &str) {
     sim.set_faults(vec![format!("{endpoint}#1={action}").parse().unwrap()]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_write_can_be_carried_out_without_an_answer() {
+/// Sends each write under each fault, and once more without it.
+async fn meet_faults(config: Config, writes: &[Write]) {
     for action in [
         "lose-answer",
         "hang",
@@ -268,8 +38,8 @@ async fn each_write_can_be_carried_out_without_an_answer() {
         "409:uniqueness",
     ] {
         let effective = ["lose-answer", "hang", "mask:503"].contains(&action);
-        let stage = Stage::new();
-        for write in &WRITES {
+        let stage = Stage::of(config.clone());
+        for write in writes {
             let name = write.endpoint;
             set_fault(&stage.sim, name, action);
             let begin = tokio::time::Instant::now();
@@ -294,6 +64,45 @@ async fn each_write_can_be_carried_out_without_an_answer() {
                 );
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_write_can_be_carried_out_without_an_answer() {
+    meet_faults(config(60, 12), &WRITES).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retired_suspensions_that_are_served_meet_the_same_faults() {
+    let answers = Answers {
+        retired_v1: Generation::Alive,
+        ..Answers::default()
+    };
+    let config = Config {
+        answers,
+        ..config(60, 12)
+    };
+    meet_faults(config, &RETIRED).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_write_that_changes_something_writes_an_event() {
+    let stage = Stage::new();
+    let newest = async || newest_events(&stage.sim).await[0]["id"].clone();
+    let known = get(&stage.sim, "v1:event-actions").await.json();
+    let known = ids(known["data"].as_array().unwrap(), "id");
+    for write in &WRITES {
+        let before = newest().await;
+        let answer = write.send(&stage).await;
+        assert!(
+            answer.status.is_success() && stage.changed(),
+            "{}",
+            write.endpoint
+        );
+        assert_ne!(newest().await, before, "{}", write.endpoint);
+        let action = &newest_events(&stage.sim).await[0]["attributes"]["action"];
+        let action = action.as_str().unwrap();
+        assert!(known.iter().any(|k| k == action), "{action}");
     }
 }
 

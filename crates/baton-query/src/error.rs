@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use baton_proto::figures::{count, counted};
 use baton_proto::{Advice, Advise, Code};
 
+use crate::condition::BadCondition;
 use crate::field::Table;
 
 /// Result of everything that can fail in this crate.
@@ -135,6 +136,9 @@ pub enum Error {
     /// No field of records has the name.
     #[error("{0}")]
     NoSuchField(Box<NoSuchField>),
+    /// A text is not a condition.
+    #[error("{0}")]
+    BadCondition(Box<BadCondition>),
     /// A field was asked for that the view of the records lacks.
     #[error("field `{field}` is not in the view of the records")]
     NotInView {
@@ -157,7 +161,10 @@ impl Error {
         match self {
             Self::File(e) => e.code(),
             Self::Ambiguous(ambiguous) if ambiguous.is_id => Code::FailedPrecondition,
-            Self::Empty { .. } | Self::Ambiguous(_) | Self::NoSuchField(_) => Code::InvalidArgument,
+            Self::Empty { .. }
+            | Self::Ambiguous(_)
+            | Self::NoSuchField(_)
+            | Self::BadCondition(_) => Code::InvalidArgument,
             Self::NotInView { .. } => Code::Internal,
             Self::NotFound(_) | Self::NoSuchType { .. } | Self::Dangling(_) => Code::NotFound,
             // Plain errors in the Go tools.

@@ -27,6 +27,7 @@
 
 #![warn(missing_docs)]
 
+pub mod condition;
 mod error;
 mod field;
 mod file;
@@ -38,6 +39,7 @@ mod search;
 mod text_search;
 mod value;
 
+pub use condition::{Condition, Matched, Undecided};
 pub use error::{Ambiguous, Dangling, Error, Kind, NoSuchField, NotFound, Object, Result};
 pub use field::{Field, FieldKind, FieldPath, Table};
 pub use file::SyncFile;

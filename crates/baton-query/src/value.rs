@@ -216,6 +216,11 @@ impl<'v> MapValue<'v> {
         Ok(Self { bytes })
     }
 
+    /// Bytes of its encoded form.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<Value<'v>> {
         let mut last = None;

@@ -15,6 +15,7 @@ mod c1z;
 mod crypto;
 mod mutate;
 mod pebble;
+mod query;
 mod repair;
 
 pub use c1z::{LOG_FINGERPRINT, LOG_TIME};
@@ -64,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     target("age_file", crypto::age_file, 10),
     target("client_secret", crypto::client_secret, 1),
     target("credential_options", crypto::credential_options, 1),
+    target("condition", query::condition, 20),
 ];
 
 /// Runs the target called `name` on `data`.

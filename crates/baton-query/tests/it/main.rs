@@ -6,6 +6,7 @@
     reason = "a failing unwrap is a failing test; tests make files"
 )]
 
+mod conditions;
 mod docs;
 mod errors;
 mod files;

@@ -27,7 +27,7 @@ const FILES: [&str; 8] = [
     "atlassian-org/sync-v3.c1z",
 ];
 
-fn rows(snapshot: &Snapshot<'_>, table: Rows) -> Vec<OwnedRow> {
+pub fn rows(snapshot: &Snapshot<'_>, table: Rows) -> Vec<OwnedRow> {
     let mut rows = Vec::new();
     snapshot
         .scan(table, &Filter::default(), &mut |row| {
@@ -268,7 +268,7 @@ fn number(number: f64) -> Proto {
 }
 
 /// A world in which every field has a value somewhere.
-fn rich() -> World {
+pub fn rich() -> World {
     let at = |seconds| Some(Timestamp { seconds, nanos: 5 });
     let id = |type_id: &str, id: &str| v2::ResourceId {
         resource_type: type_id.into(),

@@ -87,7 +87,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-forge", &["baton-connector", "baton-runtime"]),
     (
         "fuzz-targets",
-        &["baton-pebble", "baton-c1z", "baton-crypto", "baton-proto"],
+        &[
+            "baton-pebble",
+            "baton-c1z",
+            "baton-crypto",
+            "baton-proto",
+            "baton-query",
+        ],
     ),
     ("tidy", &[]),
     ("xtask", &[]),

@@ -49,6 +49,7 @@ mod store;
 mod tuple;
 mod v1;
 mod v3;
+mod whole_file;
 mod workdir;
 
 pub use convert::{Converted, ConvertedRows, to_v1, to_v3};
@@ -88,6 +89,7 @@ pub use store::{Asset, PROVENANCE_ASSET};
 pub use v3::Migration;
 #[doc(hidden)]
 pub use v3::fuzzing;
+pub use whole_file::{create_file, replace_file};
 pub use workdir::{MAX_WORK_AGE, WorkDir};
 
 use std::path::PathBuf;

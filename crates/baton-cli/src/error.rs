@@ -4,6 +4,7 @@
 use std::io;
 
 use baton_proto::advice::Limit;
+use baton_proto::figures::counted;
 use baton_proto::{Advice, Advise, Code};
 use baton_term::{Block, Label};
 
@@ -28,6 +29,9 @@ pub(crate) enum CliError {
     Flags(#[from] baton_flags::Error),
     #[error(transparent)]
     File(#[from] baton_c1z::Error),
+    /// Something that the command line names cannot be looked up.
+    #[error(transparent)]
+    Query(baton_query::Error),
     /// A message of a row cannot be shown.
     #[error("cannot show {what}")]
     Render {
@@ -49,6 +53,14 @@ pub(crate) enum CliError {
     /// More grants would be derived than are allowed.
     #[error("{failure}")]
     TooManyGrants { failure: baton_c1z::CallerFailure },
+    /// A list does not fit on one sheet of a workbook.
+    #[error("the list is longer than a sheet, which holds {}", counted(u64::from(*max_rows), "row", "rows"))]
+    TooManyRows { max_rows: u32 },
+    /// A text does not fit into a cell of a workbook.
+    #[error("row {row}, column {column}: the text has more than the 32,767 characters of a cell")]
+    CellTooLong { row: u32, column: u16 },
+    #[error("cannot make the workbook")]
+    Workbook(#[source] Box<rust_xlsxwriter::XlsxError>),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     /// A signal stopped a command that writes a file.
@@ -70,6 +82,7 @@ impl CliError {
     fn code(&self) -> Code {
         match self {
             Self::File(error) => error.code(),
+            Self::Query(error) => error.code(),
             Self::NoSuchSync { .. } => Code::NotFound,
             Self::TooManyGrants { .. } => Code::ResourceExhausted,
             Self::Crashed { .. } => Code::Internal,
@@ -121,6 +134,13 @@ impl CliError {
                 vec![format!("list the syncs with `baton syncs -f {file}`")]
             }
             Self::File(error) => advice::sentences(&error.advice()),
+            Self::Query(error) => advice::sentences(&error.advice()),
+            Self::TooManyRows { .. } => {
+                vec!["use several sheets: pass tables with --layout".to_owned()]
+            }
+            Self::CellTooLong { .. } => {
+                vec!["cut such texts: run the command without --strict".to_owned()]
+            }
             _ => Vec::new(),
         }
     }
@@ -139,6 +159,15 @@ impl CliError {
             return block;
         }
         Block::of_error(self, &self.hints())
+    }
+}
+
+impl From<baton_query::Error> for CliError {
+    fn from(error: baton_query::Error) -> Self {
+        match error {
+            baton_query::Error::File(error) => Self::File(error),
+            other => Self::Query(other),
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 
 use std::path::PathBuf;
 
-use baton_c1z::{Lookup, Table as Rows};
+use baton_c1z::{Filter, Lookup, Table as Rows};
 use baton_flags::{Command, Field};
 use baton_query::SyncFile;
 
-use super::flags::{ENTITLEMENT, GrantFilter};
-use super::listing::{RESOURCE_COLUMNS, Sync, each, resource_cells, resource_context, with_sync};
+use super::flags::ENTITLEMENT;
+use super::listing::{RESOURCE_COLUMNS, Sync, resource_cells, resource_context, with_sync};
 use super::principals::Seen;
 use super::same_person::{Identities, Identity, match_up};
 use super::{Cmd, Cx, Given, Runs};
@@ -19,6 +19,7 @@ use crate::lookups::Detail;
 use crate::open;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
+use crate::scan::each_row;
 use crate::table::{Column, Table, text};
 
 const BASE: Field<String> = ENTITLEMENT.about("the entitlement whose holders are the base");
@@ -173,7 +174,7 @@ fn known(cx: &mut Cx<'_, '_>, wanted: &str, flag: &str) -> Result<Option<String>
         Ok(file) => file,
         // There is nothing to search, as with the rows before.
         Err(baton_query::Error::File(baton_c1z::Error::NoFinishedSync { .. })) => return Ok(None),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(error.into()),
     };
     match file.entitlement(wanted) {
         Ok(entitlement) => Ok(Some(entitlement.id)),
@@ -183,14 +184,7 @@ fn known(cx: &mut Cx<'_, '_>, wanted: &str, flag: &str) -> Result<Option<String>
             cx.err.warning(error.to_string());
             Ok(None)
         }
-        Err(error) => Err(failed(error)),
-    }
-}
-
-fn failed(error: baton_query::Error) -> CliError {
-    match error {
-        baton_query::Error::File(error) => error.into(),
-        other => CliError::usage(other.to_string()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -200,8 +194,11 @@ fn read(cx: &mut Cx<'_, '_>, entitlement: &str) -> Result<Holders, CliError> {
         let mut identities = Lookup::new(sync.snapshot, Identities);
         let mut ids = Vec::new();
         let mut seen = Seen::default();
-        let filter = GrantFilter::Entitlement(entitlement.to_owned());
-        each(sync.snapshot, Rows::Grants, &filter.rows(), |row| {
+        let filter = Filter {
+            entitlement_id: Some(entitlement),
+            ..Filter::default()
+        };
+        each_row(sync.snapshot, Rows::Grants, &filter, |row| {
             if seen.is_first(row) {
                 ids.push((
                     row.principal_type_id.to_owned(),

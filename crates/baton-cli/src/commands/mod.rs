@@ -9,6 +9,9 @@ mod dump_db;
 mod entitlements;
 mod expand;
 mod export_c1z;
+mod export_csv;
+mod export_flags;
+mod export_xlsx;
 mod flags;
 mod grants;
 mod listing;
@@ -52,7 +55,10 @@ fn table() -> Vec<Command<Runs>> {
         entry::<access::Access>(),
         entry::<syncs::Syncs>(),
         entry::<stats::Stats>(),
-        Command::new("export", "export a sync").command(entry::<export_c1z::ExportC1z>()),
+        Command::new("export", "export a sync")
+            .command(entry::<export_c1z::ExportC1z>())
+            .command(entry::<export_csv::ExportCsv>())
+            .command(entry::<export_xlsx::ExportXlsx>()),
         entry::<recalculate_stats::RecalculateStats>(),
         entry::<to_pebble::ToPebble>(),
         entry::<to_sqlite::ToSqlite>(),

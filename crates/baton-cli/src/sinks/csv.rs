@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::rows::RowSource;
 
 /// What a formula begins with, tab and CR included: programs skip them.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+pub(crate) const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The columns of a list.
 pub(crate) struct CsvSink;

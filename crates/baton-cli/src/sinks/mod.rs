@@ -6,7 +6,7 @@ pub(crate) mod yaml;
 
 use std::io::Write;
 
-pub(crate) use csv::{CsvSink, write_table as write_csv};
+pub(crate) use csv::{CsvSink, FORMULA_STARTS, write_table as write_csv};
 pub(crate) use markdown::{MarkdownSink, write_table as write_markdown};
 pub(crate) use yaml::YamlSink;
 

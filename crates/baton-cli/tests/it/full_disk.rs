@@ -57,7 +57,7 @@ impl Drop for Disk {
 }
 
 /// Commands that make a file, with the file that each reads.
-const MAKING: [(&[&str], &str); 8] = [
+const MAKING: [(&[&str], &str); 11] = [
     (&["export", "c1z"], "atlassian-org/sync.c1z"),
     (&["export", "c1z"], "atlassian-org/sync-v3.c1z"),
     (&["to-pebble"], "atlassian-org/sync.c1z"),
@@ -66,7 +66,22 @@ const MAKING: [(&[&str], &str); 8] = [
     (&["rollback-expansion"], "baton-cli/v1-rollback.c1z"),
     (&["dump-db"], "atlassian-org/sync.c1z"),
     (&["dump-db"], "atlassian-org/sync-v3.c1z"),
+    (&["export", "csv"], "atlassian-org/sync.c1z"),
+    (
+        &["export", "csv", "--layout", "tables"],
+        "atlassian-org/sync-v3.c1z",
+    ),
+    (&["export", "xlsx"], "atlassian-org/sync-v3.c1z"),
 ];
+
+/// A path that the command accepts.
+fn new_file(folder: &Path, words: &[&str]) -> PathBuf {
+    folder.join(if words.contains(&"xlsx") {
+        "new.xlsx"
+    } else {
+        "new.c1z"
+    })
+}
 
 fn baton(words: &[&str], file: &Path, more: &[&str], temp: &Path) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_baton"))
@@ -90,8 +105,8 @@ fn a_full_disk_below_the_new_file_ends_every_command_with_8_and_leaves_nothing()
     };
     std::fs::write(disk.path().join("filler"), vec![7; 4096]).unwrap();
     let temp = tempfile::tempdir().unwrap();
-    let out = disk.path().join("new.c1z");
     for (words, file) in MAKING {
+        let out = new_file(disk.path(), words);
         let (status, said) = baton(
             words,
             &fixture(file),
@@ -144,6 +159,32 @@ fn a_full_disk_below_the_temporary_files_is_reported_with_both_numbers() {
     }
 }
 
+/// The library that makes workbooks panics there.
+#[test]
+fn a_full_disk_below_the_rows_of_a_workbook_is_an_error_like_any_other() {
+    for size in ["size=4k", "size=16k"] {
+        let Some(disk) = Disk::mount(size) else {
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new.xlsx");
+        let (status, said) = baton(
+            &["export", "xlsx", "--layout", "tables"],
+            &fixture("atlassian-org/sync-v3.c1z"),
+            &["--out", out.to_str().unwrap()],
+            disk.path(),
+        );
+        assert_eq!(status, Some(8), "{said}");
+        let expected = format!(
+            "error: cannot write temporary files in {}\n",
+            disk.path().display()
+        );
+        assert!(said.starts_with(&expected), "{said}");
+        assert_eq!(disk.names(), Vec::<String>::new());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn a_file_on_a_full_disk_stays_when_it_cannot_be_changed_in_place() {
     for file in ["atlassian-org/sync.c1z", "atlassian-org/sync-v3.c1z"] {
@@ -173,8 +214,8 @@ fn a_disk_that_cannot_be_written_is_named() {
         return;
     };
     let temp = tempfile::tempdir().unwrap();
-    let out = disk.path().join("new.c1z");
     for (words, file) in MAKING {
+        let out = new_file(disk.path(), words);
         let (status, said) = baton(
             words,
             &fixture(file),

@@ -21,7 +21,7 @@ fn snapshot(name: &str, text: &str) {
     assert!(text == want, "{name} differs:\n{text}");
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "resource-types",
     "resources",
     "entitlements",
@@ -33,6 +33,8 @@ const COMMANDS: [&str; 19] = [
     "stats",
     "export",
     "export c1z",
+    "export csv",
+    "export xlsx",
     "recalculate-stats",
     "to-pebble",
     "to-sqlite",

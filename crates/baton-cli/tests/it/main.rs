@@ -9,6 +9,7 @@ mod command_line;
 mod compare;
 mod earlier;
 mod expand;
+mod export;
 mod formats;
 #[cfg(unix)]
 mod full_disk;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use calamine::{Data, Reader, Xlsx, open_workbook};
 use serde_json::Value;
 
 use crate::goldens::unordered;
@@ -99,6 +100,46 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
+/// The rows of a CSV text.
+pub fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| {
+        let row = row.unwrap();
+        row.iter().map(str::to_owned).collect()
+    });
+    rows.collect()
+}
+
+/// The rows of a sheet of a workbook.
+pub fn sheet_rows(path: &Path, sheet: &str) -> Vec<Vec<String>> {
+    let mut book: Xlsx<_> = open_workbook(path).unwrap();
+    let cells = book.worksheet_range(sheet).unwrap();
+    let text = |cell: &Data| match cell {
+        Data::Empty => String::new(),
+        Data::String(text) => text.clone(),
+        other => panic!("{other:?} is no text"),
+    };
+    cells
+        .rows()
+        .map(|row| row.iter().map(text).collect())
+        .collect()
+}
+
+fn rows_of(path: &Path) -> Vec<Vec<String>> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("csv") => csv_rows(&fs::read_to_string(path).unwrap()),
+        _ => sheet_rows(path, "Sheet1"),
+    }
+}
+
+/// The head, then all other rows sorted.
+fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    rows[1..].sort();
+    rows
+}
+
 fn difference(step: &Step, outcome: &Outcome, folder: &Path) -> Option<String> {
     if outcome.status != step.status {
         return Some(format!(
@@ -121,6 +162,11 @@ fn difference(step: &Step, outcome: &Outcome, folder: &Path) -> Option<String> {
         "json" => json(&want) == json(got),
         "json-unordered" => unordered(json(&want)) == unordered(json(got)),
         "stdout-durations" => want == without_durations(got),
+        "out-file-rows-unordered" => {
+            let made = &step.args[step.args.iter().position(|a| a == "--out").unwrap() + 1];
+            let (want, got) = (sorted(csv_rows(&want)), sorted(rows_of(&folder.join(made))));
+            return (want != got).then(|| format!("want:\n{want:?}\ngot:\n{got:?}"));
+        }
         "out-file-syncs-json" => {
             let made = &step.args[step.args.iter().position(|a| a == "--out").unwrap() + 1];
             let words = ["syncs", "-o", "json", "-f", made].map(str::to_owned);

@@ -17,6 +17,8 @@ fn fixture(name: &str) -> PathBuf {
 enum Writes {
     /// A new file or folder.
     New,
+    /// A file, in place of what is there.
+    Over,
     /// The file that it reads.
     InPlace,
     /// Nothing.
@@ -24,7 +26,7 @@ enum Writes {
 }
 
 /// The commands, with the file that each works on.
-const COMMANDS: [(&[&str], &str, Writes); 12] = [
+const COMMANDS: [(&[&str], &str, Writes); 13] = [
     (&["export", "c1z"], "v1-small.c1z", Writes::New),
     (&["export", "c1z"], "v3-small.c1z", Writes::New),
     (&["to-pebble"], "v1-small.c1z", Writes::New),
@@ -39,6 +41,7 @@ const COMMANDS: [(&[&str], &str, Writes); 12] = [
     (&["dump-db"], "v1-small.c1z", Writes::New),
     (&["recalculate-stats"], "v1-small.c1z", Writes::InPlace),
     (&["recalculate-stats"], "v3-small.c1z", Writes::InPlace),
+    (&["export", "csv"], "v1-small.c1z", Writes::Over),
     (&["optimize"], "v1-small.c1z", Writes::InPlace),
     (&["grants"], "v1-small.c1z", Writes::Nothing),
 ];
@@ -47,8 +50,9 @@ impl Writes {
     /// What changes where a command writes to this kind; `None` if it must fail.
     fn changes(self, kind: &str) -> Option<&'static str> {
         match (self, kind) {
-            (Self::New, "new") => Some("new"),
-            (Self::InPlace, "regular" | "to-regular") => Some("regular"),
+            (Self::New | Self::Over, "new") => Some("new"),
+            (Self::Over, "dangling") => Some("made"),
+            (Self::InPlace | Self::Over, "regular" | "to-regular") => Some("regular"),
             (Self::InPlace, "same") => Some(INPUT),
             (Self::InPlace, "hard") => Some("hard"),
             // A list changes nothing; that it succeeds is what counts.
@@ -71,7 +75,7 @@ fn only_regular_files_are_written_and_all_else_stays() {
             let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
             command.args(words);
             match writes {
-                Writes::New => command.args(["-f", INPUT, "--out", kind]),
+                Writes::New | Writes::Over => command.args(["-f", INPUT, "--out", kind]),
                 Writes::InPlace | Writes::Nothing => command.args(["-f", kind]),
             };
             let (status, said) = kinds.run(command, temp.path());
@@ -83,7 +87,8 @@ fn only_regular_files_are_written_and_all_else_stays() {
                 Some(name) => {
                     assert_eq!(status, 0, "{what}");
                     // Counts that were right are written again as they were.
-                    let is_unchanged = changed.is_empty() && writes != Writes::New;
+                    let is_unchanged =
+                        changed.is_empty() && !matches!(writes, Writes::New | Writes::Over);
                     assert!(
                         is_unchanged || changed == [PathBuf::from(name)],
                         "{changed:?} {what}"

@@ -65,13 +65,15 @@ pub(crate) fn by_id<T>(types: Vec<T>, id: impl Fn(&T) -> String) -> Result<BTree
     Ok(sorted)
 }
 
-/// The union over all types, sorted by number; types sorted by id.
+/// The union over all types and what belongs to no type, sorted by number; types
+/// sorted by id.
 ///
 /// # Errors
 /// [`Error::Registration`] for a type that issues secrets of a type without a
 /// deleter.
 pub(crate) fn union<'t>(
     types: impl Iterator<Item = (v2::ResourceTypeCapability, Offered<'t>)>,
+    further: &[Capability],
 ) -> Result<v2::ConnectorCapabilities> {
     let (resource_type_capabilities, offered): (Vec<_>, Vec<_>) = types.unzip();
     check_issued(&resource_type_capabilities)?;
@@ -79,6 +81,7 @@ pub(crate) fn union<'t>(
         .iter()
         .flat_map(|t| t.capabilities.iter().copied())
         .collect();
+    connector_capabilities.extend(further.iter().map(|capability| i32::from(*capability)));
     if connector_capabilities.contains(&Capability::TargetedSync.into()) {
         connector_capabilities.push(Capability::ServiceModeTargetedSync.into());
     }

@@ -9,6 +9,7 @@ use baton_crypto::ClientSecret;
 use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
+use v2::Capability;
 
 use crate::account::Accounts;
 use crate::announced::{USER, by_id, union};
@@ -20,12 +21,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
 use crate::credential::Credentials;
 use crate::error::{Error, Result};
+use crate::event_feed::{EventFeeds, Feeds};
 use crate::held::{Held, Operation};
 use crate::http::HttpClient;
 use crate::local::LocalHooks;
-use crate::page::{Page, Row, shorten};
+use crate::page::{Page, Row, advanced};
 use crate::run_notes::{NotesSource, RunNotes};
 use crate::syncer::{ExpectedDuplicates, ResourceSyncer};
+use crate::ticket::{TicketManager, Tickets};
 use crate::traffic::TrafficSnapshot;
 use crate::traffic_source::TrafficSource;
 use crate::types::{Served, Types};
@@ -94,6 +97,9 @@ pub struct ConnectorBuilder {
     run_notes: Option<Arc<dyn NotesSource>>,
     client_secret: Option<ClientSecret>,
     clock: Option<Arc<dyn Clock>>,
+    feeds: Feeds,
+    tickets: Option<Arc<dyn TicketManager>>,
+    external_ticketing: bool,
     types: Vec<Served>,
 }
 
@@ -155,25 +161,51 @@ impl ConnectorBuilder {
         self
     }
 
+    /// Tickets that belong to another application can be handed to this one:
+    /// `ExternalTicketSettings` of the metadata is enabled.
+    pub fn external_ticketing(mut self) -> Self {
+        self.external_ticketing = true;
+        self
+    }
+
     /// Adds types, with their syncers made of what connecting has brought.
     ///
     /// # Errors
     /// Those of [`Types::capabilities`], and what makes a syncer impossible.
     pub fn types<C: 'static>(mut self, types: &Types<C>, connected: &C) -> Result<Self> {
         self.types.extend(types.serve(connected)?);
+        self.feeds = types.serve_feeds(connected)?;
+        self.tickets = types.serve_tickets(connected)?;
         Ok(self)
     }
 
     /// The connector.
     ///
     /// # Errors
-    /// [`Error::Registration`] when a type comes twice.
+    /// [`Error::Registration`] when a type comes twice; an error for external
+    /// ticketing without tickets.
     pub fn build(self) -> Result<BuiltConnector> {
         let types = by_id(self.types, |served| served.resource_type().id)?;
         let mut metadata = self.metadata;
         let announced = types.values();
         let announced = announced.map(|served| (served.announced.clone(), served.offered()));
-        metadata.capabilities = Some(union(announced)?);
+        let further = [
+            (!self.feeds.is_empty(), Capability::EventFeedV2),
+            (self.tickets.is_some(), Capability::Ticketing),
+        ];
+        let further = further.iter().filter(|(has, _)| *has);
+        let further: Vec<_> = further.map(|(_, capability)| *capability).collect();
+        metadata.capabilities = Some(union(announced, &further)?);
+        if self.tickets.is_some() {
+            let enabled = self.external_ticketing;
+            let settings = v2::ExternalTicketSettings { enabled };
+            any::update(&mut metadata.annotations, &settings);
+        } else if self.external_ticketing {
+            return Err(Error::stated(
+                baton_proto::Code::Unknown,
+                "external ticketing not supported",
+            ));
+        }
         if metadata.account_creation_schema.is_none() {
             let accounts = account_type(&types).and_then(|served| served.accounts.as_ref());
             metadata.account_creation_schema = accounts.map(|(schema, _)| schema.to_wire());
@@ -184,6 +216,8 @@ impl ConnectorBuilder {
             traffic_source: self.traffic_source,
             run_notes: self.run_notes,
             client_secret: self.client_secret,
+            feeds: self.feeds,
+            tickets: self.tickets,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             types,
         })
@@ -198,6 +232,8 @@ pub struct BuiltConnector {
     run_notes: Option<Arc<dyn NotesSource>>,
     pub(crate) client_secret: Option<ClientSecret>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) feeds: Feeds,
+    pub(crate) tickets: Option<Arc<dyn TicketManager>>,
     pub(crate) types: BTreeMap<String, Served>,
 }
 
@@ -258,17 +294,6 @@ impl BuiltConnector {
     }
 }
 
-fn advanced<T>(page: Page<T>, call: &Call, list: impl FnOnce() -> String) -> Result<Page<T>> {
-    let token = call.token();
-    if !token.is_empty() && page.next.as_str() == token {
-        return Err(Error::TokenUnchanged {
-            list: list(),
-            token: shorten(token),
-        });
-    }
-    Ok(page)
-}
-
 fn check_exclusion_groups(page: Page<v2::Entitlement>) -> Result<Page<v2::Entitlement>> {
     for entitlement in page.items() {
         let groups = entitlement
@@ -326,7 +351,9 @@ impl Connector for BuiltConnector {
     ) -> Result<Page<v2::Resource>> {
         let syncer = self.syncer("list resources", type_id)?;
         let page = syncer.list(call, parent).await?;
-        advanced(page, call, || format!("resources of type `{type_id}`"))
+        advanced(page, call.token(), || {
+            format!("resources of type `{type_id}`")
+        })
     }
 
     async fn list_static_entitlements(
@@ -336,7 +363,7 @@ impl Connector for BuiltConnector {
     ) -> Result<Page<v2::Entitlement>> {
         let syncer = self.syncer("list static entitlements", type_id)?;
         let page = check_exclusion_groups(syncer.static_entitlements(call).await?)?;
-        advanced(page, call, || {
+        advanced(page, call.token(), || {
             format!("static entitlements of type `{type_id}`")
         })
     }
@@ -348,13 +375,13 @@ impl Connector for BuiltConnector {
     ) -> Result<Page<v2::Entitlement>> {
         let syncer = self.syncer_of("list entitlements", resource)?;
         let page = check_exclusion_groups(syncer.entitlements(call, resource).await?)?;
-        advanced(page, call, || about("entitlements", resource))
+        advanced(page, call.token(), || about("entitlements", resource))
     }
 
     async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let syncer = self.syncer_of("list grants", resource)?;
         let page = syncer.grants(call, resource).await?;
-        advanced(page, call, || about("grants", resource))
+        advanced(page, call.token(), || about("grants", resource))
     }
 
     async fn list_entitlements_of_type(
@@ -367,7 +394,9 @@ impl Connector for BuiltConnector {
             return Err(not_scoped(doing, type_id));
         };
         let page = check_exclusion_groups(lists.type_entitlements(call).await?)?;
-        advanced(page, call, || format!("entitlements of type `{type_id}`"))
+        advanced(page, call.token(), || {
+            format!("entitlements of type `{type_id}`")
+        })
     }
 
     async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
@@ -376,7 +405,7 @@ impl Connector for BuiltConnector {
             return Err(not_scoped(doing, type_id));
         };
         let page = lists.type_grants(call).await?;
-        advanced(page, call, || format!("grants of type `{type_id}`"))
+        advanced(page, call.token(), || format!("grants of type `{type_id}`"))
     }
 
     async fn get_resource(
@@ -417,6 +446,14 @@ impl Connector for BuiltConnector {
 
     fn credentials(&self) -> Option<&dyn Credentials> {
         Some(self)
+    }
+
+    fn event_feeds(&self) -> Option<&dyn EventFeeds> {
+        (!self.feeds.is_empty()).then_some(self)
+    }
+
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.tickets.is_some().then_some(self)
     }
 
     fn local(&self) -> Option<&dyn LocalHooks> {

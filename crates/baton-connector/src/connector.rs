@@ -13,8 +13,10 @@ use crate::call::Call;
 use crate::change::{Creating, Deleting, Provisioning};
 use crate::credential::Credentials;
 use crate::error::{Error, Result};
+use crate::event_feed::EventFeeds;
 use crate::local::LocalHooks;
 use crate::page::{Page, Row};
+use crate::ticket::Tickets;
 
 /// A connector, as an engine drives it: the calls that another process could
 /// serve as well.
@@ -118,6 +120,16 @@ pub trait Connector: Send + Sync {
 
     /// Rotation and issue of credentials, if any type has them.
     fn credentials(&self) -> Option<&dyn Credentials> {
+        None
+    }
+
+    /// Event feeds, if there are any.
+    fn event_feeds(&self) -> Option<&dyn EventFeeds> {
+        None
+    }
+
+    /// Tickets, if the application has them.
+    fn tickets(&self) -> Option<&dyn Tickets> {
         None
     }
 

@@ -100,6 +100,8 @@ pub enum Operation {
     IssueCredential,
     /// An action of the connector is run.
     Action,
+    /// A ticket is created.
+    CreateTicket,
 }
 
 impl Operation {
@@ -114,6 +116,7 @@ impl Operation {
             Self::RotateCredential => "rotate_credential",
             Self::IssueCredential => "issue_credential",
             Self::Action => "action",
+            Self::CreateTicket => "create_ticket",
         }
     }
 }

@@ -20,6 +20,7 @@ mod added;
 mod announced;
 mod builder;
 mod built_accounts;
+mod built_feeds;
 mod call;
 mod change;
 mod change_settings;
@@ -27,6 +28,7 @@ mod clock;
 mod connector;
 mod credential;
 mod error;
+mod event_feed;
 mod held;
 pub mod http;
 mod in_flight;
@@ -40,6 +42,7 @@ mod run_notes;
 mod sealing;
 pub mod session;
 mod syncer;
+mod ticket;
 mod traffic;
 mod traffic_source;
 mod transport_error;
@@ -67,6 +70,9 @@ pub use credential::{
     IssuedCredential, NewCredential,
 };
 pub use error::{Error, RemoteError, RequestError, RequestErrorKind, Result};
+pub use event_feed::{
+    EventFeed, EventFeeds, EventPage, EventRequest, MAX_EVENT_CURSOR_BYTES, MAX_EVENTS_PER_PAGE,
+};
 pub use held::{Held, Operation, Through};
 pub use local::LocalHooks;
 pub use page::{Page, PageNotes, PageToken, Row};
@@ -77,6 +83,7 @@ pub use sealing::Answered;
 pub use syncer::{
     ExpectedDuplicates, ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants,
 };
+pub use ticket::{TicketFault, TicketManager, Tickets, check_ticket};
 pub use traffic::{
     ActiveWait, AnnouncedLimit, EndpointTraffic, LeastTime, Throttle, ThrottledBy, TrafficSnapshot,
     WaitReason, Waited,

@@ -50,6 +50,21 @@ impl From<&str> for PageToken {
     }
 }
 
+/// The page that was asked for with `token`, unless it leads back to itself.
+pub(crate) fn advanced<T>(
+    page: Page<T>,
+    token: &str,
+    list: impl FnOnce() -> String,
+) -> Result<Page<T>> {
+    if !token.is_empty() && page.next.as_str() == token {
+        return Err(Error::TokenUnchanged {
+            list: list(),
+            token: shorten(token),
+        });
+    }
+    Ok(page)
+}
+
 /// A token for an error message: tokens can be kilobytes long.
 pub(crate) fn shorten(token: &str) -> String {
     match token.char_indices().nth(SHOWN_TOKEN_CHARS) {

@@ -23,8 +23,10 @@ use crate::clock::{Clock, Random};
 use crate::connector::Connector;
 use crate::credential::Credentials;
 use crate::error::Result;
+use crate::event_feed::EventFeeds;
 use crate::local::LocalHooks;
 use crate::page::{Page, Row};
+use crate::ticket::Tickets;
 
 /// How often and how long a call is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,6 +259,14 @@ impl<C: Connector> Connector for Retrying<C> {
 
     fn credentials(&self) -> Option<&dyn Credentials> {
         self.inner.credentials()
+    }
+
+    fn event_feeds(&self) -> Option<&dyn EventFeeds> {
+        self.inner.event_feeds()
+    }
+
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.inner.tickets()
     }
 
     fn local(&self) -> Option<&dyn LocalHooks> {

@@ -33,10 +33,15 @@ use crate::announced::{Offered, by_id, id, type_capability, union};
 use crate::change::{Provisioner, ResourceCreator, ResourceDeleter};
 use crate::credential::{CredentialIssuer, CredentialKinds, CredentialManager};
 use crate::error::{Error, Result};
+use crate::event_feed::{self, EventFeed, Feeds};
 use crate::syncer::{ResourceGetter, ResourceSyncer, TypeEntitlements, TypeGrants};
+use crate::ticket::TicketManager;
 
 /// Makes a syncer of what connecting has brought.
 type Make<C, S> = Box<dyn Fn(&C) -> Result<S> + Send + Sync>;
+
+/// Makes an event feed of what connecting has brought.
+type MakeFeed<C> = Make<C, Arc<dyn EventFeed>>;
 
 /// A syncer as one of its abilities.
 type Cast<S, A> = fn(Arc<S>) -> Arc<A>;
@@ -338,11 +343,17 @@ impl Served {
 #[must_use]
 pub struct Types<C> {
     specs: Vec<Box<dyn Spec<C>>>,
+    feeds: Vec<(v2::EventFeedMetadata, MakeFeed<C>)>,
+    tickets: Option<Make<C, Arc<dyn TicketManager>>>,
 }
 
 impl<C> Default for Types<C> {
     fn default() -> Self {
-        Self { specs: Vec::new() }
+        Self {
+            specs: Vec::new(),
+            feeds: Vec::new(),
+            tickets: None,
+        }
     }
 }
 
@@ -359,6 +370,29 @@ impl<C: 'static> Types<C> {
         self
     }
 
+    /// Adds an event feed: the connector announces `EVENT_FEED_V2`.
+    pub fn event_feed<F: EventFeed + 'static>(
+        mut self,
+        metadata: v2::EventFeedMetadata,
+        make: impl Fn(&C) -> Result<F> + Send + Sync + 'static,
+    ) -> Self {
+        let make: MakeFeed<C> =
+            Box::new(move |connected| Ok(Arc::new(make(connected)?) as Arc<dyn EventFeed>));
+        self.feeds.push((metadata, make));
+        self
+    }
+
+    /// Adds the tickets of the application: the connector announces `TICKETING`.
+    pub fn tickets<T: TicketManager + 'static>(
+        mut self,
+        make: impl Fn(&C) -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        let make: Make<C, Arc<dyn TicketManager>> =
+            Box::new(move |connected| Ok(Arc::new(make(connected)?) as Arc<dyn TicketManager>));
+        self.tickets = Some(make);
+        self
+    }
+
     /// What a connector of these types announces.
     ///
     /// # Errors
@@ -370,13 +404,38 @@ impl<C: 'static> Types<C> {
         let announced = specs.map(|spec| Ok((spec.announced()?, spec.credentials())));
         let announced = announced.collect::<Result<Vec<_>>>()?;
         let types = by_id(announced, |(announced, _)| id(announced))?;
-        union(types.into_values())
+        event_feed::check(self.feeds.iter().map(|(metadata, _)| metadata))?;
+        let further = [
+            (!self.feeds.is_empty(), Capability::EventFeedV2),
+            (self.tickets.is_some(), Capability::Ticketing),
+        ];
+        let further = further.iter().filter(|(has, _)| *has);
+        let further: Vec<_> = further.map(|(_, capability)| *capability).collect();
+        union(types.into_values(), &further)
     }
 
     /// The types, served with what connecting has brought.
     pub(crate) fn serve(&self, connected: &C) -> Result<Vec<Served>> {
         let specs = self.specs.iter();
         specs.map(|spec| spec.serve(connected)).collect()
+    }
+
+    /// The event feeds, made of what connecting has brought.
+    pub(crate) fn serve_feeds(&self, connected: &C) -> Result<Feeds> {
+        event_feed::check(self.feeds.iter().map(|(metadata, _)| metadata))?;
+        let mut feeds = Feeds::default();
+        for (metadata, make) in &self.feeds {
+            feeds.add(metadata.clone(), make(connected)?);
+        }
+        Ok(feeds)
+    }
+
+    /// The tickets, made of what connecting has brought.
+    pub(crate) fn serve_tickets(&self, connected: &C) -> Result<Option<Arc<dyn TicketManager>>> {
+        self.tickets
+            .as_ref()
+            .map(|make| make(connected))
+            .transpose()
     }
 }
 

@@ -13,6 +13,7 @@ mod connector;
 mod credentials;
 mod doors;
 mod failures;
+mod feeds;
 mod identifiers;
 mod limits;
 mod network;

@@ -35,9 +35,9 @@ mod setting;
 pub mod sources;
 pub mod value;
 mod violation;
-mod wellknown;
 
 pub use args::Line;
+pub use baton_proto::WellKnown;
 pub use config::{Config, ValueSource};
 pub use config_file::ConfigFile;
 pub use error::{Error, Result};
@@ -50,7 +50,6 @@ pub use setting::{Choice, HasNoZero, OneOf, Setting, Size};
 pub use sources::{Environment, Values};
 pub use value::Malformed;
 pub use violation::Violation;
-pub use wellknown::WellKnown;
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

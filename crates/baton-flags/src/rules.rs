@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::wellknown::WellKnown;
+use baton_proto::WellKnown;
 
 /// Rules for string fields. Lengths count bytes.
 #[derive(Debug, Clone, Copy, Default)]

@@ -49,6 +49,7 @@ mod schema;
 mod secret;
 mod services;
 pub mod time;
+mod well_known;
 pub mod wire;
 
 /// The generated messages, one module per protobuf package.
@@ -87,6 +88,7 @@ pub use panics::panic_text;
 pub use schema::DESCRIPTOR_SET;
 pub use secret::Secret;
 pub use services::{Method, Service, services};
+pub use well_known::WellKnown;
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::c1::config::v1::WellKnownString;
+
 /// Longest host name, in bytes.
 const MAX_HOSTNAME: usize = 253;
 /// Longest label of a host name, in bytes.
@@ -30,8 +32,23 @@ pub enum WellKnown {
 }
 
 impl WellKnown {
-    /// The words of the error text, after "a valid".
-    pub(crate) fn word(self) -> &'static str {
+    /// The form that a rule on the wire asks for; `None` if it asks for none. An
+    /// address is a host name or an IP literal.
+    pub fn of_rule(rule: WellKnownString) -> Option<Self> {
+        Some(match rule {
+            WellKnownString::Unspecified => return None,
+            WellKnownString::Email => Self::Email,
+            WellKnownString::Hostname | WellKnownString::Address => Self::Hostname,
+            WellKnownString::Ip => Self::Ip,
+            WellKnownString::Ipv4 => Self::Ipv4,
+            WellKnownString::Ipv6 => Self::Ipv6,
+            WellKnownString::Uri => Self::Uri,
+            WellKnownString::Uuid => Self::Uuid,
+        })
+    }
+
+    /// The words of an error text, after "a valid".
+    pub fn word(self) -> &'static str {
         match self {
             Self::Email => "email address",
             Self::Hostname => "hostname",
@@ -43,7 +60,8 @@ impl WellKnown {
         }
     }
 
-    pub(crate) fn matches(self, value: &str) -> bool {
+    /// Whether a text has the form.
+    pub fn matches(self, value: &str) -> bool {
         match self {
             Self::Email => is_mailbox(value),
             Self::Hostname => value.parse::<IpAddr>().is_ok() || is_hostname(value),

@@ -12,12 +12,13 @@ use prost_types::Any;
 use v2::Capability;
 
 use crate::account::Accounts;
+use crate::action::{Actions, Ids, Registered, Registry, ServedActions};
 use crate::announced::{USER, by_id, union};
 use crate::call::{Call, RunView};
 use crate::change::{
     Creating, Deleted, Deleting, Granted, Provisioner, Provisioning, Revoked, carry_out, create,
 };
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Random, SystemClock};
 use crate::connector::Connector;
 use crate::credential::Credentials;
 use crate::error::{Error, Result};
@@ -101,6 +102,8 @@ pub struct ConnectorBuilder {
     tickets: Option<Arc<dyn TicketManager>>,
     external_ticketing: bool,
     types: Vec<Served>,
+    actions: Vec<Registered>,
+    random: Option<Arc<dyn Random>>,
 }
 
 impl ConnectorBuilder {
@@ -168,6 +171,13 @@ impl ConnectorBuilder {
         self
     }
 
+    /// Random numbers, of which the ids of actions are made: a connector with
+    /// actions needs them.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = Some(random);
+        self
+    }
+
     /// Adds types, with their syncers made of what connecting has brought.
     ///
     /// # Errors
@@ -176,22 +186,32 @@ impl ConnectorBuilder {
         self.types.extend(types.serve(connected)?);
         self.feeds = types.serve_feeds(connected)?;
         self.tickets = types.serve_tickets(connected)?;
+        self.actions.extend(types.serve_actions(connected)?);
         Ok(self)
     }
 
     /// The connector.
     ///
     /// # Errors
-    /// [`Error::Registration`] when a type comes twice; an error for external
-    /// ticketing without tickets.
+    /// [`Error::Registration`] when a type comes twice,
+    /// [`Error::ActionRegistration`] when an action does; an error for external
+    /// ticketing without tickets, and for actions without
+    /// [`ConnectorBuilder::random`].
     pub fn build(self) -> Result<BuiltConnector> {
         let types = by_id(self.types, |served| served.resource_type().id)?;
         let mut metadata = self.metadata;
         let announced = types.values();
         let announced = announced.map(|served| (served.announced.clone(), served.offered()));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let ids = self.random.map(|random| Ids {
+            clock: Arc::clone(&clock),
+            random,
+        });
+        let actions = ServedActions::new(Registry::new(self.actions)?, ids)?;
         let further = [
             (!self.feeds.is_empty(), Capability::EventFeedV2),
             (self.tickets.is_some(), Capability::Ticketing),
+            (!actions.is_empty(), Capability::Actions),
         ];
         let further = further.iter().filter(|(has, _)| *has);
         let further: Vec<_> = further.map(|(_, capability)| *capability).collect();
@@ -218,8 +238,9 @@ impl ConnectorBuilder {
             client_secret: self.client_secret,
             feeds: self.feeds,
             tickets: self.tickets,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            clock,
             types,
+            actions,
         })
     }
 }
@@ -235,6 +256,7 @@ pub struct BuiltConnector {
     pub(crate) feeds: Feeds,
     pub(crate) tickets: Option<Arc<dyn TicketManager>>,
     pub(crate) types: BTreeMap<String, Served>,
+    actions: ServedActions,
 }
 
 impl std::fmt::Debug for BuiltConnector {
@@ -456,6 +478,10 @@ impl Connector for BuiltConnector {
         self.tickets.is_some().then_some(self)
     }
 
+    fn actions(&self) -> Option<&dyn Actions> {
+        Some(&self.actions)
+    }
+
     fn local(&self) -> Option<&dyn LocalHooks> {
         Some(self)
     }
@@ -610,5 +636,9 @@ impl LocalHooks for BuiltConnector {
             .holds(call, entitlement, principal)
             .await
             .map(Some)
+    }
+
+    async fn end_actions(&self) {
+        self.actions.end().await;
     }
 }

@@ -9,6 +9,7 @@ use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
 use crate::account::Accounts;
+use crate::action::Actions;
 use crate::call::Call;
 use crate::change::{Creating, Deleting, Provisioning};
 use crate::credential::Credentials;
@@ -130,6 +131,11 @@ pub trait Connector: Send + Sync {
 
     /// Tickets, if the application has them.
     fn tickets(&self) -> Option<&dyn Tickets> {
+        None
+    }
+
+    /// Actions, if the connector has any.
+    fn actions(&self) -> Option<&dyn Actions> {
         None
     }
 

@@ -164,6 +164,23 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An action that cannot be registered.
+    #[error("cannot register action `{name}`{}: {reason}", of_type(type_id))]
+    ActionRegistration {
+        /// The action.
+        name: String,
+        /// Its type; empty for an action of the connector.
+        type_id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Arguments that the schema of their action does not allow. Broken
+    /// constraints have the texts of the Go SDK.
+    #[error("{}", faults.join("; "))]
+    Arguments {
+        /// What is wrong with them, each in a sentence.
+        faults: Vec<String>,
+    },
     /// Something that a message needs is missing or too much.
     #[error("cannot build {what}: {reason}")]
     Build {
@@ -209,6 +226,13 @@ pub enum Error {
         #[source]
         source: baton_proto::Error,
     },
+}
+
+fn of_type(type_id: &str) -> String {
+    if type_id.is_empty() {
+        return String::new();
+    }
+    format!(" of resource type `{type_id}`")
 }
 
 impl Error {
@@ -317,6 +341,8 @@ impl Error {
             | Self::TokenCorrupt { .. }
             | Self::ExclusionGroups { .. }
             | Self::Registration { .. }
+            | Self::ActionRegistration { .. }
+            | Self::Arguments { .. }
             | Self::Build { .. }
             | Self::Setting { .. } => Code::InvalidArgument,
             Self::TokenUnchanged { .. }

@@ -16,6 +16,7 @@
 #![warn(missing_docs)]
 
 mod account;
+mod action;
 mod added;
 mod announced;
 mod builder;
@@ -32,6 +33,7 @@ mod event_feed;
 mod held;
 pub mod http;
 mod in_flight;
+mod ksuid;
 mod limits;
 mod local;
 mod page;
@@ -54,6 +56,7 @@ pub use account::{
     Account, AccountField, AccountManager, AccountOutcome, AccountProfile, AccountSchema, Accounts,
     NewAccount,
 };
+pub use action::{Action, ActionSchema, ActionState, Actions, Argument, Arguments, Invoke};
 pub use added::Added;
 pub use baton_proto::Secret;
 pub use builder::{BuiltConnector, ConnectorBuilder, Validator};
@@ -74,6 +77,7 @@ pub use event_feed::{
     EventFeed, EventFeeds, EventPage, EventRequest, MAX_EVENT_CURSOR_BYTES, MAX_EVENTS_PER_PAGE,
 };
 pub use held::{Held, Operation, Through};
+pub use ksuid::new_ksuid;
 pub use local::LocalHooks;
 pub use page::{Page, PageNotes, PageToken, Row};
 pub use paging::fingerprint;
@@ -97,6 +101,8 @@ pub use write_view::WriteView;
 pub use async_trait::async_trait;
 pub use baton_crypto::{ClientSecret, Hidden, LocalOptions, Plaintext};
 pub use baton_proto::Code;
+/// The kinds and rules of arguments.
+pub use baton_proto::c1::config::v1 as config;
 /// The wire types: resources, entitlements, grants, annotations.
 pub use baton_proto::c1::connector::v2;
 pub use prost_types::{Any, Timestamp};

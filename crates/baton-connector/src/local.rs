@@ -61,4 +61,9 @@ pub trait LocalHooks: Send + Sync {
         let _ = (call, entitlement, principal);
         Ok(None)
     }
+
+    /// Asks all actions to end, and waits until they have: before the end of the
+    /// process, which would end them anywhere. What was sent is brought to its
+    /// end.
+    async fn end_actions(&self) {}
 }

@@ -17,6 +17,7 @@ use prost_types::Any;
 use tokio::time::Instant;
 
 use crate::account::Accounts;
+use crate::action::Actions;
 use crate::call::{Call, RunLocal};
 use crate::change::{Creating, Deleting, Provisioning};
 use crate::clock::{Clock, Random};
@@ -267,6 +268,10 @@ impl<C: Connector> Connector for Retrying<C> {
 
     fn tickets(&self) -> Option<&dyn Tickets> {
         self.inner.tickets()
+    }
+
+    fn actions(&self) -> Option<&dyn Actions> {
+        self.inner.actions()
     }
 
     fn local(&self) -> Option<&dyn LocalHooks> {

@@ -29,6 +29,7 @@ use baton_proto::c1::connector::v2;
 use v2::Capability;
 
 use crate::account::{AccountManager, AccountSchema};
+use crate::action::{Action, ActionSpec, Registered, check_schemas};
 use crate::announced::{Offered, by_id, id, type_capability, union};
 use crate::change::{Provisioner, ResourceCreator, ResourceDeleter};
 use crate::credential::{CredentialIssuer, CredentialKinds, CredentialManager};
@@ -101,6 +102,7 @@ pub struct TypeSpec<C, S> {
     rotated: Option<CredentialKinds>,
     /// The credentials that can be issued.
     issued: Option<v2::CredentialDetailsCredentialIssue>,
+    actions: Vec<ActionSpec<C>>,
 }
 
 impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
@@ -124,6 +126,7 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
             accounts: None,
             rotated: None,
             issued: None,
+            actions: Vec::new(),
         }
     }
 
@@ -199,6 +202,18 @@ impl<C: 'static, S: ResourceSyncer + 'static> TypeSpec<C, S> {
         self
     }
 
+    /// Adds an action of the type, made of what connecting has brought: the
+    /// connector announces `ACTIONS`.
+    pub fn action<A: Action + 'static>(
+        mut self,
+        schema: impl Into<v2::BatonActionSchema>,
+        make: impl Fn(&C) -> Result<A> + Send + Sync + 'static,
+    ) -> Self {
+        let action = ActionSpec::new(&self.resource_type.id, schema, make);
+        self.actions.push(action);
+        self
+    }
+
     /// Entitlements of all its resources are one list, which is asked for in
     /// place of those of each resource. The type is marked as
     /// `TypeScopedEntitlements`.
@@ -229,6 +244,8 @@ trait Spec<C>: Send + Sync {
 
     /// The kinds of credential of accounts, and of those that can be replaced.
     fn credentials(&self) -> Offered<'_>;
+
+    fn actions(&self) -> &[ActionSpec<C>];
 }
 
 impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
@@ -301,6 +318,10 @@ impl<C: 'static, S: ResourceSyncer + 'static> Spec<C> for TypeSpec<C, S> {
         })
     }
 
+    fn actions(&self) -> &[ActionSpec<C>] {
+        &self.actions
+    }
+
     fn credentials(&self) -> Offered<'_> {
         Offered {
             of_accounts: self.accounts.as_ref().map(|(_, kinds)| kinds),
@@ -345,6 +366,7 @@ pub struct Types<C> {
     specs: Vec<Box<dyn Spec<C>>>,
     feeds: Vec<(v2::EventFeedMetadata, MakeFeed<C>)>,
     tickets: Option<Make<C, Arc<dyn TicketManager>>>,
+    actions: Vec<ActionSpec<C>>,
 }
 
 impl<C> Default for Types<C> {
@@ -353,6 +375,7 @@ impl<C> Default for Types<C> {
             specs: Vec::new(),
             feeds: Vec::new(),
             tickets: None,
+            actions: Vec::new(),
         }
     }
 }
@@ -393,25 +416,51 @@ impl<C: 'static> Types<C> {
         self
     }
 
+    /// Adds an action of the connector, made of what connecting has brought: the
+    /// connector announces `ACTIONS`. What is wrong with it comes to light as for
+    /// types.
+    pub fn action<A: Action + 'static>(
+        mut self,
+        schema: impl Into<v2::BatonActionSchema>,
+        make: impl Fn(&C) -> Result<A> + Send + Sync + 'static,
+    ) -> Self {
+        self.actions.push(ActionSpec::new("", schema, make));
+        self
+    }
+
     /// What a connector of these types announces.
     ///
     /// # Errors
     /// [`Error::Registration`] when a type has no id, comes twice, or is marked
     /// as type-scoped without being served so; [`Error::Annotation`] when its
-    /// permissions cannot be read.
+    /// permissions cannot be read; [`Error::ActionRegistration`] when an action has
+    /// no name, comes twice, or has an unusable schema.
     pub fn capabilities(&self) -> Result<v2::ConnectorCapabilities> {
         let specs = self.specs.iter();
         let announced = specs.map(|spec| Ok((spec.announced()?, spec.credentials())));
         let announced = announced.collect::<Result<Vec<_>>>()?;
         let types = by_id(announced, |(announced, _)| id(announced))?;
+        check_schemas(self.all_actions().map(ActionSpec::schema))?;
         event_feed::check(self.feeds.iter().map(|(metadata, _)| metadata))?;
         let further = [
             (!self.feeds.is_empty(), Capability::EventFeedV2),
             (self.tickets.is_some(), Capability::Ticketing),
+            (self.all_actions().next().is_some(), Capability::Actions),
         ];
         let further = further.iter().filter(|(has, _)| *has);
         let further: Vec<_> = further.map(|(_, capability)| *capability).collect();
         union(types.into_values(), &further)
+    }
+
+    fn all_actions(&self) -> impl Iterator<Item = &ActionSpec<C>> {
+        let of_types = self.specs.iter().flat_map(|spec| spec.actions());
+        self.actions.iter().chain(of_types)
+    }
+
+    /// The actions, served with what connecting has brought.
+    pub(crate) fn serve_actions(&self, connected: &C) -> Result<Vec<Registered>> {
+        let actions = self.all_actions();
+        actions.map(|action| action.serve(connected)).collect()
     }
 
     /// The types, served with what connecting has brought.

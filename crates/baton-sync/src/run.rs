@@ -2,13 +2,12 @@
 //! first request; the target changes only in the last step.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use baton_c1z::{Fingerprint, PageLog, Resumed, SetAside};
 use baton_connector::http::InFlight;
-use baton_connector::{Connector, Random, Run, RunNotes, TrafficSnapshot};
+use baton_connector::{Connector, Random, Run, RunNotes, TrafficSnapshot, new_ksuid};
 use baton_proto::bid::ResourceBid;
-use svix_ksuid::{Ksuid, KsuidLike};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -435,13 +434,7 @@ fn set_aside_reason(why: &SetAside) -> String {
 /// The id of a new sync, a KSUID: its time is the sync's start, the rest is
 /// random.
 pub fn new_sync_id(now: SystemTime, random: &dyn Random) -> String {
-    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let mut payload = [0; 16];
-    for chunk in payload.chunks_exact_mut(8) {
-        chunk.copy_from_slice(&random.next_u64().to_be_bytes());
-    }
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Ksuid::from_seconds(Some(seconds), Some(&payload)).to_string()
+    new_ksuid(now, random)
 }
 
 /// All phases that ask the connector, in order.
@@ -549,25 +542,4 @@ async fn clean_up(fetcher: &Fetcher, host: &SyncHost) -> Option<String> {
         message: message.clone(),
     });
     Some(message)
-}
-
-#[cfg(test)]
-mod tests {
-    use baton_connector::SplitMix;
-
-    use super::*;
-
-    #[test]
-    fn a_sync_id_holds_its_time_and_sorts_by_it() {
-        let random = SplitMix::seeded(7);
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        let early = new_sync_id(at(1_700_000_000), &random);
-        let late = new_sync_id(at(1_700_000_001), &random);
-        assert_eq!(early.len(), 27);
-        assert!(early < late);
-        let again = new_sync_id(at(1_700_000_000), &SplitMix::seeded(7));
-        assert_eq!(early, again);
-        // Clocks before the epoch of KSUIDs, in 2014, are wrong but no reason to fail.
-        assert_eq!(new_sync_id(UNIX_EPOCH, &random).len(), 27);
-    }
 }

@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod accounts;
+mod action_arguments;
+mod actions;
 mod builders;
 mod changes;
 mod connector;

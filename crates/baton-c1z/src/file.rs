@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun, SyncType, latest_finished, order};
 use crate::store::{Asset, Key, Query, Store};
+use crate::way::Way;
 use crate::{Capabilities, Format, Migration, ReadOptions, sorted_scan, v1, v3};
 
 /// Unfinished syncs older than this are not shown by default.
@@ -310,6 +311,11 @@ impl<'a> Snapshot<'a> {
 
     fn get_by(&self, table: Table, key: Key<'_>) -> Result<Option<OwnedRow>> {
         self.file.store.get(self.sync_id(), table, key)
+    }
+
+    /// How [`Snapshot::scan`] finds its rows.
+    pub fn way(&self, table: Table, filter: &Filter<'_>) -> Result<Way> {
+        self.file.store.way(&self.query(table, filter))
     }
 
     /// How many rows [`Snapshot::scan`] would visit.

@@ -49,6 +49,7 @@ mod store;
 mod tuple;
 mod v1;
 mod v3;
+mod way;
 mod whole_file;
 mod workdir;
 
@@ -89,6 +90,7 @@ pub use store::{Asset, PROVENANCE_ASSET};
 pub use v3::Migration;
 #[doc(hidden)]
 pub use v3::fuzzing;
+pub use way::Way;
 pub use whole_file::{create_file, replace_file};
 pub use workdir::{MAX_WORK_AGE, WorkDir};
 

@@ -12,6 +12,7 @@ use crate::envelope::Identity;
 use crate::error::{Error, Result};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
+use crate::way::Way;
 use crate::{Capabilities, Format, Migration};
 
 /// Types of principals that one filter may list.
@@ -114,6 +115,8 @@ pub(crate) trait Store: Send {
     fn runs(&self) -> Result<Vec<SyncRun>>;
     /// Visits rows in storage order, in constant memory.
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()>;
+    /// How a scan finds its rows.
+    fn way(&self, query: &Query<'_>) -> Result<Way>;
     /// Whether a scan visits rows in the order of their canonical keys.
     fn is_sorted(&self, query: &Query<'_>) -> Result<bool>;
     /// As [`Store::scan`] of a whole table, with the time at which each row

@@ -132,6 +132,14 @@ impl Projection for Details {
     }
 }
 
+/// How many objects were looked up, those that were remembered included.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pub resource_types: u64,
+    pub resources: u64,
+    pub entitlements: u64,
+}
+
 /// All look-ups of one command.
 pub(crate) struct Lookups<'s> {
     lookup: Lookup<'s, Details>,
@@ -140,6 +148,7 @@ pub(crate) struct Lookups<'s> {
     missing: Missing,
     /// Missing objects are counted: it is the first pass over the rows.
     counts: bool,
+    asked: Asked,
 }
 
 impl<'s> Lookups<'s> {
@@ -155,7 +164,13 @@ impl<'s> Lookups<'s> {
             format: snapshot.file().format(),
             missing,
             counts: true,
+            asked: Asked::default(),
         }
+    }
+
+    /// How many objects were looked up so far.
+    pub fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// The message types of rows.
@@ -190,24 +205,23 @@ impl<'s> Lookups<'s> {
                 what: "resource type id must be set".to_owned(),
             });
         }
+        self.asked.resource_types += 1;
         let referenced = self.lookup.resource_type(id)?;
         self.note(&referenced, Kind::ResourceType, "", id);
         Ok(referenced)
     }
 
     pub fn resource(&mut self, type_id: &str, id: &str) -> Result<Rc<Referenced>, CliError> {
+        self.asked.resources += 1;
         let referenced = self.lookup.resource(type_id, id)?;
         self.note(&referenced, Kind::Resource, type_id, id);
         Ok(referenced)
     }
 
-    /// A resource that the command line names.
+    /// A resource that the command line names: that it is missing has been
+    /// reported.
     pub fn asked_for(&mut self, type_id: &str, id: &str) -> Result<Rc<Referenced>, CliError> {
-        let referenced = self.lookup.resource(type_id, id)?;
-        if referenced.is_missing {
-            self.missing.asked_for(type_id, id);
-        }
-        Ok(referenced)
+        self.lookup.resource(type_id, id)
     }
 
     pub fn entitlement(&mut self, id: &str) -> Result<Rc<Referenced>, CliError> {
@@ -216,6 +230,7 @@ impl<'s> Lookups<'s> {
                 what: "entitlement id must be set".to_owned(),
             });
         }
+        self.asked.entitlements += 1;
         let referenced = self.lookup.entitlement(id)?;
         self.note(&referenced, Kind::Entitlement, "", id);
         Ok(referenced)

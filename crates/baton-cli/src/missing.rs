@@ -38,8 +38,6 @@ pub(crate) struct Missing {
     places: HashMap<(Kind, String, String), usize>,
     /// References to objects that are not listed.
     unlisted: u64,
-    /// The resource that the command line names, if it is missing.
-    asked_for: Option<String>,
 }
 
 impl Missing {
@@ -51,7 +49,6 @@ impl Missing {
             listed: Vec::new(),
             places: HashMap::new(),
             unlisted: 0,
-            asked_for: None,
         }
     }
 
@@ -78,17 +75,9 @@ impl Missing {
         }
     }
 
-    /// Notes that the file lacks the resource that the command line names.
-    pub fn asked_for(&mut self, type_id: &str, id: &str) {
-        self.asked_for = Some(format!("resource `{type_id}:{id}`"));
-    }
-
     /// A warning, if anything is missing.
     pub fn report(&self) -> Block {
         let mut block = Block::new();
-        if let Some(name) = &self.asked_for {
-            block.warning(format!("{name} is not in the file"));
-        }
         let lead = match self.references {
             0 => return block,
             1 => "1 reference leads to an object that is not in the file".to_owned(),

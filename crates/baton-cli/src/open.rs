@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use baton_c1z::{
-    C1zFile, Detected, Limits, Migration, Peek, ReadOptions, Snapshot, SyncRun, View, detect,
+    C1zFile, Detected, Format, Limits, Migration, Peek, ReadOptions, Snapshot, SyncRun, View,
+    detect,
 };
 use baton_term::Printer;
 
@@ -92,6 +93,40 @@ pub(crate) fn must_hold_something(path: &Path) -> Result<(), CliError> {
     }
 }
 
+/// The run of a sync that is not opened: the one asked for, else the newest
+/// finished one. Without a finished one, none.
+pub(crate) fn run<'p>(
+    peeked: &'p Peek,
+    path: &Path,
+    sync_id: Option<&str>,
+) -> Result<Option<&'p SyncRun>, CliError> {
+    match sync_id {
+        None => Ok(peeked.latest_finished(None)),
+        Some(id) if peeked.format == Format::V3 => {
+            must_be_sync_id(id)?;
+            Ok(peeked.runs.first())
+        }
+        Some(id) => match peeked.runs.iter().find(|run| run.id == id) {
+            Some(run) => Ok(Some(run)),
+            None => Err(no_such_sync(id, path)),
+        },
+    }
+}
+
+fn must_be_sync_id(id: &str) -> Result<(), CliError> {
+    if SyncRun::is_valid_id(id) {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("`{id}` is not the id of a sync")))
+}
+
+fn no_such_sync(id: &str, path: &Path) -> CliError {
+    CliError::NoSuchSync {
+        id: id.to_owned(),
+        file: path.display().to_string(),
+    }
+}
+
 /// The sync that a command looks at: the one asked for, else the default.
 pub(crate) fn view<'f>(
     file: &'f C1zFile,
@@ -104,9 +139,7 @@ pub(crate) fn view<'f>(
         // A file of one sync shows it for any id that is well formed, as in the
         // Go tool.
         Some(id) if !file.capabilities().many_syncs => {
-            if !SyncRun::is_valid_id(id) {
-                return Err(CliError::usage(format!("`{id}` is not the id of a sync")));
-            }
+            must_be_sync_id(id)?;
             let view = match file.sync_runs().first() {
                 Some(run) => file.view(View::Sync(&run.id))?,
                 None => file.view(View::AllRows)?,
@@ -115,10 +148,7 @@ pub(crate) fn view<'f>(
         }
         Some(id) => {
             if !file.sync_runs().iter().any(|run| run.id == id) {
-                return Err(CliError::NoSuchSync {
-                    id: id.to_owned(),
-                    file: path.display().to_string(),
-                });
+                return Err(no_such_sync(id, path));
             }
             Ok(file.view(View::Sync(id))?)
         }

@@ -13,13 +13,25 @@ pub(crate) fn each_row(
     filter: &Filter<'_>,
     mut visit: impl FnMut(&Row<'_>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
+    rows_until(snapshot, table, filter, |row| {
+        visit(row)?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Visits rows that a filter selects, until the visitor breaks.
+pub(crate) fn rows_until(
+    snapshot: &Snapshot<'_>,
+    table: Table,
+    filter: &Filter<'_>,
+    mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, CliError>,
+) -> Result<(), CliError> {
     let mut failure = None;
-    snapshot.scan(table, filter, &mut |row| match visit(row) {
-        Ok(()) => Ok(ControlFlow::Continue(())),
-        Err(error) => {
+    snapshot.scan(table, filter, &mut |row| {
+        Ok(visit(row).unwrap_or_else(|error| {
             failure = Some(error);
-            Ok(ControlFlow::Break(()))
-        }
+            ControlFlow::Break(())
+        }))
     })?;
     failure.map_or(Ok(()), Err)
 }

@@ -21,6 +21,10 @@ pub enum Kind {
     Grant,
     /// A resource of this type.
     Resource(String),
+    /// A resource of any type.
+    AnyResource,
+    /// A resource type.
+    ResourceType,
 }
 
 /// An object of the file, as far as it takes to recognize it. The texts are
@@ -184,7 +188,9 @@ impl Advise for Error {
                 let list = match not_found.kind {
                     Kind::Entitlement => Advice::ListEntitlements(path),
                     Kind::Grant => Advice::ListGrants(path),
-                    Kind::Resource(_) => Advice::ListResources(path),
+                    Kind::Resource(_) | Kind::AnyResource | Kind::ResourceType => {
+                        Advice::ListResources(path)
+                    }
                 };
                 vec![list, Advice::SyncAgain]
             }
@@ -202,6 +208,8 @@ impl Kind {
         match self {
             Self::Entitlement => ("entitlement".to_owned(), "entitlements".to_owned()),
             Self::Grant => ("grant".to_owned(), "grants".to_owned()),
+            Self::AnyResource => ("resource".to_owned(), "resources".to_owned()),
+            Self::ResourceType => ("resource type".to_owned(), "resource types".to_owned()),
             Self::Resource(type_id) => (
                 format!("resource of type `{type_id}`"),
                 format!("resources of type `{type_id}`"),
@@ -223,9 +231,9 @@ impl fmt::Display for Object {
 impl fmt::Display for NotFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (noun, _) = self.kind.nouns();
-        // Grants have no names.
+        // Nothing else finds these.
         let by = match self.kind {
-            Kind::Grant => "id",
+            Kind::Grant | Kind::ResourceType => "id",
             _ => "id or name",
         };
         write!(
@@ -247,7 +255,8 @@ impl fmt::Display for NotFound {
 impl fmt::Display for Ambiguous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, many) = self.kind.nouns();
-        let list = if self.is_id {
+        // The id of a resource of any type shows its type.
+        let list = if self.is_id && self.kind != Kind::AnyResource {
             // They differ in nothing else.
             joined(self.found.iter().map(OnResource))
         } else {

@@ -21,6 +21,8 @@
 //! [`Field`]s of rows and of the objects that they refer to. [`Search`] finds
 //! records by a text.
 //!
+//! [`Finder`] does the same for one sync of an open file, and gives rows.
+//!
 //! An id is found by key. Only what no object has as its id is searched for
 //! as a name: one pass over the rows, in constant memory. Texts from the file
 //! are data; errors hold them as they are.
@@ -31,6 +33,7 @@ pub mod condition;
 mod error;
 mod field;
 mod file;
+mod finder;
 mod lookup;
 mod names;
 mod nearest;
@@ -43,6 +46,7 @@ pub use condition::{Condition, Matched, Undecided};
 pub use error::{Ambiguous, Dangling, Error, Kind, NoSuchField, NotFound, Object, Result};
 pub use field::{Field, FieldKind, FieldPath, Table};
 pub use file::SyncFile;
+pub use finder::Finder;
 pub use record::{Record, Records, View};
 pub use text_search::Search;
 pub use value::{MapValue, Value};

@@ -2,27 +2,24 @@
 //! objects that they refer to.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use baton_c1z::{Error as FileError, Filter, Lookup, OwnedRow, Projection, Row, Table};
+use baton_c1z::{Error as FileError, Filter, OwnedRow, Table};
+use baton_proto::any;
 use baton_proto::c1::connector::v2;
-use baton_proto::field::c1::connector::v2 as field;
-use baton_proto::{any, wire};
 use prost::{Message, Name};
 use prost_types::Any;
 
-use crate::error::{Dangling, Error, Kind, NotFound, Result};
+use crate::error::{Dangling, Error, Kind, Result};
 use crate::file::SyncFile;
-use crate::names::{EntitlementNames, NoNames, ResourceNames};
-use crate::nearest::Nearest;
+use crate::finder::{Finder, check_given, malformed, the_only};
+use crate::names::NoNames;
 use crate::search::{Outcome, Search};
 
-/// Resource types that are tried for an id that was looked up in another one.
-const MAX_OTHER_TYPES: usize = 256;
-/// Resource types that an error lists if none is near to the one given.
-const MAX_LISTED_TYPES: usize = 5;
-
 impl SyncFile {
+    fn finder(&self) -> Result<Finder<'_>> {
+        Ok(Finder::new(&self.snapshot()?, self.path()))
+    }
+
     /// The entitlement with this id; if there is none, the only one with this
     /// name: its display name, or its slug or display name behind the id or
     /// the display name of its resource and a colon (`jira-users:member`).
@@ -32,11 +29,7 @@ impl SyncFile {
     /// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Dangling`] if its
     /// resource is not in the file.
     pub fn entitlement(&self, id_or_name: &str) -> Result<v2::Entitlement> {
-        check_given(id_or_name, "the id of the entitlement")?;
-        let row = match self.only(Table::Entitlements, id_or_name)? {
-            Some(row) => row,
-            None => self.search_entitlements(id_or_name)?,
-        };
+        let row = self.finder()?.entitlement(id_or_name)?;
         self.whole_entitlement(&row)
     }
 
@@ -61,10 +54,7 @@ impl SyncFile {
     pub fn principal(&self, type_id: &str, id_or_name: &str) -> Result<v2::Resource> {
         check_given(type_id, "the resource type of the principal")?;
         check_given(id_or_name, "the id of the principal")?;
-        let row = match self.only_resource(type_id, id_or_name)? {
-            Some(row) => row,
-            None => self.search_resources(type_id, id_or_name)?,
-        };
+        let row = self.finder()?.resource(type_id, id_or_name)?;
         self.decoded(Table::Resources, &row)
     }
 
@@ -76,11 +66,7 @@ impl SyncFile {
     /// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Dangling`] if its
     /// entitlement, that one's resource or the principal are not in the file.
     pub fn grant(&self, id: &str) -> Result<v2::Grant> {
-        check_given(id, "the id of the grant")?;
-        let row = match self.only(Table::Grants, id)? {
-            Some(row) => row,
-            None => self.search_grants(id)?,
-        };
+        let row = self.finder()?.grant(id)?;
         self.whole_grant(&row)
     }
 
@@ -94,94 +80,6 @@ impl SyncFile {
             return Err(Error::ExternalRevoke);
         }
         Ok(grant)
-    }
-
-    /// The row with this id; `None` also if there are several, which a search
-    /// will list.
-    fn only(&self, table: Table, id: &str) -> Result<Option<OwnedRow>> {
-        unless_several(self.snapshot()?.get_only(table, id))
-    }
-
-    fn only_resource(&self, type_id: &str, id: &str) -> Result<Option<OwnedRow>> {
-        unless_several(self.snapshot()?.get_only_resource(type_id, id))
-    }
-
-    fn search_entitlements(&self, wanted: &str) -> Result<OwnedRow> {
-        let snapshot = self.snapshot()?;
-        let mut search = Search::new(wanted);
-        let mut resources = Lookup::new(&snapshot, ResourceName { path: self.path() });
-        let all = Filter::default();
-        snapshot.scan(Table::Entitlements, &all, &mut |row| {
-            let resource = resources.resource(row.resource_type_id, row.resource_id)?;
-            let names = EntitlementNames::read(row, &resource);
-            let names = names.map_err(|_| malformed(self.path(), Table::Entitlements, row))?;
-            search.see(row, row.id, &names);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        the_only(search.end(self.path(), Kind::Entitlement))
-    }
-
-    fn search_resources(&self, type_id: &str, wanted: &str) -> Result<OwnedRow> {
-        let mut search = Search::new(wanted);
-        let filter = Filter {
-            resource_type_id: Some(type_id),
-            ..Filter::default()
-        };
-        self.snapshot()?
-            .scan(Table::Resources, &filter, &mut |row| {
-                let names = ResourceNames::read(row);
-                let names = names.map_err(|_| malformed(self.path(), Table::Resources, row))?;
-                search.see(row, row.resource_id, &names);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        let saw_rows = search.saw_rows();
-        match search.end(self.path(), Kind::Resource(type_id.to_owned())) {
-            Outcome::None(not_found) => Err(self.no_resource(type_id, not_found, saw_rows)?),
-            outcome => the_only(outcome),
-        }
-    }
-
-    /// Why there is no such resource: its type, or the type that was given.
-    fn no_resource(&self, type_id: &str, mut not_found: NotFound, saw_rows: bool) -> Result<Error> {
-        let snapshot = self.snapshot()?;
-        let mut nearest = Nearest::new(type_id);
-        let mut types = Vec::new();
-        let mut is_type = saw_rows;
-        snapshot.scan(Table::ResourceTypes, &Filter::default(), &mut |row| {
-            is_type |= row.id == type_id;
-            if let Some(nearness) = nearest.measure(row.id) {
-                nearest.keep(nearness, row.id.to_owned());
-            }
-            if types.len() < MAX_OTHER_TYPES {
-                types.push(row.id.to_owned());
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if !is_type {
-            let near = nearest.into_items();
-            types.truncate(MAX_LISTED_TYPES);
-            return Ok(Error::NoSuchType {
-                path: self.path().to_owned(),
-                type_id: type_id.to_owned(),
-                types: if near.is_empty() { types } else { near },
-            });
-        }
-        for other in types.into_iter().filter(|other| other != type_id) {
-            if snapshot.get_resource(&other, &not_found.wanted)?.is_some() {
-                not_found.other_types.push(other);
-            }
-        }
-        Ok(Error::NotFound(Box::new(not_found)))
-    }
-
-    fn search_grants(&self, wanted: &str) -> Result<OwnedRow> {
-        let mut search = Search::new(wanted);
-        self.snapshot()?
-            .scan(Table::Grants, &Filter::default(), &mut |row| {
-                search.see(row, row.id, &NoNames);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        the_only(search.end(self.path(), Kind::Grant))
     }
 
     fn whole_entitlement(&self, row: &OwnedRow) -> Result<v2::Entitlement> {
@@ -270,69 +168,8 @@ impl SyncFile {
     }
 }
 
-/// Keeps the display names of resources.
-struct ResourceName<'f> {
-    path: &'f Path,
-}
-
-impl Projection for ResourceName<'_> {
-    type Value = Box<str>;
-    type Error = FileError;
-
-    fn found(&self, table: Table, row: &Row<'_>) -> baton_c1z::Result<Box<str>> {
-        match wire::last_str(row.data, field::resource::DISPLAY_NAME) {
-            Ok(name) => Ok(name.into()),
-            Err(_) => Err(malformed(self.path, table, row)),
-        }
-    }
-
-    fn missing(&self, _: Table, _: &str, _: &str) -> baton_c1z::Result<Box<str>> {
-        Ok(Box::default())
-    }
-
-    fn pack(&self, name: &Box<str>, out: &mut Vec<u8>) {
-        out.extend_from_slice(name.as_bytes());
-    }
-
-    fn unpack(&self, bytes: &[u8]) -> Option<Box<str>> {
-        Some(wire::text(bytes).ok()?.into())
-    }
-}
-
-fn malformed(path: &Path, table: Table, row: &Row<'_>) -> FileError {
-    FileError::Row {
-        path: path.to_owned(),
-        table,
-        id: row.id.to_owned(),
-        reason: "its content is no protobuf message",
-    }
-}
-
 fn resource_kind(type_id: &str) -> Kind {
     Kind::Resource(type_id.to_owned())
-}
-
-fn check_given(text: &str, what: &'static str) -> Result<()> {
-    if text.is_empty() {
-        return Err(Error::Empty { what });
-    }
-    Ok(())
-}
-
-/// The row, or `None` if there is none or more than one.
-fn unless_several(found: baton_c1z::Result<Option<OwnedRow>>) -> Result<Option<OwnedRow>> {
-    match found {
-        Err(FileError::DuplicateId { .. }) => Ok(None),
-        found => Ok(found?),
-    }
-}
-
-fn the_only(outcome: Outcome) -> Result<OwnedRow> {
-    match outcome {
-        Outcome::Only(row) => Ok(row),
-        Outcome::Several(ambiguous) => Err(Error::Ambiguous(Box::new(ambiguous))),
-        Outcome::None(not_found) => Err(Error::NotFound(Box::new(not_found))),
-    }
 }
 
 /// The entitlement's resource was copied from another connector's file.

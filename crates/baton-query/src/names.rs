@@ -159,6 +159,34 @@ impl Names for EntitlementNames<'_> {
     }
 }
 
+/// Of a resource type: its display name, which finds nothing but near matches.
+#[derive(Debug)]
+pub(crate) struct TypeNames<'r> {
+    display_name: &'r str,
+}
+
+impl<'r> TypeNames<'r> {
+    pub fn read(row: &Row<'r>) -> Result<Self> {
+        Ok(Self {
+            display_name: wire::last_str(row.data, field::resource_type::DISPLAY_NAME)?,
+        })
+    }
+}
+
+impl Names for TypeNames<'_> {
+    fn shown(&self) -> &str {
+        self.display_name
+    }
+
+    fn is_called(&self, _: &str) -> bool {
+        false
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str)) {
+        visit(self.display_name);
+    }
+}
+
 /// Of a grant: none.
 #[derive(Debug)]
 pub(crate) struct NoNames;

@@ -67,25 +67,40 @@ impl<'w> Search<'w> {
 
     /// Looks at one row, whose id is `id`.
     pub fn see(&mut self, row: &Row<'_>, id: &str, names: &dyn Names) {
+        self.see_under(row, id, id, names);
+    }
+
+    /// Looks at a resource among those of all types: its id stands alone or
+    /// behind the type.
+    pub fn see_resource(&mut self, row: &Row<'_>, names: &dyn Names) {
+        self.see_under(row, row.id, row.resource_id, names);
+    }
+
+    /// Looks at one row that has two ids, of which the first one is shown.
+    fn see_under(&mut self, row: &Row<'_>, id: &str, other_id: &str, names: &dyn Names) {
         self.rows += 1;
         let object = || Object {
             id: id.to_owned(),
             name: names.shown().to_owned(),
             resource: (row.resource_type_id.to_owned(), row.resource_id.to_owned()),
         };
-        if id == self.wanted {
+        if id == self.wanted || other_id == self.wanted {
             self.by_id.add(row, object);
         } else if names.is_called(self.wanted) {
             self.by_name.add(row, object);
         } else if self.by_id.total == 0 && self.by_name.total == 0 {
             let mut best = self.nearest.measure(id);
-            names.visit(&mut |name| {
-                let nearness = self.nearest.measure(name);
+            let mut measure = |text: &str| {
+                let nearness = self.nearest.measure(text);
                 best = match (best, nearness) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
                 };
-            });
+            };
+            if other_id != id {
+                measure(other_id);
+            }
+            names.visit(&mut measure);
             if let Some(nearness) = best {
                 self.nearest.keep(nearness, object());
             }

@@ -27,6 +27,7 @@ use crate::seal::key::{self, Identity};
 use crate::store::{
     Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
 };
+use crate::way::Way;
 use crate::{Capabilities, Format, ReadOptions};
 
 /// Where a dated scan has the time, behind the columns of a row.
@@ -331,6 +332,28 @@ impl Store for Reader {
 
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()> {
         self.scan_behind(query, None, &mut |_, row| visit(row))
+    }
+
+    /// Asks the planner about the statement of [`Store::scan`].
+    fn way(&self, query: &Query<'_>) -> Result<Way> {
+        let condition = Condition::new(query)?;
+        let sql = format!(
+            "explain query plan select {}{} order by id",
+            columns(query.table),
+            condition.sql
+        );
+        let failed = || self.failed(reading(query.table));
+        let mut statement = self.conn.prepare(&sql).map_err(failed())?;
+        let values = rusqlite::params_from_iter(&condition.values);
+        let steps = statement
+            .query_map(values, |row| row.get::<_, String>("detail"))
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>)
+            .map_err(failed())?;
+        let index = steps.iter().find_map(|step| {
+            let (_, behind) = step.split_once(" INDEX ")?;
+            behind.split(' ').next()
+        });
+        Ok(index.map_or(Way::AllRows, |name| Way::Index(name.to_owned())))
     }
 
     /// Reads only what keys are made of, and only up to the first row that is

@@ -25,12 +25,13 @@ use super::runs;
 use crate::counts::Counts;
 use crate::envelope::Identity;
 use crate::error::{Error, Result};
-use crate::row::{OwnedRow, Row, Table};
+use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun};
 use crate::stop;
 use crate::store::{
     Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
 };
+use crate::way::Way;
 use crate::{Capabilities, Format, ReadOptions, tuple};
 
 /// An open v3 file.
@@ -315,6 +316,19 @@ impl Store for Reader {
             return Ok(());
         }
         self.visit_records(&plan, &mut |_, _, row| visit(row))
+    }
+
+    fn way(&self, query: &Query<'_>) -> Result<Way> {
+        let plan = self.plan(query)?;
+        if plan.ranges.is_empty() || !self.holds(query.sync_id) {
+            return Ok(Way::Nothing);
+        }
+        Ok(match plan.access {
+            Access::ByParent(_) => Way::Index("by_parent".to_owned()),
+            Access::ByPrincipal => Way::Index("by_principal".to_owned()),
+            Access::Rows if *query.filter == Filter::default() => Way::AllRows,
+            Access::Rows => Way::KeyRange,
+        })
     }
 
     /// Rows come in the order of their keys, which are the canonical ones.

@@ -9,8 +9,9 @@ use baton_flags::{Command, Field, Relation};
 use baton_term::clean;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::flags::{self, RESOURCE};
-use super::listing::{Sync, each, with_sync};
+use super::filters::{PRINCIPAL, not_empty, typed};
+use super::flags::{self, RESOURCE, SYNC_ID};
+use super::listing::{Sync, with_sync};
 use super::{Cmd, Cx, Given, Runs};
 use crate::column::{self, Column};
 use crate::error::CliError;
@@ -19,13 +20,22 @@ use crate::layout::fit;
 use crate::lookups::Referenced;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
+use crate::scan::each_row;
 
 const TYPE: Field<String> = flags::resource_type("the principal's type");
-const ID: Field<String> = RESOURCE.about("the principal's id");
+const ID: Field<String> = RESOURCE.about("the principal, by id or unique name");
+const ONE: Field<String> =
+    PRINCIPAL.about("the principal without its type: id, TYPE:ID or unique name");
 
 pub(super) struct Access {
-    type_id: String,
-    id: String,
+    wanted: Wanted,
+    sync_id: Option<String>,
+}
+
+/// Which principal.
+enum Wanted {
+    Typed(String, String),
+    Any(String),
 }
 
 impl Cmd for Access {
@@ -33,8 +43,12 @@ impl Cmd for Access {
         Command::new("access", "show what one principal can access")
             .field(TYPE)
             .field(ID)
+            .field(ONE)
+            .field(SYNC_ID)
             .relation(Relation::RequiredTogether(vec![TYPE.name(), ID.name()]))
+            .relation(Relation::MutuallyExclusive(vec![ID.name(), ONE.name()]))
             .example("what one user can access", "access -t user -r u1")
+            .example("by e-mail or name", "access --principal kim@example.com")
             .example(
                 "what the members of a group can access",
                 "access -t group -r g1",
@@ -43,12 +57,37 @@ impl Cmd for Access {
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {
-        let (type_id, id) = flags::typed_id(given, &TYPE, &ID)?;
-        Ok(Self { type_id, id })
+        let wanted = match not_empty(given, &ONE)? {
+            Some(principal) => Wanted::Any(principal),
+            None => {
+                let (type_id, id) = flags::typed_id(given, &TYPE, &ID)?;
+                Wanted::Typed(type_id, id)
+            }
+        };
+        Ok(Self {
+            wanted,
+            sync_id: flags::sync_id(given),
+        })
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        with_sync(cx, None, |sync| show_one(sync, &self.type_id, &self.id))
+        with_sync(cx, self.sync_id.as_deref(), |sync| {
+            let (type_id, id) = self.wanted.choose(sync)?;
+            show_one(sync, &type_id, &id)
+        })
+    }
+}
+
+impl Wanted {
+    /// Its type and id in the file. One that is not in it may hold grants.
+    fn choose(self, sync: &mut Sync<'_, '_>) -> Result<(String, String), CliError> {
+        let finder = sync.finder();
+        let (found, as_given) = match self {
+            Self::Typed(type_id, id) => (finder.resource(&type_id, &id), (type_id, id)),
+            Self::Any(principal) => (finder.any_resource(&principal), typed(&principal)),
+        };
+        let row = sync.found(found)?;
+        Ok(row.map_or(as_given, |row| (row.resource_type_id, row.resource_id)))
     }
 }
 
@@ -60,7 +99,7 @@ struct Group {
     entitlements: Vec<(String, Rc<Referenced>)>,
 }
 
-fn show_one(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<(), CliError> {
+fn show_one(sync: &mut Sync<'_, '_>, type_id: &str, id: &str) -> Result<(), CliError> {
     let principal = sync.lookups.asked_for(type_id, id)?;
     let groups = groups(sync, type_id, id)?;
     match sync.output {
@@ -77,7 +116,7 @@ fn show_one(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<(), CliError
 }
 
 /// Groups in the order of their first grant.
-fn groups(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, CliError> {
+fn groups(sync: &mut Sync<'_, '_>, type_id: &str, id: &str) -> Result<Vec<Group>, CliError> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     let filter = Filter {
@@ -85,7 +124,7 @@ fn groups(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<Vec<Group>, Cl
         ..Filter::default()
     };
     let lookups = &mut sync.lookups;
-    each(sync.snapshot, Table::Grants, &filter, |row| {
+    each_row(sync.snapshot, Table::Grants, &filter, |row| {
         let entitlement = lookups.entitlement(row.entitlement_id)?;
         let key = (row.resource_type_id.to_owned(), row.resource_id.to_owned());
         let place = match places.get(&key) {
@@ -187,7 +226,7 @@ fn label(entitlement: &Referenced) -> &str {
 }
 
 fn tree(
-    sync: &mut Sync<'_>,
+    sync: &mut Sync<'_, '_>,
     type_id: &str,
     principal: &Referenced,
     groups: &[Group],

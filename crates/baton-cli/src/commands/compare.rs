@@ -217,7 +217,7 @@ fn read(cx: &mut Cx<'_, '_>, entitlement: &str) -> Result<Holders, CliError> {
     Ok(holders)
 }
 
-fn shown(sync: &mut Sync<'_>, type_id: &str, id: &str) -> Result<Shown, CliError> {
+fn shown(sync: &mut Sync<'_, '_>, type_id: &str, id: &str) -> Result<Shown, CliError> {
     let lookups = &mut sync.lookups;
     let principal = lookups.resource(type_id, id)?;
     if sync.output.detail() == Detail::Json {

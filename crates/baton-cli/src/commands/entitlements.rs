@@ -1,10 +1,11 @@
 //! `entitlements`.
 
-use baton_c1z::{Filter, Row, Table as Rows};
+use baton_c1z::{Row, Table as Rows};
 use baton_flags::{Command, Field};
 use baton_proto::field::c1::connector::v2::entitlement::SLUG;
 
-use super::flags::{self, OfType, SYNC_ID};
+use super::filters::{Options, PRINCIPAL, not_empty};
+use super::flags::{self, ENTITLEMENT, RESOURCE};
 use super::listing::{List, named};
 use super::{Given, Runs};
 use crate::error::CliError;
@@ -14,8 +15,13 @@ use crate::rows::Cells;
 use crate::table::{Column, id, text};
 
 const TYPE: Field<String> = flags::resource_type("only entitlements of resources of this type");
+const ON: Field<String> = RESOURCE
+    .about("only entitlements of this resource, by id or unique name; needs --resource-type");
+const OF: Field<String> = ENTITLEMENT.about("only this entitlement, by id or unique name");
+const HELD: Field<String> =
+    PRINCIPAL.about("only entitlements that this principal holds: id, TYPE:ID or unique name");
 
-pub(super) struct Entitlements(OfType);
+pub(super) struct Entitlements;
 
 impl List for Entitlements {
     const KEY: &'static str = "entitlements";
@@ -26,39 +32,29 @@ impl List for Entitlements {
         text("Resource"),
         text("Permission"),
     ];
+    const TABLE: Rows = Rows::Entitlements;
 
     fn define() -> Command<Runs> {
         Command::new("entitlements", "list entitlements")
             .field(TYPE)
-            .field(SYNC_ID)
+            .field(ON)
+            .field(OF)
+            .field(HELD)
             .example("all entitlements", "entitlements")
             .example("what can be held on groups", "entitlements -t group")
             .example("for another program", "entitlements -o json")
     }
 
-    fn parse(given: &Given) -> Result<Self, CliError> {
-        Ok(Self(OfType::parse(given, &TYPE)))
+    fn parse(given: &Given) -> Result<Options, CliError> {
+        let mut options = Options {
+            type_id: flags::text(given, &TYPE),
+            ..Options::parse(given)?
+        };
+        options.entitlement = not_empty(given, &OF)?;
+        options.with_resource(given, &TYPE, &ON)
     }
 
-    fn sync_id(&self) -> Option<&str> {
-        self.0.sync_id.as_deref()
-    }
-
-    fn rows(&self) -> (Rows, Filter<'_>) {
-        (Rows::Entitlements, Filter::default())
-    }
-
-    fn selection(&self) -> Box<dyn FnMut(&Row<'_>) -> bool + '_> {
-        let wanted = self.0.type_id.as_deref();
-        Box::new(move |row| wanted.is_none_or(|wanted| wanted == row.resource_type_id))
-    }
-
-    fn cells(
-        &self,
-        row: &Row<'_>,
-        lookups: &mut Lookups<'_>,
-        cells: &mut Cells,
-    ) -> Result<(), CliError> {
+    fn cells(row: &Row<'_>, lookups: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
         cells.push(row.id);
         cells.push(name_of(Rows::Entitlements, row)?);
         cells.push(&lookups.resource_type(row.resource_type_id)?.name);
@@ -69,7 +65,6 @@ impl List for Entitlements {
     }
 
     fn fields(
-        &self,
         row: &Row<'_>,
         lookups: &mut Lookups<'_>,
         fields: &mut Fields<'_>,

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use baton_c1z::Filter;
 use baton_flags::Field;
 
 use super::Given;
@@ -39,22 +38,6 @@ pub(super) fn sync_id(given: &Given) -> Option<String> {
     text(given, &SYNC_ID)
 }
 
-/// What a list of one table can be narrowed to.
-pub(super) struct OfType {
-    pub type_id: Option<String>,
-    pub sync_id: Option<String>,
-}
-
-impl OfType {
-    /// Reads the command's own type flag and the chosen sync.
-    pub fn parse(given: &Given, type_id: &Field<String>) -> Self {
-        Self {
-            type_id: text(given, type_id),
-            sync_id: sync_id(given),
-        }
-    }
-}
-
 /// A path that must not be empty.
 pub(super) fn output_path(given: &Given, field: &Field<PathBuf>) -> Result<PathBuf, CliError> {
     let path = given.config.find(field).map(ToOwned::to_owned);
@@ -75,35 +58,5 @@ pub(super) fn typed_id(
         _ => Err(CliError::usage(
             "--resource-type and --resource are required",
         )),
-    }
-}
-
-/// Which grants a command looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum GrantFilter {
-    All,
-    Resource { type_id: String, id: String },
-    Type(String),
-    Entitlement(String),
-}
-
-impl GrantFilter {
-    /// The rows that it selects.
-    pub fn rows(&self) -> Filter<'_> {
-        match self {
-            Self::All => Filter::default(),
-            Self::Resource { type_id, id } => Filter {
-                resource: Some((type_id, id)),
-                ..Filter::default()
-            },
-            Self::Type(type_id) => Filter {
-                resource_type_id: Some(type_id),
-                ..Filter::default()
-            },
-            Self::Entitlement(id) => Filter {
-                entitlement_id: Some(id),
-                ..Filter::default()
-            },
-        }
     }
 }

@@ -1,13 +1,14 @@
 //! `grants`.
 
-use baton_c1z::{Filter, Format, Row, Table as Rows};
-use baton_flags::{Command, Field, Relation};
+use baton_c1z::{Format, Row, Table as Rows};
+use baton_flags::{Command, Field};
 use baton_proto::c1::connector::v2;
 use baton_proto::field::c1::connector::v2::grant::ANNOTATIONS;
 use baton_proto::wire;
 use prost::Name;
 
-use super::flags::{self, ENTITLEMENT, GrantFilter, RESOURCE, SYNC_ID};
+use super::filters::{Options, PRINCIPAL};
+use super::flags::{self, ENTITLEMENT, RESOURCE};
 use super::listing::{List, named};
 use super::{Given, Runs};
 use crate::error::CliError;
@@ -17,13 +18,14 @@ use crate::rows::Cells;
 use crate::table::{Column, id, text};
 
 const TYPE: Field<String> = flags::resource_type("only grants on resources of this type");
-const ON: Field<String> = RESOURCE.about("only grants on this resource; needs --resource-type");
-const OF: Field<String> = ENTITLEMENT.about("only grants of this entitlement");
+const ON: Field<String> =
+    RESOURCE.about("only grants on this resource, by id or unique name; needs --resource-type");
+const OF: Field<String> =
+    ENTITLEMENT.about("only grants of this entitlement, by id or unique name");
+const TO: Field<String> =
+    PRINCIPAL.about("only grants to this principal: id, TYPE:ID or unique name");
 
-pub(super) struct Grants {
-    filter: GrantFilter,
-    sync_id: Option<String>,
-}
+pub(super) struct Grants;
 
 impl List for Grants {
     const KEY: &'static str = "grants";
@@ -34,43 +36,45 @@ impl List for Grants {
         text("Entitlement"),
         text("Principal"),
     ];
+    const TABLE: Rows = Rows::Grants;
 
     fn define() -> Command<Runs> {
         Command::new("grants", "list grants")
             .field(TYPE)
             .field(ON)
             .field(OF)
-            .field(SYNC_ID)
-            .relation(Relation::MutuallyExclusive(vec![ON.name(), OF.name()]))
+            .field(TO)
             .example("who is in a group", "grants -t group -r g1")
             .example("who has one entitlement", "grants -e group:g1:member")
+            .example("what one person has", "grants --principal kim@example.com")
             .example(
                 "all grants for another program",
                 "grants -o json -f sync.c1z",
             )
     }
 
-    fn parse(given: &Given) -> Result<Self, CliError> {
-        Ok(Self {
-            filter: filter(given)?,
-            sync_id: flags::sync_id(given),
-        })
+    fn parse(given: &Given) -> Result<Options, CliError> {
+        let mut options = Options::parse(given)?.with_resource(given, &TYPE, &ON)?;
+        if options.resource.is_none() {
+            options.type_id = match given.config.given(&TYPE) {
+                Some("") => return Err(CliError::usage("--resource-type is required")),
+                type_id => type_id.map(ToOwned::to_owned),
+            };
+        }
+        options.entitlement = match given.config.given(&OF) {
+            // The flag is called --entitlement; the words are what scripts know.
+            Some("") => {
+                return Err(CliError::Usage {
+                    message: "--entitlement-id is required".to_owned(),
+                    hint: Some("give --entitlement a value, or leave it out".to_owned()),
+                });
+            }
+            id => id.map(ToOwned::to_owned),
+        };
+        Ok(options)
     }
 
-    fn sync_id(&self) -> Option<&str> {
-        self.sync_id.as_deref()
-    }
-
-    fn rows(&self) -> (Rows, Filter<'_>) {
-        (Rows::Grants, self.filter.rows())
-    }
-
-    fn cells(
-        &self,
-        row: &Row<'_>,
-        lookups: &mut Lookups<'_>,
-        cells: &mut Cells,
-    ) -> Result<(), CliError> {
+    fn cells(row: &Row<'_>, lookups: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
         cells.push(row.id);
         cells.push(&lookups.resource_type(row.resource_type_id)?.name);
         let resource = lookups.resource(row.resource_type_id, row.resource_id)?;
@@ -82,7 +86,6 @@ impl List for Grants {
     }
 
     fn fields(
-        &self,
         row: &Row<'_>,
         lookups: &mut Lookups<'_>,
         fields: &mut Fields<'_>,
@@ -105,29 +108,6 @@ impl List for Grants {
         let principal = lookups.resource(row.principal_type_id, row.principal_id)?;
         fields.json("principal", &principal.json);
         Ok(())
-    }
-}
-
-/// `-r` wins over `-t`, which wins over `-e`.
-fn filter(given: &Given) -> Result<GrantFilter, CliError> {
-    if given.config.was_set(&ON) {
-        let (type_id, id) = flags::typed_id(given, &TYPE, &ON)?;
-        return Ok(GrantFilter::Resource { type_id, id });
-    }
-    if let Some(type_id) = given.config.given(&TYPE) {
-        if type_id.is_empty() {
-            return Err(CliError::usage("--resource-type is required"));
-        }
-        return Ok(GrantFilter::Type(type_id.to_owned()));
-    }
-    match given.config.given(&OF) {
-        None => Ok(GrantFilter::All),
-        // The flag is called --entitlement; the words are what scripts know.
-        Some("") => Err(CliError::Usage {
-            message: "--entitlement-id is required".to_owned(),
-            hint: Some("give --entitlement a value, or leave it out".to_owned()),
-        }),
-        Some(id) => Ok(GrantFilter::Entitlement(id.to_owned())),
     }
 }
 

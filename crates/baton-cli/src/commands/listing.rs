@@ -1,11 +1,17 @@
 //! List commands: each defines its rows, columns and JSON; this module opens
 //! the file, reads the rows and gives them to the sink of the output format.
 
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use baton_c1z::{Filter, Row, Snapshot, Table as Rows};
+use baton_c1z::{OwnedRow, Row, Snapshot, Table as Rows};
 use baton_flags::Command;
+use baton_query::Finder;
+use baton_term::Printer;
 
+use super::explain::{self, Passes};
+use super::filters::{Chosen, Options, or_warning, with_list_flags};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::json::{Fields, MessageTypes};
@@ -14,6 +20,7 @@ use crate::missing::Missing;
 use crate::open;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
+use crate::scan::rows_until;
 use crate::table::{Column, Style, id, text};
 
 /// A command that lists rows of one sync.
@@ -22,83 +29,111 @@ pub(super) trait List: Sized {
     const KEY: &'static str;
     /// The columns of [`List::cells`].
     const COLUMNS: &'static [Column];
+    /// The table that is read.
+    const TABLE: Rows;
 
-    /// See [`Cmd::define`].
+    /// See [`Cmd::define`]; without the flags that every list has.
     fn define() -> Command<Runs>;
 
-    /// See [`Cmd::parse`].
-    fn parse(given: &Given) -> Result<Self, CliError>;
+    /// What the command line narrows the list to.
+    fn parse(given: &Given) -> Result<Options, CliError>;
 
-    /// The sync that the user chose.
-    fn sync_id(&self) -> Option<&str>;
-
-    /// The rows to read.
-    fn rows(&self) -> (Rows, Filter<'_>);
-
-    /// Selects among these rows what no filter can, in one pass over them.
-    fn selection(&self) -> Box<dyn FnMut(&Row<'_>) -> bool + '_> {
+    /// Selects among the rows what no filter can, in one pass over them.
+    fn selection() -> Box<dyn FnMut(&Row<'_>) -> bool> {
         Box::new(|_| true)
     }
 
     /// Adds a row's texts, one per column.
-    fn cells(
-        &self,
-        row: &Row<'_>,
-        lookups: &mut Lookups<'_>,
-        cells: &mut Cells,
-    ) -> Result<(), CliError>;
+    fn cells(row: &Row<'_>, lookups: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError>;
 
     /// Adds the fields of a row's JSON object.
     fn fields(
-        &self,
         row: &Row<'_>,
         lookups: &mut Lookups<'_>,
         fields: &mut Fields<'_>,
     ) -> Result<(), CliError>;
 }
 
-impl<L: List> Cmd for L {
+/// A list, as a command.
+pub(super) struct Listing<L> {
+    options: Options,
+    of: PhantomData<L>,
+}
+
+impl<L: List> Cmd for Listing<L> {
     fn define() -> Command<Runs> {
-        <L as List>::define()
+        with_list_flags(L::define())
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {
-        <L as List>::parse(given)
+        Ok(Self {
+            options: L::parse(given)?,
+            of: PhantomData,
+        })
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        with_sync(cx, self.sync_id(), |sync| {
-            let sink = sync.output.sink(sync.style);
-            let mut source = ListSource {
-                list: &self,
+        let options = &self.options;
+        with_sync(cx, options.sync_id.as_deref(), |sync| {
+            let chosen = options.choose(L::TABLE, sync)?;
+            let mut source = ListSource::<L> {
+                options,
+                chosen: &chosen,
                 snapshot: sync.snapshot,
                 lookups: &mut sync.lookups,
+                passes: Passes::default(),
+                of: PhantomData,
             };
-            sink.write(&mut source, sync.out)
+            let sink = sync.output.sink(sync.style);
+            sink.write(&mut source, sync.out)?;
+            if options.explain {
+                let passes = source.passes;
+                let way = sync.snapshot.way(L::TABLE, &chosen.filter(L::TABLE))?;
+                let lookups = sync.lookups.asked();
+                sync.err.print(&explain::report(
+                    L::TABLE,
+                    &way,
+                    &chosen.notes,
+                    &passes,
+                    lookups,
+                ));
+            }
+            Ok(())
         })
     }
 }
 
 /// The rows of a list command.
 struct ListSource<'l, 's, L> {
-    list: &'l L,
+    options: &'l Options,
+    chosen: &'l Chosen,
     snapshot: &'l Snapshot<'s>,
     lookups: &'l mut Lookups<'s>,
+    passes: Passes,
+    of: PhantomData<L>,
 }
 
 impl<L: List> ListSource<'_, '_, L> {
     fn each(
         &mut self,
-        mut visit: impl FnMut(&L, &Row<'_>, &mut Lookups<'_>) -> Result<(), CliError>,
+        mut visit: impl FnMut(&Row<'_>, &mut Lookups<'_>) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
-        let (table, filter) = self.list.rows();
-        let mut selects = self.list.selection();
-        each(self.snapshot, table, &filter, |row| {
-            if selects(row) {
-                visit(self.list, row, self.lookups)?;
+        let filter = self.chosen.filter(L::TABLE);
+        let mut selects = L::selection();
+        let mut pass = Passes::one();
+        rows_until(self.snapshot, L::TABLE, &filter, |row| {
+            pass.read += 1;
+            if !self.chosen.selects(L::TABLE, row) || !selects(row) {
+                return Ok(ControlFlow::Continue(()));
             }
-            Ok(())
+            visit(row, self.lookups)?;
+            pass.shown += 1;
+            Ok(match self.options.limit {
+                Some(limit) if pass.shown >= limit => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            })
         })?;
+        self.passes.add(pass);
         self.lookups.stop_counting();
         Ok(())
     }
@@ -115,19 +150,19 @@ impl<L: List> RowSource for ListSource<'_, '_, L> {
 
     fn cells(&mut self, visit: &mut Visit<'_, [String]>) -> Result<(), CliError> {
         let mut cells = Cells::default();
-        self.each(|list, row, lookups| {
+        self.each(|row, lookups| {
             cells.clear();
-            list.cells(row, lookups, &mut cells)?;
+            L::cells(row, lookups, &mut cells)?;
             visit(cells.as_slice())
         })
     }
 
     fn objects(&mut self, visit: &mut Visit<'_, [u8]>) -> Result<(), CliError> {
         let mut json = Vec::with_capacity(4096);
-        self.each(|list, row, lookups| {
+        self.each(|row, lookups| {
             json.clear();
             let mut fields = Fields::open(&mut json);
-            list.fields(row, lookups, &mut fields)?;
+            L::fields(row, lookups, &mut fields)?;
             fields.close();
             visit(&json)
         })
@@ -135,12 +170,38 @@ impl<L: List> RowSource for ListSource<'_, '_, L> {
 }
 
 /// A sync that a command shows.
-pub(super) struct Sync<'c> {
+pub(super) struct Sync<'c, 'e> {
+    /// The file's path.
+    pub path: &'c Path,
     pub snapshot: &'c Snapshot<'c>,
     pub lookups: Lookups<'c>,
     pub output: Output,
     pub style: Style,
     pub out: &'c mut dyn std::io::Write,
+    pub err: &'c mut Printer<'e>,
+}
+
+impl<'c> Sync<'c, '_> {
+    /// Looks for what the command line names.
+    pub fn finder(&self) -> Finder<'c> {
+        Finder::new(self.snapshot, self.path)
+    }
+
+    /// What was found. Nothing is a warning.
+    pub fn found(
+        &mut self,
+        found: Result<OwnedRow, baton_query::Error>,
+    ) -> Result<Option<OwnedRow>, CliError> {
+        match or_warning(found)? {
+            Ok(row) => Ok(Some(row)),
+            Err(warning) => {
+                if let Some(warning) = warning {
+                    self.err.warning(warning);
+                }
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// Opens the file, shows something of the sync that the user chose, and warns
@@ -148,7 +209,7 @@ pub(super) struct Sync<'c> {
 pub(super) fn with_sync(
     cx: &mut Cx<'_, '_>,
     sync_id: Option<&str>,
-    show: impl FnOnce(&mut Sync<'_>) -> Result<(), CliError>,
+    show: impl FnOnce(&mut Sync<'_, '_>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let opened = open::open(cx.file, cx.process)?;
     open::warn_of_migration(cx.file, opened.migration(), cx.err);
@@ -156,33 +217,18 @@ pub(super) fn with_sync(
     let types = MessageTypes::new()?;
     let missing = Missing::new(cx.verbose);
     let mut sync = Sync {
+        path: cx.file,
         snapshot: &snapshot,
         lookups: Lookups::new(&snapshot, types, cx.output.detail(), missing),
         output: cx.output,
         style: cx.style(),
         out: &mut *cx.out,
+        err: &mut *cx.err,
     };
     show(&mut sync)?;
-    cx.err.print(&sync.lookups.into_missing().report());
+    let report = sync.lookups.into_missing().report();
+    cx.err.print(&report);
     Ok(())
-}
-
-/// Visits rows with a function that can fail in its own way.
-pub(super) fn each(
-    snapshot: &Snapshot<'_>,
-    table: Rows,
-    filter: &Filter<'_>,
-    mut visit: impl FnMut(&Row<'_>) -> Result<(), CliError>,
-) -> Result<(), CliError> {
-    let mut failure = None;
-    snapshot.scan(table, filter, &mut |row| match visit(row) {
-        Ok(()) => Ok(ControlFlow::Continue(())),
-        Err(error) => {
-            failure = Some(error);
-            Ok(ControlFlow::Break(()))
-        }
-    })?;
-    failure.map_or(Ok(()), Err)
 }
 
 /// The columns of [`resource_cells`].

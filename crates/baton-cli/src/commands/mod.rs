@@ -8,10 +8,12 @@ mod compare;
 mod dump_db;
 mod entitlements;
 mod expand;
+mod explain;
 mod export_c1z;
 mod export_csv;
 mod export_flags;
 mod export_xlsx;
+mod filters;
 mod flags;
 mod grants;
 mod listing;
@@ -47,11 +49,11 @@ fn entry<C: Cmd>() -> Command<Runs> {
 /// All commands, in the order of the help.
 fn table() -> Vec<Command<Runs>> {
     let mut table = vec![
-        entry::<resource_types::ResourceTypes>(),
-        entry::<resources::Resources>(),
-        entry::<entitlements::Entitlements>(),
-        entry::<grants::Grants>(),
-        entry::<principals::Principals>().command(entry::<compare::Compare>()),
+        entry::<listing::Listing<resource_types::ResourceTypes>>(),
+        entry::<listing::Listing<resources::Resources>>(),
+        entry::<listing::Listing<entitlements::Entitlements>>(),
+        entry::<listing::Listing<grants::Grants>>(),
+        entry::<listing::Listing<principals::Principals>>().command(entry::<compare::Compare>()),
         entry::<access::Access>(),
         entry::<syncs::Syncs>(),
         entry::<stats::Stats>(),

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use baton_c1z::{Filter, Row, Table as Rows};
+use baton_c1z::{Row, Table as Rows};
 use baton_flags::{Command, Field, Relation};
 
-use super::flags::{self, ENTITLEMENT, GrantFilter, RESOURCE, SYNC_ID};
+use super::filters::{Options, PRINCIPAL};
+use super::flags::{self, ENTITLEMENT, RESOURCE};
 use super::listing::{List, RESOURCE_COLUMNS, resource_cells, resource_context};
 use super::{Given, Runs};
 use crate::error::CliError;
@@ -15,75 +16,51 @@ use crate::rows::Cells;
 use crate::table::Column;
 
 const TYPE: Field<String> = flags::resource_type("the type of --resource");
-const ON: Field<String> = RESOURCE.about("only holders of grants on this resource");
-const OF: Field<String> = ENTITLEMENT.about("only holders of this entitlement");
+const ON: Field<String> =
+    RESOURCE.about("only holders of grants on this resource, by id or unique name");
+const OF: Field<String> =
+    ENTITLEMENT.about("only holders of this entitlement, by id or unique name");
+const ONE: Field<String> = PRINCIPAL.about("only this holder: id, TYPE:ID or unique name");
 
-pub(super) struct Principals {
-    filter: GrantFilter,
-    sync_id: Option<String>,
-}
+pub(super) struct Principals;
 
 impl List for Principals {
     const KEY: &'static str = "resources";
     const COLUMNS: &'static [Column] = RESOURCE_COLUMNS;
+    const TABLE: Rows = Rows::Grants;
 
     fn define() -> Command<Runs> {
         Command::new("principals", "list holders of grants, each once")
             .field(TYPE)
             .field(ON)
             .field(OF)
-            .field(SYNC_ID)
+            .field(ONE)
             .relation(Relation::RequiredTogether(vec![TYPE.name(), ON.name()]))
-            .relation(Relation::MutuallyExclusive(vec![ON.name(), OF.name()]))
             .example("all holders of grants", "principals")
             .example("who is in a group", "principals -t group -r g1")
             .example("who holds one entitlement", "principals -e group:g1:member")
     }
 
-    fn parse(given: &Given) -> Result<Self, CliError> {
-        let filter = if given.config.was_set(&ON) {
-            let (type_id, id) = flags::typed_id(given, &TYPE, &ON)?;
-            GrantFilter::Resource { type_id, id }
-        } else {
-            // Unlike in `grants`, an empty value is an id that matches no entitlement.
-            let id = given.config.given(&OF);
-            id.map_or(GrantFilter::All, |id| {
-                GrantFilter::Entitlement(id.to_owned())
-            })
-        };
-        Ok(Self {
-            filter,
-            sync_id: flags::sync_id(given),
-        })
-    }
-
-    fn sync_id(&self) -> Option<&str> {
-        self.sync_id.as_deref()
-    }
-
-    fn rows(&self) -> (Rows, Filter<'_>) {
-        (Rows::Grants, self.filter.rows())
+    fn parse(given: &Given) -> Result<Options, CliError> {
+        let mut options = Options::parse(given)?.with_resource(given, &TYPE, &ON)?;
+        // Unlike in `grants`, an empty value is an id that matches no entitlement.
+        options.entitlement = given.config.given(&OF).map(ToOwned::to_owned);
+        Ok(options)
     }
 
     /// Each holder once, in the order of first appearance among the grants.
-    fn selection(&self) -> Box<dyn FnMut(&Row<'_>) -> bool + '_> {
+    fn selection() -> Box<dyn FnMut(&Row<'_>) -> bool> {
         let mut seen = Seen::default();
         Box::new(move |row| seen.is_first(row))
     }
 
-    fn cells(
-        &self,
-        row: &Row<'_>,
-        lookups: &mut Lookups<'_>,
-        cells: &mut Cells,
-    ) -> Result<(), CliError> {
+    fn cells(row: &Row<'_>, lookups: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
         let id = (row.principal_type_id, row.principal_id);
         let principal = lookups.resource(id.0, id.1)?;
         resource_cells(lookups, id, &principal.name, principal.parent(), cells)
     }
 
     fn fields(
-        &self,
         row: &Row<'_>,
         lookups: &mut Lookups<'_>,
         fields: &mut Fields<'_>,

@@ -1,11 +1,12 @@
 //! `resource-types`.
 
-use baton_c1z::{Filter, Row, Table as Rows};
-use baton_flags::Command;
+use baton_c1z::{Row, Table as Rows};
+use baton_flags::{Command, Field};
 use baton_proto::field::c1::connector::v2::resource_type::TRAITS;
 use baton_proto::wire::{self, Value};
 
-use super::flags::{self, SYNC_ID};
+use super::filters::Options;
+use super::flags;
 use super::listing::{List, named};
 use super::{Given, Runs};
 use crate::error::CliError;
@@ -14,37 +15,31 @@ use crate::lookups::{Lookups, name_of};
 use crate::rows::Cells;
 use crate::table::{Column, id, text};
 
-pub(super) struct ResourceTypes {
-    sync_id: Option<String>,
-}
+const TYPE: Field<String> = flags::resource_type("only this type");
+
+pub(super) struct ResourceTypes;
 
 impl List for ResourceTypes {
     const KEY: &'static str = "resourceTypes";
     const COLUMNS: &'static [Column] = &[id("ID"), text("Display Name"), text("Traits")];
+    const TABLE: Rows = Rows::ResourceTypes;
 
     fn define() -> Command<Runs> {
         Command::new("resource-types", "list resource types")
-            .field(SYNC_ID)
+            .field(TYPE)
             .example("the types in the default file", "resource-types")
             .example("the types in another file", "resource-types -f old.c1z")
             .example("for another program", "resource-types -o json")
     }
 
-    fn parse(given: &Given) -> Result<Self, CliError> {
-        Ok(Self {
-            sync_id: flags::sync_id(given),
+    fn parse(given: &Given) -> Result<Options, CliError> {
+        Ok(Options {
+            type_id: flags::text(given, &TYPE),
+            ..Options::parse(given)?
         })
     }
 
-    fn sync_id(&self) -> Option<&str> {
-        self.sync_id.as_deref()
-    }
-
-    fn rows(&self) -> (Rows, Filter<'_>) {
-        (Rows::ResourceTypes, Filter::default())
-    }
-
-    fn cells(&self, row: &Row<'_>, _: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
+    fn cells(row: &Row<'_>, _: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
         cells.push(row.id);
         cells.push(name_of(Rows::ResourceTypes, row)?);
         cells.push(&traits(row.data)?);
@@ -52,7 +47,6 @@ impl List for ResourceTypes {
     }
 
     fn fields(
-        &self,
         row: &Row<'_>,
         lookups: &mut Lookups<'_>,
         fields: &mut Fields<'_>,

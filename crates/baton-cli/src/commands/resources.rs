@@ -1,9 +1,10 @@
 //! `resources`.
 
-use baton_c1z::{Filter, Row, Table as Rows};
+use baton_c1z::{Row, Table as Rows};
 use baton_flags::{Command, Field};
 
-use super::flags::{self, OfType, SYNC_ID};
+use super::filters::{Options, PRINCIPAL};
+use super::flags::{self, RESOURCE};
 use super::listing::{List, RESOURCE_COLUMNS, named, resource_cells, resource_context};
 use super::{Given, Runs};
 use crate::error::CliError;
@@ -13,51 +14,43 @@ use crate::rows::Cells;
 use crate::table::Column;
 
 const TYPE: Field<String> = flags::resource_type("only resources of this type");
+const ONE: Field<String> =
+    RESOURCE.about("only this resource, by id or unique name; needs --resource-type");
+const HELD: Field<String> = PRINCIPAL
+    .about("only resources that this principal holds something on: id, TYPE:ID or unique name");
 
-pub(super) struct Resources(OfType);
+pub(super) struct Resources;
 
 impl List for Resources {
     const KEY: &'static str = "resources";
     const COLUMNS: &'static [Column] = RESOURCE_COLUMNS;
+    const TABLE: Rows = Rows::Resources;
 
     fn define() -> Command<Runs> {
         Command::new("resources", "list resources")
             .field(TYPE)
-            .field(SYNC_ID)
+            .field(ONE)
+            .field(HELD)
             .example("all resources", "resources")
             .example("all groups", "resources -t group")
             .example("all users for another program", "resources -t user -o json")
     }
 
-    fn parse(given: &Given) -> Result<Self, CliError> {
-        Ok(Self(OfType::parse(given, &TYPE)))
-    }
-
-    fn sync_id(&self) -> Option<&str> {
-        self.0.sync_id.as_deref()
-    }
-
-    fn rows(&self) -> (Rows, Filter<'_>) {
-        let filter = Filter {
-            resource_type_id: self.0.type_id.as_deref(),
-            ..Filter::default()
+    fn parse(given: &Given) -> Result<Options, CliError> {
+        let options = Options {
+            type_id: flags::text(given, &TYPE),
+            ..Options::parse(given)?
         };
-        (Rows::Resources, filter)
+        options.with_resource(given, &TYPE, &ONE)
     }
 
-    fn cells(
-        &self,
-        row: &Row<'_>,
-        lookups: &mut Lookups<'_>,
-        cells: &mut Cells,
-    ) -> Result<(), CliError> {
+    fn cells(row: &Row<'_>, lookups: &mut Lookups<'_>, cells: &mut Cells) -> Result<(), CliError> {
         let id = (row.resource_type_id, row.resource_id);
         let name = name_of(Rows::Resources, row)?;
         resource_cells(lookups, id, name, row.parent, cells)
     }
 
     fn fields(
-        &self,
         row: &Row<'_>,
         lookups: &mut Lookups<'_>,
         fields: &mut Fields<'_>,

@@ -4,6 +4,7 @@ use baton_c1z::{CallStat, Stats as Counts, SyncRun};
 use baton_flags::Command;
 use baton_proto::c1::reader::v2 as reader;
 
+use super::flags::{self, SYNC_ID};
 use super::run_text::{duration, seconds, shows_tokens, token};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
@@ -13,24 +14,29 @@ use crate::output::Output;
 use crate::sinks::{write_csv, write_markdown};
 use crate::table::{Column, Table, id, text};
 
-pub(super) struct Stats;
+pub(super) struct Stats {
+    sync_id: Option<String>,
+}
 
 impl Cmd for Stats {
     fn define() -> Command<Runs> {
         Command::new("stats", "count what the newest finished sync holds")
+            .field(SYNC_ID)
             .example("the default file", "stats")
             .example("another file", "stats -f old.c1z")
             .example("for another program", "stats -o json")
     }
 
-    fn parse(_: &Given) -> Result<Self, CliError> {
-        Ok(Self)
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        Ok(Self {
+            sync_id: flags::sync_id(given),
+        })
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let file = cx.file;
         let peeked = open::peek(cx.file, cx.process, cx.err)?;
-        let Some(run) = peeked.latest_finished(None) else {
+        let Some(run) = open::run(&peeked, file, self.sync_id.as_deref())? else {
             return Ok(writeln!(
                 cx.out,
                 " INFO  No finished sync found in the c1z"

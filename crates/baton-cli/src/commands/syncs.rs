@@ -1,9 +1,11 @@
 //! `syncs`: answered from the beginning of the file where that suffices.
 
 use baton_c1z::SyncRun;
-use baton_flags::Command;
+use baton_flags::{Command, Field};
 use baton_proto::baton;
 
+use super::filters::{LIMIT, limit};
+use super::flags::{self, SYNC_ID};
 use super::run_text::{seconds, shows_tokens, token};
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
@@ -12,26 +14,46 @@ use crate::open;
 use crate::rows::{RowSource, Visit};
 use crate::table::{Column, id, text};
 
-pub(super) struct Syncs;
+const ONE: Field<String> = SYNC_ID.about("only this sync");
+
+pub(super) struct Syncs {
+    sync_id: Option<String>,
+    limit: Option<u64>,
+}
 
 impl Cmd for Syncs {
     fn define() -> Command<Runs> {
         Command::new("syncs", "list the syncs in the file")
+            .field(LIMIT)
+            .field(ONE)
             .example("the default file", "syncs")
             .example("another file", "syncs -f old.c1z")
             .example("for another program", "syncs -o json")
     }
 
-    fn parse(_: &Given) -> Result<Self, CliError> {
-        Ok(Self)
+    fn parse(given: &Given) -> Result<Self, CliError> {
+        Ok(Self {
+            sync_id: flags::sync_id(given),
+            limit: limit(given)?,
+        })
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let peeked = open::peek(cx.file, cx.process, cx.err)?;
+        let mut runs = match &self.sync_id {
+            None => peeked.runs.as_slice(),
+            Some(id) => {
+                let run = open::run(&peeked, cx.file, Some(id))?;
+                run.map_or(&[][..], std::slice::from_ref)
+            }
+        };
+        if let Some(limit) = self.limit.and_then(|limit| usize::try_from(limit).ok()) {
+            runs = runs.get(..limit).unwrap_or(runs);
+        }
         // A whole token is copied to be used elsewhere; its size is not.
         let token_column = if cx.verbose { id } else { text };
         let mut source = SyncSource {
-            runs: &peeked.runs,
+            runs,
             columns: [
                 id("ID"),
                 text("Started At"),

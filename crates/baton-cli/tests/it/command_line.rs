@@ -15,7 +15,6 @@ fn refused(args: &[&str]) -> String {
 fn refusals_begin_with_the_words_of_the_go_tool() {
     let together =
         "if any flags in the group [resource-type resource] are set they must all be set; missing ";
-    let exclusive = "if any flags in the group [resource entitlement] are set none of the others can be; [entitlement resource] were all set";
     for (args, text) in [
         (&["nope"][..], "unknown command \"nope\" for \"baton\""),
         (
@@ -40,18 +39,12 @@ fn refusals_begin_with_the_words_of_the_go_tool() {
             &["to-pebble", "--batch-size=-1"],
             "batch-size must be greater than zero",
         ),
-        (
-            &["access", "-t", "user", "-r", "x", "--sync-id", "y"],
-            "unknown flag: --sync-id",
-        ),
         (&["access"], "--resource-type and --resource are required"),
         (&["access", "-t", "x"], &format!("{together}[resource]")),
         (
             &["principals", "-r", "x"],
             &format!("{together}[resource-type]"),
         ),
-        (&["principals", "-t", "y", "-r", "x", "-e", "z"], exclusive),
-        (&["grants", "-r", "x", "-e", "z"], exclusive),
         (
             &["grants", "-r", "x"],
             "--resource-type and --resource are required",

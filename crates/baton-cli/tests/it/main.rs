@@ -10,6 +10,7 @@ mod compare;
 mod earlier;
 mod expand;
 mod export;
+mod filters;
 mod formats;
 #[cfg(unix)]
 mod full_disk;

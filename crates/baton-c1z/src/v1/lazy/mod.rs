@@ -24,6 +24,7 @@ use crate::run::{Stats, SyncRun};
 use crate::store::{
     Asset, Key, Query, Store, StorePage, Visit, VisitAsset, VisitDated, VisitSession,
 };
+use crate::way::Way;
 use crate::{Capabilities, Format, ReadOptions};
 
 /// How much is unpacked, one after the other, before it is everything.
@@ -193,6 +194,10 @@ impl Store for Lazy {
             });
             self.judge(reader, scanned, by_visitor)
         })
+    }
+
+    fn way(&self, query: &Query<'_>) -> Result<Way> {
+        self.get_of(query.table, |reader| reader.way(query))
     }
 
     fn is_sorted(&self, query: &Query<'_>) -> Result<bool> {

@@ -129,6 +129,12 @@ fn switch(id: &'static str) -> Arg {
 fn arg<R>(program: &Program<R>, field: &AnyField, descriptions: bool) -> Arg {
     let arg = match field.kind {
         Kind::Bool { .. } => switch(field.name),
+        _ if !field.alone.is_empty() => Arg::new(field.name)
+            .num_args(0..=1)
+            .default_missing_value(field.alone)
+            .value_name(field.shown_value().unwrap_or_default())
+            .value_parser(value_parser!(OsString))
+            .action(ArgAction::Append),
         // Go's parser takes the next word as the value whatever it looks like.
         _ => Arg::new(field.name)
             .num_args(1)

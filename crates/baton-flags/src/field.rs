@@ -123,6 +123,8 @@ pub struct AnyField {
     pub persistent: bool,
     /// What an empty value should have named; where this is not empty, an empty value is refused.
     pub must_name: &'static str,
+    /// What the flag means without a value; where this is empty, it needs one.
+    pub alone: &'static str,
     /// Who sees the field in the exported schema.
     pub export: Export,
     /// Further environment variables, tried in order when the proper one is absent.
@@ -201,6 +203,7 @@ impl<T> Field<T> {
                 secret: false,
                 persistent: false,
                 must_name: "",
+                alone: "",
                 export: Export::Gui,
                 env_aliases: &[],
             },
@@ -292,6 +295,14 @@ impl<T> Field<T> {
     #[must_use]
     pub const fn must_name(mut self, what: &'static str) -> Self {
         self.any.must_name = what;
+        self
+    }
+
+    /// Makes the value optional: the flag without one means `text`. The next word
+    /// is its value unless it begins with a dash.
+    #[must_use]
+    pub const fn alone(mut self, text: &'static str) -> Self {
+        self.any.alone = text;
         self
     }
 

@@ -145,6 +145,12 @@ impl CommandContext {
         output::print(&mut **stdout, text)
     }
 
+    /// As [`CommandContext::print`]; true if nothing reads standard output now.
+    pub(crate) fn print_open(&self, text: &[u8]) -> Result<bool> {
+        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        output::print_open(&mut **stdout, text)
+    }
+
     /// The current folder of the program.
     pub fn cwd(&self) -> &Path {
         &self.cwd

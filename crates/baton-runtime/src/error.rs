@@ -210,6 +210,109 @@ pub enum Error {
     /// A person was asked, and did not agree.
     #[error("nothing was changed: the answer was not yes")]
     Declined,
+    /// A flag about events, in another mode.
+    #[error("--follow and --event-feed-cursor-file have no effect without --event-feed")]
+    NotEvents,
+    /// The connector has no event feed.
+    #[error("the connector has no event feeds")]
+    NoEventFeeds,
+    /// No event feed has this id.
+    #[error("event feed id {named} not found")]
+    UnknownEventFeed {
+        /// The given id.
+        named: String,
+        /// Those that there are.
+        ids: Vec<String>,
+    },
+    /// There are several event feeds, and none is named.
+    #[error("the connector has {} event feeds", .ids.len())]
+    SeveralEventFeeds {
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// An event feed does not move on.
+    #[error("event feed {feed} has more events, but its cursor is unchanged")]
+    EventsRepeat {
+        /// The feed.
+        feed: String,
+    },
+    /// The time of the earliest event cannot be read.
+    #[error("--event-feed-start-at `{text}` is not a time")]
+    EventStart {
+        /// The given text.
+        text: String,
+        /// What is wrong with it.
+        source: baton_proto::Error,
+    },
+    /// Two cursors are given.
+    #[error("{} has a cursor, and --event-feed-cursor gives another one", .path.display())]
+    TwoCursors {
+        /// The cursor file.
+        path: PathBuf,
+    },
+    /// The cursor file cannot be read or written.
+    #[error("cannot use cursor file {}", .path.display())]
+    CursorFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The cursor file holds something else.
+    #[error("{} does not hold a cursor", .path.display())]
+    NotACursorFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The connector has no tickets.
+    #[error("the connector has no tickets")]
+    NoTickets,
+    /// A value about tickets is missing.
+    #[error("--{flag} is empty")]
+    NoTicketValue {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// The file of a ticket template cannot be read.
+    #[error("cannot read ticket template {}", .path.display())]
+    TicketFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file of a ticket template is not JSON.
+    #[error("ticket template {} is not valid JSON", .path.display())]
+    TicketJson {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// A ticket template has a fault.
+    #[error("the ticket template is invalid{}{text}", in_template(.place))]
+    TicketTemplate {
+        /// The member at fault; empty for the whole.
+        place: String,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// The connector answers about another number of tickets.
+    #[error("the connector answered about {found} of {wanted} tickets")]
+    TicketAnswers {
+        /// Tickets that were asked for.
+        wanted: usize,
+        /// Answers.
+        found: usize,
+    },
+    /// Some tickets were not created.
+    #[error("{failed} of {wanted} tickets were not created")]
+    TicketsFailed {
+        /// Tickets that were not created.
+        failed: usize,
+        /// Tickets that were asked for.
+        wanted: usize,
+    },
     /// A flag about changes, without a change.
     #[error("--{flag} has no effect without a change")]
     NotAChange {
@@ -275,11 +378,21 @@ pub enum Error {
     },
 }
 
+fn in_template(place: &str) -> String {
+    if place.is_empty() {
+        return ": ".to_owned();
+    }
+    format!(" at {place}: ")
+}
+
 impl Error {
     /// The gRPC code that becomes the exit code: 2 for everything plain.
     pub fn code(&self) -> Code {
         match self {
             Self::Store(error) => error.code(),
+            Self::NoEventFeeds | Self::UnknownEventFeed { .. } => Code::NotFound,
+            Self::EventsRepeat { .. } | Self::TicketAnswers { .. } => Code::Internal,
+            Self::NoTickets => Code::Unimplemented,
             Self::Stopped { .. } | Self::TestStopped | Self::Declined => Code::Canceled,
 
             Self::Connector(error) => error.code(),
@@ -361,7 +474,22 @@ impl Error {
                 Some(advice) => advice::sentences(&[advice]),
                 None => vec!["pass the path of a regular file with --audit-log".to_owned()],
             },
-            Self::NoProvisioningAction { flag } => vec![format!("pass a value with --{flag}")],
+            Self::NoProvisioningAction { flag } | Self::NoTicketValue { flag } => {
+                vec![format!("pass a value with --{flag}")]
+            }
+            Self::UnknownEventFeed { ids, .. } | Self::SeveralEventFeeds { ids } => vec![format!(
+                "pass one of these with --event-feed-id: {}",
+                ids.join(", ")
+            )],
+            Self::EventStart { .. } => {
+                vec!["pass a time such as 2026-01-31T00:00:00Z".to_owned()]
+            }
+            Self::TwoCursors { .. } => {
+                vec!["leave out --event-feed-cursor, or name another file".to_owned()]
+            }
+            Self::CursorFile { .. } | Self::NotACursorFile { .. } => {
+                vec!["pass another path with --event-feed-cursor-file".to_owned()]
+            }
             Self::NotAChange { .. } => vec![
                 "pass --grant-entitlement, --revoke-grant or another change, or leave the flag out"
                     .to_owned(),

@@ -209,6 +209,79 @@ pub(crate) const ROTATE_CREDENTIALS_TYPE: Field<String> = Field::string(
 .value_name("type")
 .hidden()
 .export(Export::None);
+pub(crate) const EVENT_FEED: Field<Option<OneOf<Switch>>> = Field::choice(
+    "event-feed",
+    "instead of syncing, print the events of a feed as JSON lines",
+)
+.value_name("bool")
+.alone("true")
+.hidden()
+.export(Export::None);
+pub(crate) const EVENT_FEED_ID: Field<String> = Field::string(
+    "event-feed-id",
+    "id of the event feed; not needed where there is only one",
+)
+.value_name("id")
+.hidden()
+.export(Export::None);
+pub(crate) const EVENT_FEED_START_AT: Field<String> = Field::string(
+    "event-feed-start-at",
+    "time of the earliest event, such as 2026-01-31T00:00:00Z; one day ago when empty",
+)
+.value_name("time")
+.hidden()
+.export(Export::None);
+pub(crate) const EVENT_FEED_CURSOR: Field<String> = Field::string(
+    "event-feed-cursor",
+    "where to continue: the cursor at the end of an earlier run",
+)
+.value_name("cursor")
+.hidden()
+.export(Export::None);
+pub(crate) const CREATE_TICKET: Field<bool> =
+    Field::bool("create-ticket", "instead of syncing, create a ticket")
+        .hidden()
+        .export(Export::None);
+pub(crate) const TICKET_TEMPLATE_PATH: Field<String> = Field::string(
+    "ticket-template-path",
+    "JSON file that describes the ticket of --create-ticket",
+)
+.value_name("path")
+.hidden()
+.export(Export::None);
+pub(crate) const BULK_CREATE_TICKET: Field<bool> = Field::bool(
+    "bulk-create-ticket",
+    "instead of syncing, create several tickets",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const BULK_TICKET_TEMPLATE_PATH: Field<String> = Field::string(
+    "bulk-ticket-template-path",
+    "JSON file that describes the tickets of --bulk-create-ticket",
+)
+.value_name("path")
+.hidden()
+.export(Export::None);
+pub(crate) const GET_TICKET: Field<bool> =
+    Field::bool("get-ticket", "instead of syncing, show a ticket")
+        .hidden()
+        .export(Export::None);
+pub(crate) const TICKET_ID: Field<String> =
+    Field::string("ticket-id", "id of the ticket of --get-ticket")
+        .value_name("id")
+        .hidden()
+        .export(Export::None);
+pub(crate) const LIST_TICKET_SCHEMAS: Field<bool> = Field::bool(
+    "list-ticket-schemas",
+    "instead of syncing, list the kinds of ticket",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const TICKETING: Field<bool> = Field::bool(
+    "ticketing",
+    "in service mode, allow tickets; no effect on a one-shot run",
+)
+.export(Export::None);
 pub(crate) const PROVISIONING: Field<bool> = Field::bool(
     "provisioning",
     "in service mode, allow changes of access; no effect on a one-shot run",
@@ -346,6 +419,32 @@ pub(crate) const OUTPUT: Field<OneOf<ResultForm>> =
         .default("console")
         .export(Export::None);
 
+pub(crate) const EVENT_FEED_CURSOR_FILE: Field<Option<PathBuf>> = Field::path(
+    "event-feed-cursor-file",
+    "with --event-feed: file that keeps the cursor, read at the start and replaced after each page",
+)
+.must_name("the path of a cursor file")
+.export(Export::None);
+pub(crate) const FOLLOW: Field<bool> = Field::bool(
+    "follow",
+    "with --event-feed: wait for further events until a signal",
+)
+.export(Export::None);
+
+/// A switch that Go declares as a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switch(pub bool);
+
+impl Choice for Switch {
+    const WORDS: &'static [&'static str] = &[
+        "", "true", "false", "1", "0", "t", "f", "T", "F", "True", "False", "TRUE", "FALSE",
+    ];
+
+    fn of_word(word: &str) -> Option<Self> {
+        baton_flags::value::parse_bool(word).ok().map(Self)
+    }
+}
+
 /// The form of a result on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResultForm {
@@ -436,6 +535,18 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         DELETE_RESOURCE_TYPE.any(),
         ROTATE_CREDENTIALS.any(),
         ROTATE_CREDENTIALS_TYPE.any(),
+        EVENT_FEED.any(),
+        EVENT_FEED_ID.any(),
+        EVENT_FEED_START_AT.any(),
+        EVENT_FEED_CURSOR.any(),
+        CREATE_TICKET.any(),
+        TICKET_TEMPLATE_PATH.any(),
+        BULK_CREATE_TICKET.any(),
+        BULK_TICKET_TEMPLATE_PATH.any(),
+        GET_TICKET.any(),
+        TICKET_ID.any(),
+        LIST_TICKET_SCHEMAS.any(),
+        TICKETING.any(),
         PROVISIONING.any(),
         DIFF_SYNCS.any(),
         BASE_SYNC_ID.any(),
@@ -457,6 +568,8 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         CREDENTIAL_RECIPIENT.any(),
         CREDENTIALS_OUT.any(),
         YES.any(),
+        EVENT_FEED_CURSOR_FILE.any(),
+        FOLLOW.any(),
         OUTPUT.any(),
     ];
     for field in &mut fields {
@@ -501,12 +614,23 @@ pub(crate) fn relations() -> Vec<Relation> {
             COMPACT_OUTPUT_PATH.name(),
         ]),
         Relation::RequiredTogether(vec![GRANT_ENTITLEMENT.name(), GRANT_PRINCIPAL.name()]),
+        Relation::RequiredTogether(vec![CREATE_TICKET.name(), TICKET_TEMPLATE_PATH.name()]),
+        Relation::RequiredTogether(vec![
+            BULK_CREATE_TICKET.name(),
+            BULK_TICKET_TEMPLATE_PATH.name(),
+        ]),
+        Relation::RequiredTogether(vec![GET_TICKET.name(), TICKET_ID.name()]),
         Relation::MutuallyExclusive(vec![
             GRANT_ENTITLEMENT.name(),
             REVOKE_GRANT.name(),
             CREATE_ACCOUNT_LOGIN.name(),
             DELETE_RESOURCE.name(),
             ROTATE_CREDENTIALS.name(),
+            EVENT_FEED.name(),
+            CREATE_TICKET.name(),
+            GET_TICKET.name(),
+            LIST_TICKET_SCHEMAS.name(),
+            BULK_CREATE_TICKET.name(),
         ]),
         Relation::MutuallyExclusive(vec![
             GRANT_ENTITLEMENT.name(),
@@ -514,8 +638,10 @@ pub(crate) fn relations() -> Vec<Relation> {
             CREATE_ACCOUNT_EMAIL.name(),
             DELETE_RESOURCE_TYPE.name(),
             ROTATE_CREDENTIALS_TYPE.name(),
+            EVENT_FEED.name(),
             DIFF_SYNCS.name(),
             COMPACT_SYNCS.name(),
+            LIST_TICKET_SCHEMAS.name(),
         ]),
     ]
 }

@@ -10,6 +10,18 @@ use crate::flags;
 
 /// Fails on a flag about changes in a mode that changes nothing.
 pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
+    if config.was_set(&flags::OUTPUT) {
+        let flag = flags::OUTPUT.name();
+        return Err(Error::NotAChange { flag });
+    }
+    if config.get(&flags::FOLLOW) || config.has(&flags::EVENT_FEED_CURSOR_FILE) {
+        return Err(Error::NotEvents);
+    }
+    refuse_change_flags_of_events(config)
+}
+
+/// As [`refuse_change_flags`], in a mode that reads events: their form can be chosen.
+pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
     let given = [
         (&flags::DRY_RUN, config.get(&flags::DRY_RUN)),
         (&flags::SYNC_AFTER, config.get(&flags::SYNC_AFTER)),
@@ -18,7 +30,6 @@ pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
     .map(|(flag, given)| (flag.name(), given));
     let others = [
         (flags::AUDIT_LOG.name(), config.has(&flags::AUDIT_LOG)),
-        (flags::OUTPUT.name(), config.was_set(&flags::OUTPUT)),
         (
             flags::CREDENTIALS_OUT.name(),
             config.has(&flags::CREDENTIALS_OUT),
@@ -36,13 +47,9 @@ pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
 }
 
 /// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 2] = [
     ("client-id", "service mode"),
-    ("event-feed", "the event feed"),
     ("invoke-action", "invoking an action"),
-    ("create-ticket", "ticketing"),
-    ("bulk-create-ticket", "ticketing"),
-    ("get-ticket", "ticketing"),
 ];
 
 /// Variables without a flag, by the flag that would derive them.

@@ -137,6 +137,11 @@ impl StopMessages {
         ending: "a write that was sent is brought to its end; a second signal stops at once",
         abandoned: "stopped at once; a write may have been sent: check whether the change was made",
     };
+    /// Of reading events.
+    pub(crate) const EVENTS: Self = Self {
+        ending: "ending; a second signal stops at once",
+        abandoned: "stopped at once; the last events may come again in the next run",
+    };
     /// Of work on files.
     pub(crate) const FILES: Self = Self {
         ending: "ending; a second signal stops at once",

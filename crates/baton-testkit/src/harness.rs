@@ -129,6 +129,7 @@ pub struct Harness {
     network: Option<Arc<dyn Transport>>,
     interrupt: Option<(Phase, u64)>,
     answer: Option<String>,
+    stop_after: Option<Duration>,
     runs: u64,
 }
 
@@ -153,6 +154,7 @@ impl Harness {
             network: None,
             interrupt: None,
             answer: None,
+            stop_after: None,
             runs: 0,
         }
     }
@@ -183,6 +185,12 @@ impl Harness {
         self
     }
 
+    /// Asks the next run to stop, as SIGTERM does, after so much time.
+    pub fn stop_after(&mut self, time: Duration) -> &mut Self {
+        self.stop_after = Some(time);
+        self
+    }
+
     /// Sits a person in front of the next run, who gives this answer to what the
     /// program asks.
     pub fn answer(&mut self, text: &str) -> &mut Self {
@@ -200,6 +208,14 @@ impl Harness {
             .enable_all()
             .start_paused(true)
             .build();
+        let runtime = runtime.expect("an async runtime");
+        if let Some(time) = self.stop_after.take() {
+            let stop = stop.clone();
+            runtime.spawn(async move {
+                tokio::time::sleep(time).await;
+                let _ = stop.try_send(Signal::Terminate);
+            });
+        }
         let clock: Arc<dyn Clock> = Arc::new(FixedClock { run: self.runs });
         let process = Process {
             args: args.iter().map(Into::into).collect(),
@@ -216,7 +232,7 @@ impl Harness {
             random: Arc::new(SplitMix::seeded(self.runs)),
             engine: engine(self.interrupt.take(), stop, &report),
             transport: self.network.clone(),
-            runtime: Some(runtime.expect("an async runtime")),
+            runtime: Some(runtime),
         };
         let status = baton_runtime::run(&(self.app)(), process);
         self.runs += 1;

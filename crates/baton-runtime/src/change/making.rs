@@ -22,7 +22,7 @@ use crate::flags::{self, ResultForm};
 use crate::panics;
 
 /// A change that is about to be made.
-pub(super) struct Making {
+pub(crate) struct Making {
     context: CommandContext,
     built: Built,
     target: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Making {
 impl Making {
     /// Checks the settings, before anything is read: what a sync afterwards would
     /// refuse is known before anything is changed.
-    pub(super) fn check(context: &CommandContext) -> Result<PathBuf> {
+    pub(crate) fn check(context: &CommandContext) -> Result<PathBuf> {
         let target = context.config().get(&flags::FILE).to_owned();
         if syncs_after(context) {
             context.preflight(&target)?;
@@ -43,7 +43,7 @@ impl Making {
     }
 
     /// Prepares the record, with the audit log if one is asked for.
-    pub(super) async fn new(
+    pub(crate) async fn new(
         context: CommandContext,
         built: Built,
         target: PathBuf,
@@ -66,7 +66,7 @@ impl Making {
 
     /// Makes the change with `work`, shows its result, and syncs if that is asked
     /// for.
-    pub(super) async fn make<W, R>(self, work: W) -> Result<ExitStatus>
+    pub(crate) async fn make<W, R>(self, work: W) -> Result<ExitStatus>
     where
         W: FnOnce(Arc<dyn Connector>, Call) -> R,
         R: Future<Output = Result<Brought>>,
@@ -97,7 +97,11 @@ impl Making {
             source: Box::new(error),
         });
         show(&context, &ChangeResult::new(&record, dry_run, &ended))?;
-        ended?;
+        let brought = ended?;
+        let (failed, wanted) = brought.failed_tickets();
+        if failed > 0 && !dry_run {
+            return Err(Error::TicketsFailed { failed, wanted });
+        }
         if config.get(&flags::SYNC_AFTER) && dry_run {
             context
                 .stderr

@@ -38,10 +38,11 @@ pub(crate) use accounts::create_account;
 pub(crate) use delete::delete;
 pub(crate) use rotate::rotate;
 
+pub(crate) use making::Making;
+pub(crate) use result::{Brought, TicketPart, json_of};
+pub(crate) use subject::Subject;
+
 use audit::Party;
-use making::Making;
-use result::Brought;
-use subject::Subject;
 
 /// A file whose sync ended longer ago is warned of.
 const OLD: Duration = Duration::from_hours(24);

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baton_connector::{Clock, Code, Error, Plan, Recorder, Report, Result, async_trait};
+use baton_connector::{Clock, Code, Error, Outcome, Plan, Recorder, Report, Result, async_trait};
 use jiff::Timestamp;
 
 use super::audit::{AuditLog, IntentLine, OutcomeLine, WriteLine};
@@ -33,9 +33,28 @@ pub(crate) struct Ended {
 struct Kept {
     planned: Option<Planned>,
     ended: Option<Ended>,
+    /// Changes that were planned.
+    count: usize,
+    /// The writes of the last one.
+    writes: Vec<WriteLine>,
 }
 
-/// The recorder of one change.
+impl Ended {
+    /// Together with the end of a further change.
+    fn and(mut self, other: &Self) -> Self {
+        if self.outcome != other.outcome {
+            self.outcome = Outcome::Partial.name();
+        }
+        self.request_ids.extend_from_slice(&other.request_ids);
+        self.added.extend_from_slice(&other.added);
+        self.removed.extend_from_slice(&other.removed);
+        self.read_back |= other.read_back;
+        self
+    }
+}
+
+/// The recorder of a change; of several, one after another, where a bulk request
+/// makes them.
 pub(crate) struct Record {
     pub(crate) id: String,
     pub(crate) subject: Subject,
@@ -70,6 +89,14 @@ impl Record {
         self.kept().ended.clone()
     }
 
+    /// The id of the change that was planned last.
+    fn current_id(&self) -> String {
+        match self.kept().count {
+            0 | 1 => self.id.clone(),
+            number => format!("{}-{number}", self.id),
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Whole whatever happened to a thread that held it.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -86,7 +113,7 @@ impl Record {
             return Ok(());
         };
         let now = Timestamp::try_from(self.clock.now()).unwrap_or_default();
-        let (id, subject) = (self.id.clone(), self.subject.clone());
+        let (id, subject) = (self.current_id(), self.subject.clone());
         let written = tokio::task::spawn_blocking(move || {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
             write(&mut log, &id, &subject, now)
@@ -151,7 +178,16 @@ impl Recorder for Record {
             removes: plan.removes.clone(),
             warnings: plan.warnings.to_vec(),
         };
-        self.kept().planned = Some(planned.clone());
+        {
+            let mut kept = self.kept();
+            kept.count += 1;
+            kept.writes.clone_from(&planned.writes);
+            let all = kept.planned.get_or_insert_default();
+            all.writes.extend_from_slice(&planned.writes);
+            all.adds.extend_from_slice(&planned.adds);
+            all.removes.extend_from_slice(&planned.removes);
+            all.warnings.extend_from_slice(&planned.warnings);
+        }
         if !plan.dry_run || planned.writes.is_empty() {
             return Ok(());
         }
@@ -176,7 +212,7 @@ impl Recorder for Record {
     }
 
     async fn intended(&self, _plan: &Plan<'_>) -> Result<()> {
-        let writes = self.planned().unwrap_or_default().writes;
+        let writes = self.kept().writes.clone();
         self.log(move |log, id, subject, now| log.intent(id, &intent(subject, &writes, false), now))
             .await
     }
@@ -190,7 +226,13 @@ impl Recorder for Record {
             read_back: report.read_back,
             visible: report.visible,
         };
-        self.kept().ended = Some(ended.clone());
+        {
+            let mut kept = self.kept();
+            kept.ended = Some(match kept.ended.take() {
+                Some(earlier) => earlier.and(&ended),
+                None => ended.clone(),
+            });
+        }
         let code = report.code;
         let error = report.error.map(|error| in_one_line(error));
         self.log(move |log, id, _subject, now| {

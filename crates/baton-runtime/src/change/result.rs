@@ -22,8 +22,66 @@ pub(crate) struct Brought {
     pub secrets: Vec<v2::EncryptedData>,
     /// The file with the encrypted secrets.
     pub secrets_file: Option<String>,
+    /// The tickets that were asked for.
+    pub tickets: Vec<TicketPart>,
     /// What the user must know besides.
     pub warnings: Vec<String>,
+}
+
+/// A ticket that was asked for.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TicketPart {
+    #[serde(skip_serializing_if = "Value::is_null")]
+    ticket: Value,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    error: String,
+    /// The ticket for people.
+    #[serde(skip)]
+    line: String,
+}
+
+impl TicketPart {
+    /// A ticket that was created.
+    pub(crate) fn of(ticket: &v2::Ticket) -> Self {
+        let mut line = format!("ticket `{}`", ticket.id);
+        for (text, before) in [(&ticket.display_name, " "), (&ticket.url, " at ")] {
+            if !text.is_empty() {
+                line.push_str(before);
+                line.push_str(text);
+            }
+        }
+        Self {
+            ticket: json_of(ticket).unwrap_or_default(),
+            error: String::new(),
+            line,
+        }
+    }
+
+    /// A ticket that was not created, or with an error after it.
+    pub(crate) fn failed(name: &str, ticket: Option<&v2::Ticket>, error: String) -> Self {
+        let error = if error.is_empty() {
+            "there is no ticket in the answer".to_owned()
+        } else {
+            error
+        };
+        Self {
+            ticket: ticket.and_then(json_of).unwrap_or_default(),
+            line: format!("not created: `{name}`: {error}"),
+            error,
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        !self.error.is_empty()
+    }
+}
+
+impl Brought {
+    /// How many of the tickets were not created, and how many there are.
+    pub(super) fn failed_tickets(&self) -> (usize, usize) {
+        let failed = self.tickets.iter().filter(|ticket| ticket.has_failed());
+        (failed.count(), self.tickets.len())
+    }
 }
 
 /// An account that was asked for.
@@ -64,6 +122,8 @@ pub(crate) struct ChangeResult {
     grants: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountPart>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tickets: Vec<TicketPart>,
     /// New secrets, encrypted to their recipients.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     encrypted_data: Vec<Value>,
@@ -138,6 +198,7 @@ impl ChangeResult {
                 brought.grants.iter().filter_map(json_of).collect()
             },
             account: brought.account.clone(),
+            tickets: brought.tickets.clone(),
             encrypted_data: brought.secrets.iter().filter_map(json_of).collect(),
             credentials_out: brought.secrets_file.clone(),
             request_ids: end.request_ids,
@@ -161,7 +222,11 @@ impl ChangeResult {
     pub(crate) fn block(&self) -> Block {
         let mut text = Block::new();
         let subject = &self.subject;
+        for ticket in &self.tickets {
+            text.line(&ticket.line);
+        }
         match (self.outcome, &self.account) {
+            ("done" | "failed" | "partial", None) if !self.tickets.is_empty() => {}
             ("done" | "already", Some(account)) => account.show(&mut text),
             ("done", None) => {
                 text.line(subject.past());
@@ -189,7 +254,12 @@ impl ChangeResult {
         } else {
             ("added", "removed")
         };
-        for id in &self.added {
+        let added = if self.tickets.is_empty() {
+            &self.added[..]
+        } else {
+            &[]
+        };
+        for id in added {
             let kind = if self.account.is_some() {
                 "account"
             } else {
@@ -238,7 +308,7 @@ impl AccountPart {
 }
 
 /// A message in protobuf JSON.
-pub(super) fn json_of<M: prost::Message + prost::Name>(message: &M) -> Option<Value> {
+pub(crate) fn json_of<M: prost::Message + prost::Name>(message: &M) -> Option<Value> {
     let text = json::to_string(message, &json::Options::default()).ok()?;
     serde_json::from_str(&text).ok()
 }

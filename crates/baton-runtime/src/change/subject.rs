@@ -1,5 +1,6 @@
 //! What a change is about, and the sentences about it.
 
+use baton_proto::figures::counted;
 use serde::Serialize;
 
 use super::audit::Party;
@@ -24,6 +25,10 @@ pub(crate) enum Subject {
     Delete(Party),
     /// A new credential of a resource.
     Rotate(Party),
+    /// A new ticket with this name.
+    CreateTicket(String),
+    /// So many new tickets.
+    CreateTickets(usize),
 }
 
 /// The subject in records and results: only what it has.
@@ -38,6 +43,8 @@ pub(crate) struct SubjectParts<'s> {
     pub grant: &'s str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<&'s Party>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub ticket: &'s str,
 }
 
 impl Subject {
@@ -49,6 +56,7 @@ impl Subject {
             principal: None,
             grant: "",
             resource: None,
+            ticket: "",
         };
         match self {
             Self::Grant {
@@ -70,6 +78,8 @@ impl Subject {
             Self::CreateAccount(resource) | Self::Delete(resource) | Self::Rotate(resource) => {
                 parts.resource = Some(resource);
             }
+            Self::CreateTicket(name) => parts.ticket = name,
+            Self::CreateTickets(_) => {}
         }
         parts
     }
@@ -83,6 +93,7 @@ impl Subject {
             Self::CreateAccount(_) => Operation::CreateAccount,
             Self::Delete(_) => Operation::Delete,
             Self::Rotate(_) => Operation::RotateCredential,
+            Self::CreateTicket(_) | Self::CreateTickets(_) => Operation::CreateTicket,
         };
         operation.name()
     }
@@ -95,6 +106,7 @@ impl Subject {
             Self::CreateAccount(_) => "creating an account",
             Self::Delete(_) => "deleting",
             Self::Rotate(_) => "replacing credentials",
+            Self::CreateTicket(_) | Self::CreateTickets(_) => "creating tickets",
         }
     }
 
@@ -137,6 +149,7 @@ impl Subject {
             Self::Rotate(resource) => {
                 format!("the credentials of {} are as wanted", typed(resource))
             }
+            Self::CreateTicket(_) | Self::CreateTickets(_) => "the ticket is there".to_owned(),
         }
     }
 
@@ -161,6 +174,10 @@ impl Subject {
             Self::CreateAccount(account) => format!("{create} account {account}"),
             Self::Delete(resource) => format!("{delete} {}", typed(resource)),
             Self::Rotate(resource) => format!("{rotate} {}", typed(resource)),
+            Self::CreateTicket(name) => format!("{create} ticket `{name}`"),
+            Self::CreateTickets(count) => {
+                format!("{create} {}", counted(*count as u64, "ticket", "tickets"))
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
 pub(crate) fn without_change_flags(command: Command<Runs>) -> Command<Runs> {
     command
         .without(flags::PROVISIONING)
+        .without(flags::TICKETING)
         .without(flags::DRY_RUN)
         .without(flags::AUDIT_LOG)
         .without(flags::SYNC_AFTER)
@@ -45,6 +46,8 @@ pub(crate) fn without_change_flags(command: Command<Runs>) -> Command<Runs> {
         .without(flags::CREDENTIAL_RECIPIENT)
         .without(flags::CREDENTIALS_OUT)
         .without(flags::YES)
+        .without(flags::EVENT_FEED_CURSOR_FILE)
+        .without(flags::FOLLOW)
         .without(flags::OUTPUT)
 }
 

@@ -4,9 +4,11 @@ use baton_flags::{Config, Field};
 
 use super::sync;
 use crate::change;
+use crate::events;
 use crate::flags;
 use crate::signals::StopMessages;
 use crate::task::{Body, Runs, Task, Writes, body};
+use crate::tickets;
 
 /// What the root command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,12 +19,22 @@ pub(crate) enum Mode {
     Grant,
     /// Takes a grant away.
     Revoke,
+    /// Prints the events of a feed.
+    Events,
     /// Creates an account.
     CreateAccount,
     /// Deletes a resource.
     Delete,
     /// Replaces the credentials of a resource.
     Rotate,
+    /// Creates a ticket.
+    CreateTicket,
+    /// Creates several tickets.
+    BulkCreateTicket,
+    /// Lists the kinds of ticket.
+    ListTicketSchemas,
+    /// Shows a ticket.
+    GetTicket,
     /// Adds the difference of two syncs to a file.
     Diff,
     /// Merges the syncs of several files.
@@ -30,7 +42,11 @@ pub(crate) enum Mode {
 }
 
 /// The switches that choose a mode; without one it is a sync.
-const CHOSEN_BY: [(Field<bool>, Mode); 2] = [
+const CHOSEN_BY: [(Field<bool>, Mode); 6] = [
+    (flags::CREATE_TICKET, Mode::CreateTicket),
+    (flags::BULK_CREATE_TICKET, Mode::BulkCreateTicket),
+    (flags::LIST_TICKET_SCHEMAS, Mode::ListTicketSchemas),
+    (flags::GET_TICKET, Mode::GetTicket),
     (flags::DIFF_SYNCS, Mode::Diff),
     (flags::COMPACT_SYNCS, Mode::Compact),
 ];
@@ -44,6 +60,9 @@ impl Mode {
         }
         if given(&flags::REVOKE_GRANT) {
             return Self::Revoke;
+        }
+        if config.get(&flags::EVENT_FEED) == Some(flags::Switch(true)) {
+            return Self::Events;
         }
         let account = [
             flags::CREATE_ACCOUNT_PROFILE,
@@ -76,11 +95,23 @@ impl Mode {
             },
             Self::Grant => change_task("granting", config, body(change::grant)),
             Self::Revoke => change_task("revoking", config, body(change::revoke)),
+            Self::Events => Task {
+                stop_messages: StopMessages::EVENTS,
+                ..read_task("reading events", body(events::events))
+            },
             Self::CreateAccount => {
                 change_task("creating an account", config, body(change::create_account))
             }
             Self::Delete => change_task("deleting a resource", config, body(change::delete)),
             Self::Rotate => change_task("replacing credentials", config, body(change::rotate)),
+            Self::CreateTicket => change_task("creating a ticket", config, body(tickets::create)),
+            Self::BulkCreateTicket => {
+                change_task("creating tickets", config, body(tickets::bulk_create))
+            }
+            Self::ListTicketSchemas => {
+                read_task("listing ticket schemas", body(tickets::list_schemas))
+            }
+            Self::GetTicket => read_task("reading a ticket", body(tickets::get)),
             Self::Diff => Task {
                 doing: "comparing syncs".to_owned(),
                 stop_messages: StopMessages::FILES,
@@ -94,6 +125,16 @@ impl Mode {
                 body: body(sync::compact),
             },
         }
+    }
+}
+
+/// Work that only reads.
+fn read_task(doing: &str, body: Body) -> Task {
+    Task {
+        doing: doing.to_owned(),
+        stop_messages: StopMessages::FILES,
+        writes: Writes::Nothing,
+        body,
     }
 }
 

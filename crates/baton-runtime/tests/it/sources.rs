@@ -219,11 +219,11 @@ fn a_setting_that_would_choose_another_mode_is_refused() {
         outcome.error(),
         "`client-id` is set by environment variable BATON_CLIENT_ID, but service mode is not supported by this version"
     );
-    let outcome = typed().file(CONFIG, "Get-Ticket: g\n").run(&[]);
+    let outcome = typed().file(CONFIG, "Client-Id: g\n").run(&[]);
     assert!(
         outcome
             .error()
-            .starts_with("`get-ticket` is set by config file"),
+            .starts_with("`client-id` is set by config file"),
         "{}",
         outcome.stderr
     );

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod changes;
+mod feeds;
 mod kit;
 mod provisioner;
 mod selftest;

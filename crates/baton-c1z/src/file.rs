@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::cursor::{Binding, Cursor};
 use crate::envelope::{Detected, Identity, detect};
 use crate::error::{Error, Result};
+use crate::ordered::{self, OrderedRows};
 use crate::row::{Filter, OwnedRow, Row, Table};
 use crate::run::{Stats, SyncRun, SyncType, latest_finished, order};
 use crate::store::{Asset, Key, Query, Store};
@@ -244,6 +245,19 @@ impl<'a> Snapshot<'a> {
     ) -> Result<()> {
         let query = self.query(table, filter);
         sorted_scan::scan(self.store(), &query, self.file.temp_dir(), visit)
+    }
+
+    /// Gives the rows to `uses` in canonical order, one at a time as it asks
+    /// for them: two files are merged by reading both within each other. Files
+    /// of other writers are sorted first, as for [`Snapshot::scan_sorted`].
+    pub fn read_ordered(
+        &self,
+        table: Table,
+        uses: &mut dyn FnMut(&mut OrderedRows<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let filter = Filter::default();
+        let query = self.query(table, &filter);
+        ordered::read(self.store(), query, self.file.temp_dir(), uses)
     }
 
     /// One page of rows in storage order. A `size` of 0 or more than 10,000

@@ -33,6 +33,7 @@ mod lookup;
 mod maintain;
 mod merge;
 mod optimize;
+mod ordered;
 mod paths;
 mod peek;
 mod rollback;
@@ -75,6 +76,7 @@ pub use merge::{
     compact, expand_sync,
 };
 pub use optimize::{Optimized, optimize};
+pub use ordered::{OrderedRow, OrderedRows};
 pub use paths::{FileKind, RunPaths, Use, check_target, open_log, open_records, open_regular};
 pub use peek::{Peek, peek};
 pub use rollback::{RolledBack, preview_rollback, roll_back};

@@ -12,7 +12,7 @@ use crate::files::SystemFiles;
 use crate::row::Row;
 use crate::scratch::Scratch;
 use crate::seal::key::{self, Identity};
-use crate::sort::{Entry, Place, Sorter};
+use crate::sort::{Entry, Place, Sorted, Sorter};
 use crate::store::{Query, Store, Visit};
 
 /// Memory for sorting; what is more goes to a private file.
@@ -44,6 +44,31 @@ fn sort_and_visit(
     visit: &mut Visit<'_>,
 ) -> Result<()> {
     let scratch = Scratch::of_unknown_size(temp_dir)?;
+    let sorted = sort_within(store, query, &scratch, budget_bytes)?;
+    let mut rows = sorted.merge(0);
+    while let Some(entry) = rows.next()? {
+        let row = unpack(entry.data).ok_or_else(|| {
+            let damaged = std::io::ErrorKind::InvalidData.into();
+            Error::in_folder("read sorted rows in", scratch.folder_path(), damaged)
+        })?;
+        if visit(&row)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a query, packed, by their canonical keys.
+pub(crate) fn sort(store: &dyn Store, query: &Query<'_>, scratch: &Scratch) -> Result<Sorted> {
+    sort_within(store, query, scratch, SORT_BYTES)
+}
+
+fn sort_within(
+    store: &dyn Store,
+    query: &Query<'_>,
+    scratch: &Scratch,
+    budget_bytes: usize,
+) -> Result<Sorted> {
     let mut sorter = Sorter::new(Place {
         files: Arc::new(SystemFiles),
         dir: scratch.folder_path().to_owned(),
@@ -64,18 +89,7 @@ fn sort_and_visit(
         number += 1;
         Ok(ControlFlow::Continue(()))
     })?;
-    let sorted = sorter.finish()?;
-    let mut rows = sorted.merge(0);
-    while let Some(entry) = rows.next()? {
-        let row = unpack(entry.data).ok_or_else(|| {
-            let damaged = std::io::ErrorKind::InvalidData.into();
-            Error::in_folder("read sorted rows in", scratch.folder_path(), damaged)
-        })?;
-        if visit(&row)?.is_break() {
-            break;
-        }
-    }
-    Ok(())
+    sorter.finish()
 }
 
 /// Replaces `out` by all of a row: its bits, then each part with its length.
@@ -108,7 +122,7 @@ fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn unpack(packed: &[u8]) -> Option<Row<'_>> {
+pub(crate) fn unpack(packed: &[u8]) -> Option<Row<'_>> {
     fn part<'p>(rest: &mut &'p [u8]) -> Option<&'p [u8]> {
         let (len, behind) = rest.split_first_chunk()?;
         let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;

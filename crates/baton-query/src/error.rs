@@ -105,6 +105,16 @@ pub struct NoSuchField {
     pub nearest: Vec<&'static str>,
 }
 
+/// No row has the field that is to be ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BadIgnore {
+    /// The path as it was given.
+    pub field: String,
+    /// Names that are near to its first, the nearest first.
+    pub nearest: Vec<String>,
+}
+
 /// What went wrong, and with what.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -140,6 +150,9 @@ pub enum Error {
     /// No field of records has the name.
     #[error("{0}")]
     NoSuchField(Box<NoSuchField>),
+    /// No row has the field that is to be ignored.
+    #[error("{0}")]
+    BadIgnore(Box<BadIgnore>),
     /// A text is not a condition.
     #[error("{0}")]
     BadCondition(Box<BadCondition>),
@@ -168,7 +181,8 @@ impl Error {
             Self::Empty { .. }
             | Self::Ambiguous(_)
             | Self::NoSuchField(_)
-            | Self::BadCondition(_) => Code::InvalidArgument,
+            | Self::BadCondition(_)
+            | Self::BadIgnore(_) => Code::InvalidArgument,
             Self::NotInView { .. } => Code::Internal,
             Self::NotFound(_) | Self::NoSuchType { .. } | Self::Dangling(_) => Code::NotFound,
             // Plain errors in the Go tools.
@@ -310,6 +324,17 @@ impl fmt::Display for NoSuchField {
             }
             _ => write!(f, "`{}` is not the name of a field", self.name)?,
         }
+        if !self.nearest.is_empty() {
+            let near = self.nearest.iter().map(|name| format!("`{name}`"));
+            write!(f, "; near matches: {}", joined(near))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for BadIgnore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no row has a field `{}`", self.field)?;
         if !self.nearest.is_empty() {
             let near = self.nearest.iter().map(|name| format!("`{name}`"));
             write!(f, "; near matches: {}", joined(near))?;

@@ -30,6 +30,7 @@
 #![warn(missing_docs)]
 
 pub mod condition;
+pub mod diff;
 mod error;
 mod field;
 mod file;
@@ -43,7 +44,9 @@ mod text_search;
 mod value;
 
 pub use condition::{Condition, Matched, Undecided};
-pub use error::{Ambiguous, Dangling, Error, Kind, NoSuchField, NotFound, Object, Result};
+pub use error::{
+    Ambiguous, BadIgnore, Dangling, Error, Kind, NoSuchField, NotFound, Object, Result,
+};
 pub use field::{Field, FieldKind, FieldPath, Table};
 pub use file::SyncFile;
 pub use finder::Finder;

@@ -84,6 +84,12 @@ pub(crate) fn entitlement_of(identity: Identity, grant_key: &[u8]) -> &[u8] {
     without_parts(grant_key, parts)
 }
 
+/// The part of a grant's key, with its external id, that grants of the same
+/// entitlement to the same principal share.
+pub(crate) fn pair_of(grant_key: &[u8]) -> &[u8] {
+    without_parts(grant_key, 1)
+}
+
 fn without_parts(key: &[u8], parts: usize) -> &[u8] {
     let mut key = key;
     for _ in 0..parts {

@@ -116,3 +116,29 @@ fn a_filter_that_a_table_lacks_is_refused_by_a_sorted_scan() {
         assert!(matches!(done, Err(Error::Filter { .. })), "{name}");
     }
 }
+
+#[test]
+fn rows_that_are_asked_for_come_as_in_a_sorted_scan() {
+    let folder = Folder::new();
+    let backwards = backwards(&folder);
+    let check = |name: &str, snapshot: Snapshot<'_>| {
+        for table in Table::ALL {
+            let (mut rows, mut last) = (Vec::new(), Vec::new());
+            snapshot
+                .read_ordered(table, &mut |ordered| {
+                    while let Some(next) = ordered.advance()? {
+                        assert!(last.as_slice() < next.key, "{name} {table:?}");
+                        assert!(next.key.starts_with(next.pair_key()));
+                        last = next.key.to_vec();
+                        rows.push(next.row.to_owned());
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            let expected = scan_sorted(&snapshot, table, &Filter::default());
+            assert!(rows == expected, "{name} {table:?}");
+        }
+    };
+    on_every_file(check);
+    check("backwards", backwards.view(View::Sync(ID)).unwrap());
+}

@@ -6,6 +6,7 @@
 //! mapping is protojson's (baton-cli.md §4.1): default values left out, 64-bit
 //! numbers and map keys as strings, enums by name, `Any` with its `@type`.
 
+pub mod compare;
 mod number;
 mod read;
 mod scan;

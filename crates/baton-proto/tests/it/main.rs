@@ -1,5 +1,6 @@
 //! Integration tests of the wire types: fact tables, stored rows, JSON.
 
+mod compare;
 mod fixtures;
 mod golden;
 mod mapping;

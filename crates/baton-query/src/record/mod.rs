@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::field::{Entity, Field, FieldPath, Part, Table};
 use crate::value::Value;
 use needs::Needs;
+pub(crate) use read::sources;
 
 /// The fields of a table's records that will be asked for.
 #[derive(Debug, Clone)]

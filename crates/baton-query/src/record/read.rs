@@ -313,7 +313,7 @@ fn type_trait(number: u64) -> Value<'static> {
 }
 
 /// Ids of the entitlements that a grant follows from, by id, each once.
-fn sources(message: &[u8]) -> Result<Vec<&str>> {
+pub(crate) fn sources(message: &[u8]) -> Result<Vec<&str>> {
     use field::grant_sources::{self, sources_entry};
     let mut ids = Vec::new();
     for part in wire::values(message) {

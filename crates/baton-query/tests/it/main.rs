@@ -7,6 +7,7 @@
 )]
 
 mod conditions;
+mod diffs;
 mod docs;
 mod errors;
 mod files;

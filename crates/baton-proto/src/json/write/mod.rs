@@ -10,7 +10,7 @@
 mod known;
 mod layout;
 mod scalar;
-mod value;
+pub(super) mod value;
 
 use std::cmp::Ordering;
 

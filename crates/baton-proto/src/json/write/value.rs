@@ -33,7 +33,7 @@ pub(super) fn wire_class(kind: Kind) -> Class {
 /// Whether a value on the wire can be one of this field; lists of numbers come
 /// packed or not, whatever the declaration is.
 #[inline]
-pub(super) fn fits(field: &Field, value: &Value<'_>) -> bool {
+pub(in crate::json) fn fits(field: &Field, value: &Value<'_>) -> bool {
     let class = match value {
         Value::Varint(_) => Class::Varint,
         Value::Fixed64(_) => Class::Fixed64,
@@ -66,7 +66,7 @@ pub(super) fn default_value(kind: Kind) -> Value<'static> {
 }
 
 /// The low 32 bits of a varint, which is what counts for 32-bit fields.
-pub(super) fn low32(value: u64) -> i32 {
+pub(in crate::json) fn low32(value: u64) -> i32 {
     let [a, b, c, d, ..] = value.to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
 }

@@ -44,6 +44,7 @@ mod save;
 mod scratch;
 mod seal;
 mod sort;
+mod sort_by;
 mod sorted_scan;
 mod stop;
 mod store;
@@ -87,6 +88,7 @@ pub use seal::{
     Cleanup, Expander, Expansion, GrantChange, GrantReplacer, MergeSteps, NewGrants, PutGrant,
     RowCheck, SealEvent, SealPlan, SealSteps, Sealed, SortedRows, seal, visit_sealed,
 };
+pub use sort_by::{RowSorter, RowsInOrder};
 pub use stop::Stop;
 pub use store::{Asset, PROVENANCE_ASSET};
 pub use v3::Migration;

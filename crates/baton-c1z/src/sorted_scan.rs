@@ -16,7 +16,7 @@ use crate::sort::{Entry, Place, Sorted, Sorter};
 use crate::store::{Query, Store, Visit};
 
 /// Memory for sorting; what is more goes to a private file.
-const SORT_BYTES: usize = 64 << 20;
+pub(crate) const SORT_BYTES: usize = 64 << 20;
 
 /// Bits of a packed row.
 const HAS_PARENT: u8 = 1;
@@ -93,7 +93,7 @@ fn sort_within(
 }
 
 /// Replaces `out` by all of a row: its bits, then each part with its length.
-fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
+pub(crate) fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
     let (parent_type, parent_id) = row.parent.unwrap_or_default();
     let mut bits = 0;
     for (is_set, bit) in [

@@ -1,5 +1,7 @@
 //! The columns of tables.
 
+use std::borrow::Cow;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -10,9 +12,9 @@ pub(crate) enum Kind {
 }
 
 /// A column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
-    pub head: &'static str,
+    pub head: Cow<'static, str>,
     pub kind: Kind,
     /// What people see where there is nothing.
     pub if_empty: &'static str,
@@ -34,7 +36,7 @@ impl Column {
 /// A column of names and other text.
 pub(crate) const fn text(head: &'static str) -> Column {
     Column {
-        head,
+        head: Cow::Borrowed(head),
         kind: Kind::Text,
         if_empty: "",
     }
@@ -43,7 +45,7 @@ pub(crate) const fn text(head: &'static str) -> Column {
 /// A column of ids.
 pub(crate) const fn id(head: &'static str) -> Column {
     Column {
-        head,
+        head: Cow::Borrowed(head),
         kind: Kind::Id,
         if_empty: "",
     }

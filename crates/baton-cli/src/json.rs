@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use baton_c1z::Table;
 use baton_proto::json::{self, MessageId, Options, Registry, UnknownAny};
+use baton_query::Value;
 
 use crate::error::CliError;
 
@@ -129,6 +130,17 @@ impl<'b> Fields<'b> {
     pub fn json(&mut self, key: &str, json: &[u8]) {
         self.key(key);
         self.buffer.extend_from_slice(json);
+    }
+
+    /// A field of a record.
+    pub fn value(&mut self, key: &str, value: &Value<'_>) {
+        if !self.first {
+            self.buffer.push(b',');
+        }
+        self.first = false;
+        Value::Text(key.into()).write_json(self.buffer);
+        self.buffer.push(b':');
+        value.write_json(self.buffer);
     }
 
     /// A field that holds a stored message.

@@ -1,6 +1,7 @@
 //! The reference page of `baton`, as Markdown.
 
 use baton_flags::reference::{command_sections, flag_table};
+use baton_query::{Field, Table};
 
 use crate::commands::program;
 
@@ -16,6 +17,20 @@ what a file may unpack to. `NO_COLOR` turns colours off.
 
 ## Flags of every command
 
+";
+
+/// What stands above the table of fields.
+const FIELDS: &str = "
+## Fields
+
+`--where`, `--sort` and `--columns` name fields of the record that a row shows. `--where` is an
+expression in CEL, such as `principal.status == 'disabled' && !grant.immutable`. A key of a map
+follows its name: `resource.profile.department`. A row without such a key is counted on standard
+error and not shown; `has(resource.profile.department)` asks for it. Texts are sorted by their
+characters' numbers, capitals first.
+
+| field | kind | lists | meaning |
+| --- | --- | --- | --- |
 ";
 
 /// What stands below them.
@@ -37,5 +52,17 @@ const ENDING: &str = "
 pub fn reference_markdown() -> String {
     let program = program();
     let common = flag_table(&program.common, program.reads_settings);
-    format!("{BEGINNING}{common}{}{ENDING}", command_sections(&program))
+    let (commands, fields) = (command_sections(&program), fields());
+    format!("{BEGINNING}{common}{commands}{FIELDS}{fields}{ENDING}")
+}
+
+/// A row per field.
+fn fields() -> String {
+    let row = |field: Field| {
+        let lists = Table::ALL.into_iter().filter(|table| field.is_in(*table));
+        let lists: Vec<&str> = lists.map(Table::name).collect();
+        let (kind, lists) = (field.kind().name(), lists.join(", "));
+        format!("| `{field}` | {kind} | {lists} | {} |\n", field.about())
+    };
+    Field::all().map(row).collect()
 }

@@ -24,10 +24,21 @@ pub(crate) fn rows_until(
     snapshot: &Snapshot<'_>,
     table: Table,
     filter: &Filter<'_>,
+    visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, CliError>,
+) -> Result<(), CliError> {
+    until(|visit| snapshot.scan(table, filter, visit), visit)
+}
+
+/// Called with each row by the storage crate.
+pub(crate) type RowVisit<'v> = dyn FnMut(&Row<'_>) -> baton_c1z::Result<ControlFlow<()>> + 'v;
+
+/// Lets `scan` visit rows with a function that can fail in its own way.
+pub(crate) fn until(
+    scan: impl FnOnce(&mut RowVisit<'_>) -> baton_c1z::Result<()>,
     mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, CliError>,
 ) -> Result<(), CliError> {
     let mut failure = None;
-    snapshot.scan(table, filter, &mut |row| {
+    scan(&mut |row| {
         Ok(visit(row).unwrap_or_else(|error| {
             failure = Some(error);
             ControlFlow::Break(())

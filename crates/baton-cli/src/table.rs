@@ -56,7 +56,7 @@ impl<'h> Table<'h> {
 
     /// Writes the heads. All rows have been measured.
     pub fn header(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let heads: Vec<&str> = self.columns.iter().map(|column| column.head).collect();
+        let heads: Vec<&str> = self.columns.iter().map(|column| &*column.head).collect();
         if let Some(terminal) = self.style.terminal {
             let fitted = Fitted::new(self.columns, &self.widths, terminal);
             fitted.header(out, &heads, self.style.colour)?;

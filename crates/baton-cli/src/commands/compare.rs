@@ -20,7 +20,7 @@ use crate::open;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
 use crate::scan::each_row;
-use crate::table::{Column, Table, text};
+use crate::table::{Column, Table, id, text};
 
 const BASE: Field<String> = ENTITLEMENT.about("the entitlement whose holders are the base");
 const OTHER_FILE: Field<Option<PathBuf>> = Field::path(
@@ -282,10 +282,10 @@ impl RowSource for Differences<'_> {
         const {
             &[
                 text("Difference"),
-                RESOURCE_COLUMNS[0],
-                RESOURCE_COLUMNS[1],
-                RESOURCE_COLUMNS[2],
-                RESOURCE_COLUMNS[3],
+                id("ID"),
+                text("Display Name"),
+                text("Resource Type"),
+                text("Parent Resource").or_dash(),
             ]
         }
     }

@@ -13,6 +13,7 @@ use crate::json::Fields;
 use crate::lookups::{Lookups, name_of, text_of};
 use crate::rows::Cells;
 use crate::table::{Column, id, text};
+use baton_query::Table as Records;
 
 const TYPE: Field<String> = flags::resource_type("only entitlements of resources of this type");
 const ON: Field<String> = RESOURCE
@@ -32,7 +33,7 @@ impl List for Entitlements {
         text("Resource"),
         text("Permission"),
     ];
-    const TABLE: Rows = Rows::Entitlements;
+    const RECORDS: Records = Records::Entitlements;
 
     fn define() -> Command<Runs> {
         Command::new("entitlements", "list entitlements")
@@ -48,7 +49,7 @@ impl List for Entitlements {
     fn parse(given: &Given) -> Result<Options, CliError> {
         let mut options = Options {
             type_id: flags::text(given, &TYPE),
-            ..Options::parse(given)?
+            ..Options::parse(given, Self::RECORDS)?
         };
         options.entitlement = not_empty(given, &OF)?;
         options.with_resource(given, &TYPE, &ON)

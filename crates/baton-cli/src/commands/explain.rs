@@ -2,7 +2,7 @@
 
 use baton_c1z::{Table as Rows, Way};
 use baton_proto::figures::{count, counted};
-use baton_term::Block;
+use baton_term::{Block, Label};
 
 use crate::lookups::Asked;
 
@@ -11,60 +11,69 @@ use crate::lookups::Asked;
 pub(super) struct Passes {
     pub count: u64,
     /// Rows that were read, in the last pass.
-    pub read: u64,
+    read: u64,
     /// Rows that were shown, in the last pass.
     pub shown: u64,
 }
 
 impl Passes {
-    /// One that has just begun.
-    pub fn one() -> Self {
-        Self {
-            count: 1,
-            ..Self::default()
-        }
-    }
-
-    /// Counts a further pass.
-    pub fn add(&mut self, pass: Self) {
-        *self = Self {
-            count: self.count + pass.count,
-            ..pass
-        };
+    /// Counts a pass that read so many rows.
+    pub fn add(&mut self, read: u64) {
+        self.count += 1;
+        self.read = read;
     }
 }
 
-/// One note per step.
-pub(super) fn report(
-    table: Rows,
-    way: &Way,
-    names: &[String],
-    passes: &Passes,
-    asked: Asked,
-) -> Block {
-    let mut block = Block::new();
-    for name in names {
-        block.note(format!("name: {name}"));
+/// How rows were found.
+pub(super) struct Found<'f> {
+    pub table: Rows,
+    pub way: Way,
+    /// Names that were resolved.
+    pub names: &'f [String],
+    pub steps: Vec<String>,
+    pub passes: Passes,
+    pub asked: Asked,
+}
+
+impl Found<'_> {
+    /// One note per step.
+    pub fn report(&self) -> Block {
+        let mut block = Block::new();
+        for name in self.names {
+            block.note(format!("name: {name}"));
+        }
+        let table = self.table.name();
+        block.note(match &self.way {
+            Way::AllRows => format!("rows: scan of {table}"),
+            Way::KeyRange => format!("rows: range of keys of {table}"),
+            Way::Index(name) => format!("rows: index `{name}` of {table}"),
+            _ => format!("rows: none of {table}"),
+        });
+        for step in &self.steps {
+            block.note(step.as_str());
+        }
+        block.note(format!(
+            "{} in {}, {} shown",
+            counted(self.passes.read, "row read", "rows read"),
+            counted(self.passes.count, "pass", "passes"),
+            count(self.passes.shown),
+        ));
+        let asked = self.asked;
+        block.note(format!(
+            "look-ups: {}, {}, {}",
+            counted(asked.resource_types, "resource type", "resource types"),
+            counted(asked.resources, "resource", "resources"),
+            counted(asked.entitlements, "entitlement", "entitlements"),
+        ));
+        block
     }
-    let table = table.name();
-    block.note(match way {
-        Way::AllRows => format!("rows: scan of {table}"),
-        Way::KeyRange => format!("rows: range of keys of {table}"),
-        Way::Index(name) => format!("rows: index `{name}` of {table}"),
-        _ => format!("rows: none of {table}"),
-    });
-    block.note(format!(
-        "{} in {}, {} shown",
-        counted(passes.read, "row read", "rows read"),
-        counted(passes.count, "pass", "passes"),
-        count(passes.shown),
-    ));
-    block.note("order: as stored, no sort");
-    block.note(format!(
-        "look-ups: {}, {}, {}",
-        counted(asked.resource_types, "resource type", "resource types"),
-        counted(asked.resources, "resource", "resources"),
-        counted(asked.entitlements, "entitlement", "entitlements"),
-    ));
+}
+
+/// Rows that a condition has no value for.
+pub(super) fn undecided(rows: u64, first: &str) -> Block {
+    let rows = counted(rows, "row", "rows");
+    let mut block = Block::new();
+    block.warning(format!("the condition has no value for {rows}, not shown"));
+    block.labelled(Label::CausedBy, first);
     block
 }

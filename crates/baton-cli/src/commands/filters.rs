@@ -8,10 +8,11 @@ use std::collections::HashSet;
 
 use baton_c1z::{Filter, Row, Table as Rows};
 use baton_flags::{Command, Field};
-use baton_query::Error as QueryError;
+use baton_query::{Error as QueryError, Table as Records};
 
 use super::flags::{self, SYNC_ID};
 use super::listing::Sync;
+use super::question::{self, Question};
 use super::{Given, Runs};
 use crate::error::CliError;
 use crate::scan::each_row;
@@ -30,7 +31,10 @@ const EXPLAIN: Field<bool> = Field::bool(
 
 /// The flags that every list has.
 pub(super) fn with_list_flags(command: Command<Runs>) -> Command<Runs> {
-    command.field(LIMIT).field(EXPLAIN).field(SYNC_ID)
+    question::with_flags(command)
+        .field(LIMIT)
+        .field(EXPLAIN)
+        .field(SYNC_ID)
 }
 
 /// What the user wrote.
@@ -44,14 +48,16 @@ pub(super) struct Options {
     pub entitlement: Option<String>,
     /// Id, type and id, or name.
     pub principal: Option<String>,
+    pub question: Question,
     pub limit: Option<u64>,
     pub explain: bool,
 }
 
 impl Options {
     /// The flags of every list. The others are each command's own.
-    pub fn parse(given: &Given) -> Result<Self, CliError> {
+    pub fn parse(given: &Given, table: Records) -> Result<Self, CliError> {
         Ok(Self {
+            question: Question::parse(given, table)?,
             sync_id: flags::sync_id(given),
             limit: limit(given)?,
             explain: given.config.get(&EXPLAIN),

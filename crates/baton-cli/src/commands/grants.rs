@@ -1,6 +1,6 @@
 //! `grants`.
 
-use baton_c1z::{Format, Row, Table as Rows};
+use baton_c1z::{Format, Row};
 use baton_flags::{Command, Field};
 use baton_proto::c1::connector::v2;
 use baton_proto::field::c1::connector::v2::grant::ANNOTATIONS;
@@ -16,6 +16,7 @@ use crate::json::Fields;
 use crate::lookups::Lookups;
 use crate::rows::Cells;
 use crate::table::{Column, id, text};
+use baton_query::Table as Records;
 
 const TYPE: Field<String> = flags::resource_type("only grants on resources of this type");
 const ON: Field<String> =
@@ -36,7 +37,7 @@ impl List for Grants {
         text("Entitlement"),
         text("Principal"),
     ];
-    const TABLE: Rows = Rows::Grants;
+    const RECORDS: Records = Records::Grants;
 
     fn define() -> Command<Runs> {
         Command::new("grants", "list grants")
@@ -54,7 +55,7 @@ impl List for Grants {
     }
 
     fn parse(given: &Given) -> Result<Options, CliError> {
-        let mut options = Options::parse(given)?.with_resource(given, &TYPE, &ON)?;
+        let mut options = Options::parse(given, Self::RECORDS)?.with_resource(given, &TYPE, &ON)?;
         if options.resource.is_none() {
             options.type_id = match given.config.given(&TYPE) {
                 Some("") => return Err(CliError::usage("--resource-type is required")),

@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use baton_c1z::{OwnedRow, Row, Snapshot, Table as Rows};
+use baton_c1z::{OwnedRow, Row, RowSorter, RowsInOrder, Snapshot};
 use baton_flags::Command;
-use baton_query::Finder;
+use baton_query::{Finder, Table as Records};
 use baton_term::Printer;
 
-use super::explain::{self, Passes};
+use super::explain::{self, Found, Passes};
 use super::filters::{Chosen, Options, or_warning, with_list_flags};
+use super::question::Answers;
 use super::{Cmd, Cx, Given, Runs};
 use crate::error::CliError;
 use crate::json::{Fields, MessageTypes};
@@ -20,7 +21,7 @@ use crate::missing::Missing;
 use crate::open;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
-use crate::scan::rows_until;
+use crate::scan::{RowVisit, rows_until, until};
 use crate::table::{Column, Style, id, text};
 
 /// A command that lists rows of one sync.
@@ -29,8 +30,8 @@ pub(super) trait List: Sized {
     const KEY: &'static str;
     /// The columns of [`List::cells`].
     const COLUMNS: &'static [Column];
-    /// The table that is read.
-    const TABLE: Rows;
+    /// What its records are.
+    const RECORDS: Records;
 
     /// See [`Cmd::define`]; without the flags that every list has.
     fn define() -> Command<Runs>;
@@ -74,29 +75,36 @@ impl<L: List> Cmd for Listing<L> {
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let options = &self.options;
+        let table = L::RECORDS.rows();
         with_sync(cx, options.sync_id.as_deref(), |sync| {
-            let chosen = options.choose(L::TABLE, sync)?;
+            let chosen = options.choose(table, sync)?;
             let mut source = ListSource::<L> {
                 options,
                 chosen: &chosen,
                 snapshot: sync.snapshot,
                 lookups: &mut sync.lookups,
+                answers: Answers::new(&options.question, L::RECORDS, sync.snapshot),
+                columns: options.question.columns(),
+                ordered: None,
                 passes: Passes::default(),
                 of: PhantomData,
             };
             let sink = sync.output.sink(sync.style);
             sink.write(&mut source, sync.out)?;
+            let passes = source.passes;
+            if let Some((rows, first)) = source.answers.undecided() {
+                sync.err.print(&explain::undecided(rows, first));
+            }
             if options.explain {
-                let passes = source.passes;
-                let way = sync.snapshot.way(L::TABLE, &chosen.filter(L::TABLE))?;
-                let lookups = sync.lookups.asked();
-                sync.err.print(&explain::report(
-                    L::TABLE,
-                    &way,
-                    &chosen.notes,
-                    &passes,
-                    lookups,
-                ));
+                let found = Found {
+                    table,
+                    way: sync.snapshot.way(table, &chosen.filter(table))?,
+                    names: &chosen.notes,
+                    steps: options.question.steps(),
+                    passes,
+                    asked: sync.lookups.asked(),
+                };
+                sync.err.print(&found.report());
             }
             Ok(())
         })
@@ -109,32 +117,94 @@ struct ListSource<'l, 's, L> {
     chosen: &'l Chosen,
     snapshot: &'l Snapshot<'s>,
     lookups: &'l mut Lookups<'s>,
+    answers: Answers<'l, 's>,
+    /// Instead of the usual ones.
+    columns: Option<Vec<Column>>,
+    /// The rows, once they were sorted.
+    ordered: Option<RowsInOrder>,
     passes: Passes,
     of: PhantomData<L>,
 }
 
 impl<L: List> ListSource<'_, '_, L> {
+    /// Visits the rows to show, in the order in which they are shown.
     fn each(
         &mut self,
-        mut visit: impl FnMut(&Row<'_>, &mut Lookups<'_>) -> Result<(), CliError>,
+        mut visit: impl FnMut(&Row<'_>, &mut Lookups<'_>, &Answers<'_, '_>) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
-        let filter = self.chosen.filter(L::TABLE);
+        let limit = self.options.limit.unwrap_or(u64::MAX);
+        let mut shown = 0;
+        let mut show = |row: &Row<'_>, lookups: &mut Lookups<'_>, answers: &Answers<'_, '_>| {
+            visit(row, lookups, answers)?;
+            shown += 1;
+            Ok(if shown < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        };
+        if self.answers.sorts() {
+            if self.ordered.is_none() {
+                self.ordered = Some(self.sorted()?);
+            }
+            if let Some(rows) = &self.ordered {
+                let (lookups, answers) = (&mut *self.lookups, &self.answers);
+                let visit_all = |visit: &mut RowVisit<'_>| rows.visit(visit);
+                until(visit_all, |row| show(row, lookups, answers))?;
+            }
+        } else {
+            self.selected(show)?;
+        }
+        self.passes.shown = shown;
+        self.lookups.stop_counting();
+        Ok(())
+    }
+
+    /// The wanted rows, sorted.
+    fn sorted(&mut self) -> Result<RowsInOrder, CliError> {
+        let mut sorter = RowSorter::new(self.snapshot)?;
+        let filter = self.chosen.filter(L::RECORDS.rows());
         let mut selects = L::selection();
-        let mut pass = Passes::one();
-        rows_until(self.snapshot, L::TABLE, &filter, |row| {
-            pass.read += 1;
-            if !self.chosen.selects(L::TABLE, row) || !selects(row) {
+        let mut read = 0;
+        rows_until(self.snapshot, L::RECORDS.rows(), &filter, |row| {
+            read += 1;
+            if self.chosen.selects(L::RECORDS.rows(), row)
+                && selects(row)
+                && self.answers.selects(row)?
+            {
+                self.answers.sort(&mut sorter, row)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.passes.add(read);
+        Ok(sorter.finish()?)
+    }
+
+    /// Visits the wanted rows as they are stored.
+    fn selected(
+        &mut self,
+        mut visit: impl FnMut(
+            &Row<'_>,
+            &mut Lookups<'_>,
+            &Answers<'_, '_>,
+        ) -> Result<ControlFlow<()>, CliError>,
+    ) -> Result<(), CliError> {
+        let filter = self.chosen.filter(L::RECORDS.rows());
+        let mut selects = L::selection();
+        let mut read = 0;
+        // Undecided rows are the same in each pass: they are counted in the first.
+        self.answers.count_undecided(self.passes.count == 0);
+        rows_until(self.snapshot, L::RECORDS.rows(), &filter, |row| {
+            read += 1;
+            let is_wanted = self.chosen.selects(L::RECORDS.rows(), row)
+                && selects(row)
+                && self.answers.selects(row)?;
+            if !is_wanted {
                 return Ok(ControlFlow::Continue(()));
             }
-            visit(row, self.lookups)?;
-            pass.shown += 1;
-            Ok(match self.options.limit {
-                Some(limit) if pass.shown >= limit => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            })
+            visit(row, self.lookups, &self.answers)
         })?;
-        self.passes.add(pass);
-        self.lookups.stop_counting();
+        self.passes.add(read);
         Ok(())
     }
 }
@@ -145,24 +215,40 @@ impl<L: List> RowSource for ListSource<'_, '_, L> {
     }
 
     fn columns(&self) -> &[Column] {
-        L::COLUMNS
+        self.columns.as_deref().unwrap_or(L::COLUMNS)
     }
 
     fn cells(&mut self, visit: &mut Visit<'_, [String]>) -> Result<(), CliError> {
         let mut cells = Cells::default();
-        self.each(|row, lookups| {
+        let has_columns = self.columns.is_some();
+        self.each(|row, lookups, answers| {
             cells.clear();
-            L::cells(row, lookups, &mut cells)?;
+            if has_columns {
+                answers.each_column(row, |path, record| {
+                    cells.push(&record.at(path)?.to_string());
+                    Ok(())
+                })?;
+            } else {
+                L::cells(row, lookups, &mut cells)?;
+            }
             visit(cells.as_slice())
         })
     }
 
     fn objects(&mut self, visit: &mut Visit<'_, [u8]>) -> Result<(), CliError> {
         let mut json = Vec::with_capacity(4096);
-        self.each(|row, lookups| {
+        let has_columns = self.columns.is_some();
+        self.each(|row, lookups, answers| {
             json.clear();
             let mut fields = Fields::open(&mut json);
-            L::fields(row, lookups, &mut fields)?;
+            if has_columns {
+                answers.each_column(row, |path, record| {
+                    fields.value(&path.to_string(), &record.at(path)?);
+                    Ok(())
+                })?;
+            } else {
+                L::fields(row, lookups, &mut fields)?;
+            }
             fields.close();
             visit(&json)
         })

@@ -20,6 +20,7 @@ mod listing;
 mod optimize;
 mod output_file;
 mod principals;
+mod question;
 mod recalculate_stats;
 mod resource_types;
 mod resources;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use baton_c1z::{Row, Table as Rows};
+use baton_c1z::Row;
 use baton_flags::{Command, Field, Relation};
 
 use super::filters::{Options, PRINCIPAL};
@@ -14,6 +14,7 @@ use crate::json::Fields;
 use crate::lookups::Lookups;
 use crate::rows::Cells;
 use crate::table::Column;
+use baton_query::Table as Records;
 
 const TYPE: Field<String> = flags::resource_type("the type of --resource");
 const ON: Field<String> =
@@ -27,7 +28,7 @@ pub(super) struct Principals;
 impl List for Principals {
     const KEY: &'static str = "resources";
     const COLUMNS: &'static [Column] = RESOURCE_COLUMNS;
-    const TABLE: Rows = Rows::Grants;
+    const RECORDS: Records = Records::Principals;
 
     fn define() -> Command<Runs> {
         Command::new("principals", "list holders of grants, each once")
@@ -42,7 +43,7 @@ impl List for Principals {
     }
 
     fn parse(given: &Given) -> Result<Options, CliError> {
-        let mut options = Options::parse(given)?.with_resource(given, &TYPE, &ON)?;
+        let mut options = Options::parse(given, Self::RECORDS)?.with_resource(given, &TYPE, &ON)?;
         // Unlike in `grants`, an empty value is an id that matches no entitlement.
         options.entitlement = given.config.given(&OF).map(ToOwned::to_owned);
         Ok(options)

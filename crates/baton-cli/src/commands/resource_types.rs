@@ -14,6 +14,7 @@ use crate::json::Fields;
 use crate::lookups::{Lookups, name_of};
 use crate::rows::Cells;
 use crate::table::{Column, id, text};
+use baton_query::Table as Records;
 
 const TYPE: Field<String> = flags::resource_type("only this type");
 
@@ -22,7 +23,7 @@ pub(super) struct ResourceTypes;
 impl List for ResourceTypes {
     const KEY: &'static str = "resourceTypes";
     const COLUMNS: &'static [Column] = &[id("ID"), text("Display Name"), text("Traits")];
-    const TABLE: Rows = Rows::ResourceTypes;
+    const RECORDS: Records = Records::ResourceTypes;
 
     fn define() -> Command<Runs> {
         Command::new("resource-types", "list resource types")
@@ -35,7 +36,7 @@ impl List for ResourceTypes {
     fn parse(given: &Given) -> Result<Options, CliError> {
         Ok(Options {
             type_id: flags::text(given, &TYPE),
-            ..Options::parse(given)?
+            ..Options::parse(given, Self::RECORDS)?
         })
     }
 

@@ -12,6 +12,7 @@ use crate::json::Fields;
 use crate::lookups::{Lookups, name_of};
 use crate::rows::Cells;
 use crate::table::Column;
+use baton_query::Table as Records;
 
 const TYPE: Field<String> = flags::resource_type("only resources of this type");
 const ONE: Field<String> =
@@ -24,7 +25,7 @@ pub(super) struct Resources;
 impl List for Resources {
     const KEY: &'static str = "resources";
     const COLUMNS: &'static [Column] = RESOURCE_COLUMNS;
-    const TABLE: Rows = Rows::Resources;
+    const RECORDS: Records = Records::Resources;
 
     fn define() -> Command<Runs> {
         Command::new("resources", "list resources")
@@ -39,7 +40,7 @@ impl List for Resources {
     fn parse(given: &Given) -> Result<Options, CliError> {
         let options = Options {
             type_id: flags::text(given, &TYPE),
-            ..Options::parse(given)?
+            ..Options::parse(given, Self::RECORDS)?
         };
         options.with_resource(given, &TYPE, &ONE)
     }

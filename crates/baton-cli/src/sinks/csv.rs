@@ -45,7 +45,7 @@ fn with_header<'o>(
     out: &'o mut dyn Write,
 ) -> Result<csv::Writer<&'o mut dyn Write>, CliError> {
     let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(columns.iter().map(|column| column.head))
+    csv.write_record(columns.iter().map(|column| column.head.as_ref()))
         .map_err(failed)?;
     Ok(csv)
 }

@@ -25,6 +25,7 @@ mod kills;
 mod kinds;
 mod panics;
 mod program;
+mod questions;
 mod refusals;
 mod rollback;
 mod steps;

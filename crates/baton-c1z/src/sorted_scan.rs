@@ -122,6 +122,7 @@ pub(crate) fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// The row that was packed.
 pub(crate) fn unpack(packed: &[u8]) -> Option<Row<'_>> {
     fn part<'p>(rest: &mut &'p [u8]) -> Option<&'p [u8]> {
         let (len, behind) = rest.split_first_chunk()?;

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::{Format, ReadOptions, v1, v3};
 
 /// The file, open.
-pub(super) enum Source {
+pub(crate) enum Source {
     V1(Box<v1::Reader>),
     V3(Box<v3::Reader>),
 }

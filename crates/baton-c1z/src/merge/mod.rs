@@ -35,6 +35,7 @@ use resolve::{Resolved, resolve};
 
 pub use compact::{CompactEntry, CompactPlan, Compacted, InvariantByFormat, Strategy, compact};
 pub use expand::{Expanded, expand_sync};
+pub(crate) use input::Source;
 
 /// What a merge did to the rows of the base, by table in the order of
 /// [`Table::ALL`].

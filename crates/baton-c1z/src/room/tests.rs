@@ -240,6 +240,46 @@ fn compact(stage: &Stage) -> Result<()> {
     crate::compact(&plan, &stage.rewrite(), MergeSteps::default()).map(drop)
 }
 
+/// Rows that stay as they are.
+struct Same;
+
+impl crate::RowRewriter for Same {
+    fn row(&mut self, _: Table, row: &crate::Row<'_>) -> baton_proto::Result<crate::NewContent> {
+        Ok(crate::NewContent {
+            data: row.data.to_vec(),
+            expansion: row.expansion.map(<[u8]>::to_vec),
+        })
+    }
+
+    fn asset(&mut self, id: &str, asset: crate::Asset) -> crate::NewAsset {
+        crate::NewAsset {
+            id: id.to_owned(),
+            content_type: asset.content_type,
+            data: asset.data,
+        }
+    }
+}
+
+fn rewrite_rows(stage: &Stage, format: Format) -> Result<()> {
+    let file = C1zFile::open(&stage.source(), &stage.read())?;
+    let run = file.sync_runs().first().expect("a sync").clone();
+    drop(file);
+    let syncs = [crate::RewrittenSync {
+        source_id: run.id.clone(),
+        run,
+    }];
+    let (source, target) = (stage.source(), stage.target());
+    crate::rewrite_syncs(
+        &source,
+        &target,
+        format,
+        &syncs,
+        &mut Same,
+        &stage.rewrite(),
+    )
+    .map(drop)
+}
+
 fn difference(stage: &Stage) -> Result<()> {
     let path = stage.source();
     let plan = DiffPlan {
@@ -257,7 +297,7 @@ type Operation = fn(&Stage) -> Result<()>;
 fn operations() -> Vec<(&'static str, Vec<u8>, Operation)> {
     let (v1, v3) = (fixture("v1-small.c1z"), fixture("v3-small.c1z"));
     let tar = fixture("v3-small-tarzstd.c1z");
-    let rewrite: [(&'static str, Operation); 5] = [
+    let rewrite: [(&'static str, Operation); 7] = [
         ("copy", |s| {
             crate::clone_sync(&s.source(), None, &s.target(), &s.rewrite()).map(drop)
         }),
@@ -279,6 +319,8 @@ fn operations() -> Vec<(&'static str, Vec<u8>, Operation)> {
             .map(drop)
         }),
         ("compact", compact),
+        ("rewrite as v1", |s| rewrite_rows(s, Format::V1)),
+        ("rewrite as v3", |s| rewrite_rows(s, Format::V3)),
     ];
     let mut all: Vec<(&'static str, Vec<u8>, Operation)> = vec![
         ("read v1", v1.clone(), read_all),

@@ -24,6 +24,7 @@ mod log_rows;
 mod log_support;
 mod maintain;
 mod optimize;
+mod rewrite;
 mod seal_v1;
 mod seal_v3;
 mod sorted;

@@ -23,6 +23,7 @@ mod open;
 mod output;
 mod reference;
 mod rows;
+mod sanitize;
 mod scan;
 mod sheets;
 mod signals;

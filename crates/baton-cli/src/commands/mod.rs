@@ -27,6 +27,7 @@ mod resources;
 mod rollback;
 mod run_text;
 mod same_person;
+mod sanitize;
 mod stats;
 mod syncs;
 mod to_pebble;
@@ -67,6 +68,7 @@ fn table() -> Vec<Command<Runs>> {
         entry::<to_sqlite::ToSqlite>(),
         entry::<expand::Expand>(),
         entry::<rollback::RollBack>(),
+        entry::<sanitize::Sanitize>(),
         entry::<dump_db::DumpDb>(),
         entry::<optimize::Optimize>(),
     ];

@@ -57,7 +57,7 @@ impl Drop for Disk {
 }
 
 /// Commands that make a file, with the file that each reads.
-const MAKING: [(&[&str], &str); 11] = [
+const MAKING: [(&[&str], &str); 13] = [
     (&["export", "c1z"], "atlassian-org/sync.c1z"),
     (&["export", "c1z"], "atlassian-org/sync-v3.c1z"),
     (&["to-pebble"], "atlassian-org/sync.c1z"),
@@ -71,6 +71,8 @@ const MAKING: [(&[&str], &str); 11] = [
         &["export", "csv", "--layout", "tables"],
         "atlassian-org/sync-v3.c1z",
     ),
+    (&["sanitize"], "atlassian-org/sync.c1z"),
+    (&["sanitize"], "atlassian-org/sync-v3.c1z"),
     (&["export", "xlsx"], "atlassian-org/sync-v3.c1z"),
 ];
 

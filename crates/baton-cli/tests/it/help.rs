@@ -21,7 +21,7 @@ fn snapshot(name: &str, text: &str) {
     assert!(text == want, "{name} differs:\n{text}");
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "resource-types",
     "resources",
     "entitlements",
@@ -40,6 +40,7 @@ const COMMANDS: [&str; 21] = [
     "to-sqlite",
     "expand",
     "rollback-expansion",
+    "sanitize",
     "dump-db",
     "optimize",
     "completion",

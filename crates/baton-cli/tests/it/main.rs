@@ -28,6 +28,7 @@ mod program;
 mod questions;
 mod refusals;
 mod rollback;
+mod sanitize;
 mod steps;
 mod stopping;
 mod streams;

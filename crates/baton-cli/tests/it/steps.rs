@@ -60,7 +60,7 @@ fn listed() -> BTreeSet<String> {
 fn run(args: &[String], folder: &Path) -> Outcome {
     let mut args = args.to_vec();
     for place in 1..args.len() {
-        if matches!(args[place - 1].as_str(), "-f" | "--out") {
+        if matches!(args[place - 1].as_str(), "-f" | "--out" | "--secret-file") {
             args[place] = folder.join(&args[place]).display().to_string();
         }
     }
@@ -185,7 +185,7 @@ fn recorded_steps_agree_unless_listed_as_different() {
     let sources: Vec<PathBuf> = fs::read_dir(golden())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "c1z"))
+        .filter(|path| path.extension().is_some_and(|e| e == "c1z" || e == "bin"))
         .collect();
     let provide = |folder: &Path| {
         for source in &sources {

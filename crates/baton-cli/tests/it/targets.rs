@@ -26,7 +26,7 @@ enum Writes {
 }
 
 /// The commands, with the file that each works on.
-const COMMANDS: [(&[&str], &str, Writes); 13] = [
+const COMMANDS: [(&[&str], &str, Writes); 14] = [
     (&["export", "c1z"], "v1-small.c1z", Writes::New),
     (&["export", "c1z"], "v3-small.c1z", Writes::New),
     (&["to-pebble"], "v1-small.c1z", Writes::New),
@@ -42,6 +42,11 @@ const COMMANDS: [(&[&str], &str, Writes); 13] = [
     (&["recalculate-stats"], "v1-small.c1z", Writes::InPlace),
     (&["recalculate-stats"], "v3-small.c1z", Writes::InPlace),
     (&["export", "csv"], "v1-small.c1z", Writes::Over),
+    (
+        &["sanitize", "--secret-file", INPUT],
+        "v1-small.c1z",
+        Writes::New,
+    ),
     (&["optimize"], "v1-small.c1z", Writes::InPlace),
     (&["grants"], "v1-small.c1z", Writes::Nothing),
 ];

@@ -6,6 +6,7 @@
 //! provides (network, clock, randomness); it reads no environment.
 #![warn(missing_docs)]
 
+mod accounts;
 mod api;
 mod demo;
 mod mapping;
@@ -27,13 +28,13 @@ use baton_connector::{
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
 
-use api::{Organization, Refusals};
+use api::{IdentityProvider, Organization, Refusals};
 use mapping::Fidelity;
 use plan::Planner;
 pub use plan::RequestPlan;
 pub use program::app;
 pub use settings::{ADMIN_BASE_URL, Settings, SettingsError};
-use syncers::Shared;
+use syncers::{AccountSource, Shared};
 
 /// The connector's name in metadata.
 pub const DISPLAY_NAME: &str = "Atlassian Core";
@@ -58,6 +59,7 @@ pub fn connector(
         settings.grants_follow,
         Arc::clone(&parts.random),
     ));
+    let (clock, random) = (Arc::clone(&parts.clock), Arc::clone(&parts.random));
     let client = HttpClient::new(parts, http)?;
     let key = Credential::bearer("access token", &settings.access_token)?;
     let organization = Arc::new(Organization::new(
@@ -73,6 +75,7 @@ pub fn connector(
         fidelity: Fidelity::of(settings.go_compatible),
         recent: Arc::default(),
         site: settings.site.clone(),
+        accounts: account_source(settings, &client)?,
     };
     ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {
@@ -80,6 +83,8 @@ pub fn connector(
             description: DESCRIPTION.to_owned(),
             ..v2::ConnectorMetadata::default()
         })
+        .clock(clock)
+        .random(random)
         .traffic_source(Arc::new(client))
         .run_notes(Arc::new(Notes {
             planner,
@@ -88,6 +93,27 @@ pub fn connector(
         .validate_with(Arc::new(Check(organization)))
         .types(&syncers::types(shared.fidelity), &shared)?
         .build()
+}
+
+/// Where accounts are created, by the settings that are there.
+fn account_source(settings: &Settings, client: &HttpClient) -> Result<AccountSource> {
+    let token = &settings.scim_token;
+    Ok(match (&settings.scim_base_url, token.is_empty()) {
+        (Some(base), false) => AccountSource::Scim(Arc::new(IdentityProvider {
+            client: client.clone(),
+            base: base.clone(),
+            token: Credential::bearer("SCIM token", token)?,
+        })),
+        (None, true) => AccountSource::Invitations,
+        (Some(_), true) => AccountSource::Incomplete {
+            given: "--scim-base-url",
+            missing: "--scim-token",
+        },
+        (None, false) => AccountSource::Incomplete {
+            given: "--scim-token",
+            missing: "--scim-base-url",
+        },
+    })
 }
 
 /// What there is to say about a run: of its plan, and of what it read.

@@ -11,6 +11,7 @@ use baton_runtime::{
 };
 
 use crate::mapping::Fidelity;
+use crate::settings::SCIM_BASE_URL_NAME;
 use crate::syncers::types;
 use crate::{RequestPlan, Settings, SettingsError, connector, demo};
 
@@ -20,6 +21,7 @@ pub(crate) const NAME: &str = "baton-atlassian";
 /// The headings of the connector's flags in the help.
 const CONNECTION: &str = "Connection";
 const CHANGES: &str = "Grants and revokes";
+const ACCOUNTS: &str = "Accounts";
 const CONTENT: &str = "Requests and content";
 
 /// Environment names that older documentation gave for two of the fields are
@@ -51,17 +53,17 @@ const SCIM_TOKEN: Field<Secret> = Field::secret(
     "scim-token",
     "token of the identity provider's directory, for creating accounts",
 )
+.heading(ACCOUNTS)
 .display_name("SCIM Token")
-.rules(StringRules::NONE)
-.hidden();
+.rules(StringRules::NONE);
 const SCIM_BASE_URL: Field<String> = Field::string(
-    "scim-base-url",
+    SCIM_BASE_URL_NAME,
     "base URL of the identity provider's directory, for creating accounts",
 )
 .value_name("url")
+.heading(ACCOUNTS)
 .display_name("SCIM Base URL")
-.rules(StringRules::NONE)
-.hidden();
+.rules(StringRules::NONE);
 const BASE_URL: Field<String> = Field::string(
     "base-url",
     "base URL of the admin APIs, for tests and proxies",
@@ -160,6 +162,11 @@ fn refused(error: &SettingsError) -> Error {
         }
         SettingsError::Site { .. } => {
             "grants of site roles name their sites in the sync file, as `resource_ids`"
+        }
+        SettingsError::Url { setting } | SettingsError::UrlPart { setting, .. }
+            if *setting == SCIM_BASE_URL_NAME =>
+        {
+            "for example https://api.atlassian.com/scim/directory/<directory id>"
         }
         SettingsError::Url { .. } | SettingsError::UrlPart { .. } => {
             "for example https://api.atlassian.com/admin"

@@ -11,6 +11,9 @@ use crate::roles::SITE;
 /// Where Atlassian serves the admin APIs.
 pub const ADMIN_BASE_URL: &str = "https://api.atlassian.com/admin";
 
+/// The setting of the identity provider's base URL.
+pub(crate) const SCIM_BASE_URL_NAME: &str = "scim-base-url";
+
 /// Settings as they were given, and checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -107,7 +110,7 @@ impl Settings {
     pub fn with_scim(mut self, token: Secret, base_url: &str) -> Result<Self, SettingsError> {
         self.scim_token = token;
         if !base_url.is_empty() {
-            self.scim_base_url = Some(web_url("scim-base-url", base_url)?);
+            self.scim_base_url = Some(web_url(SCIM_BASE_URL_NAME, base_url)?);
         }
         Ok(self)
     }

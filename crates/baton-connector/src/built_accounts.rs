@@ -73,19 +73,20 @@ impl Accounts for BuiltConnector {
         for sentence in unknown {
             creation = creation.warning(sentence);
         }
-        let ids = |account: &Account| account.resource().map(any_id).into_iter().collect();
+        let ids = |account: &Account| account.identified().map(any_id).into_iter().collect();
         let created = create(call, Operation::CreateAccount, creation, ids).await?;
         let Some(account) = created else {
             return Ok(Answered::default());
         };
-        let (encrypted_data, unsealed) = seal(&recipients, &account.secrets);
+        let (encrypted_data, mut warnings) = seal(&recipients, &account.secrets);
+        warnings.extend(account.warnings);
         Ok(Answered {
             response: v2::CreateAccountResponse {
                 encrypted_data,
                 annotations: account.annotations,
                 result: Some(account.outcome.into()),
             },
-            unsealed,
+            warnings,
         })
     }
 }
@@ -121,14 +122,14 @@ impl Credentials for BuiltConnector {
         let ids = |_: &Vec<_>| Vec::new();
         let made = create(call, Operation::RotateCredential, creation, ids).await?;
         let secrets = made.unwrap_or_default();
-        let (encrypted_data, unsealed) = seal(&recipients, &secrets);
+        let (encrypted_data, warnings) = seal(&recipients, &secrets);
         Ok(Answered {
             response: v2::RotateCredentialResponse {
                 encrypted_data,
                 resource_id: Some(id),
                 annotations: Vec::new(),
             },
-            unsealed,
+            warnings,
         })
     }
 
@@ -162,7 +163,7 @@ impl Credentials for BuiltConnector {
         checked
             .check_result(&issued.secret, issued.resource_mode, &issued.values)
             .map_err(|error| refused(&error))?;
-        let (encrypted_data, unsealed) = seal(checked.recipients(), &issued.values);
+        let (encrypted_data, warnings) = seal(checked.recipients(), &issued.values);
         Ok(Answered {
             response: v2::IssueCredentialResponse {
                 secret: Some(issued.secret),
@@ -171,7 +172,7 @@ impl Credentials for BuiltConnector {
                 resource_mode: issued.resource_mode.into(),
                 request_id: request.request_id.clone(),
             },
-            unsealed,
+            warnings,
         })
     }
 }

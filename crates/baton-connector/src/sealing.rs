@@ -9,9 +9,9 @@ pub struct Answered<T> {
     /// The answer, with the secrets encrypted to the recipients. Its result is
     /// absent in a dry run.
     pub response: T,
-    /// What went wrong with the encryption, as sentences: a recipient that fails
-    /// does not lose the copies of the others, nor the answer.
-    pub unsealed: Vec<String>,
+    /// What the user must know, as sentences. A recipient whose encryption fails
+    /// is named here: it does not lose the copies of the others, nor the answer.
+    pub warnings: Vec<String>,
 }
 
 /// Encrypts each secret to each recipient, and lists the copies that failed.

@@ -43,7 +43,7 @@ pub(crate) fn list<T: Read>(response: &Response, invalid: &InvalidValues) -> Res
         };
         let total = total(root);
         let items = match fields.member("data")? {
-            Some(data) if !data.is_null() => items(data, invalid)?,
+            Some(data) if !data.is_null() => items(data, "data", invalid)?,
             Some(_) if links.is_some() && total.unwrap_or_default() == 0 => Vec::new(),
             Some(_) if links.is_some() => {
                 let total = total.unwrap_or_default();
@@ -65,6 +65,40 @@ pub(crate) fn one<T: Read>(response: &Response, invalid: &InvalidValues) -> Resu
             Some(data) => T::read(&Fields::of(data, "data".to_owned(), invalid)?),
             None => Err(missing(response, "the object is missing")),
         }
+    })
+}
+
+/// The object that an answer is, without an envelope.
+pub(crate) fn bare<T: Read>(response: &Response) -> Result<T> {
+    let invalid = InvalidValues::default();
+    judged(response, |root| {
+        T::read(&Fields::of(root, String::new(), &invalid)?)
+    })
+}
+
+/// The same for an answer to a write, whose status may be any success.
+pub(crate) fn written<T: Read>(response: &Response) -> Result<T> {
+    let invalid = InvalidValues::default();
+    let document = Document::parse(response.body())
+        .map_err(|error| response.unusable("", &error.to_string()))?;
+    let fields = Fields::of(document.root(), String::new(), &invalid);
+    let read = fields.and_then(|fields| T::read(&fields));
+    read.map_err(|wrong| response.field_error(&wrong))
+}
+
+/// The objects of the list that an answer is, or has under `name`.
+pub(crate) fn bare_list<T: Read>(response: &Response, name: Option<&str>) -> Result<Vec<T>> {
+    let invalid = InvalidValues::default();
+    judged(response, |root| {
+        let (list, place) = match name {
+            None => (Some(root), ""),
+            Some(name) => (
+                Fields::of(root, String::new(), &invalid)?.value(name)?,
+                name,
+            ),
+        };
+        let list = list.ok_or_else(|| field_error(place, "the list is missing"))?;
+        items(list, place, &invalid)
     })
 }
 
@@ -121,15 +155,16 @@ fn envelope<'a>(
 
 fn items<T: Read>(
     data: Json<'_>,
+    place: &str,
     invalid: &InvalidValues,
 ) -> std::result::Result<Vec<T>, FieldError> {
     let Some(list) = data.list() else {
         let detail = format!("{} instead of a list", data.kind());
-        return Err(field_error("data", detail));
+        return Err(field_error(place, detail));
     };
     let items = list.into_iter().enumerate();
     items
-        .map(|(at, item)| T::read(&Fields::of(item, format!("data[{at}]"), invalid)?))
+        .map(|(at, item)| T::read(&Fields::of(item, format!("{place}[{at}]"), invalid)?))
         .collect()
 }
 

@@ -150,6 +150,8 @@ pub(super) trait DirectoryQuery {
 pub(super) enum UserQuery<'a> {
     All,
     MembersOf(&'a str),
+    /// The older list searches names, too.
+    WithEmail(&'a str),
 }
 
 impl DirectoryQuery for UserQuery<'_> {
@@ -165,13 +167,21 @@ impl DirectoryQuery for UserQuery<'_> {
         match self {
             Self::All => json!({ "expand": ["productAccess"] }),
             Self::MembersOf(group) => json!({ "groupIds": [group] }),
+            Self::WithEmail(email) => json!({ "emails": [email] }),
         }
     }
 
     fn group_id(&self) -> Option<&str> {
         match self {
-            Self::All => None,
+            Self::All | Self::WithEmail(_) => None,
             Self::MembersOf(group) => Some(group),
+        }
+    }
+
+    fn filters(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::All | Self::MembersOf(_) => Vec::new(),
+            Self::WithEmail(email) => vec![("searchTerm", email)],
         }
     }
 }

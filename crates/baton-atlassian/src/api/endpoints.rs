@@ -4,6 +4,8 @@
 pub(crate) const ORGANIZATION: &str = "/v1/orgs/{org}";
 pub(crate) const USERS: &str = "/v2/orgs/{org}/directories/-/users";
 pub(crate) const USER: &str = "/v2/orgs/{org}/directories/-/users/{user}";
+pub(crate) const DIRECTORIES: &str = "/v2/orgs/{org}/directories";
+pub(crate) const DIRECTORY_USER: &str = "/v2/orgs/{org}/directories/{directory}/users/{user}";
 pub(crate) const USERS_SEARCH: &str = "/v2/orgs/{org}/directories/-/users/search";
 pub(crate) const USERS_COUNT: &str = "/v2/orgs/{org}/directories/-/users/count";
 pub(crate) const GROUPS: &str = "/v2/orgs/{org}/directories/-/groups";
@@ -31,9 +33,25 @@ pub(crate) const ORGANIZATION_ROLE_ASSIGN: &str =
     "/v1/orgs/{org}/users/{user}/role-assignments/assign";
 pub(crate) const ORGANIZATION_ROLE_REVOKE: &str =
     "/v1/orgs/{org}/users/{user}/role-assignments/revoke";
+pub(crate) const INVITE: &str = "/v2/orgs/{org}/users/invite";
+pub(crate) const SUSPEND: &str = "/v2/orgs/{org}/directories/{directory}/users/{user}/suspend";
+pub(crate) const RESTORE: &str = "/v2/orgs/{org}/directories/{directory}/users/{user}/restore";
+/// For the Go connector's requests only: Atlassian has announced their end.
+pub(crate) const OLDER_SUSPEND: &str = "/v1/orgs/{org}/directory/users/{user}/suspend-access";
+pub(crate) const OLDER_RESTORE: &str = "/v1/orgs/{org}/directory/users/{user}/restore-access";
+
+// The account API, which lies beside the admin APIs. A key with scopes may do
+// nothing there, not even read.
+pub(crate) const ACCOUNT_DELETE: &str = "/users/{user}/manage/lifecycle/delete";
+pub(crate) const ACCOUNT_TOKENS: &str = "/users/{user}/manage/api-tokens";
+pub(crate) const ACCOUNT_TOKEN: &str = "/users/{user}/manage/api-tokens/{token}";
+
+// Below the base URL of an identity provider's directory, with its token.
+pub(crate) const SCIM_USERS: &str = "/Users";
+pub(crate) const SCIM_USER: &str = "/Users/{id}";
 
 /// Writes that Atlassian support enables for an organization, as support knows
-/// them. The last one is not sent; it is enabled together with the others.
+/// them.
 pub(crate) const SUPPORT_ENABLED: [&str; 3] = [
     "users/{id}/roles/assign",
     "users/{id}/roles/revoke",
@@ -52,7 +70,22 @@ pub(crate) fn is_write(template: &str) -> bool {
             | GROUP_ROLE_REVOKE
             | ORGANIZATION_ROLE_ASSIGN
             | ORGANIZATION_ROLE_REVOKE
+            | INVITE
+            | SUSPEND
+            | RESTORE
+            | OLDER_SUSPEND
+            | OLDER_RESTORE
     )
+}
+
+/// Whether an endpoint is one of the account API.
+pub(crate) fn is_of_account(template: &str) -> bool {
+    matches!(template, ACCOUNT_DELETE | ACCOUNT_TOKENS | ACCOUNT_TOKEN)
+}
+
+/// Whether an endpoint is one of an identity provider's directory.
+pub(crate) fn is_scim(template: &str) -> bool {
+    matches!(template, SCIM_USERS | SCIM_USER)
 }
 
 /// The scope that a scoped key needs to read from an endpoint.

@@ -7,8 +7,8 @@ use baton_connector::http::{Document, Json, Object};
 /// The part of an error body that decisions and messages need.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
-    /// The stable code (`ADMIN-404-8`), or the lifecycle key; empty when the
-    /// body came from a gateway or has none.
+    /// The stable code (`ADMIN-404-8`), the lifecycle key, or the kind of a
+    /// SCIM error; empty when the body came from a gateway or has none.
     pub code: String,
     /// The API's own words; empty when the body has none.
     pub message: String,
@@ -41,7 +41,7 @@ impl ErrorBody {
             };
         }
         Self {
-            code: String::new(),
+            code: text(&value, "scimType").unwrap_or_default(),
             message: text(&value, "message")
                 .or_else(|| text(&value, "detail"))
                 .or_else(|| text(&value, "error"))
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn lifecycle_bodies_give_their_key_and_words() {
+    fn lifecycle_and_scim_bodies_give_their_key_and_words() {
         let plain = read(r#"{"key":"accountNotFound","errorDetail":"gone"}"#);
         assert_eq!(
             (plain.code.as_str(), plain.message.as_str()),
@@ -196,6 +196,15 @@ mod tests {
         );
         let nested = read(r#"{"key":"conflict.lifecycleErrors","context":{"message":"busy"}}"#);
         assert_eq!(nested.message, "busy");
+        let scim = read(r#"{"status":"409","scimType":"uniqueness","detail":"exists"}"#);
+        assert_eq!(
+            (scim.code.as_str(), scim.message.as_str()),
+            ("uniqueness", "exists")
+        );
+        assert_eq!(
+            read(r#"{"error":"no token","traceId":"7"}"#).message,
+            "no token"
+        );
         let words = read(r#"{"key":"forbidden","context":"not yours"}"#);
         assert_eq!(words.message, "not yours");
     }

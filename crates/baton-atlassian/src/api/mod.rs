@@ -7,6 +7,8 @@
 //! [`Position`] in a list. The sync's session keeps that a search is gone. So
 //! nothing is remembered between calls.
 
+mod access_changes;
+mod account_changes;
 mod answer;
 mod changes;
 mod counts;
@@ -18,6 +20,7 @@ mod invalid_values;
 pub(crate) mod models;
 mod overview;
 mod refusals;
+mod scim;
 mod single;
 mod sizes;
 
@@ -30,6 +33,8 @@ use baton_connector::{Call, Result, RunLocal, RunView, UpstreamCount};
 use serde_json::{Value, json};
 use url::Url;
 
+pub(crate) use access_changes::Access;
+pub(crate) use account_changes::{api_code, names_no_account};
 use answer::{ListAnswer, Read};
 pub(crate) use changes::{Direction, is_missing};
 use directory::{DirectoryQuery, GroupQuery, UserQuery};
@@ -41,7 +46,8 @@ use invalid_values::InvalidValueLog;
 #[cfg(test)]
 pub(crate) use overview::overview_row;
 pub(crate) use overview::{OverviewGroup, OverviewUser, is_unwilling};
-pub(crate) use refusals::Refusals;
+pub(crate) use refusals::{Refusals, names_a_scope};
+pub(crate) use scim::{IdentityProvider, ScimUser};
 
 /// Steps of a list's position: which generation, or which part of it.
 const NEWER: u8 = 0;
@@ -79,6 +85,8 @@ pub(crate) enum GroupStep {
 pub(crate) struct Organization {
     pub client: HttpClient,
     pub base: Url,
+    /// Where the account API lies: beside the admin APIs.
+    pub account_base: Url,
     pub id: String,
     pub key: Credential,
     /// Send only the requests that the Go connector sends.
@@ -96,6 +104,7 @@ impl Organization {
     ) -> Self {
         Self {
             client,
+            account_base: beside_admin(&base),
             base,
             id,
             key,
@@ -228,32 +237,33 @@ impl Api {
     /// A page of all API tokens.
     pub async fn api_tokens(&self, token: &str) -> Result<ListPage<models::ApiToken>> {
         let list = format!("API tokens of organization `{}`", self.organization_id());
-        let fetch = async |at: Position| {
-            // The Go connector's `limit` is not known to this endpoint.
-            let (name, size) = if self.go_compatible() {
-                ("limit", DIRECTORY_PAGE)
-            } else {
-                ("pageSize", TOKEN_PAGE)
-            };
-            let cursor = at.cursor.as_deref();
-            let request = |size: Option<u32>| {
-                let request = self.get(API_TOKENS, &[])?.maybe_query("cursor", cursor);
-                Ok(request.maybe_query(name, size.map(|n| n.to_string()).as_deref()))
-            };
-            let answer = if cursor.is_some() {
-                self.list(&request(self.later(size))?).await?
-            } else {
-                self.sized(API_TOKENS, size, request).await?
-            };
-            Ok(chunk(NEWER, answer))
-        };
-        let page = page(&list, token, fetch).await?;
+        let page = page(&list, token, async |at| self.token_page(&at).await).await?;
         let asked = if self.go_compatible() {
             DIRECTORY_PAGE
         } else {
             TOKEN_PAGE
         };
         self.measured(API_TOKENS, asked, page).await
+    }
+
+    async fn token_page(&self, at: &Position) -> Result<Chunk<models::ApiToken>> {
+        // The Go connector's `limit` is not known to this endpoint.
+        let (name, size) = if self.go_compatible() {
+            ("limit", DIRECTORY_PAGE)
+        } else {
+            ("pageSize", TOKEN_PAGE)
+        };
+        let cursor = at.cursor.as_deref();
+        let request = |size: Option<u32>| {
+            let request = self.get(API_TOKENS, &[])?.maybe_query("cursor", cursor);
+            Ok(request.maybe_query(name, size.map(|n| n.to_string()).as_deref()))
+        };
+        let answer = if cursor.is_some() {
+            self.list(&request(self.later(size))?).await?
+        } else {
+            self.sized(API_TOKENS, size, request).await?
+        };
+        Ok(chunk(NEWER, answer))
     }
 
     /// A page of a user's effective roles.
@@ -363,6 +373,16 @@ impl Api {
         params.extend_from_slice(further);
         params
     }
+}
+
+/// The base URL without its last segment `admin`.
+fn beside_admin(base: &Url) -> Url {
+    let mut beside = base.clone();
+    let path = base.path();
+    if let Some(path) = path.strip_suffix("/admin") {
+        beside.set_path(path);
+    }
+    beside
 }
 
 fn group_list(group_id: &str) -> String {

@@ -2,7 +2,7 @@
 
 use baton_connector::http::{ApiError, ErrorResponse, ReadApiError};
 
-use super::endpoints::{is_write, scope};
+use super::endpoints::{is_of_account, is_scim, is_write, scope};
 use super::error_body::ErrorBody;
 
 /// Reads the error bodies of the Atlassian APIs.
@@ -24,6 +24,12 @@ impl ReadApiError for Refusals {
 }
 
 fn hint(answer: &ErrorResponse<'_>, body: &ErrorBody) -> Option<String> {
+    if is_scim(answer.endpoint) {
+        return hint_of_scim(answer.status, body).map(str::to_owned);
+    }
+    if is_of_account(answer.endpoint) && matches!(answer.status, 401 | 403 | 429) {
+        return Some(hint_of_account(answer.status, body).to_owned());
+    }
     if is_write(answer.endpoint) && matches!(answer.status, 401 | 403 | 429) {
         return Some(hint_of_write(answer.status).to_owned());
     }
@@ -58,6 +64,44 @@ fn hint_of_write(status: u16) -> &'static str {
         }
         403 => "changes need an organization API key without scopes, made by an organization admin",
         _ => "the API's rate limit was hit for too long: run again later",
+    }
+}
+
+fn hint_of_account(status: u16, body: &ErrorBody) -> &'static str {
+    match status {
+        403 if names_a_scope(&body.message) => {
+            "a key with scopes may not manage accounts: create an organization API key without \
+             scopes as an organization admin, and give it with --access-token"
+        }
+        403 => {
+            "an organization can manage the accounts of its verified domains only, with the API \
+             key of an organization admin"
+        }
+        status => hint_of_write(status),
+    }
+}
+
+/// Whether a refusal names the scope that a key lacks. No key can have it.
+pub(crate) fn names_a_scope(message: &str) -> bool {
+    message.contains("scope") || message.contains("manage:org")
+}
+
+fn hint_of_scim(status: u16, body: &ErrorBody) -> Option<&'static str> {
+    match status {
+        401 | 403 => Some(
+            "the SCIM token is wrong, expired or of another directory: create one for the \
+             identity provider at https://admin.atlassian.com, and give it with --scim-token",
+        ),
+        404 => Some(
+            "check --scim-base-url: it is https://api.atlassian.com/scim/directory/<directory id>, \
+             as https://admin.atlassian.com shows it for the identity provider",
+        ),
+        400 if body.message.to_lowercase().contains("domain") => Some(
+            "use an address of a domain that is verified for the organization, or verify the \
+             domain at https://admin.atlassian.com",
+        ),
+        429 => Some("the API's rate limit was hit for too long: run again later"),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ impl Api {
         self.maybe_one(&self.get(GROUP, &[id])?).await
     }
 
-    async fn maybe_one<T: Read>(&self, request: &Request) -> Result<Option<T>> {
+    pub(super) async fn maybe_one<T: Read>(&self, request: &Request) -> Result<Option<T>> {
         match self.one(request).await {
             Ok(found) => Ok(Some(found)),
             // A gateway's 404 is not about the object.

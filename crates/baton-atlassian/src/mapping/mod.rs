@@ -2,11 +2,13 @@
 //! request, no clock, no state. Ids are the contract with files written by
 //! the Go connector; with [`Fidelity::GoCompatible`] every byte is.
 
+mod account_schema;
 mod entitlements;
 mod grants;
 mod resources;
 mod time;
 
+pub(crate) use account_schema::{USER_ID, access_schema, account_fields, account_schema};
 pub(crate) use entitlements::{
     MEMBER, group_entitlements, is_managed_elsewhere, is_stored_as_managed_elsewhere,
     organization_entitlements, unlisted_role, workspace_entitlements,
@@ -15,7 +17,7 @@ pub(crate) use grants::{
     RESOURCE_IDS, RoleContext, RoleGrants, group_holds_any, group_role_grants, member_grants,
     methods, user_holds_any, user_role_grants,
 };
-pub(crate) use resources::{api_token, group, organization, user, workspace};
+pub(crate) use resources::{api_token, group, organization, user, user_without_id, workspace};
 
 use baton_connector::resource::ResourceTypeBuilder;
 use baton_proto::c1::connector::v2;

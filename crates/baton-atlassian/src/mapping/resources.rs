@@ -4,6 +4,7 @@ use baton_connector::Result;
 use baton_connector::resource::{
     Profile, ResourceBuilder, SecretTraitBuilder, Status, UserTraitBuilder, resource_id,
 };
+use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use v2::secret_trait::CredentialType;
 
@@ -63,6 +64,27 @@ pub(crate) fn user(user: &models::User, fidelity: Fidelity) -> v2::Resource {
         .status(status, word)
         .user(person);
     finish(builder, USER, email)
+}
+
+/// A user whose account id is not known yet; `alias` is how the application
+/// calls it until then.
+pub(crate) fn user_without_id(
+    known: &models::User,
+    alias: &str,
+    fidelity: Fidelity,
+) -> v2::Resource {
+    let stand_in = models::User {
+        account_id: alias.to_owned(),
+        ..known.clone()
+    };
+    let mut resource = user(&stand_in, fidelity);
+    resource.id = None;
+    if let Some(profile) = &mut resource.profile {
+        profile.fields.remove("account_id");
+    }
+    let ids = vec![alias.to_owned()];
+    any::append(&mut resource.annotations, &v2::Aliases { ids });
+    resource
 }
 
 fn full_user_profile(profile: Profile, user: &models::User) -> Profile {

@@ -21,7 +21,7 @@ const ADMIN: RoleFilter<'_> = RoleFilter {
 
 /// What a change takes from an organization admin.
 #[derive(Debug)]
-pub(super) struct Loss {
+pub(crate) struct Loss {
     user: String,
     /// The user stays one in another way.
     stays: bool,
@@ -29,18 +29,24 @@ pub(super) struct Loss {
 
 /// The active organization admins, but for the one who ceases to be one.
 #[derive(Debug)]
-pub(super) struct OrganizationAdmins {
+pub(crate) struct OrganizationAdmins {
     organization: Arc<Organization>,
     loss: Loss,
 }
 
 impl OrganizationAdmins {
-    /// The user's own role ends; groups may still give it.
+    /// The user's own role ends, or the account; groups may still give the role.
     pub fn lost(user: &str, stays: bool) -> Loss {
         Loss {
             user: user.to_owned(),
             stays,
         }
+    }
+
+    /// Whether a user is one, in whatever way.
+    pub async fn include(api: &Api, user: &str) -> Result<bool> {
+        let items = api.held_by_user(user, ADMIN).await?.unwrap_or_default();
+        Ok(holding(&items).present)
     }
 
     /// A membership ends: `None` if the group does not make admins.

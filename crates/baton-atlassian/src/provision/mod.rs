@@ -14,6 +14,8 @@ mod refusals;
 mod sites;
 mod workspace_roles;
 
+pub(crate) use admins::OrganizationAdmins;
+
 use baton_connector::{Call, Change, Error, Held, Provisioner, Result};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;

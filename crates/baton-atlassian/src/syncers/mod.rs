@@ -6,17 +6,17 @@ mod directory;
 mod groups;
 mod products;
 
-use directory::{ApiTokens, Users};
+pub(crate) use directory::{ApiTokens, Users};
 pub(crate) use groups::Groups;
 pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Call, Page, TypeSpec, Types, UpstreamCount};
+use baton_connector::{Call, CredentialKinds, Page, TypeSpec, Types, UpstreamCount};
 use baton_proto::c1::connector::v2;
 
 use crate::api::models::RoleAssignment;
-use crate::api::{Api, ListPage, Organization};
+use crate::api::{Access, Api, IdentityProvider, ListPage, Organization};
 use crate::mapping::{self, Fidelity, RoleContext, RoleGrants};
 use crate::plan::{Plan, Planner};
 use crate::recent::Recent;
@@ -31,6 +31,29 @@ pub(crate) struct Shared {
     pub recent: Arc<Recent>,
     /// The site on which roles of sites are changed.
     pub site: Option<String>,
+    /// Where accounts are created.
+    pub accounts: AccountSource,
+}
+
+/// Suspends or restores people: the actions of the connector.
+#[derive(Debug)]
+pub(crate) struct AccessAction {
+    pub shared: Shared,
+    pub access: Access,
+}
+
+/// Where accounts are created.
+#[derive(Debug, Clone)]
+pub(crate) enum AccountSource {
+    /// In the directory of an identity provider.
+    Scim(Arc<IdentityProvider>),
+    /// By the people themselves, who are invited.
+    Invitations,
+    /// One of two settings is missing.
+    Incomplete {
+        given: &'static str,
+        missing: &'static str,
+    },
 }
 
 impl Shared {
@@ -48,21 +71,36 @@ impl Shared {
 }
 
 /// The resource types, and what can be done with each: what the connector
-/// announces. The Go connector reads nothing by id, and changes no role of the
-/// organization.
+/// announces. The Go connector reads nothing by id, changes no role of the
+/// organization, and revokes no API token.
 pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
-    let mut users = TypeSpec::new(mapping::user_type(), |s: &Shared| Ok(Users(s.clone())));
+    let mut users = TypeSpec::new(mapping::user_type(), |s: &Shared| Ok(Users(s.clone())))
+        .account_manager(mapping::account_schema(), CredentialKinds::no_password())
+        .deleter();
     let mut groups =
         TypeSpec::new(mapping::group_type(), |s: &Shared| Ok(Groups(s.clone()))).provisioner();
     let mut organizations = TypeSpec::new(mapping::organization_type(), |s: &Shared| {
         Ok(Organizations(s.clone()))
     });
+    let mut tokens = TypeSpec::new(mapping::api_token_type(), |s: &Shared| {
+        Ok(ApiTokens(s.clone()))
+    });
     if fidelity.is_full() {
+        tokens = tokens.deleter();
         users = users.get();
         groups = groups.get();
         organizations = organizations.get().provisioner();
     }
-    Types::new()
+    let actions = [Access::Suspended, Access::Active].into_iter();
+    let types = actions.fold(Types::new(), |types, access| {
+        types.action(mapping::access_schema(access), move |s: &Shared| {
+            Ok(AccessAction {
+                shared: s.clone(),
+                access,
+            })
+        })
+    });
+    types
         .with(users)
         .with(
             TypeSpec::new(mapping::workspace_type(), |s: &Shared| {
@@ -72,9 +110,7 @@ pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
         )
         .with(groups)
         .with(organizations)
-        .with(TypeSpec::new(mapping::api_token_type(), |s: &Shared| {
-            Ok(ApiTokens(s.clone()))
-        }))
+        .with(tokens)
 }
 
 /// A page of role grants. Lists of roles are not counted: a full last page, or a

@@ -46,6 +46,8 @@ pub(crate) struct Bench {
     pub organization: String,
     site: Option<String>,
     go_compatible: bool,
+    scim_token: String,
+    scim_base_url: String,
 }
 
 pub(crate) fn config() -> Config {
@@ -105,6 +107,8 @@ impl Bench {
             synced,
             site: None,
             go_compatible: false,
+            scim_token: String::new(),
+            scim_base_url: String::new(),
             sim,
         }
     }
@@ -120,13 +124,32 @@ impl Bench {
         self
     }
 
+    /// The same, with the identity provider of the first directory.
+    pub(crate) fn scim(self) -> Self {
+        let base = Simulator::scim_path(&self.directory);
+        let (token, base) = (
+            self.sim.scim_token(&self.directory),
+            format!("http://simulated.test{base}"),
+        );
+        self.with_scim(&token, &base)
+    }
+
+    /// The same, with a token and a base URL of an identity provider.
+    pub(crate) fn with_scim(mut self, token: &str, base_url: &str) -> Self {
+        token.clone_into(&mut self.scim_token);
+        base_url.clone_into(&mut self.scim_base_url);
+        self
+    }
+
     /// A connector that remembers nothing.
     pub(crate) fn connector(&self) -> BuiltConnector {
         let key = Secret::new(self.sim.access_token());
         let base = "http://simulated.test/admin";
         let settings = Settings::new(key, self.sim.organization_id(), base).unwrap();
         let site = self.site.as_deref().unwrap_or_default();
-        let mut settings = settings.with_site(site).unwrap();
+        let settings = settings.with_site(site).unwrap();
+        let token = Secret::new(self.scim_token.clone());
+        let mut settings = settings.with_scim(token, &self.scim_base_url).unwrap();
         settings.go_compatible = self.go_compatible;
         let parts = HttpParts::new(Arc::new(InProcess(self.sim.clone())), 1);
         connector(&settings, parts, HttpSettings::default()).unwrap()

@@ -5,6 +5,9 @@
 )]
 #![allow(clippy::unwrap_used)]
 
+mod account_actions;
+mod account_creation;
+mod account_deletion;
 mod bench;
 mod change_faults;
 mod change_members;

@@ -205,36 +205,37 @@ fn capabilities_are_told_without_settings() {
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    // Accounts come later: only what is there is announced.
-    let built = ["CAPABILITY_SYNC", "CAPABILITY_PROVISION"];
     let golden = crate::recording::golden("capabilities.json");
-    let golden = golden["resourceTypeCapabilities"].as_array().unwrap();
-    let as_go = told(&["capabilities", "--go-compatible"]);
-    let both = ["CAPABILITY_PROVISION", "CAPABILITY_SYNC"];
-    assert_eq!(as_go["connectorCapabilities"], serde_json::json!(both));
-    let as_go = as_go["resourceTypeCapabilities"].as_array().unwrap();
-    let told = told(&["capabilities"]);
-    let types = told["resourceTypeCapabilities"].as_array().unwrap();
-    assert_eq!((types.len(), as_go.len()), (golden.len(), golden.len()));
-    for ((ours, as_go), theirs) in types.iter().zip(as_go).zip(golden) {
+    let by_meaning = |mut told: serde_json::Value| {
+        told.as_object_mut().unwrap().remove("@type");
+        let all = told["connectorCapabilities"].as_array_mut().unwrap();
+        all.sort_by_key(ToString::to_string);
+        for row in told["resourceTypeCapabilities"].as_array_mut().unwrap() {
+            let all = row["capabilities"].as_array_mut().unwrap();
+            all.sort_by_key(ToString::to_string);
+        }
+        told
+    };
+    let as_go = by_meaning(told(&["capabilities", "--go-compatible"]));
+    assert_eq!(as_go, by_meaning(golden));
+    let ours = by_meaning(told(&["capabilities"]));
+    assert_eq!(ours["credentialDetails"], as_go["credentialDetails"]);
+    let types = |told: &serde_json::Value| {
+        let rows = told["resourceTypeCapabilities"].as_array().unwrap();
+        rows.clone()
+    };
+    assert_eq!(types(&ours).len(), types(&as_go).len());
+    for (ours, theirs) in types(&ours).iter().zip(types(&as_go)) {
         assert_eq!(ours["resourceType"], theirs["resourceType"]);
-        let theirs: Vec<&str> = theirs["capabilities"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter_map(|capability| capability.as_str())
-            .filter(|capability| built.contains(capability))
-            .collect();
-        assert_eq!(as_go["capabilities"], serde_json::json!(theirs));
-        let expected = match ours["resourceType"]["id"].as_str().unwrap() {
-            "user" => vec!["CAPABILITY_SYNC", "CAPABILITY_TARGETED_SYNC"],
-            "group" | "organization" => vec![
-                "CAPABILITY_SYNC",
-                "CAPABILITY_TARGETED_SYNC",
-                "CAPABILITY_PROVISION",
-            ],
-            _ => theirs,
+        let added: &[&str] = match ours["resourceType"]["id"].as_str().unwrap() {
+            "user" | "group" => &["TARGETED_SYNC"],
+            "organization" => &["TARGETED_SYNC", "PROVISION"],
+            "api_token" => &["RESOURCE_DELETE"],
+            _ => &[],
         };
+        let mut expected = theirs["capabilities"].as_array().unwrap().clone();
+        expected.extend(added.iter().map(|name| format!("CAPABILITY_{name}").into()));
+        expected.sort_by_key(ToString::to_string);
         assert_eq!(ours["capabilities"], serde_json::json!(expected));
     }
 }

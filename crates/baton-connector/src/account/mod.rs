@@ -6,6 +6,7 @@
 //! credential against what the type announces, and the recipients of secrets.
 //! So nothing is found wrong after the account exists.
 
+mod address;
 mod schema;
 
 use async_trait::async_trait;
@@ -144,6 +145,8 @@ pub struct Account {
     pub secrets: Vec<Plaintext>,
     /// Annotations of the answer.
     pub annotations: Vec<Any>,
+    /// What the user must know, besides the outcome.
+    pub warnings: Vec<String>,
 }
 
 impl Account {
@@ -153,6 +156,7 @@ impl Account {
             outcome,
             secrets: Vec::new(),
             annotations: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -171,14 +175,24 @@ impl Account {
         self
     }
 
-    /// The account itself, as far as it is known.
-    pub(crate) fn resource(&self) -> Option<&v2::Resource> {
-        match &self.outcome {
+    /// Adds a sentence that the user must read, as that the account is not
+    /// active. It may name the connector's own flags and actions only.
+    #[must_use]
+    pub fn warning(mut self, sentence: impl Into<String>) -> Self {
+        self.warnings.push(sentence.into());
+        self
+    }
+
+    /// The account itself, if its id is known.
+    pub(crate) fn identified(&self) -> Option<&v2::Resource> {
+        let resource = match &self.outcome {
             AccountOutcome::Created { resource, .. }
             | AccountOutcome::AlreadyExists { resource } => Some(resource),
             AccountOutcome::ActionRequired { resource, .. }
             | AccountOutcome::InProgress { resource } => resource.as_ref(),
-        }
+        };
+        let has_id = |id: &v2::ResourceId| !id.resource.is_empty();
+        resource.filter(|resource| resource.id.as_ref().is_some_and(has_id))
     }
 }
 

@@ -10,6 +10,7 @@ use prost_types::{Struct, Value};
 use v2::connector_account_creation_schema as wire;
 use wire::field::Field as Shape;
 
+use super::address::address_of;
 use crate::error::{Error, Result};
 
 /// Keys that hold the login and the e-mail address of a request, whatever the
@@ -29,7 +30,10 @@ enum StandIn {
 pub struct AccountField {
     key: String,
     field: wire::Field,
-    stand_in: Option<StandIn>,
+    /// The first that the request has.
+    stand_ins: Vec<StandIn>,
+    /// Its text is an e-mail address.
+    is_address: bool,
 }
 
 impl AccountField {
@@ -41,7 +45,8 @@ impl AccountField {
                 field: Some(shape),
                 ..wire::Field::default()
             },
-            stand_in: None,
+            stand_ins: Vec::new(),
+            is_address: false,
         }
     }
 
@@ -52,6 +57,15 @@ impl AccountField {
             display_name,
             Shape::StringField(wire::StringField::default()),
         )
+    }
+
+    /// A text that is an e-mail address. A name before it, as in
+    /// `Kim <kim@acme.test>`, is left out of the value.
+    pub fn address(key: &str, display_name: &str) -> Self {
+        Self {
+            is_address: true,
+            ..Self::text(key, display_name)
+        }
     }
 
     /// True or false.
@@ -105,16 +119,17 @@ impl AccountField {
         self
     }
 
-    /// The login of the request stands in for it.
+    /// The login of the request stands in for it. Of several stand-ins the first
+    /// counts that the request has.
     pub fn or_login(mut self) -> Self {
-        self.stand_in = Some(StandIn::Login);
+        self.stand_ins.push(StandIn::Login);
         self
     }
 
     /// The primary e-mail address of the request stands in for it; the first if
     /// none is primary.
     pub fn or_email(mut self) -> Self {
-        self.stand_in = Some(StandIn::Email);
+        self.stand_ins.push(StandIn::Email);
         self
     }
 }
@@ -176,9 +191,12 @@ impl AccountSchema {
             let value = given.and_then(|given| given.get(key));
             let value = value.filter(|value| is_given(value)).cloned();
             match value.or_else(|| field.stand_in(info)) {
-                Some(value) if field.takes(&value) => {
-                    profile.0.fields.insert(key.clone(), value);
-                }
+                Some(value) if field.takes(&value) => match field.read(value) {
+                    Some(value) => {
+                        profile.0.fields.insert(key.clone(), value);
+                    }
+                    None => wrong.push(format!("`{key}` is not an e-mail address")),
+                },
                 Some(value) => wrong.push(format!(
                     "`{key}` is {}, not {}",
                     kind_of(&value),
@@ -221,12 +239,12 @@ impl AccountSchema {
 
 impl AccountField {
     fn stand_in(&self, info: &v2::AccountInfo) -> Option<Value> {
-        let text = match self.stand_in? {
-            StandIn::Login => &info.login,
-            StandIn::Email => email(info)?,
-        };
-        let kind = (!text.is_empty()).then(|| Kind::StringValue(text.to_owned()));
-        kind.map(|kind| Value { kind: Some(kind) })
+        let mut texts = self.stand_ins.iter().filter_map(|stand_in| match stand_in {
+            StandIn::Login => (!info.login.is_empty()).then_some(info.login.as_str()),
+            StandIn::Email => email(info),
+        });
+        let kind = Kind::StringValue(texts.next()?.to_owned());
+        Some(Value { kind: Some(kind) })
     }
 
     fn takes(&self, value: &Value) -> bool {
@@ -244,6 +262,17 @@ impl AccountField {
                 .iter()
                 .all(|value| matches!(value.kind, Some(Kind::StringValue(_)))),
             _ => false,
+        }
+    }
+
+    /// A value of its kind as it counts; `None` for a text that is not an
+    /// address where one is needed.
+    fn read(&self, value: Value) -> Option<Value> {
+        match &value.kind {
+            Some(Kind::StringValue(text)) if self.is_address => Some(Value {
+                kind: Some(Kind::StringValue(address_of(text)?.to_owned())),
+            }),
+            _ => Some(value),
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Applied {
     pub grants: Vec<v2::Grant>,
     /// There was nothing to do.
     pub already: bool,
+    /// What was to be deleted was gone.
+    pub gone: bool,
     /// The grant that a new one replaced.
     pub replaced: Option<String>,
 }
@@ -118,10 +120,11 @@ where
     }
     if nothing_to_do {
         let (result, _) = result(call.clone(), Made::Before).await?;
-        return Ok((applied(change, true), Some(result)));
+        let gone = change.is_gone;
+        return Ok((applied(change, true, gone), Some(result)));
     }
     if settings.dry_run {
-        return Ok((applied(change, false), None));
+        return Ok((applied(change, false, false), None));
     }
     if let Some(recorder) = recorder {
         recorder.intended(&plan).await?;
@@ -182,14 +185,18 @@ where
     match (end.error, recorded) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(error.during("the change was made, but not recorded")),
-        (None, Ok(())) => Ok((applied(change, end.outcome == Outcome::Already), given)),
+        (None, Ok(())) => {
+            let already = end.outcome == Outcome::Already;
+            Ok((applied(change, already, already), given))
+        }
     }
 }
 
-fn applied(change: Change, already: bool) -> Applied {
+fn applied(change: Change, already: bool, gone: bool) -> Applied {
     Applied {
         grants: change.grants,
         already,
+        gone,
         replaced: change.replaced.filter(|_| !already),
     }
 }

@@ -44,17 +44,17 @@ pub trait Deleting: Send + Sync {
 /// The answer to a deletion.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Deleted {
-    /// `ResourceDoesNotExist` when nothing had to be done.
+    /// `ResourceDoesNotExist` when it was gone already.
     pub annotations: Vec<Any>,
 }
 
 impl From<Applied> for Deleted {
     fn from(applied: Applied) -> Self {
-        let already = applied
-            .already
+        let gone = applied
+            .gone
             .then(|| baton_proto::any::pack(&v2::ResourceDoesNotExist {}));
         Self {
-            annotations: already.into_iter().collect(),
+            annotations: gone.into_iter().collect(),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Change {
     pub(crate) operation: Operation,
     /// Things are as wanted already.
     pub(crate) already: bool,
+    /// What is to be deleted is gone, as opposed to waiting for its deletion.
+    pub(crate) is_gone: bool,
     /// How the entitlement is held before, for grants and revokes.
     pub(crate) before: Held,
     /// In order.
@@ -63,10 +65,12 @@ impl Change {
         }
     }
 
-    /// The end of a resource, which is there now or not.
+    /// The end of a resource, which is there now or not. One that waits for its
+    /// deletion is there, and [`Change::already`] as wanted.
     pub fn delete(exists: bool) -> Self {
         Self {
             already: !exists,
+            is_gone: !exists,
             ..Self::new(Operation::Delete)
         }
     }
@@ -81,6 +85,7 @@ impl Change {
         Self {
             operation,
             already: false,
+            is_gone: false,
             before: Held::No,
             writes: Vec::new(),
             grants: Vec::new(),

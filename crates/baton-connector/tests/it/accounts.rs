@@ -209,7 +209,11 @@ impl CredentialIssuer for Members {
 fn schema() -> AccountSchema {
     AccountSchema::new()
         .field(AccountField::text("name", "Name").required().or_login())
-        .field(AccountField::text("mail", "E-mail").required().or_email())
+        .field(
+            AccountField::address("mail", "E-mail")
+                .required()
+                .or_email(),
+        )
         .field(AccountField::number("age", "Age"))
         .field(AccountField::flag("admin", "Administrator"))
         .field(AccountField::texts("teams", "Teams"))
@@ -364,6 +368,10 @@ async fn a_profile_is_checked_whole_before_anything_is_sent() {
                 "`teams` is a text, not a list of texts",
                 "`name` is a number, not a text",
             ],
+        ),
+        (
+            vec![("name", text("kim")), ("mail", text("kim"))],
+            vec!["`mail` is not an e-mail address"],
         ),
         (
             vec![("age", Kind::NumberValue(1.5))],
@@ -532,7 +540,7 @@ async fn a_password_is_replaced_and_leaves_encrypted() {
     let copies = &answered.response.encrypted_data;
     assert_eq!(copies.len(), 2);
     assert!(copies.iter().all(|copy| copy.name == "password"));
-    assert!(answered.unsealed.is_empty());
+    assert!(answered.warnings.is_empty());
     wanted.resource_id = Some(resource_id("key", "k-1"));
     let refused = connector.rotate(&Call::alone(), &wanted).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);

@@ -41,7 +41,7 @@ pub(crate) async fn create_account(context: CommandContext) -> Result<ExitStatus
             let accounts = connector.accounts();
             let accounts = accounts.ok_or_else(|| no_accounts(&type_id))?;
             let answered = accounts.create_account(&call, &request).await?;
-            let Answered { response, unsealed } = answered;
+            let Answered { response, warnings } = answered;
             tracing::debug!(
                 login = info.login,
                 email = info.emails.first().map(|email| email.address.as_str()),
@@ -51,7 +51,7 @@ pub(crate) async fn create_account(context: CommandContext) -> Result<ExitStatus
             let account = response.result.map(|result| part(result, &name));
             let mut brought = Brought {
                 account,
-                warnings: unsealed,
+                warnings,
                 ..Brought::default()
             };
             place.keep(response.encrypted_data, &mut brought);

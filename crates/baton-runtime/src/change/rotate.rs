@@ -38,10 +38,10 @@ pub(crate) async fn rotate(context: CommandContext) -> Result<ExitStatus> {
             let credentials = connector.credentials();
             let credentials = credentials.ok_or_else(|| no_rotation(&request))?;
             let answered = credentials.rotate(&call, &request).await?;
-            let Answered { response, unsealed } = answered;
+            let Answered { response, warnings } = answered;
             tracing::debug!("credentials rotated");
             let mut brought = Brought {
-                warnings: unsealed,
+                warnings,
                 ..Brought::default()
             };
             place.keep(response.encrypted_data, &mut brought);

@@ -4,12 +4,16 @@
 //! this place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use baton_connector::{Code, fingerprint};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+/// The table of users.
+pub(crate) const USERS: &str = "users.csv";
 
 /// What a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -41,6 +45,38 @@ pub(crate) struct User {
     pub name: String,
     pub email: String,
     pub active: bool,
+    /// Only where the table has the column.
+    #[serde(default)]
+    pub password: Option<PasswordHash>,
+}
+
+/// What the table has in place of a password. It does not print.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash of a random password: guessing one takes longer than any hash
+    /// could make it.
+    pub(crate) fn new(user: &str, password: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(user)
+            .chain_update([0])
+            .chain_update(password)
+            .finalize();
+        let digits = digest.iter().map(|byte| format!("{byte:02x}"));
+        Self(digits.collect())
+    }
+
+    /// As the table has it.
+    pub(crate) fn digits(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash")
+    }
 }
 
 /// A row of `groups.csv` or `roles.csv`.
@@ -167,7 +203,7 @@ impl Folder {
             read: Vec::new(),
         };
         Ok(Self {
-            users: reader.table("users.csv")?,
+            users: reader.table(USERS)?,
             groups: reader.collected("groups.csv", "members.csv")?,
             roles: reader.collected("roles.csv", "assignments.csv")?,
             fingerprint: fingerprint(reader.read),
@@ -183,7 +219,7 @@ impl Folder {
     /// Checks what concerns several rows: ids are there and unique, and
     /// members exist.
     pub fn check(&self) -> Result<(), FolderError> {
-        let users = unique("users.csv", self.user_ids())?;
+        let users = unique(USERS, self.user_ids())?;
         let groups = unique("groups.csv", self.groups.ids())?;
         let roles = unique("roles.csv", self.roles.ids())?;
         let known = |kind, id: &str| match kind {
@@ -232,6 +268,26 @@ impl Folder {
             Kind::Group => self.groups.ids().any(|(_, known)| known == id),
             Kind::Role => self.roles.ids().any(|(_, known)| known == id),
         }
+    }
+
+    /// The user with this id.
+    pub(crate) fn user(&self, id: &str) -> Option<&Row<User>> {
+        self.users.iter().find(|row| row.fields.id == id)
+    }
+
+    /// The tables with rows by which the user is in a group or has a role.
+    pub(crate) fn tables_of(&self, user: &str) -> impl Iterator<Item = &'static str> {
+        let has = |table: &Collected| {
+            let mut links = table.links.values().flatten();
+            links.any(|link| link.fields.kind == Kind::User && link.fields.id == user)
+        };
+        let tables = [
+            ("members.csv", has(&self.groups)),
+            ("assignments.csv", has(&self.roles)),
+        ];
+        tables
+            .into_iter()
+            .filter_map(|(file, has)| has.then_some(file))
     }
 
     /// Who is in a group or has a role.

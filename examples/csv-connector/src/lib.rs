@@ -5,6 +5,7 @@
 //! `baton-connector`, to say what there is and to change it, and `baton-runtime`,
 //! to become a program.
 
+mod accounts;
 mod edit;
 mod folder;
 mod provisioner;

@@ -10,7 +10,8 @@ use baton_connector::resource::{
 };
 use baton_connector::v2::resource_type::Trait;
 use baton_connector::{
-    Call, Error, Page, ResourceSyncer, Result, TypeSpec, Types, async_trait, v2,
+    AccountField, AccountSchema, Call, CredentialKinds, Error, Page, ResourceSyncer, Result,
+    TypeSpec, Types, async_trait, v2,
 };
 
 use crate::folder::{Kind, Link, Row, User};
@@ -36,21 +37,39 @@ pub(crate) fn types() -> Result<Types<Arc<Tables>>> {
     let users = TypeSpec::new(resource_type(Kind::User)?, |tables: &Arc<Tables>| {
         Ok(Users(Arc::clone(tables)))
     });
+    let kinds = CredentialKinds::random_password();
+    let users = users
+        .account_manager(account_schema(), kinds.clone().or_no_password())
+        .credential_manager(kinds)
+        .deleter();
     let types = Types::new().with(users);
     Ok(types
         .with(collections(Kind::Group)?)
         .with(collections(Kind::Role)?))
 }
 
-/// Users hold things and have nothing to hold.
-struct Users(Arc<Tables>);
+/// What a user is made of.
+fn account_schema() -> AccountSchema {
+    AccountSchema::new()
+        .field(AccountField::text("id", "Id").required().or_login())
+        .field(AccountField::text("name", "Name"))
+        .field(
+            AccountField::address("email", "E-mail")
+                .required()
+                .or_email(),
+        )
+}
 
-fn user(row: &Row<User>) -> Result<v2::Resource> {
+/// Users hold things and have nothing to hold.
+pub(crate) struct Users(pub(crate) Arc<Tables>);
+
+pub(crate) fn user(row: &Row<User>) -> Result<v2::Resource> {
     let User {
         id,
         name,
         email,
         active,
+        ..
     } = &row.fields;
     let status = if *active {
         Status::Enabled

@@ -5,6 +5,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
+mod accounts;
 mod changes;
 mod failures;
 mod guide;

@@ -69,5 +69,12 @@ for format in v3 v1; do
   median "baton grants -o json, $format" "$bin/baton" grants -o json -f "$work/million/$format.c1z"
   median "baton stats, $format" "$bin/baton" stats -f "$work/million/$format.c1z"
 done
+for format in v3 v1; do
+  file="$work/million/$format.c1z"
+  median "baton export csv, $format" "$bin/baton" export csv -f "$file" --out "$work/t.csv"
+  median "baton export csv --layout tables, $format" "$bin/baton" export csv --layout tables -f "$file" --out "$work/t.csv"
+  median "baton export xlsx --layout tables, $format" "$bin/baton" export xlsx --layout tables -f "$file" --out "$work/t.xlsx"
+  median "baton sanitize, $format" sh -c "rm -f $work/s.c1z*; exec $bin/baton sanitize -f $file --out $work/s.c1z"
+done
 median "baton to-pebble" sh -c "rm -f $work/to.c1z; exec $bin/baton to-pebble -f $work/million/v1.c1z --out $work/to.c1z"
 median "baton to-sqlite" sh -c "rm -f $work/to.c1z; exec $bin/baton to-sqlite -f $work/million/v3.c1z --out $work/to.c1z"

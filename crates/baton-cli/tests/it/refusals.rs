@@ -159,6 +159,8 @@ fn too_few_file_handles_are_named_whatever_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let (v1, v3) = (fixture("v1-small.c1z"), fixture("v3-small.c1z"));
     let target = folder.path().join("out.c1z").display().to_string();
+    let book = folder.path().join("out.xlsx").display().to_string();
+    let secret = folder.path().join("out.c1z.secret");
     let mut refused = 0;
     for command in [
         vec!["grants", "-f", &v1],
@@ -170,9 +172,13 @@ fn too_few_file_handles_are_named_whatever_the_command() {
         vec!["to-sqlite", "-f", &v3, "--out", &target],
         vec!["export", "c1z", "-f", &v1, "--out", &target],
         vec!["dump-db", "-f", &v1, "--out", &target],
+        vec!["export", "csv", "-f", &v1, "--out", &target],
+        vec!["export", "xlsx", "-f", &v3, "--out", &book],
+        vec!["sanitize", "-f", &v1, "--out", &target],
     ] {
         for handles in 4..16 {
             let _ = fs::remove_file(&target);
+            let _ = fs::remove_file(&secret);
             let output = std::process::Command::new("/bin/sh")
                 .args(["-c", &format!("ulimit -n {handles}; exec \"$0\" \"$@\"")])
                 .arg(env!("CARGO_BIN_EXE_baton"))
@@ -209,6 +215,9 @@ fn a_missing_folder_is_named_as_such() {
         vec!["to-sqlite", "-f", &v3],
         vec!["expand", &v1],
         vec!["rollback-expansion", "-f", &rolled],
+        vec!["export", "csv", "-f", &v1],
+        vec!["export", "csv", "--layout", "tables", "-f", &v1],
+        vec!["sanitize", "-f", &v1],
     ] {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing");

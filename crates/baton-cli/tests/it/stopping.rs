@@ -9,7 +9,7 @@ use baton_cli::{Process, Signal, Signals, Stopping};
 use crate::program::{fixture, process, run_in};
 
 /// Every command that makes or changes a file, and the file that it is given.
-const COMMANDS: [(&[&str], &str); 9] = [
+const COMMANDS: [(&[&str], &str); 14] = [
     (
         &["export", "c1z", "--out", "new.c1z"],
         "v1-missing-entitlement.c1z",
@@ -30,6 +30,20 @@ const COMMANDS: [(&[&str], &str); 9] = [
     ),
     (&["recalculate-stats"], "v1-missing-entitlement.c1z"),
     (&["recalculate-stats"], "v3-small.c1z"),
+    (&["optimize"], "v1-missing-entitlement.c1z"),
+    (
+        &["export", "csv", "--out", "new.csv"],
+        "v1-missing-entitlement.c1z",
+    ),
+    (
+        &["export", "xlsx", "--layout", "tables", "--out", "new.xlsx"],
+        "v3-small.c1z",
+    ),
+    (
+        &["sanitize", "--out", "new.c1z"],
+        "v1-missing-entitlement.c1z",
+    ),
+    (&["sanitize", "--out", "new.c1z"], "v3-small.c1z"),
     (
         &["rollback-expansion", "--out", "new.c1z"],
         "v1-rollback.c1z",

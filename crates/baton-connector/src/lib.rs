@@ -105,7 +105,7 @@ pub use baton_proto::Code;
 pub use baton_proto::c1::config::v1 as config;
 /// The wire types: resources, entitlements, grants, annotations.
 pub use baton_proto::c1::connector::v2;
-pub use prost_types::{Any, Timestamp};
+pub use prost_types::{Any, Struct, Timestamp};
 pub use url::Url;
 
 /// The example of the README, as a test.

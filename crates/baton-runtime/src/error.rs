@@ -4,15 +4,48 @@
 //! scripts match on them. Advice is kept apart from the message, so that both can be tested.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use baton_connector::ActionState;
 use baton_proto::advice::Limit;
 use baton_proto::{Advice, Advise, Code};
 use baton_term::Block;
 
+use crate::figures::duration;
 use crate::{advice, traits};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an action is no longer waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ActionEnd {
+    /// It ended.
+    ByItself,
+    /// A signal asked the program to stop.
+    Stopped,
+    /// It took longer than this.
+    Late(Duration),
+}
+
+impl ActionEnd {
+    /// The first words of a failure are those of the Go programs.
+    fn text(self, state: &ActionState) -> String {
+        let ended = match self {
+            Self::ByItself => {
+                let failure = state.failure().unwrap_or("it answered no error");
+                return format!("action invoke failed: {failure}");
+            }
+            Self::Stopped => "stopped waiting for the action".to_owned(),
+            Self::Late(limit) => format!("the action did not end within {}", duration(limit)),
+        };
+        match state.failure() {
+            Some(failure) => format!("{ended}: {failure}"),
+            None => format!("{ended}; it may continue as `{}`", state.id),
+        }
+    }
+}
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +206,26 @@ pub enum Error {
         flag: &'static str,
         /// What it is.
         found: &'static str,
+    },
+    /// The arguments of an action are not an object. The first words are those of the
+    /// Go programs.
+    #[error("failed to parse {flag}: {source}")]
+    ActionArguments {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// The connector cannot have actions.
+    #[error("the connector has no actions")]
+    NoActions,
+    /// An action did not complete.
+    #[error("{}", end.text(state))]
+    Action {
+        /// Its state.
+        state: Box<ActionState>,
+        /// Why it is no longer waited for.
+        end: ActionEnd,
     },
     /// A recipient of secrets cannot be used.
     #[error("cannot encrypt credentials to recipient `{recipient}`")]
@@ -392,7 +445,7 @@ impl Error {
             Self::Store(error) => error.code(),
             Self::NoEventFeeds | Self::UnknownEventFeed { .. } => Code::NotFound,
             Self::EventsRepeat { .. } | Self::TicketAnswers { .. } => Code::Internal,
-            Self::NoTickets => Code::Unimplemented,
+            Self::NoTickets | Self::NoActions => Code::Unimplemented,
             Self::Stopped { .. } | Self::TestStopped | Self::Declined => Code::Canceled,
 
             Self::Connector(error) => error.code(),
@@ -403,8 +456,22 @@ impl Error {
             }
             Self::Query(baton_query::Error::File(baton_c1z::Error::NotC1z { .. })) => Code::Unknown,
             Self::Query(error) => error.code(),
+            Self::Action { end, .. } => match end {
+                ActionEnd::ByItself => Code::Unknown,
+                ActionEnd::Stopped => Code::Canceled,
+                ActionEnd::Late(_) => Code::DeadlineExceeded,
+            },
             Self::Change { source, .. } | Self::SyncAfterChange { source } => source.code(),
             _ => Code::Unknown,
+        }
+    }
+
+    /// The state of the action that this error is about.
+    pub(crate) fn action_state(&self) -> Option<&ActionState> {
+        match self {
+            Self::Action { state, .. } => Some(state),
+            Self::Change { source, .. } => source.action_state(),
+            _ => None,
         }
     }
 
@@ -499,6 +566,9 @@ impl Error {
                     r#"pass an object, as in '{"login":"kim","email":"kim@example.com"}'"#
                         .to_owned(),
                 ]
+            }
+            Self::ActionArguments { .. } => {
+                vec![r#"pass an object, as in '{"user_id":"u-1"}'"#.to_owned()]
             }
             Self::NoRecipient | Self::SecretsWithoutRecipient | Self::Recipient { .. } => vec![
                 "pass --credential-recipient with an age recipient (age1...), an ssh-ed25519 \

@@ -5,6 +5,7 @@
 //! hidden ones that scripts of the Go programs pass. Each is the handle by which its value is read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use baton_c1z::Format;
 use baton_flags::{AnyField, Choice, Export, Field, IntRules, OneOf, Relation};
@@ -282,6 +283,88 @@ pub(crate) const TICKETING: Field<bool> = Field::bool(
     "in service mode, allow tickets; no effect on a one-shot run",
 )
 .export(Export::None);
+
+// Actions.
+pub(crate) const INVOKE_ACTION: Field<String> = Field::string(
+    "invoke-action",
+    "instead of syncing, run the action with this name",
+)
+.value_name("name")
+.hidden()
+.export(Export::None);
+pub(crate) const INVOKE_ACTION_ARGS: Field<String> = Field::string(
+    "invoke-action-args",
+    "arguments of --invoke-action, as a JSON object",
+)
+.value_name("object")
+.default("{}")
+.hidden()
+.export(Export::None);
+pub(crate) const INVOKE_ACTION_TYPE: Field<String> = Field::string(
+    "invoke-action-resource-type",
+    "resource type of --invoke-action; empty for an action of the connector",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
+pub(crate) const INVOKE_RESOURCE_ACTION: Field<String> =
+    Field::string("invoke-resource-action", "same as --invoke-action")
+        .value_name("name")
+        .hidden()
+        .export(Export::None);
+pub(crate) const INVOKE_RESOURCE_ACTION_ARGS: Field<String> = Field::string(
+    "invoke-resource-action-args",
+    "arguments of --invoke-resource-action, as a JSON object",
+)
+.value_name("object")
+.default("{}")
+.hidden()
+.export(Export::None);
+pub(crate) const INVOKE_RESOURCE_ACTION_TYPE: Field<String> = Field::string(
+    "invoke-resource-action-resource-type",
+    "resource type of --invoke-resource-action",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
+pub(crate) const LIST_ACTION_SCHEMAS: Field<bool> = Field::bool(
+    "list-action-schemas",
+    "instead of syncing, list the actions of the connector",
+)
+.hidden()
+.export(Export::None);
+pub(crate) const LIST_ACTION_SCHEMAS_TYPE: Field<String> = Field::string(
+    "list-action-schemas-resource-type",
+    "resource type of --list-action-schemas; empty for all actions",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
+pub(crate) const LIST_RESOURCE_ACTIONS: Field<String> = Field::string(
+    "list-resource-actions",
+    "instead of syncing, list the actions of this resource type",
+)
+.value_name("type")
+.hidden()
+.export(Export::None);
+pub(crate) const ACTION_TIMEOUT: Field<Duration> = Field::duration(
+    "action-timeout",
+    "longest wait for the end of --invoke-action",
+)
+.value_name("time")
+.default("1h")
+.hidden()
+.export(Export::None);
+
+/// Name, resource type and arguments of an action.
+pub(crate) const ACTION: [Field<String>; 3] =
+    [INVOKE_ACTION, INVOKE_ACTION_TYPE, INVOKE_ACTION_ARGS];
+/// The same under the names for actions of a resource type.
+pub(crate) const RESOURCE_ACTION: [Field<String>; 3] = [
+    INVOKE_RESOURCE_ACTION,
+    INVOKE_RESOURCE_ACTION_TYPE,
+    INVOKE_RESOURCE_ACTION_ARGS,
+];
 pub(crate) const PROVISIONING: Field<bool> = Field::bool(
     "provisioning",
     "in service mode, allow changes of access; no effect on a one-shot run",
@@ -547,6 +630,16 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         TICKET_ID.any(),
         LIST_TICKET_SCHEMAS.any(),
         TICKETING.any(),
+        INVOKE_ACTION.any(),
+        INVOKE_ACTION_ARGS.any(),
+        INVOKE_ACTION_TYPE.any(),
+        INVOKE_RESOURCE_ACTION.any(),
+        INVOKE_RESOURCE_ACTION_ARGS.any(),
+        INVOKE_RESOURCE_ACTION_TYPE.any(),
+        LIST_ACTION_SCHEMAS.any(),
+        LIST_ACTION_SCHEMAS_TYPE.any(),
+        LIST_RESOURCE_ACTIONS.any(),
+        ACTION_TIMEOUT.any(),
         PROVISIONING.any(),
         DIFF_SYNCS.any(),
         BASE_SYNC_ID.any(),

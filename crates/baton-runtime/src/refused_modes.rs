@@ -17,11 +17,11 @@ pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
     if config.get(&flags::FOLLOW) || config.has(&flags::EVENT_FEED_CURSOR_FILE) {
         return Err(Error::NotEvents);
     }
-    refuse_change_flags_of_events(config)
+    refuse_change_flags_of_reads(config)
 }
 
-/// As [`refuse_change_flags`], in a mode that reads events: their form can be chosen.
-pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
+/// As [`refuse_change_flags`], in a mode that reads and has a result: its form can be chosen.
+pub(crate) fn refuse_change_flags_of_reads(config: &Config) -> Result<()> {
     let given = [
         (&flags::DRY_RUN, config.get(&flags::DRY_RUN)),
         (&flags::SYNC_AFTER, config.get(&flags::SYNC_AFTER)),
@@ -39,6 +39,10 @@ pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
             !config.get(&flags::CREDENTIAL_RECIPIENT).is_empty(),
         ),
         (flags::YES.name(), config.get(&flags::YES)),
+        (
+            flags::ACTION_TIMEOUT.name(),
+            config.was_set(&flags::ACTION_TIMEOUT),
+        ),
     ];
     match given.into_iter().chain(others).find(|(_, given)| *given) {
         Some((flag, _)) => Err(Error::NotAChange { flag }),
@@ -47,10 +51,7 @@ pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
 }
 
 /// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
-const REFUSED: [(&str, &str); 2] = [
-    ("client-id", "service mode"),
-    ("invoke-action", "invoking an action"),
-];
+const REFUSED: [(&str, &str); 1] = [("client-id", "service mode")];
 
 /// Variables without a flag, by the flag that would derive them.
 const WITHOUT_FLAG: [&str; 8] = [

@@ -8,10 +8,9 @@
 //!
 //! ```
 //! use baton_connector::{
-//!     Action, ActionSchema, Argument, Arguments, Call, Change, Creation, Result, Types, Write,
-//!     resource::Profile, v2,
+//!     Action, ActionSchema, Argument, Arguments, Call, Change, Creation, Result, Struct, Types,
+//!     Write, resource::Profile, v2,
 //! };
-//! use prost_types::Struct;
 //!
 //! /// What connecting has brought.
 //! struct House;

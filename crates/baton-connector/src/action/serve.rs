@@ -29,8 +29,9 @@ use crate::ksuid::new_ksuid;
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 /// How long an action may take, and a call may wait.
 const LONGEST: Duration = Duration::from_hours(1);
-/// How long an action may take after that for what it has begun.
-const TO_END: Duration = Duration::from_mins(2);
+/// How long an action may take for what it has begun, once it was asked to end: a
+/// request with its time limit, and reading back.
+const TO_END: Duration = Duration::from_mins(10);
 
 /// The state of an action whose caller is gone.
 const CALLER_GONE: &str = "the call was canceled; the action continues";
@@ -138,30 +139,31 @@ impl ServedActions {
     }
 }
 
-/// Drives an action to its end; asks it to end after the longest time.
+/// Drives an action to its end. After the longest time it is asked to end; if it
+/// does not, once it was asked, it is dropped.
 async fn within_limit(
     work: impl Future<Output = Result<Option<Struct>>>,
     stop: &CancellationToken,
 ) -> Outcome {
     let work = AssertUnwindSafe(work).catch_unwind();
     tokio::pin!(work);
-    let mut late = false;
-    let done = tokio::select! {
+    let asked_because = tokio::select! {
         biased;
-        done = &mut work => Ok(done),
-        () = sleep(LONGEST) => {
-            late = true;
-            stop.cancel();
-            timeout(TO_END, &mut work).await
-        }
+        done = &mut work => return outcome(done),
+        () = sleep(LONGEST) => "time limit of 1 h reached",
+        () = stop.cancelled() => "the connector is to stop",
     };
-    let limit = "time limit of 1 h reached";
+    stop.cancel();
+    match timeout(TO_END, work).await {
+        Ok(done) => outcome(done).map_err(|failure| format!("{asked_because}: {failure}")),
+        Err(_) => Err(format!("{asked_because}; the action did not end")),
+    }
+}
+
+fn outcome(done: std::thread::Result<Result<Option<Struct>>>) -> Outcome {
     match done {
-        Ok(Ok(Ok(answer))) => Ok(answer),
-        Ok(Ok(Err(error))) if late => Err(format!("{limit}: {}", causes::one_line(&error))),
-        Ok(Ok(Err(error))) => Err(causes::one_line(&error)),
-        Ok(Err(panic)) => Err(format!("panic in action handler: {}", panic_text(&*panic))),
-        Err(_) => Err(format!("{limit}; the action did not end")),
+        Ok(answered) => answered.map_err(|error| causes::one_line(&error)),
+        Err(panic) => Err(format!("panic in action handler: {}", panic_text(&*panic))),
     }
 }
 

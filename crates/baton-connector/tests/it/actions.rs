@@ -214,7 +214,7 @@ async fn an_action_that_never_ends_fails_after_an_hour() {
         Status::Running,
         "no call waits longer than an hour"
     );
-    tokio::time::sleep(Duration::from_mins(3)).await;
+    tokio::time::sleep(Duration::from_mins(11)).await;
     let state = status(&connector, &state.id).await.unwrap();
     let text = "time limit of 1 h reached; the action did not end";
     assert_eq!(
@@ -274,10 +274,22 @@ async fn the_end_of_the_connector_ends_its_actions_and_brings_writes_to_their_en
         .unwrap();
     connector.local().unwrap().end_actions().await;
     let waits = status(&connector, &waits.id).await.unwrap();
-    assert_eq!(waits.failure(), Some("the run is to stop"));
+    let text = "the connector is to stop: the run is to stop";
+    assert_eq!(waits.failure(), Some(text));
     let writes = status(&connector, &writes.id).await.unwrap();
     assert_eq!(writes.status, Status::Complete);
     assert_eq!(done.written.load(Ordering::Relaxed), 1);
+    // One that ignores the request is dropped.
+    let (connector, _) = robots();
+    let never = invoke(&connector, &Call::alone(), "never", 0)
+        .await
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    connector.local().unwrap().end_actions().await;
+    assert_eq!(began.elapsed().as_secs(), 600);
+    let never = status(&connector, &never.id).await.unwrap();
+    let text = "the connector is to stop; the action did not end";
+    assert_eq!(never.failure(), Some(text));
     // A dropped connector cancels them.
     let (connector, done) = robots();
     invoke(&connector, &Call::alone(), "writes", 0)

@@ -127,6 +127,7 @@ struct Known {
     entitlement: Party,
     principal: Party,
     resource: Party,
+    action: Party,
     dry_run: bool,
 }
 
@@ -139,6 +140,7 @@ pub(crate) struct Unfinished {
     pub entitlement: Party,
     pub principal: Party,
     pub resource: Party,
+    pub action: Party,
     host: String,
     pid: u32,
 }
@@ -153,6 +155,7 @@ impl Unfinished {
             "revoke" => format!("revoke `{entitlement}` from `{principal}`"),
             "create_account" => format!("create account `{resource}`"),
             "delete" => format!("delete {} `{resource}`", self.resource.type_id),
+            "action" => format!("run action `{}`", self.action.id),
             "rotate_credential" => format!("replace the credentials of `{resource}`"),
             other => format!("do `{other}` with `{resource}`"),
         }
@@ -259,6 +262,7 @@ impl AuditLog {
                     entitlement: known.entitlement,
                     principal: known.principal,
                     resource: known.resource,
+                    action: known.action,
                     host: known.host,
                     pid: known.pid,
                 };

@@ -1,4 +1,4 @@
-//! JSON objects in flags.
+//! JSON objects in flags and in answers.
 
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
@@ -24,6 +24,37 @@ pub(super) fn parse(flag: &'static str, text: &str) -> Result<Struct> {
             },
         }),
     }
+}
+
+/// An object of the wire as JSON. A number that JSON does not have is null.
+pub(super) fn of_struct(object: &Struct) -> serde_json::Value {
+    let fields = object.fields.iter();
+    let fields = fields.map(|(key, value)| (key.clone(), of_value(value)));
+    serde_json::Value::Object(fields.collect())
+}
+
+fn of_value(value: &Value) -> serde_json::Value {
+    match &value.kind {
+        None | Some(Kind::NullValue(_)) => serde_json::Value::Null,
+        Some(Kind::BoolValue(value)) => (*value).into(),
+        Some(Kind::NumberValue(number)) => of_number(*number),
+        Some(Kind::StringValue(text)) => text.as_str().into(),
+        Some(Kind::ListValue(list)) => list.values.iter().map(of_value).collect(),
+        Some(Kind::StructValue(object)) => of_struct(object),
+    }
+}
+
+/// A whole number without `.0`.
+fn of_number(number: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole and far below the limits of the type"
+        )]
+        return (number as i64).into();
+    }
+    number.into()
 }
 
 fn object(members: serde_json::Map<String, serde_json::Value>) -> Struct {

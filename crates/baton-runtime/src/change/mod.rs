@@ -1,11 +1,12 @@
 //! Changes from the command line: grants and revokes, accounts, deletions,
-//! credentials.
+//! credentials, actions.
 //!
 //! What is meant is looked up in the sync file, the connector describes the
 //! change, and `baton-connector` carries it out. Here are the flags, the audit
 //! log, and what the user gets to read.
 
 mod accounts;
+mod actions;
 mod audit;
 mod confirm;
 mod delete;
@@ -35,6 +36,7 @@ use crate::flags;
 use crate::panics;
 
 pub(crate) use accounts::create_account;
+pub(crate) use actions::invoke;
 pub(crate) use delete::delete;
 pub(crate) use rotate::rotate;
 

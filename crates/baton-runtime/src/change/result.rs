@@ -1,12 +1,13 @@
 //! What a change came to, for people and as JSON.
 
-use baton_connector::v2;
+use baton_connector::{ActionState, v2};
 use baton_proto::json;
 use baton_term::Block;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::audit::WriteLine;
+use super::json_object;
 use super::record::{Record, in_one_line};
 use super::subject::Subject;
 use crate::error::Error;
@@ -18,6 +19,8 @@ pub(crate) struct Brought {
     pub grants: Vec<v2::Grant>,
     /// The account that was asked for.
     pub account: Option<AccountPart>,
+    /// The action that was run.
+    pub action: Option<ActionPart>,
     /// New secrets, encrypted; empty where they are in a file.
     pub secrets: Vec<v2::EncryptedData>,
     /// The file with the encrypted secrets.
@@ -103,6 +106,30 @@ pub(crate) struct AccountPart {
     pub name: String,
 }
 
+/// An action that was run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ActionPart {
+    id: String,
+    status: &'static str,
+    /// What it answered.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub response: Value,
+}
+
+impl ActionPart {
+    pub(crate) fn of(state: &ActionState) -> Self {
+        Self {
+            id: state.id.clone(),
+            status: state.status.as_str_name(),
+            response: state
+                .response
+                .as_ref()
+                .map(json_object::of_struct)
+                .unwrap_or_default(),
+        }
+    }
+}
+
 /// The JSON object of `-o json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeResult {
@@ -124,6 +151,8 @@ pub(crate) struct ChangeResult {
     account: Option<AccountPart>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tickets: Vec<TicketPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action_state: Option<ActionPart>,
     /// New secrets, encrypted to their recipients.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     encrypted_data: Vec<Value>,
@@ -199,6 +228,10 @@ impl ChangeResult {
             },
             account: brought.account.clone(),
             tickets: brought.tickets.clone(),
+            action_state: match ended {
+                Ok(brought) => brought.action.clone(),
+                Err(error) => error.action_state().map(ActionPart::of),
+            },
             encrypted_data: brought.secrets.iter().filter_map(json_of).collect(),
             credentials_out: brought.secrets_file.clone(),
             request_ids: end.request_ids,
@@ -243,6 +276,13 @@ impl ChangeResult {
                 text.line(format!("dry run: would not {would}; no write was sent"));
             }
             _ => {}
+        }
+        if let (Some(action), None) = (&self.action_state, &self.error)
+            && let Value::Object(answer) = &action.response
+        {
+            for (name, value) in answer {
+                text.indented(2, format!("{name}: {}", shown_value(value)));
+            }
         }
         if self.dry_run {
             for write in &self.writes {
@@ -311,6 +351,14 @@ impl AccountPart {
 pub(crate) fn json_of<M: prost::Message + prost::Name>(message: &M) -> Option<Value> {
     let text = json::to_string(message, &json::Options::default()).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+/// A value for people: a text without its quotes.
+fn shown_value(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn shown_write(write: &WriteLine) -> String {

@@ -29,6 +29,8 @@ pub(crate) enum Subject {
     CreateTicket(String),
     /// So many new tickets.
     CreateTickets(usize),
+    /// An action, by its name and the type that it belongs to.
+    Action(Party),
 }
 
 /// The subject in records and results: only what it has.
@@ -45,6 +47,8 @@ pub(crate) struct SubjectParts<'s> {
     pub resource: Option<&'s Party>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub ticket: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<&'s Party>,
 }
 
 impl Subject {
@@ -57,6 +61,7 @@ impl Subject {
             grant: "",
             resource: None,
             ticket: "",
+            action: None,
         };
         match self {
             Self::Grant {
@@ -80,6 +85,7 @@ impl Subject {
             }
             Self::CreateTicket(name) => parts.ticket = name,
             Self::CreateTickets(_) => {}
+            Self::Action(action) => parts.action = Some(action),
         }
         parts
     }
@@ -94,6 +100,7 @@ impl Subject {
             Self::Delete(_) => Operation::Delete,
             Self::Rotate(_) => Operation::RotateCredential,
             Self::CreateTicket(_) | Self::CreateTickets(_) => Operation::CreateTicket,
+            Self::Action(_) => Operation::Action,
         };
         operation.name()
     }
@@ -107,11 +114,15 @@ impl Subject {
             Self::Delete(_) => "deleting",
             Self::Rotate(_) => "replacing credentials",
             Self::CreateTicket(_) | Self::CreateTickets(_) => "creating tickets",
+            Self::Action(_) => "running an action",
         }
     }
 
     /// What is done, behind "cannot", "would" or "would not".
     pub(crate) fn infinitive(&self) -> String {
+        if let Self::Action(action) = self {
+            return format!("run {}", named_action(action));
+        }
         self.sentence(
             "grant",
             "revoke",
@@ -123,6 +134,9 @@ impl Subject {
 
     /// What was done.
     pub(crate) fn past(&self) -> String {
+        if let Self::Action(action) = self {
+            return format!("ran {}", named_action(action));
+        }
         self.sentence(
             "granted",
             "revoked",
@@ -150,6 +164,7 @@ impl Subject {
                 format!("the credentials of {} are as wanted", typed(resource))
             }
             Self::CreateTicket(_) | Self::CreateTickets(_) => "the ticket is there".to_owned(),
+            Self::Action(action) => format!("{} changed nothing", named_action(action)),
         }
     }
 
@@ -178,7 +193,15 @@ impl Subject {
             Self::CreateTickets(count) => {
                 format!("{create} {}", counted(*count as u64, "ticket", "tickets"))
             }
+            Self::Action(action) => named_action(action),
         }
+    }
+}
+
+fn named_action(action: &Party) -> String {
+    match action.type_id.as_str() {
+        "" => format!("action {action}"),
+        type_id => format!("action {action} of resource type `{type_id}`"),
     }
 }
 

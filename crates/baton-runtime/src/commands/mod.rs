@@ -2,6 +2,7 @@
 //!
 //! Adding one is a file with its definition and its body, and a line in [`common`].
 
+mod action_schemas;
 mod capabilities;
 mod config;
 mod mode;

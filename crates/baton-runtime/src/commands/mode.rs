@@ -2,7 +2,7 @@
 
 use baton_flags::{Config, Field};
 
-use super::sync;
+use super::{action_schemas, sync};
 use crate::change;
 use crate::events;
 use crate::flags;
@@ -23,6 +23,10 @@ pub(crate) enum Mode {
     Events,
     /// Creates an account.
     CreateAccount,
+    /// Runs an action of the connector.
+    InvokeAction,
+    /// Lists the actions of the connector.
+    ListActions,
     /// Deletes a resource.
     Delete,
     /// Replaces the credentials of a resource.
@@ -72,6 +76,12 @@ impl Mode {
         if account.iter().any(given) {
             return Self::CreateAccount;
         }
+        if given(&flags::INVOKE_ACTION) || given(&flags::INVOKE_RESOURCE_ACTION) {
+            return Self::InvokeAction;
+        }
+        if config.get(&flags::LIST_ACTION_SCHEMAS) || given(&flags::LIST_RESOURCE_ACTIONS) {
+            return Self::ListActions;
+        }
         if given(&flags::DELETE_RESOURCE) {
             return Self::Delete;
         }
@@ -102,6 +112,8 @@ impl Mode {
             Self::CreateAccount => {
                 change_task("creating an account", config, body(change::create_account))
             }
+            Self::InvokeAction => change_task("running an action", config, body(change::invoke)),
+            Self::ListActions => read_task("listing actions", body(action_schemas::list)),
             Self::Delete => change_task("deleting a resource", config, body(change::delete)),
             Self::Rotate => change_task("replacing credentials", config, body(change::rotate)),
             Self::CreateTicket => change_task("creating a ticket", config, body(tickets::create)),

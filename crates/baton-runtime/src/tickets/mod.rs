@@ -199,7 +199,7 @@ async fn create_all(
 
 /// Prepares a mode that changes nothing.
 async fn reading(context: CommandContext) -> Result<(CommandContext, Built)> {
-    refused_modes::refuse_change_flags_of_events(context.config())?;
+    refused_modes::refuse_change_flags_of_reads(context.config())?;
     context.check_settings()?;
     let built = context.connect()?;
     context.check_announced(&built).await?;

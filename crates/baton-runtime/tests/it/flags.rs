@@ -36,7 +36,7 @@ fn ours() -> BTreeMap<String, Shape> {
                 .map_or("", |short| short.trim_matches('`').trim_start_matches('-'));
             let (kind, zero) = match cells[1] {
                 "switch" => ("bool", "false"),
-                "string" | "path" => ("string", ""),
+                "string" | "path" | "duration" => ("string", ""),
                 "int" => ("int", "0"),
                 "strings" => ("stringSlice", "[]"),
                 other => panic!("unknown type word {other}"),

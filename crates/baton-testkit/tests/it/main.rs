@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make files")]
 
 mod accounts;
+mod actions;
 mod changes;
 mod feeds;
 mod kit;

@@ -419,6 +419,10 @@ mod tests {
             "http://example.com/?a=b",
             "1e5",
             "日本語 \u{202e}\u{1f600}",
+            "\u{1}a\u{1f}b\u{0}",
+            "\u{fffe}\u{ffff}",
+            "a\u{7f}\u{85}\u{2028}b",
+            "line\nbreak\tand\rreturn",
         ];
         for raw in [false, true] {
             let rows: Vec<[&str; 2]> = texts.iter().map(|text| [*text, "y"]).collect();

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use baton_c1z::{Filter, Lookup, Table as Rows};
 use baton_flags::{Command, Field};
-use baton_query::SyncFile;
 
 use super::flags::ENTITLEMENT;
 use super::listing::{RESOURCE_COLUMNS, Sync, resource_cells, resource_context, with_sync};
@@ -16,7 +15,6 @@ use crate::command::empty_file;
 use crate::error::CliError;
 use crate::json::Fields;
 use crate::lookups::Detail;
-use crate::open;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
 use crate::scan::each_row;
@@ -152,61 +150,20 @@ impl Holders {
 /// in the Go tool, but not without a warning; a name that only one entitlement
 /// has stands for it.
 fn holders(cx: &mut Cx<'_, '_>, wanted: &str, flag: &str) -> Result<Holders, CliError> {
-    let found = read(cx, wanted)?;
-    if !found.shown.is_empty() {
-        return Ok(found);
-    }
-    match known(cx, wanted, flag)? {
-        Some(id) if id != wanted => read(cx, &id),
-        _ => Ok(found),
-    }
-}
-
-/// The id of the entitlement that is meant; without one, a warning.
-fn known(cx: &mut Cx<'_, '_>, wanted: &str, flag: &str) -> Result<Option<String>, CliError> {
-    if wanted.is_empty() {
-        cx.err.warning(format!(
-            "no entitlement is given with `--{flag}`: there are no principals to compare"
-        ));
-        return Ok(None);
-    }
-    let file = match SyncFile::open(cx.file, &open::read_options(cx.process)?) {
-        Ok(file) => file,
-        // There is nothing to search, as with the rows before.
-        Err(baton_query::Error::File(baton_c1z::Error::NoFinishedSync { .. })) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    match file.entitlement(wanted) {
-        Ok(entitlement) => Ok(Some(entitlement.id)),
-        // It is there; its resource is not.
-        Err(baton_query::Error::Dangling(dangling)) => Ok(Some(dangling.id)),
-        Err(error @ (baton_query::Error::NotFound(_) | baton_query::Error::Ambiguous(_))) => {
-            cx.err.warning(error.to_string());
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn read(cx: &mut Cx<'_, '_>, entitlement: &str) -> Result<Holders, CliError> {
     let mut holders = Holders::default();
     with_sync(cx, None, |sync| {
-        let mut identities = Lookup::new(sync.snapshot, Identities);
-        let mut ids = Vec::new();
-        let mut seen = Seen::default();
-        let filter = Filter {
-            entitlement_id: Some(entitlement),
-            ..Filter::default()
-        };
-        each_row(sync.snapshot, Rows::Grants, &filter, |row| {
-            if seen.is_first(row) {
-                ids.push((
-                    row.principal_type_id.to_owned(),
-                    row.principal_id.to_owned(),
-                ));
+        let mut ids = ids(sync, wanted)?;
+        if wanted.is_empty() {
+            sync.err.warning(format!(
+                "no entitlement is given with `--{flag}`: there are no principals to compare"
+            ));
+        } else if ids.is_empty() {
+            let found = sync.finder().entitlement(wanted);
+            if let Some(row) = sync.found(found)? {
+                ids = self::ids(sync, &row.id)?;
             }
-            Ok(())
-        })?;
+        }
+        let mut identities = Lookup::new(sync.snapshot, Identities);
         for (type_id, id) in &ids {
             let identity = identities.resource(type_id, id)?;
             holders.identities.push(Identity::clone(&identity));
@@ -215,6 +172,24 @@ fn read(cx: &mut Cx<'_, '_>, entitlement: &str) -> Result<Holders, CliError> {
         Ok(())
     })?;
     Ok(holders)
+}
+
+/// Types and ids of the distinct holders of an entitlement.
+fn ids(sync: &Sync<'_, '_>, entitlement: &str) -> Result<Vec<(String, String)>, CliError> {
+    let mut ids = Vec::new();
+    let mut seen = Seen::default();
+    let filter = Filter {
+        entitlement_id: Some(entitlement),
+        ..Filter::default()
+    };
+    each_row(sync.snapshot, Rows::Grants, &filter, |row| {
+        if seen.is_first(row) {
+            let id = (row.principal_type_id, row.principal_id);
+            ids.push((id.0.to_owned(), id.1.to_owned()));
+        }
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
 fn shown(sync: &mut Sync<'_, '_>, type_id: &str, id: &str) -> Result<Shown, CliError> {

@@ -1,7 +1,7 @@
 //! `principals compare`: who holds one entitlement and not another one, of the
 //! same file or of two. Memory grows with the holders of these two.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use baton_c1z::{Filter, Lookup, Table as Rows};
 use baton_flags::{Command, Field};
@@ -15,6 +15,7 @@ use crate::command::empty_file;
 use crate::error::CliError;
 use crate::json::Fields;
 use crate::lookups::Detail;
+use crate::open;
 use crate::output::Output;
 use crate::rows::{Cells, RowSource, Visit};
 use crate::scan::each_row;
@@ -75,6 +76,7 @@ impl Cmd for Compare {
         let other = match &self.other_file {
             None => holders(cx, &self.other, OTHER.name())?,
             Some(file) => {
+                must_hold_something(file)?;
                 let mut cx = Cx {
                     process: cx.process,
                     file,
@@ -101,6 +103,17 @@ impl Cmd for Compare {
                 sink.write(&mut Differences { lists }, cx.out)
             }
         }
+    }
+}
+
+/// Refuses a missing or empty file, by the flag that names it.
+fn must_hold_something(other_file: &Path) -> Result<(), CliError> {
+    match open::must_hold_something(other_file) {
+        Err(CliError::Usage { message, .. }) => Err(CliError::Usage {
+            message,
+            hint: Some(format!("pass another file with --{}", OTHER_FILE.name())),
+        }),
+        other => other,
     }
 }
 

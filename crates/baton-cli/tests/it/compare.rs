@@ -92,7 +92,7 @@ fn the_file_that_cannot_be_read_is_named() {
         (
             "no/such.c1z",
             2,
-            "error: no/such.c1z does not exist or is empty\n",
+            "error: no/such.c1z does not exist or is empty\nhint: pass another file with --compare-file\n",
         ),
         (&garbage, 2, "cases.tsv"),
     ] {

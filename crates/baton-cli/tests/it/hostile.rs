@@ -269,6 +269,7 @@ fn commands_that_make_files_print_ids_and_paths_safely() {
         folder.path().join(name).display().to_string()
     };
     let mut succeeded = 0;
+    let spoiled_id = format!("group:g1:member{HOSTILE}");
     for command in [
         vec!["recalculate-stats", "-f", &hostile],
         vec!["expand", &hostile, "--out", &out()],
@@ -286,6 +287,37 @@ fn commands_that_make_files_print_ids_and_paths_safely() {
         vec!["to-pebble", "-f", &hostile, "--out", &out()],
         vec!["export", "c1z", "-f", &hostile, "--out", &out()],
         vec!["dump-db", "-f", &hostile, "--out", &out()],
+        vec!["optimize", "-f", &dirty],
+        vec!["export", "csv", "-f", &hostile, "--out", &out()],
+        vec![
+            "export",
+            "csv",
+            "--layout",
+            "tables",
+            "-f",
+            &hostile,
+            "--out",
+            &out(),
+        ],
+        vec![
+            "export",
+            "xlsx",
+            "-f",
+            &hostile,
+            "--out",
+            &(out() + ".xlsx"),
+        ],
+        vec!["export", "xlsx", "-f", &hostile, "--out", &out()],
+        vec!["sanitize", "-f", &hostile, "--out", &out()],
+        vec![
+            "principals",
+            "compare",
+            "-e",
+            "group:g1:member",
+            "-f",
+            &hostile,
+        ],
+        vec!["principals", "compare", "-e", &spoiled_id, "-f", &hostile],
         vec!["expand", &clean, "--out", &out()],
         vec!["to-pebble", "-f", &clean, "--out", &out()],
         vec!["to-sqlite", "-f", &golden("v3-small.c1z"), "--out", &out()],
@@ -297,7 +329,7 @@ fn commands_that_make_files_print_ids_and_paths_safely() {
         assert!(!lines.contains(&"error: forged"), "{command:?}: {lines:?}");
         succeeded += u8::from(outcome.status == 0);
     }
-    assert!(succeeded >= 6, "only {succeeded} commands worked");
+    assert!(succeeded >= 12, "only {succeeded} commands worked");
 }
 
 #[test]

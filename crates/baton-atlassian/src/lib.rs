@@ -9,6 +9,7 @@
 mod accounts;
 mod api;
 mod demo;
+mod events;
 mod mapping;
 mod plan;
 mod program;
@@ -76,6 +77,7 @@ pub fn connector(
         recent: Arc::default(),
         site: settings.site.clone(),
         accounts: account_source(settings, &client)?,
+        clock: Arc::clone(&clock),
     };
     ConnectorBuilder::new()
         .metadata(v2::ConnectorMetadata {

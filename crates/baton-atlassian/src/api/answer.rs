@@ -57,6 +57,30 @@ pub(crate) fn list<T: Read>(response: &Response, invalid: &InvalidValues) -> Res
     })
 }
 
+/// A page of a stream, and the cursor of what comes after it, which is always
+/// there.
+pub(crate) fn stream<T: Read>(
+    response: &Response,
+    invalid: &InvalidValues,
+) -> Result<(Vec<T>, String)> {
+    judged(response, |root| {
+        let fields = envelope(response, root, invalid)?;
+        let data = fields.member("data")?;
+        let data = data.ok_or_else(|| missing(response, "the list is missing"))?;
+        let next = match fields.value("meta")? {
+            Some(meta) => Fields::of(meta, "meta".to_owned(), invalid)?.maybe_id("next")?,
+            None => None,
+        };
+        let next = next.ok_or_else(|| field_error("meta.next", "the cursor is missing"))?;
+        let items = if data.is_null() {
+            Vec::new()
+        } else {
+            items(data, "data", invalid)?
+        };
+        Ok((items, cursor_of(next)?))
+    })
+}
+
 /// One object.
 pub(crate) fn one<T: Read>(response: &Response, invalid: &InvalidValues) -> Result<T> {
     judged(response, |root| {

@@ -18,6 +18,8 @@ pub(crate) const GROUP_ROLES: &str = "/v2/orgs/{org}/directories/-/groups/{group
 pub(crate) const API_TOKENS: &str = "/api-access/v1/orgs/{org}/api-tokens";
 pub(crate) const API_TOKENS_COUNT: &str = "/api-access/v1/orgs/{org}/api-tokens/count";
 
+pub(crate) const EVENTS_STREAM: &str = "/v1/orgs/{org}/events-stream";
+
 // Writes. No scope covers them.
 pub(crate) const MEMBERSHIPS: &str =
     "/v2/orgs/{org}/directories/{directory}/groups/{group}/memberships";
@@ -95,6 +97,7 @@ pub(crate) fn scope(template: &str) -> &'static str {
         GROUP | GROUPS | GROUPS_SEARCH | GROUPS_COUNT | GROUP_ROLES => "read:groups:admin",
         WORKSPACES => "read:workspaces:admin",
         API_TOKENS | API_TOKENS_COUNT => "read:tokens:admin",
+        EVENTS_STREAM => "read:events:admin",
         _ => "read:directories:admin",
     }
 }

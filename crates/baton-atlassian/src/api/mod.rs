@@ -15,6 +15,7 @@ mod counts;
 mod directory;
 pub(crate) mod endpoints;
 mod error_body;
+mod events;
 mod held;
 mod invalid_values;
 pub(crate) mod models;
@@ -41,6 +42,7 @@ use directory::{DirectoryQuery, GroupQuery, UserQuery};
 use endpoints::{
     API_TOKENS, GROUP_ROLES, GROUPS_SEARCH, ORGANIZATION, USER_ROLES, USERS_SEARCH, WORKSPACES,
 };
+pub(crate) use events::{AuditEvent, Named, StreamStart, is_bad_cursor};
 pub(crate) use held::RoleFilter;
 use invalid_values::InvalidValueLog;
 #[cfg(test)]

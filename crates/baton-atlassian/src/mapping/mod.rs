@@ -18,6 +18,7 @@ pub(crate) use grants::{
     methods, user_holds_any, user_role_grants,
 };
 pub(crate) use resources::{api_token, group, organization, user, user_without_id, workspace};
+pub(crate) use time::timestamp;
 
 use baton_connector::resource::ResourceTypeBuilder;
 use baton_proto::c1::connector::v2;

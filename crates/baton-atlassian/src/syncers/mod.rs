@@ -12,11 +12,12 @@ pub(crate) use products::{Organizations, Workspaces};
 
 use std::sync::Arc;
 
-use baton_connector::{Call, CredentialKinds, Page, TypeSpec, Types, UpstreamCount};
+use baton_connector::{Call, Clock, CredentialKinds, Page, TypeSpec, Types, UpstreamCount};
 use baton_proto::c1::connector::v2;
 
 use crate::api::models::RoleAssignment;
 use crate::api::{Access, Api, IdentityProvider, ListPage, Organization};
+use crate::events::{self, AuditLog};
 use crate::mapping::{self, Fidelity, RoleContext, RoleGrants};
 use crate::plan::{Plan, Planner};
 use crate::recent::Recent;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub site: Option<String>,
     /// Where accounts are created.
     pub accounts: AccountSource,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Suspends or restores people: the actions of the connector.
@@ -92,7 +95,7 @@ pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
         organizations = organizations.get().provisioner();
     }
     let actions = [Access::Suspended, Access::Active].into_iter();
-    let types = actions.fold(Types::new(), |types, access| {
+    let mut types = actions.fold(Types::new(), |types, access| {
         types.action(mapping::access_schema(access), move |s: &Shared| {
             Ok(AccessAction {
                 shared: s.clone(),
@@ -100,6 +103,12 @@ pub(crate) fn types(fidelity: Fidelity) -> Types<Shared> {
             })
         })
     });
+    if fidelity.is_full() {
+        types = types.event_feed(events::metadata(), |s: &Shared| {
+            let organization = Arc::clone(&s.organization);
+            Ok(AuditLog::new(organization, Arc::clone(&s.clock)))
+        });
+    }
     types
         .with(users)
         .with(

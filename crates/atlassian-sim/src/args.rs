@@ -1,5 +1,6 @@
 //! The command line, turned into a simulator's config.
 
+mod audit;
 mod writes;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use atlassian_sim::{
 };
 use clap::{Parser, ValueEnum};
 
+use audit::AuditArgs;
 use writes::WriteArgs;
 
 /// How long running requests may take after Ctrl-C.
@@ -50,7 +52,7 @@ pub struct Args {
     /// API tokens (default: one for every tenth user, at least 5)
     #[arg(long, value_name = "N")]
     tokens: Option<u32>,
-    /// Audit events (default: two per user, at most 1,000)
+    /// Audit events that are there from the start, at most 1,000,000 (default: two per user, at most 1,000)
     #[arg(long, value_name = "N")]
     events: Option<u32>,
     /// Leaves out missing and null members, unknown roles and strange names
@@ -107,7 +109,7 @@ pub struct Args {
     /// Cursors hold characters that a query must escape
     #[arg(long)]
     awkward_cursors: bool,
-    /// How long a cursor is valid
+    /// How long a cursor is valid; cursors of the event stream have --event-cursor-lifetime
     #[arg(long, default_value = "60m", value_parser = parse_duration, value_name = "TIME")]
     cursor_lifetime: Duration,
     /// Gives the workspace list's next page as URL
@@ -143,6 +145,8 @@ pub struct Args {
     /// When answers name the account of a new user of an identity provider: `at-once`, `never`, or after a time, for example `20s`
     #[arg(long, default_value = "at-once", value_parser = parse_account_id, value_name = "WHEN")]
     scim_account_id: ScimAccountId,
+    #[command(flatten)]
+    audit: AuditArgs,
     #[command(flatten)]
     writes: WriteArgs,
 }
@@ -205,6 +209,7 @@ impl Args {
             scim_token: self.scim_token,
             scim_account_id: self.scim_account_id,
             writes: self.writes.writes(),
+            audit: self.audit.audit(),
             limits: RateLimits {
                 budgets: self.budgets,
                 headers: !self.no_rate_limit_headers,

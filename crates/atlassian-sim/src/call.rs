@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::audit::Audit;
 use crate::config::{Answers, Paging, Writes};
 use crate::cursor::CursorSeal;
 use crate::endpoint::Endpoint;
@@ -27,6 +28,9 @@ pub(crate) struct Call<'a> {
     pub paging: &'a Paging,
     pub answers: &'a Answers,
     pub writes: &'a Writes,
+    pub audit: &'a Audit,
+    /// How often cursors of the stream were forgotten.
+    pub forgotten: u32,
     pub scim_account_id: ScimAccountId,
     /// Belongs to another organization.
     pub foreign: bool,
@@ -48,12 +52,25 @@ impl Call<'_> {
         self.now.saturating_sub(ago).unwrap_or(self.now)
     }
 
+    /// How long a cursor of this request is valid; `None`: for ever.
+    pub(crate) fn cursor_lifetime(&self) -> Option<Duration> {
+        if self.endpoint.cursors_last {
+            self.audit.cursor_lifetime
+        } else {
+            Some(self.paging.cursor_lifetime)
+        }
+    }
+
     /// What cursors of this request are bound to.
     pub(crate) fn binding(&self) -> String {
         let mut text = self.endpoint.name.to_owned();
         for (_, value) in self.params {
             text.push('|');
             text.push_str(value);
+        }
+        if self.endpoint.cursors_last {
+            text.push('|');
+            text.push_str(&self.forgotten.to_string());
         }
         text
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::flaws::SearchFlaws;
@@ -250,7 +251,7 @@ pub struct Paging {
     pub fill: PageFill,
     /// Meaning of cursors.
     pub cursors: CursorKind,
-    /// How long a cursor lives. Cursors of the event stream do not expire.
+    /// How long a cursor lives, except those of the event stream: see [`Audit::cursor_lifetime`].
     pub cursor_lifetime: Duration,
     /// Cursors in the padded standard alphabet, with `+`, `/` and `=` that a query must escape.
     pub cursors_need_escaping: bool,
@@ -422,6 +423,8 @@ pub struct Config {
     pub scim_account_id: ScimAccountId,
     /// Habits of writes.
     pub writes: Writes,
+    /// Habits of the audit log.
+    pub audit: Audit,
     /// What goes wrong, and when. The first that matches a request acts.
     pub faults: Vec<Fault>,
 }

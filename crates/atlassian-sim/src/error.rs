@@ -59,6 +59,11 @@ pub enum Error {
     /// A budget that does not name an endpoint and a number.
     #[error("budget `{0}` is not an endpoint and a number, for example `GET v1/events=10`")]
     BudgetSyntax(String),
+    /// A rate of events that is not a number per time.
+    #[error(
+        "event rate `{0}` is not a number per time, for example `30/min`, `5/s` or `10000/10m`"
+    )]
+    EventRateSyntax(String),
     /// The socket failed.
     #[error("cannot serve the simulator")]
     Serve(#[from] std::io::Error),

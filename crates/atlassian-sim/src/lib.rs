@@ -27,6 +27,7 @@
 )]
 
 mod api;
+mod audit;
 mod call;
 mod clock;
 mod config;
@@ -52,6 +53,9 @@ mod service;
 mod simulator;
 mod truth;
 
+pub use audit::{
+    Audit, EventFlaws, EventRate, MAX_LOGGED_EVENTS, NewEvent, TruthEvent, TruthSubject,
+};
 pub use clock::Clock;
 pub use config::{
     AccessKey, Answers, Config, CursorKind, Generation, GroupSizes, LastPage, MAX_EVENTS,

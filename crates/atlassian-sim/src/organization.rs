@@ -119,6 +119,24 @@ impl SharedOrganization {
         Ok((outcome, changed))
     }
 
+    /// Lets both copies write events into their logs; gives the ids of the new events.
+    pub(crate) fn add_events<T>(
+        &self,
+        elapsed: Duration,
+        add: impl Fn(&mut Organization) -> T,
+    ) -> Vec<String> {
+        let latest = self.lock_latest(elapsed);
+        let mut visible = self.write();
+        visible.settle(elapsed);
+        if let Some(mut latest) = latest {
+            add(&mut latest);
+        }
+        let first = visible.events.len();
+        add(&mut visible);
+        let numbers = (0..).zip(&visible.events).skip(first);
+        numbers.map(|(n, _)| visible.event_id(n)).collect()
+    }
+
     fn accept(
         &self,
         latest: Option<&mut Organization>,

@@ -119,9 +119,10 @@ impl<F: DeserializeOwned> ListRequest<F> {
         };
         let body = call.seal.open(cursor).ok_or_else(ApiError::bad_cursor)?;
         let age_millis = call.now.as_millisecond() - body.issued_millis;
-        let lifetime = i64::try_from(call.paging.cursor_lifetime.as_millis()).unwrap_or(i64::MAX);
-        if body.bound_to != call.binding() || (age_millis > lifetime && !call.endpoint.cursors_last)
-        {
+        let expired = call.cursor_lifetime().is_some_and(|lifetime| {
+            age_millis > i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX)
+        });
+        if expired || body.bound_to != call.binding() {
             return Err(ApiError::bad_cursor());
         }
         let filters = serde_json::from_value(body.filters).map_err(|_| ApiError::bad_cursor())?;

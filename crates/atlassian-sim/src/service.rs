@@ -2,6 +2,7 @@
 //!
 //! No lock is held across an await; the organization is read once per request, so an answer is consistent in itself.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{ConnectInfo, Request};
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub log: Mutex<RequestLog>,
     pub limiter: Mutex<RateLimiter>,
     pub faults: Mutex<FaultPlan>,
+    /// How often cursors of the event stream were forgotten.
+    pub forgotten: AtomicU32,
 }
 
 /// Locks, also after another thread's panic: counters stay counters.
@@ -284,6 +287,8 @@ impl Shared {
             paging: &self.config.paging,
             answers: &self.config.answers,
             writes: &self.config.writes,
+            audit: &self.config.audit,
+            forgotten: self.forgotten.load(Ordering::Relaxed),
             scim_account_id: self.config.scim_account_id,
             foreign,
             url: incoming.url.clone(),

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use tokio::net::TcpListener;
 
+use crate::api::event_objects::EventView;
+use crate::audit::{NewEvent, TruthEvent};
 use crate::config::{AccessKey, Config};
 use crate::cursor::CursorSeal;
 use crate::endpoint::{self, Life};
@@ -16,12 +20,40 @@ use crate::faults::{Fault, FaultPlan};
 use crate::limits::RateLimiter;
 use crate::log::{RequestLog, RequestRecord};
 use crate::model::Organization;
+use crate::model::audit::Growth;
 use crate::model::keys::KeyRecord;
 use crate::organization::{Delays, OrganizationHandle, SharedOrganization};
 use crate::random::draw;
 use crate::server::{self, ServerHandle};
 use crate::service::{Shared, lock};
 use crate::truth::Truth;
+
+/// Purposes of the draws of events that are added while the simulator runs; growths count on from the second.
+const BURST_DRAWS: u64 = 0xb1e0;
+const GROWTH_DRAWS: u64 = 0xb1e1;
+
+/// Sets the log's date and what is added to it by itself.
+fn start_log(organization: &mut Organization, config: &Config) -> Result<(), Error> {
+    if config.audit.dated_by_clock {
+        let elapsed = i64::try_from(config.clock.elapsed().as_millis()).unwrap_or(0);
+        // Never before what is in the log.
+        let base = config.clock.now().as_millisecond() - elapsed;
+        organization.log_base_millis = base.max(organization.log_base_millis);
+    }
+    for (purpose, rate) in (GROWTH_DRAWS..).zip(&config.audit.growth) {
+        if !rate.is_usable() {
+            let text = format!("{} every {:?}", rate.count, rate.every);
+            return Err(Error::EventRateSyntax(text));
+        }
+        organization.grow(Growth {
+            count: rate.count,
+            every: rate.every,
+            late_every: config.audit.late_every,
+            purpose,
+        });
+    }
+    Ok(())
+}
 
 /// A simulated organization with its APIs. Clones share everything.
 #[derive(Clone, Debug)]
@@ -48,6 +80,7 @@ impl Simulator {
         let keys = config.keys.iter().cloned().enumerate();
         organization.keys = keys.map(|(n, k)| KeyRecord::configured(n, k)).collect();
         organization.default_licence_limit = config.writes.licence_limit;
+        start_log(&mut organization, &config)?;
         let general = config.visibility_delay;
         let delays = Delays {
             general,
@@ -65,6 +98,7 @@ impl Simulator {
                 log: Mutex::new(RequestLog::default()),
                 limiter: Mutex::new(RateLimiter::new(&config.limits)),
                 faults: Mutex::new(FaultPlan::new(std::mem::take(&mut config.faults), seed)),
+                forgotten: AtomicU32::new(0),
                 config,
             }),
         })
@@ -137,6 +171,49 @@ impl Simulator {
     pub fn settled_truth(&self) -> Truth {
         let elapsed = self.shared.config.clock.elapsed();
         self.shared.organization.latest(elapsed, Truth::of)
+    }
+
+    /// The whole audit log, in the order of the stream. What an event shows depends on [`Config::audit`] and
+    /// [`Writes::role_event_context`](crate::Writes::role_event_context), as it does in answers.
+    pub fn audit_log(&self) -> Vec<TruthEvent> {
+        let config = &self.shared.config;
+        let organization = self.shared.organization.read(config.clock.elapsed());
+        let view = EventView {
+            org: &organization,
+            role_context: config.writes.role_event_context,
+            flaws: &config.audit.flaws,
+        };
+        let all = (0..).zip(&organization.events);
+        all.map(|(number, event)| view.truth(number, event))
+            .collect()
+    }
+
+    /// Adds events to the end of the audit log, in their order; gives their ids.
+    pub fn add_events(&self, events: impl IntoIterator<Item = NewEvent>) -> Vec<String> {
+        let events: Vec<NewEvent> = events.into_iter().collect();
+        let now = self.shared.config.clock.elapsed();
+        self.shared
+            .organization
+            .add_events(now, |org| org.add_events(&events, now))
+    }
+
+    /// Adds this many events of all kinds to the end of the audit log, at once; gives their ids.
+    pub fn invent_events(&self, count: u32) -> Vec<String> {
+        let now = self.shared.config.clock.elapsed();
+        let growth = Growth {
+            count,
+            every: Duration::ZERO,
+            late_every: self.shared.config.audit.late_every,
+            purpose: BURST_DRAWS,
+        };
+        self.shared.organization.add_events(now, |org| {
+            org.invent_events(growth, org.events.len() as u64, now);
+        })
+    }
+
+    /// Forgets the cursors of the event stream that were given so far: they are refused with 400 `ADMIN-400-1`.
+    pub fn forget_event_cursors(&self) {
+        self.shared.forgotten.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Replaces the fault rules; their counters start from 0.

@@ -3,31 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::access::token_facts;
+use super::event_objects::{EventView, PRODUCTS, ip, place, product};
 use crate::call::Call;
-use crate::clock::{from_millis, iso_millis};
 use crate::errors::ApiError;
 use crate::ids::{self, Kind};
-use crate::model::{Event, Organization, Subject};
+use crate::model::{Event, Organization};
 use crate::paging::{EVENTS, Links, ListRequest, PageSlice, size_from_text, to_json};
-use crate::random::{below, draw, pick};
 
-const PRODUCTS: [&str; 5] = ["bitbucket", "confluence", "guard_detect", "jira", "loom"];
-const CITIES: [(&str, &str); 4] = [
-    ("Germany", "Berlin"),
-    ("Australia", "Sydney"),
-    ("Brazil", "Recife"),
-    ("Japan", "Osaka"),
-];
-const AUTH_TYPES: [&str; 5] = [
-    "container-token",
-    "api-token",
-    "connect-token",
-    "auth-token-for-2LO",
-    "auth-token-for-3LO",
-];
 /// Action, display name and group of every kind of event.
-const ACTIONS: [(&str, &str, &str); 26] = [
+const ACTIONS: [(&str, &str, &str); 35] = [
     ("user_added_to_group", "User added to group", "Groups"),
     (
         "user_removed_from_group",
@@ -82,6 +66,15 @@ const ACTIONS: [(&str, &str, &str); 26] = [
         "User removed from directory",
         "Users",
     ),
+    ("user_granted_role", "User granted role", "Roles"),
+    ("user_revoked_role", "User lost role", "Roles"),
+    ("user_login", "User logged in", "Logins"),
+    ("user_logout", "User logged out", "Logins"),
+    ("user_created", "User created", "Users"),
+    ("user_updated", "User changed", "Users"),
+    ("page_viewed", "Page viewed", "Products"),
+    ("setting_changed", "Setting changed", "Settings"),
+    ("site_access_changed", "Site access changed", "Sites"),
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +97,27 @@ fn millis(call: &Call<'_>, name: &str) -> Result<Option<i64>, ApiError> {
         .transpose()
 }
 
+/// Refuses where the plan has no audit log.
+fn require_log(call: &Call<'_>) -> Result<(), ApiError> {
+    if call.audit.absent {
+        return Err(ApiError::forbidden(
+            "the plan of the organization has no audit log",
+        ));
+    }
+    Ok(())
+}
+
+/// How the events of a request are shown.
+fn view<'a>(call: &'a Call<'_>, org: &'a Organization) -> EventView<'a> {
+    EventView {
+        org,
+        role_context: call.writes.role_event_context,
+        flaws: &call.audit.flaws,
+    }
+}
+
 pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    require_log(call)?;
     let query = &call.query;
     let request = ListRequest::open(call, query.get("cursor"), || {
         let filter = EventFilter {
@@ -128,6 +141,7 @@ pub(crate) fn list(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiEr
 }
 
 pub(crate) fn stream(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    require_log(call)?;
     let query = &call.query;
     let request = ListRequest::open(call, query.get("cursor"), || {
         let descending = match query.get("sortOrder") {
@@ -167,11 +181,12 @@ fn page(
             event_at(org, *n).is_some_and(|(number, event)| accepts(org, number, event, filter))
         })
     });
+    let view = view(call, org);
     let data: Vec<Value> = slice
         .keys
         .iter()
         .filter_map(|n| event_at(org, *n))
-        .map(|(n, e)| render(call, org, n, e, stream))
+        .map(|(n, e)| view.render(n, e, stream))
         .collect();
     let links = Links::new(call, &slice, |cursor| call.url_with_cursor(cursor));
     // The stream always has a next cursor, so that a client can poll.
@@ -190,38 +205,19 @@ fn event_at(org: &Organization, number: u64) -> Option<(u32, &Event)> {
     org.events.get(number as usize).map(|e| (number, e))
 }
 
-fn ip(org: &Organization, number: u32) -> String {
-    format!(
-        "192.0.2.{}",
-        1 + below(draw(org.seed, 0x1b, u64::from(number)), 250)
-    )
-}
-
-fn place(org: &Organization, number: u32) -> (&'static str, &'static str) {
-    pick(draw(org.seed, 0x1c, u64::from(number)), &CITIES)
-        .copied()
-        .unwrap_or(("Germany", "Berlin"))
-}
-
-fn product(org: &Organization, number: u32) -> &'static str {
-    pick(draw(org.seed, 0x1d, u64::from(number)), &PRODUCTS)
-        .copied()
-        .unwrap_or("jira")
-}
-
 fn accepts(org: &Organization, number: u32, event: &Event, filter: &EventFilter) -> bool {
     let one_of = |list: &[String], word: &str| list.is_empty() || list.iter().any(|w| w == word);
     let (country, city) = place(org, number);
     let found = |term: &String| {
         let actor = org.profile(event.actor);
         let email = actor.email.value().map(String::as_str).unwrap_or_default();
-        [event.action, &actor.name, email]
+        [event.action(), &actor.name, email]
             .iter()
             .any(|t| t.to_lowercase().contains(term))
     };
     filter.from.is_none_or(|f| event.at_millis >= f)
         && filter.to.is_none_or(|t| event.at_millis <= t)
-        && filter.action.as_ref().is_none_or(|a| a == event.action)
+        && filter.action.as_ref().is_none_or(|a| a == event.action())
         && (filter.actors.is_empty() || one_of(&filter.actors, &org.account_id(event.actor)))
         && (filter.ips.is_empty() || one_of(&filter.ips, &ip(org, number)))
         && one_of(&filter.products, product(org, number))
@@ -232,106 +228,19 @@ fn accepts(org: &Organization, number: u32, event: &Event, filter: &EventFilter)
         && filter.search.as_ref().is_none_or(found)
 }
 
-fn context(org: &Organization, subject: Subject, role_context: bool) -> Vec<Value> {
-    let user = |n: u32| json!({ "id": org.account_id(n), "type": "users", "attributes": { "name": org.profile(n).name }, "links": {} });
-    let group = |n: u32| {
-        let name = org.groups.get(n as usize).map(|g| g.name.as_str());
-        json!({ "id": org.group_id(n), "type": "groups", "attributes": { "name": name }, "links": {} })
-    };
-    let held = |resource: u32, role: u16| {
-        let name = org.role_name(role);
-        let owner = org
-            .resources
-            .get(resource as usize)
-            .map(|r| r.owner.as_str());
-        [
-            json!({ "id": name, "type": "roles", "attributes": { "name": name }, "links": {} }),
-            json!({ "id": org.ari(resource), "type": "resources", "attributes": { "resourceOwner": owner }, "links": {} }),
-        ]
-    };
-    let with_role = |principal: Value, resource: u32, role: u16| {
-        let rest = held(resource, role).into_iter().filter(|_| role_context);
-        std::iter::once(principal).chain(rest).collect()
-    };
-    match subject {
-        Subject::UserRole {
-            user: n,
-            resource,
-            role,
-        } => with_role(user(n), resource, role),
-        Subject::GroupRole {
-            group: n,
-            resource,
-            role,
-        } => with_role(group(n), resource, role),
-        Subject::User(n) => vec![user(n)],
-        Subject::Group(n) => vec![group(n)],
-        Subject::Membership { user: u, group: g } => vec![user(u), group(g)],
-        Subject::Key(n) => {
-            let label = org.keys.get(n as usize).map(|k| k.label.as_str());
-            vec![
-                json!({ "id": org.key_id(n), "type": "api-keys", "attributes": { "label": label }, "links": {} }),
-            ]
-        }
-        Subject::Token(n) => {
-            let label = token_facts(org, n).label;
-            vec![
-                json!({ "id": org.token_id(n), "type": "tokens", "attributes": { "label": label }, "links": {} }),
-            ]
-        }
-    }
-}
-
-fn render(call: &Call<'_>, org: &Organization, number: u32, event: &Event, stream: bool) -> Value {
-    let actor = org.profile(event.actor);
-    let auth_type = pick(draw(org.seed, 0x1e, u64::from(number)), &AUTH_TYPES)
-        .copied()
-        .unwrap_or("api-token");
-    let (country, city) = place(org, number);
-    let id = org.event_id(number);
-    let mut attributes = json!({
-        "time": iso_millis(from_millis(event.at_millis)),
-        "action": event.action,
-        "actor": {
-            "id": org.account_id(event.actor),
-            "name": actor.name,
-            "email": actor.email.value(),
-            "auth": { "authType": auth_type, "tokenId": ids::uuid(org.seed, Kind::Token, number), "tokenLabel": "ci" },
-            "links": {},
-        },
-        "context": context(org, event.subject, call.writes.role_event_context),
-        "container": [],
-        "location": { "ip": ip(org, number), "countryName": country, "city": city },
-    });
-    if stream && let Some(map) = attributes.as_object_mut() {
-        map.insert(
-            "processedAt".to_owned(),
-            json!(iso_millis(from_millis(
-                event.at_millis + i64::from(event.processing_millis)
-            ))),
-        );
-    }
-    json!({
-        "id": id,
-        "type": "events",
-        "attributes": attributes,
-        "message": { "content": format!("{} by {}", event.action, actor.name), "format": "simple" },
-        "links": { "self": format!("https://api.atlassian.com/admin/v1/orgs/{}/events/{id}", org.id) },
-    })
-}
-
 pub(crate) fn get(call: &Call<'_>, org: &Organization) -> Result<Vec<u8>, ApiError> {
+    require_log(call)?;
     let id = call.param("id");
     let found = ids::uuid_ordinal(org.seed, Kind::Event, id)
         .and_then(|n| org.events.get(n as usize).map(|e| (n, e)));
     let (number, event) = found.ok_or_else(|| ApiError::unknown("ADMIN-404-4", "event", id))?;
     Ok(to_json(
-        &json!({ "data": render(call, org, number, event, false) }),
+        &json!({ "data": view(call, org).render(number, event, false) }),
     ))
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "all handlers have one type")]
-pub(crate) fn actions(_: &Call<'_>, _: &Organization) -> Result<Vec<u8>, ApiError> {
+pub(crate) fn actions(call: &Call<'_>, _: &Organization) -> Result<Vec<u8>, ApiError> {
+    require_log(call)?;
     let row = |(id, name, group): &(&str, &str, &str)| json!({ "id": id, "type": "event-actions", "attributes": { "displayName": name, "groupDisplayName": group } });
     Ok(to_json(
         &json!({ "data": ACTIONS.iter().map(row).collect::<Vec<_>>() }),

@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod access_writes;
+pub(crate) mod event_objects;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod group_writes;

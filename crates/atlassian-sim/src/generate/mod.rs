@@ -3,6 +3,7 @@
 //! One pass over users, one over groups; a million users take a few seconds. Numbers such as `0xad1` name the purpose of
 //! a draw, so that no two decisions about one object share their randomness.
 
+mod events;
 mod groups;
 mod people;
 mod records;
@@ -12,9 +13,12 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::config::OrganizationSpec;
 use crate::ids::{self, Kind};
+use crate::model::audit::DATA_DATE_MILLIS;
 use crate::model::roles::{self, ROLE_NAMES};
 use crate::model::{Directory, Organization, ResourceKind};
 use crate::random::{below, draw, pick};
+
+pub(crate) use events::event;
 
 const NAMES: [&str; 6] = [
     "Acme",
@@ -96,7 +100,8 @@ pub(crate) fn organization(spec: &OrganizationSpec) -> Organization {
         role_names: ROLE_NAMES.iter().map(|n| (*n).to_owned()).collect(),
         tokens: Vec::new(),
         tokens_of: HashMap::new(),
-        events: Vec::new(),
+        events: Vec::with_capacity(spec.event_count() as usize),
+        log_base_millis: DATA_DATE_MILLIS,
         overrides: HashMap::new(),
         override_emails: HashMap::new(),
         deletions: HashMap::new(),

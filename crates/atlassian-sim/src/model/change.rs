@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Event, Membership, Organization, PROCESSING_MILLIS, RoleEntry, Subject, insert_sorted,
-    remove_sorted,
-};
-use crate::clock::DATA_DATE_SECONDS;
+use super::{Membership, Organization, RoleEntry, Subject, insert_sorted, remove_sorted};
 use crate::error::Error;
 use crate::ids::{self, Kind};
 
@@ -152,31 +148,6 @@ impl Organization {
             .ok_or_else(|| Error::UnknownDirectory(directory_id.to_owned()))
     }
 
-    pub(super) fn record(&mut self, elapsed: Duration, action: &'static str, subject: Subject) {
-        self.record_late(elapsed, elapsed, action, subject);
-    }
-
-    /// Writes an event of the time `accepted` into the log at the time `visible`.
-    pub(super) fn record_late(
-        &mut self,
-        accepted: Duration,
-        visible: Duration,
-        action: &'static str,
-        subject: Subject,
-    ) {
-        let at_millis =
-            DATA_DATE_SECONDS * 1000 + i64::try_from(accepted.as_millis()).unwrap_or(i64::MAX / 2);
-        let late = visible.saturating_sub(accepted).as_millis();
-        self.events.push(Event {
-            at_millis,
-            processing_millis: PROCESSING_MILLIS
-                .saturating_add(u32::try_from(late).unwrap_or(u32::MAX)),
-            action,
-            actor: 0,
-            subject,
-        });
-    }
-
     /// Refuses a change whose objects do not exist, without changing anything.
     pub(crate) fn check(&self, change: &Change) -> Result<(), Error> {
         match change {
@@ -275,10 +246,11 @@ impl Organization {
                 Some(("group_deleted", Subject::Group(group)))
             }
         };
-        if let Some((action, subject)) = event {
-            self.record_late(accepted, visible, action, subject);
-        }
-        Ok(event.is_some())
+        let Some((action, subject)) = event else {
+            return Ok(false);
+        };
+        self.record_late(accepted, visible, action, subject);
+        Ok(true)
     }
 
     fn change_membership(

@@ -4,6 +4,7 @@
 //! paging come for free. Invariants: member lists, group lists and role lists are sorted; a membership is in both the
 //! group's and the user's list; a direct role is in both the user's list and the resource's index.
 
+pub(crate) mod audit;
 pub(crate) mod change;
 mod edit;
 pub(crate) mod keys;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use crate::config::OrganizationSpec;
 use crate::ids::{self, Kind};
+pub(crate) use audit::{Event, PROCESSING_MILLIS, Subject};
 use profile::{Character, Member, Profile};
 use step::Step;
 
@@ -261,42 +263,6 @@ pub(crate) struct Token {
     pub gone: bool,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Event {
-    pub at_millis: i64,
-    /// Milliseconds from the event to its place in the log.
-    pub processing_millis: u32,
-    pub action: &'static str,
-    pub actor: u32,
-    pub subject: Subject,
-}
-
-/// How long an event takes to get into the log when nothing delays it.
-pub(crate) const PROCESSING_MILLIS: u32 = 877;
-
-/// What an audit event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
-    User(u32),
-    Group(u32),
-    Membership {
-        user: u32,
-        group: u32,
-    },
-    UserRole {
-        user: u32,
-        resource: u32,
-        role: u16,
-    },
-    GroupRole {
-        group: u32,
-        resource: u32,
-        role: u16,
-    },
-    Token(u32),
-    Key(u32),
-}
-
 /// An accepted step that is not visible yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
@@ -331,7 +297,10 @@ pub(crate) struct Organization {
     pub role_names: Vec<String>,
     pub tokens: Vec<Token>,
     pub tokens_of: HashMap<u32, Vec<u32>>,
+    /// The audit log, in processing order.
     pub events: Vec<Event>,
+    /// The date, in milliseconds since the epoch, of new events when the clock was started.
+    pub log_base_millis: i64,
     pub overrides: HashMap<u32, ProfileOverride>,
     /// Addresses set later, to find their users; generated ones lead back by themselves.
     pub override_emails: HashMap<String, u32>,

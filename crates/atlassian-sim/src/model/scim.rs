@@ -147,11 +147,11 @@ impl Organization {
         let user = &mut self.users[account as usize];
         let is_new = std::mem::replace(&mut user.gone, false);
         user.provisioned = user.managed;
-        let subject = Subject::User(account);
+        let subject = || Subject::User(account);
         if is_new && user.managed {
-            self.record_late(accepted, visible, "user_added_to_org", subject);
+            self.record_late(accepted, visible, "user_added_to_org", subject());
         }
-        self.record_late(accepted, visible, "user_provisioned", subject);
+        self.record_late(accepted, visible, "user_provisioned", subject());
     }
 
     /// Replaces a record's attributes; returns whether any was different.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::audit::Growth;
 use super::change::Change;
 use super::profile::Member;
 use super::scim::ScimAccountId;
@@ -43,6 +44,8 @@ impl AccountChange {
 /// One step of an accepted write.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
+    /// Events by the clock; the number of the moment counts from 1.
+    GrowLog(Growth, u32),
     Change(Change),
     AddGroup {
         name: String,
@@ -102,6 +105,7 @@ impl Organization {
     ) -> Result<bool, Error> {
         match step {
             Step::Change(change) => return self.apply(change, accepted_at, visible_at),
+            Step::GrowLog(growth, moment) => self.grow_log(*growth, *moment),
             Step::SendInvitation(email) => self.invitations.push(email.clone()),
             Step::ChangeAccount(user, change) => {
                 return Ok(self.change_account(*user, *change, accepted_at, visible_at));
@@ -297,7 +301,7 @@ impl Organization {
     }
 
     /// Keeps a step until it becomes visible.
-    fn postpone(&mut self, step: Step, accepted_at: Duration, visible_at: Duration) {
+    pub(super) fn postpone(&mut self, step: Step, accepted_at: Duration, visible_at: Duration) {
         let place = self.pending.partition_point(|p| p.visible_at <= visible_at);
         self.pending.insert(
             place,

@@ -5,6 +5,7 @@
     reason = "a failed assumption fails its test"
 )]
 
+mod audit;
 mod binary;
 mod changes;
 mod client;

@@ -16,9 +16,10 @@ use crate::output::Output;
 use crate::streams::Data;
 use crate::table::Style;
 
-pub(crate) const FILE: Field<PathBuf> = Field::path("file", "the sync file to read")
-    .short('f')
-    .default("sync.c1z");
+pub(crate) const FILE: Field<PathBuf> =
+    Field::path("file", "the sync file to read; - for standard input")
+        .short('f')
+        .default("sync.c1z");
 pub(crate) const OUTPUT_FORMAT: Field<String> = Field::string(
     "output-format",
     "how to show the result: console, json, ndjson, csv, yaml or markdown",
@@ -29,6 +30,13 @@ pub(crate) const OUTPUT_FORMAT: Field<String> = Field::string(
 pub(crate) const VERBOSE: Field<bool> = Field::bool(
     "verbose",
     "list each missing object; on a terminal, show sync tokens whole",
+);
+
+pub(crate) const QUIET: Field<bool> =
+    Field::bool("quiet", "print no warnings, notes and hints; only errors").short('q');
+pub(crate) const NO_PAGER: Field<bool> = Field::bool(
+    "no-pager",
+    "on a terminal, never pass long output to the pager (PAGER, else less)",
 );
 
 /// A command: its definition, its arguments, its work.

@@ -61,6 +61,8 @@ pub(crate) enum CliError {
     CellTooLong { row: u32, column: u16 },
     #[error("cannot make the workbook")]
     Workbook(#[source] Box<rust_xlsxwriter::XlsxError>),
+    #[error("cannot read standard input")]
+    StandardInput { source: io::Error },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     /// A signal stopped a command that writes a file.

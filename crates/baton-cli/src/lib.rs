@@ -21,6 +21,7 @@ mod lookups;
 mod missing;
 mod open;
 mod output;
+mod pager;
 mod reference;
 mod rows;
 mod sanitize;
@@ -28,6 +29,7 @@ mod scan;
 mod sheets;
 mod signals;
 mod sinks;
+mod standard_input;
 mod start;
 mod streams;
 mod table;
@@ -42,8 +44,11 @@ use baton_proto::panic_text;
 use baton_term::{Printer, TextGate};
 use error::CliError;
 pub use error::EXIT_UNKNOWN;
+use pager::{Beside, Screen};
+pub use pager::{PagerSettings, Paging};
 pub use reference::reference_markdown;
 pub use signals::{Signal, Signals, Stopping};
+pub use standard_input::StandardInput;
 use streams::{Data, Finished};
 
 /// What a run of the program takes from its process.
@@ -68,6 +73,26 @@ pub struct Process {
     pub now: SystemTime,
     /// What asks a command that makes a file to stop.
     pub signals: Signals,
+    /// What `--file -` reads.
+    pub stdin: StandardInput,
+    /// Whether output may go through a pager: set by the command.
+    pub paging: Paging,
+}
+
+/// As [`run`], on a terminal: output that is longer than the screen goes
+/// through a pager.
+pub fn run_on_screen(
+    process: &Process,
+    settings: PagerSettings,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let mut screen = Screen::new(settings, process.paging.clone(), out);
+    let mut err = Beside::new(process.paging.clone(), err);
+    let status = run(process, &mut screen, &mut err);
+    screen.close();
+    err.release();
+    status
 }
 
 /// Runs one command line and returns the exit status.
@@ -109,7 +134,7 @@ pub fn run(process: &Process, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            err.print(&error.block());
+            err.print_always(&error.block());
             error.exit_status()
         }
     }

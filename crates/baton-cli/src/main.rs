@@ -5,8 +5,8 @@ use std::io::{BufWriter, IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use baton_cli::Signals;
-use baton_term::{StandardOutput, columns_of_stdout};
+use baton_cli::{PagerSettings, Paging, Signals, StandardInput};
+use baton_term::{StandardOutput, columns_of_stdout, lines_of_stdout};
 
 /// Columns of a terminal that does not report its width.
 const USUAL_COLUMNS: usize = 80;
@@ -21,21 +21,33 @@ fn main() -> ExitCode {
         // A panic is reported like every other error, and only once.
         std::panic::set_hook(Box::new(|_| {}));
     }
-    let colours = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|v| !v.is_empty() && v != "0");
+    let colour = |is_terminal| !is_set("NO_COLOR") && (is_terminal || forced);
     let process = baton_cli::Process {
         args: std::env::args_os().collect(),
         temp_dir: std::env::var_os("BATON_TMPDIR").map(Into::into),
         max_decoded_mb: std::env::var("BATON_DECODER_MAX_DECODED_SIZE_MB").ok(),
         max_window_mb: std::env::var("BATON_DECODER_MAX_MEMORY_MB").ok(),
-        colour: colours && stdout().is_terminal(),
-        colour_err: colours && stderr().is_terminal(),
+        colour: colour(stdout().is_terminal()),
+        colour_err: colour(stderr().is_terminal()),
         terminal: stdout()
             .is_terminal()
             .then(|| columns_of_stdout().unwrap_or(USUAL_COLUMNS)),
         now: SystemTime::now(),
         signals: Signals::OfProcess,
+        stdin: StandardInput::OfProcess,
+        paging: Paging::default(),
     };
+    let pager = lines_of_stdout().map(|lines| PagerSettings {
+        pager: std::env::var_os("PAGER"),
+        has_less_settings: std::env::var_os("LESS").is_some(),
+        lines,
+    });
     let mut err = stderr().lock();
     let mut out = BufWriter::with_capacity(1 << 16, StandardOutput::of_process());
-    ExitCode::from(baton_cli::run(&process, &mut out, &mut err))
+    ExitCode::from(match pager {
+        Some(pager) => baton_cli::run_on_screen(&process, pager, &mut out, &mut err),
+        None => baton_cli::run(&process, &mut out, &mut err),
+    })
 }

@@ -13,7 +13,9 @@ This page is generated from the definitions of the commands.
 
 No variable and no config file sets a flag. Three variables matter: `BATON_TMPDIR` names the folder
 for temporary files, `BATON_DECODER_MAX_DECODED_SIZE_MB` and `BATON_DECODER_MAX_MEMORY_MB` bound
-what a file may unpack to. `NO_COLOR` turns colours off.
+what a file may unpack to. `NO_COLOR` turns colours off,
+`CLICOLOR_FORCE` turns them on in a pipe; `PAGER` names the program that shows long output on a
+terminal (empty or `cat`: none).
 
 ## Flags of every command
 

@@ -4,12 +4,16 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+use baton_c1z::Use;
 use baton_flags::sources::{self, Sources, no_settings};
 use baton_flags::{Line, Program, args, builtin, help};
 
-use crate::command::{Cmd, Cx, Given, OUTPUT_FORMAT, Runs, Start, compare_files, empty_file};
+use crate::command::{
+    Cmd, Cx, Given, NO_PAGER, OUTPUT_FORMAT, QUIET, Runs, Start, compare_files, empty_file,
+};
 use crate::error::CliError;
 use crate::output::Output;
+use crate::standard_input;
 use crate::streams::OnFailure;
 
 /// Runs the command line.
@@ -67,12 +71,33 @@ fn shows_rows<C: Cmd>() -> bool {
 
 /// Parses the arguments of a command and runs it.
 pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
+    if given.config.get(&QUIET) {
+        run.err.be_quiet();
+    }
     let command = C::parse(given)?;
     let file = match command.input() {
         Some(input) if input.as_os_str().is_empty() => return Err(empty_file()),
         Some(input) => input.to_owned(),
         None => given.file()?,
     };
+    let copied = if standard_input::is_meant(&file) {
+        if command.uses_file() != Use::Read {
+            return Err(CliError::Usage {
+                message: format!(
+                    "`baton {}` changes the file: it cannot be standard input",
+                    given.command
+                ),
+                hint: Some("pass a path with --file".to_owned()),
+            });
+        }
+        Some(standard_input::copy(run.process)?)
+    } else {
+        standard_input::refuse_address(&file)?;
+        None
+    };
+    let file = copied
+        .as_ref()
+        .map_or(file, |copied| copied.path().to_owned());
     *run.doing = format!("running `baton {}` on {}", given.command, file.display());
     for word in given.words.iter().skip(C::used_words()) {
         let word: &OsString = word;
@@ -87,6 +112,8 @@ pub(crate) fn start<C: Cmd>(given: &Given, run: &mut Start<'_, '_, '_>) -> Resul
     let only_shows = command.only_shows();
     if !only_shows {
         run.out.on_failure(OnFailure::Continue);
+    } else if !given.config.get(&NO_PAGER) {
+        run.process.paging.allow();
     }
     let work = || {
         compare_files(&command, &file)?;

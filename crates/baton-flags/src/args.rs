@@ -250,7 +250,8 @@ fn last_bool(matches: &ArgMatches, id: &'static str) -> Result<bool> {
 fn translate<R>(program: &Program<R>, error: &clap::Error, args: &[OsString]) -> Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        // Of suggestions the last one is the most similar.
+        Some(ContextValue::Strings(texts)) => texts.last().cloned(),
         _ => None,
     };
     let invalid = text(ContextKind::InvalidArg).unwrap_or_default();

@@ -32,7 +32,7 @@ pub use gate::{TextGate, clean, is_forbidden};
 pub use printer::Printer;
 pub use startup::stdout_was_closed;
 pub use stdout::StandardOutput;
-pub use width::{columns_of_stderr, columns_of_stdout};
+pub use width::{columns_of_stderr, columns_of_stdout, lines_of_stdout};
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

@@ -13,6 +13,7 @@ pub struct Printer<'w> {
     writer: &'w mut dyn Write,
     gate: TextGate,
     colours: bool,
+    is_quiet: bool,
 }
 
 impl<'w> Printer<'w> {
@@ -22,11 +23,24 @@ impl<'w> Printer<'w> {
             writer,
             gate,
             colours,
+            is_quiet: false,
         }
     }
 
-    /// Writes a block.
+    /// From now on, writes only what is printed with [`Printer::print_always`].
+    pub fn be_quiet(&mut self) {
+        self.is_quiet = true;
+    }
+
+    /// Writes a block, unless the printer is quiet.
     pub fn print(&mut self, block: &Block) {
+        if !self.is_quiet {
+            self.print_always(block);
+        }
+    }
+
+    /// Writes a block, such as an error.
+    pub fn print_always(&mut self, block: &Block) {
         let text = block.render(&self.gate, self.colours);
         let _ = self.writer.write_all(text.as_bytes());
         let _ = self.writer.flush();
@@ -80,6 +94,17 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Err(io::ErrorKind::BrokenPipe.into())
         }
+    }
+
+    #[test]
+    fn a_quiet_printer_writes_what_must_be_written() {
+        let mut stream = Vec::new();
+        let mut printer = Printer::new(&mut stream, TextGate::default(), false);
+        printer.note("a");
+        printer.be_quiet();
+        printer.warning("b");
+        printer.print_always(Block::new().line("c"));
+        assert_eq!(stream, b"note: a\nc\n");
     }
 
     #[test]

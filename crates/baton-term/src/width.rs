@@ -1,4 +1,4 @@
-//! The width of the terminal, if there is one.
+//! The size of the terminal, if there is one.
 
 use std::io;
 
@@ -6,6 +6,12 @@ use std::io;
 pub fn columns_of_stdout() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
     Some(usize::from(width.0)).filter(|columns| *columns > 0)
+}
+
+/// Lines of the terminal on standard output; `None` if it is not a terminal.
+pub fn lines_of_stdout() -> Option<usize> {
+    let (_, height) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(height.0)).filter(|lines| *lines > 0)
 }
 
 /// Columns of the terminal on standard error; `None` if it is not a terminal.

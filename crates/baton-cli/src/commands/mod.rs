@@ -36,7 +36,7 @@ mod to_sqlite;
 use baton_flags::builtin;
 use baton_flags::{Command, Positionals, Program};
 
-use crate::command::{Cmd, Cx, FILE, Given, OUTPUT_FORMAT, Runs, VERBOSE};
+use crate::command::{Cmd, Cx, FILE, Given, NO_PAGER, OUTPUT_FORMAT, QUIET, Runs, VERBOSE};
 use crate::start::start;
 
 /// An entry of the table. Further words are accepted, as always, but not silently.
@@ -44,6 +44,10 @@ fn entry<C: Cmd>() -> Command<Runs> {
     let mut entry = C::define().runs(Runs::Work(start::<C>));
     if entry.positionals == Positionals::Refused {
         entry.positionals = Positionals::Accepted;
+    }
+    // Without rows there is nothing to page.
+    if entry.unused.contains(&OUTPUT_FORMAT.name()) {
+        entry.unused.push(NO_PAGER.name());
     }
     entry
 }
@@ -95,7 +99,13 @@ pub(crate) fn program() -> Program<Runs> {
     Program {
         version: env!("CARGO_PKG_VERSION"),
         root,
-        common: vec![FILE.any(), OUTPUT_FORMAT.any(), VERBOSE.any()],
+        common: vec![
+            FILE.any(),
+            OUTPUT_FORMAT.any(),
+            VERBOSE.any(),
+            QUIET.any(),
+            NO_PAGER.any(),
+        ],
         relations: Vec::new(),
         groups: Vec::new(),
         reads_settings: false,

@@ -23,6 +23,7 @@ mod kills;
 #[allow(dead_code, reason = "other crates use the rest")]
 #[path = "../../../baton-c1z/tests/it/kinds.rs"]
 mod kinds;
+mod manners;
 mod optimize;
 mod panics;
 mod program;

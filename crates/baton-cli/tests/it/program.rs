@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use baton_cli::{Process, Signals, Stopping, run};
+use baton_cli::{Paging, Process, Signals, StandardInput, Stopping, run};
 
 /// What came of a command line.
 pub struct Outcome {
@@ -35,6 +35,8 @@ pub fn process<S: AsRef<str>>(args: &[S]) -> Process {
         // A day after the fixtures were made, whatever the clock says.
         now: SystemTime::UNIX_EPOCH + Duration::from_hours(498_760),
         signals: Signals::Given(Stopping::default()),
+        stdin: StandardInput::Given([].into()),
+        paging: Paging::default(),
     }
 }
 

@@ -77,6 +77,8 @@ impl Harness {
             terminal: None,
             now: SystemTime::now(),
             signals: baton_cli::Signals::Given(baton_cli::Stopping::default()),
+            stdin: baton_cli::StandardInput::OfProcess,
+            paging: baton_cli::Paging::default(),
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let status = baton_cli::run(&process, &mut out, &mut err);

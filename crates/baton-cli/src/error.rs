@@ -13,6 +13,8 @@ use crate::signals::Signal;
 
 /// Exit status of failures without a code, wrong flags included.
 pub const EXIT_UNKNOWN: u8 = 2;
+/// Exit status of a diff with changes, where it was asked for.
+const EXIT_CHANGES: u8 = 1;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,10 @@ pub(crate) enum CliError {
     Row { what: String },
     #[error("no sync `{id}` in {file}")]
     NoSuchSync { id: String, file: String },
+    /// There are changes, and the user asked for an exit status of their own.
+    /// Nothing is reported: the changes were shown.
+    #[error("there are changes")]
+    Changes,
     /// Two files differ where they must not.
     #[error("{}", lines.join("\n"))]
     Differ {
@@ -97,6 +103,7 @@ impl CliError {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Stopped { signal, .. } => signal.exit_status(),
+            Self::Changes => EXIT_CHANGES,
             Self::File(
                 baton_c1z::Error::Unfinished { .. } | baton_c1z::Error::NoCurrentSync { .. },
             ) => Code::FailedPrecondition.as_u8(),
@@ -149,6 +156,9 @@ impl CliError {
 
     /// The failure for people: what failed, the causes, what to do.
     pub fn block(&self) -> Block {
+        if let Self::Changes = self {
+            return Block::new();
+        }
         if let Self::Differ { lines } = self {
             let mut block = Block::new();
             for (index, line) in lines.iter().enumerate() {

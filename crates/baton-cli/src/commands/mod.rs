@@ -5,6 +5,7 @@
 
 mod access;
 mod compare;
+mod diff;
 mod dump_db;
 mod entitlements;
 mod expand;
@@ -63,6 +64,7 @@ fn table() -> Vec<Command<Runs>> {
         entry::<access::Access>(),
         entry::<syncs::Syncs>(),
         entry::<stats::Stats>(),
+        entry::<diff::Diff>(),
         Command::new("export", "export a sync")
             .command(entry::<export_c1z::ExportC1z>())
             .command(entry::<export_csv::ExportCsv>())

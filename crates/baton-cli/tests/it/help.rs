@@ -21,7 +21,7 @@ fn snapshot(name: &str, text: &str) {
     assert!(text == want, "{name} differs:\n{text}");
 }
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "resource-types",
     "resources",
     "entitlements",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 22] = [
     "access",
     "syncs",
     "stats",
+    "diff",
     "export",
     "export c1z",
     "export csv",

@@ -40,6 +40,16 @@ impl Counts {
         ChangeKind::ALL.iter().map(|kind| self.of_kind(*kind)).sum()
     }
 
+    /// Adds the counts of further tables.
+    pub fn join(&mut self, other: &Self) {
+        for (table, others) in self.changes.iter_mut().zip(&other.changes) {
+            for (kind, other) in table.iter_mut().zip(others) {
+                *kind += other;
+            }
+        }
+        self.duplicates += other.duplicates;
+    }
+
     fn add(&mut self, table: Rows, kind: ChangeKind) {
         self.changes[table_at(table)][kind_at(kind)] += 1;
     }

@@ -11,6 +11,7 @@ mod folder;
 mod provisioner;
 mod syncers;
 mod tables;
+mod tickets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

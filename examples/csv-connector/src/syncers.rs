@@ -16,6 +16,7 @@ use baton_connector::{
 
 use crate::folder::{Kind, Link, Row, User};
 use crate::tables::Tables;
+use crate::tickets::Tickets;
 
 fn resource_type(kind: Kind) -> Result<v2::ResourceType> {
     let built = match kind {
@@ -42,7 +43,9 @@ pub(crate) fn types() -> Result<Types<Arc<Tables>>> {
         .account_manager(account_schema(), kinds.clone().or_no_password())
         .credential_manager(kinds)
         .deleter();
-    let types = Types::new().with(users);
+    let types = Types::new()
+        .with(users)
+        .tickets(|tables: &Arc<Tables>| Ok(Tickets(Arc::clone(tables))));
     Ok(types
         .with(collections(Kind::Group)?)
         .with(collections(Kind::Role)?))

@@ -12,3 +12,4 @@ mod guide;
 mod harness;
 mod resume;
 mod sync;
+mod tickets;

@@ -157,6 +157,8 @@ pub(crate) enum Runs {
     /// It is about the command line.
     BuiltIn(BuiltIn<Self>),
     Work(fn(&Given, &mut Start<'_, '_, '_>) -> Result<(), CliError>),
+    /// Work on a terminal with a file to look at; otherwise the help.
+    Overview(fn(&Given, &mut Start<'_, '_, '_>) -> Result<(), CliError>),
 }
 
 /// What a command is started with.

@@ -8,6 +8,7 @@ use baton_c1z::Use;
 use baton_flags::sources::{self, Sources, no_settings};
 use baton_flags::{Line, Program, args, builtin, help};
 
+use crate::Process;
 use crate::command::{
     Cmd, Cx, Given, NO_PAGER, OUTPUT_FORMAT, QUIET, Runs, Start, compare_files, empty_file,
 };
@@ -30,6 +31,10 @@ pub(crate) fn run(program: &Program<Runs>, run: &mut Start<'_, '_, '_>) -> Resul
         match line.command().run {
             Some(Runs::Work(work)) => return work(&given(program, &line)?, run),
             Some(Runs::BuiltIn(print)) => print(program, &line, columns),
+            Some(Runs::Overview(work)) => match for_overview(program, &line, run.process)? {
+                Some(given) => return work(&given, run),
+                None => builtin::help_of(program, &line, columns),
+            },
             None => builtin::help_of(program, &line, columns),
         }
     };
@@ -42,6 +47,19 @@ pub(crate) fn run(program: &Program<Runs>, run: &mut Start<'_, '_, '_>) -> Resul
         return Err(error.into());
     }
     Ok(run.out.write_all(&printed.out)?)
+}
+
+/// On a terminal and with a file to look at: what is given for the overview.
+fn for_overview(
+    program: &Program<Runs>,
+    line: &Line<'_, Runs>,
+    process: &Process,
+) -> Result<Option<Given>, CliError> {
+    if process.terminal.is_none() {
+        return Ok(None);
+    }
+    let given = given(program, line)?;
+    Ok(Some(given).filter(|given| given.file().is_ok_and(|file| file.exists())))
 }
 
 /// The values of the command line: this program reads no others.

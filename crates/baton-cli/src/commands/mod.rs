@@ -20,6 +20,7 @@ mod grants;
 mod listing;
 mod optimize;
 mod output_file;
+mod overview;
 mod principals;
 mod question;
 mod recalculate_stats;
@@ -29,6 +30,7 @@ mod rollback;
 mod run_text;
 mod same_person;
 mod sanitize;
+mod show;
 mod stats;
 mod syncs;
 mod to_pebble;
@@ -62,6 +64,7 @@ fn table() -> Vec<Command<Runs>> {
         entry::<listing::Listing<grants::Grants>>(),
         entry::<listing::Listing<principals::Principals>>().command(entry::<compare::Compare>()),
         entry::<access::Access>(),
+        entry::<show::Show>(),
         entry::<syncs::Syncs>(),
         entry::<stats::Stats>(),
         entry::<diff::Diff>(),
@@ -98,6 +101,7 @@ pub(crate) fn program() -> Program<Runs> {
         "grants -o json -f sync.c1z",
     );
     root.commands = table();
+    root.run = Some(Runs::Overview(start::<overview::Overview>));
     Program {
         version: env!("CARGO_PKG_VERSION"),
         root,

@@ -185,7 +185,7 @@ fn print(tables: &[Shown], cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
 }
 
 /// One row per resource type that any count names, sorted by id.
-fn by_type(stats: &Counts) -> Vec<Vec<String>> {
+pub(super) fn by_type(stats: &Counts) -> Vec<Vec<String>> {
     let maps = [
         &stats.resources_by_type,
         &stats.entitlements_by_type,

@@ -21,7 +21,7 @@ fn snapshot(name: &str, text: &str) {
     assert!(text == want, "{name} differs:\n{text}");
 }
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "resource-types",
     "resources",
     "entitlements",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 23] = [
     "principals",
     "principals compare",
     "access",
+    "show",
     "syncs",
     "stats",
     "diff",

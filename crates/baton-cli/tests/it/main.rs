@@ -32,6 +32,7 @@ mod questions;
 mod refusals;
 mod rollback;
 mod sanitize;
+mod show;
 mod steps;
 mod stopping;
 mod streams;

@@ -168,7 +168,7 @@ fn resource(tables: &Tables, id: &str) -> Result<v2::Resource> {
     now.user(id).map_or_else(|| Err(unknown(id)), user)
 }
 
-fn unknown(id: &str) -> Error {
+pub(crate) fn unknown(id: &str) -> Error {
     Error::stated(Code::NotFound, format!("there is no user `{id}`"))
 }
 
@@ -266,7 +266,11 @@ impl Edit for RowsOf {
     }
 }
 
-fn cell<'r>(columns: &StringRecord, row: &'r StringRecord, column: &str) -> Option<&'r str> {
+pub(crate) fn cell<'r>(
+    columns: &StringRecord,
+    row: &'r StringRecord,
+    column: &str,
+) -> Option<&'r str> {
     let place = columns.iter().position(|name| name == column)?;
     row.get(place)
 }

@@ -6,6 +6,7 @@
 //! to become a program.
 
 mod accounts;
+mod actions;
 mod edit;
 mod folder;
 mod provisioner;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_connector::{ConnectorBuilder, Error, Result, v2};
+use baton_connector::{ConnectorBuilder, Error, Random, Result, v2};
 use baton_runtime::{App, Built, Config, ConnectorEnv, Field, Presentation};
 
 pub use folder::{Folder, FolderError, Kind};
@@ -39,12 +40,12 @@ pub fn app() -> App {
         .without_http()
 }
 
-fn connect(config: &Config, _: &ConnectorEnv) -> Result<Built> {
-    connector(config.get(&FOLDER))
+fn connect(config: &Config, env: &ConnectorEnv) -> Result<Built> {
+    connector(config.get(&FOLDER), Arc::clone(&env.random))
 }
 
 /// The connector of a folder.
-pub fn connector(folder: &Path) -> Result<Built> {
+pub fn connector(folder: &Path, random: Arc<dyn Random>) -> Result<Built> {
     let fingerprint = Folder::read(folder).map_err(refused)?.fingerprint();
     let tables = Arc::new(Tables::new(folder));
     let checked = Arc::clone(&tables);
@@ -57,6 +58,7 @@ pub fn connector(folder: &Path) -> Result<Built> {
             let folder = checked.of(&call);
             async { folder?.check().map_err(refused) }
         })
+        .random(random)
         .types(&syncers::types()?, &tables)?
         .build()?;
     Ok(Built {

@@ -14,6 +14,7 @@ use baton_connector::{
     TypeSpec, Types, async_trait, v2,
 };
 
+use crate::actions::SetActive;
 use crate::folder::{Kind, Link, Row, User};
 use crate::tables::Tables;
 use crate::tickets::Tickets;
@@ -46,6 +47,11 @@ pub(crate) fn types() -> Result<Types<Arc<Tables>>> {
     let types = Types::new()
         .with(users)
         .tickets(|tables: &Arc<Tables>| Ok(Tickets(Arc::clone(tables))));
+    let types = [false, true].into_iter().fold(types, |types, active| {
+        types.action(SetActive::schema(active), move |tables: &Arc<Tables>| {
+            Ok(SetActive::new(tables, active))
+        })
+    });
     Ok(types
         .with(collections(Kind::Group)?)
         .with(collections(Kind::Role)?))

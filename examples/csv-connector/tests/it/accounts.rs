@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use baton_connector::resource::{ResourceBuilder, resource_id};
-use baton_connector::{Call, Code, Connector, Result, v2};
+use baton_connector::{Call, Code, Connector, Result, SplitMix, v2};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use v2::create_account_response::Result as Arm;
@@ -17,7 +17,8 @@ use crate::harness::Harness;
 
 fn connector(harness: &Harness) -> Arc<dyn Connector> {
     let folder = harness.dir.path().join("tables");
-    baton_csv::connector(&folder).unwrap().connector
+    let random = Arc::new(SplitMix::seeded(7));
+    baton_csv::connector(&folder, random).unwrap().connector
 }
 
 /// Tables in which users have passwords.

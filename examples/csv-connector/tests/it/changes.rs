@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use baton_connector::resource::{GrantBuilder, ResourceBuilder, resource_id};
-use baton_connector::{Call, Code, Connector, Error, Through};
+use baton_connector::{Call, Code, Connector, Error, SplitMix, Through};
 use baton_testkit::{ProvisionerCase, check_provisioner};
 
 use crate::harness::Harness;
 
 fn connector(harness: &Harness) -> Arc<dyn Connector> {
     let folder = harness.dir.path().join("tables");
-    baton_csv::connector(&folder).unwrap().connector
+    let random = Arc::new(SplitMix::seeded(7));
+    baton_csv::connector(&folder, random).unwrap().connector
 }
 
 /// Grants or revokes; the entitlement is `member` of a group or `assigned` of a

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 mod accounts;
+mod actions;
 mod changes;
 mod failures;
 mod guide;

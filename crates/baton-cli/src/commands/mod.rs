@@ -18,6 +18,7 @@ mod filters;
 mod flags;
 mod grants;
 mod listing;
+mod man;
 mod optimize;
 mod output_file;
 mod overview;
@@ -81,7 +82,10 @@ fn table() -> Vec<Command<Runs>> {
         entry::<dump_db::DumpDb>(),
         entry::<optimize::Optimize>(),
     ];
-    table.extend(builtin::commands(Runs::BuiltIn));
+    let builtin = builtin::commands(Runs::BuiltIn);
+    // Ours also writes files, which the library of flags does not.
+    table.extend(builtin.into_iter().filter(|command| command.name != "man"));
+    table.push(entry::<man::Man>());
     table
 }
 

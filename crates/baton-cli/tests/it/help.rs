@@ -142,6 +142,44 @@ fn the_manual_page_names_each_shown_command() {
     }
 }
 
+#[test]
+fn a_folder_gets_a_manual_page_for_each_shown_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display().to_string();
+    // The second time the pages are replaced.
+    for _ in 0..2 {
+        let outcome = words(&["man", "--out", &out]);
+        assert_eq!(
+            (outcome.status, &*outcome.stderr, &*outcome.stdout),
+            (0, "", "")
+        );
+    }
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name));
+    assert_eq!(page("baton.1").unwrap(), words(&["man"]).stdout);
+    for command in COMMANDS {
+        let name = format!("baton-{}", command.replace(' ', "-"));
+        let title = name.to_uppercase().replace('-', "\\-");
+        let page = page(&format!("{name}.1"));
+        let is_hidden = matches!(command, "dump-db" | "optimize");
+        assert_eq!(page.is_err(), is_hidden, "{command}");
+        let Ok(page) = page else { continue };
+        assert!(page.starts_with(&format!(".TH \"{title}\" 1 ")), "{page}");
+        // Each flag that the help shows is in the page.
+        let topic: Vec<&str> = command.split(' ').collect();
+        let help = words(&[&topic[..], &["--help"]].concat()).stdout;
+        let flags = help
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix('-'));
+        for flag in flags.filter_map(|line| line.split("--").nth(1)) {
+            let name = flag.split([' ', '=']).next().unwrap_or_default();
+            let shown = format!("\\-\\-{}", name.replace('-', "\\-"));
+            assert!(page.contains(&shown), "{command} --{name}: {page}");
+        }
+    }
+    let outcome = words(&["man", "--out", "no/such/folder"]);
+    assert_eq!(outcome.status, 5, "{}", outcome.stderr);
+}
+
 /// The page in the repository is the generated one. To refresh it, run this test with
 /// `UPDATE_DOCS=1`.
 #[test]

@@ -37,6 +37,67 @@ pub(crate) fn page<R>(program: &Program<R>) -> String {
     text
 }
 
+/// A page for a folder of manual pages.
+#[derive(Debug)]
+pub struct ManualPage {
+    /// The name of its file, such as `baton-grants.1`.
+    pub file_name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// The page of the whole program, and one for each command that the help lists.
+pub fn manual_pages<R>(program: &Program<R>) -> Vec<ManualPage> {
+    let mut pages = vec![ManualPage {
+        file_name: format!("{}.1", program.name()),
+        text: page(program),
+    }];
+    add_pages(&mut pages, program, &mut vec![&program.root]);
+    pages
+}
+
+fn add_pages<'p, R>(
+    pages: &mut Vec<ManualPage>,
+    program: &'p Program<R>,
+    path: &mut Vec<&'p Command<R>>,
+) {
+    let Some(command) = path.last().copied() else {
+        return;
+    };
+    for below in command.commands.iter().filter(|command| !command.hidden) {
+        path.push(below);
+        let name = words_of(path).replace(' ', "-");
+        pages.push(ManualPage {
+            text: page_of(program, path, &name),
+            file_name: format!("{name}.1"),
+        });
+        add_pages(pages, program, path);
+        path.pop();
+    }
+}
+
+/// The page of one command, with all its flags.
+fn page_of<R>(program: &Program<R>, path: &[&Command<R>], name: &str) -> String {
+    let mut text = String::new();
+    let Some(command) = path.last().copied() else {
+        return text;
+    };
+    let version = format!("{} {}", program.name(), program.version);
+    let title = name.to_uppercase();
+    let _ = writeln!(text, ".TH {} 1 \"\" {}", quoted(&title), quoted(&version));
+    let about = escaped(command.about);
+    let _ = writeln!(text, ".SH NAME\n{} \\- {about}", escaped(name));
+    text.push_str(".nh\n.ad l\n.SH SYNOPSIS\n");
+    synopsis(&mut text, path);
+    if let Positionals::Named { shown, help } = command.positionals {
+        let _ = writeln!(text, ".TP\n\\fI{}\\fR\n{}", escaped(shown), escaped(help));
+    }
+    flags(&mut text, program, path);
+    examples(&mut text, ".SH", program.name(), command);
+    let _ = writeln!(text, ".SH SEE ALSO\n\\fB{}\\fR(1)", escaped(program.name()));
+    text
+}
+
 fn synopsis<R>(text: &mut String, path: &[&Command<R>]) {
     for line in help::usage_lines(path) {
         let _ = writeln!(text, ".nf\n{}\n.fi", escaped(&line));

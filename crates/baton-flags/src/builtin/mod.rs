@@ -5,6 +5,8 @@ mod completion;
 mod help;
 mod man;
 
+pub use man::{ManualPage, manual_pages};
+
 use crate::args::Line;
 use crate::program::{Command, Program};
 

@@ -42,7 +42,7 @@ impl ActionEnd {
         };
         match state.failure() {
             Some(failure) => format!("{ended}: {failure}"),
-            None => format!("{ended}; it may continue as `{}`", state.id),
+            None => ended,
         }
     }
 }
@@ -566,6 +566,12 @@ impl Error {
                     r#"pass an object, as in '{"login":"kim","email":"kim@example.com"}'"#
                         .to_owned(),
                 ]
+            }
+            Self::Action { state, .. } if !state.is_final() => {
+                vec![format!(
+                    "the action may continue in the connector, as `{}`",
+                    state.id
+                )]
             }
             Self::ActionArguments { .. } => {
                 vec![r#"pass an object, as in '{"user_id":"u-1"}'"#.to_owned()]

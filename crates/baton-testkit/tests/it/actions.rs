@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use baton_connector::resource::{Profile, ResourceTypeBuilder};
 use baton_connector::{
-    Action, ActionSchema, Argument, Arguments, Call, Change, Code, ConnectorBuilder, Creation,
-    Error, Page, ResourceSyncer, Result, Struct, TypeSpec, Types, Write, async_trait, v2,
+    Action, ActionSchema, Actions, Any, Argument, Arguments, BuiltConnector, Call, Change, Code,
+    Connector, ConnectorBuilder, Creation, Error, Page, ResourceSyncer, Result, Row, Struct,
+    TypeSpec, Types, Write, async_trait, v2,
 };
 use baton_runtime::{App, Built};
 use baton_testkit::{Harness, Outcome};
@@ -393,6 +394,86 @@ fn a_signal_ends_the_wait_and_what_was_sent_is_brought_to_its_end() {
     let written = harness.run(&["--invoke-action", "writes"]);
     assert_eq!(written.status.code(), 0, "{}", written.stderr);
     assert_eq!(made.load(Ordering::Relaxed), 1);
+}
+
+/// A connector whose process is another one, as far as the program can see.
+struct Remote(BuiltConnector);
+
+#[async_trait]
+impl Connector for Remote {
+    async fn metadata(&self, call: &Call) -> Result<v2::ConnectorMetadata> {
+        self.0.metadata(call).await
+    }
+
+    async fn validate(&self, _: &Call) -> Result<Vec<Any>> {
+        Ok(Vec::new())
+    }
+
+    async fn list_resource_types(&self, _: &Call) -> Result<Page<v2::ResourceType>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_resources(
+        &self,
+        _: &Call,
+        _: &str,
+        _: Option<&v2::ResourceId>,
+    ) -> Result<Page<v2::Resource>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_static_entitlements(&self, _: &Call, _: &str) -> Result<Page<v2::Entitlement>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_entitlements(&self, _: &Call, _: &v2::Resource) -> Result<Page<v2::Entitlement>> {
+        Ok(Page::empty())
+    }
+
+    async fn list_grants(&self, _: &Call, _: &v2::Resource) -> Result<Page<v2::Grant>> {
+        Ok(Page::empty())
+    }
+
+    async fn get_resource(
+        &self,
+        _: &Call,
+        _: &v2::ResourceId,
+        _: Option<&v2::ResourceId>,
+    ) -> Result<Option<Row<v2::Resource>>> {
+        Ok(None)
+    }
+
+    async fn cleanup(&self, _: &Call) -> Result<()> {
+        Ok(())
+    }
+
+    fn actions(&self) -> Option<&dyn Actions> {
+        self.0.actions()
+    }
+}
+
+#[test]
+fn an_action_of_another_process_may_continue_and_that_is_shown() {
+    let mut harness = Harness::new(|| {
+        let connect = |_: &_, env: &baton_runtime::ConnectorEnv| {
+            let builder = ConnectorBuilder::new().random(Arc::clone(&env.random));
+            let built = builder.types(&types()?, &Made::default())?.build()?;
+            Ok(Built {
+                connector: Arc::new(Remote(built)),
+                content_facts: BTreeMap::new(),
+            })
+        };
+        App::new("baton-wheel", "1.2.3", Box::new(connect)).types(|_| types())
+    });
+    harness.stop_after(Duration::from_secs(5));
+    let stopped = harness.run(&["--invoke-action", "long"]);
+    assert_eq!(stopped.status.code(), 143, "{}", stopped.stderr);
+    let late = harness.run(&["--invoke-action", "long", "--action-timeout", "5s"]);
+    assert_eq!(late.status.code(), 4, "{}", late.stderr);
+    for outcome in [stopped, late] {
+        let text = "the action may continue in the connector, as `";
+        assert!(outcome.stderr.contains(text), "{}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -26,12 +26,16 @@ pub(super) fn create(
     wanted: &NewAccount,
 ) -> Result<Creation<Account>> {
     let value = |key| wanted.profile().text(key).unwrap_or_default();
-    let name = value(USER_NAME).to_owned();
-    let record = Answer::new();
-    let write = provider.write_user(&body(value), record.clone())?;
-    let judge = Seeker::new(provider, &name, &record);
-    let look = Seeker::new(provider, &name, &record);
-    let find = Seeker::new(provider, &name, &record);
+    let find = Seeker {
+        provider: Arc::clone(provider),
+        name: value(USER_NAME).to_owned(),
+        answered: Answer::new(),
+        read: Answer::new(),
+    };
+    let write = provider.write_user(&body(value), find.answered.clone())?;
+    let (judge, look) = (find.clone(), find.clone());
+    let email = value(EMAIL).to_owned();
+    let display_name = value(DISPLAY_NAME).to_owned();
     let write = write.judged_by_reading(move |call, error| {
         let judge = judge.clone();
         async move { judge.judge(call, error).await }
@@ -44,7 +48,14 @@ pub(super) fn create(
             async move { look.seek(&call).await }
         })
         .gives(move |call, made| async move {
-            let record = find.record(&call).await?;
+            let (record, made) = match find.answered.take() {
+                Some(record) => (record, made),
+                // What differs from the lost request was there before.
+                None => match find.record(&call).await? {
+                    record if is_of(&record, &email, &display_name) => (record, made),
+                    record => (record, Made::Before),
+                },
+            };
             let record = linked(&find.provider, &call, record).await;
             Ok(account(&record, made, fidelity))
         }))
@@ -71,28 +82,30 @@ fn body<'a>(value: impl Fn(&'static str) -> &'a str) -> Value {
     body
 }
 
+/// Whether a record has what a request asked for.
+fn is_of(record: &ScimUser, email: &str, display_name: &str) -> bool {
+    let own = record.email.as_deref().unwrap_or_default();
+    let shown = record.display_name.as_deref().unwrap_or_default();
+    own.to_lowercase() == email.to_lowercase() && (display_name.is_empty() || shown == display_name)
+}
+
 /// Looks for the record by its name, and keeps it.
 #[derive(Clone)]
 struct Seeker {
     provider: Arc<IdentityProvider>,
     name: String,
-    record: Answer<ScimUser>,
+    /// As the write was answered.
+    answered: Answer<ScimUser>,
+    /// As a read showed it.
+    read: Answer<ScimUser>,
 }
 
 impl Seeker {
-    fn new(provider: &Arc<IdentityProvider>, name: &str, record: &Answer<ScimUser>) -> Self {
-        Self {
-            provider: Arc::clone(provider),
-            name: name.to_owned(),
-            record: record.clone(),
-        }
-    }
-
     async fn seek(&self, call: &Call) -> Result<bool> {
         let found = self.provider.by_user_name(call, &self.name).await?;
         let is_found = found.is_some();
         if let Some(found) = found {
-            self.record.keep(found);
+            self.read.keep(found);
         }
         Ok(is_found)
     }
@@ -116,9 +129,9 @@ impl Seeker {
         }
     }
 
-    /// What the write was answered, or what reading showed instead.
+    /// What a read showed, or shows now.
     async fn record(&self, call: &Call) -> Result<ScimUser> {
-        if let Some(record) = self.record.take() {
+        if let Some(record) = self.read.take() {
             return Ok(record);
         }
         let found = self.provider.by_user_name(call, &self.name).await?;

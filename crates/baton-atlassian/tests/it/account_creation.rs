@@ -293,6 +293,24 @@ async fn no_fault_creates_an_account_twice() {
     }
 }
 
+/// The answer is lost, and the record that is found is another one's.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_there_before_is_not_taken_for_a_new_one() {
+    let bench = Bench::new().scim();
+    create(&bench, &kim(&bench)).await.unwrap();
+    let fault = Fault::new(SCIM_CREATE, Calls::All, Action::ConnectionReset);
+    bench.sim.set_faults(vec![fault]);
+    let email = address(&bench, "kim");
+    let other = profile(&[
+        ("userName", &email),
+        ("email", &email),
+        ("displayName", "Kim the Other"),
+    ]);
+    let found = create(&bench, &other).await.unwrap();
+    assert!(matches!(arm(found), Arm::AlreadyExists(_)));
+    assert_eq!(bench.asked().1, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quota_is_waited_for() {
     for (scim, endpoint) in [(true, SCIM_CREATE), (false, INVITE)] {

@@ -8,6 +8,7 @@
 mod account_actions;
 mod account_creation;
 mod account_deletion;
+mod account_storm;
 mod bench;
 mod change_faults;
 mod change_members;

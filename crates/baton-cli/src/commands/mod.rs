@@ -5,6 +5,7 @@
 
 mod access;
 mod compare;
+mod complete_value;
 mod diff;
 mod dump_db;
 mod entitlements;
@@ -86,6 +87,7 @@ fn table() -> Vec<Command<Runs>> {
     // Ours also writes files, which the library of flags does not.
     table.extend(builtin.into_iter().filter(|command| command.name != "man"));
     table.push(entry::<man::Man>());
+    table.push(entry::<complete_value::CompleteValue>());
     table
 }
 

@@ -7,6 +7,7 @@
 
 mod command_line;
 mod compare;
+mod completing;
 mod diffs;
 mod earlier;
 mod expand;

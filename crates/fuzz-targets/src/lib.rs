@@ -66,6 +66,7 @@ pub const TARGETS: &[Target] = &[
     target("client_secret", crypto::client_secret, 1),
     target("credential_options", crypto::credential_options, 1),
     target("condition", query::condition, 20),
+    target("compare", query::compare, 2),
 ];
 
 /// Runs the target called `name` on `data`.

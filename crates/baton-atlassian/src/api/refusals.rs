@@ -2,7 +2,7 @@
 
 use baton_connector::http::{ApiError, ErrorResponse, ReadApiError};
 
-use super::endpoints::{is_of_account, is_scim, is_write, scope};
+use super::endpoints::{EVENTS_STREAM, is_of_account, is_scim, is_write, scope};
 use super::error_body::ErrorBody;
 
 /// Reads the error bodies of the Atlassian APIs.
@@ -38,6 +38,10 @@ fn hint(answer: &ErrorResponse<'_>, body: &ErrorBody) -> Option<String> {
         401 => Some(format!(
             "the API key is wrong or expired, or it is a key with scopes that lacks `{needed}`: \
              create one without scopes as an organization admin, and give it with --access-token"
+        )),
+        403 if answer.endpoint == EVENTS_STREAM => Some(format!(
+            "the audit log needs a plan that has one (Atlassian Guard or an Enterprise plan), and a \
+             key without scopes or with `{needed}`"
         )),
         403 => Some(format!(
             "the API key may not read this: use a key without scopes, or one with `{needed}`, \

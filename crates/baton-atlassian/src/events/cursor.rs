@@ -19,6 +19,17 @@ const HASH_BYTES: usize = 8;
 
 type Hash = [u8; HASH_BYTES];
 
+/// What a cursor knows of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    New,
+    /// It was delivered shortly before.
+    Remembered,
+    /// It was delivered before. If it were remembered now, it would displace a
+    /// newer one, which would come again.
+    Forgotten,
+}
+
 /// A reader's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor {
@@ -29,6 +40,8 @@ pub(super) struct Cursor {
     /// Ids of events that were processed shortly before, the newest last, with
     /// the time of their processing.
     seen: Vec<Hash>,
+    /// Events up to the newest are read for the second time.
+    reads_again: bool,
 }
 
 /// The form on the wire.
@@ -43,6 +56,9 @@ struct Wire {
     c: String,
     p: i64,
     h: String,
+    /// Absent if nothing is read again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    r: bool,
 }
 
 fn hash(id: &str) -> Hash {
@@ -63,6 +79,7 @@ impl Cursor {
             upstream: String::new(),
             newest: 0,
             seen: Vec::new(),
+            reads_again: false,
         }
     }
 
@@ -96,6 +113,7 @@ impl Cursor {
             upstream: wire.c,
             newest: wire.p,
             seen: hashes.to_vec(),
+            reads_again: wire.r,
         })
     }
 
@@ -115,6 +133,7 @@ impl Cursor {
                 c: self.upstream.clone(),
                 p: self.newest,
                 h: STANDARD_NO_PAD.encode(kept.concat()),
+                r: self.reads_again,
             };
             let text = serde_json::to_string(&wire)
                 .map_err(|error| Error::caused(Code::Internal, "cannot write the cursor", error))?;
@@ -129,12 +148,23 @@ impl Cursor {
         }
     }
 
-    /// Whether the event was delivered shortly before.
-    pub(super) fn has_seen(&self, id: &str) -> bool {
-        self.seen.contains(&hash(id))
+    /// What is known of the next event, by its id and time of processing.
+    pub(super) fn look_at(&mut self, id: &str, processed: Option<i64>) -> Seen {
+        let hash = hash(id);
+        if self.seen.contains(&hash) {
+            // All after the last of them is new.
+            self.reads_again &= self.seen.last() != Some(&hash);
+            return Seen::Remembered;
+        }
+        self.reads_again &= processed.is_none_or(|at| at <= self.newest);
+        if self.reads_again {
+            Seen::Forgotten
+        } else {
+            Seen::New
+        }
     }
 
-    /// Continues behind a page: its events, by id and time of processing, and the
+    /// Continues behind a page: its new events, by id and time of processing, and the
     /// server's cursor.
     pub(super) fn advance(&mut self, page: &[(&str, Option<i64>)], upstream: String) {
         self.upstream = upstream;
@@ -162,6 +192,7 @@ impl Cursor {
     /// milliseconds; `None` if no event was ever seen.
     pub(super) fn restart(&mut self) -> Option<i64> {
         self.upstream.clear();
+        self.reads_again = true;
         (self.newest > 0).then(|| self.newest - OVERLAP_MILLIS)
     }
 }
@@ -170,6 +201,12 @@ impl Cursor {
 #[allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 mod tests {
     use super::*;
+
+    impl Cursor {
+        fn has_seen(&self, id: &str) -> bool {
+            self.seen.contains(&hash(id))
+        }
+    }
 
     fn at(newest: i64, ids: &[&str]) -> Cursor {
         let mut cursor = Cursor::begin();
@@ -221,6 +258,33 @@ mod tests {
         assert!(Cursor::parse(&text, "o-1").unwrap().has_seen("event-499"));
         cursor.upstream = "x".repeat(5000);
         assert!(cursor.to_text("o-1").is_err());
+    }
+
+    #[test]
+    fn what_is_read_again_does_not_displace_what_is_remembered() {
+        let ids: Vec<String> = (0..500).map(|n| format!("event-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut cursor = at(1000, &ids);
+        assert_eq!(cursor.restart(), Some(1000 - OVERLAP_MILLIS));
+        for page in ids.chunks(100) {
+            let text = cursor.to_text("o-1").unwrap();
+            cursor = Cursor::parse(&text, "o-1").unwrap();
+            for id in page {
+                let is_remembered = ids[300..].contains(id);
+                let expected = if is_remembered {
+                    Seen::Remembered
+                } else {
+                    Seen::Forgotten
+                };
+                assert_eq!(cursor.look_at(id, Some(1000)), expected, "{id}");
+            }
+            cursor.advance(&[], "up".to_owned());
+        }
+        assert_eq!(cursor.look_at("same-time", Some(1000)), Seen::New);
+        cursor.restart();
+        assert_eq!(cursor.look_at("event-0", Some(1000)), Seen::Forgotten);
+        assert_eq!(cursor.look_at("later", Some(1001)), Seen::New);
+        assert_eq!(cursor.look_at("same-time", Some(1000)), Seen::New);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use crate::api::{Api, AuditEvent, Organization, StreamStart, is_bad_cursor};
 use crate::mapping::timestamp;
-use cursor::Cursor;
+use cursor::{Cursor, Seen};
 
 /// The id of the feed.
 pub(crate) const FEED: &str = "atlassian_audit_log";
@@ -182,7 +182,9 @@ impl EventFeed for AuditLog {
                 dropped += 1;
                 continue;
             };
-            if cursor.has_seen(&event_id) {
+            let processed = processed(&event);
+            let seen = cursor.look_at(&event_id, processed);
+            if seen == Seen::Remembered {
                 continue;
             }
             self.complete(call, &api, &mut event).await?;
@@ -195,7 +197,9 @@ impl EventFeed for AuditLog {
                     "audit event names nothing known"
                 );
             }
-            delivered.push((event_id, processed(&event)));
+            if seen == Seen::New {
+                delivered.push((event_id, processed));
+            }
             events.extend(mapped);
         }
         if dropped > 0 {

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use tower::ServiceExt;
 
 /// The simulator's router as a network.
+#[derive(Clone)]
 pub(crate) struct InProcess(pub Simulator);
 
 impl fmt::Debug for InProcess {

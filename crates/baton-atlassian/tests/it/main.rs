@@ -17,6 +17,8 @@ mod change_promises;
 mod change_roles;
 mod counts;
 mod echoes;
+mod feed_guarantee;
+mod feed_program;
 mod fields;
 mod flood;
 #[cfg(unix)]

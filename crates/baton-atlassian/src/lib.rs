@@ -128,6 +128,7 @@ impl NotesSource for Notes {
     fn run_notes(&self, run: &RunView) -> RunNotes {
         let mut notes = self.planner.run_notes(run);
         notes.warnings.extend(self.organization.odd_values(run));
+        notes.warnings.extend(self.organization.unknown_events(run));
         notes
     }
 }

@@ -14,14 +14,19 @@ pub(crate) fn refuse_change_flags(config: &Config) -> Result<()> {
         let flag = flags::OUTPUT.name();
         return Err(Error::NotAChange { flag });
     }
-    if config.get(&flags::FOLLOW) || config.has(&flags::EVENT_FEED_CURSOR_FILE) {
-        return Err(Error::NotEvents);
-    }
     refuse_change_flags_of_reads(config)
 }
 
 /// As [`refuse_change_flags`], in a mode that reads and has a result: its form can be chosen.
 pub(crate) fn refuse_change_flags_of_reads(config: &Config) -> Result<()> {
+    if config.get(&flags::FOLLOW) || config.has(&flags::EVENT_FEED_CURSOR_FILE) {
+        return Err(Error::NotEvents);
+    }
+    refuse_change_flags_of_events(config)
+}
+
+/// As [`refuse_change_flags_of_reads`], in the mode that reads events.
+pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
     let given = [
         (&flags::DRY_RUN, config.get(&flags::DRY_RUN)),
         (&flags::SYNC_AFTER, config.get(&flags::SYNC_AFTER)),

@@ -26,11 +26,13 @@ mod single;
 mod sizes;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use baton_connector::http::{CallClient, Credential, HttpClient, InvalidValues, Request};
 use baton_connector::paging::{Chunk, Position, page};
 use baton_connector::session::Session;
 use baton_connector::{Call, Result, RunLocal, RunView, UpstreamCount};
+use baton_proto::figures::counted;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -94,6 +96,8 @@ pub(crate) struct Organization {
     /// Send only the requests that the Go connector sends.
     pub go_compatible: bool,
     odd: RunLocal<InvalidValueLog>,
+    /// Audit events of a run that name nothing known.
+    unknown_events: RunLocal<AtomicU64>,
 }
 
 impl Organization {
@@ -112,6 +116,7 @@ impl Organization {
             key,
             go_compatible,
             odd: RunLocal::new(),
+            unknown_events: RunLocal::new(),
         }
     }
 
@@ -123,6 +128,19 @@ impl Organization {
             session: call.session().prefixed("api/"),
             odd: self.odd.of(call, InvalidValueLog::default),
         }
+    }
+
+    /// Counts audit events of a run that name nothing known.
+    pub fn count_unknown_events(&self, call: &Call, count: u64) {
+        let unknown = self.unknown_events.of(call, AtomicU64::default);
+        unknown.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// A sentence about the audit events of a run that name nothing known.
+    pub fn unknown_events(&self, run: &RunView) -> Option<String> {
+        let count = self.unknown_events.in_run(run)?.load(Ordering::Relaxed);
+        let events = counted(count, "audit event", "audit events");
+        (count > 0).then(|| format!("left out {events} that name nothing known"))
     }
 
     /// A sentence about the describing values that a run found odd.

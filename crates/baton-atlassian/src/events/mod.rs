@@ -202,9 +202,7 @@ impl EventFeed for AuditLog {
             }
             events.extend(mapped);
         }
-        if dropped > 0 {
-            tracing::info!(dropped, "audit events that name nothing known are left out");
-        }
+        self.organization.count_unknown_events(call, dropped);
         let delivered: Vec<_> = delivered
             .iter()
             .map(|(id, at)| (id.as_str(), *at))

@@ -29,7 +29,7 @@ const MAX_WAIT: Duration = Duration::from_mins(5);
 
 /// Prints the events of a feed; with `--follow` until a signal.
 pub(crate) async fn events(context: CommandContext) -> Result<ExitStatus> {
-    refused_modes::refuse_change_flags_of_reads(context.config())?;
+    refused_modes::refuse_change_flags_of_events(context.config())?;
     context.check_settings()?;
     let start_at = start_at(&context)?;
     let (file, cursor) = cursor(&context)?;
@@ -138,6 +138,10 @@ impl Reader {
                 }
             }
             if !page.has_more {
+                let notes = connector.local().map(|local| local.run_notes(&run.view()));
+                for warning in notes.unwrap_or_default().warnings {
+                    tracing::warn!("{warning}");
+                }
                 return Ok(Round::CaughtUp);
             }
             if !moved {

@@ -315,6 +315,12 @@ fn what_is_wrong_with_the_flags_is_explained() {
         (one, &["--follow"], 2, "without --event-feed"),
         (
             one,
+            &["--list-ticket-schemas", "--follow"],
+            2,
+            "without --event-feed",
+        ),
+        (
+            one,
             &["--event-feed-cursor-file=c"],
             2,
             "without --event-feed",

@@ -32,13 +32,21 @@ impl Clock for FixedClock {
     }
 }
 
-/// A stream that can be read back.
+/// A stream that can be read back, and whose reader may go away.
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+struct Sink {
+    written: Arc<Mutex<Vec<u8>>>,
+    /// Lines after which nothing is taken any longer.
+    lines: Option<usize>,
+}
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = all.iter().filter(|byte| **byte == b'\n').count();
+        if self.lines.is_some_and(|most| lines >= most) {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
         all.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -50,7 +58,7 @@ impl Write for Sink {
 
 impl Sink {
     fn text(&self) -> String {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&all).into_owned()
     }
 }
@@ -130,6 +138,7 @@ pub struct Harness {
     interrupt: Option<(Phase, u64)>,
     answer: Option<String>,
     stop_after: Option<Duration>,
+    reads: Option<usize>,
     runs: u64,
 }
 
@@ -155,6 +164,7 @@ impl Harness {
             interrupt: None,
             answer: None,
             stop_after: None,
+            reads: None,
             runs: 0,
         }
     }
@@ -185,6 +195,12 @@ impl Harness {
         self
     }
 
+    /// Closes standard output of the next run once so many lines were written.
+    pub fn close_stdout_after(&mut self, lines: usize) -> &mut Self {
+        self.reads = Some(lines);
+        self
+    }
+
     /// Asks the next run to stop, as SIGTERM does, after so much time.
     pub fn stop_after(&mut self, time: Duration) -> &mut Self {
         self.stop_after = Some(time);
@@ -201,7 +217,8 @@ impl Harness {
     /// Runs the program with these arguments.
     #[allow(clippy::expect_used, reason = "a panic is how a test fails")]
     pub fn run(&mut self, args: &[&str]) -> Outcome {
-        let (stdout, stderr) = (Sink::default(), Sink::default());
+        let (mut stdout, stderr) = (Sink::default(), Sink::default());
+        stdout.lines = self.reads.take();
         let (stop, signals) = tokio::sync::mpsc::channel(1);
         let report: Arc<Mutex<Option<Report>>> = Arc::default();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -419,6 +419,26 @@ fn following_polls_twice_a_minute_survives_outages_and_ends_with_a_signal() {
     assert_eq!(place.unwrap(), "4\n");
 }
 
+#[test]
+fn a_reader_that_goes_away_ends_the_run_and_the_cursor_keeps_the_last_whole_page() {
+    let desk = desk(6);
+    let mut harness = harness(&desk);
+    let args = [
+        "--event-feed",
+        "--follow",
+        "--event-feed-cursor-file",
+        "place",
+    ];
+    // Two events are one page.
+    let read = harness.close_stdout_after(4).run(&args);
+    assert_eq!(ids(code(&read, 0)), ["e1", "e2", "e3", "e4"]);
+    let place = std::fs::read_to_string(harness.folder().join("place"));
+    assert_eq!(place.unwrap(), "4\n");
+    assert_eq!(desk.requests.lock().unwrap().len(), 3, "it asks no more");
+    let rest = harness.run(&["--event-feed", "--event-feed-cursor-file", "place"]);
+    assert_eq!(ids(code(&rest, 0)), ["e5", "e6"]);
+}
+
 const ALL: &str = r#"{
     "schema_id": "bug", "status_id": "open", "display_name": "a", "description": "d",
     "labels": ["l1"], "requested_for_id": "u1",

@@ -73,7 +73,13 @@ fn clear_target(target: &Path, temp_dir: Option<&Path>) -> io::Result<()> {
     for folder in folders {
         match lock_existing(&folder) {
             Ok(lock) => held.push((folder, lock)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                // Its process was killed before it had the lock, or after it
+                // had removed it. That shows nothing of the writer.
+                if folder.exists() && !workdir::holds_work(&folder) {
+                    remove_lockless(&folder)?;
+                }
+            }
             Err(e) => return Err(e),
         }
     }
@@ -92,6 +98,28 @@ fn clear_target(target: &Path, temp_dir: Option<&Path>) -> io::Result<()> {
             fs::remove_dir_all(folder)?;
         }
         drop(lock);
+    }
+    Ok(())
+}
+
+/// Removes a working folder that has no lock, if it is this user's: with a lock
+/// of our own, so that a process that makes it at this moment tries again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock is a file of the system, not of a simulated disk"
+)]
+fn remove_lockless(folder: &Path) -> io::Result<()> {
+    let found = folder.symlink_metadata()?;
+    if !found.is_dir() || paths::owned_by_other(&found) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let path = folder.join(workdir::LOCK);
+    let lock = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    if lock.try_lock().is_ok() && still_there(&lock, &path) {
+        fs::remove_dir_all(folder)?;
     }
     Ok(())
 }
@@ -133,7 +161,9 @@ mod tests {
         let resumable = locate("resumable.c1z");
         fs::write(resumable.log_path(), "work").expect("written");
         drop(resumable);
-        for name in ["held", "killed", "resumable", "unknown"] {
+        // Killed before it had its lock.
+        fs::create_dir(path(".lockless.c1z.baton-work")).expect("made");
+        for name in ["held", "killed", "resumable", "unknown", "lockless"] {
             fs::write(path(&format!(".{name}.c1z.new.tmp")), "rows").expect("written");
         }
         clear_leftovers(&path("any.c1z"), None);
@@ -143,5 +173,6 @@ mod tests {
         assert!(!there(".resumable.c1z.new.tmp"));
         assert!(there(".resumable.c1z.baton-work/pages.log"));
         assert!(there(".unknown.c1z.new.tmp"));
+        assert!(!there(".lockless.c1z.baton-work") && there(".lockless.c1z.new.tmp"));
     }
 }

@@ -3,6 +3,8 @@
 //! A row is the message's bytes plus the columns it is found by. Both are
 //! borrowed from the store; [`OwnedRow`] is a copy.
 
+use prost_types::Timestamp;
+
 /// One of the four kinds of rows that a sync consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
@@ -62,6 +64,9 @@ pub struct Row<'a> {
     /// The expansion is not to be done (`needs_expansion` is off). Without an
     /// expansion `false`.
     pub is_expanded: bool,
+    /// When the row was written, if that is known and was asked for
+    /// ([`Filter::dates`]).
+    pub discovered_at: Option<Timestamp>,
 }
 
 impl Row<'_> {
@@ -78,6 +83,7 @@ impl Row<'_> {
             data: self.data.to_owned(),
             expansion: self.expansion.map(<[u8]>::to_vec),
             is_expanded: self.is_expanded,
+            discovered_at: self.discovered_at,
         }
     }
 }
@@ -105,6 +111,8 @@ pub struct OwnedRow {
     pub expansion: Option<Vec<u8>>,
     /// See [`Row::is_expanded`].
     pub is_expanded: bool,
+    /// See [`Row::discovered_at`].
+    pub discovered_at: Option<Timestamp>,
 }
 
 impl OwnedRow {
@@ -121,6 +129,7 @@ impl OwnedRow {
             data: &self.data,
             expansion: self.expansion.as_deref(),
             is_expanded: self.is_expanded,
+            discovered_at: self.discovered_at,
         }
     }
 }
@@ -142,4 +151,6 @@ pub struct Filter<'a> {
     pub principal: Option<(&'a str, &'a str)>,
     /// Types of principals (grants only); empty: any type.
     pub principal_types: &'a [&'a str],
+    /// Scans read when each row was written, too. It selects nothing.
+    pub dates: bool,
 }

@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use prost_types::Timestamp;
+
 use crate::error::{Error, Result};
 use crate::files::SystemFiles;
 use crate::row::Row;
@@ -22,6 +24,7 @@ pub(crate) const SORT_BYTES: usize = 64 << 20;
 const HAS_PARENT: u8 = 1;
 const HAS_EXPANSION: u8 = 2;
 const IS_EXPANDED: u8 = 4;
+const HAS_DATE: u8 = 8;
 
 /// Visits the rows of a query in the order of their canonical keys; rows with
 /// the same key in storage order.
@@ -100,6 +103,7 @@ pub(crate) fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
         (row.parent.is_some(), HAS_PARENT),
         (row.expansion.is_some(), HAS_EXPANSION),
         (row.is_expanded, IS_EXPANDED),
+        (row.discovered_at.is_some(), HAS_DATE),
     ] {
         bits |= if is_set { bit } else { 0 };
     }
@@ -119,6 +123,10 @@ pub(crate) fn pack(row: &Row<'_>, out: &mut Vec<u8>) {
     ] {
         out.extend_from_slice(&(part.len() as u64).to_le_bytes());
         out.extend_from_slice(part);
+    }
+    if let Some(at) = row.discovered_at {
+        out.extend_from_slice(&at.seconds.to_le_bytes());
+        out.extend_from_slice(&at.nanos.to_le_bytes());
     }
 }
 
@@ -151,6 +159,15 @@ pub(crate) fn unpack(packed: &[u8]) -> Option<Row<'_>> {
         data: part(&mut rest)?,
         expansion: part(&mut rest).map(|bytes| is_set(HAS_EXPANSION).then_some(bytes))?,
         is_expanded: is_set(IS_EXPANDED),
+        discovered_at: if is_set(HAS_DATE) {
+            let (seconds, nanos) = rest.split_first_chunk()?;
+            Some(Timestamp {
+                seconds: i64::from_le_bytes(*seconds),
+                nanos: i32::from_le_bytes(*nanos.first_chunk()?),
+            })
+        } else {
+            None
+        },
     })
 }
 
@@ -247,6 +264,10 @@ mod tests {
             data: b"\x00\xff",
             expansion: Some(b""),
             is_expanded: true,
+            discovered_at: Some(Timestamp {
+                seconds: -5,
+                nanos: 7,
+            }),
         };
         let mut packed = Vec::new();
         for row in [
@@ -259,6 +280,7 @@ mod tests {
             Row {
                 expansion: None,
                 is_expanded: false,
+                discovered_at: None,
                 ..whole
             },
         ] {

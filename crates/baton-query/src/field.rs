@@ -165,6 +165,7 @@ pub(crate) enum Part {
     Direct,
     Sources,
     Expandable,
+    DiscoveredAt,
     ExpiresAt,
     LastUsedAt,
     IdentityId,
@@ -309,7 +310,7 @@ const PRINCIPAL: [Definition; RESOURCE_FIELDS] =
     resource_fields!(Principal, "principal", "principal");
 
 #[rustfmt::skip]
-const OTHERS: [Definition; 17] = [
+const OTHERS: [Definition; 18] = [
     field(Entity::ResourceType, Part::Id, "resource_type.id", FieldKind::Text, "id"),
     field(Entity::ResourceType, Part::DisplayName, "resource_type.display_name", FieldKind::Text,
         "display name"),
@@ -335,6 +336,8 @@ const OTHERS: [Definition; 17] = [
         "ids of the entitlements that it follows from"),
     field(Entity::Grant, Part::Expandable, "grant.expandable", FieldKind::Boolean,
         "whether other grants follow from it"),
+    field(Entity::Grant, Part::DiscoveredAt, "grant.discovered_at", FieldKind::Time,
+        "when a sync wrote it"),
     field(Entity::Secret, Part::ExpiresAt, "secret.expires_at", FieldKind::Time,
         "when the secret expires"),
     field(Entity::Secret, Part::LastUsedAt, "secret.last_used_at", FieldKind::Time,

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str;
 
+use prost_types::Timestamp;
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Statement};
 
@@ -29,6 +30,9 @@ use crate::store::{
 };
 use crate::way::Way;
 use crate::{Capabilities, Format, ReadOptions};
+
+/// Called with each row and the time at which it was written.
+type VisitWithDate<'v> = dyn FnMut(&Row<'_>, Option<Timestamp>) -> Result<ControlFlow<()>> + 'v;
 
 /// Where a dated scan has the time, behind the columns of a row.
 const DATE_COLUMN: usize = 12;
@@ -232,6 +236,35 @@ impl Reader {
         Ok(())
     }
 
+    /// Visits the rows of a query with the time at which each was written.
+    fn visit_dated(&self, query: &Query<'_>, visit: &mut VisitWithDate<'_>) -> Result<()> {
+        let table = query.table;
+        let condition = Condition::new(query)?;
+        let sql = format!(
+            "select {}, discovered_at{} order by id",
+            columns(table),
+            condition.sql
+        );
+        let mut statement = self
+            .conn
+            .prepare(&sql)
+            .map_err(self.failed(reading(table)))?;
+        // Neighbours are often of one time, and texts are slow to read.
+        let mut last = (String::new(), None);
+        self.visit(
+            table,
+            &mut statement,
+            &condition.values,
+            &mut |_, row, stored| {
+                let at = text(stored, DATE_COLUMN).map_err(self.failed(reading(table)))?;
+                if last.0 != at {
+                    last = (at.to_owned(), time::from_text(at));
+                }
+                visit(row, last.1)
+            },
+        )
+    }
+
     /// The first rows with this key, at most `limit`.
     fn first_of(
         &self,
@@ -331,6 +364,14 @@ impl Store for Reader {
     }
 
     fn scan(&self, query: &Query<'_>, visit: &mut Visit<'_>) -> Result<()> {
+        if query.filter.dates {
+            return self.visit_dated(query, &mut |row, discovered_at| {
+                visit(&Row {
+                    discovered_at,
+                    ..*row
+                })
+            });
+        }
         self.scan_behind(query, None, &mut |_, row| visit(row))
     }
 
@@ -396,35 +437,15 @@ impl Store for Reader {
         visit: &mut VisitDated<'_>,
     ) -> Result<()> {
         let filter = Filter::default();
-        let condition = Condition::new(&Query {
+        let query = Query {
             sync_id,
             table,
             filter: &filter,
-        })?;
-        let sql = format!(
-            "select {}, discovered_at{} order by id",
-            columns(table),
-            condition.sql
-        );
-        let mut statement = self
-            .conn
-            .prepare(&sql)
-            .map_err(self.failed(reading(table)))?;
-        // Neighbours are often of one time, and texts are slow to read.
-        let mut last = (String::new(), None);
-        self.visit(
-            table,
-            &mut statement,
-            &condition.values,
-            &mut |_, row, stored| {
-                let at = text(stored, DATE_COLUMN).map_err(self.failed(reading(table)))?;
-                if last.0 != at {
-                    last = (at.to_owned(), time::from_text(at));
-                }
-                visit(row, last.1)?;
-                Ok(ControlFlow::Continue(()))
-            },
-        )
+        };
+        self.visit_dated(&query, &mut |row, at| {
+            visit(row, at)?;
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     fn page(&self, query: &Query<'_>, size: u32, after: Option<&[u8]>) -> Result<StorePage> {
@@ -630,6 +651,7 @@ fn decode<'r>(table: Table, row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Row<
         data: bytes(row, 9)?.unwrap_or_default(),
         is_expanded: is_off && expansion.is_some(),
         expansion,
+        discovered_at: None,
     })
 }
 

@@ -22,6 +22,7 @@ mod runs;
 mod unpacked;
 mod whole;
 mod write;
+mod written_at;
 
 pub use earlier::Migration;
 pub(crate) use encode::{needs_expansion, record as write_record, timestamp};
@@ -29,7 +30,7 @@ pub(crate) use envelope::{Encoding, read_summary};
 pub(crate) use reader::Reader;
 pub(crate) use records::{Buffers as RecordBuffers, read as read_record};
 pub(crate) use unpacked::unpack;
-pub(crate) use whole::discovered_at;
 pub(crate) use write::{
     Old, Phase, Rewrite, WriteOptions, Writer, check_sync_id, is_storable, rewrite, write_empty,
 };
+pub(crate) use written_at::discovered_at;

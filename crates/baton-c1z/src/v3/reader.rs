@@ -22,6 +22,7 @@ use super::layout::{self, Layout};
 use super::plan::{Access, Plan};
 use super::records::{self, Buffers};
 use super::runs;
+use super::written_at::discovered_at;
 use crate::counts::Counts;
 use crate::envelope::Identity;
 use crate::error::{Error, Result};
@@ -288,6 +289,15 @@ type VisitRaw<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;
 /// Called with the key of a row and, if it is at hand, its value.
 type Walk<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
 
+/// Whether a filter leaves out no row.
+fn selects_all(filter: &Filter<'_>) -> bool {
+    let unfiltered = Filter {
+        dates: filter.dates,
+        ..Filter::default()
+    };
+    *filter == unfiltered
+}
+
 impl Store for Reader {
     fn format(&self) -> Format {
         Format::V3
@@ -315,6 +325,14 @@ impl Store for Reader {
         if !self.holds(query.sync_id) {
             return Ok(());
         }
+        if query.filter.dates {
+            return self.visit_records(&plan, &mut |_, record, row| {
+                visit(&Row {
+                    discovered_at: discovered_at(query.table, record),
+                    ..*row
+                })
+            });
+        }
         self.visit_records(&plan, &mut |_, _, row| visit(row))
     }
 
@@ -326,7 +344,7 @@ impl Store for Reader {
         Ok(match plan.access {
             Access::ByParent(_) => Way::Index("by_parent".to_owned()),
             Access::ByPrincipal => Way::Index("by_principal".to_owned()),
-            Access::Rows if *query.filter == Filter::default() => Way::AllRows,
+            Access::Rows if selects_all(query.filter) => Way::AllRows,
             Access::Rows => Way::KeyRange,
         })
     }

@@ -4,7 +4,6 @@
 use std::ops::{Bound, ControlFlow};
 
 use baton_proto::c1::storage::v3 as storage;
-use baton_proto::wire;
 use prost::Message;
 use prost_types::Timestamp;
 
@@ -13,24 +12,10 @@ use super::fault::tables_error;
 use super::keys;
 use super::plan::Plan;
 use super::reader::Reader;
+use super::written_at::discovered_at;
 use crate::error::Result;
 use crate::row::{Filter, Row, Table};
 use crate::store::{Asset, Query, VisitAsset};
-
-/// Field number of the time in records of a table.
-fn time_field(table: Table) -> u32 {
-    match table {
-        Table::ResourceTypes => 6,
-        Table::Resources | Table::Entitlements => 8,
-        Table::Grants => 5,
-    }
-}
-
-/// When a record was written, if it states that.
-pub(crate) fn discovered_at(table: Table, record: &[u8]) -> Option<Timestamp> {
-    let bytes = wire::last_bytes(record, time_field(table)).ok()??;
-    Timestamp::decode(bytes).ok()
-}
 
 /// Called with the key and the record of a row.
 type VisitSealed<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;

@@ -306,6 +306,7 @@ impl Question {
             entitlement_id: self.entitlement_id.as_deref(),
             principal: self.principal.as_ref().map(pair),
             principal_types: &types,
+            dates: false,
         });
     }
 

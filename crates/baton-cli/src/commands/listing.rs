@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use baton_c1z::{OwnedRow, Row, RowSorter, RowsInOrder, Snapshot};
+use baton_c1z::{Filter, OwnedRow, Row, RowSorter, RowsInOrder, Snapshot};
 use baton_flags::Command;
 use baton_query::{Finder, Table as Records};
 use baton_term::Printer;
@@ -163,7 +163,10 @@ impl<L: List> ListSource<'_, '_, L> {
     /// The wanted rows, sorted.
     fn sorted(&mut self) -> Result<RowsInOrder, CliError> {
         let mut sorter = RowSorter::new(self.snapshot)?;
-        let filter = self.chosen.filter(L::RECORDS.rows());
+        let filter = Filter {
+            dates: self.answers.needs_dates(),
+            ..self.chosen.filter(L::RECORDS.rows())
+        };
         let mut selects = L::selection();
         let mut read = 0;
         rows_until(self.snapshot, L::RECORDS.rows(), &filter, |row| {
@@ -189,7 +192,10 @@ impl<L: List> ListSource<'_, '_, L> {
             &Answers<'_, '_>,
         ) -> Result<ControlFlow<()>, CliError>,
     ) -> Result<(), CliError> {
-        let filter = self.chosen.filter(L::RECORDS.rows());
+        let filter = Filter {
+            dates: self.answers.needs_dates(),
+            ..self.chosen.filter(L::RECORDS.rows())
+        };
         let mut selects = L::selection();
         let mut read = 0;
         // Undecided rows are the same in each pass: they are counted in the first.

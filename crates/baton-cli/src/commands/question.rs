@@ -184,6 +184,11 @@ impl<'q, 's> Answers<'q, 's> {
         }
     }
 
+    /// Whether rows must be read with the time at which they were written.
+    pub fn needs_dates(&self) -> bool {
+        self.records.view().needs_dates()
+    }
+
     /// Whether undecided rows are counted from now on.
     pub fn count_undecided(&mut self, counts: bool) {
         self.counts_undecided = counts;

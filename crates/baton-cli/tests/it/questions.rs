@@ -174,6 +174,48 @@ fn columns_are_chosen_fields_in_every_format() {
 }
 
 #[test]
+fn the_time_at_which_a_grant_was_written_is_a_field() {
+    for name in ["v1-small.c1z", "v3-small.c1z"] {
+        let file = fixture(name);
+        let times = |more: &[&str]| {
+            let list = [
+                "grants",
+                "-f",
+                &file,
+                "--columns",
+                "grant.id,grant.discovered_at",
+            ];
+            let outcome = said(&[&list[..], &["-o", "csv"], more].concat());
+            let lines = outcome.stdout.lines().skip(1).map(str::to_owned);
+            lines.collect::<Vec<_>>()
+        };
+        let all = times(&[]);
+        let is_time = |line: &String| line.rsplit(',').next().unwrap().contains('T');
+        assert!(
+            !all.is_empty() && all.iter().all(is_time),
+            "{name}: {all:?}"
+        );
+        // Sorted rows keep it, and conditions can ask for it.
+        let mut sorted = times(&["--sort", "-grant.discovered_at,grant.id"]);
+        let mut expected = all.clone();
+        let time = |line: &String| line.rsplit(',').next().unwrap().to_owned();
+        let descending: Vec<_> = sorted.iter().map(time).collect();
+        assert!(
+            descending.is_sorted_by(|a, b| a >= b),
+            "{name}: {descending:?}"
+        );
+        sorted.sort();
+        expected.sort();
+        assert_eq!(sorted, expected, "{name}");
+        let where_ = |text: &str| times(&["--where", text]).len();
+        let early = "grant.discovered_at < timestamp('2000-01-01T00:00:00Z')";
+        assert_eq!(where_(early), 0, "{name}");
+        assert_eq!(where_(&format!("!({early})")), all.len(), "{name}");
+        assert_eq!(where_("grant.discovered_at == null"), 0, "{name}");
+    }
+}
+
+#[test]
 fn wrong_questions_are_errors_before_the_file_is_read() {
     for (args, expected) in [
         (

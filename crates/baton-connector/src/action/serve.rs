@@ -149,9 +149,10 @@ async fn within_limit(
     tokio::pin!(work);
     let asked_because = tokio::select! {
         biased;
-        done = &mut work => return outcome(done),
-        () = sleep(LONGEST) => "time limit of 1 h reached",
+        // First, since the work ends at the same moment.
         () = stop.cancelled() => "the connector is to stop",
+        () = sleep(LONGEST) => "time limit of 1 h reached",
+        done = &mut work => return outcome(done),
     };
     stop.cancel();
     match timeout(TO_END, work).await {

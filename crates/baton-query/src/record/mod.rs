@@ -65,6 +65,13 @@ impl View {
         self.table
     }
 
+    /// Whether records need to know when a sync wrote their rows: scans must
+    /// then ask for it ([`Filter::dates`](baton_c1z::Filter::dates)).
+    pub fn needs_dates(&self) -> bool {
+        let mut fields = self.table.fields();
+        fields.any(|field| field.part() == Part::DiscoveredAt && self.has(field))
+    }
+
     fn has(&self, field: Field) -> bool {
         self.fields & field.bit() != 0
     }
@@ -215,6 +222,9 @@ impl Record<'_, '_> {
         match (entity, field.part()) {
             (_, Part::Id | Part::Type | Part::ResourceId | Part::ResourceType) => {
                 Ok(Value::text(self.column(entity, field.part())))
+            }
+            (Entity::Grant, Part::DiscoveredAt) => {
+                Ok(self.row.discovered_at.map_or(Value::Null, Value::Time))
             }
             (Entity::Grant, part) => self.checked(read::grant(
                 part,

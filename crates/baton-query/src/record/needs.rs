@@ -109,7 +109,8 @@ impl Needs {
                 | Part::Immutable
                 | Part::Direct
                 | Part::Sources
-                | Part::Expandable,
+                | Part::Expandable
+                | Part::DiscoveredAt,
             ) => {}
         }
     }

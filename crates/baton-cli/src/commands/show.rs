@@ -298,7 +298,8 @@ impl Screen<'_, '_, '_> {
         Ok(())
     }
 
-    /// One line per entitlement: who holds it, or on what it is held.
+    /// One line per entitlement with its holders, or per resource with what is
+    /// held on it. The id comes last: it is what a narrow terminal cuts.
     fn lines(
         &mut self,
         title: &str,
@@ -306,7 +307,7 @@ impl Screen<'_, '_, '_> {
         is_held: bool,
         all: &str,
     ) -> Result<(), CliError> {
-        let mut lines: Vec<(String, u64, Vec<String>)> = Vec::new();
+        let mut lines: Vec<(String, String, u64, Vec<String>)> = Vec::new();
         let mut grants = 0;
         let (snapshot, lookups) = (self.sync.snapshot, &mut self.sync.lookups);
         each_row(snapshot, Rows::Grants, filter, |row| {
@@ -319,17 +320,20 @@ impl Screen<'_, '_, '_> {
             let at = match lines.iter().position(|(other, ..)| *other == key) {
                 Some(at) => at,
                 None if lines.len() < MAX_LINES => {
-                    lines.push((key, 0, Vec::new()));
+                    lines.push((key, String::new(), 0, Vec::new()));
                     lines.len() - 1
                 }
                 None => return Ok(()),
             };
-            let Some((_, count, names)) = lines.get_mut(at) else {
+            let Some((_, label, count, names)) = lines.get_mut(at) else {
                 return Ok(());
             };
             *count += 1;
             if names.len() < MAX_NAMES {
                 let entitlement = lookups.entitlement(row.entitlement_id)?;
+                if !is_held && names.is_empty() {
+                    *label = format!("{}: ", entitlement.name);
+                }
                 names.push(if is_held {
                     entitlement.name.to_string()
                 } else {
@@ -347,14 +351,15 @@ impl Screen<'_, '_, '_> {
             &format!("{title}: {}", counted(grants, "grant", "grants")),
         )?;
         let mut listed = 0;
-        for (key, total, names) in lines {
+        for (key, label, total, names) in lines {
             listed += total;
             let more = total.saturating_sub(u64::try_from(names.len()).unwrap_or(total));
             let more = match more {
                 0 => String::new(),
                 more => format!(" and {} more", count(more)),
             };
-            self.line(2, &format!("{key}: {}{more}", names.join(", ")))?;
+            let names = names.join(", ");
+            self.line(2, &format!("{label}{names}{more} ({key})"))?;
         }
         if listed < grants {
             let rest = counted(grants - listed, "more grant", "more grants");

@@ -19,8 +19,8 @@ fn a_principal_is_shown_with_what_it_is_and_what_it_has() {
                 "  profile.login: user1\n",
                 "\nwho has it: 0 grants\n",
                 "\nwhat it has: 3 grants\n",
-                "  group:g1: Group 1 member\n",
-                "  org:acme: Custom\n",
+                "  Group 1 member (group:g1)\n",
+                "  Custom (org:acme)\n",
             ] {
                 assert!(outcome.stdout.contains(line), "{line}{}", outcome.stdout);
             }
@@ -31,7 +31,7 @@ fn a_principal_is_shown_with_what_it_is_and_what_it_has() {
 #[test]
 fn a_group_and_an_entitlement_are_shown_with_their_holders() {
     for file in FILES.map(fixture) {
-        let holders = "  group:g1:member: User 1, User 3, User 5\n";
+        let holders = "  Group 1 member: User 1, User 3, User 5 (group:g1:member)\n";
         let group = words(&["show", "g1", "-f", &file]).stdout;
         assert!(group.starts_with("Group 1 (group:g1)\n"), "{group}");
         assert!(

@@ -80,6 +80,8 @@ pub enum Advice {
     SyncAgain,
     /// Look up the resource types of the connector.
     ListResourceTypes,
+    /// List the actions of the connector.
+    ListActions,
     /// Check the ids of the named resources.
     CheckNamedResources,
     /// Sync all resources of the types instead of named ones.
@@ -237,6 +239,7 @@ impl fmt::Display for Advice {
             }
             Self::UseId => "use the id instead of the name",
             Self::SyncAgain => "run the sync again if the file may be out of date",
+            Self::ListActions => "list the actions of the connector",
             Self::ListResourceTypes => "list the resource types of the connector",
             Self::CheckNamedResources => "check the types and ids of the named resources",
             Self::SyncWholeTypes => "sync all resources of the types instead of named ones",

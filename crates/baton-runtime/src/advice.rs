@@ -53,6 +53,11 @@ fn sentence(advice: &Advice) -> String {
         Advice::ListGrants(path) => {
             format!("`baton grants -f {}` lists the ids", path.display())
         }
+        Advice::ListActions => {
+            "list the actions with --list-action-schemas; those of one resource type need \
+             --invoke-action-resource-type"
+                .to_owned()
+        }
         Advice::ListResourceTypes => {
             "the command `capabilities` lists the resource types".to_owned()
         }

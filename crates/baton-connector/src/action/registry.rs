@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use baton_proto::Code;
 use baton_proto::c1::connector::v2;
+use baton_proto::{Advice, Code};
 use prost_types::Struct;
 use v2::ActionType;
 
@@ -179,13 +179,14 @@ impl Registry {
         let actions = self.0.get(type_id);
         let found = actions.and_then(|actions| actions.get(name));
         found.ok_or_else(|| {
-            not_found(match (type_id, actions) {
+            let error = not_found(match (type_id, actions) {
                 ("", _) => format!("handler for action {name} not found"),
                 (_, None) => format!("no actions found for resource type {type_id}"),
                 (_, Some(_)) => {
                     format!("handler for action {name} not found for resource type {type_id}")
                 }
-            })
+            });
+            error.with_advice(Advice::ListActions)
         })
     }
 }

@@ -118,7 +118,7 @@ fn party(info: &v2::AccountInfo, type_id: &str) -> Party {
     Party {
         type_id: type_id.to_owned(),
         id: if info.login.is_empty() {
-            named.unwrap_or_else(|| "without a login".to_owned())
+            named.unwrap_or_default()
         } else {
             info.login.clone()
         },

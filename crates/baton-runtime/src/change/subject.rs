@@ -186,6 +186,7 @@ impl Subject {
                 principal,
                 ..
             } => format!("{revoke} {entitlement} from {}", typed(principal)),
+            Self::CreateAccount(account) if account.id.is_empty() => format!("{create} an account"),
             Self::CreateAccount(account) => format!("{create} account {account}"),
             Self::Delete(resource) => format!("{delete} {}", typed(resource)),
             Self::Rotate(resource) => format!("{rotate} {}", typed(resource)),

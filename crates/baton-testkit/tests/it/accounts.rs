@@ -384,6 +384,7 @@ fn a_profile_is_checked_before_the_account_exists() {
         let args = ["--create-account-profile", profile];
         let refused = harness(&office).run(&args);
         let texts = code(&refused, status).stderr.clone();
+        assert!(!texts.contains("account ``"), "{texts}");
         assert!(texts.contains(expected), "{texts}");
         assert!(office.users.lock().unwrap().is_empty());
     }

@@ -42,6 +42,12 @@ for plan in auto plain; do
 done
 kill "$simulator"
 
+serve --users 200 --events 110000
+since=$(date -u -d '179 days ago' +%Y-%m-%dT%H:%M:%SZ)
+events=$("$bin/"${sync} --event-feed --event-feed-start-at "$since" 2>/dev/null | wc -l)
+median "$events events of the audit log" sh -c "exec $bin/$sync --event-feed --event-feed-start-at $since"
+kill "$simulator"
+
 serve --users 15000 --groups 300
 "$bin/"${sync} -f "$work/big.c1z" >/dev/null 2>&1
 kill "$simulator"
@@ -67,6 +73,11 @@ for format in v3 v1 v1-two; do
 done
 for format in v3 v1; do
   median "baton grants -o json, $format" "$bin/baton" grants -o json -f "$work/million/$format.c1z"
+  list() { median "$1, $format" "$bin/baton" grants --columns grant.id -o ndjson -f "$work/million/$format.c1z" "${@:2}"; }
+  list "baton grants, ids of all"
+  list "the same, --where 'principal.id == \"x\"'" --where 'principal.id == "x"'
+  list "the same, --where on a looked-up name" --where 'principal.display_name.contains("x!")'
+  list "the same, --search" --search 'x!y'
   median "baton stats, $format" "$bin/baton" stats -f "$work/million/$format.c1z"
 done
 for format in v3 v1; do

@@ -29,8 +29,12 @@ const FILES: [&str; 8] = [
 
 pub fn rows(snapshot: &Snapshot<'_>, table: Rows) -> Vec<OwnedRow> {
     let mut rows = Vec::new();
+    let filter = Filter {
+        dates: true,
+        ..Filter::default()
+    };
     snapshot
-        .scan(table, &Filter::default(), &mut |row| {
+        .scan(table, &filter, &mut |row| {
             rows.push(row.to_owned());
             Ok(ControlFlow::Continue(()))
         })
@@ -201,6 +205,7 @@ fn expected(table: Table, field: Field, row: &OwnedRow, decoded: &Decoded) -> St
             any::contains::<v2::GrantImmutable>(&decoded.grant.annotations).to_string()
         }
         ("grant", "expandable") => decoded.expandable.to_string(),
+        ("grant", "discovered_at") => time_text(row.discovered_at.as_ref()),
         ("grant", "sources" | "direct") => {
             let sources = decoded.grant.sources.clone().unwrap_or_default().sources;
             if part == "direct" {

@@ -9,7 +9,7 @@
     clippy::disallowed_methods,
     reason = "a bench measures real time and real files"
 )]
-// A bench speaks to whoever runs it, and stops where it fails.
+// A bench prints to the terminal and panics on the first failure.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use std::ops::ControlFlow;

@@ -27,10 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Encoded by the compiler itself: a detour over the plain descriptor types
     // would lose the custom options (storage tables and indexes).
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(
-        out.join("descriptors.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    let descriptors = out.join("descriptors.bin");
+    fs::write(&descriptors, compiler.encode_file_descriptor_set())?;
+    // `DEP_BATON_PROTO_DESCRIPTORS` for crates that generate code of the same set.
+    println!("cargo:descriptors={}", descriptors.display());
     let set = compiler.file_descriptor_set();
     fs::write(out.join("field_numbers.rs"), field_numbers(&set)?)?;
     prost_build::Config::new()

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-crypto", &["baton-proto"]),
     ("baton-access", &["baton-proto", "baton-c1z"]),
     ("baton-connector", &["baton-crypto", "baton-proto"]),
+    ("baton-grpc", &["baton-connector", "baton-proto"]),
     (
         "baton-sync",
         &[
@@ -36,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-connector",
             "baton-crypto",
             "baton-flags",
+            "baton-grpc",
             "baton-query",
             "baton-sync",
             "baton-term",

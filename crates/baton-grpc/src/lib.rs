@@ -1,0 +1,33 @@
+//! Connectors over gRPC: a server for any connector, and a client that is one.
+//!
+//! The contract is that of the Go SDK (`service-mode.md` §4): the same services,
+//! codes, texts and limits. Paths and types of the methods are made from the
+//! descriptor set of `baton-proto` ([`methods`]).
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::unwrap_used,
+        reason = "tests read files; a failing unwrap is a failing test"
+    )
+)]
+#![warn(missing_docs)]
+
+mod method;
+mod status;
+
+pub use method::Method;
+pub use status::Status;
+
+/// Every method of the services, as a constant.
+pub mod methods {
+    include!(concat!(env!("OUT_DIR"), "/methods.rs"));
+}
+
+/// The largest message that a Go peer accepts, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

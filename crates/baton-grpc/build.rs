@@ -12,6 +12,13 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
+#[path = "build/clauses.rs"]
+mod clauses;
+#[path = "build/limited.rs"]
+mod limited;
+#[path = "build/rules.rs"]
+mod rules;
+
 use prost::Message as _;
 use prost_types::{FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto};
 
@@ -22,6 +29,9 @@ const PACKAGES: [(&str, &str); 3] = [
     ("c1.connectorapi.baton.v1", "connectorapi_v1"),
     ("c1.ratelimit.v1", "ratelimit_v1"),
 ];
+
+/// The rules of requests, as data.
+const RULES: &str = "src/rules/rules.tsv";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = env::var("DEP_BATON_PROTO_DESCRIPTORS")?;
@@ -41,8 +51,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         writeln!(text, "}}")?;
     }
+    write_requests(&mut text, &set)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("methods.rs"), text)?;
+    println!("cargo:rerun-if-changed={RULES}");
+    let packages = PACKAGES.map(|(package, _)| package);
+    let tables = rules::tables(&set, &packages, &fs::read_to_string(RULES)?)?;
+    fs::write(out.join("rules.rs"), tables)?;
+    fs::write(out.join("limited.rs"), limited::methods(&set, &packages)?)?;
     Ok(())
 }
 
@@ -79,6 +95,43 @@ fn write_method(
         rust_path(request)?,
         rust_path(response)?,
         request.trim_start_matches('.'),
+    )?;
+    Ok(())
+}
+
+/// A function that decodes the request of any method.
+fn write_requests(text: &mut String, set: &FileDescriptorSet) -> Result<(), Box<dyn Error>> {
+    let mut paths = Vec::new();
+    let mut arms = String::new();
+    for (package, _) in PACKAGES {
+        for file in set.file.iter().filter(|file| file.package() == package) {
+            for service in &file.service {
+                for method in &service.method {
+                    let path = format!("/{package}.{}/{}", service.name(), method.name());
+                    let request = rust_path(method.input_type())?;
+                    writeln!(
+                        arms,
+                        "{path:?} => crate::method::reencoded::<{request}>(message),"
+                    )?;
+                    paths.push(path);
+                }
+            }
+        }
+    }
+    paths.sort_unstable();
+    writeln!(
+        text,
+        "/// The paths of all methods, in order.
+         pub const PATHS: &[&str] = &{paths:?};
+
+         /// Decodes a request of the method at `path` and encodes it again: each field
+         /// once, without the unknown ones. `None` if there is no such method.
+         pub fn reencode_request(
+             path: &str,
+             message: &[u8],
+         ) -> Option<Result<Vec<u8>, prost::DecodeError>> {{
+             Some(match path {{ {arms} _ => return None }})
+         }}"
     )?;
     Ok(())
 }

@@ -13,10 +13,14 @@
 )]
 #![warn(missing_docs)]
 
+mod limiter;
 mod method;
+mod rules;
 mod status;
 
+pub use limiter::{LimitedCalls, Limiter, LimiterService};
 pub use method::Method;
+pub use rules::check as check_request;
 pub use status::Status;
 
 /// Every method of the services, as a constant.

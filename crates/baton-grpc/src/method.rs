@@ -3,6 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use prost::{DecodeError, Message};
+
 /// A method whose requests are `Q` and whose responses are `A`. See
 /// [`methods`](crate::methods).
 pub struct Method<Q, A> {
@@ -37,6 +39,11 @@ impl<Q, A> Method<Q, A> {
     }
 }
 
+/// Decodes a message and encodes it again.
+pub(crate) fn reencoded<Q: Message + Default>(message: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    Ok(Q::decode(message)?.encode_to_vec())
+}
+
 impl<Q, A> Clone for Method<Q, A> {
     fn clone(&self) -> Self {
         *self
@@ -56,6 +63,7 @@ mod tests {
     use crate::methods::connector_v2::{
         asset_service, resource_deleter_service::DELETE_RESOURCE_V2,
     };
+    use crate::methods::{PATHS, reencode_request};
 
     #[test]
     fn constants_agree_with_the_descriptor_set() {
@@ -68,5 +76,14 @@ mod tests {
         assert_eq!(known.path, DELETE_RESOURCE_V2.path());
         assert_eq!(known.request, DELETE_RESOURCE_V2.request());
         assert_eq!(asset_service::NAME, "c1.connector.v2.AssetService");
+    }
+
+    #[test]
+    fn requests_of_all_methods_are_decoded() {
+        for path in PATHS {
+            assert_eq!(reencode_request(path, &[]), Some(Ok(Vec::new())), "{path}");
+            assert!(reencode_request(path, &[0xff]).unwrap().is_err());
+        }
+        assert_eq!(reencode_request("/c1.connector.v2.Nope/Nope", &[]), None);
     }
 }

@@ -13,6 +13,7 @@
 pub mod archive;
 mod c1z;
 mod crypto;
+mod grpc;
 mod mutate;
 mod pebble;
 mod query;
@@ -67,6 +68,7 @@ pub const TARGETS: &[Target] = &[
     target("credential_options", crypto::credential_options, 1),
     target("condition", query::condition, 20),
     target("compare", query::compare, 2),
+    target("request", grpc::request, 1),
 ];
 
 /// Runs the target called `name` on `data`.

@@ -126,6 +126,7 @@ targets! {
     log manifest edit batch footer block row_block columnar_block table directory
     envelope_v1 envelope_v3 index database_v1 record page_log cursor stats
     jwk jwe age_file client_secret credential_options condition compare
+    request
 }
 
 #[test]

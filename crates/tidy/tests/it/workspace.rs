@@ -93,6 +93,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-pebble",
             "baton-c1z",
             "baton-crypto",
+            "baton-grpc",
             "baton-proto",
             "baton-query",
         ],

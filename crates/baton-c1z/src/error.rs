@@ -403,6 +403,16 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder exists, and its file system has no place for new files, as that
+    /// of `/proc`.
+    #[error("the folder {} takes no new files", .path.display())]
+    TakesNoFiles {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
     /// A caller's own visitor failed; see [`Error::caller`].
     #[error(transparent)]
     Caller(CallerFailure),
@@ -489,12 +499,16 @@ impl Error {
 
     /// The system's refusal of work in a folder that is to take a new file.
     pub(crate) fn in_folder(doing: &'static str, folder: &Path, source: io::Error) -> Self {
-        if source.kind() == io::ErrorKind::NotFound {
-            return Self::NoFolder {
-                path: folder.to_owned(),
-            };
+        if source.kind() != io::ErrorKind::NotFound {
+            return Self::io(doing, folder, source);
         }
-        Self::io(doing, folder, source)
+        let path = folder.to_owned();
+        // Some file systems give the same answer for a new file in a folder that exists.
+        if path.is_dir() {
+            Self::TakesNoFiles { path, source }
+        } else {
+            Self::NoFolder { path }
+        }
     }
 
     /// The kind of this failure in the common vocabulary.
@@ -529,7 +543,7 @@ impl Error {
             | Self::PageRow { .. }
             | Self::LongContent { .. }
             | Self::LogDamaged { .. } => Code::DataLoss,
-            Self::WorkFolder { .. } => Code::PermissionDenied,
+            Self::WorkFolder { .. } | Self::TakesNoFiles { .. } => Code::PermissionDenied,
             Self::Busy { .. } | Self::FormatChanged { .. } | Self::Changed { .. } => Code::Aborted,
             Self::Stopped => Code::Canceled,
             Self::TooLarge { .. }
@@ -553,7 +567,7 @@ impl Advise for Error {
     fn advice(&self) -> Vec<Advice> {
         let advice = match self {
             Self::NotC1z { .. } | Self::NotRegular { .. } => Advice::NameSyncFile,
-            Self::SameFile { .. } => Advice::NameAnotherTarget,
+            Self::SameFile { .. } | Self::TakesNoFiles { .. } => Advice::NameAnotherTarget,
             Self::NoFolder { .. } => Advice::CreateFolder,
             Self::NoRoom { .. } => Advice::FreeSpace,
             Self::WorkFolder { .. } => Advice::CheckPermissions,

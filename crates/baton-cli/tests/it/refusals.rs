@@ -231,3 +231,36 @@ fn a_missing_folder_is_named_as_such() {
         assert_eq!(outcome.stderr, expected, "{command:?}");
     }
 }
+
+/// The system's answer is the same as for a folder that is missing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_exists_and_takes_no_files_is_not_called_missing() {
+    let (v1, v3) = (fixture("v1-small.c1z"), fixture("v3-small.c1z"));
+    for (command, target) in [
+        (vec!["export", "csv", "-f", &v1], "/proc/x.csv"),
+        (vec!["export", "xlsx", "-f", &v3], "/proc/x.xlsx"),
+        (vec!["export", "c1z", "-f", &v1], "/proc/x.c1z"),
+        (vec!["to-pebble", "-f", &v1], "/proc/x.c1z"),
+        (vec!["dump-db", "-f", &v1], "/proc/x.db"),
+        (vec!["sanitize", "-f", &v1], "/proc/x.c1z"),
+    ] {
+        let outcome = words(&[command.clone(), vec!["--out", target]].concat());
+        let lines: Vec<&str> = outcome.stderr.lines().collect();
+        assert_eq!(outcome.status, 2, "{command:?}");
+        assert_eq!(
+            [lines[0], lines[2]],
+            [
+                "error: the folder /proc takes no new files",
+                "hint: pass another path with --out"
+            ],
+            "{command:?}: {}",
+            outcome.stderr
+        );
+        assert!(
+            lines[1].starts_with("caused by: No such file or directory"),
+            "{}",
+            outcome.stderr
+        );
+    }
+}

@@ -25,6 +25,11 @@ pub(crate) fn sentence(advice: &Advice) -> String {
         }
         Advice::NameAnotherTarget => "pass another path with --out".to_owned(),
         Advice::RemoveOrRename => "remove the file, or pass another path with --out".to_owned(),
+        Advice::FreeSpace => {
+            "free space on that disk, or name a folder on another disk: with BATON_TMPDIR for \
+             temporary files, with --out for a new file"
+                .to_owned()
+        }
         Advice::MakeFolderWritable => {
             "make the folder writable, or pass another path with --out".to_owned()
         }

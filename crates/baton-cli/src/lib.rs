@@ -71,6 +71,11 @@ pub struct Process {
     pub colour_err: bool,
     /// The time at which old unfinished syncs are judged.
     pub now: SystemTime,
+    /// The user's own folder, which `~` means in words that a shell completes.
+    pub home: Option<PathBuf>,
+    /// Rows that a sheet of a workbook holds, its head included, where it is not as many as Excel
+    /// reads. Tests fill small sheets.
+    pub sheet_rows: Option<u32>,
     /// What asks a command that makes a file to stop.
     pub signals: Signals,
     /// What `--file -` reads.

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             .is_terminal()
             .then(|| columns_of_stdout().unwrap_or(USUAL_COLUMNS)),
         now: SystemTime::now(),
+        home: std::env::home_dir(),
+        sheet_rows: None,
         signals: Signals::OfProcess,
         stdin: StandardInput::OfProcess,
         paging: Paging::default(),

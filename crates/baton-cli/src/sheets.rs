@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::sinks::FORMULA_STARTS;
 
 /// Rows of a sheet, the head included.
-const MAX_ROWS: u32 = 1_048_576;
+pub(crate) const MAX_ROWS: u32 = 1_048_576;
 /// UTF-16 units of a cell.
 const MAX_CELL_UNITS: usize = 32_767;
 /// What the text of a cell that was cut ends with.
@@ -403,6 +403,13 @@ mod tests {
         assert!(write(2).is_ok());
         let error = write(3).expect_err("full");
         assert!(matches!(error, CliError::TooManyRows { max_rows: 3 }));
+    }
+
+    #[test]
+    fn a_sheet_has_as_many_rows_as_the_format_allows() {
+        let mut sheet = Worksheet::new();
+        assert!(sheet.write_string(MAX_ROWS - 1, 0, "the last one").is_ok());
+        assert!(sheet.write_string(MAX_ROWS, 0, "one more").is_err());
     }
 
     #[test]

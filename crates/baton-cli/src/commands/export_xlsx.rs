@@ -12,7 +12,7 @@ use super::{Cmd, Cx, Given, Runs};
 use super::{OUTPUT_FORMAT, VERBOSE};
 use crate::error::CliError;
 use crate::exported::{FLAT_COLUMNS, LeftOut, RecordTable, visit_flat, visit_table};
-use crate::sheets::{SheetOptions, Sheets, with_sheets};
+use crate::sheets::{MAX_ROWS, SheetOptions, Sheets, with_sheets};
 
 const OUT: Field<PathBuf> = replaced_file("./sync.xlsx");
 const STRICT: Field<bool> = Field::bool(
@@ -93,6 +93,7 @@ impl Cmd for ExportXlsx {
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let temp_dir = cx.process.temp_dir.clone();
+        let max_rows = cx.process.sheet_rows.unwrap_or(MAX_ROWS);
         let is_tables = self.export.layout == Layout::Tables;
         let written = self.export.with_sync(cx, |snapshot| {
             let made_at = snapshot.sync().and_then(|sync| sync.ended_at);
@@ -101,6 +102,7 @@ impl Cmd for ExportXlsx {
                 continued: is_tables,
                 strict: self.strict,
                 raw: self.export.raw,
+                max_rows,
                 ..SheetOptions::new(temp_dir.as_deref(), made_at.map_or(0, |at| at.seconds))
             };
             let mut written = Written::default();

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use baton_cli::Process;
 use baton_proto::c1::connector::v2;
 use prost::Message as _;
 use rusqlite::params;
 
-use crate::program::{Outcome, fixture, packed, unpacked, words};
+use crate::program::{Outcome, fixture, packed, process, run_in, unpacked, words};
 use crate::steps::{csv_rows, sheet_rows};
 
 const FILES: [&str; 4] = [
@@ -320,6 +321,59 @@ fn what_is_there_is_replaced_without_asking_and_only_as_a_whole() {
         let outcome = export(kind, &fixture("v3-small.c1z"), &out, &[]);
         assert_eq!((outcome.status, &*outcome.stdout), (0, ""));
         assert_ne!(fs::read(&out).unwrap(), b"old");
+    }
+}
+
+/// A sheet of few rows stands for one of 1,048,576.
+#[test]
+fn a_list_that_is_longer_than_a_sheet_is_refused_and_the_layout_that_works_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = folder.path().join("out.xlsx");
+    let out = book.display().to_string();
+    for file in ["v1-small.c1z", "v3-small.c1z"].map(fixture) {
+        let (rows, _) = csv(&file, &[]);
+        let held = u32::try_from(rows.len()).unwrap();
+        let write = |sheet_rows: u32, more: &[&str]| {
+            let args = [&["export", "xlsx", "-f", &file, "--out", &out], more].concat();
+            run_in(&Process {
+                sheet_rows: Some(sheet_rows),
+                ..process(&args)
+            })
+        };
+        let whole = write(held, &[]);
+        assert_eq!(whole.status, 0, "{}", whole.stderr);
+        assert_eq!(sheet_rows(&book, "Sheet1"), rows);
+        let before = fs::read(&book).unwrap();
+        let refused = write(held - 1, &[]);
+        let expected = format!(
+            "error: the list is longer than a sheet, which holds {} rows\n\
+             hint: use several sheets: pass tables with --layout\n",
+            held - 1
+        );
+        assert_eq!(
+            (refused.status, &*refused.stdout, &*refused.stderr),
+            (2, "", &*expected)
+        );
+        assert!(fs::read(&book).unwrap() == before, "the old file stays");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        // The advice holds: no sheet has more rows, and none is missing.
+        let tables = write(4, &["--layout", "tables"]);
+        assert_eq!(tables.status, 0, "{}", tables.stderr);
+        let grants = (1..).map(|number| match number {
+            1 => "Grants".to_owned(),
+            number => format!("Grants ({number})"),
+        });
+        let mut listed = 0;
+        for name in grants {
+            let sheet = sheet_rows(&book, &name);
+            assert!(sheet.len() <= 4, "{name}");
+            listed += sheet.len() - 1;
+            if sheet.len() < 4 {
+                break;
+            }
+        }
+        let all = words(&["grants", "-o", "ndjson", "-f", &file]).stdout;
+        assert_eq!(listed, all.lines().count());
     }
 }
 

@@ -7,7 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use baton_proto::c1::connector::v2;
+use prost::Message as _;
+
 use crate::kinds::skipped;
+use crate::program::{packed, unpacked};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -185,6 +189,75 @@ fn a_full_disk_below_the_rows_of_a_workbook_is_an_error_like_any_other() {
         assert_eq!(disk.names(), Vec::<String>::new());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
+}
+
+/// A file whose resources do not fit into the memory of a sort: `count` of 1 MiB.
+fn large_file(folder: &Path, count: u32) -> String {
+    let database = unpacked(fixture("v1-small.c1z").to_str().unwrap(), folder);
+    let conn = rusqlite::Connection::open(&database).unwrap();
+    conn.execute_batch("create temp table one as select * from v1_resources limit 1")
+        .unwrap();
+    let data: Vec<u8> = conn
+        .query_row("select data from one", [], |row| row.get(0))
+        .unwrap();
+    let mut message = v2::Resource::decode(&data[..]).unwrap();
+    message.description = "x".repeat(1 << 20);
+    let data = message.encode_to_vec();
+    for number in 0..count {
+        conn.execute(
+            "update one set id = null, external_id = ?1, data = ?2",
+            (format!("user:large-{number:03}"), &data),
+        )
+        .unwrap();
+        conn.execute_batch("insert into v1_resources select * from one")
+            .unwrap();
+    }
+    conn.close().unwrap();
+    let file = packed(&database, &folder.join("large.c1z"));
+    std::fs::remove_file(database).unwrap();
+    file
+}
+
+#[test]
+fn a_sort_that_does_not_fit_on_the_disk_names_the_folder_and_another_way() {
+    // Room for the unpacked database, and not for the rows beside it.
+    let Some(disk) = Disk::mount("size=120m") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = large_file(folder.path(), 80);
+    let file = Path::new(&file);
+    let sort = [
+        "resources",
+        "--sort",
+        "-resource.id",
+        "--columns",
+        "resource.id",
+    ];
+    let (status, said) = baton(&sort, file, &[], disk.path());
+    assert_eq!(status, Some(8), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    let folder_name = disk.path().to_str().unwrap();
+    assert_eq!(lines.len(), 3, "{said}");
+    assert!(
+        lines[0].starts_with("error: cannot ") && lines[0].contains(folder_name),
+        "{said}"
+    );
+    assert!(
+        lines[1].starts_with("caused by: No space left on device"),
+        "{said}"
+    );
+    assert_eq!(
+        lines[2],
+        "hint: free space on that disk, or name a folder on another disk: with BATON_TMPDIR for \
+         temporary files, with --out for a new file",
+    );
+    assert_eq!(disk.names(), Vec::<String>::new(), "{said}");
+    // The other disk has room, and without a sort so has this one.
+    let (status, said) = baton(&sort, file, &[], folder.path());
+    assert_eq!((status, &*said), (Some(0), ""));
+    let (status, said) = baton(&["resources"], file, &[], disk.path());
+    assert_eq!((status, &*said), (Some(0), ""));
 }
 
 #[test]

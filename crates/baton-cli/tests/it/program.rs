@@ -34,6 +34,8 @@ pub fn process<S: AsRef<str>>(args: &[S]) -> Process {
         colour_err: false,
         // A day after the fixtures were made, whatever the clock says.
         now: SystemTime::UNIX_EPOCH + Duration::from_hours(498_760),
+        home: None,
+        sheet_rows: None,
         signals: Signals::Given(Stopping::default()),
         stdin: StandardInput::Given([].into()),
         paging: Paging::default(),

@@ -72,6 +72,63 @@ fn an_object_is_whole_in_json_and_fits_every_terminal() {
 }
 
 #[test]
+fn a_table_has_the_fields_the_holders_and_the_access_of_an_object() {
+    for file in FILES.map(fixture) {
+        let show = |name: &str, format: &str| {
+            let outcome = words(&["show", name, "-o", format, "-f", &file]);
+            assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{name}");
+            outcome.stdout
+        };
+        assert_eq!(
+            show("g1", "csv"),
+            "Part,Name,Value,Entitlement ID\n\
+             field,id,g1,\n\
+             field,type,group,\n\
+             field,display_name,Group 1,\n\
+             field,description,desc,\n\
+             field,parent_id,acme,\n\
+             field,status,unspecified,\n\
+             field,traits,group,\n\
+             holder,User 1,user:u1,group:g1:member\n\
+             holder,User 3,user:u3,group:g1:member\n\
+             holder,User 5,user:u5,group:g1:member\n\
+             access,Group 3,group:g3,group:g3:member\n"
+        );
+        let entitlement = show("Group 1 member", "markdown");
+        let lines: Vec<&str> = entitlement.lines().collect();
+        assert_eq!(
+            lines[..3],
+            [
+                "| Part | Name | Value | Entitlement ID |",
+                "| --- | --- | --- | --- |",
+                "| field | id | `group:g1:member` |  |",
+            ]
+        );
+        assert!(entitlement.contains("| field | resource.id | `g1` |  |\n"));
+        assert!(
+            entitlement.ends_with("| holder | User 5 | `user:u5` | `group:g1:member` |\n"),
+            "{entitlement}"
+        );
+    }
+}
+
+/// Each format that has the object itself has the same one.
+#[test]
+fn an_object_is_the_same_in_json_ndjson_and_yaml() {
+    for file in FILES.map(fixture) {
+        for name in ["u1", "group:g1:member"] {
+            let show = |format: &str| words(&["show", name, "-o", format, "-f", &file]).stdout;
+            let json: Value = serde_json::from_str(&show("json")).unwrap();
+            let ndjson = show("ndjson");
+            assert_eq!(ndjson.lines().count(), 1);
+            assert_eq!(serde_json::from_str::<Value>(&ndjson).unwrap(), json);
+            let yaml: Value = serde_saphyr::from_str(&show("yaml")).unwrap();
+            assert_eq!(yaml, json);
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_shown_is_an_error() {
     let file = fixture("v1-small.c1z");
     for (args, status, text) in [
@@ -79,9 +136,9 @@ fn what_cannot_be_shown_is_an_error() {
         (&["show", ""], 2, "error: no object is named\n"),
         (&["show", "Usr 1"], 5, "near matches: `user:u1` (`User 1`)"),
         (
-            &["show", "g1", "-o", "csv"],
+            &["show", "g1", "-o", "cvs"],
             2,
-            "error: one object has no form in csv",
+            "error: unknown output format `cvs`",
         ),
     ] {
         let outcome = words(&[args, &["-f", &file]].concat());

@@ -156,6 +156,8 @@ impl Cx<'_, '_> {
 pub(crate) enum Runs {
     /// It is about the command line.
     BuiltIn(BuiltIn<Self>),
+    /// A completion script, and what adds the values of the sync file to that of a shell.
+    Completion(BuiltIn<Self>, fn(&str, &str) -> String),
     Work(fn(&Given, &mut Start<'_, '_, '_>) -> Result<(), CliError>),
     /// Work on a terminal with a file to look at; otherwise the help.
     Overview(fn(&Given, &mut Start<'_, '_, '_>) -> Result<(), CliError>),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use baton_c1z::Use;
 use baton_flags::sources::{self, Sources, no_settings};
-use baton_flags::{Line, Program, args, builtin, help, words_of};
+use baton_flags::{Line, Program, args, builtin, help};
 
 use crate::Process;
 use crate::command::{
@@ -16,9 +16,6 @@ use crate::error::CliError;
 use crate::output::Output;
 use crate::standard_input;
 use crate::streams::OnFailure;
-
-/// What the script for bash also has: it asks us for values (see `complete-value`).
-const WITH_VALUES: &[u8] = include_bytes!("commands/completion.bash");
 
 /// Runs the command line.
 pub(crate) fn run(program: &Program<Runs>, run: &mut Start<'_, '_, '_>) -> Result<(), CliError> {
@@ -33,11 +30,11 @@ pub(crate) fn run(program: &Program<Runs>, run: &mut Start<'_, '_, '_>) -> Resul
     } else {
         match line.command().run {
             Some(Runs::Work(work)) => return work(&given(program, &line)?, run),
-            Some(Runs::BuiltIn(print)) => {
+            Some(Runs::BuiltIn(print)) => print(program, &line, columns),
+            Some(Runs::Completion(print, with_values)) => {
                 let mut printed = print(program, &line, columns);
-                if words_of(&line.path).ends_with(" completion bash") {
-                    printed.out.extend_from_slice(WITH_VALUES);
-                }
+                let script = String::from_utf8_lossy(&printed.out);
+                printed.out = with_values(line.command().name, &script).into_bytes();
                 printed
             }
             Some(Runs::Overview(work)) => match for_overview(program, &line, run.process)? {

@@ -53,9 +53,26 @@ impl<'p, R> Line<'p, R> {
     }
 }
 
+/// What a clap form has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// What each flag and command is for.
+    pub descriptions: bool,
+    /// Flags and commands that the help does not show.
+    pub hidden: bool,
+}
+
+impl Parts {
+    const ALL: Self = Self {
+        descriptions: true,
+        hidden: true,
+    };
+}
+
 /// The clap form of a program; also what completions are made from.
-pub(crate) fn clap_command<R>(program: &Program<R>, descriptions: bool) -> clap::Command {
-    let mut root = below(program, &mut vec![&program.root], descriptions);
+pub(crate) fn clap_command<R>(program: &Program<R>, parts: Parts) -> clap::Command {
+    let descriptions = parts.descriptions;
+    let mut root = below(program, &mut vec![&program.root], parts);
     if !program.version.is_empty() {
         root = root.version(program.version).arg(
             switch(VERSION)
@@ -70,8 +87,9 @@ pub(crate) fn clap_command<R>(program: &Program<R>, descriptions: bool) -> clap:
 fn below<'p, R>(
     program: &'p Program<R>,
     path: &mut Vec<&'p Command<R>>,
-    descriptions: bool,
+    parts: Parts,
 ) -> clap::Command {
+    let descriptions = parts.descriptions;
     let command = path[path.len() - 1];
     let mut built = clap::Command::new(command.name)
         .disable_help_flag(true)
@@ -84,6 +102,7 @@ fn below<'p, R>(
             program
                 .fields_of(path)
                 .into_iter()
+                .filter(|field| parts.hidden || !field.hidden)
                 .map(|field| arg(program, field, descriptions)),
         )
         .arg(
@@ -106,8 +125,11 @@ fn below<'p, R>(
         );
     }
     for next in &command.commands {
+        if next.hidden && !parts.hidden {
+            continue;
+        }
         path.push(next);
-        built = built.subcommand(below(program, path, descriptions));
+        built = built.subcommand(below(program, path, parts));
         path.pop();
     }
     built
@@ -167,7 +189,7 @@ fn arg<R>(program: &Program<R>, field: &AnyField, descriptions: bool) -> Arg {
 /// In the words of Go's flag parser.
 pub fn parse<'p, R>(program: &'p Program<R>, args: &[OsString]) -> Result<Line<'p, R>> {
     let full = std::iter::once(OsString::from(program.name())).chain(args.iter().cloned());
-    let matches = clap_command(program, true)
+    let matches = clap_command(program, Parts::ALL)
         .try_get_matches_from(full)
         .map_err(|error| translate(program, &error, args))?;
     let line = interpret(program, &matches, args)?;

@@ -22,12 +22,12 @@ use crate::scan::each_row;
 use crate::table::{Column, Table, id, text};
 
 const BASE: Field<String> = ENTITLEMENT.about("the entitlement whose holders are the base");
-const OTHER_FILE: Field<Option<PathBuf>> = Field::path(
+pub(super) const OTHER_FILE: Field<Option<PathBuf>> = Field::path(
     "compare-file",
     "the file of the other entitlement (default: the one of --file)",
 )
 .value_name("path");
-const OTHER: Field<String> = Field::string(
+pub(super) const OTHER: Field<String> = Field::string(
     "compare-entitlement",
     "the entitlement whose holders are compared with the base",
 )

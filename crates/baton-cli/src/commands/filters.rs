@@ -119,6 +119,8 @@ impl Options {
             if table != Rows::Grants {
                 chosen.held = Some(held(table, &chosen, sync)?);
             }
+        } else if let (Rows::Resources, Some(entitlement)) = (table, &chosen.entitlement) {
+            chosen.held = Some(resources_of(entitlement, &chosen, sync)?);
         }
         Ok(chosen)
     }
@@ -156,7 +158,7 @@ pub(super) struct Chosen {
     /// The resource of that entitlement, if there is only one of its id.
     entitlement_on: Option<(String, String)>,
     pub principal: Option<(String, String)>,
-    /// What the principal holds, for tables that do not name it.
+    /// What the principal holds or the entitlement is on, for tables that do not name it.
     held: Option<HashSet<String>>,
     /// Names that were resolved, for people.
     pub notes: Vec<String>,
@@ -186,7 +188,7 @@ impl Chosen {
                 filter.entitlement_id = self.entitlement.as_deref();
                 filter.principal = parts(self.principal.as_ref());
             }
-            Rows::Entitlements if filter.resource.is_none() => {
+            Rows::Entitlements | Rows::Resources if filter.resource.is_none() => {
                 filter.resource = parts(self.entitlement_on.as_ref());
             }
             _ => {}
@@ -218,6 +220,23 @@ fn held(
         Ok(())
     })?;
     Ok(held)
+}
+
+/// The resources that have an entitlement of this id.
+fn resources_of(
+    id: &str,
+    chosen: &Chosen,
+    sync: &mut Sync<'_, '_>,
+) -> Result<HashSet<String>, CliError> {
+    let mut resources = HashSet::new();
+    let filter = chosen.filter(Rows::Entitlements);
+    each_row(sync.snapshot, Rows::Entitlements, &filter, |row| {
+        if row.id == id {
+            resources.insert(key(Rows::Resources, row, row.id));
+        }
+        Ok(())
+    })?;
+    Ok(resources)
 }
 
 /// What a row of the table has in common with its grants.

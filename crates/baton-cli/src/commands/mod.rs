@@ -85,7 +85,8 @@ fn table() -> Vec<Command<Runs>> {
     ];
     let builtin = builtin::commands(Runs::BuiltIn);
     // Ours also writes files, which the library of flags does not.
-    table.extend(builtin.into_iter().filter(|command| command.name != "man"));
+    let builtin = builtin.into_iter().filter(|command| command.name != "man");
+    table.extend(builtin.map(complete_value::offered_by));
     table.push(entry::<man::Man>());
     table.push(entry::<complete_value::CompleteValue>());
     table

@@ -23,12 +23,12 @@ const WHERE: Field<String> = Field::string(
     "only rows for which this CEL expression over fields is true",
 )
 .value_name("expression");
-const SORT: Field<Vec<String>> = Field::list(
+pub(super) const SORT: Field<Vec<String>> = Field::list(
     "sort",
     "sort by these fields; a dash before a name: the last ones first",
 )
 .value_name("fields");
-const COLUMNS: Field<Vec<String>> = Field::list(
+pub(super) const COLUMNS: Field<Vec<String>> = Field::list(
     "columns",
     "show these fields, such as principal.email, instead of the usual columns",
 )

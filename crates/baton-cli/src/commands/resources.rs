@@ -3,8 +3,8 @@
 use baton_c1z::{Row, Table as Rows};
 use baton_flags::{Command, Field};
 
-use super::filters::{Options, PRINCIPAL};
-use super::flags::{self, RESOURCE};
+use super::filters::{Options, PRINCIPAL, not_empty};
+use super::flags::{self, ENTITLEMENT, RESOURCE};
 use super::listing::{List, RESOURCE_COLUMNS, named, resource_cells, resource_context};
 use super::{Given, Runs};
 use crate::error::CliError;
@@ -20,6 +20,9 @@ const ONE: Field<String> =
 const HELD: Field<String> = PRINCIPAL
     .about("only resources that this principal holds something on: id, TYPE:ID or unique name");
 
+const OF: Field<String> =
+    ENTITLEMENT.about("only the resource that this entitlement is on, by id or unique name");
+
 pub(super) struct Resources;
 
 impl List for Resources {
@@ -31,6 +34,7 @@ impl List for Resources {
         Command::new("resources", "list resources")
             .field(TYPE)
             .field(ONE)
+            .field(OF)
             .field(HELD)
             .example("all resources", "resources")
             .example("all groups", "resources -t group")
@@ -38,10 +42,11 @@ impl List for Resources {
     }
 
     fn parse(given: &Given) -> Result<Options, CliError> {
-        let options = Options {
+        let mut options = Options {
             type_id: flags::text(given, &TYPE),
             ..Options::parse(given, Self::RECORDS)?
         };
+        options.entitlement = not_empty(given, &OF)?;
         options.with_resource(given, &TYPE, &ONE)
     }
 

@@ -24,7 +24,7 @@ use crate::scan::each_row;
 
 const OUT: Field<Option<PathBuf>> =
     Field::path("out", "the file to write; it must not exist (required)").value_name("path");
-const OUT_ENGINE: Field<String> = Field::string(
+pub(super) const OUT_ENGINE: Field<String> = Field::string(
     "out-engine",
     "write sqlite (format v1) or pebble (format v3) (default: as the file that is read)",
 )

@@ -1,6 +1,10 @@
 //! What a shell offers for values.
 
-use crate::program::{fixture, words};
+use std::path::Path;
+
+use baton_cli::Process;
+
+use crate::program::{fixture, process, run_in, words};
 
 fn offered(line: &[&str]) -> String {
     let outcome = words(&[&["complete-value", "--"], line].concat());
@@ -10,7 +14,7 @@ fn offered(line: &[&str]) -> String {
 
 /// What is offered once the machine is fast enough: on a busy one the time may be over before
 /// anything is found.
-fn in_time(expected: &str, offer: impl Fn() -> String) -> String {
+pub fn in_time(expected: &str, offer: impl Fn() -> String) -> String {
     let mut offers = offer();
     for _ in 0..100 {
         if offers.starts_with(expected) {
@@ -36,7 +40,14 @@ fn types_ids_and_names_come_from_the_file_that_the_line_names() {
                 &["--columns", "grant.id,principal.em"],
                 "grant.id,principal.email\n",
             ),
+            (&["--columns", "resource_type.t"], "resource_type.traits\n"),
+            (&["--sort", "-grant.im"], "-grant.immutable\n"),
             (&["-o", "y"], "yaml\n"),
+            (&["-o", "summ"], ""),
+            (&["--resource-type=gr"], "group\n"),
+            (&["--resource-type=user", "--resource=u3"], "u3\n"),
+            (&["--output-format=nd"], "ndjson\n"),
+            (&["--where=gr"], ""),
             (&["--limit", "1"], ""),
             (&["-t", "nothing like it"], ""),
         ] {
@@ -66,31 +77,74 @@ fn whatever_is_wrong_nothing_is_offered_and_nothing_is_reported() {
     }
 }
 
-#[cfg(unix)]
 #[test]
-fn the_script_for_bash_offers_values_of_the_file() {
-    let script = words(&["completion", "bash"]).stdout;
-    let file = fixture("v1-small.c1z");
-    let program = env!("CARGO_BIN_EXE_baton");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("baton.bash");
-    std::fs::write(&path, script).unwrap();
-    let ask = format!(
-        "source {}; COMP_WORDS=(baton grants -f {file} --principal User); COMP_CWORD=5; \
-         _baton_with_values {program} User --principal; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        path.display()
-    );
-    let shell = || {
-        std::process::Command::new("bash")
-            .args(["-c", &ask])
-            .output()
-    };
-    if shell().is_err() {
-        // Not every system has it.
-        return;
+fn each_command_has_its_own_values() {
+    let (small, multi) = (fixture("v1-small.c1z"), fixture("v1-multi-sync.c1z"));
+    for (line, expected) in [
+        (&["diff", "-o", "su"][..], "summary\n"),
+        (&["diff", "--only", "resources,gr"], "resources,grants\n"),
+        (&["resources", "--columns", "grant."], ""),
+        (&["syncs", "-o", "con"], "console\n"),
+        (&["export", "csv", "--layout", "t"], "tables\n"),
+        (&["sanitize", "--out-engine", "p"], "pebble\n"),
+        (
+            &["expand", &small, "--sync-id", "3"],
+            "3J6Cz1nrHpHCmBrCeQpn8s6LEnW\n",
+        ),
+        (&["show", "-f", &small, "g1", "g"], ""),
+    ] {
+        let expected = match line {
+            // Whatever the id is.
+            [.., "--sync-id", _] => words(&["syncs", "-o", "csv", "-f", &small])
+                .stdout
+                .lines()
+                .nth(1)
+                .and_then(|row| row.split_once(','))
+                .map(|(id, _)| format!("{id}\n"))
+                .unwrap(),
+            _ => expected.to_owned(),
+        };
+        assert_eq!(in_time(&expected, || offered(line)), expected, "{line:?}");
     }
-    let expected = "User\\ 1\nUser\\ 2\n";
-    let ask = || String::from_utf8(shell().unwrap().stdout).unwrap();
-    let offers = in_time(expected, ask);
-    assert!(offers.starts_with(expected), "{offers}");
+    // Of two files, each flag looks into its own.
+    let lines = |line: &[&str]| offered(line).lines().count();
+    for (flag, count) in [("--sync-id", 5), ("--other-sync-id", 1)] {
+        let line = ["diff", &small, &multi, flag, ""];
+        let found = (0..100).map(|_| lines(&line)).find(|found| *found == count);
+        assert_eq!(found, Some(count), "{flag}");
+    }
+    let compared = [
+        "principals",
+        "compare",
+        "-f",
+        "no-such.c1z",
+        "--compare-file",
+        &small,
+    ];
+    let other = || offered(&[&compared[..], &["--compare-entitlement", "Cus"]].concat());
+    assert_eq!(in_time("Custom\n", other), "Custom\n");
+    let base = offered(&[&compared[..], &["-e", "Cus"]].concat());
+    assert_eq!(base, "");
+}
+
+#[test]
+fn the_own_folder_of_the_user_is_found_as_a_shell_writes_it() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let at = |home: Option<&Path>| {
+        run_in(&Process {
+            home: home.map(Path::to_owned),
+            ..process(&[
+                "complete-value",
+                "--",
+                "grants",
+                "-f",
+                "~/golden/v1-small.c1z",
+                "-t",
+                "gr",
+            ])
+        })
+        .stdout
+    };
+    assert_eq!(in_time("group\n", || at(Some(&home))), "group\n");
+    assert_eq!(at(None), "");
 }

@@ -105,6 +105,57 @@ fn ndjson_has_one_change_a_line_with_its_fields() {
 }
 
 #[test]
+fn a_resource_is_named_by_its_id_or_by_a_name_of_either_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = fixture("v1-small.c1z");
+    let new = changed(
+        folder.path(),
+        "update v1_resources set data = data || x'1a034e6577' where external_id = 'group:g1'",
+    );
+    let on = |type_id: &str, wanted: &str| {
+        let outcome = words(&[
+            "diff", &old, &new, "-o", "ndjson", "-t", type_id, "-r", wanted,
+        ]);
+        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+        (outcome.stdout.lines().count(), outcome.stderr)
+    };
+    for wanted in ["g1", "New", "Group 1"] {
+        assert_eq!(on("group", wanted), (1, String::new()), "{wanted}");
+    }
+    assert_eq!(on("group", "Group 2"), (0, String::new()));
+    // What is on neither side is reported, as in a list.
+    for (type_id, wanted, near) in [("group", "Grup 2", "`g2`"), ("grup", "g1", "`group`")] {
+        let (changes, said) = on(type_id, wanted);
+        assert_eq!(changes, 0);
+        assert!(
+            said.starts_with("warning: ") && said.contains(near),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_help_lists_every_format_of_a_diff() {
+    let help = words(&["diff", "--help"]).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("show the changes: summary, json, ndjson or markdown; console means json"),
+        "{help}"
+    );
+    let file = fixture("v1-multi-sync.c1z");
+    for format in ["summary", "json", "console", "ndjson", "markdown"] {
+        for args in [
+            ["diff", "-o", format, "-f", &file],
+            // Before the command, too.
+            ["-o", format, "diff", "-f", &file],
+        ] {
+            let outcome = words(&args);
+            assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{args:?}");
+        }
+    }
+}
+
+#[test]
 fn a_terminal_shows_a_summary_without_characters_that_it_would_obey() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (fixture("v1-small.c1z"), smaller(folder.path()));

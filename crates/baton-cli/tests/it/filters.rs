@@ -127,18 +127,27 @@ fn filters_narrow_entitlements_and_resources() {
             let expected: Vec<&Value> = entitlements.iter().filter(wanted).collect();
             let found = listed("entitlements", flags, &file, "entitlements");
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{flags:?}");
-            if flags.contains(&"-e") {
-                return;
-            }
+            let held = granted(&grants, ("", entitlement, principal));
             let wanted = |row: &&Value| {
                 let id = &row["resource"]["id"];
+                let has_it =
+                    |e: &Value| e["entitlement"]["id"] == entitlement && e["resource"]["id"] == *id;
                 is(resource, &id["resource"])
+                    && (entitlement.is_empty() || entitlements.iter().any(has_it))
                     && (principal.is_empty() || held.iter().any(|g| g["resource"]["id"] == *id))
             };
             let expected: Vec<&Value> = resources.iter().filter(wanted).collect();
             let found = listed("resources", flags, &file, "resources");
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{flags:?}");
         });
+        let of_a_type = |kind: &str| {
+            rows(
+                &["resources", "-t", kind, "-e", "Custom", "-f", &file],
+                "resources",
+            )
+            .len()
+        };
+        assert_eq!((of_a_type("org"), of_a_type("group")), (1, 0));
         let types = ["resource-types", "-t", "group", "-f", &file];
         assert_eq!(rows(&types, "resourceTypes").len(), 1);
     }
@@ -177,6 +186,7 @@ fn what_names_nothing_is_reported_with_what_is_near_and_the_list_is_as_in_go() {
             (&["grants", "--principal", "User 12"], "`user:u1`"),
             (&["resources", "-t", "usr"], "`user`"),
             (&["entitlements", "-e", "Custm"], "`custom-ent-1`"),
+            (&["resources", "-e", "Custm"], "`custom-ent-1`"),
             (&["principals", "-e", "group:g9:member"], "`group:g"),
         ] {
             let outcome = said(&[args, &["-f", &file]].concat());
@@ -203,6 +213,11 @@ fn an_empty_value_and_a_missing_partner_are_errors() {
     for (args, text) in [
         (&["grants", "--principal", ""][..], "--principal is empty"),
         (&["entitlements", "-e", ""], "--entitlement is empty"),
+        (&["resources", "-e", ""], "--entitlement is empty"),
+        (
+            &["resource-types", "-e", "x"],
+            "unknown shorthand flag: 'e' in -e",
+        ),
         (
             &["resources", "-r", "u1"],
             "--resource-type and --resource are required",

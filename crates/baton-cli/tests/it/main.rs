@@ -8,6 +8,7 @@
 mod command_line;
 mod compare;
 mod completing;
+mod completion_scripts;
 mod diffs;
 mod earlier;
 mod expand;
@@ -34,6 +35,7 @@ mod refusals;
 mod rollback;
 mod sanitize;
 mod show;
+mod snapshots;
 mod steps;
 mod stopping;
 mod streams;

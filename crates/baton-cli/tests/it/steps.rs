@@ -73,7 +73,7 @@ fn run(args: &[String], folder: &Path) -> Outcome {
 }
 
 /// Durations differ from run to run: `12ms` and `<duration>` become one.
-fn without_durations(text: &str) -> String {
+pub fn without_durations(text: &str) -> String {
     let is_duration = |word: &str| {
         word.strip_suffix('s').is_some_and(|rest| {
             rest.starts_with(|c: char| c.is_ascii_digit())

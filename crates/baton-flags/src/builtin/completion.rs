@@ -3,7 +3,7 @@
 use clap_complete::aot::Shell;
 
 use super::{BuiltIn, Printed};
-use crate::args::{Line, clap_command};
+use crate::args::{Line, Parts, clap_command};
 use crate::field::Field;
 use crate::program::{Command, Program};
 use crate::value::parse_bool;
@@ -67,7 +67,11 @@ fn script<R>(program: &Program<R>, line: &Line<'_, R>, shell: Shell) -> Printed 
         .get(NO_DESCRIPTIONS.name())
         .and_then(|given| given.last());
     let bare = last.is_some_and(|text| parse_bool(&text.to_string_lossy()) == Ok(true));
-    let mut command = clap_command(program, !bare);
+    let parts = Parts {
+        descriptions: !bare,
+        hidden: false,
+    };
+    let mut command = clap_command(program, parts);
     let mut printed = Printed::default();
     clap_complete::aot::generate(shell, &mut command, program.name(), &mut printed.out);
     printed

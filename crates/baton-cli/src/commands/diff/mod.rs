@@ -23,16 +23,16 @@ use sides::Chosen;
 
 const TYPE: Field<String> = flags::resource_type("the type of --resource");
 const ON: Field<String> =
-    RESOURCE.about("only this resource, what is on it and what it holds; needs --resource-type");
+    RESOURCE.about("only this resource, by id or unique name, what is on it and what it holds; needs --resource-type");
 const NEW: Field<String> =
     SYNC_ID.about("the new sync (default: the newest finished full one of its file)");
-const OLD: Field<String> = Field::string(
+pub(super) const OLD: Field<String> = Field::string(
     "other-sync-id",
     "the old sync (default: of two files, the newest finished full one of the first; \
      of one file, the one before the new sync)",
 )
 .value_name("id");
-const ONLY: Field<Vec<String>> = Field::list(
+pub(super) const ONLY: Field<Vec<String>> = Field::list(
     "only",
     "only these: resource-types, resources, entitlements, grants",
 );
@@ -44,6 +44,14 @@ const INCLUDE_TIMES: Field<bool> = Field::bool(
     "include-times",
     "times of last use count, as that of the last login",
 );
+/// The words of [`Form`], which are not those of a list.
+const FORMAT: Field<String> = Field::string(
+    OUTPUT_FORMAT.name(),
+    "how to show the changes: summary, json, ndjson or markdown; console means json \
+     (default: summary on a terminal, else json)",
+)
+.short('o')
+.value_name("format");
 const EXIT_CODE: Field<bool> = Field::bool("exit-code", "exit with 1 if there are changes");
 
 /// How changes are shown.
@@ -74,10 +82,15 @@ impl Form {
             message: format!("unknown output format `{word}`"),
             hint: Some(format!(
                 "pass one of these with --output-format: {}",
-                Self::WORDS.map(|(word, _)| word).join(", ")
+                form_words().join(", ")
             )),
         })
     }
+}
+
+/// The words of the forms.
+pub(super) fn form_words() -> [&'static str; 5] {
+    Form::WORDS.map(|(word, _)| word)
 }
 
 pub(super) struct Diff {
@@ -105,6 +118,7 @@ impl Cmd for Diff {
         .field(IGNORE)
         .field(INCLUDE_TIMES)
         .field(EXIT_CODE)
+        .field(FORMAT)
         .example("the two newest full syncs of a file", "diff -f sync.c1z")
         .example(
             "from the first file to the second, for people",
@@ -119,7 +133,7 @@ impl Cmd for Diff {
     }
 
     fn parse(given: &Given) -> Result<Self, CliError> {
-        let form = match given.config.given(&OUTPUT_FORMAT) {
+        let form = match given.config.given(&FORMAT) {
             Some(word) => Some(Form::of_word(word)?),
             None => None,
         };
@@ -154,12 +168,16 @@ impl Cmd for Diff {
         2
     }
 
-    fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
+    fn run(mut self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let chosen = match &self.files {
             Some([old, new]) => Chosen::of_two(old, new, cx)?,
             None => Chosen::of_one(cx)?,
         };
         let sides = chosen.sides([self.old_id.as_deref(), self.new_id.as_deref()], cx)?;
+        if let Some((type_id, wanted)) = self.settings.resource.take() {
+            let id = chosen.resource(&sides, &type_id, &wanted, cx)?;
+            self.settings.resource = Some((type_id, id));
+        }
         if sides.are_of_two_formats() {
             cx.err.note(
                 "the files have different formats: only what both formats can hold is compared",
@@ -222,7 +240,7 @@ fn tables(given: &Given) -> Result<Vec<Rows>, CliError> {
     Ok(tables)
 }
 
-fn word_of(table: Rows) -> &'static str {
+pub(super) fn word_of(table: Rows) -> &'static str {
     match table {
         Rows::ResourceTypes => "resource-types",
         Rows::Resources => "resources",

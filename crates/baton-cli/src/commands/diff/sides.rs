@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use baton_c1z::{C1zFile, Snapshot, SyncRun, SyncType, View};
+use baton_query::Finder;
 use baton_query::diff::Sides;
 
 use super::Cx;
+use crate::commands::filters::or_warning;
 use crate::error::CliError;
 use crate::open;
 
@@ -62,6 +64,36 @@ impl Chosen {
             old: of_file(old_file, old_path, old_id, cx)?,
             new: of_file(new_file, new_path, new_id, cx)?,
         })
+    }
+}
+
+impl Chosen {
+    /// The id of a resource that the user names by its id or by a name: of either side, as what
+    /// was removed or added is only in one. What neither side has is a warning.
+    pub fn resource(
+        &self,
+        sides: &Sides<'_>,
+        type_id: &str,
+        wanted: &str,
+        cx: &mut Cx<'_, '_>,
+    ) -> Result<String, CliError> {
+        let [old, new] = self.paths();
+        let mut named = None;
+        let mut warning = None;
+        for (side, path) in [(&sides.new, new), (&sides.old, old)] {
+            match or_warning(Finder::new(side, path).resource(type_id, wanted))? {
+                // An id wins over a name, also over one of the other side.
+                Ok(row) if row.resource_id == wanted => return Ok(row.resource_id),
+                Ok(row) => named = named.or(Some(row.resource_id)),
+                // Several rows have the id.
+                Err(None) => return Ok(wanted.to_owned()),
+                Err(text) => warning = warning.or(text),
+            }
+        }
+        if let (None, Some(warning)) = (&named, warning) {
+            cx.err.warning(warning);
+        }
+        Ok(named.unwrap_or_else(|| wanted.to_owned()))
     }
 }
 

@@ -333,10 +333,10 @@ fn check_exclusion_groups(page: Page<v2::Entitlement>) -> Result<Page<v2::Entitl
 
 /// A list of a whole type was asked for that the type does not have (§5.2).
 fn not_scoped(call: &'static str, type_id: &str) -> Error {
-    Error::stated(
-        baton_proto::Code::InvalidArgument,
-        format!("{call}: `{type_id}` is listed per resource"),
-    )
+    Error::NotTypeScoped {
+        call,
+        type_id: type_id.to_owned(),
+    }
 }
 
 fn about(what: &str, resource: &v2::Resource) -> String {

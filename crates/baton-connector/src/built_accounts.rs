@@ -24,15 +24,10 @@ impl BuiltConnector {
     ) -> Result<(Recipients, Option<LocalOptions>)> {
         let secret = self.client_secret.as_ref();
         let options =
-            LocalOptions::of_request(options, configs, secret).map_err(|error| refused(&error))?;
-        let recipients = Recipients::parse(configs).map_err(|error| refused(&error))?;
+            LocalOptions::of_request(options, configs, secret).map_err(Error::Credential)?;
+        let recipients = Recipients::parse(configs).map_err(Error::Credential)?;
         Ok((recipients, options))
     }
-}
-
-/// The error of a request that `baton-crypto` refuses.
-fn refused(error: &baton_crypto::Error) -> Error {
-    Error::stated(error.code(), error.to_string())
 }
 
 fn unimplemented(call: &'static str, type_id: &str) -> Error {
@@ -142,7 +137,7 @@ impl Credentials for BuiltConnector {
         let served = self.types.get(&identity.resource_type);
         let details = served.and_then(|served| served.announced.credential_issue.as_ref());
         let now = self.clock.now();
-        let checked = Issue::check(request, details, now).map_err(|error| refused(&error))?;
+        let checked = Issue::check(request, details, now).map_err(Error::Credential)?;
         let issuer = served.and_then(|served| served.credential_issuer.as_deref());
         let issuer =
             issuer.ok_or_else(|| unimplemented("issue credential", &identity.resource_type))?;
@@ -162,7 +157,7 @@ impl Credentials for BuiltConnector {
         };
         checked
             .check_result(&issued.secret, issued.resource_mode, &issued.values)
-            .map_err(|error| refused(&error))?;
+            .map_err(Error::Credential)?;
         let (encrypted_data, warnings) = seal(checked.recipients(), &issued.values);
         Ok(Answered {
             response: v2::IssueCredentialResponse {

@@ -101,6 +101,30 @@ pub enum Error {
         /// The type asked for.
         type_id: String,
     },
+    /// A list of a whole type was asked for that the type does not have.
+    #[error("{call}: `{type_id}` is listed per resource")]
+    NotTypeScoped {
+        /// The connector call.
+        call: &'static str,
+        /// The type asked for.
+        type_id: String,
+    },
+    /// A feed that the connector does not have.
+    #[error("event feed id {id} not found")]
+    UnknownEventFeed {
+        /// The id asked for.
+        id: String,
+    },
+    /// A request that asks for nothing.
+    #[error("{reason}")]
+    EmptyRequest {
+        /// What is missing in it.
+        reason: &'static str,
+    },
+    /// Credential options, recipients or requests for credentials that cannot be
+    /// served. The texts are those of the Go SDK.
+    #[error(transparent)]
+    Credential(baton_crypto::Error),
     /// A page announced the token that was used to ask for it.
     #[error("{list}: next page token unchanged (`{token}`)")]
     TokenUnchanged {
@@ -334,10 +358,13 @@ impl Error {
                 }
                 code => code,
             },
-            Self::UnknownResourceType { .. } => Code::NotFound,
+            Self::UnknownResourceType { .. } | Self::UnknownEventFeed { .. } => Code::NotFound,
+            Self::Credential(error) => error.code(),
             Self::NoResourceTypes | Self::Inherited { .. } => Code::FailedPrecondition,
             Self::Unimplemented { .. } | Self::NoProvisioner { .. } => Code::Unimplemented,
             Self::MissingResource { .. }
+            | Self::NotTypeScoped { .. }
+            | Self::EmptyRequest { .. }
             | Self::TokenCorrupt { .. }
             | Self::ExclusionGroups { .. }
             | Self::Registration { .. }

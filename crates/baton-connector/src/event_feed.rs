@@ -108,8 +108,7 @@ impl Feeds {
             id => id,
         };
         let Some((_, feed)) = self.0.get(id) else {
-            let text = format!("event feed id {id} not found");
-            return Err(Error::stated(Code::NotFound, text));
+            return Err(Error::UnknownEventFeed { id: id.to_owned() });
         };
         if request.cursor.len() > MAX_EVENT_CURSOR_BYTES {
             let text = format!("the cursor is longer than {MAX_EVENT_CURSOR_BYTES} bytes");

@@ -16,11 +16,15 @@
 mod limiter;
 mod method;
 mod rules;
+mod server;
+mod services;
 mod status;
 
 pub use limiter::{LimitedCalls, Limiter, LimiterService};
 pub use method::Method;
 pub use rules::check as check_request;
+pub use server::{Context, Extra, Router, Server};
+pub use services::{ConnectorSettings, Sessions, connector_services};
 pub use status::Status;
 
 /// Every method of the services, as a constant.

@@ -3,7 +3,6 @@
 mod check;
 
 use async_trait::async_trait;
-use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use v2::{
     TicketsServiceBulkCreateTicketsRequest as BulkCreateRequest,
@@ -107,7 +106,9 @@ fn draft(request: &v2::TicketRequest) -> v2::Ticket {
 }
 
 fn no_items() -> Error {
-    Error::stated(Code::InvalidArgument, "request body had no items")
+    Error::EmptyRequest {
+        reason: "request body had no items",
+    }
 }
 
 pub(crate) async fn create_ticket(
@@ -115,7 +116,9 @@ pub(crate) async fn create_ticket(
     call: &Call,
     request: &CreateRequest,
 ) -> Result<CreateResponse> {
-    let nothing = || Error::stated(Code::InvalidArgument, "request body is nil");
+    let nothing = || Error::EmptyRequest {
+        reason: "request body is nil",
+    };
     let wanted = request.request.as_ref().ok_or_else(nothing)?;
     let schema = request.schema.clone().unwrap_or_default();
     let creation = manager.create(call, &draft(wanted), &schema).await?;

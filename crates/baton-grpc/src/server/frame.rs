@@ -1,0 +1,201 @@
+//! Messages in the body of a request: a flag, a length, and the message itself.
+
+use std::io::{Read, Write};
+
+use baton_proto::Code;
+use bytes::{Buf, Bytes, BytesMut};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use crate::{MAX_MESSAGE_BYTES, Status};
+
+/// Flag and length before a message.
+const HEADER_BYTES: usize = 5;
+
+/// How messages of a call are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Identity,
+    Gzip,
+}
+
+impl Encoding {
+    /// Reads `grpc-encoding`.
+    ///
+    /// # Errors
+    /// The status of an encoding that is not known.
+    pub(crate) fn of(value: Option<&[u8]>) -> Result<Self, Status> {
+        match value {
+            None | Some(b"" | b"identity") => Ok(Self::Identity),
+            Some(b"gzip") => Ok(Self::Gzip),
+            Some(other) => Err(Status::new(
+                Code::Unimplemented,
+                format!(
+                    "grpc: Decompressor is not installed for grpc-encoding {:?}",
+                    String::from_utf8_lossy(other)
+                ),
+            )),
+        }
+    }
+}
+
+fn too_large(length: usize) -> Status {
+    Status::new(
+        Code::ResourceExhausted,
+        format!("grpc: received message larger than max ({length} vs. {MAX_MESSAGE_BYTES})"),
+    )
+}
+
+/// Reads the first message of a body; what follows it is ignored.
+///
+/// # Errors
+/// A body that ends early, a message that is too large (known from its header
+/// alone), or a compression that cannot be undone.
+pub(crate) async fn read<B>(body: &mut B, encoding: Encoding) -> Result<Bytes, Status>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut seen = BytesMut::new();
+    if !fill(body, &mut seen, HEADER_BYTES).await? {
+        let text = if seen.is_empty() {
+            "EOF"
+        } else {
+            "unexpected EOF"
+        };
+        return Err(Status::new(Code::Unknown, text));
+    }
+    let flag = seen.get_u8();
+    // A length of 32 bits fits.
+    let length = seen.get_u32() as usize;
+    if length > MAX_MESSAGE_BYTES {
+        return Err(too_large(length));
+    }
+    if !fill(body, &mut seen, length).await? {
+        return Err(Status::new(Code::Unknown, "unexpected EOF"));
+    }
+    let message = seen.split_to(length).freeze();
+    match (flag, encoding) {
+        (0, _) => Ok(message),
+        (1, Encoding::Gzip) => inflate(&message),
+        (1, Encoding::Identity) => Err(Status::new(
+            Code::Internal,
+            "grpc: compressed flag set with identity or empty encoding",
+        )),
+        (flag, _) => Err(Status::new(
+            Code::Internal,
+            format!("grpc: received unexpected payload format {flag}"),
+        )),
+    }
+}
+
+/// Reads until there are so many bytes; false if the body ends before.
+async fn fill<B>(body: &mut B, seen: &mut BytesMut, wanted: usize) -> Result<bool, Status>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    while seen.len() < wanted {
+        match body.frame().await {
+            None => return Ok(false),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    seen.extend_from_slice(&data);
+                }
+            }
+            // The peer is gone and does not read this.
+            Some(Err(_)) => return Err(Status::new(Code::Canceled, "context canceled")),
+        }
+    }
+    Ok(true)
+}
+
+fn inflate(message: &[u8]) -> Result<Bytes, Status> {
+    let most = MAX_MESSAGE_BYTES as u64 + 1;
+    let mut plain = Vec::new();
+    let read = GzDecoder::new(message).take(most).read_to_end(&mut plain);
+    if let Err(error) = read {
+        return Err(Status::new(
+            Code::Internal,
+            format!("grpc: failed to decompress the received message: {error}"),
+        ));
+    }
+    if plain.len() > MAX_MESSAGE_BYTES {
+        return Err(Status::new(
+            Code::ResourceExhausted,
+            format!(
+                "grpc: received message after decompression larger than max {MAX_MESSAGE_BYTES}"
+            ),
+        ));
+    }
+    Ok(plain.into())
+}
+
+/// A message with its header, compressed where the call is.
+pub(crate) fn write(message: &[u8], encoding: Encoding) -> Bytes {
+    let packed = match encoding {
+        Encoding::Identity => None,
+        Encoding::Gzip => deflate(message),
+    };
+    let flag = u8::from(packed.is_some());
+    let content = packed.as_deref().unwrap_or(message);
+    // Longer messages than 4 GiB were refused before.
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    let mut frame = Vec::with_capacity(HEADER_BYTES + content.len());
+    frame.push(flag);
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(content);
+    frame.into()
+}
+
+/// `None` if it cannot be compressed; then it is sent as it is.
+fn deflate(message: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(message).ok()?;
+    encoder.finish().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    async fn read_of(bytes: Vec<u8>, encoding: Encoding) -> Result<Bytes, Status> {
+        read(&mut Full::new(Bytes::from(bytes)), encoding).await
+    }
+
+    #[tokio::test]
+    async fn messages_survive_both_encodings() {
+        for encoding in [Encoding::Identity, Encoding::Gzip] {
+            let frame = write(b"message", encoding).to_vec();
+            assert_eq!(frame[0], u8::from(encoding == Encoding::Gzip));
+            let read = read_of(frame, encoding).await.unwrap();
+            assert_eq!(&read[..], b"message");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_small_gzip_stream_that_grows_too_large_is_refused() {
+        let bomb = write(&vec![0; MAX_MESSAGE_BYTES + 1], Encoding::Gzip).to_vec();
+        assert!(bomb.len() < 100_000);
+        let refused = read_of(bomb, Encoding::Gzip).await.unwrap_err();
+        assert_eq!(refused.code, Code::ResourceExhausted);
+        let garbage = vec![1, 0, 0, 0, 2, 7, 7];
+        let refused = read_of(garbage, Encoding::Gzip).await.unwrap_err();
+        assert_eq!(refused.code, Code::Internal);
+    }
+
+    #[tokio::test]
+    async fn each_cut_of_a_frame_is_reported() {
+        let frame = write(b"message", Encoding::Identity).to_vec();
+        for end in 0..frame.len() {
+            let error = read_of(frame[..end].to_vec(), Encoding::Identity)
+                .await
+                .unwrap_err();
+            let text = if end == 0 { "EOF" } else { "unexpected EOF" };
+            assert_eq!((error.code, error.message.as_str()), (Code::Unknown, text));
+        }
+    }
+}

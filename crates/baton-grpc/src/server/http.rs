@@ -1,0 +1,130 @@
+//! From an HTTP request to a response: the checks in Go's order.
+
+use std::time::Duration;
+
+use baton_proto::Code;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::access::Logged;
+use super::body::{Head, ResponseBody, code_of, trailers_only};
+use super::call::{Calls, deadline, deadline_exceeded, passed, stopping};
+use super::frame::{self, Encoding};
+use super::router::{Answer, Entry, Found, Router};
+use super::timeout;
+use crate::Status;
+
+const GRPC: &str = "application/grpc";
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// Answers one request.
+pub(crate) async fn answer(
+    router: &Router,
+    calls: &Calls,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let (content_type, timeout) = match head(&request) {
+        Ok(head) => head,
+        Err(response) => return *response,
+    };
+    let path = request.uri().path().to_owned();
+    let mut logged = Logged {
+        path: &path,
+        streams: false,
+        began: Instant::now(),
+        timeout,
+    };
+    let plain = Head {
+        content_type,
+        encoding: Encoding::Identity,
+    };
+    let response = match router.find(&path) {
+        Found::Extra(serve) => serve(request).await,
+        Found::Nothing(status) => plain.failed(status),
+        Found::Method(_) if calls.stop.is_cancelled() => plain.failed(stopping()),
+        Found::Method(entry) => {
+            logged.streams = entry.streams;
+            serve(entry, calls, plain, request, deadline(timeout)).await
+        }
+    };
+    logged.ended(code_of(response.headers()).unwrap_or(Code::Ok));
+    response
+}
+
+/// Content type and timeout of a request that is one of gRPC.
+fn head(
+    request: &Request<Incoming>,
+) -> Result<(HeaderValue, Option<Duration>), Box<Response<ResponseBody>>> {
+    let given = request.headers().get(header::CONTENT_TYPE);
+    let text = given.map(HeaderValue::as_bytes).unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let grpc = HeaderValue::from_static(GRPC);
+    let refused = |http, code, text: String| {
+        Box::new(trailers_only(http, &grpc, Some(&Status::new(code, text))))
+    };
+    let rest = text.strip_prefix(GRPC);
+    let content_type = match (given, rest) {
+        (Some(given), Some(rest)) if rest.is_empty() || rest.starts_with(['+', ';']) => given,
+        _ => {
+            return Err(refused(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Code::InvalidArgument,
+                format!("invalid gRPC request content-type {text:?}"),
+            ));
+        }
+    };
+    let timeout = timeout_of(request.headers()).map_err(|text| {
+        let text = format!("malformed grpc-timeout: {text}");
+        refused(StatusCode::BAD_REQUEST, Code::Internal, text)
+    })?;
+    if request.method() != Method::POST {
+        let method = request.method().as_str();
+        let text = format!("Received a HEADERS frame with :method {method:?} which should be POST");
+        return Err(refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::Internal,
+            text,
+        ));
+    }
+    Ok((content_type.clone(), timeout))
+}
+
+fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, String> {
+    let Some(value) = headers.get(&TIMEOUT) else {
+        return Ok(None);
+    };
+    timeout::parse(&String::from_utf8_lossy(value.as_bytes())).map(Some)
+}
+
+async fn serve(
+    entry: &Entry,
+    calls: &Calls,
+    plain: Head,
+    request: Request<Incoming>,
+    deadline: Option<Instant>,
+) -> Response<ResponseBody> {
+    let (parts, mut body) = request.into_parts();
+    let encoding = parts.headers.get(&ENCODING).map(HeaderValue::as_bytes);
+    let encoding = match Encoding::of(encoding) {
+        Ok(encoding) => encoding,
+        Err(status) => return plain.failed(status),
+    };
+    let message = tokio::select! {
+        biased;
+        () = passed(deadline) => Err(deadline_exceeded()),
+        () = calls.stop.cancelled() => Err(stopping()),
+        message = frame::read(&mut body, encoding) => message,
+    };
+    let head = Head { encoding, ..plain };
+    let answer = match message {
+        Ok(message) => calls.serve(entry, message, deadline, parts.headers).await,
+        Err(status) => Err(status),
+    };
+    match answer {
+        Ok(Answer::One(message)) => head.one(&message),
+        Ok(Answer::Many(messages)) => head.many(messages).await,
+        Err(status) => head.failed(status),
+    }
+}

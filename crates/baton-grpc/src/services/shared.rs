@@ -1,0 +1,55 @@
+//! What all services of a connector share.
+
+use std::sync::Arc;
+
+use baton_connector::{Any, Call, Connector};
+
+use super::Sessions;
+use super::runs::Runs;
+use crate::Context;
+
+/// The connector, and the runs that are under way.
+pub(crate) struct Shared {
+    pub(crate) connector: Arc<dyn Connector>,
+    sessions: Arc<dyn Sessions>,
+    pub(crate) runs: Runs,
+}
+
+/// Which page of which sync a request asks for.
+pub(crate) struct Asked<'r> {
+    pub(crate) sync_id: &'r str,
+    pub(crate) token: &'r str,
+    pub(crate) page_size: u32,
+    pub(crate) annotations: Vec<Any>,
+}
+
+impl Shared {
+    pub(crate) fn new(connector: Arc<dyn Connector>, sessions: Arc<dyn Sessions>) -> Self {
+        Self {
+            connector,
+            sessions,
+            runs: Runs::default(),
+        }
+    }
+
+    /// A call outside a sync.
+    pub(crate) fn call(context: &Context, annotations: Vec<Any>) -> Call {
+        Call::alone()
+            .stopped_by(context.stop.clone())
+            .with_annotations(annotations)
+    }
+
+    /// A call of the sync that a request names, or of none.
+    pub(crate) fn call_of(&self, context: &Context, asked: Asked<'_>) -> Call {
+        let call = if asked.sync_id.is_empty() {
+            Call::alone()
+        } else {
+            let store = self.sessions.of_sync(asked.sync_id);
+            self.runs.call(asked.sync_id).in_sync(asked.sync_id, store)
+        };
+        call.stopped_by(context.stop.clone())
+            .with_annotations(asked.annotations)
+            .with_page_size(asked.page_size)
+            .at(asked.token)
+    }
+}

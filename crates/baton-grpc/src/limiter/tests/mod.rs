@@ -1,5 +1,7 @@
 //! Limiters in paused time, and calls behind a scripted one.
 
+mod recorded;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};

@@ -13,9 +13,11 @@
 )]
 #![warn(missing_docs)]
 
+pub mod child;
 mod limiter;
 mod method;
 mod rules;
+pub mod serve;
 mod server;
 mod services;
 mod status;

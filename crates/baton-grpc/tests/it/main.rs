@@ -3,10 +3,14 @@
     missing_docs,
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "tests read files; a failing unwrap is a failing test"
+    reason = "tests make files and processes; a failing unwrap is a failing test"
 )]
 
+mod certificates;
+#[cfg(unix)]
+mod child_process;
 mod every_service;
+mod listeners;
 mod raw;
 mod recordings;
 mod replay;

@@ -51,7 +51,8 @@ pub enum Detected {
 }
 
 /// Looks at the first bytes of `path`. Any other content than the two magics,
-/// and a file of 1 to 4 bytes, is [`Error::NotC1z`] (c1z specification §0).
+/// and a file of 1 to 4 bytes, is [`Error::NotC1z`] (c1z specification §0), but
+/// the magic of another format of the same kind is [`Error::Unsupported`].
 pub fn detect(path: &Path) -> Result<Detected> {
     match open_regular(path) {
         Ok(mut file) => read_magic(path, &mut file),
@@ -74,6 +75,14 @@ fn read_magic(path: &Path, file: &mut File) -> Result<Detected> {
         Ok(Detected::V1)
     } else if magic == MAGIC_V3 {
         Ok(Detected::V3)
+    } else if let [b'C', b'1', b'Z', version, 0] = magic[..]
+        && version.is_ascii_alphanumeric()
+    {
+        let format = char::from(version);
+        Err(Error::Unsupported {
+            path: path.to_owned(),
+            what: format!("the format `C1Z{format}`").into(),
+        })
     } else {
         Err(Error::NotC1z {
             path: path.to_owned(),

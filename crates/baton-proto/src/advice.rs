@@ -213,7 +213,8 @@ impl fmt::Display for Advice {
                 "the file may be cut off or half copied: copy it again, or run the sync again"
             }
             Self::ConvertWithWriter => {
-                "convert the file with the tool that wrote it, or run the sync again"
+                "use a newer version of this program, convert the file with the tool that wrote it, \
+                 or run the sync again"
             }
             Self::ConvertToV1 => "convert the file to format v1 first",
             Self::ChooseV3 => "choose format v3 for the new file",

@@ -65,6 +65,23 @@ fn other_files_are_no_c1z() {
 }
 
 #[test]
+fn a_format_that_is_not_known_is_named() {
+    let folder = Folder::new();
+    for (bytes, name) in [(b"C1Z4\0rest", "`C1Z4`"), (b"C1ZG\0rest", "`C1ZG`")] {
+        let path = folder.file("x.c1z", bytes);
+        for error in [
+            open(&path).map(|_| ()).expect_err("refused"),
+            detect(&path).map(|_| ()).expect_err("refused"),
+            peek(&path, &default()).map(|_| ()).expect_err("refused"),
+        ] {
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+            assert_eq!(error.code(), Code::Unimplemented);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_is_no_c1z() {
     let folder = Folder::new();
     let error = open(folder.path()).map(|_| ()).expect_err("refused");

@@ -13,10 +13,10 @@ use crate::program::{Outcome, baton, words};
 
 /// One of each kind, the parts of tables and trees, and what looks like a
 /// line of ours.
-const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\r\nerror: forged\n  ├──\t\u{7f}\u{9b}31m\u{85}\u{202e}\
+pub const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\r\nerror: forged\n  ├──\t\u{7f}\u{9b}31m\u{85}\u{202e}\
      \u{2066}\u{2028}\u{200f}\u{61c}\u{feff} | end";
 
-fn golden(name: &str) -> String {
+pub fn golden(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     folder.join(name).display().to_string()
 }
@@ -113,7 +113,7 @@ const TABLES: [(&str, &[&str]); 4] = [
 ];
 
 /// A copy of a v1 file in which every id, name and description is spoiled.
-fn spoiled_file(source: &str, folder: &Path) -> String {
+pub fn spoiled_file(source: &str, folder: &Path) -> String {
     let database = folder.join("made.db").display().to_string();
     let dumped = words(&["dump-db", "-f", source, "--out", &database]);
     assert_eq!(dumped.status, 0, "{}", dumped.stderr);
@@ -163,7 +163,7 @@ fn append(conn: &Connection, table: &str, columns: &[&str]) {
 }
 
 #[track_caller]
-fn assert_safe(what: &str, outcome: &Outcome) {
+pub fn assert_safe(what: &str, outcome: &Outcome) {
     for text in [&outcome.stdout, &outcome.stderr] {
         let bad = text.chars().find(|c| *c != '\n' && is_forbidden(*c));
         assert_eq!(bad, None, "{what}: {text:?}");

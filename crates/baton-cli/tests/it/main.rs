@@ -9,6 +9,7 @@ mod command_line;
 mod compare;
 mod completing;
 mod completion_scripts;
+mod diff_forms;
 mod diffs;
 mod earlier;
 mod expand;
@@ -20,6 +21,7 @@ mod full_disk;
 mod goldens;
 mod help;
 mod hostile;
+mod hostile_questions;
 #[cfg(unix)]
 mod kills;
 #[cfg(unix)]
@@ -32,6 +34,7 @@ mod panics;
 mod program;
 mod questions;
 mod refusals;
+mod replaced;
 mod rollback;
 mod sanitize;
 mod show;

@@ -159,7 +159,7 @@ impl Wanted {
         let file = C1zFile::open(&self.file, options)?;
         if self.value == Value::Syncs {
             let ids = file.sync_runs().iter().map(|run| &*run.id);
-            return Ok(self.beginning(ids));
+            return Ok(self.beginning(ids.filter(|id| !id.contains(is_forbidden))));
         }
         let snapshot = file.view(view)?;
         let tables: &[Rows] = match self.value {

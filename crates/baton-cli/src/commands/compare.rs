@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use baton_c1z::{Filter, Lookup, Table as Rows};
 use baton_flags::{Command, Field};
 
-use super::flags::ENTITLEMENT;
+use super::flags::{self, ENTITLEMENT, SYNC_ID};
 use super::listing::{RESOURCE_COLUMNS, Sync, resource_cells, resource_context, with_sync};
 use super::principals::Seen;
 use super::same_person::{Identities, Identity, match_up};
@@ -33,13 +33,29 @@ pub(super) const OTHER: Field<String> = Field::string(
 )
 .value_name("id");
 
+const SYNC: Field<String> =
+    SYNC_ID.about("the sync of the base (default: the newest finished one)");
+pub(super) const OTHER_SYNC: Field<String> = Field::string(
+    "compare-sync-id",
+    "the sync of the other entitlement (default: the newest finished one)",
+)
+.value_name("id");
+
 /// What is printed if both sides have the same holders: the Go tool's words.
 const ALIKE: &str = "The principals between these entitlements appear to match!";
 
 pub(super) struct Compare {
-    base: String,
+    base: Side,
     other_file: Option<PathBuf>,
-    other: String,
+    other: Side,
+}
+
+/// Whose holders are compared.
+struct Side {
+    entitlement: String,
+    /// The flag that names the entitlement.
+    flag: &'static str,
+    sync_id: Option<String>,
 }
 
 impl Cmd for Compare {
@@ -48,13 +64,15 @@ impl Cmd for Compare {
             .field(BASE)
             .field(OTHER_FILE)
             .field(OTHER)
+            .field(SYNC)
+            .field(OTHER_SYNC)
             .example(
                 "who is in one group and not in the other",
                 "principals compare -e group:g1:member --compare-entitlement group:g2:member",
             )
             .example(
-                "who left or joined a group since another sync",
-                "principals compare -e group:g1:member --compare-file sync.c1z \
+                "who left or joined a group since the sync in another file",
+                "principals compare -f old.c1z -e group:g1:member --compare-file sync.c1z \
                  --compare-entitlement group:g1:member",
             )
     }
@@ -65,16 +83,16 @@ impl Cmd for Compare {
             return Err(empty_file());
         }
         Ok(Self {
-            base: given.config.get(&BASE).to_owned(),
+            base: Side::of(given, &BASE, &SYNC),
             other_file,
-            other: given.config.get(&OTHER).to_owned(),
+            other: Side::of(given, &OTHER, &OTHER_SYNC),
         })
     }
 
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
-        let base = holders(cx, &self.base, BASE.name())?;
+        let base = holders(cx, &self.base)?;
         let other = match &self.other_file {
-            None => holders(cx, &self.other, OTHER.name())?,
+            None => holders(cx, &self.other)?,
             Some(file) => {
                 must_hold_something(file)?;
                 let mut cx = Cx {
@@ -85,7 +103,7 @@ impl Cmd for Compare {
                     out: &mut *cx.out,
                     err: &mut *cx.err,
                 };
-                holders(&mut cx, &self.other, OTHER.name())?
+                holders(&mut cx, &self.other)?
             }
         };
         let pairs = match_up(&base.identities, &other.identities);
@@ -102,6 +120,16 @@ impl Cmd for Compare {
                 let lists = [("missing", missing), ("extra", extra)];
                 sink.write(&mut Differences { lists }, cx.out)
             }
+        }
+    }
+}
+
+impl Side {
+    fn of(given: &Given, entitlement: &Field<String>, sync: &Field<String>) -> Self {
+        Self {
+            entitlement: given.config.get(entitlement).to_owned(),
+            flag: entitlement.name(),
+            sync_id: flags::text(given, sync),
         }
     }
 }
@@ -162,9 +190,10 @@ impl Holders {
 /// Reads the holders of an entitlement. An id that the file lacks has none, as
 /// in the Go tool, but not without a warning; a name that only one entitlement
 /// has stands for it.
-fn holders(cx: &mut Cx<'_, '_>, wanted: &str, flag: &str) -> Result<Holders, CliError> {
+fn holders(cx: &mut Cx<'_, '_>, side: &Side) -> Result<Holders, CliError> {
+    let (wanted, flag) = (&*side.entitlement, side.flag);
     let mut holders = Holders::default();
-    with_sync(cx, None, |sync| {
+    with_sync(cx, side.sync_id.as_deref(), |sync| {
         let mut ids = ids(sync, wanted)?;
         if wanted.is_empty() {
             sync.err.warning(format!(

@@ -175,3 +175,67 @@ fn other_formats_have_a_row_per_difference() {
         ]
     );
 }
+
+#[test]
+fn two_syncs_of_one_file_are_compared_by_their_ids() {
+    let file = fixture("v1-multi-sync.c1z");
+    let syncs = words(&["syncs", "-o", "json", "-f", &file]).stdout;
+    let syncs: serde_json::Value = serde_json::from_str(&syncs).unwrap();
+    let ids: Vec<&str> = syncs["syncs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sync| sync["id"].as_str().unwrap())
+        .collect();
+    let member = "group:g1:member";
+    let holders = |id: &str| -> Vec<serde_json::Value> {
+        let list = ["principals", "-e", member, "--sync-id", id];
+        let list = words(&[&list[..], &["-o", "json", "-f", &file]].concat()).stdout;
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        list["resources"].as_array().cloned().unwrap_or_default()
+    };
+    let mut differing = 0;
+    for base in &ids {
+        for other in &ids {
+            let outcome = compare(&[
+                "-e",
+                member,
+                "--sync-id",
+                base,
+                "--compare-entitlement",
+                member,
+                "--compare-sync-id",
+                other,
+                "-o",
+                "json",
+                "-f",
+                &file,
+            ]);
+            assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+            let shown: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+            for (key, id) in [("base", base), ("compared", other)] {
+                let shown = shown[key].as_array().cloned().unwrap_or_default();
+                assert_eq!(shown, holders(id), "{base} {other} {key}");
+            }
+            differing += usize::from(shown.get("missing").or(shown.get("extra")).is_some());
+        }
+    }
+    assert!(differing > 0);
+    for flag in ["--sync-id", "--compare-sync-id"] {
+        let outcome = compare(&[
+            "-e",
+            member,
+            "--compare-entitlement",
+            member,
+            flag,
+            "nope",
+            "-f",
+            &file,
+        ]);
+        assert_eq!(outcome.status, 5, "{flag}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("error: no sync `nope` in "),
+            "{flag}"
+        );
+    }
+}

@@ -24,7 +24,7 @@ const MAX_OFFERED: usize = 200;
 
 /// The flags whose values are offered, and what these are. A flag means the same in each command
 /// that has it.
-pub(super) const VALUES: [(AnyField, Value); 13] = [
+pub(super) const VALUES: [(AnyField, Value); 14] = [
     (resource_type("").any(), Value::Types),
     (RESOURCE.any(), Value::Resources),
     (ENTITLEMENT.any(), Value::Entitlements),
@@ -32,6 +32,7 @@ pub(super) const VALUES: [(AnyField, Value); 13] = [
     (PRINCIPAL.any(), Value::Principals),
     (SYNC_ID.any(), Value::Syncs),
     (diff::OLD.any(), Value::Syncs),
+    (compare::OTHER_SYNC.any(), Value::Syncs),
     (COLUMNS.any(), Value::Fields),
     (SORT.any(), Value::Fields),
     (OUTPUT_FORMAT.any(), Value::Formats),
@@ -235,7 +236,9 @@ fn file_of(line: &Line<'_, Runs>, flag: Option<&str>, home: Option<&Path>) -> Pa
     let is = |name: &str| flag.and_then(|flag| flag.strip_prefix("--")) == Some(name);
     let word = |at: usize| line.text_words().get(at).cloned();
     let other = match line.command().name {
-        "compare" if is(compare::OTHER.name()) => last_value(line, compare::OTHER_FILE.name()),
+        "compare" if is(compare::OTHER.name()) || is(compare::OTHER_SYNC.name()) => {
+            last_value(line, compare::OTHER_FILE.name())
+        }
         "diff" if is(diff::OLD.name()) => word(0),
         "diff" => word(1),
         "expand" => word(0),

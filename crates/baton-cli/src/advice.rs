@@ -8,6 +8,11 @@ pub(crate) fn sentences(advice: &[Advice]) -> Vec<String> {
     advice.iter().map(sentence).collect()
 }
 
+/// How to find the id of a sync.
+pub(crate) fn list_syncs(file: &str) -> String {
+    format!("list the syncs with `baton syncs -f {file}`")
+}
+
 /// A remedy in the words of `baton`.
 pub(crate) fn sentence(advice: &Advice) -> String {
     match advice {

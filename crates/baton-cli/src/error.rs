@@ -6,9 +6,11 @@ use std::io;
 use baton_proto::advice::Limit;
 use baton_proto::figures::counted;
 use baton_proto::{Advice, Advise, Code};
+use baton_query::Kind;
 use baton_term::{Block, Label};
 
 use crate::advice;
+use crate::advice::list_syncs;
 use crate::signals::Signal;
 
 /// Exit status of failures without a code, wrong flags included.
@@ -140,9 +142,21 @@ impl CliError {
                 advice::sentences(&[Advice::RaiseLimit(Limit::DerivedGrants)])
             }
             Self::NoSuchSync { file, .. } => {
-                vec![format!("list the syncs with `baton syncs -f {file}`")]
+                vec![list_syncs(file)]
             }
             Self::File(error) => advice::sentences(&error.advice()),
+            Self::Query(baton_query::Error::Ambiguous(several)) if several.is_id => {
+                let list = match several.kind {
+                    Kind::Entitlement => "entitlements",
+                    Kind::Grant => "grants",
+                    _ => "resources",
+                };
+                vec![format!(
+                    "list them with `baton {list} -f {} --search {}`",
+                    several.path.display(),
+                    several.wanted
+                )]
+            }
             Self::Query(error) => advice::sentences(&error.advice()),
             Self::TooManyRows { .. } => {
                 vec!["use several sheets: pass tables with --layout".to_owned()]

@@ -9,6 +9,7 @@ use baton_c1z::{
 use baton_term::Printer;
 
 use crate::Process;
+use crate::advice::list_syncs;
 use crate::error::CliError;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -99,12 +100,15 @@ pub(crate) fn run<'p>(
     peeked: &'p Peek,
     path: &Path,
     sync_id: Option<&str>,
+    err: &mut Printer<'_>,
 ) -> Result<Option<&'p SyncRun>, CliError> {
     match sync_id {
         None => Ok(peeked.latest_finished(None)),
         Some(id) if peeked.format == Format::V3 => {
-            must_be_sync_id(id)?;
-            Ok(peeked.runs.first())
+            must_be_sync_id(id, path)?;
+            let run = peeked.runs.first();
+            warn_of_other_sync(run, id, path, err);
+            Ok(run)
         }
         Some(id) => match peeked.runs.iter().find(|run| run.id == id) {
             Some(run) => Ok(Some(run)),
@@ -113,11 +117,25 @@ pub(crate) fn run<'p>(
     }
 }
 
-fn must_be_sync_id(id: &str) -> Result<(), CliError> {
+fn must_be_sync_id(id: &str, path: &Path) -> Result<(), CliError> {
     if SyncRun::is_valid_id(id) {
         return Ok(());
     }
-    Err(CliError::usage(format!("`{id}` is not the id of a sync")))
+    Err(CliError::Usage {
+        message: format!("`{id}` is not the id of a sync"),
+        hint: Some(list_syncs(&path.display().to_string())),
+    })
+}
+
+/// Warns if the only sync of a file is not the one that was asked for.
+fn warn_of_other_sync(run: Option<&SyncRun>, id: &str, path: &Path, err: &mut Printer<'_>) {
+    if let Some(run) = run.filter(|run| run.id != id) {
+        err.warning(format!(
+            "{} has no sync `{id}`: its only sync is shown, `{}`",
+            path.display(),
+            run.id
+        ));
+    }
 }
 
 fn no_such_sync(id: &str, path: &Path) -> CliError {
@@ -133,14 +151,17 @@ pub(crate) fn view<'f>(
     path: &Path,
     sync_id: Option<&str>,
     process: &Process,
+    err: &mut Printer<'_>,
 ) -> Result<Snapshot<'f>, CliError> {
     match sync_id {
         None => Ok(file.view(View::Default { now: process.now })?),
         // A file of one sync shows it for any id that is well formed, as in the
         // Go tool.
         Some(id) if !file.capabilities().many_syncs => {
-            must_be_sync_id(id)?;
-            let view = match file.sync_runs().first() {
+            must_be_sync_id(id, path)?;
+            let run = file.sync_runs().first();
+            warn_of_other_sync(run, id, path, err);
+            let view = match run {
                 Some(run) => file.view(View::Sync(&run.id))?,
                 None => file.view(View::AllRows)?,
             };

@@ -43,9 +43,10 @@ const ENDING: &str = "
 | --- | --- |
 | 0 | done |
 | 1 to 16 | failed: the number of the cause's gRPC code; 2 for everything that has none, flags included |
-| 5 | there is no such sync |
+| 1 | `diff --exit-code`: there are changes |
+| 5 | there is no such sync, object or folder |
 | 8 | more grants would be derived than are allowed, or the disk is full |
-| 9 | the sync is not finished |
+| 9 | the sync is not finished, or several objects have the id |
 | 13 | an error of the program |
 | 130, 143 | ended by SIGINT or SIGTERM while making a file |
 ";

@@ -25,6 +25,8 @@ pub enum Kind {
     AnyResource,
     /// A resource type.
     ResourceType,
+    /// A resource of any type, or an entitlement.
+    ResourceOrEntitlement,
 }
 
 /// An object of the file, as far as it takes to recognize it. The texts are
@@ -199,14 +201,19 @@ impl Advise for Error {
             Self::File(e) => e.advice(),
             Self::NotFound(not_found) => {
                 let path = not_found.path.clone();
-                let list = match not_found.kind {
-                    Kind::Entitlement => Advice::ListEntitlements(path),
-                    Kind::Grant => Advice::ListGrants(path),
+                let mut advice = match not_found.kind {
+                    Kind::Entitlement => vec![Advice::ListEntitlements(path)],
+                    Kind::Grant => vec![Advice::ListGrants(path)],
                     Kind::Resource(_) | Kind::AnyResource | Kind::ResourceType => {
-                        Advice::ListResources(path)
+                        vec![Advice::ListResources(path)]
                     }
+                    Kind::ResourceOrEntitlement => vec![
+                        Advice::ListResources(path.clone()),
+                        Advice::ListEntitlements(path),
+                    ],
                 };
-                vec![list, Advice::SyncAgain]
+                advice.push(Advice::SyncAgain);
+                advice
             }
             Self::NoSuchType { path, .. } => vec![Advice::ListResources(path.clone())],
             Self::Ambiguous(ambiguous) if !ambiguous.is_id => vec![Advice::UseId],
@@ -224,6 +231,10 @@ impl Kind {
             Self::Grant => ("grant".to_owned(), "grants".to_owned()),
             Self::AnyResource => ("resource".to_owned(), "resources".to_owned()),
             Self::ResourceType => ("resource type".to_owned(), "resource types".to_owned()),
+            Self::ResourceOrEntitlement => (
+                "resource or entitlement".to_owned(),
+                "resources or entitlements".to_owned(),
+            ),
             Self::Resource(type_id) => (
                 format!("resource of type `{type_id}`"),
                 format!("resources of type `{type_id}`"),

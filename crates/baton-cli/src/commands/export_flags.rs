@@ -79,7 +79,13 @@ impl Export {
     ) -> Result<T, CliError> {
         let opened: C1zFile = open::open(cx.file, cx.process)?;
         open::warn_of_migration(cx.file, opened.migration(), cx.err);
-        let snapshot = open::view(&opened, cx.file, self.sync_id.as_deref(), cx.process)?;
+        let snapshot = open::view(
+            &opened,
+            cx.file,
+            self.sync_id.as_deref(),
+            cx.process,
+            cx.err,
+        )?;
         work(&snapshot)
     }
 }

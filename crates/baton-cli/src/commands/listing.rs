@@ -305,7 +305,7 @@ pub(super) fn with_sync(
 ) -> Result<(), CliError> {
     let opened = open::open(cx.file, cx.process)?;
     open::warn_of_migration(cx.file, opened.migration(), cx.err);
-    let snapshot = open::view(&opened, cx.file, sync_id, cx.process)?;
+    let snapshot = open::view(&opened, cx.file, sync_id, cx.process, cx.err)?;
     let types = MessageTypes::new()?;
     let missing = Missing::new(cx.verbose);
     let mut sync = Sync {

@@ -56,7 +56,7 @@ impl Cmd for Overview {
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let opened = open::open(cx.file, cx.process)?;
         open::warn_of_migration(cx.file, opened.migration(), cx.err);
-        let snapshot = open::view(&opened, cx.file, None, cx.process)?;
+        let snapshot = open::view(&opened, cx.file, None, cx.process, cx.err)?;
         let Some(run) = snapshot.sync() else {
             print_line(cx.out, &format!("{} has no sync", cx.file.display()))?;
             return Ok(());

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use baton_access::{ExpandOptions, GraphExpander};
-use baton_c1z::{Filter, MergeSteps, RewriteOptions, RolledBack, Row, Scratch, Table};
+use baton_c1z::{Filter, MergeSteps, RewriteOptions, RolledBack, Row, Scratch, Table, View};
 use baton_flags::{Command, Field};
 use baton_proto::c1::connector::v2;
 use baton_proto::figures::counted;
@@ -328,7 +328,7 @@ fn each_grant(
     visit: &mut dyn FnMut(&Row<'_>),
 ) -> Result<(), CliError> {
     let file = open::open(path, process)?;
-    let snapshot = open::view(&file, path, Some(sync_id), process)?;
+    let snapshot = file.view(View::Sync(sync_id))?;
     snapshot.scan(Table::Grants, &Filter::default(), &mut |row| {
         visit(row);
         Ok(ControlFlow::Continue(()))

@@ -36,7 +36,7 @@ impl Cmd for Stats {
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let file = cx.file;
         let peeked = open::peek(cx.file, cx.process, cx.err)?;
-        let Some(run) = open::run(&peeked, file, self.sync_id.as_deref())? else {
+        let Some(run) = open::run(&peeked, file, self.sync_id.as_deref(), cx.err)? else {
             return Ok(writeln!(
                 cx.out,
                 " INFO  No finished sync found in the c1z"
@@ -46,7 +46,7 @@ impl Cmd for Stats {
             Some(stats) => stats.clone(),
             None => {
                 let opened = open::open(file, cx.process)?;
-                let snapshot = open::view(&opened, file, Some(&run.id), cx.process)?;
+                let snapshot = open::view(&opened, file, Some(&run.id), cx.process, cx.err)?;
                 snapshot.stats()?
             }
         };

@@ -43,7 +43,7 @@ impl Cmd for Syncs {
         let mut runs = match &self.sync_id {
             None => peeked.runs.as_slice(),
             Some(id) => {
-                let run = open::run(&peeked, cx.file, Some(id))?;
+                let run = open::run(&peeked, cx.file, Some(id), cx.err)?;
                 run.map_or(&[][..], std::slice::from_ref)
             }
         };

@@ -46,16 +46,16 @@ impl Chosen {
     pub fn sides(
         &self,
         [old_id, new_id]: [Option<&str>; 2],
-        cx: &Cx<'_, '_>,
+        cx: &mut Cx<'_, '_>,
     ) -> Result<Sides<'_>, CliError> {
         let (new_path, new_file) = &self.new;
         let Some((old_path, old_file)) = &self.old else {
             let new = match new_id {
-                Some(id) => open::view(new_file, new_path, Some(id), cx.process)?,
+                Some(id) => open::view(new_file, new_path, Some(id), cx.process, cx.err)?,
                 None => newest_full(new_file)?.ok_or_else(no_syncs)?,
             };
             let old = match old_id {
-                Some(id) => open::view(new_file, new_path, Some(id), cx.process)?,
+                Some(id) => open::view(new_file, new_path, Some(id), cx.process, cx.err)?,
                 None => full_before(new_file, &new)?.ok_or_else(single_sync)?,
             };
             return Ok(Sides { old, new });
@@ -102,10 +102,10 @@ fn of_file<'f>(
     file: &'f C1zFile,
     path: &Path,
     id: Option<&str>,
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
 ) -> Result<Snapshot<'f>, CliError> {
     if let Some(id) = id {
-        return open::view(file, path, Some(id), cx.process);
+        return open::view(file, path, Some(id), cx.process, cx.err);
     }
     newest_full(file)?.ok_or_else(|| CliError::Usage {
         message: format!("{} has no finished full sync", path.display()),

@@ -7,9 +7,8 @@ mod screen;
 
 use baton_c1z::{Filter, OwnedRow, Snapshot, Table as Rows};
 use baton_flags::{Command, Positionals};
-use baton_query::Error as QueryError;
+use baton_query::{Error as QueryError, Kind};
 
-use super::filters::or_warning;
 use super::flags::{self, SYNC_ID};
 use super::listing::{Sync, named, resource_context, with_sync};
 use super::{Cmd, Cx, Given, Runs};
@@ -118,12 +117,10 @@ fn find(sync: &Sync<'_, '_>, wanted: &str) -> Result<Found, CliError> {
         }
         (Err(QueryError::NotFound(mut resource)), Err(QueryError::NotFound(entitlement))) => {
             resource.nearest.extend(entitlement.nearest);
+            resource.kind = Kind::ResourceOrEntitlement;
             Err(QueryError::NotFound(resource).into())
         }
-        (Err(resource), Err(_)) => or_warning(Err(resource))?.map_or_else(
-            |warning| Err(CliError::usage(warning.unwrap_or_default())),
-            |row| Ok(Found::Resource(row)),
-        ),
+        (Err(resource), Err(_)) => Err(resource.into()),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::event_feed::{EventFeeds, Feeds};
 use crate::held::{Held, Operation};
 use crate::http::HttpClient;
 use crate::local::LocalHooks;
-use crate::page::{Page, Row, advanced};
+use crate::page::{Page, Row};
 use crate::run_notes::{NotesSource, RunNotes};
 use crate::syncer::{ExpectedDuplicates, ResourceSyncer};
 use crate::ticket::{TicketManager, Tickets};
@@ -373,9 +373,7 @@ impl Connector for BuiltConnector {
     ) -> Result<Page<v2::Resource>> {
         let syncer = self.syncer("list resources", type_id)?;
         let page = syncer.list(call, parent).await?;
-        advanced(page, call.token(), || {
-            format!("resources of type `{type_id}`")
-        })
+        page.advanced(call.token(), || format!("resources of type `{type_id}`"))
     }
 
     async fn list_static_entitlements(
@@ -385,7 +383,7 @@ impl Connector for BuiltConnector {
     ) -> Result<Page<v2::Entitlement>> {
         let syncer = self.syncer("list static entitlements", type_id)?;
         let page = check_exclusion_groups(syncer.static_entitlements(call).await?)?;
-        advanced(page, call.token(), || {
+        page.advanced(call.token(), || {
             format!("static entitlements of type `{type_id}`")
         })
     }
@@ -397,13 +395,13 @@ impl Connector for BuiltConnector {
     ) -> Result<Page<v2::Entitlement>> {
         let syncer = self.syncer_of("list entitlements", resource)?;
         let page = check_exclusion_groups(syncer.entitlements(call, resource).await?)?;
-        advanced(page, call.token(), || about("entitlements", resource))
+        page.advanced(call.token(), || about("entitlements", resource))
     }
 
     async fn list_grants(&self, call: &Call, resource: &v2::Resource) -> Result<Page<v2::Grant>> {
         let syncer = self.syncer_of("list grants", resource)?;
         let page = syncer.grants(call, resource).await?;
-        advanced(page, call.token(), || about("grants", resource))
+        page.advanced(call.token(), || about("grants", resource))
     }
 
     async fn list_entitlements_of_type(
@@ -416,9 +414,7 @@ impl Connector for BuiltConnector {
             return Err(not_scoped(doing, type_id));
         };
         let page = check_exclusion_groups(lists.type_entitlements(call).await?)?;
-        advanced(page, call.token(), || {
-            format!("entitlements of type `{type_id}`")
-        })
+        page.advanced(call.token(), || format!("entitlements of type `{type_id}`"))
     }
 
     async fn list_grants_of_type(&self, call: &Call, type_id: &str) -> Result<Page<v2::Grant>> {
@@ -427,7 +423,7 @@ impl Connector for BuiltConnector {
             return Err(not_scoped(doing, type_id));
         };
         let page = lists.type_grants(call).await?;
-        advanced(page, call.token(), || format!("grants of type `{type_id}`"))
+        page.advanced(call.token(), || format!("grants of type `{type_id}`"))
     }
 
     async fn get_resource(

@@ -16,7 +16,7 @@ use crate::builder::BuiltConnector;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::event_feed::EventFeeds;
-use crate::page::{Page, advanced};
+use crate::page::Page;
 use crate::ticket::{self, TicketManager, Tickets};
 
 #[async_trait]
@@ -47,7 +47,7 @@ impl BuiltConnector {
 impl Tickets for BuiltConnector {
     async fn list_schemas(&self, call: &Call) -> Result<Page<v2::TicketSchema>> {
         let page = self.ticket_manager()?.schemas(call).await?;
-        advanced(page, call.token(), || "ticket schemas".to_owned())
+        page.advanced(call.token(), || "ticket schemas".to_owned())
     }
 
     async fn get_schema(&self, call: &Call, id: &str) -> Result<v2::TicketSchema> {

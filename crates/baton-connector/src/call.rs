@@ -299,6 +299,12 @@ impl Call {
         Session::of(self.store.clone())
     }
 
+    /// Where these values are kept; `None` outside a sync. For those who give the
+    /// store to a connector in another process.
+    pub fn session_store(&self) -> Option<&Arc<dyn SessionStore>> {
+        self.store.as_ref()
+    }
+
     /// The run that the call belongs to.
     pub fn run(&self) -> RunView {
         RunView(Arc::downgrade(&self.run))

@@ -50,21 +50,6 @@ impl From<&str> for PageToken {
     }
 }
 
-/// The page that was asked for with `token`, unless it leads back to itself.
-pub(crate) fn advanced<T>(
-    page: Page<T>,
-    token: &str,
-    list: impl FnOnce() -> String,
-) -> Result<Page<T>> {
-    if !token.is_empty() && page.next.as_str() == token {
-        return Err(Error::TokenUnchanged {
-            list: list(),
-            token: shorten(token),
-        });
-    }
-    Ok(page)
-}
-
 /// A token for an error message: tokens can be kilobytes long.
 pub(crate) fn shorten(token: &str) -> String {
     match token.char_indices().nth(SHOWN_TOKEN_CHARS) {
@@ -218,6 +203,21 @@ impl<T> Page<T> {
             message,
             bytes: bytes.next(),
         })
+    }
+
+    /// The page that was asked for with `token`, unless it leads back to itself;
+    /// `list` names the list for the error.
+    ///
+    /// # Errors
+    /// [`Error::TokenUnchanged`]
+    pub fn advanced(self, token: &str, list: impl FnOnce() -> String) -> Result<Self> {
+        if !token.is_empty() && self.next.as_str() == token {
+            return Err(Error::TokenUnchanged {
+                list: list(),
+                token: shorten(token),
+            });
+        }
+        Ok(self)
     }
 
     /// Leaves out the rows for which `keep` is false.

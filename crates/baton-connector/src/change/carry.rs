@@ -88,6 +88,24 @@ pub(crate) async fn create<T: Send>(
     Ok(result)
 }
 
+impl<T: Send> Creation<T> {
+    /// Carries it out as `operation`, under the settings of the call; `ids` names what
+    /// was made, for records. `None` in a dry run of what has to be made. For
+    /// connectors that pass changes to another process: those that are built of
+    /// syncers do it themselves.
+    ///
+    /// # Errors
+    /// Why it failed, or has an outcome that is not known; those of the result.
+    pub async fn carry_out(
+        self,
+        call: &Call,
+        operation: Operation,
+        ids: impl FnOnce(&T) -> Vec<String> + Send,
+    ) -> Result<Option<T>> {
+        create(call, operation, self, ids).await
+    }
+}
+
 /// Carries a change out. `result` is called once it is made, and gives with the
 /// result the ids of what was made.
 async fn carry<F, R, T, G, S>(
@@ -369,7 +387,7 @@ where
             Fate::Unknown(error) => error,
             known => return known,
         };
-        self.read_back |= last;
+        self.read_back |= last && self.can_look();
         let call = self.call.unstoppable();
         let seen = if last {
             self.look(&call).await
@@ -478,8 +496,12 @@ where
         } else {
             Advice::CheckApplication
         };
-        let text = "the state is not known: the answer to a write was lost, and reading back \
-                    does not show the change";
+        let text = if self.can_look() {
+            "the state is not known: the answer to a write was lost, and reading back does not \
+             show the change"
+        } else {
+            "the state is not known: the answer to a write was lost, and it cannot be read back"
+        };
         End {
             outcome: Outcome::Unknown,
             error: Some(Error::caused(Code::Unavailable, text, error).with_advice(advice)),

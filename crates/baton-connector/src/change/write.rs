@@ -104,14 +104,35 @@ impl Write {
         F: Fn(Call) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Error>> + Send + 'static,
     {
+        Self::remote(doing, move |call| {
+            let done = write(call);
+            async move { done.await.map(|()| false) }
+        })
+    }
+
+    /// A call of a connector in another process, as in "call `GrantManagerService/Grant`
+    /// of the connector at 127.0.0.1:9000". `send` answers whether things were as
+    /// wanted already. Its error leaves the outcome open only where it is marked so
+    /// ([`Error::with_outcome_open`]).
+    pub fn remote<F, R>(doing: impl Into<String>, send: F) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<bool, Error>> + Send + 'static,
+    {
         let view = WriteView {
             method: String::new(),
             target: doing.into(),
             body: String::new(),
         };
         Self::new(view, move |call| {
-            let done = write(call);
-            Box::pin(async move { done.await.map(|()| Sent::default()) })
+            let done = send(call);
+            Box::pin(async move {
+                let already = done.await?;
+                Ok(Sent {
+                    request_id: None,
+                    already,
+                })
+            })
         })
     }
 

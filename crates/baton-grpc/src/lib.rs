@@ -14,20 +14,30 @@
 #![warn(missing_docs)]
 
 pub mod child;
+mod client;
 mod limiter;
 mod method;
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests from outside use the rest")]
+#[path = "../tests/it/recordings.rs"]
+mod recordings;
 mod rules;
 pub mod serve;
 mod server;
 mod services;
+mod session;
 mod status;
+mod transport;
 
+pub use client::{ClientSettings, Limits, RemoteConnector};
 pub use limiter::{LimitedCalls, Limiter, LimiterService};
 pub use method::Method;
 pub use rules::check as check_request;
 pub use server::{Context, Extra, Router, Server};
 pub use services::{ConnectorSettings, Sessions, connector_services};
+pub use session::{Registration, RemoteSessions, SessionUsage, SyncStores, session_service};
 pub use status::Status;
+pub use transport::{Channel, channel, channel_within};
 
 /// Every method of the services, as a constant.
 pub mod methods {

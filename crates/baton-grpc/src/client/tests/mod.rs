@@ -1,0 +1,8 @@
+//! The client against scripted peers.
+
+mod limits;
+pub(crate) mod peer;
+mod reads;
+mod recorded;
+mod shapes;
+mod writes;

@@ -2,17 +2,19 @@
 //!
 //! The engine retries nothing: a connector in this process retries its own
 //! requests, and knows which. One in another process may not, so the code that
-//! connects to it wraps it in this. Only reads are repeated, only after an
-//! error that can pass, and never beyond a number of tries and a time.
+//! connects to it wraps it in this. Only reads are repeated, only after an error
+//! that can pass, and no longer than a time without any success.
+
+mod parts;
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
+use baton_proto::figures::counted;
 use prost_types::Any;
 use tokio::time::Instant;
 
@@ -23,42 +25,45 @@ use crate::change::{Creating, Deleting, Provisioning};
 use crate::clock::{Clock, Random};
 use crate::connector::Connector;
 use crate::credential::Credentials;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event_feed::EventFeeds;
 use crate::local::LocalHooks;
 use crate::page::{Page, Row};
 use crate::ticket::Tickets;
 
-/// How often and how long a call is repeated.
+/// How long reads are retried. The waits are those of the Go SDK's engine, which has no
+/// end of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallRetryPolicy {
-    /// Tries of a call, the first included. Those after which the other side
-    /// stated a wait do not count.
-    pub tries: u32,
-    /// Tries before any call of the run has succeeded.
+    /// Tries of a call before any call of the run has succeeded. Those after which the
+    /// other side stated a wait do not count.
     pub unproven_tries: u32,
-    /// Largest wait before the second try; it doubles with each further one.
-    /// The wait is drawn from zero to it.
+    /// Wait before the second try; before the third it is twice as long, and so on. The
+    /// second half of it is drawn at random, so that calls do not return together.
     pub base_delay: Duration,
-    /// Largest wait of our own.
+    /// Longest wait, also of those that the other side states: it is asked again then.
     pub max_delay: Duration,
-    /// A stated wait is cut to this, and the call tried again after it.
-    pub longest_stated_wait: Duration,
-    /// Time after which a call is not tried again.
+    /// Time without a success of any call of the run after which it ends, with code
+    /// `Unavailable`.
     pub give_up_after: Duration,
 }
 
 impl Default for CallRetryPolicy {
     fn default() -> Self {
         Self {
-            tries: 5,
             unproven_tries: 3,
-            base_delay: Duration::from_millis(500),
-            max_delay: Duration::from_secs(30),
-            longest_stated_wait: Duration::from_mins(15),
+            base_delay: Duration::from_secs(1),
+            max_delay: Duration::from_mins(1),
             give_up_after: Duration::from_mins(30),
         }
     }
+}
+
+/// The successes of a run.
+struct Successes {
+    any: bool,
+    /// The last one, or the first call.
+    last: Instant,
 }
 
 /// See the module's header.
@@ -67,8 +72,7 @@ pub struct Retrying<C> {
     policy: CallRetryPolicy,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// Whether any call of the run has succeeded.
-    proven: RunLocal<AtomicBool>,
+    successes: RunLocal<Mutex<Successes>>,
 }
 
 impl<C> std::fmt::Debug for Retrying<C> {
@@ -93,7 +97,7 @@ impl<C: Connector> Retrying<C> {
             policy,
             clock,
             random,
-            proven: RunLocal::new(),
+            successes: RunLocal::new(),
         }
     }
 
@@ -102,38 +106,45 @@ impl<C: Connector> Retrying<C> {
         F: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        let proven = self.proven.of(call, AtomicBool::default);
-        let began = Instant::now();
-        let mut counted = 0;
+        let successes = self.successes.of(call, || {
+            Mutex::new(Successes {
+                any: false,
+                last: Instant::now(),
+            })
+        });
+        // Whole whatever happened to a thread that held it.
+        let successes = || successes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut tries, mut own) = (0, 0);
         loop {
             let error = match ask().await {
                 Ok(answer) => {
-                    proven.store(true, Ordering::Relaxed);
+                    *successes() = Successes {
+                        any: true,
+                        last: Instant::now(),
+                    };
                     return Ok(answer);
                 }
                 Err(error) => error,
             };
-            if !can_pass(error.code()) {
+            let stated = error.stated_wait(self.clock.now());
+            if !can_pass(error.code(), stated.is_some()) {
                 return Err(error);
             }
-            let stated = error.stated_wait(self.clock.now());
-            let wait = match stated {
-                Some(wait) => wait.min(self.policy.longest_stated_wait),
-                None => {
-                    counted += 1;
-                    let most = if proven.load(Ordering::Relaxed) {
-                        self.policy.tries
-                    } else {
-                        self.policy.unproven_tries
-                    };
-                    if counted >= most {
-                        return Err(error);
-                    }
-                    self.jittered(counted)
-                }
+            let (proven, since) = {
+                let successes = successes();
+                (successes.any, successes.last.elapsed())
             };
-            if began.elapsed() + wait >= self.policy.give_up_after {
+            tries += 1;
+            own += u32::from(stated.is_none());
+            if !proven && own >= self.policy.unproven_tries {
                 return Err(error);
+            }
+            let wait = match stated {
+                Some(wait) => wait.min(self.policy.max_delay),
+                None => self.jittered(tries),
+            };
+            if since + wait >= self.policy.give_up_after {
+                return Err(given_up(self.policy.give_up_after, error));
             }
             tracing::info!(
                 code = error.code().name(),
@@ -145,23 +156,29 @@ impl<C: Connector> Retrying<C> {
         }
     }
 
-    /// The wait after so many tries that count.
+    /// The wait after so many tries.
     fn jittered(&self, tries: u32) -> Duration {
-        let doubled = 1_u32.checked_shl(tries - 1).unwrap_or(u32::MAX);
-        let most = self.policy.base_delay.saturating_mul(doubled);
-        let most = most.min(self.policy.max_delay);
-        let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.random.next_u64() % millis.saturating_add(1))
+        let most = self.policy.base_delay.saturating_mul(tries);
+        let half = most.min(self.policy.max_delay) / 2;
+        let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+        half + Duration::from_millis(self.random.next_u64() % millis.saturating_add(1))
     }
 }
 
-/// Whether the same call may succeed later. `ResourceExhausted` is how limits
-/// are refused; the other two are what Go's engine repeats.
-fn can_pass(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted
-    )
+/// Whether the same call may succeed later. A limit that states when it is renewed
+/// passes; other ones, as of the size of a message, do not.
+fn can_pass(code: Code, is_stated: bool) -> bool {
+    match code {
+        Code::Unavailable | Code::DeadlineExceeded => true,
+        Code::ResourceExhausted => is_stated,
+        _ => false,
+    }
+}
+
+fn given_up(after: Duration, error: Error) -> Error {
+    let minutes = counted(after.as_secs() / 60, "minute", "minutes");
+    let text = format!("no call to the connector has succeeded for {minutes}");
+    Error::caused(Code::Unavailable, text, error)
 }
 
 #[async_trait]
@@ -263,15 +280,15 @@ impl<C: Connector> Connector for Retrying<C> {
     }
 
     fn event_feeds(&self) -> Option<&dyn EventFeeds> {
-        self.inner.event_feeds()
+        self.inner.event_feeds().map(|_| self as _)
     }
 
     fn tickets(&self) -> Option<&dyn Tickets> {
-        self.inner.tickets()
+        self.inner.tickets().map(|_| self as _)
     }
 
     fn actions(&self) -> Option<&dyn Actions> {
-        self.inner.actions()
+        self.inner.actions().map(|_| self as _)
     }
 
     fn local(&self) -> Option<&dyn LocalHooks> {

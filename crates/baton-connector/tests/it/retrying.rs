@@ -149,7 +149,7 @@ async fn only_errors_that_can_pass_are_met_with_another_try() {
         let error = stage.types().await.expect_err("refused");
         assert_eq!(error.code(), code);
         let expected = match code {
-            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => 3,
+            Code::Unavailable | Code::DeadlineExceeded => 3,
             _ => 1,
         };
         assert_eq!(stage.asked(), expected, "{code}");
@@ -157,11 +157,31 @@ async fn only_errors_that_can_pass_are_met_with_another_try() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_that_states_a_wait_passes() {
+    let limit = |number| {
+        let busy = busy(Duration::from_secs(10));
+        let limit = Error::remote(Code::ResourceExhausted, "busy", busy.details());
+        (number < 5).then_some(limit)
+    };
+    let stage = Stage::new(limit);
+    stage.types().await.expect("an answer in the end");
+    assert_eq!(stage.asked(), 6);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_had_an_answer_is_more_patient_and_the_next_is_not() {
-    let mut stage = Stage::new(|number| (number > 0).then(|| remote(Code::Unavailable)));
+    let mut stage = Stage::new(|number| {
+        (1..=20)
+            .contains(&number)
+            .then(|| remote(Code::Unavailable))
+    });
     stage.types().await.expect("an answer");
-    stage.types().await.expect_err("refused");
-    assert_eq!(stage.asked(), 1 + 5);
+    let began = Instant::now();
+    stage.types().await.expect("an answer after many tries");
+    assert_eq!(stage.asked(), 1 + 21);
+    // 1 s, 2 s, and so on, of which the second half is drawn.
+    let waited = began.elapsed().as_secs();
+    assert!((105..=210).contains(&waited), "{waited}");
     *stage.flaky.refuse.lock().unwrap() = Box::new(|_| Some(remote(Code::Unavailable)));
     stage.run = Run::begin(None);
     stage.types().await.expect_err("refused");
@@ -170,22 +190,57 @@ async fn a_run_that_had_an_answer_is_more_patient_and_the_next_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stated_wait_is_kept_to_and_is_no_try() {
-    let stage = Stage::new(|number| (number < 7).then(|| busy(Duration::from_mins(1))));
+    let stage = Stage::new(|number| (number < 7).then(|| busy(Duration::from_secs(30))));
     let began = Instant::now();
     stage.types().await.expect("an answer in the end");
     assert_eq!(stage.asked(), 8);
     let waited = began.elapsed().as_secs();
-    assert!((7 * 60..7 * 62).contains(&waited), "{waited}");
+    assert!((7 * 30..7 * 32).contains(&waited), "{waited}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_call_is_tried_for_ever() {
+async fn thirty_minutes_without_a_success_end_a_run_with_unavailable() {
+    for code in [Code::Unavailable, Code::DeadlineExceeded] {
+        let stage = Stage::new(move |number| (number > 0).then(|| remote(code)));
+        stage.types().await.expect("an answer");
+        let began = Instant::now();
+        let error = stage.types().await.expect_err("refused");
+        assert_eq!(error.code(), Code::Unavailable);
+        assert_eq!(
+            error.to_string(),
+            "no call to the connector has succeeded for 30 minutes"
+        );
+        let waited = began.elapsed().as_secs();
+        assert!((29 * 60..=30 * 60).contains(&waited), "{waited}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_period_that_ends_late_is_asked_about_each_minute() {
     let stage = Stage::new(|_| Some(busy(Duration::from_hours(2))));
     let began = Instant::now();
     stage.types().await.expect_err("refused");
-    // 15 minutes, and then another 15 would be too much.
-    assert_eq!(stage.asked(), 2);
-    assert_eq!(began.elapsed().as_secs(), 15 * 60);
+    assert_eq!(stage.asked(), 30);
+    assert_eq!(began.elapsed().as_secs(), 29 * 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_success_of_the_run_gives_more_time() {
+    let stage = Stage::new(|number| (number > 0).then(|| remote(Code::Unavailable)));
+    stage.types().await.expect("an answer");
+    let began = Instant::now();
+    let other = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_mins(20)).await;
+            *stage.flaky.refuse.lock().unwrap() = Box::new(|_| None);
+            stage.types().await.expect("an answer");
+            *stage.flaky.refuse.lock().unwrap() = Box::new(|_| Some(remote(Code::Unavailable)));
+        }
+    };
+    let (ended, ()) = tokio::join!(stage.types(), other);
+    ended.expect_err("refused");
+    let waited = began.elapsed().as_secs();
+    assert!((89 * 60..=90 * 60).contains(&waited), "{waited}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,5 +13,6 @@ mod every_service;
 mod listeners;
 mod raw;
 mod recordings;
+mod remote;
 mod replay;
 mod serving;

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use baton_connector::{
-    Call, CallRetryPolicy, Connector, Error, Page, Result, Retrying, Row, Run, SplitMix,
-    SystemClock,
+    ActionState, Actions, Call, CallRetryPolicy, Connector, Error, EventFeeds, Invoke, Page,
+    Result, Retrying, Row, Run, SplitMix, Struct, SystemClock, Tickets,
 };
 use baton_proto::Code;
 use baton_proto::any;
@@ -88,6 +88,100 @@ impl Connector for &'static Flaky {
 
     async fn cleanup(&self, _: &Call) -> Result<()> {
         self.answer(())
+    }
+
+    fn event_feeds(&self) -> Option<&dyn EventFeeds> {
+        Some(self)
+    }
+
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        Some(self)
+    }
+
+    fn actions(&self) -> Option<&dyn Actions> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl EventFeeds for &'static Flaky {
+    async fn list_feeds(&self, _: &Call) -> Result<Vec<v2::EventFeedMetadata>> {
+        self.answer(Vec::new())
+    }
+
+    async fn list_events(
+        &self,
+        _: &Call,
+        _: &v2::ListEventsRequest,
+    ) -> Result<v2::ListEventsResponse> {
+        self.answer(v2::ListEventsResponse::default())
+    }
+}
+
+#[async_trait]
+impl Tickets for &'static Flaky {
+    async fn list_schemas(&self, _: &Call) -> Result<Page<v2::TicketSchema>> {
+        self.answer(Page::empty())
+    }
+
+    async fn get_schema(&self, _: &Call, _: &str) -> Result<v2::TicketSchema> {
+        self.answer(v2::TicketSchema::default())
+    }
+
+    async fn create_ticket(
+        &self,
+        _: &Call,
+        _: &v2::TicketsServiceCreateTicketRequest,
+    ) -> Result<v2::TicketsServiceCreateTicketResponse> {
+        self.answer(v2::TicketsServiceCreateTicketResponse::default())
+    }
+
+    async fn bulk_create_tickets(
+        &self,
+        _: &Call,
+        _: &v2::TicketsServiceBulkCreateTicketsRequest,
+    ) -> Result<v2::TicketsServiceBulkCreateTicketsResponse> {
+        self.answer(v2::TicketsServiceBulkCreateTicketsResponse::default())
+    }
+
+    async fn get_ticket(
+        &self,
+        _: &Call,
+        _: &v2::TicketsServiceGetTicketRequest,
+    ) -> Result<v2::TicketsServiceGetTicketResponse> {
+        self.answer(v2::TicketsServiceGetTicketResponse::default())
+    }
+
+    async fn bulk_get_tickets(
+        &self,
+        _: &Call,
+        _: &v2::TicketsServiceBulkGetTicketsRequest,
+    ) -> Result<v2::TicketsServiceBulkGetTicketsResponse> {
+        self.answer(v2::TicketsServiceBulkGetTicketsResponse::default())
+    }
+}
+
+#[async_trait]
+impl Actions for &'static Flaky {
+    async fn schemas(&self, _: &Call, _: Option<&str>) -> Result<Vec<v2::BatonActionSchema>> {
+        self.answer(Vec::new())
+    }
+
+    async fn schema(&self, _: &Call, _: &str) -> Result<v2::BatonActionSchema> {
+        self.answer(v2::BatonActionSchema::default())
+    }
+
+    async fn invoke(&self, call: &Call, wanted: Invoke<'_>) -> Result<ActionState> {
+        self.status(call, wanted.name).await
+    }
+
+    async fn status(&self, _: &Call, id: &str) -> Result<ActionState> {
+        self.answer(ActionState {
+            id: id.to_owned(),
+            name: String::new(),
+            status: v2::BatonActionStatus::Complete,
+            response: None,
+        })
     }
 }
 
@@ -286,4 +380,44 @@ async fn every_read_is_repeated_and_nothing_else() {
     assert!(asked.iter().all(|(_, times)| *times == 3), "{asked:?}");
     connector.cleanup(call).await.expect_err("refused");
     assert_eq!(stage.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_of_feeds_tickets_and_actions_are_repeated_and_their_writes_are_not() {
+    let stage = Stage::new(|_| Some(remote(Code::Unavailable)));
+    let (connector, call) = (&stage.connector, &stage.run.call());
+    let mut asked = Vec::new();
+    let mut note = |failed: bool| {
+        assert!(failed);
+        asked.push(stage.asked());
+    };
+    let feeds = connector.event_feeds().unwrap();
+    note(feeds.list_feeds(call).await.is_err());
+    let wanted = v2::ListEventsRequest::default();
+    note(feeds.list_events(call, &wanted).await.is_err());
+    let tickets = connector.tickets().unwrap();
+    note(tickets.list_schemas(call).await.is_err());
+    note(tickets.get_schema(call, "s").await.is_err());
+    let got = v2::TicketsServiceGetTicketRequest::default();
+    note(tickets.get_ticket(call, &got).await.is_err());
+    let got = v2::TicketsServiceBulkGetTicketsRequest::default();
+    note(tickets.bulk_get_tickets(call, &got).await.is_err());
+    let actions = connector.actions().unwrap();
+    note(actions.schemas(call, None).await.is_err());
+    note(actions.schema(call, "a").await.is_err());
+    note(actions.status(call, "a").await.is_err());
+    let wanted = v2::TicketsServiceCreateTicketRequest::default();
+    note(tickets.create_ticket(call, &wanted).await.is_err());
+    let wanted = v2::TicketsServiceBulkCreateTicketsRequest::default();
+    note(tickets.bulk_create_tickets(call, &wanted).await.is_err());
+    let arguments = Struct::default();
+    let wanted = Invoke {
+        name: "a",
+        type_id: None,
+        arguments: &arguments,
+        inline_wait: Duration::ZERO,
+    };
+    note(actions.invoke(call, wanted).await.is_err());
+    assert_eq!(asked, [3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1]);
+    assert!(connector.provisioning().is_none());
 }

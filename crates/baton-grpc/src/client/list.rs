@@ -1,16 +1,14 @@
 //! Responses of lists: rows as bytes, the next token, annotations.
 
 use baton_connector::{Page, Row, v2};
+use baton_proto::field::c1::connector::v2::resource_getter_service_get_resource_response::RESOURCE;
+// The numbers are the same in all responses of lists.
+use baton_proto::field::c1::connector::v2::resources_service_list_resources_response::{
+    ANNOTATIONS, LIST as ROWS, NEXT_PAGE_TOKEN,
+};
 use baton_proto::wire::{self, Value};
 use prost::Message;
 use prost_types::Any;
-
-/// The fields that all responses of lists have.
-const ROWS: u32 = 1;
-const NEXT_PAGE_TOKEN: u32 = 2;
-const ANNOTATIONS: u32 = 3;
-/// The resource in the response of `GetResource`.
-const RESOURCE: u32 = 1;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 

@@ -21,7 +21,7 @@ use crate::methods::connector_v2::{
     entitlements_service, grants_service, resource_getter_service, resource_types_service,
     resources_service,
 };
-use crate::{Context, MAX_MESSAGE_BYTES, Router, Status};
+use crate::{Context, MAX_MESSAGE_BYTES, Router, SessionUsage, Status};
 
 /// The fields of every response of a list.
 const ROWS: u32 = 1;
@@ -80,13 +80,20 @@ impl List<'_> {
     }
 
     /// The response; a page that a Go peer would not accept is an error.
-    fn answer<T: Message + Name>(&self, page: ConnectorResult<Page<T>>) -> Result<Vec<u8>, Status> {
+    fn answer<T: Message + Name>(
+        &self,
+        page: ConnectorResult<Page<T>>,
+        usage: &SessionUsage,
+    ) -> Result<Vec<u8>, Status> {
         let page = page.map_err(|error| self.failed(&error))?;
         let next = page.next.as_str().to_owned();
         if !self.token.is_empty() && next == self.token {
             return Err(self.unchanged());
         }
-        let annotations = page.annotations.clone();
+        let mut annotations = page.annotations.clone();
+        if let Some(usage) = usage.annotation() {
+            any::append(&mut annotations, &usage);
+        }
         let mut out = Vec::new();
         for row in page.into_rows() {
             wire::put_bytes(&mut out, ROWS, &bytes_of(row));
@@ -125,7 +132,7 @@ async fn types(shared: &Shared, request: ListTypes, context: &Context) -> Result
         page_size: request.page_size,
         annotations: request.annotations,
     };
-    let call = shared.call_of(context, asked);
+    let (call, usage) = shared.counted_call(context, asked);
     let list = List {
         doing: "list resource types",
         what: "listing resource types",
@@ -133,7 +140,7 @@ async fn types(shared: &Shared, request: ListTypes, context: &Context) -> Result
         token: &request.page_token,
         asked: String::new(),
     };
-    list.answer(shared.connector.list_resource_types(&call).await)
+    list.answer(shared.connector.list_resource_types(&call).await, &usage)
 }
 
 async fn resources(
@@ -147,7 +154,7 @@ async fn resources(
         page_size: request.page_size,
         annotations: request.annotations,
     };
-    let call = shared.call_of(context, asked);
+    let (call, usage) = shared.counted_call(context, asked);
     let parent = request.parent_resource_id.as_ref();
     let list = List {
         doing: "list resources",
@@ -166,6 +173,7 @@ async fn resources(
         connector
             .list_resources(&call, &request.resource_type_id, parent)
             .await,
+        &usage,
     )
 }
 
@@ -180,7 +188,7 @@ async fn statics(
         page_size: request.page_size,
         annotations: request.annotations,
     };
-    let call = shared.call_of(context, asked);
+    let (call, usage) = shared.counted_call(context, asked);
     let list = List {
         doing: "list static entitlements",
         what: "listing static entitlements",
@@ -193,6 +201,7 @@ async fn statics(
         connector
             .list_static_entitlements(&call, &request.resource_type_id)
             .await,
+        &usage,
     )
 }
 
@@ -211,7 +220,7 @@ async fn entitlements(
         page_size: request.page_size,
         annotations: request.annotations,
     };
-    let call = shared.call_of(context, asked);
+    let (call, usage) = shared.counted_call(context, asked);
     let id = resource.id.clone().unwrap_or_default();
     let list = List {
         doing: "list entitlements",
@@ -239,7 +248,7 @@ async fn entitlements(
                 "TypeScopedEntitlementsSyncer",
             ))
         }
-        page => list.answer(page),
+        page => list.answer(page, &usage),
     }
 }
 
@@ -256,7 +265,7 @@ async fn grants(
         page_size: request.page_size,
         annotations: request.annotations,
     };
-    let call = shared.call_of(context, asked);
+    let (call, usage) = shared.counted_call(context, asked);
     let id = resource.id.clone().unwrap_or_default();
     let list = List {
         doing: "list grants",
@@ -283,7 +292,7 @@ async fn grants(
         Err(Error::NotTypeScoped { .. } | Error::Unimplemented { .. }) if scoped => Err(
             not_scoped(&id.resource_type, "grants", "TypeScopedGrantsSyncer"),
         ),
-        page => list.answer(page),
+        page => list.answer(page, &usage),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use baton_connector::session::SessionStore;
 use baton_connector::{Any, Call, Connector};
 
 use super::Sessions;
 use super::runs::Runs;
-use crate::Context;
+use crate::{Context, SessionUsage};
 
 /// The connector, and the runs that are under way.
 pub(crate) struct Shared {
@@ -39,12 +40,29 @@ impl Shared {
             .with_annotations(annotations)
     }
 
+    /// A call of the sync that a request names, or of none, and how it uses its
+    /// session store.
+    pub(crate) fn counted_call(&self, context: &Context, asked: Asked<'_>) -> (Call, SessionUsage) {
+        let usage = SessionUsage::new();
+        let call = self.call_with(context, asked, |store| usage.counting(store));
+        (call, usage)
+    }
+
     /// A call of the sync that a request names, or of none.
     pub(crate) fn call_of(&self, context: &Context, asked: Asked<'_>) -> Call {
+        self.call_with(context, asked, |store| store)
+    }
+
+    fn call_with(
+        &self,
+        context: &Context,
+        asked: Asked<'_>,
+        counted: impl FnOnce(Arc<dyn SessionStore>) -> Arc<dyn SessionStore>,
+    ) -> Call {
         let call = if asked.sync_id.is_empty() {
             Call::alone()
         } else {
-            let store = self.sessions.of_sync(asked.sync_id);
+            let store = counted(self.sessions.of_sync(asked.sync_id));
             self.runs.call(asked.sync_id).in_sync(asked.sync_id, store)
         };
         call.stopped_by(context.stop.clone())

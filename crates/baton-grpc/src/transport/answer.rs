@@ -63,11 +63,12 @@ fn no_message() -> Failure {
 }
 
 fn too_large(bytes: usize, max: usize) -> Failure {
-    // The words of the Go library, which the contract has for both directions.
-    Failure::Answered(Status::new(
-        Code::ResourceExhausted,
-        format!("grpc: received message larger than max ({bytes} vs. {max})"),
-    ))
+    let what = "answered with a message that is too large";
+    let mut broken = Broken::new(Code::ResourceExhausted, what);
+    // The words of the Go library.
+    let words = format!("grpc: received message larger than max ({bytes} vs. {max})");
+    broken.cause = Some(words);
+    broken.into()
 }
 
 /// One message, as it comes in.

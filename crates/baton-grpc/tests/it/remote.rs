@@ -14,6 +14,8 @@ use baton_grpc::{
     Server, SyncStores, channel, connector_services, session_service,
 };
 
+use baton_proto::any;
+
 use crate::every_service;
 
 const SYNC: &str = "3MpsKIvGkR9GxkQnnvbZmu2HS0I";
@@ -312,7 +314,14 @@ async fn values_of_a_connector_reach_the_store_of_its_sync_while_the_run_lasts()
     let run = Run::begin(None);
     let call = run.call().in_sync(SYNC, Arc::clone(&store) as _);
     let listed = remote.list_resources(&call, "user", Some(&parent)).await;
-    listed.unwrap();
+    let usage: v2::SessionStoreUsage = any::find(&listed.unwrap().annotations).unwrap().unwrap();
+    assert_eq!(usage.kind, "connector_backend");
+    let counts: Vec<_> = usage
+        .ops
+        .iter()
+        .map(|op| (op.op.as_str(), op.count))
+        .collect();
+    assert_eq!(counts, [("set", 1)]);
     assert_eq!(store.0.lock().unwrap()["key"], b"value");
     drop(run);
     // The run is over, so its store is not served any longer.

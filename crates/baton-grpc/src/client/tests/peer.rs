@@ -1,6 +1,7 @@
 //! A scripted peer over HTTP/2 in memory: it answers each call as a test wants.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -19,6 +20,8 @@ pub(crate) enum Reply {
     Answer(Answer),
     /// Resets the stream.
     Reset(h2::Reason),
+    /// Resets the stream after a time.
+    ResetAfter(Duration, h2::Reason),
     /// Does not answer.
     Silence,
     /// Closes the connection.
@@ -137,6 +140,12 @@ async fn serve(io: DuplexStream, log: Log, script: Arc<dyn Fn(&Seen) -> Reply + 
         match reply {
             Reply::Silence => held.push(respond),
             Reply::Reset(reason) => respond.send_reset(reason),
+            Reply::ResetAfter(time, reason) => {
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    respond.send_reset(reason);
+                });
+            }
             Reply::Hangup => return,
             Reply::Answer(answer) => {
                 let mut response = Response::builder().status(answer.status).body(()).unwrap();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 use std::time::Duration;
 
-use baton_connector::{Call, Code, Connector, Error};
+use baton_connector::{Call, Code, Connector, Error, v2};
 use baton_proto::causes::one_line;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -203,8 +203,35 @@ async fn a_message_over_the_limit_is_refused_from_its_header() {
     }))
     .await;
     assert_eq!(code, Code::ResourceExhausted);
-    let words = "grpc: received message larger than max (4294967295 vs. 67108864)";
+    let words = "the connector at peer answered with a message that is too large: grpc: received \
+                 message larger than max (4294967295 vs. 67108864)";
     assert_eq!(text, words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_at_the_time_limit_is_a_deadline_that_passed() {
+    let late = |minutes| Reply::ResetAfter(Duration::from_mins(minutes), Reason::CANCEL);
+    let (code, text) = outcome(late(30)).await;
+    assert_eq!(code, Code::DeadlineExceeded);
+    assert_eq!(text, "the connector at peer did not answer within 30 min");
+    let (code, _) = outcome(late(29)).await;
+    assert_eq!(code, Code::Canceled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_ten_thousand_rows_is_accepted() {
+    let row = v2::Grant {
+        id: "x".repeat(1_200),
+        ..v2::Grant::default()
+    };
+    let answer = v2::GrantsServiceListGrantsResponse {
+        list: vec![row; 10_000],
+        ..v2::GrantsServiceListGrantsResponse::default()
+    };
+    let (connector, _) = scripted(move |_| Reply::message(&answer));
+    let call = Call::alone();
+    let page = connector.list_grants(&call, &v2::Resource::default()).await;
+    assert_eq!(page.unwrap().items().len(), 10_000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -154,6 +154,8 @@ async fn a_dry_run_sends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_known_and_a_lost_answer_is_not() {
     let unreadable = Reply::Answer(Answer::bytes(&[0x0a, 0xff]));
+    let mut large = Answer::bytes(&[]);
+    large.data = vec![vec![0, 0xff, 0xff, 0xff, 0xff]];
     let cases = [
         (
             Reply::error(9, "provisioning is not enabled"),
@@ -170,6 +172,7 @@ async fn a_refusal_is_known_and_a_lost_answer_is_not() {
         (Reply::Hangup, Outcome::Unknown),
         (Reply::Silence, Outcome::Unknown),
         (unreadable, Outcome::Unknown),
+        (Reply::Answer(large), Outcome::Unknown),
     ];
     for (at, (reply, outcome)) in cases.into_iter().enumerate() {
         let (connector, log) = scripted(move |_| reply.clone());

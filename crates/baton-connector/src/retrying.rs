@@ -43,8 +43,8 @@ pub struct CallRetryPolicy {
     pub base_delay: Duration,
     /// Longest wait, also of those that the other side states: it is asked again then.
     pub max_delay: Duration,
-    /// Time without a success of any call of the run after which it ends, with code
-    /// `Unavailable`.
+    /// Time of failures without a success of any call of the run, after which a call
+    /// ends with code `Unavailable`, and the run with it.
     pub give_up_after: Duration,
 }
 
@@ -59,20 +59,14 @@ impl Default for CallRetryPolicy {
     }
 }
 
-/// The successes of a run.
-struct Successes {
-    any: bool,
-    /// The last one, or the first call.
-    last: Instant,
-}
-
 /// See the module's header.
 pub struct Retrying<C> {
     inner: C,
     policy: CallRetryPolicy,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    successes: RunLocal<Mutex<Successes>>,
+    /// The last success of a run.
+    last_success: RunLocal<Mutex<Option<Instant>>>,
 }
 
 impl<C> std::fmt::Debug for Retrying<C> {
@@ -97,7 +91,7 @@ impl<C: Connector> Retrying<C> {
             policy,
             clock,
             random,
-            successes: RunLocal::new(),
+            last_success: RunLocal::new(),
         }
     }
 
@@ -106,22 +100,15 @@ impl<C: Connector> Retrying<C> {
         F: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        let successes = self.successes.of(call, || {
-            Mutex::new(Successes {
-                any: false,
-                last: Instant::now(),
-            })
-        });
+        let last_success = self.last_success.of(call, Mutex::default);
         // Whole whatever happened to a thread that held it.
-        let successes = || successes.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_success = || last_success.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = Instant::now();
         let (mut tries, mut own) = (0, 0);
         loop {
             let error = match ask().await {
                 Ok(answer) => {
-                    *successes() = Successes {
-                        any: true,
-                        last: Instant::now(),
-                    };
+                    *last_success() = Some(Instant::now());
                     return Ok(answer);
                 }
                 Err(error) => error,
@@ -130,20 +117,19 @@ impl<C: Connector> Retrying<C> {
             if !can_pass(error.code(), stated.is_some()) {
                 return Err(error);
             }
-            let (proven, since) = {
-                let successes = successes();
-                (successes.any, successes.last.elapsed())
-            };
+            let last = *last_success();
             tries += 1;
             own += u32::from(stated.is_none());
-            if !proven && own >= self.policy.unproven_tries {
+            if last.is_none() && own >= self.policy.unproven_tries {
                 return Err(error);
             }
             let wait = match stated {
                 Some(wait) => wait.min(self.policy.max_delay),
                 None => self.jittered(tries),
             };
-            if since + wait >= self.policy.give_up_after {
+            // A run can be idle for long, as between looks at an event feed.
+            let failing = last.map_or(began, |last| last.max(began)).elapsed();
+            if failing + wait >= self.policy.give_up_after {
                 return Err(given_up(self.policy.give_up_after, error));
             }
             tracing::info!(

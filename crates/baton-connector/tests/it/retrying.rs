@@ -310,6 +310,15 @@ async fn thirty_minutes_without_a_success_end_a_run_with_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_hour_is_not_an_hour_of_failures() {
+    let stage = Stage::new(|number| (1..=3).contains(&number).then(|| remote(Code::Unavailable)));
+    stage.types().await.expect("an answer");
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    stage.types().await.expect("an answer in the end");
+    assert_eq!(stage.asked(), 1 + 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_period_that_ends_late_is_asked_about_each_minute() {
     let stage = Stage::new(|_| Some(busy(Duration::from_hours(2))));
     let began = Instant::now();

@@ -17,7 +17,7 @@ use crate::open;
 use wanted::Wanted;
 
 /// The name of the command, which the completion scripts call.
-pub(crate) const NAME: &str = "complete-value";
+const NAME: &str = "complete-value";
 /// Longest time that a shell waits.
 const MAX_WAIT: Duration = Duration::from_millis(200);
 
@@ -63,10 +63,6 @@ impl Cmd for CompleteValue {
         ))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the work is left behind when its time is over: the process ends"
-    )]
     fn run(self, cx: &mut Cx<'_, '_>) -> Result<(), CliError> {
         let (Some(wanted), Ok(options)) = (
             Wanted::of(&self.0, cx.process.home.as_deref()),
@@ -75,20 +71,46 @@ impl Cmd for CompleteValue {
             return Ok(());
         };
         let now = cx.process.now;
-        let (send, receive) = mpsc::channel();
-        let work = move || {
-            let offers = wanted.offers(&options, View::Default { now });
-            // The receiver may have left.
-            let _ = send.send(offers.unwrap_or_default());
-        };
-        let started = std::thread::Builder::new().spawn(work);
-        let offers = match started {
-            Ok(_) => receive.recv_timeout(MAX_WAIT).unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        for offer in offers {
+        let work = move || wanted.offers(&options, View::Default { now });
+        for offer in in_time(MAX_WAIT, move || work().unwrap_or_default()) {
             writeln!(cx.out, "{offer}")?;
         }
         Ok(())
+    }
+}
+
+/// What the work finds in time; nothing if it takes longer or fails.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the work is left behind when its time is over: the process ends"
+)]
+fn in_time(wait: Duration, work: impl FnOnce() -> Vec<String> + Send + 'static) -> Vec<String> {
+    let (send, receive) = mpsc::channel();
+    let started = std::thread::Builder::new().spawn(move || {
+        // The receiver may have left.
+        let _ = send.send(work());
+    });
+    match started {
+        Ok(_) => receive.recv_timeout(wait).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_without_end_and_work_that_fails_find_nothing() {
+        let (hold, held) = mpsc::channel::<()>();
+        let endless = move || {
+            let _ = held.recv();
+            vec!["late".to_owned()]
+        };
+        assert!(in_time(Duration::from_millis(20), endless).is_empty());
+        drop(hold);
+        let long = Duration::from_mins(1);
+        assert!(in_time(long, || panic!("on purpose")).is_empty());
+        assert_eq!(in_time(long, || vec!["found".to_owned()]), ["found"]);
     }
 }

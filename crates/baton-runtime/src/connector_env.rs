@@ -11,6 +11,7 @@ use baton_connector::http::{
 use baton_connector::{Clock, Connector, Random, v2};
 use baton_flags::Config;
 
+use crate::child_process::ChildProcesses;
 use crate::settings::CommonSettings as _;
 
 /// A connector, ready to be driven.
@@ -38,6 +39,8 @@ pub struct ConnectorEnv {
     pub transport: Option<Arc<dyn Transport>>,
     /// Keeps tokens that are got during a run out of everything that people read.
     pub secrets: Arc<dyn SecretRegistry>,
+    /// For connectors that start another program.
+    pub child_processes: ChildProcesses,
 }
 
 impl ConnectorEnv {

@@ -58,6 +58,7 @@
 mod advice;
 mod app;
 mod change;
+mod child_process;
 mod commands;
 mod connector_env;
 mod context;
@@ -101,6 +102,7 @@ pub use baton_flags::{
     AnyField, Choice, Config, Environment, Export, Field, FieldGroup, IntRules, ListRules,
     Malformed, OneOf, Relation, Size, StringRules, Violation, WellKnown,
 };
+pub use child_process::ChildProcesses;
 pub use connector_env::{Built, Connect, ConnectorEnv};
 pub use context::{CommandContext, Synced};
 pub use error::{Error, Result};

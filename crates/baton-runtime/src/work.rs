@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 
 use crate::app::App;
+use crate::child_process::ChildProcesses;
 use crate::connector_env::ConnectorEnv;
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
@@ -128,6 +129,7 @@ impl Work {
             cwd: process.cwd.clone(),
         };
         let Process {
+            env,
             cwd,
             stdin,
             asks,
@@ -158,6 +160,7 @@ impl Work {
                 user_agent: format!("{}/{}", app.name, app.version),
                 transport,
                 secrets: Arc::new(Gated(stderr.gate())),
+                child_processes: ChildProcesses::new(env, stderr.clone()),
             },
             sends_requests: app.sends_requests,
             engine,

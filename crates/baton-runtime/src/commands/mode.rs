@@ -4,6 +4,7 @@ use baton_flags::{Config, Field};
 
 use super::{action_schemas, sync};
 use crate::change;
+use crate::child_process::Served;
 use crate::events;
 use crate::flags;
 use crate::signals::StopMessages;
@@ -92,6 +93,22 @@ impl Mode {
             .iter()
             .find(|(switch, _)| config.get(switch))
             .map_or(Self::Sync, |(_, mode)| *mode)
+    }
+
+    /// The services that a connector must serve for it.
+    pub(crate) fn served(self) -> Served {
+        let provisioning = matches!(
+            self,
+            Self::Grant | Self::Revoke | Self::CreateAccount | Self::Delete | Self::Rotate
+        );
+        let ticketing = matches!(
+            self,
+            Self::CreateTicket | Self::BulkCreateTicket | Self::ListTicketSchemas | Self::GetTicket
+        );
+        Served {
+            provisioning,
+            ticketing,
+        }
     }
 
     /// All that depends on the mode.

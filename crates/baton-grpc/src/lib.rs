@@ -15,8 +15,10 @@
 
 pub mod child;
 mod client;
+pub mod dial;
 mod limiter;
 mod method;
+mod pem;
 #[cfg(test)]
 #[allow(dead_code, reason = "the tests from outside use the rest")]
 #[path = "../tests/it/recordings.rs"]
@@ -32,6 +34,7 @@ mod transport;
 pub use client::{ClientSettings, Limits, RemoteConnector};
 pub use limiter::{LimitedCalls, Limiter, LimiterService};
 pub use method::Method;
+pub use pem::PemError;
 pub use rules::check as check_request;
 pub use server::{Context, Extra, Router, Server};
 pub use services::{ConnectorSettings, Sessions, connector_services};

@@ -52,6 +52,7 @@ mod resolver;
 mod response;
 mod retry;
 mod settings;
+mod tls;
 mod token;
 mod transport;
 mod wait_clocks;
@@ -75,5 +76,6 @@ pub use settings::{
     HttpParts, HttpSettings, IDLE_TIMEOUT, MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, RateSettings,
     TOTAL_TIMEOUT,
 };
+pub use tls::client_tls;
 pub use token::{NoSecretRegistry, SecretRegistry, Token, TokenSource};
 pub use transport::{BodyStream, Transport, whole_body};

@@ -4,18 +4,16 @@
 //! trusted certificates, and its proxy variables under [`Proxies::System`].
 //! Redirects are never followed: a credential must not reach another server.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use super::classify::{classify, classify_body};
 use super::resolver::Resolver;
+use super::tls::client_tls;
 use super::transport::{BodyStream, Transport};
 use crate::Secret;
 use crate::error::{Error, Result};
@@ -107,6 +105,12 @@ impl ReqwestTransport {
     }
 }
 
+fn tls_config(settings: &TransportSettings) -> Result<rustls::ClientConfig> {
+    let mut config = client_tls(settings)?.with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 fn with_proxies(
     builder: reqwest::ClientBuilder,
     proxies: &Proxies,
@@ -127,52 +131,6 @@ fn with_proxies(
             Ok(builder.no_proxy().proxy(proxy))
         }
     }
-}
-
-/// Platform roots and the extra ones, checked by ring. A machine without any
-/// root can still talk to itself: TLS fails then, plain HTTP works.
-fn tls_config(settings: &TransportSettings) -> Result<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let extra = extra_roots(settings.extra_roots_pem.as_deref())?;
-    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| setting("TLS", &error))?;
-    let verifier =
-        rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), provider);
-    let mut config = match verifier {
-        Ok(verifier) => config
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth(),
-        Err(error) => {
-            tracing::debug!(%error, "no trusted certificates on this machine");
-            let mut roots = rustls::RootCertStore::empty();
-            for root in extra {
-                roots
-                    .add(root)
-                    .map_err(|error| setting("the extra certificates", &error))?;
-            }
-            config.with_root_certificates(roots).with_no_client_auth()
-        }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn extra_roots(pem: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>> {
-    let Some(pem) = pem else {
-        return Ok(Vec::new());
-    };
-    let roots = CertificateDer::pem_slice_iter(pem)
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|error| setting("the extra certificates", &error))?;
-    if roots.is_empty() {
-        return Err(Error::Setting {
-            setting: "the extra certificates",
-            reason: "the file holds no certificate in PEM form".to_owned(),
-        });
-    }
-    Ok(roots)
 }
 
 fn setting(setting: &'static str, error: &dyn std::fmt::Display) -> Error {

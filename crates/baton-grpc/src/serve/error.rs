@@ -1,11 +1,11 @@
 //! Why a server cannot listen.
 
 use std::io;
-use std::path::PathBuf;
 
 use baton_proto::Code;
 
 use super::address::Address;
+use crate::pem::PemError;
 
 /// Why a server cannot listen, or not with these certificates.
 #[derive(Debug, thiserror::Error)]
@@ -37,34 +37,9 @@ pub enum ServeError {
         /// The address.
         address: Address,
     },
-    /// A file of certificates cannot be read.
-    #[error("cannot read {what} {}", .path.display())]
-    Unreadable {
-        /// Which file.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file has nothing of what it is for.
-    #[error("{what} {} is not usable: {reason}", .path.display())]
-    Unusable {
-        /// Which file.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The key is not that of the certificate.
-    #[error("the key {} does not belong to the certificate {}", .key.display(), .certificate.display())]
-    OtherKey {
-        /// The file of the key.
-        key: PathBuf,
-        /// The file of the certificate.
-        certificate: PathBuf,
-    },
+    /// A file of certificates or keys cannot be used.
+    #[error(transparent)]
+    Pem(#[from] PemError),
 }
 
 impl ServeError {

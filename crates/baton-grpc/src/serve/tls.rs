@@ -1,23 +1,19 @@
 //! Certificates in files, which are read again when they change.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::time::Instant;
 
 use super::accept::Identity;
 use super::error::ServeError;
+use crate::pem::{PemError, certificates, key, pair, read, unusable};
 
 /// Between two looks at the files.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Largest file of certificates.
-const MAX_BYTES: u64 = 4 << 20;
 
 const CERTIFICATE: &str = "the certificate file";
 const KEY: &str = "the key file";
@@ -43,7 +39,7 @@ struct Contents {
 }
 
 impl CertificateFiles {
-    fn read(&self) -> Result<Contents, ServeError> {
+    fn read(&self) -> Result<Contents, PemError> {
         Ok(Contents {
             certificate: read(CERTIFICATE, &self.certificate)?,
             key: read(KEY, &self.key)?.into(),
@@ -54,18 +50,16 @@ impl CertificateFiles {
         })
     }
 
-    fn config(&self, contents: &Contents) -> Result<ServerConfig, ServeError> {
+    fn config(&self, contents: &Contents) -> Result<ServerConfig, PemError> {
         let chain = certificates(CERTIFICATE, &self.certificate, &contents.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key)
-            .map_err(|error| unusable(KEY, &self.key, &pem_reason(&error, "private key")))?;
+        let key = key(KEY, &self.key, &contents.key)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(CERTIFICATE, &self.certificate, &error.to_string()))?;
+            .map_err(|error| unusable(CERTIFICATE, &self.certificate, &error))?;
         let builder = match (&self.client_ca, &contents.client_ca) {
             (Some(path), Some(pem)) => {
-                let unusable =
-                    |reason: &dyn std::fmt::Display| unusable(CLIENT_CA, path, &reason.to_string());
+                let unusable = |reason: &dyn std::fmt::Display| unusable(CLIENT_CA, path, reason);
                 let mut roots = RootCertStore::empty();
                 for root in certificates(CLIENT_CA, path, pem)? {
                     roots.add(root).map_err(|error| unusable(&error))?;
@@ -80,59 +74,9 @@ impl CertificateFiles {
         };
         let mut config = builder
             .with_single_cert(chain, key)
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => ServeError::OtherKey {
-                    key: self.key.clone(),
-                    certificate: self.certificate.clone(),
-                },
-                other => unusable(CERTIFICATE, &self.certificate, &other.to_string()),
-            })?;
+            .map_err(|error| pair(CERTIFICATE, &self.certificate, &self.key, &error))?;
         config.alpn_protocols = vec![crate::child::ALPN.to_vec()];
         Ok(config)
-    }
-}
-
-fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, ServeError> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|source| ServeError::Unreadable {
-            what,
-            path: path.to_owned(),
-            source,
-        })?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(unusable(what, path, "it is larger than 4 MiB"));
-    }
-    Ok(bytes)
-}
-
-fn certificates(
-    what: &'static str,
-    path: &Path,
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, ServeError> {
-    let found = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unusable(what, path, &pem_reason(&error, "certificate")))?;
-    if found.is_empty() {
-        return Err(unusable(what, path, "it holds no certificate in PEM form"));
-    }
-    Ok(found)
-}
-
-fn pem_reason(error: &rustls::pki_types::pem::Error, wanted: &str) -> String {
-    match error {
-        rustls::pki_types::pem::Error::NoItemsFound => format!("it holds no {wanted} in PEM form"),
-        other => other.to_string(),
-    }
-}
-
-fn unusable(what: &'static str, path: &Path, reason: &str) -> ServeError {
-    ServeError::Unusable {
-        what,
-        path: path.to_owned(),
-        reason: reason.to_owned(),
     }
 }
 
@@ -182,7 +126,7 @@ impl FileIdentity {
 }
 
 impl State {
-    fn refresh(&mut self, files: &CertificateFiles) -> Result<(), ServeError> {
+    fn refresh(&mut self, files: &CertificateFiles) -> Result<(), PemError> {
         let contents = files.read()?;
         if contents == self.contents {
             return Ok(());

@@ -149,7 +149,7 @@ mod unix {
     }
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
 
     let text = base64::engine::general_purpose::STANDARD.encode(der);

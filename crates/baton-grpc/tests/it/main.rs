@@ -9,6 +9,7 @@
 mod certificates;
 #[cfg(unix)]
 mod child_process;
+mod dialling;
 mod every_service;
 mod listeners;
 mod raw;

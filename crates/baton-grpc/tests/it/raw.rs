@@ -9,6 +9,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What came back.
 #[derive(Debug)]
@@ -80,11 +81,18 @@ impl Connection {
         let (near, far) = tokio::io::duplex(1 << 16);
         let server = server.clone();
         tokio::spawn(async move { server.serve(far).await });
+        Self::over(near).await.unwrap()
+    }
+
+    pub(crate) async fn over<I>(io: I) -> hyper::Result<Self>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.max_header_list_size(1 << 20);
-        let (sender, connection) = builder.handshake(TokioIo::new(near)).await.unwrap();
+        let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
         tokio::spawn(connection);
-        Self { sender }
+        Ok(Self { sender })
     }
 
     pub(crate) async fn of(router: Router) -> Self {

@@ -1,0 +1,140 @@
+//! Connections to a connector, with or without TLS.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_connector::http::{TransportSettings, client_tls};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::address::PeerAddress;
+use super::error::DialError;
+use crate::child::ALPN;
+use crate::pem;
+use crate::serve::Stream;
+
+/// How long a connection may take, look-up and handshake included.
+const LIMIT: Duration = Duration::from_secs(20);
+
+const AUTHORITY: &str = "the file of authorities";
+const CERTIFICATE: &str = "the certificate file";
+const KEY: &str = "the key file";
+
+/// How TLS is spoken with a connector.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PeerTls {
+    /// The only authorities that are trusted, in PEM form; without it those of this
+    /// machine.
+    pub authority: Option<PathBuf>,
+    /// The client's own certificate and its key, in PEM form.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The name in the server's certificate, if it is not that of the address.
+    pub server_name: Option<String>,
+}
+
+/// A connector that serves somewhere.
+#[derive(Clone)]
+pub struct Peer {
+    address: PeerAddress,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Peer")
+            .field("address", &self.address)
+            .field("tls", &self.tls.is_some())
+            .finish()
+    }
+}
+
+impl Peer {
+    /// The connector at `address`; without `tls` everything is sent unencrypted. Reads
+    /// the files.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or a name that no certificate can have.
+    pub fn new(address: PeerAddress, tls: Option<&PeerTls>) -> Result<Self, DialError> {
+        let tls = tls.map(|tls| {
+            let name = tls.server_name.as_deref();
+            let name = name.unwrap_or_else(|| address.server_name()).to_owned();
+            let server =
+                ServerName::try_from(name.clone()).map_err(|_| DialError::ServerName { name })?;
+            let connector = TlsConnector::from(Arc::new(config(tls)?));
+            Ok::<_, DialError>((connector, server))
+        });
+        Ok(Self {
+            address,
+            tls: tls.transpose()?,
+        })
+    }
+
+    /// Connects to it.
+    ///
+    /// # Errors
+    /// It cannot be reached, or it is not the server that is trusted.
+    pub async fn dial(&self) -> io::Result<Box<dyn Stream>> {
+        let dialled = timeout(LIMIT, self.connect()).await;
+        dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let stream: Box<dyn Stream> = match &self.address {
+            PeerAddress::Tcp { host, port } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            #[cfg(unix)]
+            PeerAddress::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            #[cfg(not(unix))]
+            PeerAddress::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let Some((tls, name)) = &self.tls else {
+            return Ok(stream);
+        };
+        let stream = tls.connect(name.clone(), stream).await?;
+        if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
+            let text = "the server does not offer HTTP/2";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(Box::new(stream))
+    }
+}
+
+fn config(tls: &PeerTls) -> Result<ClientConfig, DialError> {
+    let builder = match &tls.authority {
+        None => client_tls(&TransportSettings::default())?,
+        Some(path) => {
+            let unusable = |error: rustls::Error| pem::unusable(AUTHORITY, path, &error);
+            let mut roots = RootCertStore::empty();
+            for root in pem::certificates(AUTHORITY, path, &pem::read(AUTHORITY, path)?)? {
+                roots.add(root).map_err(unusable)?;
+            }
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .map_err(unusable)?
+                .with_root_certificates(roots)
+        }
+    };
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let content = pem::read(CERTIFICATE, certificate)?;
+            let chain = pem::certificates(CERTIFICATE, certificate, &content)?;
+            let content = zeroize::Zeroizing::new(pem::read(KEY, key)?);
+            let private = pem::key(KEY, key, &content)?;
+            builder
+                .with_client_auth_cert(chain, private)
+                .map_err(|error| pem::pair(CERTIFICATE, certificate, key, &error))?
+        }
+    };
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(config)
+}

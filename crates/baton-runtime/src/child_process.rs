@@ -7,8 +7,8 @@ use std::ffi::{OsStr, OsString};
 use baton_flags::{Config, Environment};
 use baton_term::Block;
 
-use crate::commands::Mode;
 use crate::flags;
+use crate::mode::Mode;
 use crate::terminal::Stderr;
 
 /// What another program is started with.
@@ -17,14 +17,6 @@ use crate::terminal::Stderr;
 pub struct ChildProcesses {
     environment: Environment,
     stderr: Stderr,
-}
-
-/// Services that the mode of a run needs, and a connector refuses unless it is told
-/// to serve them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Served {
-    pub provisioning: bool,
-    pub ticketing: bool,
 }
 
 impl ChildProcesses {

@@ -71,6 +71,7 @@ mod figures;
 mod file_tasks;
 mod flags;
 mod log;
+mod mode;
 mod output;
 mod panics;
 mod preflight;

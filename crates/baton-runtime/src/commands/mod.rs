@@ -10,7 +10,7 @@ mod selftest;
 mod sync;
 mod validate;
 
-pub(crate) use mode::{Mode, runs};
+pub(crate) use mode::runs;
 
 use baton_flags::Command;
 

@@ -3,13 +3,20 @@
 //! lines that the other writes.
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use baton_flags::{Config, Environment};
 use baton_term::Block;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::flags;
 use crate::mode::Mode;
 use crate::terminal::Stderr;
+
+/// How long other programs may take to end: they bring writes to their end for up to
+/// 25 s.
+const TO_END: Duration = Duration::from_secs(32);
 
 /// What another program is started with.
 #[derive(Clone)]
@@ -17,6 +24,7 @@ use crate::terminal::Stderr;
 pub struct ChildProcesses {
     environment: Environment,
     stderr: Stderr,
+    ending: TaskTracker,
 }
 
 impl ChildProcesses {
@@ -24,6 +32,21 @@ impl ChildProcesses {
         Self {
             environment,
             stderr,
+            ending: TaskTracker::new(),
+        }
+    }
+
+    /// Where to spawn what completes when another program has ended: this process ends
+    /// only then, or after half a minute.
+    pub fn ending(&self) -> TaskTracker {
+        self.ending.clone()
+    }
+
+    /// Waits until all have ended.
+    pub(crate) async fn wait(&self) {
+        self.ending.close();
+        if timeout(TO_END, self.ending.wait()).await.is_err() {
+            tracing::warn!("a program that this one started does not end");
         }
     }
 

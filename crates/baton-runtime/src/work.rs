@@ -143,6 +143,7 @@ impl Work {
             runtime,
             ..
         } = process;
+        let child_processes = ChildProcesses::new(env, stderr.clone());
         let context = CommandContext {
             program: app.name,
             version: app.version,
@@ -160,7 +161,7 @@ impl Work {
                 user_agent: format!("{}/{}", app.name, app.version),
                 transport,
                 secrets: Arc::new(Gated(stderr.gate())),
-                child_processes: ChildProcesses::new(env, stderr.clone()),
+                child_processes: child_processes.clone(),
             },
             sends_requests: app.sends_requests,
             engine,
@@ -192,7 +193,11 @@ impl Work {
                 .listen()
                 .map_err(|source| Error::Runtime { source })?;
             let work = panics::guard_async(doing, body(context));
-            Ok(supervise(work, listener, &cancel, &stderr, stop_messages).await)
+            let ended = supervise(work, listener, &cancel, &stderr, stop_messages).await;
+            if !matches!(ended, Ended::Abandoned(_)) {
+                child_processes.wait().await;
+            }
+            Ok(ended)
         });
         // After a second signal, blocking tasks may still be at work; the process ends with them.
         runtime.shutdown_background();

@@ -7,6 +7,7 @@
 //! there until its standard input ends.
 
 mod credential;
+mod driven;
 mod error;
 mod first_line;
 mod go_base64;
@@ -16,6 +17,7 @@ mod start;
 mod tls;
 
 pub use credential::{Credential, Credentials};
+pub use driven::child_connector;
 pub use error::{ChildError, LastLines};
 pub use first_line::{FirstLine, read_first_line};
 pub use inherited::{listener_number, take_listener};

@@ -361,6 +361,15 @@ impl Child {
         self.end_of_process().await
     }
 
+    /// Completes when the process has ended, also after this value was dropped.
+    pub fn gone(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ended = self.ended.clone();
+        async move {
+            // Without a sender its owner was dropped, and the process killed.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+    }
+
     async fn end_of_process(&self) -> Option<Ended> {
         let mut ended = self.ended.clone();
         let ended = ended.wait_for(Option::is_some).await.ok()?;

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, watch};
 
-use super::failure::{Broken, Failure};
+use super::failure::{Broken, Failure, Gone};
 use super::greeting::Greeted;
 
 /// How long a connection may take, handshakes included.
@@ -55,8 +55,12 @@ struct Connection {
 #[derive(Clone)]
 pub struct Channel(Arc<Shared>);
 
+/// Looks whether the peer is gone, after a call was broken off.
+type Explain = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Gone>> + Send>> + Send + Sync>;
+
 struct Shared {
     connect: Connect,
+    explain: Option<Explain>,
     /// Attempts to connect that ended.
     attempts: AtomicU64,
     last: Mutex<Option<Result<Connection, Broken>>>,
@@ -97,12 +101,19 @@ where
     };
     Channel(Arc::new(Shared {
         connect: Box::new(connect),
+        explain: None,
         attempts: AtomicU64::new(0),
         last: Mutex::default(),
     }))
 }
 
 fn unreachable(error: &(dyn std::error::Error + 'static)) -> Broken {
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    if let Some(gone) = inner.and_then(|inner| inner.downcast_ref::<Gone>()) {
+        return gone.clone().broken(true);
+    }
     let mut broken = Broken::new(baton_proto::Code::Unavailable, "cannot be reached");
     broken.cause = Some(baton_proto::causes::one_line(error));
     broken.unsent = true;
@@ -132,6 +143,36 @@ where
 }
 
 impl Channel {
+    /// The same channel, which asks `explain` why a call was broken off. It must not be
+    /// in use.
+    #[must_use]
+    pub fn explained_by<F, R>(self, explain: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Option<Gone>> + Send + 'static,
+    {
+        // Without another owner nothing is lost; with one, its calls are explained as
+        // before.
+        match Arc::try_unwrap(self.0) {
+            Ok(shared) => Self(Arc::new(Shared {
+                explain: Some(Box::new(move || Box::pin(explain()))),
+                ..shared
+            })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// The broken call, with the reason for it if the peer is gone.
+    pub(super) async fn explained(&self, broken: Broken) -> Broken {
+        let Some(explain) = self.0.explain.as_ref().filter(|_| broken.instead.is_none()) else {
+            return broken;
+        };
+        match explain().await {
+            Some(gone) => gone.broken(broken.unsent),
+            None => broken,
+        }
+    }
+
     /// The connection, and whether it was used before. Calls that wait for the same
     /// attempt to connect share its outcome.
     async fn connection(&self) -> Result<(Connection, bool), Broken> {

@@ -31,6 +31,34 @@ pub(crate) struct Broken {
     pub cause: Option<String>,
     /// The request never left this process.
     pub unsent: bool,
+    /// The whole message, where the peer is known to be gone for good.
+    pub instead: Option<String>,
+}
+
+/// Why a peer can no longer be reached: no further attempt changes it. A dial
+/// function gives it as the inner error of an [`io::Error`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{text}")]
+pub struct Gone {
+    /// The code of calls that end with it.
+    pub code: Code,
+    /// What happened, as a message.
+    pub text: String,
+    /// Why, if it is known.
+    pub cause: Option<String>,
+}
+
+impl Gone {
+    /// The same as the error of a call that was or was not sent.
+    pub(crate) fn broken(self, unsent: bool) -> Broken {
+        Broken {
+            code: self.code,
+            what: String::new(),
+            cause: self.cause,
+            unsent,
+            instead: Some(self.text),
+        }
+    }
 }
 
 impl Broken {
@@ -41,14 +69,24 @@ impl Broken {
             what: what.into(),
             cause: None,
             unsent: false,
+            instead: None,
+        }
+    }
+
+    /// What happened to `peer`.
+    fn text(&self, peer: &str) -> String {
+        match &self.instead {
+            Some(text) => text.clone(),
+            None => format!("{peer} {}", self.what),
         }
     }
 
     /// What happened, with its cause.
     fn in_one_line(&self) -> String {
+        let text = self.text("it");
         match &self.cause {
-            Some(cause) => format!("it {}: {cause}", self.what),
-            None => format!("it {}", self.what),
+            Some(cause) => format!("{text}: {cause}"),
+            None => text,
         }
     }
 }
@@ -120,7 +158,7 @@ impl Failure {
         match self {
             Self::Answered(status) => status.into(),
             Self::Broken(broken) => {
-                let text = format!("the connector at {peer} {}", broken.what);
+                let text = broken.text(&format!("the connector at {peer}"));
                 match broken.cause {
                     Some(cause) => Error::caused(broken.code, text, cause),
                     None => Error::stated(broken.code, text),

@@ -8,6 +8,7 @@ mod greeting;
 mod unary;
 
 pub use channel::{Channel, channel, channel_within};
+pub use failure::Gone;
 
 pub(crate) use failure::{Broken, Failure};
 pub(crate) use unary::{Unary, Wire};

@@ -82,6 +82,7 @@ impl Unary for Wire {
             {
                 Err(late().into())
             }
+            Ok(Err(Failure::Broken(broken))) => Err(self.channel.explained(broken).await.into()),
             Ok(answered) => answered,
             Err(_) => Err(late().into()),
         }

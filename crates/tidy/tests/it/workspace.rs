@@ -85,6 +85,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-sync",
         ],
     ),
+    (
+        "baton-drive",
+        &["baton-connector", "baton-grpc", "baton-proto", "baton-runtime"],
+    ),
     ("baton-csv", &["baton-connector", "baton-runtime"]),
     ("baton-forge", &["baton-connector", "baton-runtime"]),
     (

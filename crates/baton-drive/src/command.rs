@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use baton_connector::{Code, Error, Result};
+use baton_connector::{Code, Error, Result, fingerprint};
 use baton_grpc::RemoteConnector;
 use baton_grpc::child::{ChildLine, Launch, child_connector};
 use baton_runtime::{Config, ConnectorEnv};
@@ -12,7 +12,7 @@ use baton_runtime::{Config, ConnectorEnv};
 use crate::COMMAND;
 
 /// The connector of a command line, and what decides the content of its answers: the
-/// command without its arguments, which may hold credentials.
+/// program's name, and a hash of the whole command, which may hold credentials.
 pub(crate) fn connector(
     command: &str,
     config: &Config,
@@ -27,7 +27,10 @@ pub(crate) fn connector(
         return Err(refused("it is empty"));
     };
     let name = Path::new(program).file_name();
-    let name = name.map_or_else(|| program.clone(), |name| name.to_string_lossy().into_owned());
+    let name = name.map_or_else(
+        || program.clone(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     let environment = env.child_processes.environment(config);
     let (program, args) = (program.clone(), args.to_vec());
     let (cwd, shown_as) = (env.cwd.clone(), name.clone());
@@ -45,5 +48,6 @@ pub(crate) fn connector(
     };
     let ending = env.child_processes.ending();
     let connector = child_connector(&name, Arc::clone(&env.clock), ending, launch);
-    Ok((connector, name))
+    let fact = format!("{name} {}", fingerprint([command]));
+    Ok((connector, fact))
 }

@@ -42,20 +42,17 @@ const TLS_CA: Field<Option<PathBuf>> = Field::path(
     "authorities that sign the connector's certificate (PEM); without it those of this machine",
 )
 .heading(CONNECTOR)
-.export(Export::None)
-.optional();
+.export(Export::None);
 const TLS_CERT: Field<Option<PathBuf>> = Field::path(
     "connector-tls-cert",
     "certificate that is shown to the connector (PEM)",
 )
 .heading(CONNECTOR)
-.export(Export::None)
-.optional();
+.export(Export::None);
 const TLS_KEY: Field<Option<PathBuf>> =
     Field::path("connector-tls-key", "key of that certificate (PEM)")
         .heading(CONNECTOR)
-        .export(Export::None)
-        .optional();
+        .export(Export::None);
 const TLS_NAME: Field<String> = Field::string(
     "connector-tls-name",
     "name in the connector's certificate, if it is not that of the address",
@@ -79,7 +76,12 @@ const INSECURE: Field<bool> = Field::bool(
 
 /// The program.
 pub fn app() -> App {
-    let of_address = [TLS_CA.name(), TLS_CERT.name(), TLS_KEY.name(), TLS_NAME.name()];
+    let of_address = [
+        TLS_CA.name(),
+        TLS_CERT.name(),
+        TLS_KEY.name(),
+        TLS_NAME.name(),
+    ];
     let of_address = of_address.into_iter().chain([TLS.name(), INSECURE.name()]);
     App::new(NAME, env!("CARGO_PKG_VERSION"), Box::new(connect))
         .about("drive a connector that is another program: sync, change access, run its actions")

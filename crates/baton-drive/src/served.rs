@@ -3,7 +3,9 @@
 use baton_connector::{Code, Error, Result};
 use baton_grpc::dial::{DialError, Peer, PeerAddress, PeerTls};
 use baton_grpc::{ClientSettings, RemoteConnector, channel};
-use baton_runtime::{Config, ConnectorEnv};
+use std::path::PathBuf;
+
+use baton_runtime::{Config, ConnectorEnv, Field};
 
 use crate::{ADDRESS, INSECURE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NAME};
 
@@ -34,14 +36,12 @@ pub(crate) fn connector(config: &Config, env: &ConnectorEnv) -> Result<(RemoteCo
 
 /// How TLS is spoken; `None` without a flag that asks for it.
 fn tls(config: &Config, env: &ConnectorEnv) -> Option<PeerTls> {
-    let file = |field| {
-        let path: &Option<std::path::PathBuf> = config.get(field);
-        path.as_ref().map(|path| env.cwd.join(path))
-    };
+    let file = |field: &Field<Option<PathBuf>>| config.get(field).map(|path| env.cwd.join(path));
+    let name = config.get(&TLS_NAME);
     let tls = PeerTls {
         authority: file(&TLS_CA),
         identity: file(&TLS_CERT).zip(file(&TLS_KEY)),
-        server_name: Some(config.get(&TLS_NAME).clone()).filter(|name| !name.is_empty()),
+        server_name: (!name.is_empty()).then(|| name.to_owned()),
     };
     (config.get(&TLS) || tls != PeerTls::default()).then_some(tls)
 }

@@ -35,7 +35,7 @@ type MakeLaunch = dyn Fn(Credentials) -> Launch + Send + Sync;
 /// its own. It ends when the connector is dropped; `ending` then waits for the end of
 /// the process. A process that has ended is not started again.
 ///
-/// `launch` says what to start, with these certificates.
+/// `launch` describes what to start, with these certificates.
 pub fn child_connector<L>(
     name: &str,
     clock: Arc<dyn Clock>,

@@ -87,7 +87,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "baton-drive",
-        &["baton-connector", "baton-grpc", "baton-proto", "baton-runtime"],
+        &[
+            "baton-connector",
+            "baton-grpc",
+            "baton-proto",
+            "baton-runtime",
+        ],
     ),
     ("baton-csv", &["baton-connector", "baton-runtime"]),
     ("baton-forge", &["baton-connector", "baton-runtime"]),

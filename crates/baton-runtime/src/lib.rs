@@ -113,7 +113,7 @@ pub use process::{Engine, Process};
 pub use reference::{common_flags_markdown, flags_markdown};
 pub use run::{main, run};
 pub use schema::Presentation;
-pub use selftest::{Recorded, Recorder};
+pub use selftest::{CheckResult, Recorded, Recorder, SelfTest, Verdict};
 pub use settings::CommonSettings;
 pub use signals::{Signal, Signals};
 pub use terminal::Stderr;

@@ -32,6 +32,11 @@ pub type Engine = Arc<
         + Sync,
 >;
 
+/// The real engine.
+pub(crate) fn engine() -> Engine {
+    Arc::new(|connector, request, host| Box::pin(baton_sync::run(connector, request, host)))
+}
+
 /// What one run of a program reads and writes.
 pub struct Process {
     /// Arguments without the program's own name.
@@ -101,9 +106,7 @@ impl Process {
             random: Arc::new(SplitMix::seeded(
                 RandomState::new().hash_one(std::process::id()),
             )),
-            engine: Arc::new(|connector, request, host| {
-                Box::pin(baton_sync::run(connector, request, host))
-            }),
+            engine: engine(),
             transport: None,
             runtime: None,
         })

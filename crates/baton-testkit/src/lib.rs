@@ -14,6 +14,7 @@
 //! assert_eq!(script.requests(), ["GET /users"]);
 //! ```
 //!
+//! [`conformance`] makes the checks of the command `selftest` without a program.
 //! [`check_provisioner`] checks what changes access: whether syncs show what was
 //! granted and revoked.
 //!
@@ -21,6 +22,7 @@
 #![warn(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
+mod conformance;
 mod file;
 mod harness;
 mod provisioner;
@@ -28,8 +30,9 @@ mod read_all;
 mod script;
 mod tried;
 
-pub use baton_runtime::{ExitStatus, Recorded};
+pub use baton_runtime::{CheckResult, ExitStatus, Recorded, Verdict};
 pub use baton_sync::Phase;
+pub use conformance::conformance;
 pub use file::SyncFile;
 pub use harness::{Harness, Outcome};
 pub use provisioner::{BrokenPromise, Promise, ProvisionerCase, check_provisioner};

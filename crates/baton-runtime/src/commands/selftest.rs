@@ -55,7 +55,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
     let scratch = scratch.map_err(|source| Error::Scratch { source })?;
     let minutes = u64::try_from(context.config().get(&TIME_LIMIT)).unwrap_or(1);
     let limit = Duration::from_mins(minutes);
-    let test = SelfTest::new(&context, &built, scratch.path(), limit);
+    let test = SelfTest::of_program(&context, &built, scratch.path()).time_limit(limit);
     let checks = test.run().await.map_err(|error| match error.code() {
         // Its syncs are thrown away: there is nothing to resume.
         Code::Canceled => Error::TestStopped,

@@ -8,12 +8,12 @@ use baton_proto::any;
 use v2::resource_type::Trait;
 
 use super::recorder::{Recorded, named};
-use super::{Check, Verdict};
+use super::{CheckResult, Verdict};
 
 /// A type and an id.
 type Id = (String, String);
 
-pub(super) fn checks(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<Check> {
+pub(super) fn checks(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<CheckResult> {
     let process = Process::of(recorded);
     vec![
         check("ids are unique", duplicates(recorded, local)),
@@ -26,7 +26,10 @@ pub(super) fn checks(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec
 
 /// What is found in the rows of a sync that did not come to its end: other
 /// rows may be missing only because of that.
-pub(super) fn found_in_part(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<Check> {
+pub(super) fn found_in_part(
+    recorded: &Recorded,
+    local: Option<&dyn LocalHooks>,
+) -> Vec<CheckResult> {
     let mut all = checks(recorded, local);
     all.retain(|check| check.failed() && check.name != REFERENCES);
     all
@@ -34,13 +37,9 @@ pub(super) fn found_in_part(recorded: &Recorded, local: Option<&dyn LocalHooks>)
 
 const REFERENCES: &str = "references lead to listed rows";
 
-fn check(name: &'static str, found: Vec<String>) -> Check {
-    let verdict = if found.is_empty() {
-        Verdict::Pass
-    } else {
-        Verdict::Fail(found)
-    };
-    Check { name, verdict }
+fn check(name: &'static str, found: Vec<String>) -> CheckResult {
+    let verdict = Verdict::of(found);
+    CheckResult { name, verdict }
 }
 
 struct Process {
@@ -231,7 +230,7 @@ fn traits(recorded: &Recorded) -> Vec<String> {
 }
 
 /// Whether resources have names. Some applications have objects without.
-fn names(recorded: &Recorded) -> Check {
+fn names(recorded: &Recorded) -> CheckResult {
     let rows = recorded.resources.iter();
     let found: Vec<String> = rows
         .filter(|row| row.display_name.trim().is_empty())
@@ -242,7 +241,7 @@ fn names(recorded: &Recorded) -> Check {
     } else {
         Verdict::Note(found)
     };
-    Check {
+    CheckResult {
         name: "resources have names",
         verdict,
     }

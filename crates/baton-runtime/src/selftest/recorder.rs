@@ -1,13 +1,17 @@
 //! A connector that records the answers of another one.
 
+use std::mem::discriminant;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_connector::{
     Added, Any, Call, Connector, LocalHooks, Page, Result, Row, async_trait, v2,
 };
+use prost::{Message, Name};
 
-/// Lists that are remembered with one of their page tokens, at most.
-const MAX_TOKENS: usize = 1000;
+use super::canonical;
+
+/// Lists of one kind that are remembered, and page tokens of such lists, at most.
+const MAX_LISTS: usize = 200;
 
 /// A list that was requested from a connector.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,29 +56,50 @@ impl Asked {
         }
     }
 
-    /// Asks for a page of the list, of which nothing but the error counts.
-    pub(super) async fn again(&self, connector: &dyn Connector, call: &Call) -> Result<()> {
+    /// Requests a page of the list.
+    pub(super) async fn page(&self, connector: &dyn Connector, call: &Call) -> Result<Seen> {
         match self {
             Self::Resources(type_id, parent) => connector
                 .list_resources(call, type_id, parent.as_ref())
                 .await
-                .map(drop),
+                .map(Seen::of),
             Self::Templates(type_id) => connector
                 .list_static_entitlements(call, type_id)
                 .await
-                .map(drop),
-            Self::Entitlements(resource) => {
-                connector.list_entitlements(call, resource).await.map(drop)
-            }
-            Self::Grants(resource) => connector.list_grants(call, resource).await.map(drop),
+                .map(Seen::of),
+            Self::Entitlements(resource) => connector
+                .list_entitlements(call, resource)
+                .await
+                .map(Seen::of),
+            Self::Grants(resource) => connector.list_grants(call, resource).await.map(Seen::of),
             Self::EntitlementsOfType(type_id) => connector
                 .list_entitlements_of_type(call, type_id)
                 .await
-                .map(drop),
-            Self::GrantsOfType(type_id) => {
-                connector.list_grants_of_type(call, type_id).await.map(drop)
-            }
+                .map(Seen::of),
+            Self::GrantsOfType(type_id) => connector
+                .list_grants_of_type(call, type_id)
+                .await
+                .map(Seen::of),
         }
+    }
+}
+
+/// A page of any list, to be compared with another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The rows in their canonical form, sorted.
+    pub(super) rows: Vec<Vec<u8>>,
+    /// The token of the next page.
+    pub(super) next: String,
+}
+
+impl Seen {
+    fn of<T: Message + Name>(page: Page<T>) -> Self {
+        let next = page.next.as_str().to_owned();
+        let rows = page.items().iter().map(canonical::of_message);
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_unstable();
+        Self { rows, next }
     }
 }
 
@@ -105,6 +130,22 @@ pub struct Recorded {
     pub(super) lists: Vec<Asked>,
     /// Lists with several pages, and a page token of each.
     pub(super) tokens: Vec<(Asked, String)>,
+}
+
+impl Recorded {
+    /// Up to so many lists of each kind; those with several pages first.
+    pub(super) fn sample(&self, of_each_kind: usize) -> Vec<&Asked> {
+        let with_tokens = self.tokens.iter().map(|(list, _)| list);
+        let mut taken: Vec<&Asked> = Vec::new();
+        for list in with_tokens.chain(&self.lists) {
+            let kind = discriminant(list);
+            let of_kind = taken.iter().filter(|taken| discriminant(**taken) == kind);
+            if of_kind.count() < of_each_kind && !taken.contains(&list) {
+                taken.push(list);
+            }
+        }
+        taken
+    }
 }
 
 /// Passes all calls on to another connector and keeps the rows of its answers.
@@ -141,13 +182,18 @@ impl Recorder {
     ) {
         let mut recorded = self.recorded();
         recorded.pages += 1;
-        let has_room = recorded.tokens.len() < MAX_TOKENS && recorded.lists.len() < MAX_TOKENS;
-        if call.token().is_empty() && has_room {
-            if !page.next.is_last() {
+        if call.token().is_empty() {
+            let kind = discriminant(&asked);
+            let is_of_kind = |list: &Asked| discriminant(list) == kind;
+            let tokens = recorded.tokens.iter().filter(|(list, _)| is_of_kind(list));
+            if !page.next.is_last() && tokens.count() < MAX_LISTS {
                 let token = page.next.as_str().to_owned();
                 recorded.tokens.push((asked.clone(), token));
             }
-            recorded.lists.push(asked);
+            let lists = recorded.lists.iter().filter(|list| is_of_kind(list));
+            if lists.count() < MAX_LISTS {
+                recorded.lists.push(asked);
+            }
         }
         recorded.added.extend_from_slice(&page.notes.added);
         rows(&mut recorded, page.items().to_vec());

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use baton_c1z::{C1zFile, Filter, ReadOptions, Table, View};
+use baton_connector::v2;
 
-use super::Verdict;
+use baton_proto::json::{MessageId, Registry};
+
+use super::{Verdict, canonical};
 use crate::error::Result;
 
 /// Each row by its table and id, with a digest of its content.
@@ -30,10 +33,11 @@ impl Rows {
         let view = file.view(View::Default { now })?;
         let mut rows = BTreeMap::new();
         for table in Table::ALL {
+            let message = message_of(table);
             view.scan(table, &Filter::default(), &mut |row| {
                 // Within one process it is the same for the same bytes.
                 let mut hasher = DefaultHasher::new();
-                (row.data, row.expansion).hash(&mut hasher);
+                (canonical::of_bytes(message, row.data), row.expansion).hash(&mut hasher);
                 rows.insert((table, row.id.to_owned()), hasher.finish());
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -55,12 +59,20 @@ impl Rows {
         }
         let added = self.0.keys().filter(|key| !first.0.contains_key(*key));
         found.extend(added.map(|key| format!("{} not in the first sync", named(key))));
-        if found.is_empty() {
-            Verdict::Pass
-        } else {
-            Verdict::Fail(found)
-        }
+        Verdict::of(found)
     }
+}
+
+/// The message of the rows of a table.
+fn message_of(table: Table) -> Option<MessageId> {
+    let registry = Registry::get();
+    let message = match table {
+        Table::ResourceTypes => registry.message_of::<v2::ResourceType>(),
+        Table::Resources => registry.message_of::<v2::Resource>(),
+        Table::Entitlements => registry.message_of::<v2::Entitlement>(),
+        Table::Grants => registry.message_of::<v2::Grant>(),
+    };
+    message.ok()
 }
 
 fn named((table, id): &(Table, String)) -> String {

@@ -4,9 +4,12 @@
 
 mod accounts;
 mod actions;
+mod breach;
 mod changes;
+mod conformance;
 mod feeds;
 mod kit;
+mod parts;
 mod provisioner;
 mod selftest;
 mod toy;

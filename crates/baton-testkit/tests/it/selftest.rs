@@ -32,11 +32,28 @@ fn a_good_connector_passes_every_check() {
             "resource types are registered",
             "resources have the traits of their types",
             "resources have names",
+            "announced resource types are listed",
+            "announced changes are offered",
+            "accounts and credentials are as announced",
+            "event feeds are as announced",
+            "actions are as announced",
+            "tickets are as announced",
+            "single resources are as listed",
+            "unknown resources are not found",
+            "lists of whole types are as marked",
+            "unknown resource types are refused",
+            "unknown feeds and actions are not found",
+            "empty requests are refused",
+            "a list can be requested twice",
+            "stopped calls end",
+            "dropped calls leave the connector usable",
+            "200 calls at once are answered",
+            "validation and cleanup can be repeated",
         ],
         "{}",
         outcome.stdout
     );
-    assert_eq!(outcome.stdout.lines().count(), 10);
+    assert_eq!(outcome.stdout.lines().count(), 27);
 }
 
 #[test]
@@ -51,6 +68,11 @@ fn each_flaw_fails_its_check_and_names_the_row() {
             Flaw::RowsChange,
             "stopped and resumed syncs give the same rows",
             "`user:7`",
+        ),
+        (
+            Flaw::RowsChange,
+            "a list can be requested twice",
+            "resources of type `user`: its first page",
         ),
         (
             Flaw::TakesAnyToken,

@@ -10,8 +10,8 @@ use baton_connector::resource::{
 };
 use baton_connector::v2::resource_type::Trait;
 use baton_connector::{
-    Call, Code, ConnectorBuilder, Error, Page, ResourceSyncer, Result, TypeSpec, Types,
-    async_trait, v2,
+    BuiltConnector, Call, Code, ConnectorBuilder, Error, Page, ResourceGetter, ResourceSyncer,
+    Result, TypeSpec, Types, async_trait, v2,
 };
 use baton_runtime::{App, Built};
 
@@ -38,6 +38,19 @@ struct Toy {
     asked: Arc<AtomicU64>,
 }
 
+/// The connector, which counts its lists of users in `asked`.
+pub fn connector(flaw: Flaw, asked: &Arc<AtomicU64>) -> Result<BuiltConnector> {
+    ConnectorBuilder::new()
+        .validate(move |_| async move {
+            match flaw {
+                Flaw::BadKey => Err(Error::stated(Code::Unauthenticated, "bad key")),
+                _ => Ok(()),
+            }
+        })
+        .types(&types(flaw)?, asked)?
+        .build()
+}
+
 pub fn app(flaw: Flaw) -> App {
     // The program is started once per test, so its calls can be counted here.
     let asked = Arc::new(AtomicU64::new(0));
@@ -45,18 +58,8 @@ pub fn app(flaw: Flaw) -> App {
         "baton-toy",
         "1.2.3",
         Box::new(move |_, _| {
-            let asked = Arc::clone(&asked);
-            let connector = ConnectorBuilder::new()
-                .validate(move |_| async move {
-                    match flaw {
-                        Flaw::BadKey => Err(Error::stated(Code::Unauthenticated, "bad key")),
-                        _ => Ok(()),
-                    }
-                })
-                .types(&types(flaw)?, &asked)?
-                .build()?;
             Ok(Built {
-                connector: Arc::new(connector),
+                connector: Arc::new(connector(flaw, &asked)?),
                 content_facts: std::collections::BTreeMap::new(),
             })
         }),
@@ -75,7 +78,7 @@ fn types(flaw: Flaw) -> Result<Types<Arc<AtomicU64>>> {
         Ok(Toy { flaw, asked })
     };
     let teams = move |_: &Arc<AtomicU64>| Ok(Teams(flaw));
-    let types = Types::new().with(TypeSpec::new(user.build()?, made));
+    let types = Types::new().with(TypeSpec::new(user.build()?, made).get());
     Ok(types.with(TypeSpec::new(team.build()?, teams)))
 }
 
@@ -90,22 +93,39 @@ impl ResourceSyncer for Toy {
             _ => {}
         }
         let rows: Vec<u64> = (0..250).collect();
-        slice("users", call, &rows, |number| {
-            let name = match (self.flaw, number) {
-                (Flaw::NoName, 7) => String::new(),
-                (Flaw::RowsChange, 7) => format!("changed {asked} times"),
-                _ => format!("User {number}"),
-            };
-            let id = match (self.flaw, number) {
-                (Flaw::Twice, 8) => 7,
-                _ => *number,
-            };
-            let user = ResourceBuilder::new("user", id.to_string()).display_name(name);
-            match (self.flaw, number) {
-                (Flaw::NoTrait, 7) => user.build(),
-                _ => user.user(UserTraitBuilder::new()).build(),
-            }
-        })
+        slice("users", call, &rows, |number| self.user(*number, asked))
+    }
+}
+
+#[async_trait]
+impl ResourceGetter for Toy {
+    async fn get(
+        &self,
+        _: &Call,
+        id: &v2::ResourceId,
+        _: Option<&v2::ResourceId>,
+    ) -> Result<Option<v2::Resource>> {
+        let number = id.resource.parse().ok().filter(|number| *number < 250);
+        number.map(|number| self.user(number, 0)).transpose()
+    }
+}
+
+impl Toy {
+    fn user(&self, number: u64, asked: u64) -> Result<v2::Resource> {
+        let name = match (self.flaw, number) {
+            (Flaw::NoName, 7) => String::new(),
+            (Flaw::RowsChange, 7) => format!("changed {asked} times"),
+            _ => format!("User {number}"),
+        };
+        let id = match (self.flaw, number) {
+            (Flaw::Twice, 8) => 7,
+            _ => number,
+        };
+        let user = ResourceBuilder::new("user", id.to_string()).display_name(name);
+        match (self.flaw, number) {
+            (Flaw::NoTrait, 7) => user.build(),
+            _ => user.user(UserTraitBuilder::new()).build(),
+        }
     }
 }
 

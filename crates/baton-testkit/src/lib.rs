@@ -14,7 +14,8 @@
 //! assert_eq!(script.requests(), ["GET /users"]);
 //! ```
 //!
-//! [`conformance`] makes the checks of the command `selftest` without a program.
+//! [`conformance`] makes the checks of the command `selftest` without a program, and
+//! [`over_grpc`] puts a connector behind gRPC, in which it should pass them as well.
 //! [`check_provisioner`] checks what changes access: whether syncs show what was
 //! granted and revoked.
 //!
@@ -25,9 +26,11 @@
 mod conformance;
 mod file;
 mod harness;
+mod over_grpc;
 mod provisioner;
 mod read_all;
 mod script;
+mod sync_rows;
 mod tried;
 
 pub use baton_runtime::{CheckResult, ExitStatus, Recorded, Verdict};
@@ -35,9 +38,11 @@ pub use baton_sync::Phase;
 pub use conformance::conformance;
 pub use file::SyncFile;
 pub use harness::{Harness, Outcome};
+pub use over_grpc::over_grpc;
 pub use provisioner::{BrokenPromise, Promise, ProvisionerCase, check_provisioner};
 pub use read_all::read_all;
 pub use script::{Reply, Script};
+pub use sync_rows::{Rows, sync_rows};
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

@@ -38,5 +38,6 @@ mod shapes;
 mod side_by_side;
 mod simulated;
 mod streams;
+mod transports;
 mod vanished;
 mod whole;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use baton_connector::{Code, Connector, v2};
+use baton_connector::{Code, Connector, Page, v2};
 use v2::Capability;
 
 use super::caller::{Answer, Caller, Fault};
@@ -326,7 +326,7 @@ async fn tickets(caller: &Caller, announced: &Announced) -> Verdict {
                 return Verdict::Skip("the connector does not serve tickets now");
             }
             Err(fault) if is_disabled(&fault) => Ok(Vec::new()),
-            answer => answer.map(|page| page.into_items()),
+            answer => answer.map(Page::into_items),
         },
     };
     let name = Capability::Ticketing.as_str_name();

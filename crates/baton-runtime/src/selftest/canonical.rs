@@ -39,7 +39,7 @@ mod tests {
         };
         let map = [entry(first), entry(second)].concat();
         // `profile` of `UserTrait`.
-        let mut value = vec![0x12, u8::try_from(map.len()).unwrap()];
+        let mut value = vec![0x1a, u8::try_from(map.len()).unwrap()];
         value.extend(map);
         v2::Resource {
             annotations: vec![baton_connector::Any {

@@ -62,24 +62,27 @@ impl Asked {
             Self::Resources(type_id, parent) => connector
                 .list_resources(call, type_id, parent.as_ref())
                 .await
-                .map(Seen::of),
+                .map(|page| Seen::of(&page)),
             Self::Templates(type_id) => connector
                 .list_static_entitlements(call, type_id)
                 .await
-                .map(Seen::of),
+                .map(|page| Seen::of(&page)),
             Self::Entitlements(resource) => connector
                 .list_entitlements(call, resource)
                 .await
-                .map(Seen::of),
-            Self::Grants(resource) => connector.list_grants(call, resource).await.map(Seen::of),
+                .map(|page| Seen::of(&page)),
+            Self::Grants(resource) => connector
+                .list_grants(call, resource)
+                .await
+                .map(|page| Seen::of(&page)),
             Self::EntitlementsOfType(type_id) => connector
                 .list_entitlements_of_type(call, type_id)
                 .await
-                .map(Seen::of),
+                .map(|page| Seen::of(&page)),
             Self::GrantsOfType(type_id) => connector
                 .list_grants_of_type(call, type_id)
                 .await
-                .map(Seen::of),
+                .map(|page| Seen::of(&page)),
         }
     }
 }
@@ -94,7 +97,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn of<T: Message + Name>(page: Page<T>) -> Self {
+    fn of<T: Message + Name>(page: &Page<T>) -> Self {
         let next = page.next.as_str().to_owned();
         let rows = page.items().iter().map(canonical::of_message);
         let mut rows: Vec<_> = rows.collect();

@@ -65,7 +65,7 @@ pub struct Breaching {
 }
 
 impl Breaching {
-    pub fn new(breach: Breach) -> Arc<dyn Connector> {
+    pub fn connector(breach: Breach) -> Arc<dyn Connector> {
         let inner = toy::connector(Flaw::Nothing, &Arc::default()).unwrap();
         Arc::new(Self {
             inner: Arc::new(inner),
@@ -135,10 +135,12 @@ impl Connector for Breaching {
                 let text = "values of a sync are missing";
                 return Err(Error::stated(Code::FailedPrecondition, text));
             }
-            Breach::TokensOnce if outside(call) && !call.token().is_empty() => {
-                if self.tokens.fetch_add(1, Ordering::Relaxed) > 0 {
-                    return Err(Error::stated(Code::InvalidArgument, "a used token"));
-                }
+            Breach::TokensOnce
+                if outside(call)
+                    && !call.token().is_empty()
+                    && self.tokens.fetch_add(1, Ordering::Relaxed) > 0 =>
+            {
+                return Err(Error::stated(Code::InvalidArgument, "a used token"));
             }
             Breach::StopIsUnknown if call.stop().is_cancelled() => {
                 return Err(Error::stated(Code::Unknown, "context canceled"));
@@ -216,9 +218,10 @@ impl Connector for Breaching {
     }
 
     async fn cleanup(&self, call: &Call) -> Result<()> {
-        let times = match outside(call) {
-            true => self.cleanups.fetch_add(1, Ordering::Relaxed),
-            false => 0,
+        let times = if outside(call) {
+            self.cleanups.fetch_add(1, Ordering::Relaxed)
+        } else {
+            0
         };
         if self.breach == Breach::CleansOnce && times > 0 {
             return Err(Error::stated(Code::Internal, "nothing to clean up"));

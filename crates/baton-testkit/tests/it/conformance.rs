@@ -5,7 +5,7 @@ use baton_testkit::{CheckResult, Verdict, conformance};
 use crate::breach::{Breach, Breaching};
 
 async fn results(breach: Breach) -> Vec<CheckResult> {
-    conformance(Breaching::new(breach)).await
+    conformance(Breaching::connector(breach)).await
 }
 
 /// The names and findings of failed checks.

@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "baton-c1z",
             "baton-connector",
+            "baton-grpc",
             "baton-runtime",
             "baton-sync",
         ],

@@ -76,6 +76,8 @@ impl Harness {
             colour_err: false,
             terminal: None,
             now: SystemTime::now(),
+            home: None,
+            sheet_rows: None,
             signals: baton_cli::Signals::Given(baton_cli::Stopping::default()),
             stdin: baton_cli::StandardInput::OfProcess,
             paging: baton_cli::Paging::default(),

@@ -14,3 +14,4 @@ mod harness;
 mod resume;
 mod sync;
 mod tickets;
+mod transports;

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use baton_connector::{Code, Error, Result, fingerprint};
+use baton_connector::{Code, Error, Result};
 use baton_grpc::RemoteConnector;
 use baton_grpc::child::{ChildLine, Launch, child_connector};
 use baton_runtime::{Config, ConnectorEnv};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 use crate::COMMAND;
 
@@ -48,6 +50,7 @@ pub(crate) fn connector(
     };
     let ending = env.child_processes.ending();
     let connector = child_connector(&name, Arc::clone(&env.clock), ending, launch);
-    let fact = format!("{name} {}", fingerprint([command]));
+    let hash = HEXLOWER.encode(&Sha256::digest(command));
+    let fact = format!("{name} {hash}");
     Ok((connector, fact))
 }

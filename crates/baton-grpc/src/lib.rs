@@ -17,6 +17,7 @@ pub mod child;
 mod client;
 pub mod dial;
 mod limiter;
+mod memory_sessions;
 mod method;
 mod pem;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod transport;
 
 pub use client::{ClientSettings, Limits, RemoteConnector};
 pub use limiter::{LimitedCalls, Limiter, LimiterService};
+pub use memory_sessions::MemorySessions;
 pub use method::Method;
 pub use pem::PemError;
 pub use rules::check as check_request;

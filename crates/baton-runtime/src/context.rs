@@ -20,6 +20,7 @@ use crate::display::{Display, REDRAW_EVERY};
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags;
+use crate::inherited::Inherited;
 use crate::log::PROGRESS_TARGET;
 use crate::output;
 use crate::panics;
@@ -64,6 +65,8 @@ pub struct CommandContext {
     pub(crate) positionals: Vec<OsString>,
     pub(crate) stdout: Arc<Mutex<Box<dyn Write + Send>>>,
     pub(crate) stdin: Arc<Mutex<Box<dyn Read + Send>>>,
+    /// What the parent process passed; taken once.
+    pub(crate) inherited: Arc<Mutex<Inherited>>,
     /// Whether a person can be asked.
     pub(crate) asks: bool,
     /// Whether the summary is only in the log, since a program reads the log as JSON.
@@ -149,6 +152,15 @@ impl CommandContext {
     pub(crate) fn print_open(&self, text: &[u8]) -> Result<bool> {
         let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
         output::print_open(&mut **stdout, text)
+    }
+
+    /// The listening socket that the parent process passed, which must have this port.
+    pub(crate) fn inherited_listener(&self, port: u16) -> Result<tokio::net::TcpListener> {
+        let mut inherited = self
+            .inherited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(&mut *inherited).listener(port)?)
     }
 
     /// The current folder of the program.

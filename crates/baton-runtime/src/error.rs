@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_connector::ActionState;
+use baton_grpc::PemError;
+use baton_grpc::child::ChildError;
+use baton_grpc::serve::ServeError;
 use baton_proto::advice::Limit;
 use baton_proto::{Advice, Advise, Code};
 use baton_term::Block;
@@ -129,6 +132,26 @@ pub enum Error {
     Stdout {
         /// Why.
         source: std::io::Error,
+    },
+    /// The protocol between a parent process and its connector failed.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// The connector cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Other machines would reach the connector without a certificate.
+    #[error(
+        "refused to listen on {address}: other machines reach it, and clients need no certificate"
+    )]
+    Exposed {
+        /// The address.
+        address: baton_grpc::serve::Address,
+    },
+    /// The services cannot be described.
+    #[error("cannot describe the gRPC services")]
+    Reflection {
+        /// Why.
+        source: baton_grpc::serve::ReflectionError,
     },
     /// There is no current folder.
     #[error("cannot find the current folder")]
@@ -456,6 +479,8 @@ impl Error {
             }
             Self::Query(baton_query::Error::File(baton_c1z::Error::NotC1z { .. })) => Code::Unknown,
             Self::Query(error) => error.code(),
+            Self::Child(error) => error.code(),
+            Self::Serve(error) => error.code(),
             Self::Action { end, .. } => match end {
                 ActionEnd::ByItself => Code::Unknown,
                 ActionEnd::Stopped => Code::Canceled,
@@ -532,6 +557,12 @@ impl Error {
             Self::Sync(error) => advice::sentences(&error.advice()),
             Self::Query(error) => advice::sentences(&error.advice()),
             Self::Change { source, .. } => source.own_hints(),
+            Self::Child(error) => child_hints(error),
+            Self::Serve(error) => serve_hints(error),
+            Self::Exposed { .. } => vec![
+                "authenticate clients with --tls-cert, --tls-key and --tls-client-ca".to_owned(),
+                "to accept calls of every machine, pass --insecure".to_owned(),
+            ],
             Self::SyncAfterChange { source } => {
                 let mut hints = vec!["run the sync by itself; the change is made".to_owned()];
                 hints.extend(source.own_hints());
@@ -595,4 +626,45 @@ impl Error {
             _ => Vec::new(),
         }
     }
+}
+
+/// What to do where no other program started this one.
+fn child_hints(error: &ChildError) -> Vec<String> {
+    match error {
+        ChildError::EmptyInput | ChildError::MissingListener => vec![
+            "this command is for programs that start a connector; use `serve` to serve it"
+                .to_owned(),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// What to do where the connector cannot be served.
+fn serve_hints(error: &ServeError) -> Vec<String> {
+    use std::io::ErrorKind;
+
+    let hint = match error {
+        ServeError::Address { .. } => {
+            "pass an address such as 127.0.0.1:9000 or unix:/run/connector.sock with --listen"
+        }
+        ServeError::Listen { source, .. } => match source.kind() {
+            ErrorKind::AddrInUse => {
+                "stop the program that uses the port, or pass another one with --listen"
+            }
+            ErrorKind::AddrNotAvailable => "pass an address of this machine with --listen",
+            ErrorKind::PermissionDenied => {
+                "pass an address that this user may use with --listen, such as a port above 1023"
+            }
+            ErrorKind::NotFound => "create the folder, or pass another path with --listen",
+            _ => "pass another address with --listen",
+        },
+        ServeError::Answered { .. } => "stop that process, or pass another path with --listen",
+        ServeError::NotASocket { .. } => "remove the file, or pass another path with --listen",
+        ServeError::Pem(PemError::OtherKey { .. }) => {
+            "pass the key of the first certificate in --tls-cert with --tls-key"
+        }
+        ServeError::Pem(_) => "check the files of --tls-cert, --tls-key and --tls-client-ca",
+        _ => return Vec::new(),
+    };
+    vec![hint.to_owned()]
 }

@@ -45,6 +45,13 @@ pub(crate) const FILE: Field<PathBuf> = Field::path("file", "path of the sync fi
     .must_name("the path of a sync file")
     .default("sync.c1z")
     .export(Export::None);
+pub(crate) const SESSION_STORE_MAXIMUM_SIZE: Field<i64> = Field::int(
+    "session-store-maximum-size",
+    "the maximum size of the local in-memory session store cache in bytes.",
+)
+.default(15 << 20)
+.hidden()
+.export(Export::Ops);
 pub(crate) const C1Z_TEMP_DIR: Field<Option<PathBuf>> =
     Field::path("c1z-temp-dir", "existing folder for working files")
         .value_name("folder")
@@ -280,7 +287,7 @@ pub(crate) const LIST_TICKET_SCHEMAS: Field<bool> = Field::bool(
 .export(Export::None);
 pub(crate) const TICKETING: Field<bool> = Field::bool(
     "ticketing",
-    "in service mode, allow tickets; no effect on a one-shot run",
+    "serve tickets to other programs; no effect on a one-shot run",
 )
 .export(Export::None);
 
@@ -367,7 +374,7 @@ pub(crate) const RESOURCE_ACTION: [Field<String>; 3] = [
 ];
 pub(crate) const PROVISIONING: Field<bool> = Field::bool(
     "provisioning",
-    "in service mode, allow changes of access; no effect on a one-shot run",
+    "serve changes of access to other programs; no effect on a one-shot run",
 )
 .short('p')
 .export(Export::None);
@@ -641,6 +648,7 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
     let mut fields = vec![
         FILE.any(),
         LOG_LEVEL.any(),
+        SESSION_STORE_MAXIMUM_SIZE.any(),
         log_format,
         LOG_PATH.any(),
         C1Z_TEMP_DIR.any(),

@@ -16,7 +16,7 @@ use crate::process::Process;
 use crate::refused_modes;
 use crate::run_files::{self, Inputs, Output};
 use crate::storage_env::StorageEnv;
-use crate::task::{Runs, Task, Writes};
+use crate::task::{Owner, Runs, Task, Writes};
 use crate::work::Work;
 
 /// Reads and checks the values.
@@ -25,10 +25,11 @@ pub(crate) fn prepare(
     program: &Program<Runs>,
     line: &Line<'_, Runs>,
     choose: &dyn Fn(&Config) -> Task,
+    owner: Owner,
     process: &mut Process,
 ) -> Result<Work> {
     let fields = program.fields_of(&line.path);
-    let (mut config, file, secrets) = settle(program, line, &fields, process)?;
+    let (mut config, file, secrets) = settle(program, line, &fields, owner, process)?;
     // Servers may repeat them: from here on they are hidden in all texts for people.
     let own = app.commands.iter().flat_map(ExtraCommand::secrets);
     let secrets_of_run = config.secrets().chain(own);
@@ -49,9 +50,16 @@ pub(crate) fn prepare(
         },
         (Writes::Nothing, _) | (Writes::SyncFile, None) => Output::None,
     };
-    run_files::compare(&config, &process.cwd, &inputs, output)?;
+    let log_paths = match owner {
+        Owner::Program => {
+            run_files::compare(&config, &process.cwd, &inputs, output)?;
+            config.get(&flags::LOG_PATH)
+        }
+        Owner::Parent => &[],
+    };
     let logging = Logging::new(
         &config,
+        log_paths,
         &process.cwd,
         &process.stderr,
         Arc::clone(&process.clock),
@@ -87,10 +95,18 @@ fn settle(
     program: &Program<Runs>,
     line: &Line<'_, Runs>,
     fields: &[&AnyField],
+    owner: Owner,
     process: &mut Process,
 ) -> Result<(Config, Option<ConfigFile>, Vec<std::path::PathBuf>)> {
     let file = sources::config_file(&process.env, &process.cwd, &program.all_fields())?;
-    refused_modes::refuse(&process.env, file.as_ref())?;
+    let mut of_parent = StdinOfParent;
+    let stdin: &mut dyn std::io::Read = match owner {
+        Owner::Program => {
+            refused_modes::refuse(&process.env, file.as_ref())?;
+            &mut *process.stdin
+        }
+        Owner::Parent => &mut of_parent,
+    };
     let Settled {
         config,
         secret_files,
@@ -100,11 +116,22 @@ fn settle(
             values: &line.values,
             below: &below,
             cwd: &process.cwd,
-            stdin: &mut *process.stdin,
+            stdin,
         };
         sources::settle(&mut sources, fields)?
     };
     Ok((config, file, secret_files))
+}
+
+/// Standard input where it belongs to the parent process.
+struct StdinOfParent;
+
+impl std::io::Read for StdinOfParent {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other(
+            "standard input of a connector service belongs to its parent process",
+        ))
+    }
 }
 
 fn note_config_file(file: &ConfigFile) {

@@ -17,6 +17,7 @@ use baton_sync::{Report, SyncHost, SyncRequest};
 use baton_term::{StandardOutput, columns_of_stdout};
 
 use crate::error::{Error, Result};
+use crate::inherited::Inherited;
 use crate::signals::Signals;
 use crate::terminal::Stderr;
 use baton_flags::Environment;
@@ -52,6 +53,8 @@ pub struct Process {
     /// Whether a person reads standard error and types into standard input, so that questions
     /// make sense.
     pub asks: bool,
+    /// What the parent process passed besides the standard streams.
+    pub inherited: Inherited,
     /// Standard output.
     pub stdout: Box<dyn Write + Send>,
     /// Standard error.
@@ -97,6 +100,7 @@ impl Process {
             cwd,
             stdin: Box::new(std::io::stdin()),
             asks: is_terminal && std::io::stdin().is_terminal(),
+            inherited: Inherited::default(),
             stdout: Box::new(StandardOutput::of_process()),
             stderr: Stderr::new(Box::new(stderr), is_terminal, !no_colour),
             columns: columns_of_stdout(),

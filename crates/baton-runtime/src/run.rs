@@ -14,19 +14,23 @@ use crate::app::App;
 use crate::error::Result;
 use crate::exit::ExitStatus;
 use crate::flags::LogFormat;
+use crate::inherited::Inherited;
 use crate::output::{fail, print};
 use crate::panics;
 use crate::prepare::prepare;
 use crate::process::Process;
-use crate::task::Runs;
+use crate::task::{Owner, Runs};
 use crate::terminal::Stderr;
 use crate::work::Work;
 
 /// Runs the program in this process and gives the exit code to return from `main`.
 pub fn main(app: &App) -> std::process::ExitCode {
+    // Before anything is opened.
+    let inherited = Inherited::take();
     allow_open_files();
     match Process::current() {
-        Ok(process) => {
+        Ok(mut process) => {
+            process.inherited = inherited;
             panics::silence(&process.env);
             run(app, process).into()
         }
@@ -125,7 +129,11 @@ fn follow(
             run(&app.presentation, program).map(|text| Next::Print(text.into()))
         }
         Some(Runs::Work(task)) => {
-            let work = prepare(app, program, line, task.as_ref(), process)?;
+            let work = prepare(app, program, line, task.as_ref(), Owner::Program, process)?;
+            Ok(Next::Work(Box::new(work)))
+        }
+        Some(Runs::Child(task)) => {
+            let work = prepare(app, program, line, task.as_ref(), Owner::Parent, process)?;
             Ok(Next::Work(Box::new(work)))
         }
     }

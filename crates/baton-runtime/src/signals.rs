@@ -142,6 +142,11 @@ impl StopMessages {
         ending: "ending; a second signal stops at once",
         abandoned: "stopped at once; the last events may come again in the next run",
     };
+    /// Of a service.
+    pub(crate) const SERVICE: Self = Self {
+        ending: "ending: writes that were sent get up to 25 s; a second signal stops at once",
+        abandoned: "stopped at once; a write may have been sent: check whether the change was made",
+    };
     /// Of work on files.
     pub(crate) const FILES: Self = Self {
         ending: "ending; a second signal stops at once",

@@ -27,6 +27,9 @@ pub(crate) enum Runs {
     Declared(fn(&Presentation, &Program<Self>) -> Result<String>),
     /// It works with the settings, which choose its task.
     Work(Arc<dyn Fn(&Config) -> Task + Send + Sync>),
+    /// It works for a parent process, to which standard input and the files that
+    /// flags name belong.
+    Child(Arc<dyn Fn(&Config) -> Task + Send + Sync>),
 }
 
 /// The work of a command with its settings.
@@ -38,6 +41,15 @@ pub(crate) struct Task {
     /// Which files it writes.
     pub writes: Writes,
     pub body: Body,
+}
+
+/// To whom standard input and the files that flags name belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// To this program.
+    Program,
+    /// To the process that started it: they are not touched.
+    Parent,
 }
 
 /// Which files a task writes besides its log.

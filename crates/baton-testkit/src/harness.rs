@@ -242,6 +242,7 @@ impl Harness {
             cwd: self.dir.path().to_path_buf(),
             asks: self.answer.is_some(),
             stdin: Box::new(Cursor::new(self.answer.take().unwrap_or_default())),
+            inherited: baton_runtime::Inherited::default(),
             stdout: Box::new(stdout.clone()),
             stderr: Stderr::new(Box::new(stderr.clone()), false, false),
             signals: Signals::Given(signals),

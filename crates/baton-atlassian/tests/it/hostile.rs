@@ -149,6 +149,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
         columns: None,
         cwd: folder.to_path_buf(),
         stdin: Box::new(Cursor::new(Vec::new())),
+        inherited: baton_runtime::Inherited::default(),
         stdout: Box::new(stdout.clone()),
         stderr: Stderr::new(Box::new(stderr.clone()), terminal, false),
         signals: Signals::Given(receiver),

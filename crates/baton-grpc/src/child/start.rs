@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::credential::Credentials;
+use super::credential::{Credential, Credentials};
 use super::error::{ChildError, LastLines};
 use super::first_line::FirstLine;
 use super::lines::{ShowLine, Tail, read_stderr, read_stdout};
@@ -112,7 +112,7 @@ impl Launch {
             port: address.port(),
             session_port: self.session_port,
         };
-        let tls = client_config(&self.credentials.parent)?;
+        let dialer = Dialer::new(address.port(), &self.credentials.parent)?;
         let mut process = self.spawn(listener).map_err(|source| ChildError::Start {
             program: program.clone(),
             source,
@@ -140,11 +140,7 @@ impl Launch {
         tokio::spawn(keeper.keep(sender));
         let child = Child {
             program: program.into(),
-            dialer: Dialer {
-                address,
-                tls: TlsConnector::from(Arc::new(tls)),
-                ready: Arc::default(),
-            },
+            dialer,
             ended,
             _stop: stop.clone().drop_guard(),
             stop,
@@ -266,7 +262,7 @@ impl Keeper {
 /// A connection to a child.
 pub type Peer = TlsStream<TcpStream>;
 
-/// Connects to a child. Clones share the first connection.
+/// Connects to the other process. Clones share the first connection.
 #[derive(Clone)]
 pub struct Dialer {
     address: SocketAddr,
@@ -284,6 +280,20 @@ impl std::fmt::Debug for Dialer {
 }
 
 impl Dialer {
+    /// Connects to a port of this machine whose certificate is of the authority of
+    /// `credential`, and shows that credential's own.
+    ///
+    /// # Errors
+    ///
+    /// A certificate or the key cannot be used.
+    pub fn new(port: u16, credential: &Credential) -> Result<Self, ChildError> {
+        Ok(Self {
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            tls: TlsConnector::from(Arc::new(client_config(credential)?)),
+            ready: Arc::default(),
+        })
+    }
+
     /// A connection over which HTTP/2 can be spoken.
     ///
     /// # Errors

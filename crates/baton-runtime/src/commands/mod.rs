@@ -5,8 +5,10 @@
 mod action_schemas;
 mod capabilities;
 mod config;
+mod connector_service;
 mod mode;
 mod selftest;
+mod serve;
 mod sync;
 mod validate;
 
@@ -19,7 +21,12 @@ use crate::task::Runs;
 
 /// Leaves the flags that only affect a sync of the root command out of the help.
 fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
-    without_change_flags(command)
+    without_file_flags(without_change_flags(command))
+}
+
+/// Leaves the flags about a sync file out of the help.
+fn without_file_flags(command: Command<Runs>) -> Command<Runs> {
+    command
         .without(flags::FILE)
         .without(flags::WORKERS)
         .without(flags::STORAGE_ENGINE)
@@ -37,9 +44,14 @@ fn without_sync_flags(command: Command<Runs>) -> Command<Runs> {
 
 /// Leaves out of the help how the root command changes access.
 pub(crate) fn without_change_flags(command: Command<Runs>) -> Command<Runs> {
-    command
+    without_mode_flags(command)
         .without(flags::PROVISIONING)
         .without(flags::TICKETING)
+}
+
+/// Leaves out of the help what belongs to the modes of the root command.
+fn without_mode_flags(command: Command<Runs>) -> Command<Runs> {
+    command
         .without(flags::DRY_RUN)
         .without(flags::AUDIT_LOG)
         .without(flags::SYNC_AFTER)
@@ -53,11 +65,13 @@ pub(crate) fn without_change_flags(command: Command<Runs>) -> Command<Runs> {
 }
 
 /// The commands that every connector program has.
-pub(crate) fn common() -> [Command<Runs>; 4] {
+pub(crate) fn common() -> [Command<Runs>; 6] {
     [
         without_sync_flags(capabilities::command()),
         config::command(),
+        connector_service::command(),
         without_sync_flags(selftest::command()),
+        without_mode_flags(without_file_flags(serve::command())),
         without_sync_flags(validate::command()),
     ]
 }

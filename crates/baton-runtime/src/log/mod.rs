@@ -124,9 +124,10 @@ pub(crate) fn level(word: &str) -> Option<LevelFilter> {
 }
 
 impl Logging {
-    /// Settles the log flags and opens the destinations.
+    /// Settles the log flags and opens the destinations; standard error without paths.
     pub(crate) fn new(
         config: &Config,
+        paths: &[String],
         cwd: &Path,
         stderr: &Stderr,
         clock: Arc<dyn Clock>,
@@ -141,8 +142,7 @@ impl Logging {
         })?;
         let format = config.get(&flags::LOG_FORMAT);
         let failure = Failure::default();
-        let mut sinks = config
-            .get(&flags::LOG_PATH)
+        let mut sinks = paths
             .iter()
             .map(|path| open(path, cwd, stderr, &failure))
             .collect::<Result<Vec<_>>>()?;

@@ -5,9 +5,8 @@ use serde_json::Value;
 use crate::stage::Stage;
 
 /// Exported by the Go program for flags that do not exist here yet.
-const NOT_YET: [&str; 11] = [
+const NOT_YET: [&str; 10] = [
     "log-level-debug-expires-at",
-    "session-store-maximum-size",
     "otel-collector-endpoint",
     "otel-collector-endpoint-tls-cert-path",
     "otel-collector-endpoint-tls-cert",

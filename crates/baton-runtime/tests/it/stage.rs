@@ -340,6 +340,7 @@ impl Stage {
             exe: None,
             cwd: self.dir.path().to_path_buf(),
             stdin: Box::new(Cursor::new(self.stdin.clone())),
+            inherited: baton_runtime::Inherited::default(),
             stdout: Box::new(stdout.clone()),
             stderr: Stderr::new(Box::new(stderr.clone()), self.terminal, false),
             columns: self.columns,

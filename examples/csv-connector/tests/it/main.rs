@@ -8,10 +8,20 @@
 mod accounts;
 mod actions;
 mod changes;
+#[cfg(target_os = "linux")]
+mod driving;
 mod failures;
+#[cfg(unix)]
+mod grpc;
 mod guide;
 mod harness;
+#[cfg(unix)]
+mod parent;
 mod resume;
+#[cfg(unix)]
+mod serve;
+#[cfg(unix)]
+mod service;
 mod sync;
 mod tickets;
 mod transports;

@@ -8,15 +8,18 @@ use baton_proto::any;
 use v2::resource_type::Trait;
 
 use super::recorder::{Recorded, named};
-use super::{CheckResult, Verdict};
+use super::{CheckResult, Verdict, duplicates};
 
 /// A type and an id.
-type Id = (String, String);
+pub(super) type Id = (String, String);
 
 pub(super) fn checks(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<CheckResult> {
     let process = Process::of(recorded);
     vec![
-        check("ids are unique", duplicates(recorded, local)),
+        CheckResult {
+            name: "ids are unique",
+            verdict: duplicates::check(recorded, local),
+        },
         check(REFERENCES, dangling(recorded, &process)),
         check("resource types are registered", unknown(recorded, &process)),
         check("resources have the traits of their types", traits(recorded)),
@@ -83,49 +86,9 @@ impl Process {
     }
 }
 
-fn id(resource: Option<&v2::Resource>) -> Option<Id> {
+pub(super) fn id(resource: Option<&v2::Resource>) -> Option<Id> {
     let id = resource?.id.as_ref()?;
     Some((id.resource_type.clone(), id.resource.clone()))
-}
-
-fn duplicates(recorded: &Recorded, local: Option<&dyn LocalHooks>) -> Vec<String> {
-    let repeats = |kind: &str| {
-        local
-            .map(|local| local.expected_duplicates(kind))
-            .unwrap_or_default()
-    };
-    let mut found = Vec::new();
-    let mut note = |what: &str, ids: Vec<String>| {
-        let mut times: BTreeMap<String, u64> = BTreeMap::new();
-        for id in ids {
-            *times.entry(id).or_default() += 1;
-        }
-        let twice = times.into_iter().filter(|(_, count)| *count > 1);
-        found.extend(twice.map(|(id, count)| format!("{what} `{id}` was listed {count} times")));
-    };
-    let resources = recorded.resources.iter().filter_map(|row| id(Some(row)));
-    let resources = resources.filter(|(kind, _)| repeats(kind).resources.is_none());
-    note(
-        "resource",
-        resources.map(|(kind, id)| format!("{kind}:{id}")).collect(),
-    );
-    note(
-        "entitlement",
-        recorded
-            .entitlements
-            .iter()
-            .map(|row| row.id.clone())
-            .collect(),
-    );
-    let grants = recorded.grants.iter().filter(|grant| {
-        let on = grant
-            .entitlement
-            .as_ref()
-            .and_then(|on| id(on.resource.as_ref()));
-        on.is_none_or(|(kind, _)| repeats(&kind).grants.is_none())
-    });
-    note("grant", grants.map(|row| row.id.clone()).collect());
-    found
 }
 
 /// A grant whose principal another connector lists.

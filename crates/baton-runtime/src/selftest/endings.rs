@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use baton_connector::{Call, Code};
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use tokio::time::{sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use super::caller::{Answer, Caller, Fault};
 use super::recorder::{Asked, Recorded};
@@ -15,8 +15,8 @@ use super::{CheckResult, Verdict};
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// When a call is stopped or dropped after its start.
 const UNDER_WAY: Duration = Duration::from_millis(5);
-/// Calls of one list that are dropped.
-const DROPPED: usize = 3;
+/// After how many turns of other tasks a call is dropped: one for each call.
+const TURNS: [u32; 7] = [0, 1, 2, 4, 8, 16, 32];
 /// Calls at once.
 const AT_ONCE: usize = 200;
 /// How many of them read a list; the others read the resource types.
@@ -136,13 +136,15 @@ async fn dropped(caller: &Caller, lists: &[(&Asked, Option<Code>)]) -> Vec<Strin
     let mut found = Vec::new();
     for (list, usual) in lists {
         let name = list.name();
-        for number in 0..DROPPED {
+        let turns = TURNS.iter().map(|turns| Some(*turns));
+        for turns in turns.chain([None]) {
             let call = caller.call();
             let asked = list.page(caller.connector(), &call);
             let dropped = caller.ask(async {
-                match number {
-                    0 => drop(asked.now_or_never()),
-                    _ => drop(timeout(UNDER_WAY, asked).await),
+                tokio::select! {
+                    biased;
+                    answer = asked => drop(answer),
+                    () = pass(turns) => {}
                 }
                 Ok(())
             });
@@ -159,6 +161,18 @@ async fn dropped(caller: &Caller, lists: &[(&Asked, Option<Code>)]) -> Vec<Strin
         }
     }
     found
+}
+
+/// Lets other tasks have so many turns; `None` waits for a time.
+async fn pass(turns: Option<u32>) {
+    match turns {
+        None => sleep(UNDER_WAY).await,
+        Some(turns) => {
+            for _ in 0..turns {
+                yield_now().await;
+            }
+        }
+    }
 }
 
 /// Calls many times at once.

@@ -7,6 +7,7 @@ mod announced;
 mod caller;
 mod canonical;
 mod content;
+mod duplicates;
 mod endings;
 mod recorder;
 mod refusals;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use baton_connector::{
     Actions, Any, Call, Code, Connector, Error, EventFeeds, LocalHooks, Page, Provisioning, Result,
@@ -24,11 +25,17 @@ pub enum Breach {
     NoProvisioning,
     NoAccountSchema,
     NoPreferredOption,
+    NoCredentialDetails,
+    NoOptions,
     NoIssueOptions,
     NoFeeds,
+    FeedTwice,
     HidesFeeds,
     NoSchemaOfAction,
     ActionOfNoType,
+    ActionOfOtherType,
+    /// Refuses feeds, actions and tickets, as a server without these services does.
+    NoParts,
     TicketsUnimplemented,
     TicketsDisabled,
     OtherTicketSchema,
@@ -52,7 +59,11 @@ pub enum Breach {
     Overloaded,
     CleansOnce,
     SyncOnly,
+    HangsOutside,
 }
+
+/// How long a request to the application takes.
+const REQUEST: Duration = Duration::from_millis(20);
 
 pub struct Breaching {
     inner: Arc<dyn Connector>,
@@ -112,11 +123,13 @@ impl Connector for Breaching {
     }
 
     async fn list_resource_types(&self, call: &Call) -> Result<Page<v2::ResourceType>> {
-        let at_once = self.at_once.fetch_add(1, Ordering::Relaxed);
-        let _counted = Counted(&self.at_once);
-        tokio::task::yield_now().await;
-        if self.breach == Breach::Overloaded && at_once > 100 {
-            return Err(Error::stated(Code::Internal, "too many at once"));
+        if self.breach == Breach::Overloaded {
+            let at_once = self.at_once.fetch_add(1, Ordering::Relaxed);
+            let _counted = Counted(&self.at_once);
+            tokio::time::sleep(REQUEST).await;
+            if at_once > 100 {
+                return Err(Error::stated(Code::Internal, "too many at once"));
+            }
         }
         self.inner.list_resource_types(call).await
     }
@@ -145,6 +158,7 @@ impl Connector for Breaching {
             Breach::StopIsUnknown if call.stop().is_cancelled() => {
                 return Err(Error::stated(Code::Unknown, "context canceled"));
             }
+            Breach::HangsOutside if outside(call) => std::future::pending().await,
             Breach::NeverStops if call.stop().is_cancelled() => std::future::pending().await,
             // An engine reads the metadata as well, before any list.
             Breach::NoMetadata if outside(call) => self.busy.store(true, Ordering::Relaxed),
@@ -152,7 +166,7 @@ impl Connector for Breaching {
                 if self.busy.swap(true, Ordering::Relaxed) {
                     return Err(Error::stated(Code::Internal, "another call is under way"));
                 }
-                tokio::task::yield_now().await;
+                tokio::time::sleep(REQUEST).await;
                 self.busy.store(false, Ordering::Relaxed);
             }
             _ => {}

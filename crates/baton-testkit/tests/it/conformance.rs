@@ -1,8 +1,12 @@
 //! The checks of behaviour, each with a connector that fails it.
 
-use baton_testkit::{CheckResult, Verdict, conformance};
+use std::sync::Arc;
+
+use baton_connector::Connector;
+use baton_testkit::{CheckResult, Verdict, conformance, over_grpc};
 
 use crate::breach::{Breach, Breaching};
+use crate::toy::{self, Flaw};
 
 async fn results(breach: Breach) -> Vec<CheckResult> {
     conformance(Breaching::connector(breach)).await
@@ -65,6 +69,26 @@ async fn each_breach_fails_its_check_alone_and_is_named() {
             Breach::NoIssueOptions,
             "accounts and credentials are as announced",
             "has CAPABILITY_CREDENTIAL_ISSUE, but no options of it",
+        ),
+        (
+            Breach::NoCredentialDetails,
+            "accounts and credentials are as announced",
+            "CAPABILITY_CREDENTIAL_ROTATION is announced without credential details",
+        ),
+        (
+            Breach::NoOptions,
+            "accounts and credentials are as announced",
+            "CAPABILITY_CREDENTIAL_ROTATION is announced without a credential option",
+        ),
+        (
+            Breach::FeedTwice,
+            "event feeds are as announced",
+            "event feed `log` is listed more than once",
+        ),
+        (
+            Breach::ActionOfOtherType,
+            "actions are as announced",
+            "action `rename` is not among the actions of type `user`",
         ),
         (
             Breach::NoFeeds,
@@ -210,6 +234,7 @@ async fn what_the_contract_allows_does_not_fail() {
                 "`user:baton-selftest-no-such-id`: PermissionDenied: not for you".to_owned(),
             ]),
         ),
+        (Breach::NoParts, "actions are as announced", Verdict::Pass),
         (
             Breach::SyncOnly,
             "a list can be requested twice",
@@ -220,5 +245,88 @@ async fn what_the_contract_allows_does_not_fail() {
         let found = results.iter().find(|result| result.name == check).unwrap();
         assert_eq!(found.verdict, verdict, "{breach:?}");
         assert!(failed(&results).is_empty(), "{breach:?}: {results:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_row_twice_is_a_note_where_the_connector_cannot_state_that_it_is_meant() {
+    let connector =
+        |flaw| -> Arc<dyn Connector> { Arc::new(toy::connector(flaw, &Arc::default()).unwrap()) };
+    let unique = |results: Vec<CheckResult>| {
+        let mut results = results.into_iter();
+        results
+            .find(|check| check.name == "ids are unique")
+            .unwrap()
+            .verdict
+    };
+    let same = vec!["resource `user:7` was listed 2 times, with the same content".to_owned()];
+    let other = vec!["resource `user:7` was listed 2 times".to_owned()];
+    let here = conformance(connector(Flaw::Again)).await;
+    assert_eq!(unique(here), Verdict::Fail(same.clone()));
+    let there = conformance(over_grpc(connector(Flaw::Again))).await;
+    assert_eq!(unique(there), Verdict::Note(same));
+    let there = conformance(over_grpc(connector(Flaw::Twice))).await;
+    assert_eq!(unique(there), Verdict::Fail(other));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_with_every_part_passes_over_grpc() {
+    let results = conformance(over_grpc(Breaching::connector(Breach::Nothing))).await;
+    let other = |check: &&CheckResult| check.verdict != Verdict::Pass;
+    let others: Vec<_> = results.iter().filter(other).collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn breaches_are_found_over_grpc() {
+    for (breach, check) in [
+        (Breach::HidesType, "announced resource types are listed"),
+        (Breach::NoFeeds, "event feeds are as announced"),
+        (Breach::NoSchemaOfAction, "actions are as announced"),
+        (Breach::TicketsUnimplemented, "tickets are as announced"),
+        (Breach::GetsNothing, "single resources are as listed"),
+        (Breach::AnyType, "unknown resource types are refused"),
+        (Breach::AnyFeed, "unknown feeds and actions are not found"),
+        (Breach::TokensOnce, "a list can be requested twice"),
+        (Breach::Jams, "dropped calls leave the connector usable"),
+        (Breach::Overloaded, "200 calls at once are answered"),
+        (Breach::CleansOnce, "validation and cleanup can be repeated"),
+    ] {
+        let results = conformance(over_grpc(Breaching::connector(breach))).await;
+        let failed = failed(&results);
+        assert!(
+            failed.iter().any(|(name, _)| *name == check),
+            "{breach:?}: {results:#?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_call_that_does_not_end_no_other_is_made() {
+    let results = results(Breach::HangsOutside).await;
+    let failed = failed(&results);
+    let (name, found) = &failed[0];
+    assert_eq!(
+        *name, "page tokens of other lists are refused",
+        "{results:#?}"
+    );
+    let mut lines = found.lines();
+    assert!(
+        lines.next().unwrap().ends_with("the call does not end"),
+        "{found}"
+    );
+    for line in lines {
+        assert!(
+            line.ends_with("not asked, since an earlier call does not end"),
+            "{found}"
+        );
+    }
+    for check in [
+        "dropped calls leave the connector usable",
+        "200 calls at once are answered",
+    ] {
+        let skipped = results.iter().find(|result| result.name == check).unwrap();
+        let expected = Verdict::Skip("an undisturbed call has no answer");
+        assert_eq!(skipped.verdict, expected, "{results:#?}");
     }
 }

@@ -29,15 +29,20 @@ pub fn announce(breach: Breach, metadata: &mut v2::ConnectorMetadata) {
         metadata.account_creation_schema = Some(v2::ConnectorAccountCreationSchema::default());
     }
     let capabilities = metadata.capabilities.as_mut().unwrap();
+    let supported = match breach {
+        Breach::NoOptions => Vec::new(),
+        _ => options.clone(),
+    };
+    let rotation = v2::CredentialDetailsCredentialRotation {
+        supported_credential_options: supported,
+        preferred_credential_option: preferred.into(),
+    };
     capabilities.credential_details = Some(v2::CredentialDetails {
         capability_account_provisioning: Some(v2::CredentialDetailsAccountProvisioning {
-            supported_credential_options: options.clone(),
+            supported_credential_options: options,
             preferred_credential_option: Kind::NoPassword.into(),
         }),
-        capability_credential_rotation: Some(v2::CredentialDetailsCredentialRotation {
-            supported_credential_options: options,
-            preferred_credential_option: preferred.into(),
-        }),
+        capability_credential_rotation: (breach != Breach::NoCredentialDetails).then_some(rotation),
     });
     let all = &mut capabilities.connector_capabilities;
     let hidden = match breach {
@@ -46,6 +51,14 @@ pub fn announce(breach: Breach, metadata: &mut v2::ConnectorMetadata) {
         _ => None,
     };
     all.extend(FURTHER.map(i32::from));
+    if breach == Breach::NoParts {
+        let parts = [
+            Capability::EventFeedV2,
+            Capability::Ticketing,
+            Capability::Actions,
+        ];
+        all.retain(|capability| !parts.map(i32::from).contains(capability));
+    }
     all.retain(|capability| hidden.map(i32::from) != Some(*capability));
     let types = &mut capabilities.resource_type_capabilities;
     match breach {
@@ -60,6 +73,15 @@ pub fn announce(breach: Breach, metadata: &mut v2::ConnectorMetadata) {
     }
 }
 
+impl Parts {
+    fn refused(&self) -> Result<()> {
+        match self.0 {
+            Breach::NoParts => Err(Error::stated(Code::Unimplemented, "unknown service")),
+            _ => Ok(()),
+        }
+    }
+}
+
 fn not_found(text: &str) -> Error {
     Error::stated(Code::NotFound, text)
 }
@@ -67,12 +89,14 @@ fn not_found(text: &str) -> Error {
 #[async_trait]
 impl EventFeeds for Parts {
     async fn list_feeds(&self, _: &Call) -> Result<Vec<v2::EventFeedMetadata>> {
+        self.refused()?;
         let feed = v2::EventFeedMetadata {
             id: "log".to_owned(),
             ..v2::EventFeedMetadata::default()
         };
         Ok(match self.0 {
             Breach::NoFeeds => Vec::new(),
+            Breach::FeedTwice => vec![feed.clone(), feed],
             _ => vec![feed],
         })
     }
@@ -82,6 +106,7 @@ impl EventFeeds for Parts {
         _: &Call,
         request: &v2::ListEventsRequest,
     ) -> Result<v2::ListEventsResponse> {
+        self.refused()?;
         match request.event_feed_id.as_str() {
             "log" => Ok(v2::ListEventsResponse::default()),
             _ if self.0 == Breach::AnyFeed => Ok(v2::ListEventsResponse::default()),
@@ -101,10 +126,14 @@ fn action(name: &str, type_id: &str) -> v2::BatonActionSchema {
 #[async_trait]
 impl Actions for Parts {
     async fn schemas(&self, _: &Call, type_id: Option<&str>) -> Result<Vec<v2::BatonActionSchema>> {
+        self.refused()?;
         let of_type = match self.0 {
             Breach::ActionOfNoType => "robot",
             _ => "user",
         };
+        if self.0 == Breach::ActionOfOtherType && type_id.is_some() {
+            return Ok(Vec::new());
+        }
         let all = vec![action("lock", ""), action("rename", of_type)];
         let is_meant = |schema: &v2::BatonActionSchema| {
             type_id.is_none_or(|type_id| schema.resource_type_id == type_id)
@@ -113,6 +142,7 @@ impl Actions for Parts {
     }
 
     async fn schema(&self, _: &Call, name: &str) -> Result<v2::BatonActionSchema> {
+        self.refused()?;
         match name {
             "lock" if self.0 != Breach::NoSchemaOfAction => Ok(action("lock", "")),
             _ => Err(not_found("no such action")),
@@ -124,6 +154,7 @@ impl Actions for Parts {
     }
 
     async fn status(&self, _: &Call, id: &str) -> Result<ActionState> {
+        self.refused()?;
         match self.0 {
             Breach::AnyAction if !id.is_empty() => Ok(ActionState {
                 id: id.to_owned(),
@@ -139,6 +170,7 @@ impl Actions for Parts {
 #[async_trait]
 impl Tickets for Parts {
     async fn list_schemas(&self, _: &Call) -> Result<Page<v2::TicketSchema>> {
+        self.refused()?;
         let refuse = |code, text| Err(Error::stated(code, text));
         match self.0 {
             Breach::TicketsUnimplemented => {
@@ -176,6 +208,7 @@ impl Tickets for Parts {
     }
 
     async fn bulk_get_tickets(&self, _: &Call, request: &BulkGet) -> Result<BulkGot> {
+        self.refused()?;
         match (self.0, request.ticket_requests.is_empty()) {
             (Breach::TicketsDisabled, _) => {
                 Err(Error::stated(Code::Unknown, "ticketing is not enabled"))

@@ -26,6 +26,7 @@ pub enum Flaw {
     Panics,
     TakesAnyToken,
     Twice,
+    Again,
     Dangling,
     UnknownType,
     NoTrait,
@@ -112,6 +113,10 @@ impl ResourceGetter for Toy {
 
 impl Toy {
     fn user(&self, number: u64, asked: u64) -> Result<v2::Resource> {
+        let number = match (self.flaw, number) {
+            (Flaw::Again, 8) => 7,
+            _ => number,
+        };
         let name = match (self.flaw, number) {
             (Flaw::NoName, 7) => String::new(),
             (Flaw::RowsChange, 7) => format!("changed {asked} times"),

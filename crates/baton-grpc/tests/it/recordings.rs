@@ -71,7 +71,21 @@ impl Recorded {
 
 /// The calls of one folder.
 pub(crate) fn of(folder: &'static str) -> Vec<Recorded> {
-    let text = std::str::from_utf8(file(&format!("{folder}/index.tsv"))).unwrap();
+    table(folder, "index.tsv")
+}
+
+/// What Go engines sent to their connector: each run with its calls.
+pub(crate) fn runs_of_engines() -> Vec<(&'static str, Vec<Recorded>)> {
+    let folders = FILES
+        .keys()
+        .filter_map(|path| path.strip_suffix("/calls.tsv"));
+    let folders = folders.filter(|folder| folder.starts_with("parent/"));
+    let read = |folder: &'static str| (folder, table(folder, "calls.tsv"));
+    folders.map(read).collect()
+}
+
+fn table(folder: &'static str, name: &str) -> Vec<Recorded> {
+    let text = std::str::from_utf8(file(&format!("{folder}/{name}"))).unwrap();
     let mut lines = text.lines();
     let names: Vec<_> = lines.next().unwrap().split('\t').collect();
     lines

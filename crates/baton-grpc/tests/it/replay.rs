@@ -115,7 +115,7 @@ impl Provisioner for Nothing {
 }
 
 /// A connector with the types of the stand-in for Atlassian, and no rows.
-fn stand_in() -> Arc<dyn Connector> {
+pub(crate) fn stand_in() -> Arc<dyn Connector> {
     let spec = |id: &str| {
         let kind = resource::ResourceTypeBuilder::new(id, id).build().unwrap();
         TypeSpec::new(kind, |(): &()| Ok(Nothing))

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use baton_connector::{CallRetryPolicy, Retrying};
+use baton_connector::{CallRetryPolicy, Code, Error, Retrying};
 use baton_grpc::RemoteConnector;
 use baton_runtime::{
     App, Built, Config, ConnectorEnv, Export, Field, Presentation, Relation, StringRules,
@@ -111,6 +111,7 @@ pub fn app() -> App {
             on: vec![ADDRESS.name()],
         })
         .without_http()
+        .capabilities_of_connector()
         .example(
             "sync what a connector reads, which is started for it",
             "--connector-command 'baton-csv --folder sample'",
@@ -123,6 +124,11 @@ pub fn app() -> App {
 
 fn connect(config: &Config, env: &ConnectorEnv) -> baton_connector::Result<Built> {
     let command = config.get(&COMMAND);
+    if command.is_empty() && config.get(&ADDRESS).is_empty() {
+        let (command, address) = (COMMAND.name(), ADDRESS.name());
+        let text = format!("no connector to drive: give --{command} or --{address}");
+        return Err(Error::stated(Code::InvalidArgument, text));
+    }
     let (remote, fact): (RemoteConnector, _) = if command.is_empty() {
         served::connector(config, env)?
     } else {
@@ -137,7 +143,7 @@ fn connect(config: &Config, env: &ConnectorEnv) -> baton_connector::Result<Built
     );
     Ok(Built {
         connector: Arc::new(connector),
-        content_facts: BTreeMap::from([("connector".to_owned(), fact)]),
+        content_facts: BTreeMap::from([("driven".to_owned(), fact)]),
     })
 }
 

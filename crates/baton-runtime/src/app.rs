@@ -31,6 +31,7 @@ pub struct App {
     pub(crate) unsigned_when: Option<Field<bool>>,
     pub(crate) connect: SharedConnect,
     pub(crate) announce: Option<Announce>,
+    pub(crate) asks_connector: bool,
 }
 
 impl App {
@@ -50,6 +51,7 @@ impl App {
             unsigned_when: None,
             connect: Arc::from(connect),
             announce: None,
+            asks_connector: false,
         }
     }
 
@@ -62,6 +64,14 @@ impl App {
         types: impl Fn(&Config) -> baton_connector::Result<Types<C>> + Send + Sync + 'static,
     ) -> Self {
         self.announce = Some(Arc::new(move |config| types(config)?.capabilities()));
+        self
+    }
+
+    /// `capabilities` asks the connector what it can do: for a program whose connector is
+    /// known only once it is connected.
+    #[must_use]
+    pub fn capabilities_of_connector(mut self) -> Self {
+        self.asks_connector = true;
         self
     }
 

@@ -60,6 +60,7 @@ pub struct CommandContext {
     pub(crate) place: ProgramPlace,
     pub(crate) connect: SharedConnect,
     pub(crate) announce: Option<Announce>,
+    pub(crate) asks_connector: bool,
     /// The switch under which files do not name their writer.
     pub(crate) unsigned_when: Option<Field<bool>>,
     pub(crate) positionals: Vec<OsString>,

@@ -169,6 +169,7 @@ impl Work {
             place,
             connect: Arc::clone(&app.connect),
             announce: app.announce.clone(),
+            asks_connector: app.asks_connector,
             unsigned_when: app.unsigned_when,
             positionals,
             stdout: Arc::new(Mutex::new(stdout)),

@@ -185,3 +185,52 @@ fn an_address_where_nothing_serves_is_named() {
         run.stderr
     );
 }
+
+/// Whether a process runs.
+fn runs(process: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    // A zombie has ended.
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_connector_ends_with_a_program_that_is_killed() {
+    for delay in [0, 20, 50, 90, 150, 300, 700] {
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("id");
+        // It never serves, and reads its standard input as every connector does.
+        let command = format!("sh -c 'echo $$ > {}; exec cat'", id.display());
+        let mut drive = Command::new(env!("CARGO_BIN_EXE_baton-drive"))
+            .args(["--connector-command", &command])
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        drive.kill().unwrap();
+        drive.wait().unwrap();
+        let began = Instant::now();
+        while let Ok(process) = std::fs::read_to_string(&id)
+            && runs(process.trim())
+        {
+            let waited = began.elapsed();
+            assert!(
+                waited < Duration::from_secs(20),
+                "it runs {waited:?} after a kill at {delay} ms"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn capabilities_need_a_connector() {
+    let run = drive(&["capabilities"], &[]);
+    assert!(
+        run.stderr
+            .contains("give --connector-command or --connector-addr"),
+        "{}",
+        run.stderr
+    );
+}

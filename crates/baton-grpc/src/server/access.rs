@@ -43,14 +43,14 @@ impl Logged<'_> {
         let text = format!("finished {kind} call with code {}", code.name());
         match code {
             Code::Ok => line!(debug, fields, code, text),
+            // What a caller may well ask for, and what this connector does not offer.
             Code::Canceled
             | Code::InvalidArgument
             | Code::NotFound
             | Code::AlreadyExists
-            | Code::Unauthenticated => line!(info, fields, code, text),
-            Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => {
-                line!(error, fields, code, text);
-            }
+            | Code::Unauthenticated
+            | Code::Unimplemented => line!(info, fields, code, text),
+            Code::Internal | Code::DataLoss => line!(error, fields, code, text),
             _ => line!(warn, fields, code, text),
         }
     }

@@ -28,7 +28,13 @@ pub(super) fn command() -> Command<Runs> {
 
 async fn run(context: CommandContext) -> Result<ExitStatus> {
     preflight::check_values(context.config())?;
-    let mut capabilities = context.announced()?.ok_or(Error::NoCapabilities)?;
+    let announced = if context.asks_connector {
+        let built = context.connect()?;
+        context.metadata(&built).await?.capabilities
+    } else {
+        context.announced()?
+    };
+    let mut capabilities = announced.ok_or(Error::NoCapabilities)?;
     // Readers expect the key, also if it is empty.
     capabilities.credential_details.get_or_insert_default();
     context.print(printed(&capabilities)?.as_bytes())?;

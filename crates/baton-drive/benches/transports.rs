@@ -23,14 +23,13 @@ use baton_connector::http::{HttpParts, HttpSettings, ReqwestTransport, Transport
 use baton_connector::resource::{
     EntitlementBuilder, GrantBuilder, ResourceBuilder, ResourceTypeBuilder,
 };
-use baton_connector::session::SessionStore;
 use baton_connector::{
     Call, Connector, ConnectorBuilder, Page, ResourceSyncer, Result, Secret, SplitMix, SystemClock,
     TypeSpec, Types, v2,
 };
 use baton_grpc::child::{ChildLine, Launch, child_connector};
 use baton_grpc::{
-    ClientSettings, ConnectorSettings, Limiter, RemoteConnector, Server, Sessions, channel,
+    ClientSettings, ConnectorSettings, Limiter, MemorySessions, RemoteConnector, Server, channel,
     connector_services,
 };
 use baton_runtime::{App, Built, Field, IntRules};
@@ -52,10 +51,10 @@ const MEMBERS: Field<i64> = Field::int("members", "members of each group")
     .default(2_500)
     .rules(IntRules::NONE);
 
-/// The arguments that make this program a connector of made rows.
-const MADE: &str = "made-connector";
-/// The arguments that make it the connector of Atlassian.
-const ATLASSIAN: &str = "atlassian-connector";
+/// The variable that makes this program a connector, and its values.
+const CONNECTOR: &str = "BENCH_CONNECTOR";
+const MADE: &str = "made";
+const ATLASSIAN: &str = "atlassian";
 /// What a child writes before its peak memory.
 const PEAK: &str = "peak memory in MB: ";
 
@@ -169,21 +168,11 @@ fn peak_mb() -> f64 {
     kib.unwrap_or(0.0) / 1024.0
 }
 
-/// Runs a connector program with the words behind the first one.
-fn connector_program(app: &App, args: &[String]) -> ExitCode {
-    let mut process = baton_runtime::Process::current().unwrap();
-    process.args = args.iter().map(Into::into).collect();
-    let status = baton_runtime::run(app, process);
+/// Runs a connector program.
+fn connector_program(app: &App) -> ExitCode {
+    let code = baton_runtime::main(app);
     eprintln!("{PEAK}{:.1}", peak_mb());
-    status.into()
-}
-
-struct Stores;
-
-impl Sessions for Stores {
-    fn of_sync(&self, sync_id: &str) -> Arc<dyn SessionStore> {
-        baton_grpc::RemoteSessions::disabled().of_sync(sync_id)
-    }
+    code
 }
 
 /// The connector over gRPC in this process.
@@ -192,7 +181,7 @@ fn in_memory(connector: Arc<dyn Connector>) -> Arc<dyn Connector> {
         provisioning: false,
         ticketing: false,
         limiter: Limiter::default(),
-        sessions: Arc::new(Stores),
+        sessions: Arc::new(MemorySessions::new()),
     };
     let server = Server::new(connector_services(connector, settings));
     let channel = channel(move || {
@@ -207,13 +196,21 @@ fn in_memory(connector: Arc<dyn Connector>) -> Arc<dyn Connector> {
 type Lines = Arc<Mutex<Vec<String>>>;
 
 /// This program as a child that is a connector.
-fn child(args: Vec<String>, lines: &Lines, ending: &TaskTracker) -> Arc<dyn Connector> {
+fn child(
+    which: &'static str,
+    args: Vec<String>,
+    lines: &Lines,
+    ending: &TaskTracker,
+) -> Arc<dyn Connector> {
     let lines = Arc::clone(lines);
     let program = std::env::current_exe().unwrap();
     let launch = move |credentials| {
         let mut launch = Launch::new(program.clone(), credentials);
         launch.args = args.iter().map(Into::into).collect();
-        launch.env = vec![("BATON_LOG_LEVEL".into(), "error".into())];
+        launch.env = vec![
+            ("BATON_LOG_LEVEL".into(), "error".into()),
+            (CONNECTOR.into(), which.into()),
+        ];
         let lines = Arc::clone(&lines);
         launch.show = Arc::new(move |line| {
             if let ChildLine::Stderr(line) = line {
@@ -265,13 +262,8 @@ fn measure(what: &str, transport: &str, further: &[String]) {
         let connector = match transport {
             "process" => own(),
             "memory" => in_memory(own()),
-            _ => {
-                let args = match what {
-                    "atlassian" => [vec![ATLASSIAN.to_owned()], further.to_vec()].concat(),
-                    _ => words(&[MADE]),
-                };
-                child(args, &lines, &ending)
-            }
+            _ if what == ATLASSIAN => child(ATLASSIAN, further.to_vec(), &lines, &ending),
+            _ => child(MADE, Vec::new(), &lines, &ending),
         };
         let began = Instant::now();
         connector.metadata(&Call::alone()).await.unwrap();
@@ -410,15 +402,15 @@ fn with_simulator(work: impl FnOnce(&[String])) {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    match std::env::var(CONNECTOR).as_deref() {
+        Ok(MADE) => return connector_program(&made_app()),
+        Ok(_) => return connector_program(&baton_atlassian::app()),
+        Err(_) => {}
+    }
     let wanted = args.first().map(String::as_str);
-    match wanted {
-        Some(MADE) => return connector_program(&made_app(), &args[1..]),
-        Some(ATLASSIAN) => return connector_program(&baton_atlassian::app(), &args[1..]),
-        Some("measure") => {
-            measure(&args[1], &args[2], &args[3..]);
-            return ExitCode::SUCCESS;
-        }
-        _ => {}
+    if wanted == Some("measure") {
+        measure(&args[1], &args[2], &args[3..]);
+        return ExitCode::SUCCESS;
     }
     if wanted != Some("rows") {
         with_simulator(|args| {

@@ -23,6 +23,7 @@
 #![warn(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
+mod as_child;
 mod conformance;
 mod file;
 mod harness;
@@ -33,6 +34,7 @@ mod script;
 mod sync_rows;
 mod tried;
 
+pub use as_child::as_child;
 pub use baton_runtime::{CheckResult, ExitStatus, Recorded, Verdict};
 pub use baton_sync::Phase;
 pub use conformance::conformance;

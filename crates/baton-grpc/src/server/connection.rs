@@ -21,6 +21,9 @@ const MAX_STREAMS: u32 = 1024;
 /// Largest list of headers: a Go error with details can be larger than the 16 KiB
 /// of the library.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
+/// What is buffered of one answer: with the 400 KiB of the library, a page waits for the
+/// peer several times.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
 /// How long connections get to close once their calls have ended.
 const TO_CLOSE: Duration = Duration::from_secs(1);
 
@@ -80,7 +83,8 @@ impl Server {
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADER_BYTES);
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .max_send_buf_size(SEND_BUFFER_BYTES);
         if let Some(ping) = inner.ping {
             builder.keep_alive_interval(ping).keep_alive_timeout(ping);
         }

@@ -17,6 +17,7 @@ use prost::Message as _;
 use prost_types::Any;
 
 use super::failure::{Broken, Failure};
+use crate::MAX_MESSAGE_BYTES;
 use crate::status::Status;
 
 /// Bytes before each message: a flag and a length.
@@ -102,6 +103,9 @@ impl Reading {
                 return Err(too_large(length, self.max));
             }
             self.header = Some((flag == 1, length));
+            // Not more than a usual page on the word of the peer.
+            let missing = length.saturating_sub(self.bytes.len());
+            self.bytes.reserve(missing.min(MAX_MESSAGE_BYTES));
         }
         match self.header {
             Some((_, length)) if self.bytes.len() > length => {

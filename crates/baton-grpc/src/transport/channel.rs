@@ -27,6 +27,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// Largest list of headers. Texts of statuses and their details are in headers, and
 /// those of Go connectors have no limit.
 const MAX_HEADER_LIST_BYTES: u32 = 1024 * 1024;
+/// What a peer may send of one answer, and of all, before it waits for this side: a
+/// whole page of ours. With the 64 KiB that HTTP/2 begins with, each page would take
+/// dozens of round trips.
+const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// Largest frame that a peer may send.
+const MAX_FRAME_BYTES: u32 = 256 * 1024;
 /// Pings while calls are under way, so that a peer that vanished is noticed before
 /// the time limit of a call. A Go server closes a connection whose pings come more
 /// often than every 5 minutes.
@@ -127,6 +134,9 @@ where
     let shaken = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(MAX_FRAME_BYTES)
         .max_concurrent_reset_streams(MAX_CANCELED)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_LIMIT)

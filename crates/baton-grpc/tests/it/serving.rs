@@ -176,3 +176,35 @@ async fn each_cut_of_a_request_is_answered() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_answer_pings_is_left() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let router = services(every_service::connector(""), false, false);
+    let server = Server::with_pings(router, Some(Duration::from_secs(30)));
+    let (mut near, far) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move { server.serve(far).await });
+    // The preface of HTTP/2 and empty SETTINGS, and then silence.
+    near.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .unwrap();
+    near.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    let began = Instant::now();
+    let mut sent = Vec::new();
+    near.read_to_end(&mut sent).await.unwrap();
+    let waited = began.elapsed().as_secs();
+    assert!((30..=65).contains(&waited), "{waited} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_hundreds_of_kilobytes_are_accepted() {
+    let mut connection = Connection::of(services(every_service::connector(""), false, false)).await;
+    let mut call = request(connector_service::VALIDATE.path(), framed(&[]));
+    for number in 0..40 {
+        let name = http::HeaderName::try_from(format!("x-trace-{number}")).unwrap();
+        call.headers_mut()
+            .insert(name, "x".repeat(8_000).parse().unwrap());
+    }
+    assert_eq!(connection.send(call).await.code(), 0);
+}

@@ -8,6 +8,8 @@
 mod accounts;
 mod actions;
 mod changes;
+#[cfg(unix)]
+mod child;
 #[cfg(target_os = "linux")]
 mod driving;
 mod failures;

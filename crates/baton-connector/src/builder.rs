@@ -442,6 +442,16 @@ impl Connector for BuiltConnector {
         }
     }
 
+    async fn added_entitlement(
+        &self,
+        _call: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let syncer = self.syncer_of("make an added entitlement", resource)?;
+        syncer.added_entitlement(resource, slug)
+    }
+
     async fn cleanup(&self, _call: &Call) -> Result<()> {
         Ok(())
     }
@@ -609,15 +619,6 @@ impl LocalHooks for BuiltConnector {
         served.map_or_else(ExpectedDuplicates::default, |served| {
             served.syncer.expected_duplicates()
         })
-    }
-
-    fn added_entitlement(
-        &self,
-        resource: &v2::Resource,
-        slug: &str,
-    ) -> Result<Option<v2::Entitlement>> {
-        let syncer = self.syncer_of("make an added entitlement", resource)?;
-        syncer.added_entitlement(resource, slug)
     }
 
     async fn holds(

@@ -95,6 +95,19 @@ pub trait Connector: Send + Sync {
         parent: Option<&v2::ResourceId>,
     ) -> Result<Option<Row<v2::Resource>>>;
 
+    /// The entitlement `slug` of `resource`, which a page of grants includes
+    /// ([`Page::added`]). `resource` is the listed one where a list has it, and
+    /// otherwise that of the page. `None`: nothing is added.
+    async fn added_entitlement(
+        &self,
+        call: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let _ = (call, resource, slug);
+        Ok(None)
+    }
+
     /// Called once after a sync was sealed. What a run owns is dropped with
     /// the run, so nothing of it needs to be cleaned up here.
     async fn cleanup(&self, call: &Call) -> Result<()>;

@@ -1,6 +1,6 @@
 //! What a connector in this process can tell an engine, and one behind gRPC
-//! cannot. An engine works without it: it then shows no traffic, adds no
-//! entitlements that no list has, and cannot wait until a change is visible.
+//! cannot. An engine works without it: it then shows no traffic and no reasons
+//! for duplicates, and cannot wait until a change is visible.
 
 use async_trait::async_trait;
 use baton_proto::c1::connector::v2;
@@ -32,18 +32,6 @@ pub trait LocalHooks: Send + Sync {
     fn expected_duplicates(&self, type_id: &str) -> ExpectedDuplicates {
         let _ = type_id;
         ExpectedDuplicates::default()
-    }
-
-    /// The entitlement `slug` of `resource` for
-    /// [`Page::added`](crate::Page::added): `resource` is the listed one where
-    /// a list has it. `None`: nothing is added.
-    fn added_entitlement(
-        &self,
-        resource: &v2::Resource,
-        slug: &str,
-    ) -> Result<Option<v2::Entitlement>> {
-        let _ = (resource, slug);
-        Ok(None)
     }
 
     /// Whether `principal` holds `entitlement` now, as

@@ -239,6 +239,16 @@ impl<C: Connector> Connector for Retrying<C> {
             .await
     }
 
+    async fn added_entitlement(
+        &self,
+        call: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        self.repeated(call, || self.inner.added_entitlement(call, resource, slug))
+            .await
+    }
+
     /// Not a read: what it has begun is not begun twice.
     async fn cleanup(&self, call: &Call) -> Result<()> {
         self.inner.cleanup(call).await

@@ -17,15 +17,22 @@ use crate::check::{self, Checked, StoredRow};
 use crate::context::Context;
 use crate::error::{Error, Result};
 
-/// Entitlements of listed resources that are remembered; then all are
-/// forgotten.
+/// Entitlements that are remembered; then all are forgotten.
 const MAX_REMEMBERED: usize = 1024;
 
-/// Makes the rows. Remembers what it made for listed resources, which are
-/// read back from the log.
+/// Makes the rows. Remembers what the connector made: a listed resource is
+/// read back from the log, and a connector in another process is called.
 #[derive(Debug, Default)]
 pub(crate) struct Adder {
-    made: HashMap<(String, String, String), Option<Entitlement>>,
+    made: HashMap<(String, String, String), Made>,
+}
+
+/// What the connector made of a resource and a slug.
+#[derive(Debug)]
+struct Made {
+    /// The resource; `None` for the listed one.
+    of: Option<v2::Resource>,
+    entitlement: Option<Entitlement>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,25 +50,35 @@ impl Adder {
             let kind = cx.progress.types.number(&id.resource_type);
             let index = &cx.progress.index;
             let slot = kind.and_then(|kind| index.find(kind, &id.resource));
-            let entitlement = match slot.and_then(|slot| index.row(slot)) {
-                Some(_) if added.listed_with_resource => continue,
-                Some(row) => {
-                    let key = (id.resource_type, id.resource, added.slug.clone());
-                    if let Some(made) = self.made.get(&key) {
-                        made.clone()
-                    } else {
+            let row = slot.and_then(|slot| index.row(slot));
+            if row.is_some() && added.listed_with_resource {
+                continue;
+            }
+            let of = row.is_none().then_some(&added.resource);
+            let key = (id.resource_type, id.resource, added.slug.clone());
+            let known = self.made.get(&key);
+            let known = known.filter(|made| made.of.as_ref() == of);
+            let entitlement = if let Some(made) = known {
+                made.entitlement.clone()
+            } else {
+                let entitlement = match row {
+                    Some(row) => {
                         let rows = cx.journal.rows(vec![row]).await?;
                         let listed = rows.first().map(|row| decode(row)).transpose()?;
-                        let listed = listed.unwrap_or_default();
-                        let made = make(cx, &listed, &added.slug)?;
-                        if self.made.len() >= MAX_REMEMBERED {
-                            self.made.clear();
-                        }
-                        self.made.insert(key, made.clone());
-                        made
+                        make(cx, &listed.unwrap_or_default(), &added.slug).await?
                     }
+                    None => make(cx, &added.resource, &added.slug).await?,
+                };
+                if self.made.len() >= MAX_REMEMBERED {
+                    self.made.clear();
                 }
-                None => make(cx, &added.resource, &added.slug)?,
+                let of = of.cloned();
+                let made = Made {
+                    of,
+                    entitlement: entitlement.clone(),
+                };
+                self.made.insert(key, made);
+                entitlement
             };
             let is_listed = slot.is_some();
             // What no grant of the page is on after all is not added.
@@ -87,12 +104,12 @@ fn put(page: &mut Checked, added: &Added, is_listed: bool, made: Entitlement) ->
     Ok(())
 }
 
-fn make(cx: &Context, resource: &v2::Resource, slug: &str) -> Result<Option<Entitlement>> {
-    let Some(local) = cx.fetcher.connector.local() else {
-        return Ok(None);
-    };
-    let made = local.added_entitlement(resource, slug);
-    let made = made.map_err(|source| Error::Connector {
+async fn make(cx: &Context, resource: &v2::Resource, slug: &str) -> Result<Option<Entitlement>> {
+    let fetcher = &cx.fetcher;
+    let made = fetcher
+        .connector
+        .added_entitlement(&fetcher.call, resource, slug);
+    let made = made.await.map_err(|source| Error::Connector {
         doing: format!("make the entitlement `{slug}` that no list has"),
         source,
     })?;

@@ -157,10 +157,13 @@ impl Driver {
                 continue;
             }
             match check_paging(&mut arrived) {
-                Ok(()) => {
-                    self.adder.add(cx, &mut arrived.page).await?;
-                    storable.push(arrived);
-                }
+                Ok(()) => match self.adder.add(cx, &mut arrived.page).await {
+                    Ok(()) => storable.push(arrived),
+                    // A stopped run calls the connector no longer. The next
+                    // run requests the page again.
+                    Err(Error::Connector { .. }) if cx.cancel.is_cancelled() => {}
+                    Err(error) => refused = Some(error),
+                },
                 // Stored pages need not be asked for again after the failure.
                 Err(error) => refused = Some(error),
             }

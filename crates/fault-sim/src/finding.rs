@@ -100,6 +100,15 @@ impl<C: Connector> Connector for Finding<C> {
         self.walk(call, id).await
     }
 
+    async fn added_entitlement(
+        &self,
+        call: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        self.0.added_entitlement(call, resource, slug).await
+    }
+
     async fn cleanup(&self, call: &Call) -> Result<()> {
         self.0.cleanup(call).await
     }

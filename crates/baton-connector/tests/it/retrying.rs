@@ -86,6 +86,15 @@ impl Connector for &'static Flaky {
         self.answer(None)
     }
 
+    async fn added_entitlement(
+        &self,
+        _: &Call,
+        _: &v2::Resource,
+        _: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        self.answer(None)
+    }
+
     async fn cleanup(&self, _: &Call) -> Result<()> {
         self.answer(())
     }
@@ -386,6 +395,8 @@ async fn every_read_is_repeated_and_nothing_else() {
     note("grants of a type", listed.is_err());
     let got = connector.get_resource(call, &id, None).await;
     note("resource", got.is_err());
+    let made = connector.added_entitlement(call, &resource, "s").await;
+    note("added entitlement", made.is_err());
     assert!(asked.iter().all(|(_, times)| *times == 3), "{asked:?}");
     connector.cleanup(call).await.expect_err("refused");
     assert_eq!(stage.asked(), 1);

@@ -303,6 +303,15 @@ impl Connector for Recorder {
         self.inner.get_resource(call, id, parent).await
     }
 
+    async fn added_entitlement(
+        &self,
+        call: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        self.inner.added_entitlement(call, resource, slug).await
+    }
+
     async fn cleanup(&self, call: &Call) -> Result<()> {
         self.inner.cleanup(call).await
     }

@@ -11,7 +11,8 @@ use baton_connector::{Added, Error as Refusal, Random, SplitMix};
 use baton_proto::Code;
 use baton_proto::bid::{ResourceBid, TypedId};
 use baton_proto::c1::connector::v2;
-use baton_sync::{Completeness, SyncRequest, Workers};
+use baton_sync::{Completeness, Error, SyncHost, SyncRequest, Workers};
+use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::{Sandbox, ids, rows, rows_with, scan};
 use crate::world::{Twist, World};
@@ -262,4 +263,73 @@ async fn interrupted_syncs_add_the_same_rows() {
         }
         assert_eq!(rows(&sandbox.target()), expected);
     }
+}
+
+fn calls_for_entitlements(world: &World) -> Vec<String> {
+    let mut calls = world.calls();
+    calls.retain(|call| call.starts_with("added "));
+    calls.sort();
+    calls
+}
+
+#[tokio::test]
+async fn the_connector_makes_each_entitlement_once() {
+    let both = |list: &str, _: &str, _: usize| {
+        list.starts_with("grants user:").then(|| {
+            Twist::Adds(vec![
+                added("o1/s1", "odd", false),
+                added("unlisted", "odd", false),
+            ])
+        })
+    };
+    let sandbox = Sandbox::new();
+    let world = Arc::new(world().hooked(both));
+    sandbox.sync_as(&world, sandbox.request()).await;
+    assert_eq!(
+        calls_for_entitlements(&world),
+        ["added site:o1/s1:odd @", "added site:unlisted:odd @"]
+    );
+}
+
+#[tokio::test]
+async fn a_connector_that_cannot_make_an_entitlement_ends_the_sync() {
+    let hook = |list: &str, _: &str, _: usize| {
+        if list == "added site:unlisted:odd" {
+            let error = Refusal::stated(Code::Unavailable, "no connection");
+            return Some(Twist::Fail(error));
+        }
+        adds(list)
+    };
+    let error = Sandbox::new().fail(world().hooked(hook)).await;
+    assert_eq!(error.code(), Code::Unavailable);
+    assert_eq!(
+        error.to_string(),
+        "cannot make the entitlement `odd` that no list has"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_stopped_while_an_entitlement_is_made_is_interrupted() {
+    let sandbox = Sandbox::new();
+    let cancel = CancellationToken::new();
+    let host = SyncHost {
+        cancel: cancel.clone(),
+        ..sandbox.host()
+    };
+    let hook = move |list: &str, _: &str, _: usize| {
+        if list == "added site:unlisted:odd" {
+            cancel.cancel();
+            let error = Refusal::stated(Code::Canceled, "stopped");
+            return Some(Twist::Fail(error));
+        }
+        adds(list)
+    };
+    let stopped = Arc::new(world().hooked(hook));
+    let error = baton_sync::run(stopped, sandbox.request(), host).await;
+    let error = error.expect_err("stopped");
+    assert!(matches!(error, Error::Interrupted { .. }), "{error}");
+    let resumed = Arc::new(world().hooked(|list, _, _| adds(list)));
+    let report = sandbox.sync_as(&resumed, sandbox.request()).await;
+    assert!(report.resumed);
+    assert!(sites(&sandbox.target()).contains(&"site:unlisted".to_owned()));
 }

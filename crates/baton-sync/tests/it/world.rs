@@ -11,7 +11,7 @@ use baton_connector::resource::{
     RoleTraitBuilder, UserTraitBuilder, resource_id,
 };
 use baton_connector::{
-    Added, Call, Connector, Error, LocalHooks, Page, Random, Result, Row, SplitMix, UpstreamCount,
+    Added, Call, Connector, Error, Page, Random, Result, Row, SplitMix, UpstreamCount,
 };
 use baton_proto::c1::connector::v2::{self, resource_type::Trait};
 use prost_types::Any;
@@ -364,6 +364,22 @@ impl Connector for World {
         Ok(page.into_rows().next())
     }
 
+    async fn added_entitlement(
+        &self,
+        _: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        let list = format!("added {}:{slug}", key(resource));
+        let made = self.answer(list, Some(&vec![resource.clone()]), "").await?;
+        let Some(resource) = made.items().first() else {
+            return Ok(None);
+        };
+        let name = format!("{slug} on {}", resource.display_name);
+        let made = EntitlementBuilder::permission(resource, slug).display_name(name);
+        made.build().map(Some)
+    }
+
     async fn cleanup(&self, _: &Call) -> Result<()> {
         self.seen
             .lock()
@@ -371,22 +387,6 @@ impl Connector for World {
             .calls
             .push("cleanup".to_owned());
         Ok(())
-    }
-
-    fn local(&self) -> Option<&dyn LocalHooks> {
-        Some(self)
-    }
-}
-
-impl LocalHooks for World {
-    fn added_entitlement(
-        &self,
-        resource: &v2::Resource,
-        slug: &str,
-    ) -> Result<Option<v2::Entitlement>> {
-        let name = format!("{slug} on {}", resource.display_name);
-        let made = EntitlementBuilder::permission(resource, slug).display_name(name);
-        made.build().map(Some)
     }
 }
 

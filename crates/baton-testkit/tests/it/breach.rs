@@ -231,6 +231,15 @@ impl Connector for Breaching {
         }
     }
 
+    async fn added_entitlement(
+        &self,
+        call: &Call,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        self.inner.added_entitlement(call, resource, slug).await
+    }
+
     async fn cleanup(&self, call: &Call) -> Result<()> {
         let times = if outside(call) {
             self.cleanups.fetch_add(1, Ordering::Relaxed)

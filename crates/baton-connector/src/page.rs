@@ -114,11 +114,13 @@ pub struct Page<T> {
     pub next: PageToken,
     /// Annotations of the response, not of a row.
     pub annotations: Vec<Any>,
-    /// What only a connector in this process can say of the page.
+    /// What the contract of the Go SDK has no place for.
     pub notes: PageNotes,
 }
 
-/// What does not cross a process boundary.
+/// What an engine of this workspace reads besides rows and annotations. Between
+/// programs of this workspace it crosses a process boundary as an annotation of
+/// our own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PageNotes {
     /// See [`Page::upstream_count`].

@@ -19,6 +19,7 @@ pub mod dial;
 mod limiter;
 mod memory_sessions;
 mod method;
+mod notes;
 mod pem;
 #[cfg(test)]
 #[allow(dead_code, reason = "the tests from outside use the rest")]

@@ -14,8 +14,8 @@ const IN_FLIGHT: usize = 1 << 16;
 const SESSION_CACHE: usize = 1 << 20;
 
 /// The connector as an engine in another process sees it: behind a server and a client
-/// that are connected in memory. Changes and tickets are served. What a connector can
-/// only do in the same process ([`Connector::local`]) is gone.
+/// that are connected in memory. Changes and tickets are served. It has no
+/// [`Connector::local`].
 ///
 /// Needs a tokio runtime, whose time may be paused.
 pub fn over_grpc(connector: Arc<dyn Connector>) -> Arc<dyn Connector> {

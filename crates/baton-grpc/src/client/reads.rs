@@ -16,16 +16,17 @@ use baton_connector::{
         TypeScopedGrants,
     },
 };
-use baton_proto::{Code, any};
+use baton_proto::{Code, any, encode};
 use prost::{Message, Name};
 use prost_types::Any;
 
-use super::{RemoteConnector, list, unreadable};
+use super::{RemoteConnector, decoded, list, unreadable};
 use crate::method::Method;
 use crate::methods::connector_v2::{
     connector_service, entitlements_service, grants_service, resource_getter_service,
     resource_types_service, resources_service,
 };
+use crate::notes::{self, MAKE, MakeRequest};
 
 /// Largest page that a request may ask for (the rule of its field).
 const MAX_PAGE_SIZE: u32 = 250;
@@ -66,10 +67,14 @@ impl RemoteConnector {
         call: &Call,
         method: Method<Q, A>,
         request: &Q,
-        list: impl FnOnce() -> String,
+        list: impl Fn() -> String,
     ) -> Result<Page<T>> {
         let answer = self.read_bytes(call, method, request).await?;
-        let page = list::page(&answer).map_err(|fault| unreadable(method.path(), fault))?;
+        let mut page = list::page(&answer).map_err(|fault| unreadable(method.path(), fault))?;
+        page.notes = notes::take(&mut page.annotations).map_err(|fault| {
+            let text = format!("cannot read the notes on a page of {}", list());
+            Error::caused(Code::Internal, text, fault)
+        })?;
         page.advanced(call.token(), list)
     }
 }
@@ -198,6 +203,37 @@ impl Connector for RemoteConnector {
             Err(error) if error.code() == Code::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn added_entitlement(
+        &self,
+        call: &Call,
+        resource: &Resource,
+        slug: &str,
+    ) -> Result<Option<Entitlement>> {
+        let request = MakeRequest {
+            resource: encode::to_vec(resource),
+            slug: slug.to_owned(),
+            active_sync_id: call.sync_id().to_owned(),
+        };
+        let answer = self.read(call, MAKE, &request).await?;
+        let Some(bytes) = answer.entitlement else {
+            return Ok(None);
+        };
+        let made: Entitlement = decoded(&bytes, MAKE.path())?;
+        let id = |of: Option<&Resource>| {
+            let id = of.and_then(|of| of.id.clone()).unwrap_or_default();
+            (id.resource_type, id.resource)
+        };
+        if id(made.resource.as_ref()) != id(Some(resource)) {
+            let wanted = of_resource(&format!("entitlement `{slug}`"), resource);
+            let text = format!(
+                "the connector made the entitlement `{}` for {wanted}",
+                made.id
+            );
+            return Err(Error::stated(Code::Internal, text));
+        }
+        Ok(Some(made))
     }
 
     async fn cleanup(&self, call: &Call) -> Result<()> {

@@ -28,7 +28,13 @@ pub type ReflectionError = tonic_reflection::server::Error;
 ///
 /// The description of the services is damaged.
 pub async fn add_health_and_reflection(router: &mut Router) -> Result<(), ReflectionError> {
-    let names: Vec<&'static str> = router.service_names().collect();
+    // Reflection describes what the descriptor set has.
+    let is_described = |name: &&str| {
+        baton_proto::services()
+            .iter()
+            .any(|of| of.full_name == *name)
+    };
+    let names: Vec<&'static str> = router.service_names().filter(is_described).collect();
     let (reporter, health) = tonic_health::server::health_reporter();
     for name in &names {
         reporter

@@ -21,6 +21,7 @@ use crate::methods::connector_v2::{
     entitlements_service, grants_service, resource_getter_service, resource_types_service,
     resources_service,
 };
+use crate::notes;
 use crate::{Context, MAX_MESSAGE_BYTES, Router, SessionUsage, Status};
 
 /// The fields of every response of a list.
@@ -84,6 +85,7 @@ impl List<'_> {
         &self,
         page: ConnectorResult<Page<T>>,
         usage: &SessionUsage,
+        context: &Context,
     ) -> Result<Vec<u8>, Status> {
         let page = page.map_err(|error| self.failed(&error))?;
         let next = page.next.as_str().to_owned();
@@ -94,6 +96,11 @@ impl List<'_> {
         if let Some(usage) = usage.annotation() {
             any::append(&mut annotations, &usage);
         }
+        let version = context.headers.get(notes::HEADER);
+        if version.is_some_and(|version| version == notes::VERSION) {
+            let put = notes::put(&mut annotations, &page.notes);
+            put.map_err(|fault| self.too_large(&fault.to_string()))?;
+        }
         let mut out = Vec::new();
         for row in page.into_rows() {
             wire::put_bytes(&mut out, ROWS, &bytes_of(row));
@@ -101,15 +108,21 @@ impl List<'_> {
         wire::put_str(&mut out, NEXT, &next);
         put_annotations(&mut out, ANNOTATIONS, &annotations);
         if out.len() > MAX_MESSAGE_BYTES {
-            let text = format!(
-                "{} failed: the page has {} bytes, and a message may have {MAX_MESSAGE_BYTES}; \
-                 request fewer rows per page",
-                self.what,
+            let reason = format!(
+                "the page has {} bytes, and a message may have {MAX_MESSAGE_BYTES}",
                 out.len()
             );
-            return Err(Status::new(Code::ResourceExhausted, text));
+            return Err(self.too_large(&reason));
         }
         Ok(out)
+    }
+
+    fn too_large(&self, reason: &str) -> Status {
+        let text = format!(
+            "{} failed: {reason}; request fewer rows per page",
+            self.what
+        );
+        Status::new(Code::ResourceExhausted, text)
     }
 }
 
@@ -140,7 +153,11 @@ async fn types(shared: &Shared, request: ListTypes, context: &Context) -> Result
         token: &request.page_token,
         asked: String::new(),
     };
-    list.answer(shared.connector.list_resource_types(&call).await, &usage)
+    list.answer(
+        shared.connector.list_resource_types(&call).await,
+        &usage,
+        context,
+    )
 }
 
 async fn resources(
@@ -174,6 +191,7 @@ async fn resources(
             .list_resources(&call, &request.resource_type_id, parent)
             .await,
         &usage,
+        context,
     )
 }
 
@@ -202,6 +220,7 @@ async fn statics(
             .list_static_entitlements(&call, &request.resource_type_id)
             .await,
         &usage,
+        context,
     )
 }
 
@@ -248,7 +267,7 @@ async fn entitlements(
                 "TypeScopedEntitlementsSyncer",
             ))
         }
-        page => list.answer(page, &usage),
+        page => list.answer(page, &usage, context),
     }
 }
 
@@ -292,7 +311,7 @@ async fn grants(
         Err(Error::NotTypeScoped { .. } | Error::Unimplemented { .. }) if scoped => Err(
             not_scoped(&id.resource_type, "grants", "TypeScopedGrantsSyncer"),
         ),
-        page => list.answer(page, &usage),
+        page => list.answer(page, &usage, context),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod actions;
+mod added;
 mod changes;
 mod events;
 mod lists;
@@ -62,6 +63,7 @@ pub fn connector_services(connector: Arc<dyn Connector>, settings: ConnectorSett
     meta::add(&mut router, &shared);
     meta::add_limiter(&mut router, limiter);
     lists::add(&mut router, &shared);
+    added::add(&mut router, &shared);
     events::add(&mut router, &shared);
     actions::add(&mut router, &shared);
     if provisioning {

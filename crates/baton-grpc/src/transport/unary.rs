@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::answer;
 use super::channel::Channel;
 use super::failure::{Broken, Failure};
+use crate::notes;
 
 /// Largest number in a `grpc-timeout` header, which has at most eight digits.
 const MAX_TIMEOUT_NUMBER: u128 = 99_999_999;
@@ -107,6 +108,7 @@ fn request(path: &'static str, message: &[u8], limit: Duration) -> Request<Full<
     );
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.insert("grpc-accept-encoding", HeaderValue::from_static("gzip"));
+    headers.insert(notes::HEADER, HeaderValue::from_static(notes::VERSION));
     if let Ok(limit) = HeaderValue::try_from(timeout(limit)) {
         headers.insert("grpc-timeout", limit);
     }

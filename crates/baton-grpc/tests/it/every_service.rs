@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use baton_connector::{
     Account, AccountField, AccountManager, AccountOutcome, AccountSchema, Action, ActionSchema,
-    Any, Argument, Arguments, Call, Change, Code, Connector, ConnectorBuilder, Creation,
+    Added, Any, Argument, Arguments, Call, Change, Code, Connector, ConnectorBuilder, Creation,
     CredentialKinds, CredentialManager, Error, EventFeed, EventPage, EventRequest, Held,
     NewAccount, NewCredential, Page, Plaintext, Provisioner, ResourceCreator, ResourceDeleter,
     ResourceGetter, ResourceSyncer, Result, SplitMix, Struct, TicketManager, TypeEntitlements,
-    TypeGrants, TypeSpec, Types, Write, resource, v2,
+    TypeGrants, TypeSpec, Types, UpstreamCount, Write, resource, v2,
 };
+use baton_grpc::MAX_MESSAGE_BYTES;
 use prost::Message;
 
 use crate::recordings;
@@ -252,7 +253,7 @@ impl ResourceSyncer for Roles {
         _call: &Call,
         _parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
-        Ok(Page::last(vec![named("role", "r1")]))
+        Ok(Page::last(vec![named("role", "r1")]).upstream_count(UpstreamCount::Rows(1)))
     }
 
     async fn entitlements(
@@ -272,7 +273,35 @@ impl ResourceSyncer for Roles {
         if id_of(resource) == "same-token" {
             return Ok(Page::new(Vec::new(), call.token()));
         }
-        Ok(Page::last(vec![held_by_u1(resource)]))
+        let page = Page::last(vec![held_by_u1(resource)]);
+        let added = |slug: String| Added {
+            resource: named("role", "unlisted"),
+            slug,
+            listed_with_resource: true,
+        };
+        Ok(match id_of(resource) {
+            "noted" => page
+                .upstream_count(UpstreamCount::Failed("no count".to_owned()))
+                .count_ends_here(true)
+                .ends_full(true)
+                .added(vec![added("owner".to_owned())]),
+            "noted-too-much" => page.added(vec![added("x".repeat(MAX_MESSAGE_BYTES))]),
+            _ => page,
+        })
+    }
+
+    fn added_entitlement(
+        &self,
+        resource: &v2::Resource,
+        slug: &str,
+    ) -> Result<Option<v2::Entitlement>> {
+        choose(slug)?;
+        if slug == "none" {
+            return Ok(None);
+        }
+        let name = format!("{slug} on {}", resource.display_name);
+        let made = resource::EntitlementBuilder::permission(resource, slug).display_name(name);
+        made.build().map(Some)
     }
 
     async fn static_entitlements(&self, call: &Call) -> Result<Page<v2::Entitlement>> {

@@ -12,6 +12,7 @@ mod child_process;
 mod dialling;
 mod every_service;
 mod listeners;
+mod notes;
 mod parent_replay;
 mod raw;
 mod recordings;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baton_connector::session::{Found, SessionPage, SessionStore};
 use baton_connector::{
-    Call, ChangeSettings, Code, Connector, Error, Invoke, Page, Result, Run, Struct, v2,
+    Call, ChangeSettings, Code, Connector, Error, Invoke, Page, PageNotes, Result, Run, Struct, v2,
 };
 use baton_grpc::{
     Channel, ClientSettings, ConnectorSettings, Limiter, RemoteConnector, RemoteSessions, Router,
@@ -63,9 +63,10 @@ fn named(kind: &str, name: &str) -> v2::Resource {
 }
 
 /// What can be compared of a page.
-fn parts<T: Clone>(page: &Page<T>) -> (Vec<T>, String, usize) {
+fn parts<T: Clone>(page: &Page<T>) -> (Vec<T>, String, usize, PageNotes) {
     let next = page.next.as_str().to_owned();
-    (page.items().to_vec(), next, page.annotations.len())
+    let annotations = page.annotations.len();
+    (page.items().to_vec(), next, annotations, page.notes.clone())
 }
 
 /// The same code; the text with the prefix that servers add.
@@ -110,11 +111,23 @@ async fn reads_are_the_same() {
     same_page!(both, call, list_static_entitlements("role"));
     same_page!(both, call, list_entitlements(&named("role", "r1")));
     same_page!(both, call, list_grants(&named("role", "r1")));
+    same_page!(both, call, list_resources("role", None));
+    same_page!(both, call, list_grants(&named("role", "noted")));
     same_page!(both, call, list_entitlements_of_type("role"));
     same_page!(both, call, list_grants_of_type("role"));
     let (local, remote) = &both;
     same(local.metadata(call).await, remote.metadata(call).await);
     same(local.validate(call).await, remote.validate(call).await);
+    let listed = v2::Resource {
+        display_name: "the listed one".to_owned(),
+        ..named("role", "unlisted")
+    };
+    for resource in [&listed, &named("role", "other"), &named("nope", "1")] {
+        for slug in ["owner", "none", "plain"] {
+            let there = remote.added_entitlement(call, resource, slug).await;
+            same(local.added_entitlement(call, resource, slug).await, there);
+        }
+    }
     for name in ["u1", "none"] {
         let (id, parent) = (id("user", name), id("group", "g1"));
         let (here, there) = (
@@ -135,6 +148,14 @@ async fn a_page_that_go_would_not_accept_is_an_error_that_names_the_list() {
     let error = remote.list_resources(&call, "user", Some(&large)).await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+    let noted = named("role", "noted-too-much");
+    let error = remote.list_grants(&call, &noted).await.unwrap_err();
+    assert_eq!(error.code(), Code::ResourceExhausted);
+    let text = error.to_string();
+    assert!(
+        text.contains("listing grants for resource role/noted-too-much failed"),
+        "{text}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,7 @@ async fn a_list_has_its_rows_bytes_token_and_annotations() {
     assert_eq!(header("te"), "trailers");
     assert_eq!(header("grpc-accept-encoding"), "gzip");
     assert_eq!(header("grpc-timeout"), "1800000m");
+    assert_eq!(header("baton-page-notes"), "1");
     assert!(header("user-agent").starts_with("baton-rust/"));
     assert!(!seen.headers.contains_key("grpc-encoding"));
 }

@@ -28,13 +28,7 @@ pub type ReflectionError = tonic_reflection::server::Error;
 ///
 /// The description of the services is damaged.
 pub async fn add_health_and_reflection(router: &mut Router) -> Result<(), ReflectionError> {
-    // Reflection describes what the descriptor set has.
-    let is_described = |name: &&str| {
-        baton_proto::services()
-            .iter()
-            .any(|of| of.full_name == *name)
-    };
-    let names: Vec<&'static str> = router.service_names().filter(is_described).collect();
+    let names = described_services(router);
     let (reporter, health) = tonic_health::server::health_reporter();
     for name in &names {
         reporter
@@ -58,6 +52,13 @@ pub async fn add_health_and_reflection(router: &mut Router) -> Result<(), Reflec
     Ok(())
 }
 
+/// The services that the descriptor set has, and no service of our own.
+fn described_services(router: &Router) -> Vec<&'static str> {
+    let known = baton_proto::services();
+    let is_known = |name: &&str| known.iter().any(|service| service.full_name == *name);
+    router.service_names().filter(is_known).collect()
+}
+
 /// A service of the library as one of ours.
 fn extra<S, B>(service: S) -> Extra
 where
@@ -76,4 +77,22 @@ where
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+    use crate::methods::connector_v2::connector_service;
+    use crate::notes::MAKE;
+
+    #[test]
+    fn a_service_without_a_description_is_not_listed() {
+        let mut router = Router::new();
+        let refusal = Status::new(baton_proto::Code::Unimplemented, "refused");
+        router.refuse(connector_service::VALIDATE, &refusal);
+        router.refuse(MAKE, &refusal);
+        assert_eq!(router.service_names().count(), 2);
+        assert_eq!(described_services(&router), [connector_service::NAME]);
+    }
 }

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use baton_proto::Code;
+use baton_proto::google::rpc;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, StreamBody};
-use prost::Message;
-use prost_types::Any;
+use prost::Message as _;
 
 use super::frame::{self, Encoding};
 use crate::Status;
@@ -26,17 +26,6 @@ const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-
-/// `google.rpc.Status`.
-#[derive(Clone, PartialEq, Message)]
-struct WireStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
 
 /// The headers of a response.
 #[derive(Debug, Clone)]
@@ -141,7 +130,7 @@ fn trailers(status: Option<&Status>) -> HeaderMap {
     let message = HeaderValue::from_str(&percent_encoded(&status.message));
     trailers.insert(MESSAGE, message.unwrap_or(HeaderValue::from_static("")));
     if !status.details.is_empty() {
-        let wire = WireStatus {
+        let wire = rpc::Status {
             code: i32::from(status.code.as_u8()),
             message: status.message.clone(),
             details: status.details.clone(),

@@ -5,6 +5,11 @@ use std::sync::Arc;
 
 use baton_connector::{Any, Error, Page, Result as ConnectorResult, Row};
 use baton_proto::c1::connector::v2;
+use baton_proto::field::c1::connector::v2::resource_getter_service_get_resource_response::RESOURCE;
+// The numbers are the same in all responses of lists.
+use baton_proto::field::c1::connector::v2::resources_service_list_resources_response::{
+    ANNOTATIONS, LIST, NEXT_PAGE_TOKEN,
+};
 use baton_proto::{Code, any, encode, wire};
 use prost::{Message, Name};
 use v2::{
@@ -24,12 +29,18 @@ use crate::methods::connector_v2::{
 use crate::notes;
 use crate::{Context, MAX_MESSAGE_BYTES, Router, SessionUsage, Status};
 
-/// The fields of every response of a list.
-const ROWS: u32 = 1;
-const NEXT: u32 = 2;
-const ANNOTATIONS: u32 = 3;
-/// Those of the response with one resource.
-const RESOURCE: u32 = 1;
+/// Which page of which sync a request asks for: the fields that all requests for lists
+/// have.
+macro_rules! asked {
+    ($request:ident) => {
+        Asked {
+            sync_id: &$request.active_sync_id,
+            token: &$request.page_token,
+            page_size: $request.page_size,
+            annotations: $request.annotations,
+        }
+    };
+}
 
 pub(crate) fn add(router: &mut Router, shared: &Arc<Shared>) {
     macro_rules! list {
@@ -103,9 +114,9 @@ impl List<'_> {
         }
         let mut out = Vec::new();
         for row in page.into_rows() {
-            wire::put_bytes(&mut out, ROWS, &bytes_of(row));
+            wire::put_bytes(&mut out, LIST, &bytes_of(row));
         }
-        wire::put_str(&mut out, NEXT, &next);
+        wire::put_str(&mut out, NEXT_PAGE_TOKEN, &next);
         put_annotations(&mut out, ANNOTATIONS, &annotations);
         if out.len() > MAX_MESSAGE_BYTES {
             let reason = format!(
@@ -139,12 +150,7 @@ fn put_annotations(out: &mut Vec<u8>, field: u32, annotations: &[Any]) {
 }
 
 async fn types(shared: &Shared, request: ListTypes, context: &Context) -> Result<Vec<u8>, Status> {
-    let asked = Asked {
-        sync_id: &request.active_sync_id,
-        token: &request.page_token,
-        page_size: request.page_size,
-        annotations: request.annotations,
-    };
+    let asked = asked!(request);
     let (call, usage) = shared.counted_call(context, asked);
     let list = List {
         doing: "list resource types",
@@ -165,12 +171,7 @@ async fn resources(
     request: ListResources,
     context: &Context,
 ) -> Result<Vec<u8>, Status> {
-    let asked = Asked {
-        sync_id: &request.active_sync_id,
-        token: &request.page_token,
-        page_size: request.page_size,
-        annotations: request.annotations,
-    };
+    let asked = asked!(request);
     let (call, usage) = shared.counted_call(context, asked);
     let parent = request.parent_resource_id.as_ref();
     let list = List {
@@ -200,12 +201,7 @@ async fn statics(
     request: ListStatic,
     context: &Context,
 ) -> Result<Vec<u8>, Status> {
-    let asked = Asked {
-        sync_id: &request.active_sync_id,
-        token: &request.page_token,
-        page_size: request.page_size,
-        annotations: request.annotations,
-    };
+    let asked = asked!(request);
     let (call, usage) = shared.counted_call(context, asked);
     let list = List {
         doing: "list static entitlements",
@@ -233,12 +229,7 @@ async fn entitlements(
         return Err(invalid("error: list entitlements requires a resource"));
     };
     let scoped = any::contains::<v2::TypeScopedEntitlements>(&request.annotations);
-    let asked = Asked {
-        sync_id: &request.active_sync_id,
-        token: &request.page_token,
-        page_size: request.page_size,
-        annotations: request.annotations,
-    };
+    let asked = asked!(request);
     let (call, usage) = shared.counted_call(context, asked);
     let id = resource.id.clone().unwrap_or_default();
     let list = List {
@@ -278,12 +269,7 @@ async fn grants(
 ) -> Result<Vec<u8>, Status> {
     let resource = request.resource.unwrap_or_default();
     let scoped = any::contains::<v2::TypeScopedGrants>(&request.annotations);
-    let asked = Asked {
-        sync_id: &request.active_sync_id,
-        token: &request.page_token,
-        page_size: request.page_size,
-        annotations: request.annotations,
-    };
+    let asked = asked!(request);
     let (call, usage) = shared.counted_call(context, asked);
     let id = resource.id.clone().unwrap_or_default();
     let list = List {

@@ -13,25 +13,17 @@ use baton_connector::{
     TypeGrants, TypeSpec, Types, UpstreamCount, Write, resource, v2,
 };
 use baton_grpc::MAX_MESSAGE_BYTES;
-use prost::Message;
+use prost::Message as _;
 
 use crate::recordings;
 
 const PERMISSION: &str = "rpc error: code = PermissionDenied desc = no permission";
 
-#[derive(Clone, PartialEq, Message)]
-struct WireStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
 /// The details of a recorded status.
 pub(crate) fn details_of(status: &[u8]) -> Vec<Any> {
-    WireStatus::decode(status).unwrap().details
+    baton_proto::google::rpc::Status::decode(status)
+        .unwrap()
+        .details
 }
 
 fn recorded_details(case: &str) -> Vec<Any> {

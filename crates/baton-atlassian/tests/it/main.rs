@@ -15,6 +15,8 @@ mod change_members;
 mod change_organization;
 mod change_promises;
 mod change_roles;
+#[cfg(unix)]
+mod child;
 mod counts;
 mod echoes;
 mod feed_guarantee;

@@ -13,7 +13,7 @@ use prost::Message as _;
 
 use crate::simulated::{InProcess, simulate, simulator, spec};
 
-fn connector(simulator: &Simulator) -> Arc<dyn Connector> {
+pub(crate) fn connector(simulator: &Simulator) -> Arc<dyn Connector> {
     let key = Secret::new(simulator.access_token());
     let base = "http://simulated.test/admin";
     let settings = Settings::new(key, simulator.organization_id(), base).unwrap();
@@ -23,7 +23,7 @@ fn connector(simulator: &Simulator) -> Arc<dyn Connector> {
 }
 
 /// Every check passes.
-fn all_pass(results: Vec<CheckResult>) {
+pub(crate) fn all_pass(results: Vec<CheckResult>) {
     assert!(results.len() > 20, "{results:#?}");
     for check in results {
         match check.verdict {

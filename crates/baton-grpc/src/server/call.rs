@@ -53,8 +53,10 @@ impl Calls {
         headers: HeaderMap,
     ) -> Result<Answer, Status> {
         let stop = self.stop.child_token();
-        // The caller is gone when this future is dropped.
-        let _gone = stop.clone().drop_guard();
+        // The caller of a write is gone when this future is dropped. A read is dropped
+        // with it; its token does not end with the call, since what a connector began for
+        // the whole sync may hold it.
+        let _gone = (entry.kind == Kind::Write).then(|| stop.clone().drop_guard());
         let context = Context {
             deadline,
             stop: stop.clone(),

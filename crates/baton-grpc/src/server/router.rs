@@ -22,8 +22,9 @@ use crate::{Method, Status, rules};
 pub struct Context {
     /// When the caller stops waiting; `None` if it did not say.
     pub deadline: Option<Instant>,
-    /// Cancelled when the caller is gone, at the deadline, and when the server
-    /// stops.
+    /// Cancelled when the server stops, and for a write when its call ends. A read is
+    /// dropped when its caller is gone and at its deadline; work that it began for a whole
+    /// sync continues.
     pub stop: CancellationToken,
     /// The headers of the request.
     pub headers: HeaderMap,

@@ -208,3 +208,24 @@ async fn headers_of_hundreds_of_kilobytes_are_accepted() {
     }
     assert_eq!(connection.send(call).await.code(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_read_began_for_a_whole_sync_outlives_its_call() {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let sender = std::sync::Mutex::new(Some(sender));
+    let mut router = Router::new();
+    router.read(connector_service::VALIDATE, move |_, context| {
+        let sender = sender.lock().unwrap().take().unwrap();
+        sender.send(context.stop).unwrap();
+        async { Ok(v2::ConnectorServiceValidateResponse::default()) }
+    });
+    let server = Server::new(router);
+    let mut connection = Connection::to(&server).await;
+    let validate = request(connector_service::VALIDATE.path(), framed(&[]));
+    assert_eq!(connection.send(validate).await.code(), 0);
+    let stop = receiver.await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(!stop.is_cancelled());
+    server.stop(Duration::ZERO).await;
+    assert!(stop.is_cancelled());
+}

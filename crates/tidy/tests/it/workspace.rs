@@ -29,6 +29,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "baton-service",
+        &[
+            "baton-c1z",
+            "baton-connector",
+            "baton-crypto",
+            "baton-grpc",
+            "baton-proto",
+            "baton-sync",
+        ],
+    ),
+    (
         "baton-runtime",
         &[
             "baton-proto",
@@ -39,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-flags",
             "baton-grpc",
             "baton-query",
+            "baton-service",
             "baton-sync",
             "baton-term",
         ],

@@ -10,6 +10,8 @@
 )]
 #![warn(missing_docs)]
 
+mod finish;
 mod kind;
 
+pub use finish::{Failure, Outcome, is_finishable};
 pub use kind::TaskKind;

@@ -8,11 +8,13 @@ use baton_proto::{Code, panic_text};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::HeaderMap;
+use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::router::{Answer, Context, Entry, Kind};
+use super::frame::Messages;
+use super::router::{Answer, Answering, ClientStream, Context, Entry, Kind};
 use crate::Status;
 
 /// What all calls of a server share.
@@ -52,18 +54,45 @@ impl Calls {
         deadline: Option<Instant>,
         headers: HeaderMap,
     ) -> Result<Answer, Status> {
+        let handler = entry.handler.clone();
+        let begin = move |context| (handler)(message, context);
+        self.run(entry.kind, begin, deadline, headers).await
+    }
+
+    /// Serves a call whose messages come while it is served.
+    pub(crate) async fn serve_stream(
+        &self,
+        stream: &ClientStream,
+        messages: Messages<Incoming>,
+        deadline: Option<Instant>,
+        headers: HeaderMap,
+    ) -> Result<Answer, Status> {
+        let handler = stream.handler.clone();
+        let begin = move |context| (handler)(messages, context);
+        self.run(Kind::Read, begin, deadline, headers).await
+    }
+
+    async fn run<F>(
+        &self,
+        kind: Kind,
+        begin: F,
+        deadline: Option<Instant>,
+        headers: HeaderMap,
+    ) -> Result<Answer, Status>
+    where
+        F: FnOnce(Context) -> Answering + Send + 'static,
+    {
         let stop = self.stop.child_token();
         // The caller of a write is gone when this future is dropped. A read is dropped
         // with it; its token does not end with the call, since what a connector began for
         // the whole sync may hold it.
-        let _gone = (entry.kind == Kind::Write).then(|| stop.clone().drop_guard());
+        let _gone = (kind == Kind::Write).then(|| stop.clone().drop_guard());
         let context = Context {
             deadline,
             stop: stop.clone(),
             headers,
         };
-        let handler = entry.handler.clone();
-        let work = async move { (handler)(message, context).await };
+        let work = async move { begin(context).await };
         let work = async {
             match AssertUnwindSafe(work).catch_unwind().await {
                 Ok(answer) => answer,
@@ -73,7 +102,7 @@ impl Calls {
                 }
             }
         };
-        match entry.kind {
+        match kind {
             Kind::Read => {
                 tokio::select! {
                     biased;

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,6 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::body::ResponseBody;
 use super::call::Calls;
 use super::http::answer;
 use super::router::Router;
@@ -68,6 +71,11 @@ impl Server {
         let inner = Arc::clone(&self.0);
         let connection = inner.connections.track_future(self.connection(io));
         connection.await;
+    }
+
+    /// Answers one request of a connection that another HTTP server serves.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        answer(&self.0.router, &self.0.calls, request).await
     }
 
     async fn connection<I>(&self, io: I)

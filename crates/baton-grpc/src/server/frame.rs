@@ -54,61 +54,90 @@ fn too_large(length: usize) -> Status {
 /// # Errors
 /// A body that ends early, a message that is too large (known from its header
 /// alone), or a compression that cannot be undone.
-pub(crate) async fn read<B>(body: &mut B, encoding: Encoding) -> Result<Bytes, Status>
+pub(crate) async fn read<B>(body: B, encoding: Encoding) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut seen = BytesMut::new();
-    if !fill(body, &mut seen, HEADER_BYTES).await? {
-        let text = if seen.is_empty() {
-            "EOF"
-        } else {
-            "unexpected EOF"
-        };
-        return Err(Status::new(Code::Unknown, text));
+    let first = Messages::new(body, encoding).next().await?;
+    first.ok_or_else(|| Status::new(Code::Unknown, "EOF"))
+}
+
+/// The messages of a body, one after another.
+pub(crate) struct Messages<B> {
+    body: B,
+    encoding: Encoding,
+    seen: BytesMut,
+}
+
+impl<B> Messages<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    pub(crate) fn new(body: B, encoding: Encoding) -> Self {
+        Self {
+            body,
+            encoding,
+            seen: BytesMut::new(),
+        }
     }
-    let flag = seen.get_u8();
-    // A length of 32 bits fits.
-    let length = seen.get_u32() as usize;
-    if length > MAX_MESSAGE_BYTES {
-        return Err(too_large(length));
+
+    /// The next message; `None` at the end of the body.
+    ///
+    /// # Errors
+    /// As [`read`], but for a body that ends between two messages.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        if !self.fill(HEADER_BYTES).await? {
+            return if self.seen.is_empty() {
+                Ok(None)
+            } else {
+                Err(unexpected_end())
+            };
+        }
+        let flag = self.seen.get_u8();
+        // A length of 32 bits fits.
+        let length = self.seen.get_u32() as usize;
+        if length > MAX_MESSAGE_BYTES {
+            return Err(too_large(length));
+        }
+        if !self.fill(length).await? {
+            return Err(unexpected_end());
+        }
+        let message = self.seen.split_to(length).freeze();
+        match (flag, self.encoding) {
+            (0, _) => Ok(message),
+            (1, Encoding::Gzip) => inflate(&message),
+            (1, Encoding::Identity) => Err(Status::new(
+                Code::Internal,
+                "grpc: compressed flag set with identity or empty encoding",
+            )),
+            (flag, _) => Err(Status::new(
+                Code::Internal,
+                format!("grpc: received unexpected payload format {flag}"),
+            )),
+        }
+        .map(Some)
     }
-    if !fill(body, &mut seen, length).await? {
-        return Err(Status::new(Code::Unknown, "unexpected EOF"));
-    }
-    let message = seen.split_to(length).freeze();
-    match (flag, encoding) {
-        (0, _) => Ok(message),
-        (1, Encoding::Gzip) => inflate(&message),
-        (1, Encoding::Identity) => Err(Status::new(
-            Code::Internal,
-            "grpc: compressed flag set with identity or empty encoding",
-        )),
-        (flag, _) => Err(Status::new(
-            Code::Internal,
-            format!("grpc: received unexpected payload format {flag}"),
-        )),
+
+    /// Reads until there are so many bytes; false if the body ends before.
+    async fn fill(&mut self, wanted: usize) -> Result<bool, Status> {
+        while self.seen.len() < wanted {
+            match self.body.frame().await {
+                None => return Ok(false),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.seen.extend_from_slice(&data);
+                    }
+                }
+                // The peer is gone and does not read this.
+                Some(Err(_)) => return Err(Status::new(Code::Canceled, "context canceled")),
+            }
+        }
+        Ok(true)
     }
 }
 
-/// Reads until there are so many bytes; false if the body ends before.
-async fn fill<B>(body: &mut B, seen: &mut BytesMut, wanted: usize) -> Result<bool, Status>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    while seen.len() < wanted {
-        match body.frame().await {
-            None => return Ok(false),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    seen.extend_from_slice(&data);
-                }
-            }
-            // The peer is gone and does not read this.
-            Some(Err(_)) => return Err(Status::new(Code::Canceled, "context canceled")),
-        }
-    }
-    Ok(true)
+fn unexpected_end() -> Status {
+    Status::new(Code::Unknown, "unexpected EOF")
 }
 
 fn inflate(message: &[u8]) -> Result<Bytes, Status> {
@@ -163,7 +192,7 @@ mod tests {
     use super::*;
 
     async fn read_of(bytes: Vec<u8>, encoding: Encoding) -> Result<Bytes, Status> {
-        read(&mut Full::new(Bytes::from(bytes)), encoding).await
+        read(Full::new(Bytes::from(bytes)), encoding).await
     }
 
     #[tokio::test]
@@ -196,6 +225,27 @@ mod tests {
                 .unwrap_err();
             let text = if end == 0 { "EOF" } else { "unexpected EOF" };
             assert_eq!((error.code, error.message.as_str()), (Code::Unknown, text));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_has_any_number_of_messages() {
+        for encoding in [Encoding::Identity, Encoding::Gzip] {
+            let mut body = write(b"one", encoding).to_vec();
+            body.extend_from_slice(&write(b"", encoding));
+            body.extend_from_slice(&write(b"three", encoding));
+            let whole = body.clone();
+            let mut messages = Messages::new(Full::new(Bytes::from(whole)), encoding);
+            for expected in ["one", "", "three"] {
+                let message = messages.next().await.unwrap();
+                assert_eq!(message.as_deref(), Some(expected.as_bytes()));
+            }
+            assert_eq!(messages.next().await.unwrap(), None);
+            body.pop();
+            let mut cut = Messages::new(Full::new(Bytes::from(body)), encoding);
+            cut.next().await.unwrap();
+            cut.next().await.unwrap();
+            assert_eq!(cut.next().await.unwrap_err().message, "unexpected EOF");
         }
     }
 }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::access::Logged;
 use super::body::{Head, ResponseBody, code_of, trailers_only};
 use super::call::{Calls, deadline, deadline_exceeded, passed, stopping};
-use super::frame::{self, Encoding};
-use super::router::{Answer, Entry, Found, Router};
+use super::frame::{self, Encoding, Messages};
+use super::router::{Answer, ClientStream, Entry, Found, Router};
 use super::timeout;
 use crate::Status;
 
@@ -43,10 +43,16 @@ pub(crate) async fn answer(
     let response = match router.find(&path) {
         Found::Extra(serve) => serve(request).await,
         Found::Nothing(status) => plain.failed(status),
-        Found::Method(_) if calls.stop.is_cancelled() => plain.failed(stopping()),
+        Found::Method(_) | Found::ClientStream(_) if calls.stop.is_cancelled() => {
+            plain.failed(stopping())
+        }
         Found::Method(entry) => {
             logged.streams = entry.streams;
             serve(entry, calls, plain, request, deadline(timeout)).await
+        }
+        Found::ClientStream(stream) => {
+            logged.streams = true;
+            serve_stream(stream, calls, plain, request, deadline(timeout)).await
         }
     };
     logged.ended(code_of(response.headers()).unwrap_or(Code::Ok));
@@ -105,9 +111,8 @@ async fn serve(
     request: Request<Incoming>,
     deadline: Option<Instant>,
 ) -> Response<ResponseBody> {
-    let (parts, mut body) = request.into_parts();
-    let encoding = parts.headers.get(&ENCODING).map(HeaderValue::as_bytes);
-    let encoding = match Encoding::of(encoding) {
+    let (parts, body) = request.into_parts();
+    let encoding = match encoding_of(&parts.headers) {
         Ok(encoding) => encoding,
         Err(status) => return plain.failed(status),
     };
@@ -115,13 +120,39 @@ async fn serve(
         biased;
         () = passed(deadline) => Err(deadline_exceeded()),
         () = calls.stop.cancelled() => Err(stopping()),
-        message = frame::read(&mut body, encoding) => message,
+        message = frame::read(body, encoding) => message,
     };
     let head = Head { encoding, ..plain };
     let answer = match message {
         Ok(message) => calls.serve(entry, message, deadline, parts.headers).await,
         Err(status) => Err(status),
     };
+    answered(&head, answer).await
+}
+
+async fn serve_stream(
+    stream: &ClientStream,
+    calls: &Calls,
+    plain: Head,
+    request: Request<Incoming>,
+    deadline: Option<Instant>,
+) -> Response<ResponseBody> {
+    let (parts, body) = request.into_parts();
+    let encoding = match encoding_of(&parts.headers) {
+        Ok(encoding) => encoding,
+        Err(status) => return plain.failed(status),
+    };
+    let head = Head { encoding, ..plain };
+    let messages = Messages::new(body, encoding);
+    let answer = calls.serve_stream(stream, messages, deadline, parts.headers);
+    answered(&head, answer.await).await
+}
+
+fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Status> {
+    Encoding::of(headers.get(&ENCODING).map(HeaderValue::as_bytes))
+}
+
+async fn answered(head: &Head, answer: Result<Answer, Status>) -> Response<ResponseBody> {
     match answer {
         Ok(Answer::One(message)) => head.one(&message),
         Ok(Answer::Many(messages)) => head.many(messages).await,

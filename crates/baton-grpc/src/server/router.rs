@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use baton_proto::{Code, encode};
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use prost::{Message, Name};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::body::ResponseBody;
+use super::frame::Messages;
 use crate::{Method, Status, rules};
 
 /// What a method is given besides its request.
@@ -38,6 +39,7 @@ pub(crate) enum Answer {
 
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Status>> + Send>>;
 type Handler = Arc<dyn Fn(Bytes, Context) -> Answering + Send + Sync>;
+type StreamHandler = Arc<dyn Fn(Messages<Incoming>, Context) -> Answering + Send + Sync>;
 
 /// How a call ends when its caller is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,18 @@ pub(crate) struct Entry {
     pub(crate) handler: Handler,
 }
 
+/// A method whose caller sends many messages.
+#[derive(Clone)]
+pub(crate) struct ClientStream {
+    pub(crate) handler: StreamHandler,
+}
+
+#[derive(Clone)]
+enum Registered {
+    Message(Entry),
+    Stream(ClientStream),
+}
+
 type ExtraAnswering = Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>;
 /// A whole service that another library serves, as health and reflection.
 pub type Extra = Arc<dyn Fn(Request<Incoming>) -> ExtraAnswering + Send + Sync>;
@@ -62,13 +76,14 @@ pub type Extra = Arc<dyn Fn(Request<Incoming>) -> ExtraAnswering + Send + Sync>;
 /// Services and their methods, to be given to a [`Server`](crate::Server).
 #[derive(Clone, Default)]
 pub struct Router {
-    services: BTreeMap<&'static str, BTreeMap<&'static str, Entry>>,
+    services: BTreeMap<&'static str, BTreeMap<&'static str, Registered>>,
     extra: BTreeMap<&'static str, Extra>,
 }
 
 /// What a path leads to.
 pub(crate) enum Found<'r> {
     Method(&'r Entry),
+    ClientStream(&'r ClientStream),
     Extra(&'r Extra),
     Nothing(Status),
 }
@@ -137,11 +152,11 @@ impl Router {
         let streams = false;
         self.add(
             method,
-            Entry {
+            Registered::Message(Entry {
                 kind,
                 streams,
                 handler,
-            },
+            }),
         );
     }
 
@@ -164,7 +179,33 @@ impl Router {
             streams: true,
             handler,
         };
-        self.add(method, entry);
+        self.add(method, Registered::Message(entry));
+    }
+
+    /// Adds a method whose caller sends many messages and gets one answer.
+    ///
+    /// Each message is decoded and its rules are checked when it arrives. A message
+    /// that breaks a rule, and a body that breaks off, are the last item of the stream;
+    /// the handler decides what follows from them. The handler is dropped when its
+    /// caller is gone, at the deadline and when the server stops.
+    pub fn client_stream<Q, A, F, R>(&mut self, method: Method<Q, A>, serve: F)
+    where
+        Q: Message + Default + 'static,
+        A: Message + Name + 'static,
+        F: Fn(BoxStream<'static, Result<Q, Status>>, Context) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<A, Status>> + Send + 'static,
+    {
+        let handler: StreamHandler = Arc::new(move |messages, context| {
+            let requests = stream::try_unfold(messages, move |mut messages| async move {
+                let Some(message) = messages.next().await? else {
+                    return Ok(None);
+                };
+                Ok(Some((checked(&method, &message)?, messages)))
+            });
+            let answer = serve(requests.boxed(), context);
+            Box::pin(async move { Ok(Answer::One(encode::to_vec(&answer.await?))) })
+        });
+        self.add(method, Registered::Stream(ClientStream { handler }));
     }
 
     /// Adds a method that is refused; its requests are checked before.
@@ -184,7 +225,7 @@ impl Router {
         self.extra.insert(service, serve);
     }
 
-    fn add<Q, A>(&mut self, method: Method<Q, A>, entry: Entry) {
+    fn add<Q, A>(&mut self, method: Method<Q, A>, entry: Registered) {
         let (service, name) = method.parts();
         self.services
             .entry(service)
@@ -210,7 +251,8 @@ impl Router {
             None => unimplemented(format!("unknown service {service}")),
             Some(methods) => match methods.get(name) {
                 None => unimplemented(format!("unknown method {name} for service {service}")),
-                Some(entry) => Found::Method(entry),
+                Some(Registered::Message(entry)) => Found::Method(entry),
+                Some(Registered::Stream(stream)) => Found::ClientStream(stream),
             },
         }
     }

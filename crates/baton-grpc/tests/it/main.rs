@@ -9,6 +9,7 @@
 mod certificates;
 #[cfg(unix)]
 mod child_process;
+mod client_streams;
 mod dialling;
 mod every_service;
 mod listeners;

@@ -19,13 +19,19 @@
 //! [`check_provisioner`] checks what changes access: whether syncs show what was
 //! granted and revoked.
 //!
+//! [`as_child`] starts a program as `baton-drive` does, and [`go_parent`] as an engine
+//! of the Go SDK does.
+//!
 //! What goes wrong in the kit itself is a panic, as in any test.
 #![warn(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
 mod as_child;
+mod calls;
 mod conformance;
 mod file;
+#[cfg(unix)]
+pub mod go_parent;
 mod harness;
 mod over_grpc;
 mod provisioner;
@@ -37,6 +43,7 @@ mod tried;
 pub use as_child::as_child;
 pub use baton_runtime::{CheckResult, ExitStatus, Recorded, Verdict};
 pub use baton_sync::Phase;
+pub use calls::{Calls, Failed};
 pub use conformance::conformance;
 pub use file::SyncFile;
 pub use harness::{Harness, Outcome};

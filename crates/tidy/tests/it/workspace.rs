@@ -61,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-c1z",
             "baton-connector",
             "baton-grpc",
+            "baton-proto",
             "baton-runtime",
             "baton-sync",
         ],

@@ -7,8 +7,7 @@ use baton_connector::{Call, Connector, Invoke, SplitMix, v2};
 use baton_testkit::{Verdict, as_child, conformance, sync_rows};
 use prost_types::{Struct, Value, value::Kind};
 
-use crate::grpc::resource;
-use crate::harness::Harness;
+use crate::harness::{Harness, resource};
 
 fn child(harness: &Harness) -> Arc<dyn Connector> {
     let program = env!("CARGO_BIN_EXE_baton-csv");

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::time::SystemTime;
 use std::{fs, str};
 
+use baton_proto::c1::connector::v2;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -101,6 +102,18 @@ impl Harness {
                 (id, sources.unwrap_or_default())
             })
             .collect()
+    }
+}
+
+/// A resource with an id and nothing else.
+pub fn resource(type_id: &str, id: &str) -> v2::Resource {
+    v2::Resource {
+        id: Some(v2::ResourceId {
+            resource_type: type_id.to_owned(),
+            resource: id.to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
     }
 }
 

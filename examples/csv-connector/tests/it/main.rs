@@ -13,17 +13,15 @@ mod child;
 #[cfg(target_os = "linux")]
 mod driving;
 mod failures;
-#[cfg(unix)]
-mod grpc;
 mod guide;
 mod harness;
-#[cfg(unix)]
-mod parent;
 mod resume;
 #[cfg(unix)]
 mod serve;
 #[cfg(unix)]
 mod service;
+#[cfg(unix)]
+mod service_changes;
 mod sync;
 mod tickets;
 mod transports;

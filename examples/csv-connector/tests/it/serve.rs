@@ -9,13 +9,12 @@ use baton_grpc::methods::connector_v2::{
     connector_service, grant_manager_service, resources_service,
 };
 use baton_proto::c1::connector::v2;
+use baton_testkit::{Calls, Failed};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, Command};
 
-use crate::grpc::resource;
-use crate::grpc::{Calls, Failed};
-use crate::harness::Harness;
+use crate::harness::{Harness, resource};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -10,15 +10,25 @@ use baton_grpc::methods::connector_v2::{
 use baton_grpc::methods::ratelimit_v1::rate_limiter_service;
 use baton_proto::c1::connector::v2;
 use baton_proto::c1::ratelimit::v1::DoRequest;
+use baton_testkit::go_parent::{Authority, Form, Parent, Passed, Start};
+use baton_testkit::{Calls, Failed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::grpc::Failed;
-use crate::grpc::resource;
-use crate::harness::Harness;
-use crate::parent::{Authority, Form, Parent, Passed, Start};
+use crate::harness::{Harness, resource};
 
 const SYNC: &str = "2ZBGVGX3KOrpvGXZXbmPF7hpTTA";
+
+/// The program, which reads the tables of the folder that it is started in.
+fn child(args: &[&str]) -> Start {
+    let args = [&["--folder", "tables"], args].concat();
+    Start::new(env!("CARGO_BIN_EXE_baton-csv"), &args)
+}
+
+/// The program as a child that serves.
+pub(crate) async fn start(harness: &Harness, args: &[&str]) -> Parent {
+    child(args).spawn(harness.dir.path()).await
+}
 
 /// What the child left when it could not serve: its last line, and its exit code.
 async fn refused(start: Start) -> (String, Option<i32>) {
@@ -32,7 +42,7 @@ async fn refused(start: Start) -> (String, Option<i32>) {
     (error, output.status.code())
 }
 
-async fn list(calls: &mut crate::grpc::Calls, type_id: &str) -> Vec<v2::Resource> {
+async fn list(calls: &mut Calls, type_id: &str) -> Vec<v2::Resource> {
     let request = v2::ResourcesServiceListResourcesRequest {
         resource_type_id: type_id.to_owned(),
         active_sync_id: SYNC.to_owned(),
@@ -47,7 +57,7 @@ async fn list(calls: &mut crate::grpc::Calls, type_id: &str) -> Vec<v2::Resource
 #[tokio::test]
 async fn a_go_parent_drives_a_sync_and_the_child_ends_with_it() {
     let harness = Harness::new();
-    let parent = Parent::start(&harness, &[]).await;
+    let parent = start(&harness, &[]).await;
     let mut calls = parent.calls().await;
     // Go wraps each call.
     let asked = calls
@@ -108,7 +118,7 @@ async fn calls_that_change_something_are_refused_unless_the_parent_asks_for_them
         (&["--ticketing"], "provisioning is not enabled"),
     ] {
         let harness = Harness::new();
-        let parent = Parent::start(&harness, args).await;
+        let parent = start(&harness, args).await;
         let mut calls = parent.calls().await;
         let failed = calls.call(grant_manager_service::GRANT, &request).await;
         let text = expected.to_owned();
@@ -116,7 +126,7 @@ async fn calls_that_change_something_are_refused_unless_the_parent_asks_for_them
         parent.end().await;
     }
     let harness = Harness::new();
-    let parent = Parent::start(&harness, &["--delete-resource-type", "user"]).await;
+    let parent = start(&harness, &["--delete-resource-type", "user"]).await;
     let mut calls = parent.calls().await;
     let failed = calls.call(grant_manager_service::GRANT, &request).await;
     let text = failed.unwrap_err().text;
@@ -126,7 +136,7 @@ async fn calls_that_change_something_are_refused_unless_the_parent_asks_for_them
     assert_eq!(tickets.unwrap_err(), Failed { code: 2, text });
     parent.end().await;
     let harness = Harness::new();
-    let parent = Parent::start(&harness, &["--list-ticket-schemas"]).await;
+    let parent = start(&harness, &["--list-ticket-schemas"]).await;
     let mut calls = parent.calls().await;
     calls
         .ask(tickets_service::LIST_TICKET_SCHEMAS)
@@ -141,7 +151,7 @@ async fn calls_that_change_something_are_refused_unless_the_parent_asks_for_them
 async fn flags_and_variables_of_modes_are_accepted_and_no_file_of_theirs_is_touched() {
     let harness = Harness::new();
     let before: Vec<_> = names(&harness);
-    let parent = Parent::start(
+    let parent = start(
         &harness,
         &[
             "-f",
@@ -200,7 +210,7 @@ fn names(harness: &Harness) -> Vec<std::ffi::OsString> {
 
 #[tokio::test]
 async fn a_line_that_cannot_be_used_ends_the_child_with_the_reason() {
-    let good = Start::new(&[]).line_for(1);
+    let good = child(&[]).line_for(1);
     let cut = &good[..good.len() / 2 / 4 * 4];
     for (line, expected) in [
         (b"\n".to_vec(), "unexpected empty input"),
@@ -219,7 +229,7 @@ async fn a_line_that_cannot_be_used_ends_the_child_with_the_reason() {
             "cannot use the TLS credential of the parent",
         ),
     ] {
-        let mut start = Start::new(&[]);
+        let mut start = child(&[]);
         start.line = Some(line);
         let (error, code) = refused(start).await;
         assert!(error.starts_with(&format!("error: {expected}")), "{error}");
@@ -230,7 +240,7 @@ async fn a_line_that_cannot_be_used_ends_the_child_with_the_reason() {
 #[tokio::test]
 async fn the_end_of_input_without_a_line_ends_the_child() {
     let harness = Harness::new();
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.line = Some(Vec::new());
     let output = start.spawn(harness.dir.path()).await.end().await;
     assert_eq!(output.status.code(), Some(2));
@@ -240,11 +250,11 @@ async fn the_end_of_input_without_a_line_ends_the_child() {
 
 #[tokio::test]
 async fn a_wrong_setting_is_reported_before_the_line_is_read() {
-    let mut start = Start::new(&["--workers", "many"]);
+    let mut start = child(&["--workers", "many"]);
     start.line = Some(Vec::new());
     let (error, _) = refused(start).await;
     assert!(error.contains("--workers"), "{error}");
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.args.clear();
     start.line = Some(Vec::new());
     let (error, _) = refused(start).await;
@@ -253,7 +263,7 @@ async fn a_wrong_setting_is_reported_before_the_line_is_read() {
 
 #[tokio::test]
 async fn a_socket_that_was_not_passed_or_is_another_file_is_refused() {
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.variable = None;
     let (error, _) = refused(start).await;
     assert_eq!(error, "error: missing required listener fd");
@@ -270,19 +280,19 @@ async fn a_socket_that_was_not_passed_or_is_another_file_is_refused() {
             "invalid listener fd: Bad file descriptor (os error 9)",
         ),
     ] {
-        let mut start = Start::new(&[]);
+        let mut start = child(&[]);
         start.variable = Some(variable);
         let (error, _) = refused(start).await;
         assert_eq!(error, format!("error: {expected}"));
     }
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.passed = Passed::Nothing;
     let (error, _) = refused(start).await;
     assert!(
         error.starts_with("error: invalid listener fd: Bad file"),
         "{error}"
     );
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.passed = Passed::File(fs::File::open("/dev/null").unwrap().into());
     let (error, _) = refused(start).await;
     assert!(
@@ -290,14 +300,14 @@ async fn a_socket_that_was_not_passed_or_is_another_file_is_refused() {
         "{error}"
     );
     let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.passed = Passed::File(end.into());
     let (error, _) = refused(start).await;
     assert_eq!(
         error,
         "error: invalid listener fd: the socket does not listen"
     );
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.port = Some(1);
     let (error, _) = refused(start).await;
     assert!(
@@ -310,7 +320,7 @@ async fn a_socket_that_was_not_passed_or_is_another_file_is_refused() {
 #[tokio::test]
 async fn certificates_of_other_forms_are_accepted() {
     let harness = Harness::new();
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.authority = Authority::new(Form::Plain);
     let parent = start.spawn(harness.dir.path()).await;
     assert!(!list(&mut parent.calls().await, "user").await.is_empty());
@@ -320,7 +330,7 @@ async fn certificates_of_other_forms_are_accepted() {
 #[tokio::test]
 async fn other_peers_are_refused_and_do_not_disturb_the_parent() {
     let harness = Harness::new();
-    let parent = Parent::start(&harness, &[]).await;
+    let parent = start(&harness, &[]).await;
     let mut first = parent.calls().await;
     let other = Authority::new(Form::Go);
     for own in [None, Some(&other)] {
@@ -357,7 +367,7 @@ async fn other_peers_are_refused_and_do_not_disturb_the_parent() {
 #[tokio::test]
 async fn an_expired_certificate_is_refused() {
     let harness = Harness::new();
-    let mut start = Start::new(&[]);
+    let mut start = child(&[]);
     start.authority = Authority::new(Form::Expired);
     let parent = start.spawn(harness.dir.path()).await;
     let client = parent.authority.client(Some(&parent.authority));
@@ -372,7 +382,7 @@ async fn an_expired_certificate_is_refused() {
 #[tokio::test]
 async fn what_follows_the_line_is_dropped_until_the_end() {
     let harness = Harness::new();
-    let mut parent = Parent::start(&harness, &[]).await;
+    let mut parent = start(&harness, &[]).await;
     let mut calls = parent.calls().await;
     let stdin = parent.stdin.as_mut().unwrap();
     stdin.write_all(&b"more\n".repeat(100_000)).await.unwrap();
@@ -384,7 +394,7 @@ async fn what_follows_the_line_is_dropped_until_the_end() {
 #[tokio::test]
 async fn sigterm_ends_the_child_without_the_end_of_its_input() {
     let harness = Harness::new();
-    let parent = Parent::start(&harness, &[]).await;
+    let parent = start(&harness, &[]).await;
     let mut calls = parent.calls().await;
     assert!(!list(&mut calls, "user").await.is_empty());
     signal(&parent.child, rustix::process::Signal::TERM);
@@ -403,7 +413,7 @@ async fn a_parent_that_is_gone_at_any_time_leaves_no_child() {
     // When the parent dies, its end of the pipe closes, whatever it was doing.
     for wait in (0..40).map(|step| Duration::from_millis(step * step / 4)) {
         let harness = Harness::new();
-        let mut parent = Parent::start(&harness, &[]).await;
+        let mut parent = start(&harness, &[]).await;
         tokio::time::sleep(wait).await;
         let call = if wait.as_millis() % 2 == 0 {
             let client = parent.authority.client(Some(&parent.authority));

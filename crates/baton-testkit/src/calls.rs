@@ -1,9 +1,9 @@
-//! Calls over a stream.
+//! Calls over a stream, made with hyper and not with the client under test.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::time::Duration;
 
 use baton_grpc::Method;
-use baton_proto::c1::connector::v2;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
@@ -15,30 +15,21 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// No call of these tests takes longer.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// A resource with an id and nothing else.
-pub fn resource(type_id: &str, id: &str) -> v2::Resource {
-    v2::Resource {
-        id: Some(v2::ResourceId {
-            resource_type: type_id.to_owned(),
-            resource: id.to_owned(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
 /// A connection that makes calls. Clones share it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Calls(SendRequest<Full<Bytes>>);
 
 /// Code and text of a failed call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failed {
+    /// `grpc-status`.
     pub code: u8,
+    /// `grpc-message`, decoded.
     pub text: String,
 }
 
 impl Calls {
+    /// A connection over a stream that is ready for HTTP/2.
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (sender, connection) = handshake.await.unwrap();
@@ -67,6 +58,7 @@ impl Calls {
         self.call(method, &Q::default()).await
     }
 
+    /// Makes a call with encoded messages; an error of the connection is a panic.
     pub async fn call_path(&mut self, path: &str, message: &[u8]) -> Result<Vec<u8>, Failed> {
         self.try_call(path, message).await.unwrap()
     }

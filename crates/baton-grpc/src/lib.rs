@@ -43,7 +43,9 @@ pub use server::{Context, Extra, Router, Server};
 pub use services::{ConnectorSettings, Sessions, connector_services};
 pub use session::{Registration, RemoteSessions, SessionUsage, SyncStores, session_service};
 pub use status::Status;
-pub use transport::{Channel, Gone, channel, channel_within};
+pub use transport::{
+    CallError, CallErrorKind, Caller, CallerSettings, Channel, Gone, channel, channel_within,
+};
 
 /// Every method of the services, as a constant.
 pub mod methods {

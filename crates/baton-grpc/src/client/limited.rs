@@ -15,7 +15,7 @@ use crate::limiter::{LimitedCalls, LimiterService};
 use crate::method::Method;
 use crate::methods::ratelimit_v1::rate_limiter_service;
 use crate::status::Status;
-use crate::transport::{Broken, Failure, Unary};
+use crate::transport::{Broken, Failure, Reach, Unary};
 
 /// The limiter behind the same connection.
 struct Remote {
@@ -89,7 +89,7 @@ impl Unary for Limited {
         match answer {
             // Go takes the call for answered, and loses what it was about.
             Ok(_) if !made.load(Ordering::Relaxed) => Err(Failure::Broken(Broken {
-                unsent: true,
+                reach: Reach::NotSent,
                 ..Broken::new(Code::Unavailable, "did not let a call begin (rate limiter)")
             })),
             // The report failed as well, and its error covers that of the call.

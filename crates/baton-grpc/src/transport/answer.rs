@@ -16,7 +16,7 @@ use percent_encoding::percent_decode;
 use prost::Message as _;
 use prost_types::Any;
 
-use super::failure::{Broken, Failure};
+use super::failure::{Broken, Failure, Reach};
 use crate::MAX_MESSAGE_BYTES;
 use crate::status::Status;
 
@@ -176,7 +176,10 @@ fn check_is_grpc(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure>
         "answered HTTP status {} with {kind}, not gRPC",
         status.as_u16()
     );
-    Err(Broken::new(code, what).into())
+    Err(Failure::Broken(Broken {
+        reach: Reach::Http,
+        ..Broken::new(code, what)
+    }))
 }
 
 /// How a call ended, if these headers or trailers have it.

@@ -10,16 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, watch};
 
-use super::failure::{Broken, Failure, Gone};
+use super::body::Body;
+use super::failure::{Broken, Failure, Gone, Reach};
 use super::greeting::Greeted;
 
 /// How long a connection may take, handshakes included.
@@ -45,7 +44,6 @@ const MAX_CANCELED: usize = 1024;
 /// How long a failed call waits for the error of its connection.
 const END_LIMIT: Duration = Duration::from_millis(200);
 
-type Body = Full<Bytes>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Broken>> + Send>>;
 type Connect = Box<dyn Fn() -> Connecting + Send + Sync>;
 
@@ -119,11 +117,11 @@ fn unreachable(error: &(dyn std::error::Error + 'static)) -> Broken {
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
     if let Some(gone) = inner.and_then(|inner| inner.downcast_ref::<Gone>()) {
-        return gone.clone().broken(true);
+        return gone.clone().broken(Reach::NotSent);
     }
     let mut broken = Broken::new(baton_proto::Code::Unavailable, "cannot be reached");
     broken.cause = Some(baton_proto::causes::one_line(error));
-    broken.unsent = true;
+    broken.reach = Reach::NotSent;
     broken
 }
 
@@ -178,7 +176,7 @@ impl Channel {
             return broken;
         };
         match explain().await {
-            Some(gone) => gone.broken(broken.unsent),
+            Some(gone) => gone.broken(broken.reach),
             None => broken,
         }
     }

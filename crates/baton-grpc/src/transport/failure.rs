@@ -29,10 +29,32 @@ pub(crate) struct Broken {
     pub what: String,
     /// The words of the system or of a library.
     pub cause: Option<String>,
-    /// The request never left this process.
-    pub unsent: bool,
+    /// How far the call came.
+    pub reach: Reach,
     /// The whole message, where the peer is known to be gone for good.
     pub instead: Option<String>,
+}
+
+/// How far a call without an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The request never left this process.
+    NotSent,
+    /// The peer refused the request before it processed any of it.
+    Refused,
+    /// The request was sent, or some of it.
+    Sent,
+    /// The request was sent, and the time limit passed.
+    TimedOut,
+    /// Something answered that is not a gRPC server.
+    Http,
+}
+
+impl Reach {
+    /// True if the call cannot have had an effect.
+    fn is_without_effect(self) -> bool {
+        matches!(self, Self::NotSent | Self::Refused)
+    }
 }
 
 /// Why a peer can no longer be reached: no further attempt changes it. A dial
@@ -49,13 +71,13 @@ pub struct Gone {
 }
 
 impl Gone {
-    /// The same as the error of a call that was or was not sent.
-    pub(crate) fn broken(self, unsent: bool) -> Broken {
+    /// The same as the error of a call that came so far.
+    pub(crate) fn broken(self, reach: Reach) -> Broken {
         Broken {
             code: self.code,
             what: String::new(),
             cause: self.cause,
-            unsent,
+            reach,
             instead: Some(self.text),
         }
     }
@@ -68,7 +90,7 @@ impl Broken {
             code,
             what: what.into(),
             cause: None,
-            unsent: false,
+            reach: Reach::Sent,
             instead: None,
         }
     }
@@ -81,13 +103,14 @@ impl Broken {
         }
     }
 
-    /// What happened, with its cause.
-    fn in_one_line(&self) -> String {
-        let text = self.text("it");
-        match &self.cause {
+    /// What happened to `peer`, with its cause, as a status.
+    pub(crate) fn into_status_of(self, peer: &str) -> Status {
+        let text = self.text(peer);
+        let text = match &self.cause {
             Some(cause) => format!("{text}: {cause}"),
             None => text,
-        }
+        };
+        Status::new(self.code, text)
     }
 }
 
@@ -113,10 +136,14 @@ impl Failure {
     ) -> Self {
         let what = |error: &(dyn StdError + 'static)| chain(error).last().map(ToString::to_string);
         if let Some(reason) = reset(error) {
-            let unsent = unsent || reason == h2::Reason::REFUSED_STREAM;
+            let reach = match reason {
+                _ if unsent => Reach::NotSent,
+                h2::Reason::REFUSED_STREAM => Reach::Refused,
+                _ => Reach::Sent,
+            };
             let text = format!("reset the call ({reason:?})");
             return Self::Broken(Broken {
-                unsent,
+                reach,
                 ..Broken::new(code_of(reason), text)
             });
         }
@@ -128,7 +155,7 @@ impl Failure {
         };
         Self::Broken(Broken {
             cause: what(ended),
-            unsent,
+            reach: if unsent { Reach::NotSent } else { Reach::Sent },
             ..Broken::new(code, text)
         })
     }
@@ -141,7 +168,7 @@ impl Failure {
                 Code::Internal => status.message == PANIC,
                 _ => false,
             },
-            Self::Broken(broken) => !broken.unsent,
+            Self::Broken(broken) => !broken.reach.is_without_effect(),
         }
     }
 
@@ -149,7 +176,7 @@ impl Failure {
     pub(crate) fn into_status(self) -> Status {
         match self {
             Self::Answered(status) => status,
-            Self::Broken(broken) => Status::new(broken.code, broken.in_one_line()),
+            Self::Broken(broken) => broken.into_status_of("it"),
         }
     }
 

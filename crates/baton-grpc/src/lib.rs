@@ -39,7 +39,7 @@ pub use memory_sessions::MemorySessions;
 pub use method::Method;
 pub use pem::PemError;
 pub use rules::check as check_request;
-pub use server::{Context, Extra, Router, Server};
+pub use server::{CallOptions, Context, Extra, InProcess, Router, Server};
 pub use services::{ConnectorSettings, Sessions, connector_services};
 pub use session::{Registration, RemoteSessions, SessionUsage, SyncStores, session_service};
 pub use status::Status;

@@ -1,9 +1,11 @@
 //! One call, from its first message to its answer: deadline, end of the caller,
 //! panics.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use baton_connector::ChangeSettings;
 use baton_proto::{Code, panic_text};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -24,6 +26,28 @@ pub(crate) struct Calls {
     pub(crate) stop: CancellationToken,
     /// Calls that are brought to their end.
     pub(crate) writes: TaskTracker,
+}
+
+/// How long a caller waits, and how the changes of its call are made.
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    /// When it stops waiting; `None` if it waits until the end.
+    pub deadline: Option<Instant>,
+    /// Asks the call to end: a read is dropped, a write ends what it has begun and then
+    /// answers.
+    pub cancel: CancellationToken,
+    /// How changes are made, and who records them.
+    pub changes: ChangeSettings,
+}
+
+impl CallOptions {
+    /// Those of a caller in another process.
+    pub(crate) fn until(deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            ..Self::default()
+        }
+    }
 }
 
 /// A shorter time has passed when a request arrives.
@@ -51,12 +75,12 @@ impl Calls {
         &self,
         entry: &Entry,
         message: Bytes,
-        deadline: Option<Instant>,
         headers: HeaderMap,
+        options: CallOptions,
     ) -> Result<Answer, Status> {
         let handler = entry.handler.clone();
         let begin = move |context| (handler)(message, context);
-        self.run(entry.kind, begin, deadline, headers).await
+        self.run(entry.kind, begin, headers, options).await
     }
 
     /// Serves a call whose messages come while it is served.
@@ -64,24 +88,29 @@ impl Calls {
         &self,
         stream: &ClientStream,
         messages: Messages<Incoming>,
-        deadline: Option<Instant>,
         headers: HeaderMap,
+        options: CallOptions,
     ) -> Result<Answer, Status> {
         let handler = stream.handler.clone();
         let begin = move |context| (handler)(messages, context);
-        self.run(Kind::Read, begin, deadline, headers).await
+        self.run(Kind::Read, begin, headers, options).await
     }
 
     async fn run<F>(
         &self,
         kind: Kind,
         begin: F,
-        deadline: Option<Instant>,
         headers: HeaderMap,
+        options: CallOptions,
     ) -> Result<Answer, Status>
     where
         F: FnOnce(Context) -> Answering + Send + 'static,
     {
+        let CallOptions {
+            deadline,
+            cancel,
+            changes,
+        } = options;
         let stop = self.stop.child_token();
         // The caller of a write is gone when this future is dropped. A read is dropped
         // with it; its token does not end with the call, since what a connector began for
@@ -91,6 +120,7 @@ impl Calls {
             deadline,
             stop: stop.clone(),
             headers,
+            changes,
         };
         let work = async move { begin(context).await };
         let work = async {
@@ -109,14 +139,21 @@ impl Calls {
                     answer = work => answer,
                     () = passed(deadline) => Err(deadline_exceeded()),
                     () = self.stop.cancelled() => Err(stopping()),
+                    () = cancel.cancelled() => Err(cancelled()),
                 }
             }
             Kind::Write => {
                 let mut task = self.writes.spawn(work);
+                let asked = async {
+                    cancel.cancelled().await;
+                    stop.cancel();
+                    std::future::pending::<Infallible>().await
+                };
                 tokio::select! {
                     biased;
                     ended = &mut task => ended.unwrap_or_else(|_| Err(stopping())),
                     () = passed(deadline) => Err(deadline_exceeded()),
+                    never = asked => match never {},
                 }
             }
         }
@@ -125,6 +162,10 @@ impl Calls {
 
 pub(crate) fn stopping() -> Status {
     Status::new(Code::Unavailable, "the connector is stopping")
+}
+
+pub(crate) fn cancelled() -> Status {
+    Status::new(Code::Canceled, "context canceled")
 }
 
 /// Waits for the deadline; for ever if there is none.

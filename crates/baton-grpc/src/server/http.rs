@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::access::Logged;
 use super::body::{Head, ResponseBody, code_of, trailers_only};
-use super::call::{Calls, deadline, deadline_exceeded, passed, stopping};
+use super::call::{CallOptions, Calls, deadline, deadline_exceeded, passed, stopping};
 use super::frame::{self, Encoding, Messages};
 use super::router::{Answer, ClientStream, Entry, Found, Router};
 use super::timeout;
@@ -124,7 +124,10 @@ async fn serve(
     };
     let head = Head { encoding, ..plain };
     let answer = match message {
-        Ok(message) => calls.serve(entry, message, deadline, parts.headers).await,
+        Ok(message) => {
+            let options = CallOptions::until(deadline);
+            calls.serve(entry, message, parts.headers, options).await
+        }
         Err(status) => Err(status),
     };
     answered(&head, answer).await
@@ -144,7 +147,8 @@ async fn serve_stream(
     };
     let head = Head { encoding, ..plain };
     let messages = Messages::new(body, encoding);
-    let answer = calls.serve_stream(stream, messages, deadline, parts.headers);
+    let options = CallOptions::until(deadline);
+    let answer = calls.serve_stream(stream, messages, parts.headers, options);
     answered(&head, answer.await).await
 }
 

@@ -12,8 +12,11 @@ mod call;
 mod connection;
 mod frame;
 mod http;
+mod in_process;
 mod router;
 mod timeout;
 
+pub use call::CallOptions;
 pub use connection::Server;
+pub use in_process::InProcess;
 pub use router::{Context, Extra, Router};

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use baton_connector::ChangeSettings;
 use baton_proto::{Code, encode};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -29,6 +30,9 @@ pub struct Context {
     pub stop: CancellationToken,
     /// The headers of the request.
     pub headers: HeaderMap,
+    /// How changes are made, and who records them. A caller in another process has
+    /// no say in it.
+    pub changes: ChangeSettings,
 }
 
 /// What a method answers: messages, encoded.

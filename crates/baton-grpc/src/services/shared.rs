@@ -37,6 +37,7 @@ impl Shared {
     pub(crate) fn call(context: &Context, annotations: Vec<Any>) -> Call {
         Call::alone()
             .stopped_by(context.stop.clone())
+            .with_changes(context.changes.clone())
             .with_annotations(annotations)
     }
 

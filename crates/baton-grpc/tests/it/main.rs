@@ -12,6 +12,7 @@ mod child_process;
 mod client_streams;
 mod dialling;
 mod every_service;
+mod in_process;
 mod listeners;
 mod notes;
 mod parent_replay;

@@ -36,6 +36,8 @@ mod program;
 mod recording;
 mod replay;
 mod selftest;
+#[cfg(unix)]
+mod service;
 mod shapes;
 mod side_by_side;
 mod simulated;

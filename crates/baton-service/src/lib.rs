@@ -12,6 +12,8 @@
 
 mod finish;
 mod kind;
+mod tasks;
 
 pub use finish::{Failure, Outcome, is_finishable};
 pub use kind::TaskKind;
+pub use tasks::carry_out;

@@ -1,0 +1,14 @@
+//! Tests of the crate from outside.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failing unwrap is a failing test"
+)]
+
+mod recorded;
+mod rich;
+mod rich_actions;
+mod rich_events;
+mod rich_tickets;
+mod serving;

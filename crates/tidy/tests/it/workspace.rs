@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("atlassian-sim", &["baton-term"]),
+    ("c1-sim", &["baton-grpc", "baton-proto", "baton-term"]),
     (
         "baton-cli",
         &[

@@ -1,0 +1,13 @@
+//! Tests of the crate from outside.
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read files; a failing unwrap is a failing test"
+)]
+
+mod client;
+mod faults;
+mod syncs;
+mod tasks;
+mod tokens;

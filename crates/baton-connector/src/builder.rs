@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baton_crypto::ClientSecret;
 use baton_proto::any;
 use baton_proto::c1::connector::v2;
 use prost_types::Any;
@@ -96,7 +95,6 @@ pub struct ConnectorBuilder {
     validator: Option<Arc<dyn Validator>>,
     traffic_source: Option<Arc<dyn TrafficSource>>,
     run_notes: Option<Arc<dyn NotesSource>>,
-    client_secret: Option<ClientSecret>,
     clock: Option<Arc<dyn Clock>>,
     feeds: Feeds,
     tickets: Option<Arc<dyn TicketManager>>,
@@ -149,12 +147,6 @@ impl ConnectorBuilder {
     /// Who has something to say about a run at its end.
     pub fn run_notes(mut self, run_notes: Arc<dyn NotesSource>) -> Self {
         self.run_notes = Some(run_notes);
-        self
-    }
-
-    /// The secret that decrypts passwords in requests.
-    pub fn client_secret(mut self, secret: ClientSecret) -> Self {
-        self.client_secret = Some(secret);
         self
     }
 
@@ -235,7 +227,6 @@ impl ConnectorBuilder {
             validator: self.validator,
             traffic_source: self.traffic_source,
             run_notes: self.run_notes,
-            client_secret: self.client_secret,
             feeds: self.feeds,
             tickets: self.tickets,
             clock,
@@ -251,7 +242,6 @@ pub struct BuiltConnector {
     validator: Option<Arc<dyn Validator>>,
     traffic_source: Option<Arc<dyn TrafficSource>>,
     run_notes: Option<Arc<dyn NotesSource>>,
-    pub(crate) client_secret: Option<ClientSecret>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) feeds: Feeds,
     pub(crate) tickets: Option<Arc<dyn TicketManager>>,

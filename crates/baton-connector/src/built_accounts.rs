@@ -18,11 +18,11 @@ impl BuiltConnector {
     /// Who reads the secrets of a request, and its options as a connector sees
     /// them.
     fn options(
-        &self,
+        call: &Call,
         configs: &[v2::EncryptionConfig],
         options: Option<&v2::CredentialOptions>,
     ) -> Result<(Recipients, Option<LocalOptions>)> {
-        let secret = self.client_secret.as_ref();
+        let secret = call.changes().client_secret.as_deref();
         let options =
             LocalOptions::of_request(options, configs, secret).map_err(Error::Credential)?;
         let recipients = Recipients::parse(configs).map_err(Error::Credential)?;
@@ -56,7 +56,8 @@ impl Accounts for BuiltConnector {
         });
         let (manager, (schema, kinds)) =
             parts.ok_or_else(|| unimplemented("create account", type_id))?;
-        let (recipients, options) = self.options(
+        let (recipients, options) = Self::options(
+            call,
             &request.encryption_configs,
             request.credential_options.as_ref(),
         )?;
@@ -107,7 +108,8 @@ impl Credentials for BuiltConnector {
             served.rotated.as_ref().map(|kinds| (manager, kinds))
         });
         let (manager, kinds) = parts.ok_or_else(|| unimplemented(doing, &id.resource_type))?;
-        let (recipients, options) = self.options(
+        let (recipients, options) = Self::options(
+            call,
             &request.encryption_configs,
             request.credential_options.as_ref(),
         )?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use baton_crypto::ClientSecret;
 use baton_proto::Code;
 
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ pub struct ChangeSettings {
     pub await_visible: bool,
     /// Who records them.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// The secret whose key opens the passwords that requests carry encrypted.
+    pub client_secret: Option<Arc<ClientSecret>>,
 }
 
 impl std::fmt::Debug for ChangeSettings {
@@ -30,6 +33,7 @@ impl std::fmt::Debug for ChangeSettings {
             .field("force_protected", &self.force_protected)
             .field("await_visible", &self.await_visible)
             .field("recorded", &self.recorder.is_some())
+            .field("opens_passwords", &self.client_secret.is_some())
             .finish()
     }
 }

@@ -182,6 +182,7 @@ fn in_memory(connector: Arc<dyn Connector>) -> Arc<dyn Connector> {
         ticketing: false,
         limiter: Limiter::default(),
         sessions: Arc::new(MemorySessions::new()),
+        client_secret: None,
     };
     let server = Server::new(connector_services(connector, settings));
     let channel = channel(move || {

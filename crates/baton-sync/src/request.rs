@@ -98,6 +98,8 @@ pub struct SyncRequest {
     pub skip_entitlements_and_grants: bool,
     /// List no grants, but entitlements.
     pub skip_grants: bool,
+    /// Derive no grants from others.
+    pub skip_expansion: bool,
     /// The resources that a targeted sync is about (sync type `partial`):
     /// they, their entitlements and grants, and the resources that those
     /// grants are on. Children are listed, but not their entitlements and
@@ -155,6 +157,7 @@ impl SyncRequest {
             workers: Workers::Auto,
             skip_entitlements_and_grants: false,
             skip_grants: false,
+            skip_expansion: false,
             targets: Vec::new(),
             skip_full_sync: false,
             resource_type_filter: Vec::new(),

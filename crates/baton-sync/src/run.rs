@@ -386,6 +386,11 @@ async fn fingerprint(
     let chosen = [
         ("resources", !targets.is_empty(), records::to_text(&targets)),
         ("skipped grants", request.skip_grants, true.to_string()),
+        (
+            "skipped expansion",
+            request.skip_expansion,
+            true.to_string(),
+        ),
         ("skipped sync", request.skip_full_sync, true.to_string()),
         (
             "external resources",

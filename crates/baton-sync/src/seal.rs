@@ -196,6 +196,7 @@ impl Steps {
         let rules = policy.rules(progress.has_groups || external.is_some());
         // The other sync has expanded its own grants already.
         let is_expanded = external.is_some() && !progress.has_expandable;
+        let expands = policy.expands && !request.skip_expansion && !is_expanded;
         let options = ExpandOptions {
             temp_dir: Some(temp_dir()),
             max_derived_grants: request.max_derived_grants,
@@ -204,7 +205,7 @@ impl Steps {
         Self {
             replace,
             check: (!rules.is_empty()).then(|| Check::new(rules, doing.clone())),
-            expand: (policy.expands && !is_expanded).then_some(options),
+            expand: expands.then_some(options),
         }
     }
 

@@ -28,6 +28,7 @@ pub fn over_grpc(connector: Arc<dyn Connector>) -> Arc<dyn Connector> {
             ticketing: true,
             limiter: Limiter::default(),
             sessions: Arc::new(sessions),
+            client_secret: None,
         },
     );
     let mut settings = ClientSettings::new("memory");

@@ -50,7 +50,7 @@ async fn create_account(
     context: &Context,
 ) -> Result<v2::CreateAccountResponse, Status> {
     let connector = &shared.connector;
-    let call = Shared::call(context, Vec::new());
+    let call = shared.call_with_secrets(context);
     let error = match connector.accounts() {
         Some(accounts) => match accounts.create_account(&call, &request).await {
             Ok(answered) => {
@@ -91,7 +91,7 @@ async fn rotate(
     let credentials = shared.connector.credentials();
     let credentials = credentials.filter(|_| !type_id.is_empty());
     let credentials = credentials.ok_or_else(|| unimplemented(NO_MANAGER))?;
-    let call = Shared::call(context, Vec::new());
+    let call = shared.call_with_secrets(context);
     match credentials.rotate(&call, &request).await {
         Ok(answered) => {
             log(&answered.warnings);
@@ -115,7 +115,7 @@ async fn issue(
     }
     let credentials = shared.connector.credentials();
     let credentials = credentials.ok_or_else(|| unimplemented(NO_ISSUER))?;
-    let call = Shared::call(context, Vec::new());
+    let call = shared.call_with_secrets(context);
     match credentials.issue(&call, &request).await {
         Ok(answered) => {
             log(&answered.warnings);

@@ -16,8 +16,8 @@ mod tickets;
 
 use std::sync::Arc;
 
-use baton_connector::Connector;
 use baton_connector::session::SessionStore;
+use baton_connector::{ClientSecret, Connector};
 
 use crate::Router;
 use crate::limiter::Limiter;
@@ -39,6 +39,8 @@ pub struct ConnectorSettings {
     pub limiter: Limiter,
     /// Where values of syncs are kept.
     pub sessions: Arc<dyn Sessions>,
+    /// Opens the passwords that requests carry encrypted.
+    pub client_secret: Option<Arc<ClientSecret>>,
 }
 
 impl std::fmt::Debug for ConnectorSettings {
@@ -57,8 +59,9 @@ pub fn connector_services(connector: Arc<dyn Connector>, settings: ConnectorSett
         ticketing,
         limiter,
         sessions,
+        client_secret,
     } = settings;
-    let shared = Arc::new(Shared::new(connector, sessions));
+    let shared = Arc::new(Shared::new(connector, sessions, client_secret));
     let mut router = Router::new();
     meta::add(&mut router, &shared);
     meta::add_limiter(&mut router, limiter);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baton_connector::session::SessionStore;
-use baton_connector::{Any, Call, Connector};
+use baton_connector::{Any, Call, ClientSecret, Connector};
 
 use super::Sessions;
 use super::runs::Runs;
@@ -13,6 +13,7 @@ use crate::{Context, SessionUsage};
 pub(crate) struct Shared {
     pub(crate) connector: Arc<dyn Connector>,
     sessions: Arc<dyn Sessions>,
+    client_secret: Option<Arc<ClientSecret>>,
     pub(crate) runs: Runs,
 }
 
@@ -25,10 +26,15 @@ pub(crate) struct Asked<'r> {
 }
 
 impl Shared {
-    pub(crate) fn new(connector: Arc<dyn Connector>, sessions: Arc<dyn Sessions>) -> Self {
+    pub(crate) fn new(
+        connector: Arc<dyn Connector>,
+        sessions: Arc<dyn Sessions>,
+        client_secret: Option<Arc<ClientSecret>>,
+    ) -> Self {
         Self {
             connector,
             sessions,
+            client_secret,
             runs: Runs::default(),
         }
     }
@@ -39,6 +45,15 @@ impl Shared {
             .stopped_by(context.stop.clone())
             .with_changes(context.changes.clone())
             .with_annotations(annotations)
+    }
+
+    /// A call whose request can carry encrypted passwords.
+    pub(crate) fn call_with_secrets(&self, context: &Context) -> Call {
+        let mut changes = context.changes.clone();
+        if changes.client_secret.is_none() {
+            changes.client_secret.clone_from(&self.client_secret);
+        }
+        Self::call(context, Vec::new()).with_changes(changes)
     }
 
     /// A call of the sync that a request names, or of none, and how it uses its

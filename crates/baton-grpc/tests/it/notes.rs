@@ -23,6 +23,7 @@ async fn annotations(header: Option<&'static str>) -> Vec<String> {
         ticketing: false,
         limiter: Limiter::default(),
         sessions: Arc::new(MemorySessions::new()),
+        client_secret: None,
     };
     let router = connector_services(every_service::connector(""), settings);
     let id = ResourceId {

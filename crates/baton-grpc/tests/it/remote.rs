@@ -40,6 +40,7 @@ fn both() -> (Arc<dyn Connector>, RemoteConnector) {
         ticketing: true,
         limiter: Limiter::default(),
         sessions: Arc::new(sessions),
+        client_secret: None,
     };
     let router = connector_services(Arc::clone(&local), settings);
     let mut settings = ClientSettings::new("the other side");

@@ -70,6 +70,7 @@ pub(crate) fn services(
         ticketing,
         limiter: Limiter::default(),
         sessions: Arc::new(NoSessions),
+        client_secret: None,
     };
     connector_services(connector, settings)
 }

@@ -86,6 +86,7 @@ impl Making {
             force_protected: config.get(&flags::FORCE_PROTECTED),
             await_visible: sync_after,
             recorder: Some(Arc::clone(&record) as Arc<dyn Recorder>),
+            client_secret: None,
         };
         let call = run.call().stopped_by(context.cancel().clone());
         let call = call.with_changes(settings);

@@ -73,6 +73,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
         ticketing,
         limiter,
         sessions: sessions(&line, config)?,
+        client_secret: None,
     };
     let connector = Arc::clone(&built.connector);
     let server = Server::new(connector_services(Arc::clone(&connector), settings));

@@ -107,6 +107,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
         ticketing: offered.ticketing,
         limiter: Limiter::default(),
         sessions: Arc::new(MemorySessions::new()),
+        client_secret: None,
     };
     let connector = Arc::clone(&built.connector);
     let mut router = connector_services(Arc::clone(&connector), settings);

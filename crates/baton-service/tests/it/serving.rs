@@ -20,6 +20,7 @@ pub(crate) fn services(connector: Arc<dyn Connector>, enabled: bool) -> InProces
             ticketing: enabled,
             limiter: Limiter::default(),
             sessions: Arc::new(MemorySessions::new()),
+            client_secret: None,
         },
     ))
 }

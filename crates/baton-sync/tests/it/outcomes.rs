@@ -190,6 +190,27 @@ async fn what_cannot_be_written_is_refused_before_the_first_request() {
 }
 
 #[tokio::test]
+async fn without_expansion_there_are_the_grants_that_were_listed() {
+    for format in [Format::V1, Format::V3] {
+        let world = Arc::new(World::small());
+        let counts = [false, true].map(|skip_expansion| (Sandbox::new(), skip_expansion));
+        let mut grants = Vec::new();
+        for (sandbox, skip_expansion) in counts {
+            let request = SyncRequest {
+                format: Some(format),
+                skip_expansion,
+                ..sandbox.request()
+            };
+            let report = sandbox.run(&world, request).await.expect("complete");
+            assert_eq!(report.completeness, Completeness::Complete);
+            grants.push(report.stats.grants);
+        }
+        // The two members of the first group would hold the role.
+        assert_eq!(grants[0] - grants[1], 2);
+    }
+}
+
+#[tokio::test]
 async fn a_sync_in_format_v3_has_the_rows_of_one_in_v1() {
     let v1 = Sandbox::new();
     v1.sync(World::small()).await;

@@ -13,6 +13,7 @@
 )]
 #![warn(missing_docs)]
 
+mod buffered;
 pub mod child;
 mod client;
 pub mod dial;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use baton_proto::c1::ratelimit::v1::RateLimiterConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use super::first_line::FirstLine;
 use super::lines::{ShowLine, Tail, read_stderr, read_stdout};
 use super::tls::client_config;
 use super::{ALPN, CHILD_COMMAND, LISTENER_NUMBER, LISTENER_VARIABLE};
+use crate::buffered::buffered;
 
 /// How long a child may take until it serves.
 const TO_SERVE: Duration = Duration::from_secs(30);
@@ -260,7 +261,7 @@ impl Keeper {
 }
 
 /// A connection to a child.
-pub type Peer = TlsStream<TcpStream>;
+pub type Peer = TlsStream<BufReader<TcpStream>>;
 
 /// Connects to the other process. Clones share the first connection.
 #[derive(Clone)]
@@ -325,7 +326,7 @@ impl Dialer {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::IpAddress(self.address.ip().into());
-        let peer = self.tls.connect(name, stream).await?;
+        let peer = self.tls.connect(name, buffered(stream)).await?;
         if peer.get_ref().1.alpn_protocol() != Some(ALPN) {
             let text = "the connector does not offer HTTP/2";
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));

@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::address::PeerAddress;
 use super::error::DialError;
+use crate::buffered::buffered;
 use crate::child::ALPN;
 use crate::pem;
 use crate::serve::Stream;
@@ -98,7 +99,7 @@ impl Peer {
         let Some((tls, name)) = &self.tls else {
             return Ok(stream);
         };
-        let stream = tls.connect(name.clone(), stream).await?;
+        let stream = tls.connect(name.clone(), buffered(stream)).await?;
         if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
             let text = "the server does not offer HTTP/2";
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));

@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::listener::{Listener, Stream};
+use crate::buffered::buffered;
 
 /// How long a peer may take for the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -88,7 +89,10 @@ async fn secured(
     let config = tokio::task::spawn_blocking(move || identity.config())
         .await
         .map_err(io::Error::other)?;
-    let accepted = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream));
+    let accepted = timeout(
+        HANDSHAKE,
+        TlsAcceptor::from(config).accept(buffered(stream)),
+    );
     match accepted.await {
         Ok(accepted) => Ok(Box::new(accepted?)),
         Err(_) => Err(io::Error::new(

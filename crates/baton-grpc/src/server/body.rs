@@ -47,12 +47,10 @@ impl Head {
     }
 
     /// One message, and success.
-    pub(crate) fn one(&self, message: &[u8]) -> Response<ResponseBody> {
-        let frames = [
-            Ok(Frame::data(frame::write(message, self.encoding))),
-            Ok(Frame::trailers(trailers(None))),
-        ];
-        self.response(boxed(stream::iter(frames)))
+    pub(crate) fn one(&self, message: Vec<u8>) -> Response<ResponseBody> {
+        let data = frame::write(message, self.encoding).map(Frame::data);
+        let frames = data.chain([Frame::trailers(trailers(None))]);
+        self.response(boxed(stream::iter(frames.map(Ok))))
     }
 
     /// Messages until the stream ends or fails. A stream without any message is
@@ -72,21 +70,22 @@ impl Head {
         let encoding = self.encoding;
         let all = stream::once(async { Ok(first) }).chain(messages);
         // After the status nothing follows.
-        let frames =
-            all.map(Some)
-                .chain(stream::once(async { None }))
-                .scan(false, move |ended, item| {
-                    let frame = match item {
-                        _ if *ended => return std::future::ready(None),
-                        Some(Ok(message)) => Frame::data(frame::write(&message, encoding)),
-                        Some(Err(status)) => {
-                            *ended = true;
-                            Frame::trailers(trailers(Some(&status.cut())))
-                        }
-                        None => Frame::trailers(trailers(None)),
-                    };
-                    std::future::ready(Some(Ok(frame)))
-                });
+        let frames = all
+            .map(Some)
+            .chain(stream::once(async { None }))
+            .scan(false, move |ended, item| {
+                let frames: Vec<_> = match item {
+                    _ if *ended => return std::future::ready(None),
+                    Some(Ok(message)) => frame::write(message, encoding).map(Frame::data).collect(),
+                    Some(Err(status)) => {
+                        *ended = true;
+                        vec![Frame::trailers(trailers(Some(&status.cut())))]
+                    }
+                    None => vec![Frame::trailers(trailers(None))],
+                };
+                std::future::ready(Some(stream::iter(frames.into_iter().map(Ok))))
+            })
+            .flatten();
         self.response(boxed(frames))
     }
 

@@ -161,21 +161,32 @@ fn inflate(message: &[u8]) -> Result<Bytes, Status> {
     Ok(plain.into())
 }
 
-/// A message with its header, compressed where the call is.
-pub(crate) fn write(message: &[u8], encoding: Encoding) -> Bytes {
+/// Messages from this length on follow their header in a piece of their own: the copy
+/// would cost more than the further frame.
+const COPIED_BYTES: usize = 16 * 1024;
+
+/// A message with its header, compressed where the call is, in one piece or in two.
+pub(crate) fn write(message: Vec<u8>, encoding: Encoding) -> impl Iterator<Item = Bytes> {
     let packed = match encoding {
         Encoding::Identity => None,
-        Encoding::Gzip => deflate(message),
+        Encoding::Gzip => deflate(&message),
     };
     let flag = u8::from(packed.is_some());
-    let content = packed.as_deref().unwrap_or(message);
+    let content = packed.unwrap_or(message);
     // Longer messages than 4 GiB were refused before.
     let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-    let mut frame = Vec::with_capacity(HEADER_BYTES + content.len());
-    frame.push(flag);
-    frame.extend_from_slice(&length.to_be_bytes());
-    frame.extend_from_slice(content);
-    frame.into()
+    let is_copied = content.len() < COPIED_BYTES;
+    let room = HEADER_BYTES + if is_copied { content.len() } else { 0 };
+    let mut first = Vec::with_capacity(room);
+    first.push(flag);
+    first.extend_from_slice(&length.to_be_bytes());
+    let second = if is_copied {
+        first.extend_from_slice(&content);
+        None
+    } else {
+        Some(Bytes::from(content))
+    };
+    std::iter::once(Bytes::from(first)).chain(second)
 }
 
 /// `None` if it cannot be compressed; then it is sent as it is.
@@ -191,6 +202,11 @@ mod tests {
 
     use super::*;
 
+    fn written(message: &[u8], encoding: Encoding) -> Vec<u8> {
+        let pieces: Vec<_> = write(message.to_vec(), encoding).collect();
+        pieces.concat()
+    }
+
     async fn read_of(bytes: Vec<u8>, encoding: Encoding) -> Result<Bytes, Status> {
         read(Full::new(Bytes::from(bytes)), encoding).await
     }
@@ -198,16 +214,30 @@ mod tests {
     #[tokio::test]
     async fn messages_survive_both_encodings() {
         for encoding in [Encoding::Identity, Encoding::Gzip] {
-            let frame = write(b"message", encoding).to_vec();
+            let frame = written(b"message", encoding);
             assert_eq!(frame[0], u8::from(encoding == Encoding::Gzip));
             let read = read_of(frame, encoding).await.unwrap();
             assert_eq!(&read[..], b"message");
         }
     }
 
+    #[test]
+    fn a_long_message_is_not_copied() {
+        let long = vec![7; COPIED_BYTES];
+        let place = long.as_ptr();
+        let pieces: Vec<_> = write(long, Encoding::Identity).collect();
+        let [header, content] = &pieces[..] else {
+            panic!("{} pieces", pieces.len())
+        };
+        assert_eq!(header[..], [0, 0, 0, 0x40, 0]);
+        assert_eq!(content.as_ptr(), place);
+        let short = write(vec![7; COPIED_BYTES - 1], Encoding::Identity);
+        assert_eq!(short.count(), 1);
+    }
+
     #[tokio::test]
     async fn a_small_gzip_stream_that_grows_too_large_is_refused() {
-        let bomb = write(&vec![0; MAX_MESSAGE_BYTES + 1], Encoding::Gzip).to_vec();
+        let bomb = written(&vec![0; MAX_MESSAGE_BYTES + 1], Encoding::Gzip);
         assert!(bomb.len() < 100_000);
         let refused = read_of(bomb, Encoding::Gzip).await.unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted);
@@ -218,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_cut_of_a_frame_is_reported() {
-        let frame = write(b"message", Encoding::Identity).to_vec();
+        let frame = written(b"message", Encoding::Identity);
         for end in 0..frame.len() {
             let error = read_of(frame[..end].to_vec(), Encoding::Identity)
                 .await
@@ -231,9 +261,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_has_any_number_of_messages() {
         for encoding in [Encoding::Identity, Encoding::Gzip] {
-            let mut body = write(b"one", encoding).to_vec();
-            body.extend_from_slice(&write(b"", encoding));
-            body.extend_from_slice(&write(b"three", encoding));
+            let mut body = written(b"one", encoding);
+            body.extend_from_slice(&written(b"", encoding));
+            body.extend_from_slice(&written(b"three", encoding));
             let whole = body.clone();
             let mut messages = Messages::new(Full::new(Bytes::from(whole)), encoding);
             for expected in ["one", "", "three"] {

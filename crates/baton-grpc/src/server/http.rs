@@ -158,7 +158,7 @@ fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Status> {
 
 async fn answered(head: &Head, answer: Result<Answer, Status>) -> Response<ResponseBody> {
     match answer {
-        Ok(Answer::One(message)) => head.one(&message),
+        Ok(Answer::One(message)) => head.one(message),
         Ok(Answer::Many(messages)) => head.many(messages).await,
         Err(status) => head.failed(status),
     }

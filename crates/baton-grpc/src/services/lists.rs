@@ -60,6 +60,9 @@ pub(crate) fn add(router: &mut Router, shared: &Arc<Shared>) {
     list!(resource_getter_service::GET_RESOURCE, get);
 }
 
+/// Most bytes before a row: a tag, and a length below 256 MiB.
+const ROW_HEADER_BYTES: usize = 5;
+
 /// A list, for its errors.
 struct List<'l> {
     /// What was done, as errors about types name it.
@@ -112,9 +115,11 @@ impl List<'_> {
             let put = notes::put(&mut annotations, &page.notes);
             put.map_err(|fault| self.too_large(&fault.to_string()))?;
         }
-        let mut out = Vec::new();
-        for row in page.into_rows() {
-            wire::put_bytes(&mut out, LIST, &bytes_of(row));
+        let rows: Vec<_> = page.into_rows().map(bytes_of).collect();
+        let room = rows.iter().map(|row| row.len() + ROW_HEADER_BYTES).sum();
+        let mut out = Vec::with_capacity(room);
+        for row in rows {
+            wire::put_bytes(&mut out, LIST, &row);
         }
         wire::put_str(&mut out, NEXT_PAGE_TOKEN, &next);
         put_annotations(&mut out, ANNOTATIONS, &annotations);

@@ -2,6 +2,7 @@
 
 use baton_crypto::{Plaintext, Recipients};
 use baton_proto::c1::connector::v2;
+use baton_proto::figures::counted;
 
 /// The answer to a request that may have made secrets.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,12 +15,19 @@ pub struct Answered<T> {
     pub warnings: Vec<String>,
 }
 
-/// Encrypts each secret to each recipient, and lists the copies that failed.
+/// Encrypts each secret to each recipient, and lists what is lost: copies that failed,
+/// and secrets without a recipient.
 pub(crate) fn seal(
     recipients: &Recipients,
     secrets: &[Plaintext],
 ) -> (Vec<v2::EncryptedData>, Vec<String>) {
     let sealed = recipients.seal(secrets);
-    let failures = sealed.failures.iter().map(ToString::to_string).collect();
-    (sealed.copies, failures)
+    let mut lost: Vec<_> = sealed.failures.iter().map(ToString::to_string).collect();
+    if recipients.is_empty() && !secrets.is_empty() {
+        let made = counted(secrets.len() as u64, "new secret", "new secrets");
+        lost.push(format!(
+            "{made} cannot be read: the request has no recipient"
+        ));
+    }
+    (sealed.copies, lost)
 }

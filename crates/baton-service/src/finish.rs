@@ -9,12 +9,14 @@ use baton_proto::c1::connectorapi::baton::v1::baton_service_finish_task_request:
 use baton_proto::google::rpc;
 use prost_types::Any;
 
+use crate::report_size::fitted;
+
 /// Annotations that a report can have, by rule of the service.
 const MAX_ANNOTATIONS: usize = 16;
 /// Characters of the id of a task, by rule of the service.
 const ID_CHARS: usize = 27;
 /// What stands behind the text of a failure that must not be repeated.
-const NON_RETRYABLE: &str = "\ntask failed and is non-retryable";
+pub(crate) const NON_RETRYABLE: &str = "\ntask failed and is non-retryable";
 
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +84,8 @@ impl Outcome {
         }
     }
 
-    /// The report of a task.
+    /// The report of a task. It fits into a message: an answer that is too large becomes
+    /// a failure.
     pub fn into_report(self, host_id: &str, task_id: &str) -> FinishTask {
         let (status, state) = match self {
             Self::Success {
@@ -115,12 +118,12 @@ impl Outcome {
                 (Some(status), FinalState::Error(error))
             }
         };
-        FinishTask {
+        fitted(FinishTask {
             host_id: host_id.to_owned(),
             task_id: task_id.to_owned(),
             status,
             final_state: Some(state),
-        }
+        })
     }
 }
 

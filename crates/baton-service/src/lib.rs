@@ -12,6 +12,7 @@
 
 mod finish;
 mod kind;
+mod report_size;
 mod tasks;
 
 pub use finish::{Failure, Outcome, is_finishable};

@@ -541,6 +541,11 @@ async fn a_password_is_replaced_and_leaves_encrypted() {
     assert_eq!(copies.len(), 2);
     assert!(copies.iter().all(|copy| copy.name == "password"));
     assert!(answered.warnings.is_empty());
+    wanted.encryption_configs.clear();
+    let answered = connector.rotate(&Call::alone(), &wanted).await.unwrap();
+    assert!(answered.response.encrypted_data.is_empty());
+    let lost = "1 new secret cannot be read: the request has no recipient";
+    assert_eq!(answered.warnings, [lost]);
     wanted.resource_id = Some(resource_id("key", "k-1"));
     let refused = connector.rotate(&Call::alone(), &wanted).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);

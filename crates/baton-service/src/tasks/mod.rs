@@ -25,8 +25,12 @@ use crate::finish::{Failure, Outcome};
 /// those that nothing serves end as unsupported.
 ///
 /// When [`cancel`](CallOptions::cancel) asks for an end, a task that reads ends at once;
-/// one that writes ends what it has begun, and then reports its outcome.
+/// one that writes ends what it has begun, and then reports its outcome. A task that was
+/// cancelled before it began is not carried out.
 pub async fn carry_out(task: &Task, calls: &InProcess, options: CallOptions) -> Outcome {
+    if options.cancel.is_cancelled() {
+        return Failure::retryable(Code::Canceled, "task was cancelled").into();
+    }
     let calls = Calls {
         task_id: &task.id,
         in_process: calls,

@@ -1,6 +1,5 @@
 //! Tickets.
 
-use baton_grpc::Status;
 use baton_grpc::methods::connector_v2::tickets_service::{
     BULK_CREATE_TICKETS, BULK_GET_TICKETS, CREATE_TICKET, GET_TICKET, LIST_TICKET_SCHEMAS,
 };
@@ -25,6 +24,8 @@ use crate::finish::{Failure, Outcome};
 
 /// Most schemas that are reported; the connector is not asked for more.
 const MAX_SCHEMAS: usize = 100;
+/// Most pages of schemas. A list with more does not end.
+const MAX_PAGES: usize = 1000;
 
 /// A failure, with the annotations of its task.
 fn noted(mut failure: Failure, annotations: &[Any]) -> Failure {
@@ -78,19 +79,21 @@ pub(crate) async fn get(calls: &Calls<'_>, task: &GetTicketTask) -> Result<Outco
 pub(crate) async fn list_schemas(calls: &Calls<'_>) -> Result<Outcome, Failure> {
     let mut request = ListSchemasRequest::default();
     let mut list = Vec::new();
-    loop {
+    for _ in 0..MAX_PAGES {
         let page = calls.call(LIST_TICKET_SCHEMAS, &request).await;
         let page = page.map_err(Failure::of)?;
         list.extend(page.list);
-        if page.next_page_token.is_empty() || list.len() >= MAX_SCHEMAS {
-            break;
-        }
-        if page.next_page_token == request.page_token {
-            let text = "connector returned the same page token again for ticket schemas";
-            return Err(Failure::of(Status::new(Code::Internal, text)));
-        }
         request.page_token = page.next_page_token;
+        if request.page_token.is_empty() || list.len() >= MAX_SCHEMAS {
+            return schemas(list);
+        }
     }
+    let text = format!("connector returned more than {MAX_PAGES} pages of ticket schemas");
+    Err(Failure::retryable(Code::Internal, text))
+}
+
+/// The report of these schemas.
+fn schemas(mut list: Vec<v2::TicketSchema>) -> Result<Outcome, Failure> {
     list.truncate(MAX_SCHEMAS);
     if list.is_empty() {
         let text = "connector returned no ticket schemas";

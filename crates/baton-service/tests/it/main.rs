@@ -6,6 +6,7 @@
     reason = "a failing unwrap is a failing test"
 )]
 
+mod arms;
 mod recorded;
 mod rich;
 mod rich_actions;

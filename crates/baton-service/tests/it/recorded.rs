@@ -21,7 +21,6 @@ use prost::Message as _;
 use serde_json::{Value, json as value};
 
 use crate::rich::Rich;
-use crate::rich_tickets::FAILS;
 use crate::serving::{report, services};
 
 const RECORDINGS: &str = include_str!("../fixtures/tasks.tsv");
@@ -120,7 +119,7 @@ fn calls_of(case: &str, recordings: &[Recorded]) -> InProcess {
     let (connector, enabled) = match case {
         "k06-schemas-0" => (Rich::with_schemas(0), true),
         "k06-schemas-130" => (Rich::with_schemas(130), true),
-        "k06-schemas-fail" => (Rich::with_schemas(FAILS), true),
+        "k06-schemas-fail" => (Rich::whose_lists_fail(), true),
         "k10-atlassian-no-flags" => (atlassian(recordings), false),
         "k11-atlassian-with-flags" => (atlassian(recordings), true),
         "k12-rich-no-flags" => (Rich::with_schemas(2), false),

@@ -18,7 +18,7 @@ use baton_proto::google::rpc::ErrorInfo;
 
 use crate::rich_actions;
 use crate::rich_events::Feed;
-use crate::rich_tickets::Desk;
+use crate::rich_tickets::{Desk, FAILS};
 
 /// The text of a status inside another error, as Go shows it.
 const DENIED: &str = "rpc error: code = PermissionDenied desc = rich: denied by policy";
@@ -279,6 +279,7 @@ fn built() -> Arc<dyn Connector> {
 pub(crate) struct Rich {
     built: Arc<dyn Connector>,
     desk: Desk,
+    feed: Feed,
 }
 
 impl Rich {
@@ -287,6 +288,16 @@ impl Rich {
         Arc::new(Self {
             built: built(),
             desk: Desk { schemas },
+            feed: Feed { fails: false },
+        })
+    }
+
+    /// A connector whose lists of kinds of tickets and of feeds fail.
+    pub(crate) fn whose_lists_fail() -> Arc<dyn Connector> {
+        Arc::new(Self {
+            built: built(),
+            desk: Desk { schemas: FAILS },
+            feed: Feed { fails: true },
         })
     }
 }
@@ -368,7 +379,7 @@ impl Connector for Rich {
     }
 
     fn event_feeds(&self) -> Option<&dyn EventFeeds> {
-        Some(&Feed)
+        Some(&self.feed)
     }
 
     fn tickets(&self) -> Option<&dyn Tickets> {

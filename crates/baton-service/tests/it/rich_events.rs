@@ -5,11 +5,17 @@ use baton_connector::{Call, Error, EventFeeds, Result, v2};
 use crate::rich::{fail_if_asked, named, raw_id};
 
 /// The feed `feed_a`.
-pub(crate) struct Feed;
+pub(crate) struct Feed {
+    /// Feeds cannot be listed.
+    pub(crate) fails: bool,
+}
 
 #[async_trait::async_trait]
 impl EventFeeds for Feed {
     async fn list_feeds(&self, _call: &Call) -> Result<Vec<v2::EventFeedMetadata>> {
+        if self.fails {
+            fail_if_asked("plain")?;
+        }
         Ok(vec![v2::EventFeedMetadata {
             id: "feed_a".to_owned(),
             supported_event_types: vec![

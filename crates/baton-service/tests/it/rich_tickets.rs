@@ -19,6 +19,8 @@ const PAGE: usize = 40;
 pub(crate) const FAILS: usize = usize::MAX;
 /// As many schemas mean that each page has the token of the one before it.
 pub(crate) const REPEATS: usize = usize::MAX - 1;
+/// As many schemas mean pages without end, and without schemas.
+pub(crate) const ENDLESS: usize = usize::MAX - 2;
 
 /// Tickets, of so many kinds.
 pub(crate) struct Desk {
@@ -66,6 +68,10 @@ impl Tickets for Desk {
         match self.schemas {
             FAILS => fail_if_asked("denied")?,
             REPEATS => return Ok(Page::new(vec![schema(0)], "again")),
+            ENDLESS => {
+                let next = format!("{}.", call.token());
+                return Ok(Page::new(Vec::new(), next));
+            }
             _ => {}
         }
         let from = call.token().parse().unwrap_or(0);

@@ -81,7 +81,7 @@ impl fmt::Debug for Config {
     }
 }
 
-/// `<name>@<host>/<rest>`.
+/// `<name>@<host>/<rest>`. Clients accept empty parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientId {
     whole: String,
@@ -114,9 +114,6 @@ impl std::str::FromStr for ClientId {
         let invalid = || Error::ClientId { id: id.to_owned() };
         let (name, rest) = id.split_once('@').ok_or_else(invalid)?;
         let (host, _) = rest.split_once('/').ok_or_else(invalid)?;
-        if name.is_empty() || host.is_empty() {
-            return Err(invalid());
-        }
         Ok(Self {
             whole: id.to_owned(),
             name: name.to_owned(),
@@ -135,7 +132,7 @@ mod tests {
         assert_eq!((id.name(), id.audience()), ("name", "localhost"));
         let id: ClientId = "name@tenant.test/".parse().unwrap();
         assert_eq!(id.audience(), "tenant.test");
-        for wrong in ["", "name", "name@host", "@host/x", "name@/x"] {
+        for wrong in ["", "name", "name@host", "name/host@x"] {
             assert!(wrong.parse::<ClientId>().is_err(), "{wrong}");
         }
     }

@@ -8,6 +8,8 @@
 
 mod client;
 mod faults;
+mod replay;
+mod rules;
 mod syncs;
 mod tasks;
 mod tokens;

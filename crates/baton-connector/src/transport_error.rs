@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use baton_proto::Code;
+use baton_proto::advice::Limit;
+use baton_proto::{Advice, Code};
 
 /// Why there was no (whole) answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -90,6 +91,23 @@ impl TransportErrorKind {
                 | Self::Proxy
                 | Self::OpenFiles
         )
+    }
+
+    /// What the user can do about it.
+    pub fn advice(self) -> Option<Advice> {
+        Some(match self {
+            Self::UnknownHost => Advice::CheckHost,
+            Self::NameLookup => Advice::CheckNameService,
+            Self::Tls => Advice::TrustCertificate,
+            Self::ProxyAuth => Advice::GiveProxyCredentials,
+            Self::Refused | Self::Unreachable | Self::ConnectTimeout | Self::Proxy => {
+                Advice::CheckNetwork
+            }
+            Self::OpenFiles => Advice::RaiseLimit(Limit::OpenFiles),
+            Self::Reset | Self::Truncated | Self::Timeout | Self::Protocol | Self::Other => {
+                return None;
+            }
+        })
     }
 
     /// False when a repetition would meet the same.

@@ -118,6 +118,10 @@ pub enum Advice {
     CheckNameService,
     /// Check network, proxy and base URL.
     CheckNetwork,
+    /// Check the client id and the client secret of the service.
+    CheckClientCredentials,
+    /// Set the clock of this machine.
+    SetClock,
     /// Trust the certificate authority of the proxy that intercepts TLS.
     TrustCertificate,
     /// Give the proxy's user and password.
@@ -286,6 +290,8 @@ impl fmt::Display for Advice {
             }
             Self::CheckNameService => "check the network and its name service",
             Self::CheckNetwork => "check the network, the proxy settings and the base URL",
+            Self::CheckClientCredentials => "check the client id and the client secret",
+            Self::SetClock => "set the clock of this machine",
             Self::TrustCertificate => "if a proxy intercepts TLS, trust its certificate authority",
             Self::GiveProxyCredentials => {
                 "put user and password into the proxy setting, as in \

@@ -10,11 +10,18 @@
 )]
 #![warn(missing_docs)]
 
+mod credentials;
+mod endpoint;
 mod finish;
 mod kind;
 mod report_size;
 mod tasks;
 
+pub use credentials::{
+    ClientSecretSource, ClockSkew, CredentialError, CredentialParts, Credentials, FixedSecret,
+    TokenFault,
+};
+pub use endpoint::{Endpoint, EndpointError};
 pub use finish::{Failure, Outcome, is_finishable};
 pub use kind::TaskKind;
 pub use tasks::carry_out;

@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use baton_proto::Advice;
-use baton_proto::advice::Limit;
 use http::header::LOCATION;
 use tokio::time::Instant;
 use url::Url;
@@ -181,18 +180,7 @@ pub(super) fn summary(error: &RequestError) -> String {
 
 fn advice(kind: &RequestErrorKind) -> Option<Advice> {
     Some(match kind {
-        RequestErrorKind::Transport { kind, .. } => match kind {
-            TransportErrorKind::UnknownHost => Advice::CheckHost,
-            TransportErrorKind::NameLookup => Advice::CheckNameService,
-            TransportErrorKind::Tls => Advice::TrustCertificate,
-            TransportErrorKind::ProxyAuth => Advice::GiveProxyCredentials,
-            TransportErrorKind::Refused
-            | TransportErrorKind::Unreachable
-            | TransportErrorKind::ConnectTimeout
-            | TransportErrorKind::Proxy => Advice::CheckNetwork,
-            TransportErrorKind::OpenFiles => Advice::RaiseLimit(Limit::OpenFiles),
-            _ => return None,
-        },
+        RequestErrorKind::Transport { kind, .. } => return kind.advice(),
         RequestErrorKind::NeverSucceeded { .. } => Advice::ResumeLater,
         _ => return None,
     })

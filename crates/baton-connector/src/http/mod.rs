@@ -68,6 +68,7 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use json::{Document, Json, Member, Object, Text};
 pub use json_errors::JsonErrors;
 pub use meter::{HttpObserver, NoObserver, Wait};
+pub use rate_headers::{retry_after, server_date};
 pub use request::Request;
 pub use reqwest_transport::{CONNECT_TIMEOUT, Proxies, ReqwestTransport, TransportSettings};
 pub use response::Response;

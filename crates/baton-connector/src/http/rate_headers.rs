@@ -110,6 +110,18 @@ impl RateHeaders {
     }
 }
 
+/// The time of day of the server that sent these headers.
+pub fn server_date(headers: &HeaderMap) -> Option<SystemTime> {
+    let date = text(headers, DATE.as_str()).and_then(http_date)?;
+    let since_epoch = Duration::try_from(date.as_duration()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+}
+
+/// How long a server wants to be left alone, if it announced that in a known form.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    RateHeaders::read(headers, now).retry_after.ahead()
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
@@ -202,6 +214,8 @@ fn http_date(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     const NOW: &str = "Mon, 23 Nov 2026 20:30:00 GMT";
@@ -322,6 +336,23 @@ mod tests {
                 reset(&value);
             }
         }
+    }
+
+    #[test]
+    fn the_date_and_the_announced_wait_of_an_answer_are_read() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let mut headers = HeaderMap::new();
+        assert_eq!(server_date(&headers), None);
+        assert_eq!(retry_after(&headers, at), None);
+        headers.insert(DATE, HeaderValue::from_static(date));
+        assert_eq!(server_date(&headers), Some(at));
+        let wait = HeaderValue::from_static("Sun, 06 Nov 1994 08:50:07 GMT");
+        headers.insert(RETRY_AFTER, wait);
+        let wait = retry_after(&headers, SystemTime::UNIX_EPOCH);
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+        headers.insert(DATE, HeaderValue::from_static("yesterday"));
+        assert_eq!(server_date(&headers), None);
     }
 
     #[test]

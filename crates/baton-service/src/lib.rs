@@ -10,6 +10,7 @@
 )]
 #![warn(missing_docs)]
 
+mod connect;
 mod credentials;
 mod endpoint;
 mod finish;
@@ -17,6 +18,7 @@ mod kind;
 mod report_size;
 mod tasks;
 
+pub use connect::{ConnectError, Step, service_channel};
 pub use credentials::{
     ClientSecretSource, ClockSkew, CredentialError, CredentialParts, Credentials, FixedSecret,
     TokenFault,

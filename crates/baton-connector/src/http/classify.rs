@@ -23,6 +23,19 @@ pub(super) fn classify(error: &reqwest::Error) -> TransportError {
     TransportError::new(kind, detail(error))
 }
 
+/// The same for an error of a connection that is not made for a request.
+pub fn connection_error(error: &(dyn StdError + 'static)) -> TransportError {
+    let kind = chain(error)
+        .find_map(known_cause)
+        .or_else(|| chain(error).find_map(io_cause))
+        .unwrap_or(Kind::Other);
+    let innermost = chain(error).last();
+    TransportError::new(
+        kind,
+        innermost.map_or_else(String::new, ToString::to_string),
+    )
+}
+
 /// An error in the middle of a body.
 pub(super) fn classify_body(error: &reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() {

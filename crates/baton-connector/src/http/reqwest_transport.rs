@@ -12,10 +12,10 @@ use futures_util::StreamExt;
 use url::Url;
 
 use super::classify::{classify, classify_body};
+use super::proxies::{Proxies, unreadable};
 use super::resolver::Resolver;
 use super::tls::client_tls;
 use super::transport::{BodyStream, Transport};
-use crate::Secret;
 use crate::error::{Error, Result};
 use crate::transport_error::{TransportError, TransportErrorKind};
 
@@ -32,25 +32,6 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// A silent HTTP/2 connection is probed after this, and given up after as
 /// long again.
 const HTTP2_PING: Duration = Duration::from_secs(15);
-
-/// Which proxies to use.
-#[derive(Debug, Clone, Default)]
-pub enum Proxies {
-    /// What the environment variables `HTTPS_PROXY`, `HTTP_PROXY`,
-    /// `ALL_PROXY`, `NO_PROXY` and the system's settings say.
-    #[default]
-    System,
-    /// No proxy.
-    None,
-    /// This proxy (a URL, possibly with user and password) for everything but
-    /// the hosts in the comma-separated list.
-    All {
-        /// The proxy's URL.
-        url: Secret,
-        /// Hosts to reach directly, in the form of `NO_PROXY`.
-        except: String,
-    },
-}
 
 /// Settings of a [`ReqwestTransport`].
 #[derive(Debug, Clone)]
@@ -119,14 +100,9 @@ fn with_proxies(
         Proxies::System => Ok(builder),
         Proxies::None => Ok(builder.no_proxy()),
         Proxies::All { url, except } => {
-            // The reason is not passed on: it could quote the password.
-            let unreadable = |()| Error::Setting {
-                setting: "the proxy",
-                reason: "its URL cannot be read".to_owned(),
-            };
-            let parsed = Url::parse(url.expose()).map_err(|_| unreadable(()))?;
+            let parsed = Url::parse(url.expose()).map_err(|_| unreadable())?;
             let proxy = reqwest::Proxy::all(parsed)
-                .map_err(|_| unreadable(()))?
+                .map_err(|_| unreadable())?
                 .no_proxy(reqwest::NoProxy::from_string(except));
             Ok(builder.no_proxy().proxy(proxy))
         }

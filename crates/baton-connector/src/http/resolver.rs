@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -28,18 +29,26 @@ impl std::error::Error for LookupError {}
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let host = name.as_str();
-            match tokio::net::lookup_host((host, 0)).await {
-                Ok(found) => {
-                    let found: Vec<_> = found.collect();
-                    Ok(Box::new(found.into_iter()) as Addrs)
-                }
-                Err(error) => Err(Box::new(LookupError {
-                    unknown: is_unknown(&error),
-                    detail: format!("`{host}`: {error}"),
-                }) as Box<_>),
-            }
+            let found = look_up(name.as_str(), 0).await;
+            found
+                .map(|found| Box::new(found.into_iter()) as Addrs)
+                .map_err(Into::into)
         })
+    }
+}
+
+/// The addresses of a host. An error is known to
+/// [`connection_error`](super::connection_error).
+///
+/// # Errors
+/// A name that does not exist, or a name service that does not work.
+pub async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(io::Error::other(LookupError {
+            unknown: is_unknown(&error),
+            detail: format!("`{host}`: {error}"),
+        })),
     }
 }
 

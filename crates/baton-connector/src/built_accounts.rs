@@ -74,7 +74,11 @@ impl Accounts for BuiltConnector {
         let Some(account) = created else {
             return Ok(Answered::default());
         };
-        let (encrypted_data, mut warnings) = seal(&recipients, &account.secrets);
+        let (encrypted_data, mut warnings) = seal(
+            &recipients,
+            &account.secrets,
+            request.credential_options.as_ref(),
+        );
         warnings.extend(account.warnings);
         Ok(Answered {
             response: v2::CreateAccountResponse {
@@ -119,7 +123,8 @@ impl Credentials for BuiltConnector {
         let ids = |_: &Vec<_>| Vec::new();
         let made = create(call, Operation::RotateCredential, creation, ids).await?;
         let secrets = made.unwrap_or_default();
-        let (encrypted_data, warnings) = seal(&recipients, &secrets);
+        let (encrypted_data, warnings) =
+            seal(&recipients, &secrets, request.credential_options.as_ref());
         Ok(Answered {
             response: v2::RotateCredentialResponse {
                 encrypted_data,
@@ -160,7 +165,7 @@ impl Credentials for BuiltConnector {
         checked
             .check_result(&issued.secret, issued.resource_mode, &issued.values)
             .map_err(Error::Credential)?;
-        let (encrypted_data, warnings) = seal(checked.recipients(), &issued.values);
+        let (encrypted_data, warnings) = seal(checked.recipients(), &issued.values, None);
         Ok(Answered {
             response: v2::IssueCredentialResponse {
                 secret: Some(issued.secret),

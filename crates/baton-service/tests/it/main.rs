@@ -12,4 +12,5 @@ mod rich;
 mod rich_actions;
 mod rich_events;
 mod rich_tickets;
+mod secrets;
 mod serving;

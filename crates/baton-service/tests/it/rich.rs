@@ -20,6 +20,9 @@ use crate::rich_actions;
 use crate::rich_events::Feed;
 use crate::rich_tickets::{Desk, FAILS};
 
+/// The password that the account `given` must get.
+pub(crate) const GIVEN: &str = "a password of a task";
+
 /// The text of a status inside another error, as Go shows it.
 const DENIED: &str = "rpc error: code = PermissionDenied desc = rich: denied by policy";
 
@@ -185,6 +188,9 @@ impl AccountManager for Rows {
         };
         let mut account = Account::new(outcome);
         if let Some(password) = wanted.password()? {
+            if login == "given" && password.expose() != GIVEN {
+                return Err(Error::stated(Code::Internal, "another password"));
+            }
             let plain = Plaintext::new("password", password.expose().as_bytes());
             account = account.secret(
                 plain
@@ -243,7 +249,9 @@ impl CredentialIssuer for Rows {
 /// The parts of the connector that the builder makes: resources, accounts, credentials
 /// and actions.
 fn built() -> Arc<dyn Connector> {
-    let kinds = CredentialKinds::no_password().or_random_password();
+    let kinds = CredentialKinds::no_password()
+        .or_random_password()
+        .or(v2::CapabilityDetailCredentialOption::EncryptedPassword);
     let schema = AccountSchema::new().field(AccountField::text("first", "First name"));
     let issue = v2::CredentialDetailsCredentialIssue {
         options: vec![v2::CredentialIssueOptionDescriptor {

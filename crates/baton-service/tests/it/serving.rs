@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_connector::Connector;
+use baton_connector::{ClientSecret, Connector};
 use baton_grpc::connector_services;
 use baton_grpc::{CallOptions, ConnectorSettings, InProcess, Limiter, MemorySessions};
 use baton_proto::c1::connectorapi::baton::v1::{BatonServiceFinishTaskRequest as FinishTask, Task};
@@ -13,6 +13,15 @@ pub(crate) const HOST: &str = "golden-host";
 
 /// The services of a connector; `enabled` with those that change access, and tickets.
 pub(crate) fn services(connector: Arc<dyn Connector>, enabled: bool) -> InProcess {
+    services_with(connector, enabled, None)
+}
+
+/// As [`services`], with a secret that opens the passwords of tasks.
+pub(crate) fn services_with(
+    connector: Arc<dyn Connector>,
+    enabled: bool,
+    client_secret: Option<Arc<ClientSecret>>,
+) -> InProcess {
     InProcess::new(connector_services(
         connector,
         ConnectorSettings {
@@ -20,7 +29,7 @@ pub(crate) fn services(connector: Arc<dyn Connector>, enabled: bool) -> InProces
             ticketing: enabled,
             limiter: Limiter::default(),
             sessions: Arc::new(MemorySessions::new()),
-            client_secret: None,
+            client_secret,
         },
     ))
 }

@@ -14,6 +14,7 @@ mod connect;
 mod credentials;
 mod endpoint;
 mod finish;
+mod host;
 mod kind;
 mod report_size;
 mod tasks;
@@ -25,5 +26,6 @@ pub use credentials::{
 };
 pub use endpoint::{Endpoint, EndpointError};
 pub use finish::{Failure, Outcome, is_finishable};
+pub use host::{HostFacts, build_info, host_id, os_info};
 pub use kind::TaskKind;
 pub use tasks::carry_out;

@@ -38,6 +38,6 @@ pub enum Error {
         what: String,
     },
     /// The socket cannot be used.
-    #[error("cannot listen")]
+    #[error(transparent)]
     Listen(#[from] io::Error),
 }

@@ -8,8 +8,11 @@
 
 mod client;
 mod faults;
+mod program;
 mod replay;
 mod rules;
+mod scripts;
+mod socket;
 mod syncs;
 mod tasks;
 mod tokens;

@@ -29,10 +29,13 @@ pub enum EndpointError {
         /// As the client id has it.
         host: String,
     },
+    /// The host that replaces the one of the client id is empty.
+    #[error("the host that replaces the one of the client id is empty")]
+    EmptyReplacement,
     /// The host that replaces the one of the client id is not one.
     #[error("`{host}`, which replaces the host of the client id, is not a host name")]
     Replacement {
-        /// As it was given; it may be empty.
+        /// As it was given.
         host: String,
     },
 }
@@ -48,7 +51,7 @@ impl Advise for EndpointError {
     fn advice(&self) -> Vec<Advice> {
         match self {
             Self::ClientId { .. } => vec![Advice::CheckClientCredentials],
-            Self::Replacement { .. } => Vec::new(),
+            Self::EmptyReplacement | Self::Replacement { .. } => Vec::new(),
         }
     }
 }
@@ -61,6 +64,7 @@ impl Endpoint {
     /// A host that is empty or not one.
     pub fn new(id: &ClientId, replacement: Option<&str>) -> Result<Self, EndpointError> {
         match replacement {
+            Some("") => Err(EndpointError::EmptyReplacement),
             Some(host) => Self::parse(host).ok_or_else(|| EndpointError::Replacement {
                 host: host.to_owned(),
             }),
@@ -145,7 +149,6 @@ mod tests {
     #[test]
     fn what_is_not_a_host_is_refused_by_its_origin() {
         for wrong in [
-            "",
             ":443",
             "host:",
             "host:0",
@@ -164,6 +167,10 @@ mod tests {
             );
             assert!(error.advice().is_empty());
         }
+        let empty = Endpoint::new(&id("acme.test"), Some("")).unwrap_err();
+        assert_eq!(empty, EndpointError::EmptyReplacement);
+        let error = Endpoint::new(&id(""), None).unwrap_err();
+        assert!(matches!(error, EndpointError::ClientId { .. }));
         let error = Endpoint::new(&id("a b"), None).unwrap_err();
         assert_eq!(
             error.to_string(),

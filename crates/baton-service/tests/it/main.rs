@@ -7,6 +7,7 @@
 )]
 
 mod arms;
+mod log_in;
 mod recorded;
 mod rich;
 mod rich_actions;

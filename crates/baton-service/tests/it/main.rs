@@ -7,6 +7,7 @@
 )]
 
 mod arms;
+mod changes;
 mod log_in;
 mod recorded;
 mod rich;

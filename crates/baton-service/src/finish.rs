@@ -142,7 +142,7 @@ fn cut(mut annotations: Vec<Any>, task_id: &str) -> Vec<Any> {
 }
 
 /// Whether the service accepts a report for a task of this id.
-pub fn is_finishable(task_id: &str) -> bool {
+pub(crate) fn is_finishable(task_id: &str) -> bool {
     task_id.len() == ID_CHARS && task_id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

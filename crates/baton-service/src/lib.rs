@@ -10,22 +10,36 @@
 )]
 #![warn(missing_docs)]
 
+mod api;
+mod batch;
 mod connect;
+mod connected;
 mod credentials;
+mod deliver;
 mod endpoint;
+mod error;
 mod finish;
+mod hello;
 mod host;
 mod kind;
 mod report_size;
+mod service;
+mod slots;
+mod sync_full;
 mod tasks;
+mod upload;
 
+pub use api::Api;
 pub use connect::{ConnectError, Step, service_channel};
 pub use credentials::{
     ClientSecretSource, ClockSkew, CredentialError, CredentialParts, Credentials, FixedSecret,
     TokenFault,
 };
 pub use endpoint::{Endpoint, EndpointError};
-pub use finish::{Failure, Outcome, is_finishable};
+pub use error::{ApiError, Error, HelloError};
+pub use finish::{Failure, Outcome};
 pub use host::{HostFacts, build_info, host_id, os_info};
 pub use kind::TaskKind;
+pub use service::{ChangesOf, Service, Settings};
+pub use sync_full::{DebugLog, Engine, SyncSettings};
 pub use tasks::carry_out;

@@ -1,14 +1,17 @@
 //! Tests of the crate from outside.
 #![allow(
     missing_docs,
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a failing unwrap is a failing test"
+    reason = "tests make files; a failing unwrap is a failing test"
 )]
 
 mod arms;
 mod changes;
 mod log_in;
+mod loops;
+mod people;
 mod recorded;
 mod rich;
 mod rich_actions;
@@ -16,3 +19,5 @@ mod rich_events;
 mod rich_tickets;
 mod secrets;
 mod serving;
+mod stage;
+mod syncs;

@@ -15,6 +15,7 @@ Scripts are YAML. Times have a unit: ms, s, m, h, d.
   skew-tolerance: 60s
   clock-ahead: 10m        # the clock of the service is wrong
   requeue-on-hello: true  # a host that starts again gets its unfinished tasks again
+  require-deadlines: true # a call of gRPC without a deadline is wrong
   polls: {3: 0s, 4: 1d}   # next-poll of single polls without a task
   tasks:
     - task: {syncFull: {}}      # one arm as protobuf JSON; or unknown-arm: true; or empty: true

@@ -78,6 +78,8 @@ pub struct CallRecord {
     pub host: Option<String>,
     /// The task id in the request or in the answer, if there was one.
     pub task: Option<String>,
+    /// `grpc-timeout`: how long the client waits. `None`: for ever.
+    pub timeout: Option<String>,
     /// How it ended: a status, or what the simulator did instead.
     pub outcome: String,
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub next_heartbeat: Option<Duration>,
     /// Whether a host that starts again gets its unfinished tasks again.
     pub requeue_on_hello: bool,
+    /// Whether every call of gRPC must have a deadline.
+    pub require_deadlines: bool,
     /// Whether the bytes of uploaded files are kept.
     pub keep_uploads: bool,
     /// Gets each call when it has ended.
@@ -66,6 +68,7 @@ impl Config {
             next_poll: NEXT_POLL,
             next_heartbeat: None,
             requeue_on_hello: false,
+            require_deadlines: false,
             keep_uploads: true,
             observer: None,
         })

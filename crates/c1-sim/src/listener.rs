@@ -91,8 +91,14 @@ impl Listener {
                 continue;
             };
             let (acceptor, simulator) = (acceptor.clone(), simulator.clone());
-            let broken = stop.child_token();
-            connections.spawn(connection(acceptor, simulator, stream, broken));
+            let broken = simulator.shared.connection();
+            connections.spawn(connection(
+                acceptor,
+                simulator,
+                stream,
+                broken,
+                stop.clone(),
+            ));
         }
         connections.close();
         connections.wait().await;
@@ -104,6 +110,7 @@ async fn connection(
     simulator: Simulator,
     stream: TcpStream,
     broken: CancellationToken,
+    stop: CancellationToken,
 ) {
     // Without it answers wait to fill a packet.
     let _ = stream.set_nodelay(true);
@@ -114,6 +121,7 @@ async fn connection(
     let accepted = tokio::select! {
         accepted = acceptor.accept(stream) => accepted,
         () = broken.cancelled() => return,
+        () = stop.cancelled() => return,
     };
     // A client that does not trust the certificate ends here.
     let Ok(stream) = accepted else { return };
@@ -121,7 +129,10 @@ async fn connection(
         Some(b"h2") => Version::Http2,
         _ => Version::Http1,
     };
-    front::serve(&simulator, stream, version, broken).await;
+    tokio::select! {
+        () = front::serve(&simulator, stream, version, broken) => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 /// A running server. It ends when the handle is dropped.

@@ -21,6 +21,8 @@ use crate::{Call, CallRecord, Clock, Complaint, Config, Error, Fault, PublicKey,
 pub(crate) struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<()>,
+    /// Ends the connections that are open.
+    connections: Mutex<CancellationToken>,
 }
 
 impl Shared {
@@ -29,6 +31,13 @@ impl Shared {
         let result = self.read(with);
         self.changed.send_replace(());
         result
+    }
+
+    /// A token of a new connection, which ends when all are broken.
+    pub(crate) fn connection(&self) -> CancellationToken {
+        let connections = self.connections.lock();
+        let connections = connections.unwrap_or_else(PoisonError::into_inner);
+        connections.child_token()
     }
 
     fn read<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
@@ -51,6 +60,7 @@ impl Simulator {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(config)),
             changed: watch::Sender::new(()),
+            connections: Mutex::default(),
         });
         let server = Server::new(service::router(&shared));
         Self { shared, server }
@@ -107,7 +117,15 @@ impl Simulator {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        front::serve(self, io, front::Version::Http2, CancellationToken::new()).await;
+        let broken = self.shared.connection();
+        front::serve(self, io, front::Version::Http2, broken).await;
+    }
+
+    /// Breaks all connections that are open now. New ones are accepted.
+    pub fn break_connections(&self) {
+        let connections = self.shared.connections.lock();
+        let mut connections = connections.unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *connections).cancel();
     }
 
     /// Answers a request for a token, without a connection.

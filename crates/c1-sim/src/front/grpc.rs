@@ -2,7 +2,7 @@
 
 use baton_grpc::Status;
 use baton_proto::Code;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
@@ -13,8 +13,9 @@ use crate::Call;
 use crate::faults::Action;
 use crate::service::NUMBER;
 use crate::simulator::Simulator;
-use crate::state::State;
+use crate::state::{Ended, State};
 
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// The beginning of the paths.
 const SERVICE: &str = "/c1.connectorapi.baton.v1.BatonService/";
 
@@ -34,7 +35,7 @@ pub(super) async fn serve(
 ) -> Ending {
     let recorded = Recorded::begin(&simulator.shared, call, connection);
     if let Err(status) = authorize(simulator, &recorded, &request) {
-        recorded.ended(&outcome_of(Some(&status)));
+        recorded.ended(&outcome_of(&status), Ended::Status(status.code));
         return Ending::Answer(body::status(&status));
     }
     let (action, ending) = before(&recorded).await;
@@ -49,7 +50,7 @@ pub(super) async fn serve(
         if call == Call::Heartbeat {
             simulator.shared.change(State::heartbeat_unread);
         }
-        recorded.ended(&format!("fault: {action}"));
+        recorded.ended(&format!("fault: {action}"), Ended::Broken);
         return Ending::Answer(response);
     }
     let number = HeaderValue::from(recorded.number);
@@ -77,7 +78,11 @@ pub(super) async fn serve(
     if matches!(action, Some(Action::GoAway)) {
         goaway.cancel();
     }
-    recorded.ended(&outcome);
+    let ended = match status {
+        None | Some(Code::Ok) => Ended::Success,
+        Some(code) => Ended::Status(code),
+    };
+    recorded.ended(&outcome, ended);
     Ending::Answer(response)
 }
 
@@ -95,7 +100,14 @@ fn authorize(
     };
     let agent = text_of(header::USER_AGENT).unwrap_or_default();
     let authorization = text_of(header::AUTHORIZATION);
+    let timeout = text_of(TIMEOUT).map(str::to_owned);
     simulator.shared.change(|state| {
+        if timeout.is_none() && state.config.require_deadlines {
+            state.complain(call.number, "the call has no deadline");
+        }
+        if let Some(live) = state.live(call.number) {
+            live.timeout = timeout;
+        }
         let name = state.config.client.name();
         if !agent
             .strip_prefix(name)

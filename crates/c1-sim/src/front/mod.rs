@@ -18,6 +18,7 @@ pub(crate) use connection::{Version, serve};
 
 use crate::faults::Action;
 use crate::simulator::{Shared, Simulator};
+use crate::state::Ended;
 use crate::{Call, CallRecord, token};
 use body::Body;
 
@@ -47,7 +48,11 @@ struct Recorded {
 
 impl Recorded {
     fn begin(shared: &Arc<Shared>, call: Call, connection: &CancellationToken) -> Self {
-        let number = shared.change(|state| state.begin(call, connection.clone()));
+        let number = shared.change(|state| {
+            let number = state.begin(call, connection.clone());
+            state.note_retry(number);
+            number
+        });
         let shared = Arc::clone(shared);
         Self { shared, number }
     }
@@ -56,9 +61,9 @@ impl Recorded {
         self.shared.change(|state| state.action(self.number))
     }
 
-    fn ended(&self, outcome: &str) {
+    fn ended(&self, outcome: &str, ended: Ended) {
         let ended = self.shared.change(|state| {
-            let record: CallRecord = state.end(self.number, outcome)?;
+            let record: CallRecord = state.end(self.number, outcome, ended)?;
             Some((record, state.config.observer.clone()?))
         });
         // The observer is called without the lock: it may ask the simulator.
@@ -71,7 +76,7 @@ impl Recorded {
 impl Drop for Recorded {
     fn drop(&mut self) {
         // Does nothing if the end is recorded.
-        self.ended("the client left");
+        self.ended("the client left", Ended::Broken);
     }
 }
 
@@ -99,7 +104,7 @@ pub(crate) async fn token(
             {
                 return Err(ConnectionBroken);
             }
-            call.ended(&answer.outcome);
+            call.ended(&answer.outcome, Ended::Success);
             answer.response
         }
     };
@@ -128,7 +133,7 @@ async fn token_over_http(
     if let Some(ending) = after(action.as_ref(), &call, &answer.outcome).await {
         return ending;
     }
-    call.ended(&answer.outcome);
+    call.ended(&answer.outcome, Ended::Success);
     Ending::Answer(answer.response.map(body::whole))
 }
 
@@ -158,7 +163,11 @@ async fn before(call: &Recorded) -> (Option<Action>, Option<Ending>) {
         _ => None,
     };
     if let (Some(_), Some(action)) = (&ending, &action) {
-        call.ended(&format!("fault: {action}"));
+        let ended = match action {
+            Action::Http { .. } | Action::Html => Ended::Http,
+            _ => Ended::Broken,
+        };
+        call.ended(&format!("fault: {action}"), ended);
     }
     (action, ending)
 }
@@ -167,7 +176,7 @@ async fn before(call: &Recorded) -> (Option<Action>, Option<Ending>) {
 async fn after(action: Option<&Action>, call: &Recorded, outcome: &str) -> Option<Ending> {
     match action {
         Some(action @ Action::LoseAnswer) => {
-            call.ended(&format!("{outcome}; fault: {action}"));
+            call.ended(&format!("{outcome}; fault: {action}"), Ended::Broken);
             Some(Ending::Broken)
         }
         Some(Action::HangAnswer) => {
@@ -193,9 +202,6 @@ fn http_answer(status: u16, retry_after: Option<u32>) -> Response<Body> {
 }
 
 /// The status of a call, for the log.
-fn outcome_of(status: Option<&Status>) -> String {
-    status.map_or_else(
-        || "OK".to_owned(),
-        |status| format!("{} {}", status.code.name(), status.message),
-    )
+fn outcome_of(status: &Status) -> String {
+    format!("{} {}", status.code.name(), status.message)
 }

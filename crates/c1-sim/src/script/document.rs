@@ -17,6 +17,7 @@ pub(super) struct Document {
     pub(super) skew_tolerance: Option<Spanned<Span>>,
     pub(super) clock_ahead: Option<Span>,
     pub(super) requeue_on_hello: bool,
+    pub(super) require_deadlines: bool,
     pub(super) tasks: Vec<Spanned<TaskEntry>>,
     pub(super) polls: BTreeMap<u64, Span>,
     pub(super) faults: Vec<Spanned<FaultEntry>>,

@@ -33,6 +33,7 @@ pub struct Script {
     skew_tolerance: Option<Duration>,
     clock_ahead: i64,
     requeue_on_hello: bool,
+    require_deadlines: bool,
     tasks: Vec<PlannedTask>,
     polls: Vec<(u64, prost_types::Duration)>,
     faults: Vec<Fault>,
@@ -81,6 +82,7 @@ impl Script {
             skew_tolerance: positive(document.skew_tolerance)?,
             clock_ahead: document.clock_ahead.map_or(0, Span::seconds),
             requeue_on_hello: document.requeue_on_hello,
+            require_deadlines: document.require_deadlines,
             tasks,
             polls: polls.map(|(nth, wait)| (nth, wait.on_wire())).collect(),
             faults,
@@ -97,6 +99,7 @@ impl Script {
         set(&mut config.skew_tolerance, self.skew_tolerance);
         config.next_heartbeat = self.next_heartbeat.or(config.next_heartbeat);
         config.requeue_on_hello |= self.requeue_on_hello;
+        config.require_deadlines |= self.require_deadlines;
         let ahead = SignedDuration::from_secs(self.clock_ahead);
         let date = config.clock.now().saturating_add(ahead);
         if let Ok(date) = date {

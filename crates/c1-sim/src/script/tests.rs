@@ -11,6 +11,7 @@ token-lifetime: 1h
 skew-tolerance: 2m
 clock-ahead: -10m
 requeue-on-hello: true
+require-deadlines: true
 polls: {3: 0s, 4: 1d}
 tasks:
   - id: Ta00000000000000000000000000
@@ -44,7 +45,7 @@ faults:
     assert_eq!(script.token_lifetime, Some(Duration::from_hours(1)));
     assert_eq!(script.skew_tolerance, Some(Duration::from_mins(2)));
     assert_eq!(script.clock_ahead, -600);
-    assert!(script.requeue_on_hello);
+    assert!(script.requeue_on_hello && script.require_deadlines);
     let wire = |seconds| prost_types::Duration { seconds, nanos: 0 };
     assert_eq!(script.polls, [(3, wire(0)), (4, wire(86_400))]);
     assert_eq!(script.tasks.len(), 6);

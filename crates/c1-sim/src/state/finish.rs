@@ -15,6 +15,9 @@ use super::State;
 use super::records::Held;
 use crate::tasks::{Response, TaskKind};
 
+/// How long after its cancellation a task may be finished.
+const MAX_AFTER_CANCELLATION: Duration = Duration::from_secs(30);
+
 /// A task that was finished.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
@@ -58,7 +61,16 @@ impl State {
         if let Some(first) = task.finished {
             return self.finished_again(number, first, &id, &bytes);
         }
-        let wrong = contradictions(task, request);
+        let mut wrong = contradictions(task, request);
+        if let Some(cancelled) = task.cancelled {
+            let after = now.saturating_sub(cancelled.at);
+            if after > MAX_AFTER_CANCELLATION {
+                let seconds = after.as_secs();
+                wrong.push(format!(
+                    "task {id} is finished {seconds} s after it was cancelled"
+                ));
+            }
+        }
         task.finished = Some(place);
         task.finished_at = now;
         let kind = task.plan.kind;

@@ -70,7 +70,7 @@ impl State {
         }
         let next = task.plan.next_heartbeats.get(&nth).copied().or(default);
         task.interval = interval(next);
-        task.last_sign = now;
+        task.signed(now);
         task.heartbeats.push(HeartbeatRecord {
             at: now,
             answered: true,
@@ -99,7 +99,7 @@ impl State {
     pub(crate) fn heartbeat_unread(&mut self) {
         let now = self.elapsed();
         for task in self.tasks.values_mut() {
-            task.last_sign = now;
+            task.signed(now);
         }
     }
 
@@ -131,8 +131,13 @@ impl State {
 }
 
 impl Held {
-    fn refused(&mut self, now: Duration) {
+    fn signed(&mut self, now: Duration) {
         self.last_sign = now;
+        self.has_sign = true;
+    }
+
+    fn refused(&mut self, now: Duration) {
+        self.signed(now);
         self.heartbeats.push(HeartbeatRecord {
             at: now,
             answered: false,

@@ -6,6 +6,7 @@ mod heartbeats;
 mod hello;
 mod polls;
 mod records;
+mod retries;
 mod uploads;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use baton_grpc::Status;
 use baton_proto::Code;
+use memchr::memmem;
 use tokio_util::sync::CancellationToken;
 
 pub use finish::Finished;
@@ -21,6 +23,7 @@ pub use hello::HelloRecord;
 pub use uploads::Upload;
 
 pub(crate) use polls::Polled;
+pub(crate) use retries::Ended;
 pub(crate) use uploads::Uploading;
 
 use crate::calls::CallRecord;
@@ -29,6 +32,7 @@ use crate::tasks::PlannedTask;
 use crate::token::Tokens;
 use crate::{Call, Complaint, Config};
 use records::Held;
+use retries::Failures;
 
 /// Most calls that are kept; counts have no limit.
 const MAX_CALLS: usize = 100_000;
@@ -47,6 +51,8 @@ pub(crate) struct Live {
     pub(crate) connection: CancellationToken,
     pub(crate) host: Option<String>,
     pub(crate) task: Option<String>,
+    /// How long the client waits.
+    pub(crate) timeout: Option<String>,
     /// The message of the answer, instead of the handler's.
     pub(crate) message: Option<Vec<u8>>,
 }
@@ -78,6 +84,8 @@ pub(crate) struct State {
     complaints: Vec<Complaint>,
     /// A complaint that does not count if the client has started again.
     early_token: Option<Complaint>,
+    failed_polls: Failures,
+    failed_hellos: Failures,
 }
 
 impl State {
@@ -99,6 +107,8 @@ impl State {
             uploads: Vec::new(),
             complaints: Vec::new(),
             early_token: None,
+            failed_polls: Failures::default(),
+            failed_hellos: Failures::default(),
         }
     }
 
@@ -126,6 +136,7 @@ impl State {
             connection,
             host: None,
             task: None,
+            timeout: None,
             message: None,
         };
         self.live.insert(self.number, live);
@@ -141,7 +152,8 @@ impl State {
     }
 
     /// A call that has ended, once.
-    pub(crate) fn end(&mut self, number: u64, outcome: &str) -> Option<CallRecord> {
+    pub(crate) fn end(&mut self, number: u64, outcome: &str, ended: Ended) -> Option<CallRecord> {
+        self.note_end(number, ended);
         let live = self.live.remove(&number)?;
         let record = CallRecord {
             number,
@@ -150,6 +162,7 @@ impl State {
             at: live.at,
             host: live.host,
             task: live.task,
+            timeout: live.timeout,
             outcome: outcome.to_owned(),
         };
         if self.calls.len() == MAX_CALLS {
@@ -193,7 +206,7 @@ impl State {
 
     /// Complains if a request has a text that it must not have.
     pub(crate) fn search_for_forbidden(&mut self, number: u64, bytes: &[u8]) {
-        let has = |text: &[u8]| !text.is_empty() && bytes.windows(text.len()).any(|at| at == text);
+        let has = |text: &[u8]| !text.is_empty() && memmem::find(bytes, text).is_some();
         let forbidden = self.config.forbidden.iter();
         let mut found: Vec<String> = forbidden
             .filter(|(_, text)| has(text))
@@ -201,7 +214,7 @@ impl State {
             .collect();
         // A short token is found by chance.
         let token = |token: &str| token.len() >= MIN_TOKEN_BYTES && has(token.as_bytes());
-        if self.tokens.all().any(token) {
+        if self.tokens.recent().any(token) {
             found.push("an access token".to_owned());
         }
         for what in found {

@@ -13,11 +13,15 @@ pub(super) struct Held {
     pub(super) heartbeats: Vec<HeartbeatRecord>,
     /// When the client last tried to send a heartbeat, or got the task.
     pub(super) last_sign: Duration,
+    /// Whether it has tried.
+    pub(super) has_sign: bool,
     /// How long after that the next heartbeat is expected.
     pub(super) interval: Duration,
     pub(super) cancelled: Option<Cancelled>,
     /// Checksums of the files that were uploaded whole, and the same file again once.
     pub(super) files: Vec<[u8; 32]>,
+    /// Uploads that were begun.
+    pub(super) attempts: usize,
     /// Place among the finished.
     pub(super) finished: Option<usize>,
     pub(super) finished_at: Duration,
@@ -40,9 +44,11 @@ impl Held {
             host: host.to_owned(),
             heartbeats: Vec::new(),
             last_sign: now,
+            has_sign: false,
             interval: super::heartbeats::DEFAULT_INTERVAL,
             cancelled: None,
             files: Vec::new(),
+            attempts: 0,
             finished: None,
             finished_at: Duration::ZERO,
             greeted: false,

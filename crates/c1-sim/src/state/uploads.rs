@@ -15,6 +15,9 @@ use crate::tasks::TaskKind;
 /// Size of every chunk but the last.
 pub const CHUNK_BYTES: usize = 512 * 1024;
 
+/// Uploads of one file.
+const MAX_ATTEMPTS: usize = 3;
+
 /// A file that was uploaded whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
@@ -124,6 +127,18 @@ impl State {
             wrong.push(format!("task {id} was cancelled before its start"));
         }
         upload.failed = !wrong.is_empty();
+        task.attempts += 1;
+        // The next file begins when the one before it is complete.
+        let most = MAX_ATTEMPTS * (task.files.len() + 1);
+        if task.attempts > most {
+            let attempts = task.attempts;
+            wrong.push(format!("upload {attempts} of task {id}; expected {most}"));
+        }
+        if !task.has_sign {
+            wrong.push(format!(
+                "the full sync {id} has a file before its first heartbeat"
+            ));
+        }
         upload.owner = Some((host, id));
         for text in wrong {
             self.complain(upload.number, text);

@@ -3,7 +3,7 @@
 mod assertion;
 mod endpoint;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,6 +12,8 @@ pub(crate) use endpoint::{PATH, answer};
 
 /// How long a token is accepted whose lifetime is not given, or 0.
 const UNSTATED_LIFETIME: Duration = Duration::from_mins(1);
+/// Tokens that requests are searched for.
+const MAX_RECENT: usize = 8;
 /// A client may ask for the next token when the old one has so much left.
 pub(crate) const RENEWED_BEFORE_END: Duration = Duration::from_secs(10);
 
@@ -29,7 +31,8 @@ struct Given {
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     given: BTreeMap<String, Given>,
-    last: Option<String>,
+    /// The last ones, the newest at the end.
+    recent: VecDeque<String>,
     nonces: HashSet<String>,
     count: u64,
 }
@@ -70,14 +73,17 @@ impl Tokens {
             refused: false,
             states_lifetime,
         };
-        self.last = Some(body.access_token.clone());
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(body.access_token.clone());
         self.given.insert(body.access_token, given);
     }
 
     /// How long the last token is still valid, if a client knows of no reason to ask
     /// for another.
     fn still_valid(&self, now: Duration) -> Option<Duration> {
-        let last = self.given.get(self.last.as_ref()?)?;
+        let last = self.given.get(self.recent.back()?)?;
         let left = last.ends.checked_sub(now)?;
         (!last.refused && last.states_lifetime).then_some(left)
     }
@@ -102,9 +108,9 @@ impl Tokens {
         }
     }
 
-    /// All tokens that were given.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        self.given.keys().map(String::as_str)
+    /// The tokens that were given last.
+    pub(crate) fn recent(&self) -> impl Iterator<Item = &str> {
+        self.recent.iter().map(String::as_str)
     }
 }
 

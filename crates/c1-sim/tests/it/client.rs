@@ -145,6 +145,8 @@ pub(crate) struct Client {
     pub(crate) authorization: Option<String>,
     pub(crate) agent: String,
     pub(crate) host: String,
+    /// `grpc-timeout`.
+    pub(crate) timeout: Option<String>,
 }
 
 impl Client {
@@ -164,6 +166,7 @@ impl Client {
             authorization: None,
             agent: "test-client baton-sdk/v0.25.0".to_owned(),
             host: HOST.to_owned(),
+            timeout: None,
         }
     }
 
@@ -211,6 +214,9 @@ impl Client {
             .header("user-agent", &self.agent);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
+        }
+        if let Some(timeout) = &self.timeout {
+            request = request.header("grpc-timeout", timeout);
         }
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         self.sender.send_request(request).await

@@ -248,6 +248,7 @@ async fn an_upload_breaks_or_is_refused_in_the_middle() {
         let (simulator, mut client) = with(Call::UploadAsset, action.clone()).await;
         simulator.plan(sync("s"));
         client.get_task().await.answer();
+        client.heartbeat(&id("s")).await.answer();
         let file = vec![1; 4 * 512 * 1024];
         let outcome = client.upload_file(&id("s"), &file).await;
         match action {
@@ -342,4 +343,34 @@ async fn an_observer_gets_each_call_as_one_line() {
         ),
     ];
     assert_eq!(*lines.lock().unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_connections_can_be_broken_at_once() {
+    let simulator = Simulator::new(config());
+    let mut client = Client::greeted(&simulator).await;
+    let mut other = Client::connect(&simulator).await;
+    other.authorization.clone_from(&client.authorization);
+    other.get_task().await.answer();
+    simulator.break_connections();
+    client.get_task().await.broken();
+    other.hello("").await.broken();
+    let mut next = Client::connect(&simulator).await;
+    next.authorization = client.authorization;
+    next.get_task().await.answer();
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_are_recorded_and_can_be_required() {
+    let mut config = config();
+    config.require_deadlines = true;
+    let simulator = Simulator::new(config);
+    let mut client = Client::with_token(&simulator).await;
+    client.hello("").await.answer();
+    client.timeout = Some("30S".to_owned());
+    client.get_task().await.answer();
+    assert_eq!(verdict(&simulator), ["Hello 1: the call has no deadline"]);
+    let timeouts = simulator.calls().into_iter().map(|call| call.timeout);
+    let expected = [None, None, Some("30S".to_owned())];
+    assert_eq!(timeouts.collect::<Vec<_>>(), expected);
 }

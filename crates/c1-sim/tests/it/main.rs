@@ -10,6 +10,7 @@ mod client;
 mod faults;
 mod program;
 mod replay;
+mod retries;
 mod rules;
 mod scripts;
 mod socket;

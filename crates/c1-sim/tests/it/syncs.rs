@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use baton_grpc::Status;
+use baton_proto::Code;
 use baton_proto::c1::connectorapi::baton::v1::Task;
 use baton_proto::c1::connectorapi::baton::v1::baton_service_upload_asset_request::Msg;
 use baton_proto::c1::connectorapi::baton::v1::task::{GrantTask, SyncFullTask, TaskType};
-use c1_sim::{PlannedTask, Simulator};
+use c1_sim::{Action, Call, Fault, PlannedTask, Simulator};
 use tokio::time::advance;
 
 use crate::client::{Client, HOST, Refusal, config, data, end, id, metadata, verdict};
@@ -22,6 +24,13 @@ async fn holding(task: PlannedTask) -> (Simulator, Client) {
     simulator.plan(task);
     let mut client = Client::greeted(&simulator).await;
     client.get_task().await.answer();
+    (simulator, client)
+}
+
+/// A client that holds one sync and has sent its first heartbeat.
+async fn beating(task: PlannedTask) -> (Simulator, Client) {
+    let (simulator, mut client) = holding(task).await;
+    client.heartbeat(&id("s")).await.answer();
     (simulator, client)
 }
 
@@ -147,7 +156,7 @@ async fn a_cancelled_task_is_finished_without_more_heartbeats() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_needs_its_upload_first() {
-    let (simulator, mut client) = holding(sync("s")).await;
+    let (simulator, mut client) = beating(sync("s")).await;
     client.succeed(&id("s")).await.answer();
     client.upload_file(&id("s"), b"file").await.answer();
     let expected = [
@@ -170,7 +179,7 @@ async fn the_same_file_again_is_harmless_and_a_log_needs_debug() {
             ..Task::default()
         };
         task.task_type = Some(TaskType::SyncFull(SyncFullTask::default()));
-        let (simulator, mut client) = holding(PlannedTask::of(task)).await;
+        let (simulator, mut client) = beating(PlannedTask::of(task)).await;
         client.upload_file(&id("s"), b"file").await.answer();
         client.upload_file(&id("s"), b"file").await.answer();
         assert!(simulator.uploads()[1].again);
@@ -186,7 +195,7 @@ async fn the_same_file_again_is_harmless_and_a_log_needs_debug() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_file_has_no_chunk() {
-    let (simulator, mut client) = holding(sync("s")).await;
+    let (simulator, mut client) = beating(sync("s")).await;
     client.upload_file(&id("s"), b"").await.answer();
     client.succeed(&id("s")).await.answer();
     assert_eq!(verdict(&simulator), [""; 0]);
@@ -195,7 +204,7 @@ async fn an_empty_file_has_no_chunk() {
 
 /// The refusal of an upload, and what is noted.
 async fn wrong(messages: &[Msg]) -> (Option<Refusal>, Vec<String>) {
-    let (simulator, mut client) = holding(sync("s")).await;
+    let (simulator, mut client) = beating(sync("s")).await;
     let refusal = match client.upload(messages).await {
         crate::client::Outcome::Answer(_) => None,
         other => Some(other.refusal()),
@@ -265,4 +274,41 @@ async fn chunks_of_other_sizes_are_noted() {
         noted,
         ["a chunk before the last has 524298 bytes; expected 524288"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_needs_a_heartbeat_before_it_and_is_sent_three_times_at_most() {
+    let (simulator, mut client) = holding(sync("s")).await;
+    client.upload_file(&id("s"), b"file").await.answer();
+    let task = id("s");
+    let text = format!("UploadAsset 1: the full sync {task} has a file before its first heartbeat");
+    assert_eq!(simulator.verdict()[0].to_string(), text);
+    assert_eq!(simulator.uploads().len(), 1);
+
+    let (simulator, mut client) = beating(sync("s")).await;
+    let cut = [metadata(HOST, &task), data(b"file")];
+    let status = Status::new(Code::Unavailable, "later");
+    let action = Action::StatusAfter(1, status);
+    simulator
+        .fault(Fault::all(Call::UploadAsset, action))
+        .unwrap();
+    for _ in 0..3 {
+        client.upload(&cut).await.refusal();
+    }
+    assert_eq!(simulator.verdict(), []);
+    client.upload(&cut).await.refusal();
+    let text = format!("UploadAsset 4: upload 4 of task {task}; expected 3");
+    assert_eq!(simulator.verdict()[0].to_string(), text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_task_is_finished_soon() {
+    let (simulator, mut client) = beating(sync("s").cancel_at_heartbeat(1)).await;
+    advance(Duration::from_secs(31)).await;
+    client.fail(&id("s")).await.answer();
+    let text = format!(
+        "FinishTask 1: task {} is finished 31 s after it was cancelled",
+        id("s")
+    );
+    assert_eq!(verdict(&simulator), [text]);
 }

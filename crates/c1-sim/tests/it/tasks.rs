@@ -104,6 +104,7 @@ async fn calls_before_hello_and_of_other_hosts_are_refused_and_noted() {
     let mut client = Client::with_token(&simulator).await;
     assert_eq!(client.get_task().await.refusal().0, 9);
     client.hello("").await.answer();
+    advance(Duration::from_secs(1)).await;
     client.get_task().await.answer();
     client.host = "host-2".to_owned();
     assert_eq!(client.fail(&id("g")).await.refusal().0, 9);
@@ -286,6 +287,7 @@ async fn texts_that_no_request_may_contain_are_found() {
     let key = crate::client::key().client_secret();
     let payload = key.rsplit(':').next().unwrap().to_owned();
     let token = client.authorization.clone().unwrap();
+    client.heartbeat(&id("s")).await.answer();
     client
         .upload_file(&id("s"), token.as_bytes())
         .await

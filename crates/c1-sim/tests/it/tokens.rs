@@ -237,6 +237,7 @@ async fn calls_need_a_token_that_was_given_and_has_not_expired() {
     let refused = client.hello("").await.refusal();
     assert_eq!(refused, (16, "the call has no token".to_owned()));
     client.authorization = Some("Bearer guessed".to_owned());
+    tokio::time::advance(Duration::from_secs(1)).await;
     let refused = client.hello("").await.refusal();
     assert_eq!(refused.1, "the token was not given by the endpoint");
     client.renew().await;

@@ -30,7 +30,8 @@ struct Service {
     certificate: Vec<u8>,
 }
 
-async fn service(alpn: &[&str]) -> Service {
+/// How a server speaks TLS, and its certificate in PEM form.
+fn server_tls(alpn: &[&str]) -> (TlsAcceptor, Vec<u8>) {
     let names = [NAME, "localhost", "127.0.0.1"].map(str::to_owned);
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(names).unwrap().self_signed(&key);
@@ -44,7 +45,11 @@ async fn service(alpn: &[&str]) -> Service {
         .with_single_cert(vec![certificate.der().clone()], private)
         .unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let tls = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), pem(certificate.der()))
+}
+
+async fn service(alpn: &[&str]) -> Service {
+    let (tls, certificate) = server_tls(alpn);
     let server = Server::new(Router::new());
     let address = listen(move |stream| {
         let (tls, server) = (tls.clone(), server.clone());
@@ -56,7 +61,7 @@ async fn service(alpn: &[&str]) -> Service {
     });
     Service {
         address: address.await,
-        certificate: pem(certificate.der()),
+        certificate,
     }
 }
 
@@ -96,11 +101,19 @@ struct ProxyServer {
 
 impl ProxyServer {
     async fn start(does: Does) -> Self {
+        Self::start_with(does, None).await
+    }
+
+    async fn start_with(does: Does, tls: Option<TlsAcceptor>) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
-        let address = listen(move |mut stream| {
-            let log = Arc::clone(&log);
+        let address = listen(move |stream| {
+            let (log, tls) = (Arc::clone(&log), tls.clone());
             async move {
+                let mut stream: Box<dyn Stream> = match tls {
+                    Some(tls) => Box::new(tls.accept(stream).await.unwrap()),
+                    None => Box::new(stream),
+                };
                 let mut head = Vec::new();
                 while !head.ends_with(b"\r\n\r\n") {
                     head.push(stream.read_u8().await.unwrap());
@@ -200,6 +213,25 @@ async fn a_proxy_gets_the_name_of_the_service_and_its_credentials() {
     assert!(first.contains("Basic a2ltOnBAc3M="));
     assert!(second.starts_with(&format!("CONNECT {NAME}:8443 HTTP/1.1\r\n")));
     assert!(!lines(second).contains("authorization"));
+}
+
+#[tokio::test]
+async fn a_proxy_can_speak_tls_itself() {
+    let service = service(&["h2"]).await;
+    let (tls, mut certificate) = server_tls(&[]);
+    let proxy = ProxyServer::start_with(Does::Connects(service.address), Some(tls)).await;
+    let through = |roots: &[u8]| {
+        let url = Secret::new(format!("https://{}", proxy.address));
+        let except = String::new();
+        settings(Proxies::All { url, except }, roots)
+    };
+    // The proxy must be trusted as well.
+    let untrusted = error(NAME, &through(&service.certificate)).await;
+    let step = format!("the TLS handshake with {} failed: ", proxy.address);
+    assert!(untrusted.to_string().starts_with(&step), "{untrusted}");
+    certificate.extend_from_slice(&service.certificate);
+    reaches(NAME, &through(&certificate)).await;
+    assert_eq!(proxy.seen.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

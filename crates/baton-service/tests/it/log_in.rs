@@ -116,7 +116,7 @@ impl Client {
             ..Hello::default()
         };
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, token.clone())]);
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(5);
         let answer = self.caller.unary(HELLO, &request, &headers, limit).await;
         answer.map(drop)
     }
@@ -214,4 +214,58 @@ async fn a_service_in_trouble_can_pass() {
     }
     let token = client.credentials.authorization().await.unwrap();
     client.hello(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_made_again_and_its_calls_know_how_far_they_came() {
+    use CallErrorKind::{Answered, Broken, NotSent, TimedOut};
+
+    /// Of HTTP/2.
+    const REFUSED_STREAM: u32 = 7;
+    let client = Client::start(0).await;
+    let token = client.credentials.authorization().await.unwrap();
+    let page = Action::Http {
+        status: 404,
+        retry_after: None,
+    };
+    // The simulator resets a call before it breaks the connection; either can be seen.
+    let lost = [Code::Internal, Code::Unavailable];
+    let cases = [
+        (Action::GoAway, None),
+        (Action::Drop, Some((Broken, lost))),
+        (Action::LoseAnswer, Some((Broken, lost))),
+        (Action::Hang, Some((TimedOut, [Code::DeadlineExceeded; 2]))),
+        (page, Some((Answered, [Code::Unimplemented; 2]))),
+        (
+            Action::Huge(5 << 20),
+            Some((Broken, [Code::ResourceExhausted; 2])),
+        ),
+    ];
+    for (action, expected) in cases {
+        let name = action.name();
+        let next = client.simulator.count(Call::Hello) + 1;
+        let fault = Fault::nth(Call::Hello, next, action);
+        client.simulator.fault(fault).unwrap();
+        let found = client.hello(&token).await;
+        let is_expected = match (&found, expected) {
+            (Ok(()), None) => true,
+            (Err(error), Some((kind, codes))) => {
+                error.kind == kind && codes.contains(&error.code())
+            }
+            _ => false,
+        };
+        assert!(is_expected, "{name}: {found:?}");
+        client.hello(&token).await.unwrap();
+    }
+    let refuse = || Action::ResetStream(REFUSED_STREAM);
+    let next = client.simulator.count(Call::Hello) + 1;
+    for nth in [next, next + 2, next + 3] {
+        let fault = Fault::nth(Call::Hello, nth, refuse());
+        client.simulator.fault(fault).unwrap();
+    }
+    // Refused once, which is repeated; then refused twice.
+    client.hello(&token).await.unwrap();
+    let error = client.hello(&token).await.unwrap_err();
+    assert_eq!((error.kind, error.code()), (NotSent, Code::Unavailable));
+    assert_eq!(client.simulator.count(Call::Token), 1);
 }

@@ -19,19 +19,19 @@ const FOR_GOOD: &str = "\ntask failed and is non-retryable";
 const TASKS: &str = include_str!("../fixtures/arms.json");
 
 /// The tasks, by arm.
-fn arms() -> Vec<(String, Value)> {
+pub(crate) fn arms() -> Vec<(String, Value)> {
     let arms: serde_json::Map<_, _> = serde_json::from_str(TASKS).unwrap();
     arms.into_iter().collect()
 }
 
 /// The task of an arm.
-fn task(arm: &str, content: &Value) -> Task {
+pub(crate) fn task(arm: &str, content: &Value) -> Task {
     let task = value!({"id": ID, arm: content});
     json::from_str(&task.to_string()).unwrap()
 }
 
 /// The content of an arm with this in place of `WHAT`.
-fn with(content: &Value, what: &str) -> Value {
+pub(crate) fn with(content: &Value, what: &str) -> Value {
     serde_json::from_str(&content.to_string().replace("WHAT", what)).unwrap()
 }
 
@@ -41,12 +41,12 @@ async fn shown(calls: &InProcess, task: &Task, options: CallOptions) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-async fn carried_out(calls: &InProcess, arm: &str, content: &Value) -> Value {
+pub(crate) async fn carried_out(calls: &InProcess, arm: &str, content: &Value) -> Value {
     shown(calls, &task(arm, content), CallOptions::default()).await
 }
 
 /// Code, text and `non_retryable` of a failure; `None` for a success.
-fn failure(report: &Value) -> Option<(u64, &str, bool)> {
+pub(crate) fn failure(report: &Value) -> Option<(u64, &str, bool)> {
     let error = report.get("error")?;
     Some((
         report["status"]["code"].as_u64().unwrap(),

@@ -8,6 +8,7 @@
 )]
 
 mod arms;
+mod bad_tasks;
 mod changes;
 mod log_in;
 mod loops;

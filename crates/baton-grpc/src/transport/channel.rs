@@ -78,7 +78,7 @@ impl fmt::Debug for Channel {
 }
 
 /// A channel over what `dial` returns. It dials at the first call, and again at the
-/// first call after the connection ended.
+/// first call after the connection ended, or after a call that got no answer in time.
 pub fn channel<D, F, I>(dial: D) -> Channel
 where
     D: Fn() -> F + Send + Sync + 'static,
@@ -184,13 +184,13 @@ impl Channel {
     /// The connection, and whether it was used before. Calls that wait for the same
     /// attempt to connect share its outcome.
     async fn connection(&self) -> Result<(Connection, bool), Broken> {
-        let before = self.0.attempts.load(Ordering::Acquire);
+        let before = self.attempts();
         let mut last = self.0.last.lock().await;
         match &*last {
             Some(Ok(connection)) if !connection.sender.is_closed() => {
                 return Ok((connection.clone(), true));
             }
-            Some(Err(broken)) if self.0.attempts.load(Ordering::Acquire) > before => {
+            Some(Err(broken)) if self.attempts() > before => {
                 return Err(broken.clone());
             }
             _ => {}
@@ -201,6 +201,23 @@ impl Channel {
         match connected {
             Ok(connection) => Ok((connection.clone(), false)),
             Err(broken) => Err(broken.clone()),
+        }
+    }
+
+    /// How many attempts to connect have ended: for [`give_up`](Self::give_up).
+    pub(super) fn attempts(&self) -> u64 {
+        self.0.attempts.load(Ordering::Acquire)
+    }
+
+    /// Gives up the connection of a call that began after so many attempts, and got no
+    /// answer in time: something on the way may have forgotten it without a sign. The
+    /// next call dials; calls that are under way keep it.
+    pub(super) fn give_up(&self, attempts: u64) {
+        // While it is locked, a new connection is being made.
+        if let Ok(mut last) = self.0.last.try_lock()
+            && self.attempts() <= attempts.saturating_add(1)
+        {
+            *last = None;
         }
     }
 

@@ -132,6 +132,7 @@ impl Exchanges {
         exchange: impl Future<Output = Result<Bytes, Failure>>,
     ) -> Result<Bytes, Failure> {
         let began = Instant::now();
+        let attempts = self.channel.attempts();
         let late = || {
             let what = format!("did not answer within {}", shown(limit));
             Broken {
@@ -148,7 +149,10 @@ impl Exchanges {
             }
             Ok(Err(Failure::Broken(broken))) => Err(self.channel.explained(broken).await.into()),
             Ok(answered) => answered,
-            Err(_) => Err(late().into()),
+            Err(_) => {
+                self.channel.give_up(attempts);
+                Err(late().into())
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use baton_connector::http::{
 use baton_grpc::{Channel, channel_within};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -30,6 +31,8 @@ pub use error::{ConnectError, Step};
 const LIMIT: Duration = Duration::from_secs(30);
 /// The channel's own limit, which leaves the report of a late step to this module.
 const CHANNEL_LIMIT: Duration = Duration::from_secs(31);
+/// A connection that was idle for so long is probed, and again after as long.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
 const ALPN: &[u8] = b"h2";
 
 /// A connection to a server, whatever is below it.
@@ -206,6 +209,16 @@ async fn connect(host: &str, port: u16, progress: &Progress) -> Result<TcpStream
     let stream = stream.map_err(|error| progress.failed(&error))?;
     stream
         .set_nodelay(true)
+        .and_then(|()| keep_alive(&stream))
         .map_err(|error| progress.failed(&error))?;
     Ok(stream)
+}
+
+/// Has the system probe a connection that is idle. The service is asked for tasks every
+/// few minutes, and what is on the way may forget a connection in that time.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let probes = TcpKeepalive::new()
+        .with_time(PROBE_AFTER)
+        .with_interval(PROBE_AFTER);
+    SockRef::from(stream).set_tcp_keepalive(&probes)
 }

@@ -379,3 +379,18 @@ async fn the_channel_gives_the_reason_of_a_failed_dial() {
     let start = format!("the service cannot be reached: the connection to {free} failed: ");
     assert!(error.to_string().starts_with(&start), "{error}");
 }
+
+#[tokio::test]
+async fn an_idle_connection_is_probed() {
+    let address = listen(|stream| async move {
+        let _held = stream;
+        std::future::pending::<()>().await;
+    });
+    let address = address.await;
+    let progress = Progress(Mutex::new(Step::Connect(String::new())));
+    let stream = connect("127.0.0.1", address.port(), &progress)
+        .await
+        .unwrap();
+    assert!(SockRef::from(&stream).keepalive().unwrap());
+    assert!(stream.nodelay().unwrap());
+}

@@ -1,5 +1,6 @@
 //! Calls with one message.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use baton_proto::c1::connectorapi::baton::v1::{
@@ -164,6 +165,57 @@ async fn a_refused_call_is_repeated_once() {
         assert_eq!(log.len(), (refusals + 1).min(2));
         assert!(log.iter().all(|seen| seen.message == log[0].message));
     }
+}
+
+/// A peer whose first connection is silent after one answer, as one that a firewall
+/// forgot, and the number of connections.
+fn forgetful() -> (Channel, Arc<AtomicUsize>) {
+    let dials = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&dials);
+    let channel = super::super::channel(move || {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+        tokio::spawn(async move {
+            let mut connection = h2::server::handshake(theirs).await.unwrap();
+            let mut calls = 0;
+            let mut held = Vec::new();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                calls += 1;
+                if is_first && calls > 1 {
+                    held.push(respond);
+                    continue;
+                }
+                let response = http::Response::builder()
+                    .header("content-type", "application/grpc")
+                    .body(())
+                    .unwrap();
+                let mut stream = respond.send_response(response, false).unwrap();
+                stream.send_data(vec![0; 5].into(), false).unwrap();
+                let status = HeaderValue::from_static("0");
+                let name = http::HeaderName::from_static("grpc-status");
+                stream
+                    .send_trailers(HeaderMap::from_iter([(name, status)]))
+                    .unwrap();
+            }
+        });
+        std::future::ready(Ok(ours))
+    });
+    (channel, dials)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_became_silent_costs_the_calls_on_it_and_no_further_one() {
+    let (channel, dials) = forgetful();
+    call(channel.clone()).await.unwrap();
+    let calls = (0..3).map(|_| call(channel.clone()));
+    for late in futures_util::future::join_all(calls).await {
+        assert_eq!(late.unwrap_err().kind, CallErrorKind::TimedOut);
+    }
+    assert_eq!(dials.load(Ordering::Relaxed), 1);
+    for _ in 0..3 {
+        call(channel.clone()).await.unwrap();
+    }
+    assert_eq!(dials.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,7 +149,7 @@ fn get_task(
 ) -> Result<BatonServiceGetTaskResponse, Status> {
     let polled = match state.action(number) {
         Some(Action::Message(message)) => {
-            state.poll_answered(number, &request.host_id, &message)?
+            state.poll_answered(number, &request.host_id, &[], &message)?
         }
         _ => state.poll(number, &request.host_id, 1, &[])?,
     };
@@ -164,7 +164,7 @@ fn get_tasks(
 ) -> Result<BatonServiceGetTasksResponse, Status> {
     let polled = match state.action(number) {
         Some(Action::Message(message)) => {
-            state.poll_answered(number, &request.host_id, &message)?
+            state.poll_answered(number, &request.host_id, &request.known_task_ids, &message)?
         }
         _ => {
             let most = State::page(request.page_size)?;

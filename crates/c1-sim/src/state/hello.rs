@@ -34,6 +34,10 @@ impl State {
             let host = self.hosts.entry(request.host_id.clone()).or_default();
             host.greeted = true;
             host.not_before = None;
+            let held = self.tasks.values_mut();
+            for task in held.filter(|task| task.host == request.host_id) {
+                task.orphan = true;
+            }
             if self.config.requeue_on_hello {
                 self.requeue(&request.host_id);
             }

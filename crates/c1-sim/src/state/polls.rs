@@ -40,9 +40,7 @@ impl State {
         most: usize,
         known: &[String],
     ) -> Result<Polled, Status> {
-        self.require_hello(number, host)?;
-        self.note_pace(number, host);
-        self.poll_count += 1;
+        self.begin_poll(number, host, known)?;
         let scripted = self.polls.get(&self.poll_count).copied();
         let mut message = Vec::new();
         let mut next_poll = scripted.unwrap_or_else(|| duration(self.config.next_poll));
@@ -72,11 +70,10 @@ impl State {
         &mut self,
         number: u64,
         host: &str,
+        known: &[String],
         message: &[u8],
     ) -> Result<Polled, Status> {
-        self.require_hello(number, host)?;
-        self.note_pace(number, host);
-        self.poll_count += 1;
+        self.begin_poll(number, host, known)?;
         let batch = self.live(number).map(|live| live.call) == Some(Call::GetTasks);
         let decoded = if batch {
             BatonServiceGetTasksResponse::decode(message)
@@ -95,6 +92,32 @@ impl State {
         }
         let message = message.to_vec();
         Ok(Polled { message })
+    }
+
+    fn begin_poll(&mut self, number: u64, host: &str, known: &[String]) -> Result<(), Status> {
+        self.require_hello(number, host)?;
+        self.note_pace(number, host);
+        self.note_known(number, host, known);
+        self.poll_count += 1;
+        Ok(())
+    }
+
+    /// A poll for many tasks names those that the host has.
+    fn note_known(&mut self, number: u64, host: &str, known: &[String]) {
+        if self.live(number).map(|live| live.call) != Some(Call::GetTasks) {
+            return;
+        }
+        let unknown = known.iter().filter(|id| !self.tasks.contains_key(*id));
+        let unknown = unknown.map(|id| format!("task {id} is known, but was not handed out"));
+        let missing = self.tasks.iter().filter(|(id, task)| {
+            let held = task.host == host && task.finished.is_none() && !task.orphan;
+            held && task.plan.must_be_finished() && !known.contains(id)
+        });
+        let missing = missing.map(|(id, _)| format!("task {id} is held, but not known"));
+        let wrong: Vec<String> = unknown.chain(missing).collect();
+        for text in wrong {
+            self.complain(number, text);
+        }
     }
 
     fn note_pace(&mut self, number: u64, host: &str) {
@@ -122,12 +145,11 @@ impl State {
         let now = self.elapsed();
         let finished = self.finished.len();
         let ready = |task: &PlannedTask| {
-            // A task that a script hands out twice is given to a client that knows it.
-            let again = self.tasks.contains_key(&task.id);
             task.at <= now
                 && task.after_finished <= finished
                 && task.host.as_deref().is_none_or(|only| only == host)
-                && (again || !known.contains(&task.id))
+                // A task that a script hands out twice is given to a client that knows it.
+                && (!known.contains(&task.id) || self.tasks.contains_key(&task.id))
         };
         let at = self.queue.iter().position(ready)?;
         let task = self.queue.get_mut(at)?;

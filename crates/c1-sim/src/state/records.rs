@@ -25,6 +25,8 @@ pub(super) struct Held {
     /// Place among the finished.
     pub(super) finished: Option<usize>,
     pub(super) finished_at: Duration,
+    /// Its process has ended: another one has sent a Hello for the host.
+    pub(super) orphan: bool,
     /// Whether a Hello named the task.
     pub(super) greeted: bool,
 }
@@ -51,6 +53,7 @@ impl Held {
             attempts: 0,
             finished: None,
             finished_at: Duration::ZERO,
+            orphan: false,
             greeted: false,
         }
     }

@@ -83,18 +83,34 @@ async fn a_batch_has_the_tasks_that_the_host_does_not_have() {
     };
     let answer = client.get_tasks(2, &[&id("a")]).await.answer();
     assert_eq!(ids(answer.tasks), [id("b"), id("c")]);
-    let answer = client.get_tasks(100, &[]).await.answer();
+    let answer = client.get_tasks(100, &[&id("b")]).await.answer();
     assert_eq!(ids(answer.tasks), [id("a"), id("d")]);
+    let expected = [
+        format!(
+            "GetTasks 1: task {} is known, but was not handed out",
+            id("a")
+        ),
+        format!("GetTasks 2: task {} is held, but not known", id("c")),
+    ];
+    let found = simulator
+        .verdict()
+        .into_iter()
+        .map(|complaint| complaint.to_string());
+    assert_eq!(found.collect::<Vec<_>>(), expected);
     let refused = client.get_tasks(101, &[]).await.refusal();
     let text = "invalid BatonServiceGetTasksRequest.PageSize: value must be inside range (0, 100]";
     assert_eq!(refused, (3, text.to_owned()));
     let found = simulator.verdict();
-    assert_eq!(found.len(), 1);
+    assert_eq!(found.len(), 3);
     assert_eq!(
-        found[0].to_string(),
+        found[2].to_string(),
         format!("GetTasks 3: the request breaks a rule: {text}")
     );
-    assert_eq!(simulator.verdict_at_end().len(), 5, "four tasks are open");
+    assert_eq!(simulator.verdict_at_end().len(), 7, "four tasks are open");
+    // A process that starts again does not know them.
+    client.hello("").await.answer();
+    client.get_tasks(100, &[]).await.answer();
+    assert_eq!(simulator.verdict().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,4 +332,26 @@ async fn texts_that_no_request_may_contain_are_found() {
         "UploadAsset 2: the request contains the private key"
     );
     assert_eq!(simulator.count(Call::UploadAsset), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_tasks_are_handed_out_in_batches() {
+    const MANY: usize = 2_000;
+    let (simulator, mut client) = with([]).await;
+    for number in 0..MANY {
+        let later = Duration::from_hours(1);
+        simulator.plan(grant(&format!("later{number}x")).at(later));
+        simulator.plan(grant(&format!("now{number}x")));
+    }
+    for _ in 0..MANY / 100 {
+        let answer = client.get_tasks(100, &[]).await.answer();
+        assert_eq!(answer.tasks.len(), 100);
+        for task in answer.tasks {
+            assert!(task.id.starts_with("now"));
+            client.succeed(&task.id).await.answer();
+        }
+    }
+    assert_eq!(client.get_tasks(100, &[]).await.answer().tasks, []);
+    assert_eq!(simulator.finished().len(), MANY);
+    assert_eq!(verdict(&simulator), [""; 0]);
 }

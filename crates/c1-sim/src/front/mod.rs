@@ -5,7 +5,6 @@ mod connection;
 mod grpc;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use baton_grpc::Status;
 use bytes::Bytes;
@@ -80,35 +79,20 @@ impl Drop for Recorded {
     }
 }
 
-/// Answers a request for a token, with its faults.
+/// Answers a request for a token without a connection, with its faults.
 pub(crate) async fn token(
     simulator: &Simulator,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, ConnectionBroken> {
-    let call = Recorded::begin(&simulator.shared, Call::Token, &CancellationToken::new());
-    let (action, ending) = before(&call).await;
-    let response = match ending {
-        Some(Ending::Answer(response)) => {
+    let connection = CancellationToken::new();
+    match token_call(simulator, &request, &connection).await {
+        Ending::Answer(response) => {
             let (parts, body) = response.into_parts();
             let body = body.collect().await.map_err(|_| ConnectionBroken)?;
-            Response::from_parts(parts, body.to_bytes())
+            Ok(Response::from_parts(parts, body.to_bytes()))
         }
-        Some(Ending::Reset(_) | Ending::Broken) => return Err(ConnectionBroken),
-        None => {
-            let answer = simulator
-                .shared
-                .change(|state| token::answer(state, call.number, &request));
-            if after(action.as_ref(), &call, &answer.outcome)
-                .await
-                .is_some()
-            {
-                return Err(ConnectionBroken);
-            }
-            call.ended(&answer.outcome, Ended::Success);
-            answer.response
-        }
-    };
-    Ok(response)
+        Ending::Reset(_) | Ending::Broken => Err(ConnectionBroken),
+    }
 }
 
 /// A request of a connection to the token path.
@@ -122,6 +106,14 @@ async fn token_over_http(
         return Ending::Answer(body::page(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", ""));
     };
     let request = Request::from_parts(parts, body.to_bytes());
+    token_call(simulator, &request, connection).await
+}
+
+async fn token_call(
+    simulator: &Simulator,
+    request: &Request<Bytes>,
+    connection: &CancellationToken,
+) -> Ending {
     let call = Recorded::begin(&simulator.shared, Call::Token, connection);
     let (action, ending) = before(&call).await;
     if let Some(ending) = ending {
@@ -129,7 +121,7 @@ async fn token_over_http(
     }
     let answer = simulator
         .shared
-        .change(|state| token::answer(state, call.number, &request));
+        .change(|state| token::answer(state, call.number, request));
     if let Some(ending) = after(action.as_ref(), &call, &answer.outcome).await {
         return ending;
     }
@@ -157,7 +149,7 @@ async fn before(call: &Recorded) -> (Option<Action>, Option<Ending>) {
             None
         }
         Some(Action::Delay(time)) => {
-            delay(*time).await;
+            tokio::time::sleep(*time).await;
             None
         }
         _ => None,
@@ -185,10 +177,6 @@ async fn after(action: Option<&Action>, call: &Recorded, outcome: &str) -> Optio
         }
         _ => None,
     }
-}
-
-async fn delay(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 fn http_answer(status: u16, retry_after: Option<u32>) -> Response<Body> {

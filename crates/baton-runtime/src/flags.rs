@@ -592,77 +592,14 @@ impl Choice for LogFormat {
 
 /// The fields that choose a mode of the root command, and those that only a mode has.
 pub(crate) fn of_modes() -> Vec<AnyField> {
-    vec![
-        GRANT_ENTITLEMENT.any(),
-        GRANT_PRINCIPAL.any(),
-        GRANT_PRINCIPAL_TYPE.any(),
-        REVOKE_GRANT.any(),
-        CREATE_ACCOUNT_LOGIN.any(),
-        CREATE_ACCOUNT_EMAIL.any(),
-        CREATE_ACCOUNT_PROFILE.any(),
-        CREATE_ACCOUNT_TYPE.any(),
-        DELETE_RESOURCE.any(),
-        DELETE_RESOURCE_TYPE.any(),
-        ROTATE_CREDENTIALS.any(),
-        ROTATE_CREDENTIALS_TYPE.any(),
-        EVENT_FEED.any(),
-        EVENT_FEED_ID.any(),
-        EVENT_FEED_START_AT.any(),
-        EVENT_FEED_CURSOR.any(),
-        EVENT_FEED_CURSOR_FILE.any(),
-        FOLLOW.any(),
-        CREATE_TICKET.any(),
-        TICKET_TEMPLATE_PATH.any(),
-        BULK_CREATE_TICKET.any(),
-        BULK_TICKET_TEMPLATE_PATH.any(),
-        GET_TICKET.any(),
-        TICKET_ID.any(),
-        LIST_TICKET_SCHEMAS.any(),
-        TICKETING.any(),
-        INVOKE_ACTION.any(),
-        INVOKE_ACTION_ARGS.any(),
-        INVOKE_ACTION_TYPE.any(),
-        INVOKE_RESOURCE_ACTION.any(),
-        INVOKE_RESOURCE_ACTION_ARGS.any(),
-        INVOKE_RESOURCE_ACTION_TYPE.any(),
-        LIST_ACTION_SCHEMAS.any(),
-        LIST_ACTION_SCHEMAS_TYPE.any(),
-        LIST_RESOURCE_ACTIONS.any(),
-        PROVISIONING.any(),
-        DIFF_SYNCS.any(),
-        BASE_SYNC_ID.any(),
-        APPLIED_SYNC_ID.any(),
-        COMPACT_SYNCS.any(),
-        COMPACT_OUTPUT_PATH.any(),
-        COMPACT_FILE_PATHS.any(),
-        COMPACT_SYNC_IDS.any(),
-    ]
+    let mut fields = modes_of_the_schema();
+    fields.extend([EVENT_FEED_CURSOR_FILE.any(), FOLLOW.any()]);
+    fields
 }
 
-/// The common fields, in the order in which the schema exports them.
-pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
-    let log_format = match log_format {
-        LogFormat::Console => LOG_FORMAT_ON_TERMINAL.any(),
-        LogFormat::Json => LOG_FORMAT.any(),
-    };
-    let mut fields = vec![
-        FILE.any(),
-        LOG_LEVEL.any(),
-        SESSION_STORE_MAXIMUM_SIZE.any(),
-        log_format,
-        LOG_PATH.any(),
-        C1Z_TEMP_DIR.any(),
-        HTTP_TIMEOUT_SECONDS.any(),
-        WORKERS.any(),
-        STORAGE_ENGINE.any(),
-        SKIP_ENTITLEMENTS_AND_GRANTS.any(),
-        SKIP_GRANTS.any(),
-        SKIP_FULL_SYNC.any(),
-        SYNC_RESOURCES.any(),
-        SYNC_RESOURCE_TYPES.any(),
-        EXTERNAL_RESOURCE_C1Z.any(),
-        EXTERNAL_RESOURCE_FILTER.any(),
-        EXTERNAL_RESOURCE_TRAITS.any(),
+/// Those of them that follow each other in the schema, in its order.
+fn modes_of_the_schema() -> Vec<AnyField> {
+    vec![
         GRANT_ENTITLEMENT.any(),
         GRANT_PRINCIPAL.any(),
         GRANT_PRINCIPAL_TYPE.any(),
@@ -705,6 +642,36 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         COMPACT_OUTPUT_PATH.any(),
         COMPACT_FILE_PATHS.any(),
         COMPACT_SYNC_IDS.any(),
+    ]
+}
+
+/// The common fields, in the order in which the schema exports them.
+pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
+    let log_format = match log_format {
+        LogFormat::Console => LOG_FORMAT_ON_TERMINAL.any(),
+        LogFormat::Json => LOG_FORMAT.any(),
+    };
+    let mut fields = vec![
+        FILE.any(),
+        LOG_LEVEL.any(),
+        SESSION_STORE_MAXIMUM_SIZE.any(),
+        log_format,
+        LOG_PATH.any(),
+        C1Z_TEMP_DIR.any(),
+        HTTP_TIMEOUT_SECONDS.any(),
+        WORKERS.any(),
+        STORAGE_ENGINE.any(),
+        SKIP_ENTITLEMENTS_AND_GRANTS.any(),
+        SKIP_GRANTS.any(),
+        SKIP_FULL_SYNC.any(),
+        SYNC_RESOURCES.any(),
+        SYNC_RESOURCE_TYPES.any(),
+        EXTERNAL_RESOURCE_C1Z.any(),
+        EXTERNAL_RESOURCE_FILTER.any(),
+        EXTERNAL_RESOURCE_TRAITS.any(),
+    ];
+    fields.extend(modes_of_the_schema());
+    fields.extend([
         ALLOW_PARTIAL.any(),
         ALLOW_EMPTY.any(),
         FRESH.any(),
@@ -721,7 +688,7 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         EVENT_FEED_CURSOR_FILE.any(),
         FOLLOW.any(),
         OUTPUT.any(),
-    ];
+    ]);
     for field in &mut fields {
         field.persistent = true;
     }

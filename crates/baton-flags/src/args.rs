@@ -341,11 +341,9 @@ fn unknown_flag<R>(program: &Program<R>, name: &str, similar: Option<String>) ->
             .iter()
             .any(|field| field.hidden && field.name == similar)
     };
-    let known = program.reserved.iter().find(|known| known.flag == name);
     Error::UnknownFlag {
         name: name.to_owned(),
         similar: similar.filter(is_shown),
-        meaning: known.and_then(|known| known.mode),
     }
 }
 

@@ -118,6 +118,13 @@ impl Config {
         self.value(name).is_some_and(Value::is_present)
     }
 
+    /// These settings, with the values of `newer` where it has some.
+    #[must_use]
+    pub fn updated(mut self, newer: Self) -> Self {
+        self.settings.extend(newer.settings);
+        self
+    }
+
     /// The texts of all secrets, which are hidden in texts for people.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
         let values = self.settings.values().map(|settled| &settled.value);

@@ -24,8 +24,6 @@ pub enum Error {
         name: String,
         /// The closest flag that exists.
         similar: Option<String>,
-        /// What the flag means elsewhere, where it is known and does not exist here.
-        meaning: Option<&'static str>,
     },
     /// A one-letter flag that the command does not have.
     #[error("unknown shorthand flag: '{letter}' in {argument}")]
@@ -272,10 +270,6 @@ impl Error {
     /// What the user can do, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::UnknownFlag {
-                meaning: Some(meaning),
-                ..
-            } => vec![format!("{meaning} is not supported by this version")],
             Self::UnknownFlag {
                 similar: Some(similar),
                 ..

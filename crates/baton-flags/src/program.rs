@@ -185,8 +185,6 @@ pub struct Reserved {
     pub flag: &'static str,
     /// What it means.
     pub meaning: &'static str,
-    /// The mode that the flag chooses in other programs, if it does.
-    pub mode: Option<&'static str>,
 }
 
 /// A program without its behaviour.

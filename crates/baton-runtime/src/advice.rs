@@ -83,6 +83,7 @@ fn sentence(advice: &Advice) -> String {
              the file in SSL_CERT_FILE"
                 .to_owned()
         }
+        Advice::CheckClientCredentials => "check --client-id and --client-secret".to_owned(),
         Advice::GiveProxyCredentials => "put user and password into the proxy setting, as in \
              HTTPS_PROXY=http://user:password@proxy:3128"
             .to_owned(),

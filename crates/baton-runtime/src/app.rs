@@ -12,7 +12,7 @@ use crate::commands;
 use crate::connector_env::{Announce, Connect, SharedConnect};
 use crate::extra::ExtraCommand;
 use crate::flags::{self, LogFormat};
-use crate::refused_modes;
+use crate::refused_flags;
 use crate::schema::Presentation;
 use crate::task::Runs;
 
@@ -184,7 +184,7 @@ impl App {
                 .collect(),
             groups: self.groups.clone(),
             reads_settings: true,
-            reserved: refused_modes::reserved(),
+            reserved: refused_flags::reserved(),
         }
     }
 }

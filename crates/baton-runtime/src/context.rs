@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use baton_connector::v2::{ConnectorCapabilities, ConnectorMetadata};
 use baton_connector::{Call, WaitReason};
+use baton_grpc::Channel;
 use baton_sync::{Completeness, Provenance, Report, SyncHost, SyncRequest, Workers};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,13 +23,15 @@ use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags;
 use crate::inherited::Inherited;
-use crate::log::PROGRESS_TARGET;
+use crate::log::{DebugTee, PROGRESS_TARGET};
 use crate::output;
 use crate::panics;
 use crate::preflight;
 use crate::process::Engine;
 use crate::progress::{self, Progress, Rate};
+use crate::resettle::Resettle;
 use crate::run_files::{self, Inputs, Output};
+use crate::service_env::ServiceEnv;
 use crate::settings::max_grants;
 use crate::sibling::{self, ProgramPlace};
 use crate::storage_env::StorageEnv;
@@ -74,6 +78,14 @@ pub struct CommandContext {
     pub(crate) summary_in_log: bool,
     /// Whether the summary is its last line only.
     pub(crate) brief: bool,
+    pub(crate) service_env: ServiceEnv,
+    /// The way to ConductorOne; `None` for the network of the machine.
+    pub(crate) service_channel: Option<Channel>,
+    /// Reads the settings again.
+    pub(crate) resettle: Resettle,
+    pub(crate) debug_log: DebugTee,
+    /// Notified when the settings are to be read again.
+    pub(crate) reload: Arc<Notify>,
 }
 
 /// What was synced, and how the program should end for it.
@@ -183,6 +195,13 @@ impl CommandContext {
     #[must_use]
     pub fn as_tool(mut self, tool: impl Into<String>) -> Self {
         self.tool = tool.into();
+        self
+    }
+
+    /// The same run with other settings.
+    #[must_use]
+    pub(crate) fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
         self
     }
 
@@ -322,7 +341,7 @@ impl CommandContext {
         switch.is_none_or(|switch| self.config.find(switch) != Some(true))
     }
 
-    fn request(&self, built: &Built, target: &Path) -> Result<SyncRequest> {
+    pub(crate) fn request(&self, built: &Built, target: &Path) -> Result<SyncRequest> {
         let config = &self.config;
         let mut facts = built.content_facts.clone();
         facts.insert("connector".to_owned(), self.program.to_owned());

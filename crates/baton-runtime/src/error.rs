@@ -15,6 +15,7 @@ use baton_proto::{Advice, Advise, Code};
 use baton_term::Block;
 
 use crate::figures::duration;
+use crate::flags::API_HOST;
 use crate::{advice, traits};
 
 /// Result of this crate.
@@ -73,16 +74,28 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A setting that would choose a mode that does not exist here.
-    #[error("`{setting}` is set by {origin}, but {mode} is not supported by this version")]
-    UnsupportedMode {
-        /// Flag name.
-        setting: &'static str,
-        /// The variable or file that sets it.
-        origin: String,
-        /// What the Go program would do.
-        mode: &'static str,
+    /// The client id of service mode has another form, or the client secret of a connector
+    /// service.
+    #[error(transparent)]
+    ClientId {
+        /// Which of them.
+        source: baton_crypto::Error,
     },
+    /// The client secret of service mode cannot be used.
+    #[error(transparent)]
+    ClientSecret {
+        /// Why.
+        source: baton_service::CredentialError,
+    },
+    /// The host of the service cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] baton_service::EndpointError),
+    /// The settings of the network cannot be used to reach the service.
+    #[error(transparent)]
+    Connect(#[from] baton_service::ConnectError),
+    /// The service ended.
+    #[error(transparent)]
+    Service(#[from] baton_service::Error),
     /// A log destination cannot be opened.
     #[error("open sink {path:?}")]
     LogSink {
@@ -481,6 +494,7 @@ impl Error {
             Self::Query(error) => error.code(),
             Self::Child(error) => error.code(),
             Self::Serve(error) => error.code(),
+            Self::Service(error) => error.code(),
             Self::Action { end, .. } => match end {
                 ActionEnd::ByItself => Code::Unknown,
                 ActionEnd::Stopped => Code::Canceled,
@@ -521,9 +535,22 @@ impl Error {
     fn own_hints(&self) -> Vec<String> {
         match self {
             Self::Flags(error) => error.hints(),
-            Self::UnsupportedMode { setting, .. } => {
-                vec![format!("unset `{setting}` to run a one-shot sync")]
+            Self::Service(error) => advice::sentences(&error.advice()),
+            Self::ClientSecret { source } => advice::sentences(&source.advice()),
+            Self::Connect(error) => advice::sentences(&error.advice()),
+            Self::Endpoint(
+                baton_service::EndpointError::Replacement { .. }
+                | baton_service::EndpointError::EmptyReplacement,
+            ) => {
+                vec![format!(
+                    "set {API_HOST} to a host, or to <host>:<port>, or unset it"
+                )]
             }
+            Self::ClientId { .. } | Self::Endpoint(_) => vec![
+                "a client id has the form <name>@<host>/<path>, a client secret \
+                 <text>:<text>:v1:<key>, as ConductorOne shows them"
+                    .to_owned(),
+            ],
             Self::TempDirMissing { .. } => {
                 vec!["create the folder, or leave out --c1z-temp-dir".to_owned()]
             }

@@ -125,6 +125,7 @@ impl ExtraCommand {
                 stop_messages: signals::StopMessages::SYNC,
                 // A command that takes a file writes a sync file to it.
                 writes: Writes::SyncFile,
+                lasts: false,
                 body: Arc::clone(&body),
             }))
         });

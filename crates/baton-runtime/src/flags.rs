@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_c1z::Format;
+use baton_connector::Secret;
 use baton_flags::{AnyField, Choice, Export, Field, IntRules, OneOf, Relation};
 
 /// Longest HTTP timeout, in seconds.
@@ -18,8 +19,13 @@ const MAX_WORKERS: i64 = 1024;
 const LARGEST_REQUEST_RATE: i64 = 1_000_000;
 /// Default of `--max-grants`: the expander's own.
 const USUAL_MAX_GRANTS: i64 = 100_000_000;
+/// Largest `--task-concurrency`.
+const MAX_TASKS: i64 = 100;
 /// Default of `--workers`: as many as the rate limiter allows.
 const WORKERS_AUTO: i64 = -1;
+
+/// The variable that replaces the host of a client id. It has no flag.
+pub(crate) const API_HOST: &str = "BATON_C1_API_HOST";
 
 const FORMS: &[&str] = &["console", "json"];
 
@@ -99,9 +105,37 @@ pub(crate) const SKIP_GRANTS: Field<bool> = Field::bool(
 .export(Export::None);
 pub(crate) const SKIP_FULL_SYNC: Field<bool> = Field::bool(
     "skip-full-sync",
-    "in service mode, never run full syncs; no effect on a one-shot run",
+    "in service mode, list nothing: full syncs upload an empty file",
 )
-.hidden()
+.export(Export::None);
+pub(crate) const CLIENT_ID: Field<String> = Field::string(
+    "client-id",
+    "run as a service of ConductorOne, with this client id",
+)
+.value_name("id")
+.export(Export::None);
+pub(crate) const CLIENT_SECRET: Field<Secret> = Field::secret(
+    "client-secret",
+    "client secret of --client-id: the text, @<path> to read a file, or - for standard input",
+)
+.value_name("secret")
+.export(Export::None);
+pub(crate) const TASK_CONCURRENCY: Field<i64> = Field::int(
+    "task-concurrency",
+    "in service mode, how many tasks run at the same time",
+)
+.value_name("tasks")
+.default(3)
+.rules(IntRules {
+    gte: Some(1),
+    lte: Some(MAX_TASKS),
+    ..IntRules::NONE
+})
+.export(Export::None);
+pub(crate) const KEEP_PREVIOUS_SYNC_C1Z: Field<bool> = Field::bool(
+    "keep-previous-sync-c1z",
+    "in service mode, accepted without an effect: no connector of this SDK uses it",
+)
 .export(Export::None);
 pub(crate) const SYNC_RESOURCES: Field<Vec<String>> = Field::list(
     "sync-resources",
@@ -593,7 +627,14 @@ impl Choice for LogFormat {
 /// The fields that choose a mode of the root command, and those that only a mode has.
 pub(crate) fn of_modes() -> Vec<AnyField> {
     let mut fields = modes_of_the_schema();
-    fields.extend([EVENT_FEED_CURSOR_FILE.any(), FOLLOW.any()]);
+    fields.extend([
+        EVENT_FEED_CURSOR_FILE.any(),
+        FOLLOW.any(),
+        CLIENT_ID.any(),
+        CLIENT_SECRET.any(),
+        TASK_CONCURRENCY.any(),
+        KEEP_PREVIOUS_SYNC_C1Z.any(),
+    ]);
     fields
 }
 
@@ -663,6 +704,10 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         STORAGE_ENGINE.any(),
         SKIP_ENTITLEMENTS_AND_GRANTS.any(),
         SKIP_GRANTS.any(),
+        CLIENT_ID.any(),
+        CLIENT_SECRET.any(),
+        TASK_CONCURRENCY.any(),
+        KEEP_PREVIOUS_SYNC_C1Z.any(),
         SKIP_FULL_SYNC.any(),
         SYNC_RESOURCES.any(),
         SYNC_RESOURCE_TYPES.any(),
@@ -719,6 +764,7 @@ pub(crate) fn without_http(mut fields: Vec<AnyField>) -> Vec<AnyField> {
 /// The rules over several common fields.
 pub(crate) fn relations() -> Vec<Relation> {
     vec![
+        Relation::RequiredTogether(vec![CLIENT_ID.name(), CLIENT_SECRET.name()]),
         Relation::RequiredTogether(vec![
             DIFF_SYNCS.name(),
             BASE_SYNC_ID.name(),

@@ -7,6 +7,8 @@ use crate::flags;
 /// What the root command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
+    /// Carries out the tasks of ConductorOne.
+    Service,
     /// Reads an application into a file.
     Sync,
     /// Gives a principal an entitlement.
@@ -53,6 +55,9 @@ impl Mode {
     /// The mode that the flags choose.
     pub(crate) fn of(config: &Config) -> Self {
         let given = |flag: &Field<String>| !config.get(flag).is_empty();
+        if given(&flags::CLIENT_ID) {
+            return Self::Service;
+        }
         if given(&flags::GRANT_ENTITLEMENT) {
             return Self::Grant;
         }

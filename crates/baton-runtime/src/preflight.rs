@@ -22,6 +22,12 @@ pub(crate) fn check_values(config: &Config) -> Result<()> {
             flags::HTTP_TIMEOUT_SECONDS.name()
         )));
     }
+    if config.get(&flags::TASK_CONCURRENCY) == 0 {
+        return Err(invalid(format!(
+            "field {}: value must be greater than or equal to 1 but got 0",
+            flags::TASK_CONCURRENCY.name()
+        )));
+    }
     config.rate().map(drop).map_err(|_| {
         invalid(format!(
             "field {}: value must be more than 0 and at most 1 but got '{}'",

@@ -10,11 +10,12 @@ use crate::app::App;
 use crate::error::Result;
 use crate::extra::ExtraCommand;
 use crate::flags::{self, LogFormat};
-use crate::log::Logging;
+use crate::log::{DebugTee, Logging};
 use crate::preflight;
 use crate::process::Process;
-use crate::refused_modes;
+use crate::resettle::Resettle;
 use crate::run_files::{self, Inputs, Output};
+use crate::service_env::ServiceEnv;
 use crate::storage_env::StorageEnv;
 use crate::task::{Owner, Runs, Task, Writes};
 use crate::work::Work;
@@ -57,6 +58,7 @@ pub(crate) fn prepare(
         }
         Owner::Parent => &[],
     };
+    let debug_log = DebugTee::default();
     let logging = Logging::new(
         &config,
         log_paths,
@@ -71,12 +73,21 @@ pub(crate) fn prepare(
         || config.was_set(&flags::LOG_PATH);
     let terminal = process.stderr.is_terminal();
     let dispatch = logging
-        .with_display(terminal)
-        .with_plain_lines(terminal && !asked_for_log)
+        .with_display(terminal && !task.lasts)
+        .with_plain_lines(terminal && !asked_for_log && !task.lasts)
+        .with_debug_log(&debug_log)
         .dispatch();
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
     }
+    let resettle = Resettle {
+        fields: fields.iter().map(|field| **field).collect(),
+        all: program.all_fields().into_iter().copied().collect(),
+        values: line.values.clone(),
+        env: process.env.clone(),
+        cwd: process.cwd.clone(),
+        first: config.clone(),
+    };
     let summary_in_log = config.given(&flags::LOG_FORMAT) == Some(LogFormat::Json);
     Ok(Work {
         task,
@@ -87,6 +98,9 @@ pub(crate) fn prepare(
         dispatch,
         log_failure,
         summary_in_log,
+        service_env: ServiceEnv::read(&process.env)?,
+        resettle,
+        debug_log,
     })
 }
 
@@ -101,10 +115,7 @@ fn settle(
     let file = sources::config_file(&process.env, &process.cwd, &program.all_fields())?;
     let mut of_parent = StdinOfParent;
     let stdin: &mut dyn std::io::Read = match owner {
-        Owner::Program => {
-            refused_modes::refuse(&process.env, file.as_ref())?;
-            &mut *process.stdin
-        }
+        Owner::Program => &mut *process.stdin,
         Owner::Parent => &mut of_parent,
     };
     let Settled {

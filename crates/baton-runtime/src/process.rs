@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use baton_connector::http::Transport;
 use baton_connector::{Clock, Connector, Random, SplitMix, SystemClock};
+use baton_grpc::Channel;
 use baton_sync::{Report, SyncHost, SyncRequest};
 use baton_term::{StandardOutput, columns_of_stdout};
 
@@ -71,6 +72,8 @@ pub struct Process {
     pub engine: Engine,
     /// The network of the connector's clients; `None` for that of the machine.
     pub transport: Option<Arc<dyn Transport>>,
+    /// The way to ConductorOne in service mode; `None` for the network of the machine.
+    pub service_channel: Option<Channel>,
     /// The async runtime to work in, such as one whose time is paused; `None` for one of its own.
     pub runtime: Option<tokio::runtime::Runtime>,
 }
@@ -112,6 +115,7 @@ impl Process {
             )),
             engine: engine(),
             transport: None,
+            service_channel: None,
             runtime: None,
         })
     }

@@ -4,8 +4,9 @@
 //! resumes. The second one ends the program at once; what is on disk stays resumable.
 
 use std::future::Future;
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::ExitStatus;
@@ -19,6 +20,9 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP: settings are to be read again. A program that ends by itself does not hear
+    /// it, and ends with the first of its process.
+    Reload,
 }
 
 impl Signal {
@@ -26,6 +30,8 @@ impl Signal {
         match self {
             Self::Interrupt => ExitStatus::Interrupted,
             Self::Terminate => ExitStatus::Terminated,
+            // It ends no program.
+            Self::Reload => ExitStatus::Success,
         }
     }
 
@@ -33,6 +39,7 @@ impl Signal {
         match self {
             Self::Interrupt => "interrupted",
             Self::Terminate => "asked to terminate",
+            Self::Reload => "asked to read the settings again",
         }
     }
 }
@@ -49,39 +56,63 @@ pub enum Signals {
 
 impl Signals {
     /// Starts listening. Must be called within the async runtime.
-    pub(crate) fn listen(self) -> std::io::Result<Listener> {
-        match self {
-            Self::OfProcess => Listener::of_process(),
-            Self::Given(receiver) => Ok(Listener::Given(receiver)),
-        }
+    /// `reload` is notified of each [`Signal::Reload`]; without it the signal has its
+    /// usual effect.
+    pub(crate) fn listen(self, reload: Option<Arc<Notify>>) -> std::io::Result<Listener> {
+        let signals = match self {
+            Self::OfProcess => Source::of_process(reload.is_some())?,
+            Self::Given(receiver) => Source::Given(receiver),
+        };
+        Ok(Listener { signals, reload })
     }
 }
 
 /// Signals as they arrive.
-pub(crate) enum Listener {
+pub(crate) struct Listener {
+    signals: Source,
+    reload: Option<Arc<Notify>>,
+}
+
+impl Listener {
+    /// The next signal to end; `None` when no more can come. Cancel safe.
+    async fn next(&mut self) -> Option<Signal> {
+        loop {
+            match (self.signals.next().await?, &self.reload) {
+                (Signal::Reload, Some(reload)) => reload.notify_one(),
+                (Signal::Reload, None) => {}
+                (signal, _) => return Some(signal),
+            }
+        }
+    }
+}
+
+enum Source {
     #[cfg(unix)]
     OfProcess {
         interrupt: tokio::signal::unix::Signal,
         terminate: tokio::signal::unix::Signal,
+        hangup: Option<tokio::signal::unix::Signal>,
     },
     #[cfg(not(unix))]
     OfProcess,
     Given(mpsc::Receiver<Signal>),
 }
 
-impl Listener {
+impl Source {
     #[cfg(unix)]
-    fn of_process() -> std::io::Result<Self> {
+    fn of_process(hears_hangup: bool) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let hangup = hears_hangup.then(|| signal(SignalKind::hangup()));
         Ok(Self::OfProcess {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: hangup.transpose()?,
         })
     }
 
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps, reason = "the other platforms can fail")]
-    fn of_process() -> std::io::Result<Self> {
+    fn of_process(_: bool) -> std::io::Result<Self> {
         Ok(Self::OfProcess)
     }
 
@@ -92,11 +123,19 @@ impl Listener {
             Self::OfProcess {
                 interrupt,
                 terminate,
+                hangup,
             } => {
+                let hangup = async {
+                    match hangup {
+                        Some(hangup) => hangup.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
                     biased;
                     got = interrupt.recv() => got.map(|()| Signal::Interrupt),
                     got = terminate.recv() => got.map(|()| Signal::Terminate),
+                    got = hangup => got.map(|()| Signal::Reload),
                 }
             }
             #[cfg(not(unix))]

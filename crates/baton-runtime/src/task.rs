@@ -40,6 +40,9 @@ pub(crate) struct Task {
     pub stop_messages: StopMessages,
     /// Which files it writes.
     pub writes: Writes,
+    /// It runs for years: its log is not reduced on a terminal, and SIGHUP makes it read
+    /// its settings again.
+    pub lasts: bool,
     pub body: Body,
 }
 

@@ -16,11 +16,13 @@ use crate::connector_env::ConnectorEnv;
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
-use crate::log::Failure;
+use crate::log::{DebugTee, Failure};
 use crate::output::fail;
 use crate::panics;
 use crate::process::Process;
+use crate::resettle::Resettle;
 use crate::run_files::Inputs;
+use crate::service_env::ServiceEnv;
 use crate::sibling::ProgramPlace;
 use crate::signals::{Ended, supervise};
 use crate::storage_env::StorageEnv;
@@ -57,6 +59,9 @@ pub(crate) struct Work {
     pub dispatch: Dispatch,
     pub log_failure: Failure,
     pub summary_in_log: bool,
+    pub service_env: ServiceEnv,
+    pub resettle: Resettle,
+    pub debug_log: DebugTee,
 }
 
 /// Starts so many threads at once, to learn whether the system allows it: the async runtime would
@@ -122,6 +127,9 @@ impl Work {
             dispatch,
             log_failure,
             summary_in_log,
+            service_env,
+            resettle,
+            debug_log,
         } = self;
         let place = ProgramPlace {
             exe: process.exe.clone(),
@@ -141,6 +149,7 @@ impl Work {
             random,
             engine,
             transport,
+            service_channel,
             runtime,
             ..
         } = process;
@@ -178,6 +187,11 @@ impl Work {
             asks,
             summary_in_log,
             brief: false,
+            service_env,
+            service_channel,
+            resettle,
+            debug_log,
+            reload: Arc::default(),
         };
         let _log = tracing::dispatcher::set_default(&dispatch);
         let runtime = match runtime.map_or_else(|| async_runtime(dispatch), Ok) {
@@ -185,6 +199,7 @@ impl Work {
             Err(error) => return fail(&stderr, &error),
         };
         let cancel = context.cancel.clone();
+        let reload = task.lasts.then(|| Arc::clone(&context.reload));
         let Task {
             doing,
             stop_messages,
@@ -193,7 +208,7 @@ impl Work {
         } = task;
         let ended = runtime.block_on(async {
             let listener = signals
-                .listen()
+                .listen(reload.clone())
                 .map_err(|source| Error::Runtime { source })?;
             let work = panics::guard_async(doing, body(context));
             let ended = supervise(work, listener, &cancel, &stderr, stop_messages).await;

@@ -136,6 +136,11 @@ impl Service {
         *self.0.accepted.borrow() && !self.0.stop.is_cancelled()
     }
 
+    /// The connector of tasks that begin now.
+    pub fn connector(&self) -> Arc<dyn Connector> {
+        Arc::clone(&self.0.connected().connector)
+    }
+
     /// Carries later tasks out with another connector, such as one with new
     /// credentials. Tasks under way keep theirs.
     pub fn replace_connector(&self, connector: Arc<dyn Connector>, calls: InProcess) {

@@ -249,6 +249,7 @@ impl Harness {
             clock: Arc::clone(&clock),
             random: Arc::new(SplitMix::seeded(self.runs)),
             engine: engine(self.interrupt.take(), stop, &report),
+            service_channel: None,
             transport: self.network.clone(),
             runtime: Some(runtime),
         };

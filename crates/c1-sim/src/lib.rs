@@ -57,6 +57,7 @@ pub use config::{ClientId, Config, NEXT_POLL, Observer, SKEW_TOLERANCE, TOKEN_LI
 pub use error::Error;
 pub use faults::{Action, Fault, Which};
 pub use front::ConnectionBroken;
+pub use jiff::Timestamp;
 pub use key::{ClientKey, PublicKey};
 pub use listener::{Listener, ServerHandle};
 pub use script::{MAX_SCRIPT_TASKS, Script};

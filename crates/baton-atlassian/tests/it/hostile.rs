@@ -158,6 +158,7 @@ fn program(folder: &Path, words: &[String], terminal: bool) -> (u8, String) {
         engine: Arc::new(|connector, request, host| {
             Box::pin(baton_sync::run(connector, request, host))
         }),
+        service_channel: None,
         transport: None,
         runtime: None,
     };

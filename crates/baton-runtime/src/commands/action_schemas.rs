@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::{self, ResultForm};
 use crate::panics;
-use crate::refused_modes;
+use crate::refused_flags;
 
 /// Lists the schemas of all actions, or of those of a resource type.
 pub(crate) async fn list(context: CommandContext) -> Result<ExitStatus> {
     let config = context.config();
-    refused_modes::refuse_change_flags_of_reads(config)?;
+    refused_flags::refuse_change_flags_of_reads(config)?;
     context.check_settings()?;
     let type_id = [
         flags::LIST_ACTION_SCHEMAS_TYPE,

@@ -22,6 +22,7 @@ pub(super) fn command() -> Command<Runs> {
             doing: "reading the connector's capabilities".to_owned(),
             stop_messages: signals::StopMessages::SYNC,
             writes: Writes::Nothing,
+            lasts: false,
             body: body(run),
         })))
 }

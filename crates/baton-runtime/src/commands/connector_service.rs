@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use baton_connector::ClientSecret;
 use baton_flags::{Command, Config};
 use baton_grpc::child::{
     CHILD_COMMAND, ChildError, Dialer, FirstLine, read_first_line, server_config,
@@ -40,6 +41,7 @@ pub(super) fn command() -> Command<Runs> {
             doing: "serving the connector".to_owned(),
             stop_messages: StopMessages::SERVICE,
             writes: Writes::Nothing,
+            lasts: false,
             body: body(run),
         })))
 }
@@ -58,6 +60,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
     let clock = Arc::clone(&context.connector_env().clock);
     let limiter = Limiter::from_config(line.limiter.as_ref(), clock)
         .map_err(|status| Error::Connector(status.into()))?;
+    let client_secret = client_secret(config)?;
     let built = context.connect()?;
     context.check_announced(&built).await?;
     let listener = Listener::of_tcp(context.inherited_listener(line.port)?)
@@ -73,7 +76,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
         ticketing,
         limiter,
         sessions: sessions(&line, config)?,
-        client_secret: None,
+        client_secret: client_secret.map(Arc::new),
     };
     let connector = Arc::clone(&built.connector);
     let server = Server::new(connector_services(Arc::clone(&connector), settings));
@@ -86,6 +89,16 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
     };
     service::serve(server, connector, listener, Some(identity), stop).await;
     Ok(ExitStatus::Success)
+}
+
+/// What opens encrypted passwords of requests, if the parent has it.
+fn client_secret(config: &Config) -> Result<Option<ClientSecret>> {
+    let text = config.get(&flags::CLIENT_SECRET).expose();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let secret = ClientSecret::parse(text).map_err(|source| Error::ClientId { source })?;
+    Ok(Some(secret))
 }
 
 /// Where the values of syncs are: in the parent if it has a place for them, else in

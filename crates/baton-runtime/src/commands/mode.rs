@@ -7,6 +7,7 @@ use crate::change;
 use crate::events;
 use crate::flags;
 use crate::mode::Mode;
+use crate::service_mode;
 use crate::signals::StopMessages;
 use crate::task::{Body, Runs, Task, Writes, body};
 use crate::tickets;
@@ -14,10 +15,18 @@ use crate::tickets;
 /// All that depends on the mode.
 fn task(mode: Mode, config: &Config) -> Task {
     match mode {
+        Mode::Service => Task {
+            doing: "serving ConductorOne".to_owned(),
+            stop_messages: StopMessages::SERVICE,
+            writes: Writes::Nothing,
+            lasts: true,
+            body: body(service_mode::run),
+        },
         Mode::Sync => Task {
             doing: "syncing".to_owned(),
             stop_messages: StopMessages::SYNC,
             writes: Writes::SyncFile,
+            lasts: false,
             body: body(sync::sync),
         },
         Mode::Grant => change_task("granting", config, body(change::grant)),
@@ -43,12 +52,14 @@ fn task(mode: Mode, config: &Config) -> Task {
             doing: "comparing syncs".to_owned(),
             stop_messages: StopMessages::FILES,
             writes: Writes::SyncFile,
+            lasts: false,
             body: body(sync::diff),
         },
         Mode::Compact => Task {
             doing: "compacting syncs".to_owned(),
             stop_messages: StopMessages::FILES,
             writes: Writes::Compaction,
+            lasts: false,
             body: body(sync::compact),
         },
     }
@@ -60,6 +71,7 @@ fn read_task(doing: &str, body: Body) -> Task {
         doing: doing.to_owned(),
         stop_messages: StopMessages::FILES,
         writes: Writes::Nothing,
+        lasts: false,
         body,
     }
 }
@@ -74,6 +86,7 @@ fn change_task(doing: &str, config: &Config, body: Body) -> Task {
         } else {
             Writes::Nothing
         },
+        lasts: false,
         body,
     }
 }

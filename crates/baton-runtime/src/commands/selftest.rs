@@ -40,6 +40,7 @@ pub(super) fn command() -> Command<Runs> {
         doing: "testing the connector".to_owned(),
         stop_messages: signals::StopMessages::FILES,
         writes: Writes::Nothing,
+        lasts: false,
         body: body(run),
     })))
 }

@@ -16,7 +16,7 @@ use crate::exit::ExitStatus;
 use crate::service::{self, Offered};
 use crate::signals::StopMessages;
 use crate::task::{Runs, Task, Writes, body};
-use crate::{preflight, refused_modes};
+use crate::{preflight, refused_flags};
 
 /// Between two pings of a connection.
 const PING_EVERY: Duration = Duration::from_secs(30);
@@ -79,6 +79,7 @@ pub(super) fn command() -> Command<Runs> {
             doing: "serving the connector".to_owned(),
             stop_messages: StopMessages::SERVICE,
             writes: Writes::Nothing,
+            lasts: false,
             body: body(run),
         })))
 }
@@ -86,7 +87,7 @@ pub(super) fn command() -> Command<Runs> {
 async fn run(context: CommandContext) -> Result<ExitStatus> {
     let config = context.config();
     preflight::check_values(config)?;
-    refused_modes::refuse_change_flags(config)?;
+    refused_flags::refuse_change_flags(config)?;
     let address = Address::parse(config.get(&LISTEN))?.within(context.cwd());
     let files = certificate_files(config);
     check_exposure(config, &address, files.as_ref())?;

@@ -21,6 +21,7 @@ pub(super) fn command() -> Command<Runs> {
         doing: "checking the credentials".to_owned(),
         stop_messages: signals::StopMessages::FILES,
         writes: Writes::Nothing,
+        lasts: false,
         body: body(run),
     })))
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags;
 use crate::panics;
-use crate::refused_modes;
+use crate::refused_flags;
 
 use cursor_file::CursorFile;
 
@@ -29,7 +29,7 @@ const MAX_WAIT: Duration = Duration::from_mins(5);
 
 /// Prints the events of a feed; with `--follow` until a signal.
 pub(crate) async fn events(context: CommandContext) -> Result<ExitStatus> {
-    refused_modes::refuse_change_flags_of_events(context.config())?;
+    refused_flags::refuse_change_flags_of_events(context.config())?;
     context.check_settings()?;
     let start_at = start_at(&context)?;
     let (file, cursor) = cursor(&context)?;

@@ -4,6 +4,7 @@
 //! is never written unless `--log-path` names it. Events of other packages are logged from `warn` up
 //! only: at `debug` an HTTP library may print what it sends, credentials included.
 
+mod debug_log;
 mod line;
 mod plain;
 
@@ -25,6 +26,7 @@ use crate::flags::{self, LogFormat};
 use crate::preflight;
 use crate::terminal::Stderr;
 use baton_flags::Config;
+pub(crate) use debug_log::DebugTee;
 use line::Record;
 use plain::PlainLines;
 
@@ -49,6 +51,7 @@ pub(crate) struct Logging {
     display: bool,
     /// Set if standard error shows plain sentences instead of log lines.
     plain: Option<PlainLines>,
+    debug_log: DebugTee,
 }
 
 enum Sink {
@@ -164,6 +167,7 @@ impl Logging {
             gate: stderr.gate(),
             display: false,
             plain: None,
+            debug_log: DebugTee::default(),
         })
     }
 
@@ -179,6 +183,13 @@ impl Logging {
     #[must_use]
     pub(crate) fn with_plain_lines(mut self, plain_lines: bool) -> Self {
         self.plain = plain_lines.then(PlainLines::default);
+        self
+    }
+
+    /// Writes to this log too, while it is on.
+    #[must_use]
+    pub(crate) fn with_debug_log(mut self, debug_log: &DebugTee) -> Self {
+        self.debug_log = debug_log.clone();
         self
     }
 
@@ -200,10 +211,15 @@ impl Logging {
     fn hears(&self, metadata: &Metadata<'_>) -> bool {
         let package = metadata.target().split("::").next().unwrap_or_default();
         let ours = package.starts_with("baton_") || package == self.own_package;
-        let ceiling = if ours {
-            self.level
+        let level = if self.debug_log.is_on() {
+            LevelFilter::DEBUG.max(self.level)
         } else {
-            self.level.min(LevelFilter::WARN)
+            self.level
+        };
+        let ceiling = if ours {
+            level
+        } else {
+            level.min(LevelFilter::WARN)
         };
         *metadata.level() <= ceiling
     }
@@ -233,11 +249,22 @@ impl<S: Subscriber> Layer<S> for Logging {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level.max(LevelFilter::WARN))
+        let level = if self.debug_log.is_on() {
+            LevelFilter::DEBUG
+        } else {
+            LevelFilter::WARN
+        };
+        Some(self.level.max(level))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let record = Record::of(event, self.clock.now(), &self.gate);
+        if self.debug_log.is_on() {
+            self.debug_log.write(&record.json());
+            if *event.metadata().level() > self.level {
+                return;
+            }
+        }
         let plain = match self.format {
             LogFormat::Json => record.json(),
             LogFormat::Console => record.console(false),

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::flags::{self, ResultForm};
 use crate::panics;
-use crate::refused_modes;
+use crate::refused_flags;
 
 use template::Template;
 
@@ -199,7 +199,7 @@ async fn create_all(
 
 /// Prepares a mode that changes nothing.
 async fn reading(context: CommandContext) -> Result<(CommandContext, Built)> {
-    refused_modes::refuse_change_flags_of_reads(context.config())?;
+    refused_flags::refuse_change_flags_of_reads(context.config())?;
     context.check_settings()?;
     let built = context.connect()?;
     context.check_announced(&built).await?;

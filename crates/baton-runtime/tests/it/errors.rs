@@ -21,7 +21,6 @@ fn the_flag_parser_speaks_as_the_go_parser() {
     let cases: &[(&[&str], &str)] = &[
         (&["--nope"], "unknown flag: --nope"),
         (&["--nope=3"], "unknown flag: --nope"),
-        (&["--client-id", "x"], "unknown flag: --client-id"),
         (&["-z"], "unknown shorthand flag: 'z' in -z"),
         (&["-vz"], "unknown shorthand flag: 'z' in -vz"),
         (&["--file"], "flag needs an argument: --file"),
@@ -129,10 +128,7 @@ fn a_near_miss_gets_a_hint() {
 }
 
 #[test]
-fn a_flag_of_another_mode_is_explained_and_no_hidden_flag_is_pointed_at() {
-    let outcome = Stage::new().run(&["--client-id=x"]);
-    let hint = "hint: service mode is not supported by this version\n";
-    assert!(outcome.stderr.ends_with(hint), "{}", outcome.stderr);
+fn no_hidden_flag_is_pointed_at() {
     let outcome = Stage::new().run(&["--applied-sync-ids", "x"]);
     assert_eq!(outcome.stderr, "error: unknown flag: --applied-sync-ids\n");
 }
@@ -323,7 +319,7 @@ fn a_program_with_impossible_declarations_does_not_start() {
         );
     }
     for (name, meaning) in [
-        ("client-id", "service mode"),
+        ("host-id", "a setting of every connector program"),
         ("config-path", "a setting of every connector program"),
     ] {
         let variable = name.to_uppercase().replace('-', "_");

@@ -121,7 +121,7 @@ fn an_unknown_topic_is_answered_with_a_complaint_and_the_usage() {
 #[test]
 fn hidden_flags_are_not_in_the_help() {
     let help = Stage::new().run(&["--help"]).stdout;
-    for hidden in ["base-url ", "c1z-temp-dir", "skip-full-sync"] {
+    for hidden in ["base-url ", "c1z-temp-dir", "skip-grants"] {
         assert!(!help.contains(&format!("--{hidden}")), "{hidden}");
     }
 }

@@ -21,6 +21,7 @@ mod kinds;
 mod kinds_of_settings;
 mod logging;
 mod panics;
+mod service_mode;
 mod signals;
 mod sources;
 mod stage;

@@ -212,21 +212,18 @@ fn unknown_config_keys_are_named_in_the_log() {
 }
 
 #[test]
-fn a_setting_that_would_choose_another_mode_is_refused() {
+fn service_mode_is_chosen_by_the_environment_and_the_file_too() {
     let outcome = typed().env("BATON_CLIENT_ID", "x").run(&[]);
     assert_eq!(outcome.status.code(), 2);
-    assert_eq!(
-        outcome.error(),
-        "`client-id` is set by environment variable BATON_CLIENT_ID, but service mode is not supported by this version"
-    );
-    let outcome = typed().file(CONFIG, "Client-Id: g\n").run(&[]);
     assert!(
-        outcome
-            .error()
-            .starts_with("`client-id` is set by config file"),
+        outcome.error().contains("missing [client-secret]"),
         "{}",
         outcome.stderr
     );
+    let file = "Client-Id: g\nclient-secret: h\n";
+    let outcome = typed().file(CONFIG, file).run(&[]);
+    assert_eq!(outcome.status.code(), 2);
+    assert_eq!(outcome.error(), "invalid client id");
 }
 
 #[test]

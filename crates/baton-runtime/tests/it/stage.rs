@@ -216,6 +216,10 @@ pub struct Stage {
     pub sends_requests: bool,
     /// Standard error is a terminal.
     pub terminal: bool,
+    /// The network.
+    pub transport: Option<Arc<dyn baton_connector::http::Transport>>,
+    /// The way to ConductorOne.
+    pub service_channel: Option<baton_grpc::Channel>,
     /// Runs before this one.
     runs: u64,
 }
@@ -238,6 +242,8 @@ impl Stage {
             types: Some(types),
             sends_requests: true,
             terminal: false,
+            transport: None,
+            service_channel: None,
             runs: 0,
         }
     }
@@ -351,7 +357,8 @@ impl Stage {
             clock: Arc::new(FixedClock { run: self.runs }),
             random: Arc::new(SplitMix::seeded(self.runs)),
             engine: Arc::clone(&self.engine),
-            transport: None,
+            service_channel: self.service_channel.clone(),
+            transport: self.transport.clone(),
             runtime: None,
         };
         let status = baton_runtime::run(&app, process);

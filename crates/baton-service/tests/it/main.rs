@@ -10,7 +10,6 @@
 mod arms;
 mod bad_tasks;
 mod changes;
-mod kills;
 mod log_in;
 mod loops;
 mod people;
@@ -21,6 +20,5 @@ mod rich_events;
 mod rich_tickets;
 mod secrets;
 mod serving;
-mod soak;
 mod stage;
 mod syncs;

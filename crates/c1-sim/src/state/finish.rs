@@ -77,18 +77,13 @@ impl State {
         for text in wrong {
             self.complain(number, text);
         }
-        if self.config.keep_records {
-            self.finished.push(Finished {
-                at: now,
-                kind,
-                request: request.clone(),
-                bytes,
-                repeats: 0,
-            });
-        } else {
-            self.tasks.remove(&id);
-            self.forgotten += 1;
-        }
+        self.finished.push(Finished {
+            at: now,
+            kind,
+            request: request.clone(),
+            bytes,
+            repeats: 0,
+        });
         Ok(BatonServiceFinishTaskResponse::default())
     }
 

@@ -53,13 +53,9 @@ impl State {
                 self.complain(number, text);
             }
         }
-        if self.config.keep_records {
-            let at = self.elapsed();
-            let request = request.clone();
-            self.hellos.push(HelloRecord { at, request });
-        } else if !is_start {
-            self.tasks.remove(&request.task_id);
-        }
+        let at = self.elapsed();
+        let request = request.clone();
+        self.hellos.push(HelloRecord { at, request });
         Ok(BatonServiceHelloResponse::default())
     }
 
@@ -77,7 +73,6 @@ impl State {
         for id in ids.iter().rev() {
             // A task that is handed out again begins again.
             if let Some(task) = self.tasks.remove(id) {
-                self.handed_out -= 1;
                 let mut plan = task.plan;
                 plan.times = 1;
                 self.queue.retain(|queued| queued.id != *id);

@@ -80,9 +80,6 @@ pub(crate) struct State {
     tasks: BTreeMap<String, Held>,
     hellos: Vec<HelloRecord>,
     finished: Vec<Finished>,
-    /// Finished tasks that are not kept.
-    forgotten: usize,
-    handed_out: usize,
     uploads: Vec<Upload>,
     complaints: Vec<Complaint>,
     /// A complaint that does not count if the client has started again.
@@ -107,8 +104,6 @@ impl State {
             tasks: BTreeMap::new(),
             hellos: Vec::new(),
             finished: Vec::new(),
-            forgotten: 0,
-            handed_out: 0,
             uploads: Vec::new(),
             complaints: Vec::new(),
             early_token: None,
@@ -170,12 +165,10 @@ impl State {
             timeout: live.timeout,
             outcome: outcome.to_owned(),
         };
-        if self.config.keep_records {
-            if self.calls.len() == MAX_CALLS {
-                self.calls.pop_front();
-            }
-            self.calls.push_back(record.clone());
+        if self.calls.len() == MAX_CALLS {
+            self.calls.pop_front();
         }
+        self.calls.push_back(record.clone());
         Some(record)
     }
 
@@ -290,10 +283,6 @@ impl State {
         &self.finished
     }
 
-    pub(crate) fn finished_count(&self) -> usize {
-        self.finished.len() + self.forgotten
-    }
-
     pub(crate) fn uploads(&self) -> &[Upload] {
         &self.uploads
     }
@@ -304,6 +293,6 @@ impl State {
     }
 
     pub(crate) fn handed_out(&self) -> usize {
-        self.handed_out
+        self.tasks.len()
     }
 }

@@ -143,7 +143,7 @@ impl State {
     /// Takes the first task that is ready for the host.
     fn next_task(&mut self, host: &str, known: &[String]) -> Option<PlannedTask> {
         let now = self.elapsed();
-        let finished = self.finished_count();
+        let finished = self.finished.len();
         let ready = |task: &PlannedTask| {
             task.at <= now
                 && task.after_finished <= finished
@@ -173,7 +173,6 @@ impl State {
             return;
         }
         let id = task.id.clone();
-        self.handed_out += 1;
         self.tasks.insert(id, Held::new(task, host, now));
     }
 

@@ -201,17 +201,15 @@ impl State {
             let text = format!("task {id} has {files} different files; expected {most}");
             self.complain(upload.number, text);
         }
-        if self.config.keep_records {
-            self.uploads.push(Upload {
-                at,
-                host,
-                task: id,
-                chunks: upload.chunks,
-                sha256,
-                bytes: upload.bytes,
-                again,
-            });
-        }
+        self.uploads.push(Upload {
+            at,
+            host,
+            task: id,
+            chunks: upload.chunks,
+            sha256,
+            bytes: upload.bytes,
+            again,
+        });
         Ok(())
     }
 }

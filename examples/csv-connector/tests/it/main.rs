@@ -11,6 +11,7 @@ mod changes;
 #[cfg(unix)]
 mod child;
 #[cfg(target_os = "linux")]
+mod conductor_one;
 mod driving;
 mod failures;
 mod guide;

@@ -1,9 +1,6 @@
-//! Modes of the Go programs that do not exist here, and flags without a meaning in a mode.
-//!
-//! On the command line the flag of such a mode is unknown. In the environment or in a config file
-//! it would have no effect: a deployment as a service would run one sync. So it is refused there.
+//! Flags without a meaning in a mode, and variables that are taken.
 
-use baton_flags::{Config, ConfigFile, Environment, Reserved, env_name, sources};
+use baton_flags::{Config, Reserved};
 
 use crate::error::{Error, Result};
 use crate::flags;
@@ -55,13 +52,13 @@ pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
     }
 }
 
-/// Flag name, and what a non-empty value chooses (connector CLI specification, §5.1).
-const REFUSED: [(&str, &str); 1] = [("client-id", "service mode")];
-
 /// Variables without a flag, by the flag that would derive them.
-const WITHOUT_FLAG: [&str; 8] = [
+const WITHOUT_FLAG: [&str; 11] = [
     "config-path",
     "tmpdir",
+    "c1-api-host",
+    "host-id",
+    "get-tasks",
     "keep-sync-count",
     "skip-cleanup",
     "experimental-pebble-compactor",
@@ -72,37 +69,9 @@ const WITHOUT_FLAG: [&str; 8] = [
 
 /// The variables that no field of a connector may derive.
 pub(crate) fn reserved() -> Vec<Reserved> {
-    let modes = REFUSED.map(|(flag, mode)| Reserved {
-        flag,
-        meaning: mode,
-        mode: Some(mode),
-    });
     let settings = WITHOUT_FLAG.map(|flag| Reserved {
         flag,
         meaning: "a setting of every connector program",
-        mode: None,
     });
-    modes.into_iter().chain(settings).collect()
-}
-
-/// Fails on the first mode that environment or file would choose.
-pub(crate) fn refuse(env: &Environment, file: Option<&ConfigFile>) -> Result<()> {
-    for (setting, mode) in REFUSED {
-        let name = env_name(setting);
-        let origin = if sources::variable(env, &name)?.is_some() {
-            format!("environment variable {name}")
-        } else if let Some(file) = file
-            && file.unknown.iter().any(|key| key.to_lowercase() == setting)
-        {
-            format!("config file `{}`", file.path.display())
-        } else {
-            continue;
-        };
-        return Err(Error::UnsupportedMode {
-            setting,
-            origin,
-            mode,
-        });
-    }
-    Ok(())
+    settings.into_iter().collect()
 }

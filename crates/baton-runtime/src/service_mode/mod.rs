@@ -1,0 +1,213 @@
+//! Service mode: carries out the tasks of ConductorOne (`service-mode.md` §2).
+
+mod changes;
+mod secret;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_connector::Connector;
+use baton_connector::http::{ReqwestTransport, Transport, TransportSettings};
+use baton_crypto::ClientId;
+use baton_grpc::{
+    Caller, CallerSettings, ConnectorSettings, InProcess, Limiter, MemorySessions,
+    connector_services,
+};
+use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
+use baton_proto::causes;
+use baton_service::{
+    Api, CredentialParts, Credentials, Endpoint, HostFacts, Service, Settings, SyncSettings,
+    build_info, host_id, os_info, service_channel,
+};
+use http::HeaderValue;
+
+use crate::connector_env::Built;
+use crate::context::CommandContext;
+use crate::error::{Error, Result};
+use crate::exit::ExitStatus;
+use crate::service::Offered;
+use crate::{flags, refused_flags};
+use secret::SettingSecret;
+
+/// How this SDK names itself to the service, behind the name of the client.
+const SDK: &str = concat!("baton-rust/v", env!("CARGO_PKG_VERSION"));
+/// How long actions get to end once the service has.
+const ACTIONS_LIMIT: Duration = Duration::from_millis(400);
+
+/// Carries out tasks until a signal.
+pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
+    let config = context.config();
+    refused_flags::refuse_change_flags(config)?;
+    context.check_settings()?;
+    if config.get(&flags::KEEP_PREVIOUS_SYNC_C1Z) {
+        // No connector of this SDK declares that it can replay a sync.
+        tracing::warn!("--keep-previous-sync-c1z has no effect: the connector does not support it");
+    }
+    let id = ClientId::parse(config.get(&flags::CLIENT_ID))
+        .map_err(|source| Error::ClientId { source })?;
+    let endpoint = Endpoint::new(&id, context.service_env.api_host.as_deref())?;
+    let credentials = Arc::new(credentials(&context, &id, &endpoint)?);
+    let built = context.connect()?;
+    context.check_announced(&built).await?;
+    let api = api(&context, &id, &endpoint, Arc::clone(&credentials))?;
+    let settings = settings(&context, &id, &built, &credentials)?;
+    let connector = Arc::clone(&built.connector);
+    let calls = calls(&context, Arc::clone(&connector));
+    let service = Service::new(api, Arc::clone(&connector), calls, settings);
+    tracing::info!(host = %endpoint, "calling the service");
+    let running = service.run(context.cancel().clone());
+    tokio::pin!(running);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut running => break ended,
+            () = context.reload.notified() => reload(&context, &credentials, &service).await,
+        }
+    };
+    // The one that runs at the end, after any number of reloads.
+    if let Some(local) = service.connector().local() {
+        // Writes had their time before; this ends what only waits.
+        let _ = tokio::time::timeout(ACTIONS_LIMIT, local.end_actions()).await;
+    }
+    ended?;
+    Ok(ExitStatus::Success)
+}
+
+fn credentials(
+    context: &CommandContext,
+    id: &ClientId,
+    endpoint: &Endpoint,
+) -> Result<Credentials> {
+    let env = context.connector_env();
+    let transport: Arc<dyn Transport> = match &env.transport {
+        Some(transport) => Arc::clone(transport),
+        None => Arc::new(ReqwestTransport::new(&TransportSettings::default())?),
+    };
+    let made = Credentials::new(CredentialParts {
+        id: id.clone(),
+        endpoint: endpoint.clone(),
+        secret: Arc::new(SettingSecret::new(context)),
+        transport,
+        clock: Arc::clone(&env.clock),
+        registry: Arc::clone(&env.secrets),
+        user_agent: header(&format!("baton-c1-credential-provider {SDK}"))?,
+    });
+    made.map_err(|source| Error::ClientSecret { source })
+}
+
+fn api(
+    context: &CommandContext,
+    id: &ClientId,
+    endpoint: &Endpoint,
+    credentials: Arc<Credentials>,
+) -> Result<Api> {
+    let channel = match &context.service_channel {
+        Some(channel) => channel.clone(),
+        None => service_channel(endpoint, &TransportSettings::default())?,
+    };
+    let user_agent = header(&format!("{} {SDK}", id.name()))?;
+    let settings = CallerSettings::new(
+        endpoint.to_string(),
+        endpoint.authority().clone(),
+        user_agent,
+    );
+    let facts = HostFacts::read(Path::new("/"));
+    let host_id = host_id(context.service_env.host_id.as_deref(), &facts);
+    Ok(Api::new(
+        Caller::new(channel, settings),
+        credentials,
+        &host_id,
+    ))
+}
+
+fn settings(
+    context: &CommandContext,
+    id: &ClientId,
+    built: &Built,
+    credentials: &Arc<Credentials>,
+) -> Result<Settings> {
+    let config = context.config();
+    let env = context.connector_env();
+    let facts = HostFacts::read(Path::new("/"));
+    // The target is that of the service, and each task sets the rest.
+    let mut request = context.request(built, Path::new("sync.c1z"))?;
+    request.skip_full_sync = config.get(&flags::SKIP_FULL_SYNC);
+    let temp_dir = context.temp_dir()?;
+    let slots = config.get(&flags::TASK_CONCURRENCY);
+    Ok(Settings {
+        client_id: id.as_str().to_owned(),
+        hello: Hello {
+            build_info: Some(build_info(context.program, context.version)),
+            os_info: Some(os_info(&facts)),
+            ..Hello::default()
+        },
+        slots: usize::try_from(slots).unwrap_or(1),
+        batch: context.service_env.batch,
+        syncs: SyncSettings {
+            request,
+            engine: Arc::clone(&context.engine),
+            clock: Arc::clone(&env.clock),
+            random: Arc::clone(&env.random),
+            temp_dir: temp_dir.unwrap_or_else(|| context.service_env.temp_dir.clone()),
+            debug_log: Arc::new(context.debug_log.clone()),
+        },
+        changes: changes::of_tasks(Arc::clone(credentials), config),
+    })
+}
+
+/// The services of a connector in this process.
+fn calls(context: &CommandContext, connector: Arc<dyn Connector>) -> InProcess {
+    let offered = Offered::by_switches(context.config());
+    let settings = ConnectorSettings {
+        provisioning: offered.provisioning,
+        ticketing: offered.ticketing,
+        limiter: Limiter::default(),
+        sessions: Arc::new(MemorySessions::new()),
+        // Each task gets the one that counts then.
+        client_secret: None,
+    };
+    InProcess::new(connector_services(connector, settings))
+}
+
+/// Reads settings and secrets again. What cannot be read stays as it was.
+async fn reload(context: &CommandContext, credentials: &Credentials, service: &Service) {
+    match credentials.reload().await {
+        Ok(true) => tracing::info!("the client secret was read again and has changed"),
+        Ok(false) => tracing::info!("the client secret was read again and has not changed"),
+        Err(error) => tracing::error!(
+            error = causes::one_line(&error),
+            "the client secret stays as it was"
+        ),
+    }
+    match connect_again(context).await {
+        Ok(built) => {
+            let connector = built.connector;
+            let calls = calls(context, Arc::clone(&connector));
+            service.replace_connector(connector, calls);
+            tracing::info!("the settings of the connector were read again");
+        }
+        Err(error) => tracing::error!(
+            error = causes::one_line(&error),
+            "the settings of the connector stay as they were"
+        ),
+    }
+}
+
+async fn connect_again(context: &CommandContext) -> Result<Built> {
+    let resettle = context.resettle.clone();
+    let config = tokio::task::spawn_blocking(move || resettle.config()).await;
+    let config = config.unwrap_or(Err(Error::Stopped {
+        doing: "reading the settings",
+    }))?;
+    let context = context.clone().with_config(config);
+    let built = context.connect()?;
+    context.check_announced(&built).await?;
+    Ok(built)
+}
+
+fn header(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|_| Error::ClientId {
+        source: baton_crypto::Error::ClientId,
+    })
+}

@@ -74,6 +74,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A flag about one change or one reading, in service mode.
+    #[error("--{flag} has no meaning for the tasks of a service")]
+    NotForTasks {
+        /// Its name.
+        flag: &'static str,
+    },
     /// The client id of service mode has another form, or the client secret of a connector
     /// service.
     #[error(transparent)]

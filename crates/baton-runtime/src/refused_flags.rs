@@ -24,6 +24,29 @@ pub(crate) fn refuse_change_flags_of_reads(config: &Config) -> Result<()> {
 
 /// As [`refuse_change_flags_of_reads`], in the mode that reads events.
 pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
+    match of_changes(config).into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Error::NotAChange { flag }),
+        None => Ok(()),
+    }
+}
+
+/// Fails on a flag about one change, in the mode that makes many for others.
+pub(crate) fn refuse_flags_of_one_change(config: &Config) -> Result<()> {
+    let of_all = [flags::AUDIT_LOG.name(), flags::FORCE_PROTECTED.name()];
+    let events = config.get(&flags::FOLLOW) || config.has(&flags::EVENT_FEED_CURSOR_FILE);
+    let others = [
+        (flags::OUTPUT.name(), config.was_set(&flags::OUTPUT)),
+        (flags::FOLLOW.name(), events),
+    ];
+    let mut refused = of_changes(config).into_iter().chain(others);
+    match refused.find(|(flag, given)| *given && !of_all.contains(flag)) {
+        Some((flag, _)) => Err(Error::NotForTasks { flag }),
+        None => Ok(()),
+    }
+}
+
+/// The flags about changes, and which of them are given.
+fn of_changes(config: &Config) -> Vec<(&'static str, bool)> {
     let given = [
         (&flags::DRY_RUN, config.get(&flags::DRY_RUN)),
         (&flags::SYNC_AFTER, config.get(&flags::SYNC_AFTER)),
@@ -46,10 +69,7 @@ pub(crate) fn refuse_change_flags_of_events(config: &Config) -> Result<()> {
             config.was_set(&flags::ACTION_TIMEOUT),
         ),
     ];
-    match given.into_iter().chain(others).find(|(_, given)| *given) {
-        Some((flag, _)) => Err(Error::NotAChange { flag }),
-        None => Ok(()),
-    }
+    given.into_iter().chain(others).collect()
 }
 
 /// Variables without a flag, by the flag that would derive them.

@@ -105,7 +105,7 @@ fn account(context: &CommandContext) -> Result<v2::AccountInfo> {
 }
 
 /// The account before it has an id.
-fn party(info: &v2::AccountInfo, type_id: &str) -> Party {
+pub(super) fn party(info: &v2::AccountInfo, type_id: &str) -> Party {
     let known = ["userName", "displayName", "name"];
     let profile = info.profile.as_ref();
     let named = known.iter().find_map(|key| {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use baton_connector::{Call, ChangeSettings, Connector, Random, Recorder, Run};
 use baton_term::Block;
@@ -55,6 +55,7 @@ impl Making {
             None => None,
         };
         let id = new_id(env.random.as_ref());
+        let log = log.map(|log| Arc::new(Mutex::new(log)));
         let record = Arc::new(Record::new(id, subject, log, Arc::clone(&env.clock)));
         Ok(Self {
             context,
@@ -124,7 +125,7 @@ fn new_id(random: &dyn Random) -> String {
     format!("{:016x}{:016x}", random.next_u64(), random.next_u64())
 }
 
-async fn open_log(
+pub(super) async fn open_log(
     context: &CommandContext,
     built: &Built,
     path: PathBuf,

@@ -13,6 +13,7 @@ mod delete;
 mod json_object;
 mod making;
 mod named;
+mod of_task;
 mod operator;
 mod record;
 mod result;
@@ -41,6 +42,7 @@ pub(crate) use delete::delete;
 pub(crate) use rotate::rotate;
 
 pub(crate) use making::Making;
+pub(crate) use of_task::TaskChanges;
 pub(crate) use result::{Brought, TicketPart, json_of};
 pub(crate) use subject::Subject;
 
@@ -169,29 +171,37 @@ fn party(resource: Option<&v2::Resource>) -> Party {
     }
 }
 
-fn subject(wanted: &Wanted) -> Subject {
-    let entitlement = |entitlement: &v2::Entitlement| Party {
+fn entitlement_party(entitlement: &v2::Entitlement) -> Party {
+    Party {
         type_id: party(entitlement.resource.as_ref()).type_id,
         id: entitlement.id.clone(),
         name: entitlement.display_name.clone(),
-    };
+    }
+}
+
+fn subject_of_grant(entitlement: &v2::Entitlement, principal: Option<&v2::Resource>) -> Subject {
+    Subject::Grant {
+        entitlement: entitlement_party(entitlement),
+        principal: party(principal),
+    }
+}
+
+fn subject_of_revoke(grant: &v2::Grant) -> Subject {
+    let entitlement = grant.entitlement.as_ref();
+    Subject::Revoke {
+        entitlement: entitlement.map(entitlement_party).unwrap_or_default(),
+        principal: party(grant.principal.as_ref()),
+        grant: grant.id.clone(),
+    }
+}
+
+fn subject(wanted: &Wanted) -> Subject {
     match wanted {
         Wanted::Grant {
-            entitlement: of,
+            entitlement,
             principal,
-        } => Subject::Grant {
-            entitlement: entitlement(of),
-            principal: party(Some(principal)),
-        },
-        Wanted::Revoke(grant) => Subject::Revoke {
-            entitlement: grant
-                .entitlement
-                .as_ref()
-                .map(entitlement)
-                .unwrap_or_default(),
-            principal: party(grant.principal.as_ref()),
-            grant: grant.id.clone(),
-        },
+        } => subject_of_grant(entitlement, Some(principal)),
+        Wanted::Revoke(grant) => subject_of_revoke(grant),
     }
 }
 

@@ -67,13 +67,13 @@ impl Record {
     pub(crate) fn new(
         id: String,
         subject: Subject,
-        audit: Option<AuditLog>,
+        audit: Option<Arc<Mutex<AuditLog>>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             id,
             subject,
-            audit: audit.map(|log| Arc::new(Mutex::new(log))),
+            audit,
             clock,
             kept: Mutex::default(),
         }

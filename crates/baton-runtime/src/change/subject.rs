@@ -21,10 +21,14 @@ pub(crate) enum Subject {
     },
     /// A new account.
     CreateAccount(Party),
+    /// A new resource.
+    CreateResource(Party),
     /// The end of a resource.
     Delete(Party),
-    /// A new credential of a resource.
+    /// A new credential of a resource, in place of the present one.
     Rotate(Party),
+    /// A further credential of a resource.
+    IssueCredential(Party),
     /// A new ticket with this name.
     CreateTicket(String),
     /// So many new tickets.
@@ -80,9 +84,11 @@ impl Subject {
                 parts.principal = Some(principal);
                 parts.grant = grant;
             }
-            Self::CreateAccount(resource) | Self::Delete(resource) | Self::Rotate(resource) => {
-                parts.resource = Some(resource);
-            }
+            Self::CreateAccount(resource)
+            | Self::CreateResource(resource)
+            | Self::Delete(resource)
+            | Self::Rotate(resource)
+            | Self::IssueCredential(resource) => parts.resource = Some(resource),
             Self::CreateTicket(name) => parts.ticket = name,
             Self::CreateTickets(_) => {}
             Self::Action(action) => parts.action = Some(action),
@@ -97,8 +103,10 @@ impl Subject {
             Self::Grant { .. } => Operation::Grant,
             Self::Revoke { .. } => Operation::Revoke,
             Self::CreateAccount(_) => Operation::CreateAccount,
+            Self::CreateResource(_) => Operation::CreateResource,
             Self::Delete(_) => Operation::Delete,
             Self::Rotate(_) => Operation::RotateCredential,
+            Self::IssueCredential(_) => Operation::IssueCredential,
             Self::CreateTicket(_) | Self::CreateTickets(_) => Operation::CreateTicket,
             Self::Action(_) => Operation::Action,
         };
@@ -111,8 +119,10 @@ impl Subject {
             Self::Grant { .. } => "granting",
             Self::Revoke { .. } => "revoking",
             Self::CreateAccount(_) => "creating an account",
+            Self::CreateResource(_) => "creating a resource",
             Self::Delete(_) => "deleting",
             Self::Rotate(_) => "replacing credentials",
+            Self::IssueCredential(_) => "issuing a credential",
             Self::CreateTicket(_) | Self::CreateTickets(_) => "creating tickets",
             Self::Action(_) => "running an action",
         }
@@ -159,9 +169,13 @@ impl Subject {
                 ..
             } => format!("{} does not hold {entitlement}", typed(principal)),
             Self::CreateAccount(account) => format!("the account {account} exists already"),
+            Self::CreateResource(resource) => format!("{} exists already", typed(resource)),
             Self::Delete(resource) => format!("{} does not exist", typed(resource)),
             Self::Rotate(resource) => {
                 format!("the credentials of {} are as wanted", typed(resource))
+            }
+            Self::IssueCredential(resource) => {
+                format!("{} has the credential already", typed(resource))
             }
             Self::CreateTicket(_) | Self::CreateTickets(_) => "the ticket is there".to_owned(),
             Self::Action(action) => format!("{} changed nothing", named_action(action)),
@@ -188,8 +202,12 @@ impl Subject {
             } => format!("{revoke} {entitlement} from {}", typed(principal)),
             Self::CreateAccount(account) if account.id.is_empty() => format!("{create} an account"),
             Self::CreateAccount(account) => format!("{create} account {account}"),
+            Self::CreateResource(resource) => format!("{create} {}", typed(resource)),
             Self::Delete(resource) => format!("{delete} {}", typed(resource)),
             Self::Rotate(resource) => format!("{rotate} {}", typed(resource)),
+            Self::IssueCredential(resource) => {
+                format!("{create} a credential of {}", typed(resource))
+            }
             Self::CreateTicket(name) => format!("{create} ticket `{name}`"),
             Self::CreateTickets(count) => {
                 format!("{create} {}", counted(*count as u64, "ticket", "tickets"))

@@ -17,8 +17,8 @@ use baton_grpc::{
 use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
 use baton_proto::causes;
 use baton_service::{
-    Api, CredentialParts, Credentials, Endpoint, HostFacts, Service, Settings, SyncSettings,
-    build_info, host_id, os_info, service_channel,
+    Api, ChangesOf, CredentialParts, Credentials, Endpoint, HostFacts, Service, Settings,
+    SyncSettings, build_info, host_id, os_info, service_channel,
 };
 use http::HeaderValue;
 
@@ -38,7 +38,7 @@ const ACTIONS_LIMIT: Duration = Duration::from_millis(400);
 /// Carries out tasks until a signal.
 pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
     let config = context.config();
-    refused_flags::refuse_change_flags(config)?;
+    refused_flags::refuse_flags_of_one_change(config)?;
     context.check_settings()?;
     if config.get(&flags::KEEP_PREVIOUS_SYNC_C1Z) {
         // No connector of this SDK declares that it can replay a sync.
@@ -51,7 +51,8 @@ pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
     let built = context.connect()?;
     context.check_announced(&built).await?;
     let api = api(&context, &id, &endpoint, Arc::clone(&credentials))?;
-    let settings = settings(&context, &id, &built, &credentials)?;
+    let changes = changes::of_tasks(&context, &built, Arc::clone(&credentials)).await?;
+    let settings = settings(&context, &id, &built, changes)?;
     let connector = Arc::clone(&built.connector);
     let calls = calls(&context, Arc::clone(&connector));
     let service = Service::new(api, Arc::clone(&connector), calls, settings);
@@ -125,7 +126,7 @@ fn settings(
     context: &CommandContext,
     id: &ClientId,
     built: &Built,
-    credentials: &Arc<Credentials>,
+    changes: ChangesOf,
 ) -> Result<Settings> {
     let config = context.config();
     let env = context.connector_env();
@@ -152,7 +153,7 @@ fn settings(
             temp_dir: temp_dir.unwrap_or_else(|| context.service_env.temp_dir.clone()),
             debug_log: Arc::new(context.debug_log.clone()),
         },
-        changes: changes::of_tasks(Arc::clone(credentials), config),
+        changes,
     })
 }
 

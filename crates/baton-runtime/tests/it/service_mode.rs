@@ -228,7 +228,10 @@ fn wrong_credentials_end_the_program_before_it_calls() {
             &["--client-id=a@b c/d", &secret],
             "`b c` in the client id is not a host name",
         ),
-        (&["--client-id=a@b/c", &secret, "--dry-run"], "--dry-run"),
+        (
+            &["--client-id=a@b/c", &secret, "--dry-run"],
+            "--dry-run has no meaning for the tasks of a service",
+        ),
     ];
     for (args, text) in cases {
         let outcome = Stage::ready().run(args);

@@ -10,6 +10,10 @@ use tokio::process::{Child, Command};
 use crate::harness::Harness;
 
 const SYNC: &str = r#"{"id": "S00000000000000000000000001", "syncFull": {}}"#;
+const GRANT: &str = r#"{"id": "G00000000000000000000000001", "grant": {
+    "entitlement": {"id": "group:platform:member", "slug": "member",
+        "resource": {"id": {"resourceType": "group", "resource": "platform"}}},
+    "principal": {"id": {"resourceType": "user", "resource": "cleo"}}}}"#;
 const LONGEST: Duration = Duration::from_mins(1);
 
 struct World {
@@ -49,6 +53,7 @@ impl World {
         fs::create_dir_all(&temp).unwrap();
         Command::new(env!("CARGO_BIN_EXE_baton-csv"))
             .args(["--folder", "tables", "--provisioning"])
+            .args(["--audit-log", "audit.jsonl"])
             .args(["--client-id", &self.client_id, "--client-secret", "@secret"])
             .current_dir(folder)
             .env_clear()
@@ -96,6 +101,23 @@ async fn the_built_program_carries_out_tasks_over_tls() {
     tokio::time::timeout(LONGEST, finished).await.unwrap();
     let result = world.simulator.finished().remove(0);
     assert!(result.is_success(), "{result:?}");
+    world.simulator.plan(PlannedTask::from_json(GRANT).unwrap());
+    let finished = world.simulator.wait_finished(2);
+    tokio::time::timeout(LONGEST, finished).await.unwrap();
+    let result = world.simulator.finished().remove(1);
+    assert!(result.is_success(), "{result:?}");
+    let members = fs::read_to_string(world.harness.table("members.csv")).unwrap();
+    assert!(members.contains("platform,user,cleo"), "{members}");
+    let log = fs::read_to_string(world.harness.dir.path().join("audit.jsonl")).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    for (line, event) in lines.iter().zip(["intent", "outcome"]) {
+        assert!(line.contains(&format!("\"event\":\"{event}\"")), "{line}");
+        assert!(
+            line.contains("\"id\":\"G00000000000000000000000001-"),
+            "{line}"
+        );
+    }
     let upload = world.simulator.uploads().remove(0);
     let file = world.harness.dir.path().join("uploaded.c1z");
     fs::write(&file, upload.bytes).unwrap();

@@ -2,7 +2,7 @@
 # Measures whole programs and prints the median of five runs each: seconds and
 # peak memory. Needs GNU time (Debian's package `time`). The benches inside
 # crates run with `cargo bench -p baton-c1z`, `-p baton-proto`, `-p baton-query`,
-# `-p baton-access`, `-p baton-sync`, `-p baton-crypto` and `-p baton-atlassian`.
+# `-p baton-access`, `-p baton-sync`, `-p baton-crypto`, `-p baton-service` and `-p baton-atlassian`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-$PWD/target}"

@@ -44,6 +44,9 @@ pub struct Config {
     pub require_deadlines: bool,
     /// Whether the bytes of uploaded files are kept.
     pub keep_uploads: bool,
+    /// Whether calls, Hellos, uploads and finished tasks are kept. Without them only numbers
+    /// remain, and the same result again is one of a task that was not handed out.
+    pub keep_records: bool,
     /// Gets each call when it has ended.
     pub observer: Option<Observer>,
 }
@@ -70,6 +73,7 @@ impl Config {
             requeue_on_hello: false,
             require_deadlines: false,
             keep_uploads: true,
+            keep_records: true,
             observer: None,
         })
     }

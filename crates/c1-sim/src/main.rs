@@ -138,7 +138,7 @@ fn judge(simulator: &Simulator, complaints: &[Complaint]) -> Result<(), Failure>
     let summary = format!(
         "{} handed out, {} finished, {}",
         counted(simulator.handed_out() as u64, "task", "tasks"),
-        simulator.finished().len(),
+        simulator.finished_count(),
         counted(complaints.len() as u64, "complaint", "complaints"),
     );
     printer(&mut io::stderr()).line(summary);

@@ -169,6 +169,11 @@ impl Simulator {
         self.shared.read(|state| state.uploads().to_vec())
     }
 
+    /// How many tasks are finished.
+    pub fn finished_count(&self) -> usize {
+        self.shared.read(|state| state.finished_count())
+    }
+
     /// The results of tasks, in the order of their arrival.
     pub fn finished(&self) -> Vec<Finished> {
         self.shared.read(|state| state.finished().to_vec())
@@ -183,7 +188,7 @@ impl Simulator {
 
     /// Waits until this many tasks are finished.
     pub async fn wait_finished(&self, count: usize) {
-        self.wait(|state| state.finished().len() >= count).await;
+        self.wait(|state| state.finished_count() >= count).await;
     }
 
     /// Waits until this many calls of a kind have come.

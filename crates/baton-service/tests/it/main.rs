@@ -10,6 +10,7 @@
 mod arms;
 mod bad_tasks;
 mod changes;
+mod kills;
 mod log_in;
 mod loops;
 mod people;
@@ -20,5 +21,6 @@ mod rich_events;
 mod rich_tickets;
 mod secrets;
 mod serving;
+mod soak;
 mod stage;
 mod syncs;

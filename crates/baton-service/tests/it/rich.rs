@@ -16,6 +16,7 @@ use baton_connector::{Accounts, Actions, Row};
 use baton_proto::any;
 use baton_proto::google::rpc::ErrorInfo;
 
+use crate::people::People;
 use crate::rich_actions;
 use crate::rich_events::Feed;
 use crate::rich_tickets::{Desk, FAILS};
@@ -288,6 +289,8 @@ pub(crate) struct Rich {
     built: Arc<dyn Connector>,
     desk: Desk,
     feed: Feed,
+    /// What full syncs find.
+    people: Option<People>,
 }
 
 impl Rich {
@@ -297,6 +300,17 @@ impl Rich {
             built: built(),
             desk: Desk { schemas },
             feed: Feed { fails: false },
+            people: None,
+        })
+    }
+
+    /// A connector that has people as well.
+    pub(crate) fn with_people(people: People) -> Arc<dyn Connector> {
+        Arc::new(Self {
+            built: built(),
+            desk: Desk { schemas: 2 },
+            feed: Feed { fails: false },
+            people: Some(people),
         })
     }
 
@@ -306,6 +320,7 @@ impl Rich {
             built: built(),
             desk: Desk { schemas: FAILS },
             feed: Feed { fails: true },
+            people: None,
         })
     }
 }
@@ -330,7 +345,10 @@ impl Connector for Rich {
         type_id: &str,
         parent: Option<&v2::ResourceId>,
     ) -> Result<Page<v2::Resource>> {
-        self.built.list_resources(call, type_id, parent).await
+        match &self.people {
+            Some(people) if type_id == "user" => people.list(call, parent).await,
+            _ => self.built.list_resources(call, type_id, parent).await,
+        }
     }
 
     async fn list_static_entitlements(

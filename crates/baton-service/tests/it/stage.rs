@@ -128,20 +128,24 @@ impl Running {
     pub(crate) async fn ended(self) -> Result<(), Error> {
         self.task.await.unwrap()
     }
-
-    /// Ends it as a kill does: nothing is finished.
-    pub(crate) async fn kill(self) {
-        self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
-    }
 }
 
 impl Stage {
     /// A service of `connector` that changes access and has tickets.
     pub(crate) fn new(connector: Arc<dyn Connector>) -> Self {
+        Self::configured(connector, |_| ())
+    }
+
+    /// As [`Stage::new`], with other settings of the simulator.
+    pub(crate) fn configured(
+        connector: Arc<dyn Connector>,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let key = ClientKey::from_seed([7; 32]).unwrap();
         let date = "2026-12-01T10:00:00Z".parse().unwrap();
-        let simulator = Simulator::new(Config::new(CLIENT_ID, &key, date).unwrap());
+        let mut config = Config::new(CLIENT_ID, &key, date).unwrap();
+        configure(&mut config);
+        let simulator = Simulator::new(config);
         simulator.forbid("the client secret", key.client_secret().as_bytes());
         Self {
             simulator,
@@ -235,6 +239,12 @@ impl Stage {
         running.finished(tasks).await;
         running.end().await.unwrap();
         self.assert_fine();
+    }
+
+    /// Whether the file of a sync is in the folder of the service.
+    pub(crate) fn has_file(&self) -> bool {
+        let mut folders = std::fs::read_dir(self.folder.path()).unwrap();
+        folders.any(|folder| folder.unwrap().path().join("sync.c1z").exists())
     }
 
     /// The simulator has nothing to complain about.

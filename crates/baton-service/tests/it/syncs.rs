@@ -212,28 +212,6 @@ async fn a_failed_sync_is_reported_and_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_is_resumed_after_a_kill() {
-    let people = People {
-        pace: Duration::from_secs(10),
-        ..People::of(10)
-    };
-    let listed = people.listed.clone();
-    let stage = Stage::new(people.connector());
-    stage.simulator.plan(sync("S1").times(2));
-    let running = stage.start();
-    tokio::time::sleep(Duration::from_secs(55)).await;
-    running.kill().await;
-    let before = listed.get();
-    assert!(before > 3);
-    let mut running = stage.start();
-    running.finished(1).await;
-    running.end().await.unwrap();
-    assert_eq!(stage.report("S1").0, 0);
-    // At most the page that was in flight.
-    assert!(listed.get() <= 11, "{}", listed.get());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_sync_that_panics_or_hangs_fails_its_task_alone() {
     let panics = People {
         panics: true,

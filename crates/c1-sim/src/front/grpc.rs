@@ -38,6 +38,10 @@ pub(super) async fn serve(
         recorded.ended(&outcome_of(&status), Ended::Status(status.code));
         return Ending::Answer(body::status(&status));
     }
+    if call == Call::Heartbeat && recorded.action() == Some(Action::Hang) {
+        // What follows it is awaited no longer than after one that is answered.
+        simulator.shared.change(State::heartbeat_unread);
+    }
     let (action, ending) = before(&recorded).await;
     if let Some(ending) = ending {
         if call == Call::Heartbeat {

@@ -77,13 +77,18 @@ impl State {
         for text in wrong {
             self.complain(number, text);
         }
-        self.finished.push(Finished {
-            at: now,
-            kind,
-            request: request.clone(),
-            bytes,
-            repeats: 0,
-        });
+        if self.config.keep_records {
+            self.finished.push(Finished {
+                at: now,
+                kind,
+                request: request.clone(),
+                bytes,
+                repeats: 0,
+            });
+        } else {
+            self.tasks.remove(&id);
+            self.forgotten += 1;
+        }
         Ok(BatonServiceFinishTaskResponse::default())
     }
 

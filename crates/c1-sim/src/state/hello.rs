@@ -53,9 +53,13 @@ impl State {
                 self.complain(number, text);
             }
         }
-        let at = self.elapsed();
-        let request = request.clone();
-        self.hellos.push(HelloRecord { at, request });
+        if self.config.keep_records {
+            let at = self.elapsed();
+            let request = request.clone();
+            self.hellos.push(HelloRecord { at, request });
+        } else if !is_start {
+            self.tasks.remove(&request.task_id);
+        }
         Ok(BatonServiceHelloResponse::default())
     }
 
@@ -73,6 +77,7 @@ impl State {
         for id in ids.iter().rev() {
             // A task that is handed out again begins again.
             if let Some(task) = self.tasks.remove(id) {
+                self.handed_out -= 1;
                 let mut plan = task.plan;
                 plan.times = 1;
                 self.queue.retain(|queued| queued.id != *id);

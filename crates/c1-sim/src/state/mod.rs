@@ -80,6 +80,9 @@ pub(crate) struct State {
     tasks: BTreeMap<String, Held>,
     hellos: Vec<HelloRecord>,
     finished: Vec<Finished>,
+    /// Finished tasks that are not kept.
+    forgotten: usize,
+    handed_out: usize,
     uploads: Vec<Upload>,
     complaints: Vec<Complaint>,
     /// A complaint that does not count if the client has started again.
@@ -104,6 +107,8 @@ impl State {
             tasks: BTreeMap::new(),
             hellos: Vec::new(),
             finished: Vec::new(),
+            forgotten: 0,
+            handed_out: 0,
             uploads: Vec::new(),
             complaints: Vec::new(),
             early_token: None,
@@ -165,10 +170,12 @@ impl State {
             timeout: live.timeout,
             outcome: outcome.to_owned(),
         };
-        if self.calls.len() == MAX_CALLS {
-            self.calls.pop_front();
+        if self.config.keep_records {
+            if self.calls.len() == MAX_CALLS {
+                self.calls.pop_front();
+            }
+            self.calls.push_back(record.clone());
         }
-        self.calls.push_back(record.clone());
         Some(record)
     }
 
@@ -283,6 +290,10 @@ impl State {
         &self.finished
     }
 
+    pub(crate) fn finished_count(&self) -> usize {
+        self.finished.len() + self.forgotten
+    }
+
     pub(crate) fn uploads(&self) -> &[Upload] {
         &self.uploads
     }
@@ -293,6 +304,6 @@ impl State {
     }
 
     pub(crate) fn handed_out(&self) -> usize {
-        self.tasks.len()
+        self.handed_out
     }
 }

@@ -104,7 +104,9 @@ impl State {
 
     /// A poll for many tasks names those that the host has.
     fn note_known(&mut self, number: u64, host: &str, known: &[String]) {
-        if self.live(number).map(|live| live.call) != Some(Call::GetTasks) {
+        // Without records a finished task is one that was not handed out.
+        let is_batch = self.live(number).map(|live| live.call) == Some(Call::GetTasks);
+        if !is_batch || !self.config.keep_records {
             return;
         }
         let unknown = known.iter().filter(|id| !self.tasks.contains_key(*id));
@@ -143,7 +145,7 @@ impl State {
     /// Takes the first task that is ready for the host.
     fn next_task(&mut self, host: &str, known: &[String]) -> Option<PlannedTask> {
         let now = self.elapsed();
-        let finished = self.finished.len();
+        let finished = self.finished_count();
         let ready = |task: &PlannedTask| {
             task.at <= now
                 && task.after_finished <= finished
@@ -173,6 +175,7 @@ impl State {
             return;
         }
         let id = task.id.clone();
+        self.handed_out += 1;
         self.tasks.insert(id, Held::new(task, host, now));
     }
 

@@ -201,15 +201,17 @@ impl State {
             let text = format!("task {id} has {files} different files; expected {most}");
             self.complain(upload.number, text);
         }
-        self.uploads.push(Upload {
-            at,
-            host,
-            task: id,
-            chunks: upload.chunks,
-            sha256,
-            bytes: upload.bytes,
-            again,
-        });
+        if self.config.keep_records {
+            self.uploads.push(Upload {
+                at,
+                host,
+                task: id,
+                chunks: upload.chunks,
+                sha256,
+                bytes: upload.bytes,
+                again,
+            });
+        }
         Ok(())
     }
 }

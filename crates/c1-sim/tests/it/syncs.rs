@@ -90,6 +90,23 @@ async fn heartbeats_that_come_late_or_not_are_noted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_is_never_answered_was_sent() {
+    let (simulator, mut client) = holding(sync("s")).await;
+    client.heartbeat(&id("s")).await.answer();
+    simulator
+        .fault(Fault::nth(Call::Heartbeat, 2, Action::Hang))
+        .unwrap();
+    advance(Duration::from_secs(30)).await;
+    let task = id("s");
+    let answer = tokio::time::timeout(Duration::from_secs(20), client.heartbeat(&task));
+    assert!(answer.await.is_err());
+    advance(Duration::from_secs(30)).await;
+    client.heartbeat(&id("s")).await.answer();
+    client.fail(&id("s")).await.answer();
+    assert_eq!(verdict(&simulator), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn heartbeats_for_tasks_that_have_none_are_noted() {
     let grant = PlannedTask::new(&id("g"), TaskType::Grant(GrantTask::default()));
     let (simulator, mut client) = holding(grant).await;

@@ -355,3 +355,44 @@ async fn thousands_of_tasks_are_handed_out_in_batches() {
     assert_eq!(simulator.finished().len(), MANY);
     assert_eq!(verdict(&simulator), [""; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_records_only_numbers_remain() {
+    let mut config = config();
+    config.keep_records = false;
+    let simulator = Simulator::new(config);
+    simulator.plan(grant("first"));
+    simulator.plan(PlannedTask::new(
+        &id("hello"),
+        TaskType::Hello(HelloTask::default()),
+    ));
+    simulator.plan(grant("second").after_finished(1));
+    let mut client = Client::greeted(&simulator).await;
+    assert_eq!(next(&mut client).await.0, Some(id("first")));
+    client.fail(&id("first")).await.answer();
+    assert_eq!(next(&mut client).await.0, Some(id("hello")));
+    client.hello(&id("hello")).await.answer();
+    assert_eq!(next(&mut client).await.0, Some(id("second")));
+    assert_eq!(
+        verdict(&simulator),
+        [format!("task {} (`grant`) was not finished", id("second"))]
+    );
+    client.succeed(&id("second")).await.answer();
+    simulator.wait_finished(2).await;
+    assert_eq!(verdict(&simulator), [""; 0]);
+    assert_eq!((simulator.handed_out(), simulator.finished_count()), (3, 2));
+    assert!(simulator.finished().is_empty());
+    assert!(simulator.calls().is_empty() && simulator.hellos().is_empty());
+    // A client can know a task for a moment longer.
+    advance(Duration::from_secs(1)).await;
+    client.get_tasks(2, &[&id("second")]).await.answer();
+    assert_eq!(verdict(&simulator), [""; 0]);
+    client.fail(&id("first")).await;
+    assert_eq!(
+        verdict(&simulator),
+        [format!(
+            "FinishTask 3: task {} was not handed out",
+            id("first")
+        )]
+    );
+}

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use baton_proto::Code;
+use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
 use c1_sim::{Action, Call, Fault, PlannedTask};
+use prost::Message as _;
 use tokio::time::Instant;
 
+use crate::arms;
 use crate::people::People;
 use crate::rich::Rich;
 use crate::stage::{Stage, padded};
@@ -362,4 +365,71 @@ async fn a_stop_within_a_poll_reports_the_task_that_comes() {
         (1, "the service is stopping".to_owned())
     );
     stage.assert_fine();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_task_is_carried_out_twice_because_an_answer_was_lost() {
+    let mut stage = stage();
+    // One after the other, so that the first request of each report is known.
+    stage.slots = 1;
+    let mut count = 0;
+    for (number, (arm, content)) in arms::arms().into_iter().enumerate() {
+        let number = number as u64;
+        let mut task = arms::task(&arm, &arms::with(&content, "fine"));
+        task.id = padded(&format!("L{number}x"));
+        stage.simulator.plan(PlannedTask::of(task));
+        let fault = Fault::nth(Call::FinishTask, 2 * number + 1, Action::LoseAnswer);
+        stage.simulator.fault(fault).unwrap();
+        count += 1;
+    }
+    stage.run(count).await;
+    let finished = stage.simulator.finished();
+    assert_eq!(finished.len(), count);
+    assert!(finished.iter().all(|finished| finished.repeats == 1));
+    let failed: Vec<_> = finished.iter().filter(|task| !task.is_success()).collect();
+    // The state of an action that was never begun.
+    assert_eq!(failed.len(), 1, "{failed:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_never_answers_fails_the_task_alone() {
+    let stage = stage();
+    let wait = Duration::from_mins(5);
+    stage.simulator.plan(grant("G1", "forever").next_poll(wait));
+    stage.simulator.plan(quick("A1").next_poll(wait));
+    let mut running = stage.start();
+    running.finished(1).await;
+    assert_ne!(stage.report("A1").0, 0);
+    running.finished(2).await;
+    running.end().await.unwrap();
+    let (code, text) = stage.report("G1");
+    assert_eq!(code, 4, "{text}");
+    assert!(text.ends_with("task failed and is non-retryable"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hello_has_the_fields_of_the_go_program() {
+    let stage = stage();
+    stage.simulator.plan(quick("A1"));
+    stage.run(1).await;
+    let ours = stage.simulator.hellos().remove(0).request;
+    let recorded = include_bytes!("../fixtures/hello.bin");
+    let go = Hello::decode(&recorded[..]).unwrap();
+    assert_eq!(fields(&ours), fields(&go));
+    let (ours, go) = (ours.build_info.unwrap(), go.build_info.unwrap());
+    assert!(ours.package_version.is_empty() == go.package_version.is_empty());
+}
+
+/// The numbers of the fields of a Hello, and of the messages about build and system.
+fn fields(hello: &Hello) -> Vec<Vec<u32>> {
+    let build = hello.build_info.as_ref().unwrap().encode_to_vec();
+    let os = hello.os_info.as_ref().unwrap().encode_to_vec();
+    let bytes = [hello.encode_to_vec(), build, os];
+    let numbers = bytes.iter().map(|bytes| {
+        let fields = baton_proto::wire::fields(bytes);
+        let mut numbers: Vec<u32> = fields.map(|field| field.unwrap().number).collect();
+        numbers.dedup();
+        numbers
+    });
+    numbers.collect()
 }

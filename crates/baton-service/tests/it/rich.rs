@@ -453,6 +453,7 @@ impl Provisioning for Rich {
         }
         match what {
             "slow" => tokio::time::sleep(Duration::from_secs(33)).await,
+            "forever" => std::future::pending().await,
             "brief" => tokio::time::sleep(Duration::from_secs(10)).await,
             "never" => call.unless_stopped(std::future::pending()).await?,
             _ => {}

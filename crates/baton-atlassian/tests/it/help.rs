@@ -72,8 +72,8 @@ fn help_keeps_its_form_at_80_and_120_columns() {
 fn flags_without_an_effect_are_accepted_and_not_shown() {
     let help = shown(80, &["--help"]);
     let schema = shown(80, &["config"]);
-    assert!(!help.contains("--skip-full-sync"));
-    shown(80, &["--skip-full-sync=0", "--help"]);
+    assert!(!help.contains("--skip-grants"));
+    shown(80, &["--skip-grants=0", "--help"]);
     for exported in ["scim-token", "scim-base-url"] {
         assert!(schema.contains(&format!("\"{exported}\"")), "{exported}");
         assert!(help.contains(&format!("--{exported}")), "{exported}");

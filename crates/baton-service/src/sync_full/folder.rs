@@ -62,29 +62,53 @@ impl Folder {
         self.path.join("last-size")
     }
 
-    /// Makes the folder; other users may not read it.
+    /// Makes the folder; other users may not read it. One that is there must be a folder
+    /// of this user, and no link: in a folder for temporary files others can put things.
     pub(crate) fn make(&self) -> io::Result<()> {
+        if let Some(parent) = self.path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        match builder.recursive(true).create(&self.path) {
-            Err(_) if self.path.is_dir() => Ok(()),
+        match builder.create(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => own(&self.path),
             made => made,
         }
     }
 
-    /// Makes the folder ready for a sync: without an earlier file, and with enough
-    /// room.
-    pub(super) fn prepare(&self) -> Result<(), Failure> {
+    /// Keeps other processes from the files of the folder, as long as the result lives.
+    fn lock(&self) -> io::Result<Lock> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(self.path.join("lock"))?;
+        file.try_lock()?;
+        Ok(Lock(file))
+    }
+
+    /// Makes the folder ready for a sync: without an earlier file, with enough room, and
+    /// without another process in it.
+    pub(super) fn prepare(&self) -> Result<Lock, Failure> {
         let failed = |doing: &str, error: &io::Error| {
             let text = format!("cannot {doing} {}: {error}", self.path.display());
             Failure::retryable(Code::Unknown, text)
         };
         self.make()
             .map_err(|error| failed("make the folder", &error))?;
+        let lock = self.lock().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                let place = self.path.display();
+                let text = format!("another process of the same client id syncs in {place}");
+                Failure::retryable(Code::FailedPrecondition, text)
+            }
+            _ => failed("lock the folder", &error),
+        })?;
         self.clear()
             .map_err(|error| failed("remove an earlier file from", &error))?;
-        self.check_room()
+        self.check_room()?;
+        Ok(lock)
     }
 
     /// Removes the files of earlier syncs, but no work that can be resumed.
@@ -122,6 +146,40 @@ impl Folder {
         if let Err(error) = std::fs::write(self.last_size(), bytes.to_string()) {
             tracing::debug!(%error, "the size of the last file is not kept");
         }
+    }
+}
+
+/// The right of this process to the files of the folder.
+#[derive(Debug)]
+pub(super) struct Lock(
+    #[expect(dead_code, reason = "the file is locked while it is open")] std::fs::File,
+);
+
+/// Checks that a folder is of this user, and closes it to others.
+#[cfg(unix)]
+fn own(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let metadata = std::fs::symlink_metadata(path)?;
+    if !metadata.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        let text = "it is there and belongs to another user";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn own(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::NotADirectory.into())
     }
 }
 
@@ -173,9 +231,48 @@ mod tests {
         let failure = little.prepare().unwrap_err();
         assert!(failure.status.message.ends_with(" 2415919104"));
         let enough = Folder::of(dir.path(), "a@b/c", |_| Some(3 << 30));
-        enough.prepare().unwrap();
+        drop(enough.prepare().unwrap());
         let unknown = Folder::of(dir.path(), "a@b/c", |_| None);
-        unknown.prepare().unwrap();
+        drop(unknown.prepare().unwrap());
+    }
+
+    #[test]
+    fn a_folder_that_another_process_uses_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::of(dir.path(), "a@b/c", |_| None);
+        let held = folder.prepare().unwrap();
+        std::fs::write(folder.target(), "being uploaded").unwrap();
+        let failure = folder.prepare().unwrap_err();
+        assert_eq!(failure.status.code, Code::FailedPrecondition);
+        assert!(folder.target().exists());
+        drop(held);
+        drop(folder.prepare().unwrap());
+        assert!(!folder.target().exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_is_private_and_no_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::of(dir.path(), "a@b/c", |_| None);
+        let mode = || {
+            let metadata = std::fs::metadata(folder.path()).unwrap();
+            metadata.permissions().mode() & 0o777
+        };
+        folder.make().unwrap();
+        assert_eq!(mode(), 0o700);
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), open).unwrap();
+        folder.make().unwrap();
+        assert_eq!(mode(), 0o700);
+        std::fs::remove_dir(folder.path()).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path()).unwrap();
+        let failure = folder.prepare().unwrap_err();
+        let text = failure.status.message;
+        assert!(text.starts_with("cannot make the folder "), "{text}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::api::Api;
 use crate::error::ApiError;
 use crate::finish::{Failure, Outcome};
 use crate::slots::Slot;
-use folder::{Folder, free_bytes, remove};
+use folder::{Folder, Lock, free_bytes, remove};
 use heartbeat::Heartbeats;
 use observe::Watch;
 
@@ -101,8 +101,8 @@ pub(crate) struct Order<'t> {
     pub(crate) debug: bool,
 }
 
-/// The right to use the folder.
-type Turn = OwnedMutexGuard<()>;
+/// The right to use the folder, among the tasks of this process and among processes.
+type Turn = (OwnedMutexGuard<()>, Lock);
 
 impl FullSyncs {
     pub(crate) fn new(settings: SyncSettings, client_id: &str) -> Self {
@@ -171,15 +171,16 @@ impl FullSyncs {
         } = order;
         let mut request = self.settings.request.clone();
         options::apply(task, &mut request)?;
-        let turn = self.turn(task_id, slot).await;
+        let guard = self.turn(task_id, slot).await;
         let folder = self.folder.clone();
         let prepared = tokio::task::spawn_blocking(move || folder.prepare()).await;
-        prepared.unwrap_or_else(|_| Err(Failure::retryable(Code::Internal, "cannot prepare")))?;
+        let lock = prepared
+            .unwrap_or_else(|_| Err(Failure::retryable(Code::Internal, "cannot prepare")))?;
         let log = self.begin_log(debug)?;
         request.target = self.folder.target();
         request.temp_dir = Some(self.folder.path().to_owned());
         let allow_partial = request.allow_partial;
-        let (turn, report) = self.run(connector, request, turn).await?;
+        let (turn, report) = self.run(connector, request, (guard, lock)).await?;
         if report.completeness == Completeness::Partial && !allow_partial {
             self.clear();
             return Err(partial(&report));
@@ -199,7 +200,7 @@ impl FullSyncs {
     }
 
     /// Waits for the turn of a sync, without a slot if another sync is under way.
-    async fn turn(&self, task_id: &str, slot: &mut Slot) -> Turn {
+    async fn turn(&self, task_id: &str, slot: &mut Slot) -> OwnedMutexGuard<()> {
         if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
             return turn;
         }

@@ -29,7 +29,7 @@ async fn a_sync_is_uploaded_and_nothing_stays_behind() {
     let file = baton_c1z::C1zFile::open(&file, &baton_c1z::ReadOptions::default()).unwrap();
     assert_eq!(file.format(), baton_c1z::Format::V1);
     assert!(file.latest_finished(None).is_some());
-    assert_eq!(left(&stage), ["last-size"]);
+    assert_eq!(left(&stage), ["last-size", "lock"]);
 }
 
 /// Files in the folder of the service.
@@ -190,7 +190,7 @@ async fn a_debug_log_is_uploaded_behind_its_file() {
     let tasks: Vec<_> = uploads.iter().map(|upload| upload.task.clone()).collect();
     assert_eq!(tasks, [padded("S1"), padded("S1"), padded("S2")]);
     assert_eq!(uploads[1].bytes, b"{\"msg\":\"a line\"}\n");
-    assert_eq!(left(&stage), ["last-size"]);
+    assert_eq!(left(&stage), ["last-size", "lock"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,13 +11,14 @@ use baton_proto::c1::connectorapi::baton::v1::task::TaskType;
 use baton_proto::c1::connectorapi::baton::v1::{BatonServiceHelloRequest as Hello, Task};
 use baton_proto::{Code, panic_text};
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, Polled};
 use crate::batch::{Batch, Step};
-use crate::connected::Connected;
+use crate::connected::{Connected, Connectors};
 use crate::deliver::{Undelivered, deliver};
 use crate::error::{ApiError, Error};
 use crate::finish::{Failure, Outcome, is_finishable};
@@ -87,7 +88,7 @@ struct Inner {
     hello: Hello,
     batch: bool,
     slots: Slots,
-    connected: Mutex<Arc<Connected>>,
+    connectors: Mutex<Connectors>,
     syncs: FullSyncs,
     changes: ChangesOf,
     state: Mutex<State>,
@@ -120,7 +121,7 @@ impl Service {
             hello: settings.hello,
             batch: settings.batch,
             slots: Slots::new(settings.slots.max(1)),
-            connected: Mutex::new(Arc::new(Connected { connector, calls })),
+            connectors: Mutex::new(Connectors::new(connector, calls)),
             syncs: FullSyncs::new(settings.syncs, &settings.client_id),
             changes: settings.changes,
             state: Mutex::default(),
@@ -136,15 +137,18 @@ impl Service {
         *self.0.accepted.borrow() && !self.0.stop.is_cancelled()
     }
 
-    /// The connector of tasks that begin now.
-    pub fn connector(&self) -> Arc<dyn Connector> {
-        Arc::clone(&self.0.connected().connector)
+    /// The connector of tasks that begin now, and those before it whose actions may still
+    /// run.
+    pub fn connectors(&self) -> Vec<Arc<dyn Connector>> {
+        let all = self.0.all_connected();
+        all.iter().map(|one| Arc::clone(&one.connector)).collect()
     }
 
     /// Carries later tasks out with another connector, such as one with new
-    /// credentials. Tasks under way keep theirs.
+    /// credentials. Tasks under way keep theirs, and so do actions; the oldest of several
+    /// connectors gives way.
     pub fn replace_connector(&self, connector: Arc<dyn Connector>, calls: InProcess) {
-        *self.0.lock_connected() = Arc::new(Connected { connector, calls });
+        self.0.lock_connectors().replace(connector, calls);
     }
 
     /// Introduces the program and carries out tasks until `stop`. Then it asks for no
@@ -178,15 +182,23 @@ struct Next {
 }
 
 impl Inner {
-    fn lock_connected(&self) -> MutexGuard<'_, Arc<Connected>> {
-        // It is one pointer.
-        self.connected
+    fn lock_connectors(&self) -> MutexGuard<'_, Connectors> {
+        // They are whole whatever happened to a thread that held them.
+        self.connectors
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All connectors, the one of new tasks first.
+    fn all_connected(&self) -> Vec<Arc<Connected>> {
+        let connectors = self.lock_connectors();
+        let mut all = vec![connectors.current()];
+        all.extend(connectors.earlier());
+        all
+    }
+
     fn connected(&self) -> Arc<Connected> {
-        Arc::clone(&self.lock_connected())
+        self.lock_connectors().current()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -387,7 +399,17 @@ impl Inner {
                     cancel: self.stop.clone(),
                     changes: (self.changes)(task),
                 };
-                let outcome = tasks::carry_out(task, &connected.calls, options).await;
+                let mut outcome = tasks::carry_out(task, &connected.calls, options.clone()).await;
+                if matches!(task.task_type, Some(TaskType::ActionStatus(_))) {
+                    // An action belongs to the connector that began it.
+                    let earlier = self.lock_connectors().earlier();
+                    for earlier in earlier {
+                        if !is_not_found(&outcome) {
+                            break;
+                        }
+                        outcome = tasks::carry_out(task, &earlier.calls, options.clone()).await;
+                    }
+                }
                 Some(match outcome {
                     // It ended before anything was changed, and can come again.
                     Outcome::Failure(failure)
@@ -404,9 +426,10 @@ impl Inner {
     /// Waits for tasks, within the time that a stop may take.
     async fn end(&self) {
         self.tasks.close();
-        let calls = self.connected().calls.clone();
+        let connected = self.all_connected();
+        let calls = join_all(connected.iter().map(|one| one.calls.stop(TO_END)));
         let ended = async {
-            tokio::join!(self.tasks.wait(), self.syncs.ended(), calls.stop(TO_END));
+            tokio::join!(self.tasks.wait(), self.syncs.ended(), calls);
         };
         if timeout(TO_END, ended).await.is_err() {
             tracing::warn!("tasks did not end in time");
@@ -416,6 +439,10 @@ impl Inner {
             }
         }
     }
+}
+
+fn is_not_found(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failure(failure) if failure.status.code == Code::NotFound)
 }
 
 /// Some time after the service was asked to stop.

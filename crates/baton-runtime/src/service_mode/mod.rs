@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_connector::Connector;
 use baton_connector::http::{ReqwestTransport, Transport, TransportSettings};
+use baton_connector::{Connector, LocalHooks};
 use baton_crypto::ClientId;
 use baton_grpc::{
     Caller, CallerSettings, ConnectorSettings, InProcess, Limiter, MemorySessions,
@@ -20,6 +20,7 @@ use baton_service::{
     Api, ChangesOf, CredentialParts, Credentials, Endpoint, HostFacts, Service, Settings,
     SyncSettings, build_info, host_id, os_info, service_channel,
 };
+use futures_util::future::join_all;
 use http::HeaderValue;
 
 use crate::connector_env::Built;
@@ -57,20 +58,22 @@ pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
     let calls = calls(&context, Arc::clone(&connector));
     let service = Service::new(api, Arc::clone(&connector), calls, settings);
     tracing::info!(host = %endpoint, "calling the service");
-    let running = service.run(context.cancel().clone());
-    tokio::pin!(running);
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = &mut running => break ended,
-            () = context.reload.notified() => reload(&context, &credentials, &service).await,
+    let reloads = async {
+        loop {
+            context.reload.notified().await;
+            reload(&context, &credentials, &service).await;
         }
     };
-    // The one that runs at the end, after any number of reloads.
-    if let Some(local) = service.connector().local() {
-        // Writes had their time before; this ends what only waits.
-        let _ = tokio::time::timeout(ACTIONS_LIMIT, local.end_actions()).await;
-    }
+    let ended = tokio::select! {
+        biased;
+        ended = service.run(context.cancel().clone()) => ended,
+        never = reloads => never,
+    };
+    let connectors = service.connectors();
+    let local = connectors.iter().filter_map(|connector| connector.local());
+    // Writes had their time before; this ends what only waits.
+    let actions = join_all(local.map(LocalHooks::end_actions));
+    let _ = tokio::time::timeout(ACTIONS_LIMIT, actions).await;
     ended?;
     Ok(ExitStatus::Success)
 }

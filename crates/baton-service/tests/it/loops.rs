@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use baton_proto::Code;
+use baton_proto::c1::connector::v2;
 use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
+use baton_proto::c1::connectorapi::baton::v1::baton_service_finish_task_request::FinalState;
 use c1_sim::{Action, Call, Fault, PlannedTask};
 use prost::Message as _;
 use tokio::time::Instant;
@@ -432,4 +434,36 @@ fn fields(hello: &Hello) -> Vec<Vec<u32>> {
         numbers
     });
     numbers.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_known_after_its_connector_was_replaced() {
+    let stage = stage();
+    let (_, begin) = arms::arms()
+        .into_iter()
+        .find(|(arm, _)| arm == "actionInvoke")
+        .unwrap();
+    let mut task = arms::task("actionInvoke", &arms::with(&begin, "fine"));
+    task.id = padded("I1");
+    stage.simulator.plan(PlannedTask::of(task));
+    let mut running = stage.start();
+    running.finished(1).await;
+    let begun = stage.simulator.result_of(&padded("I1")).unwrap();
+    let Some(FinalState::Success(success)) = begun.request.final_state else {
+        panic!("{begun:?}");
+    };
+    let response = success.response.unwrap();
+    let response = v2::InvokeActionResponse::decode(&response.value[..]).unwrap();
+    for replaced in 1..=5_u8 {
+        stage.replace_connector(&running);
+        let id = format!("T{replaced}x");
+        let status = format!("\"actionStatus\": {{\"id\": \"{}\"}}", response.id);
+        stage.plan(&id, &status);
+        running.finished(usize::from(replaced) + 1).await;
+        // Three earlier connectors are kept.
+        let expected = if replaced <= 3 { 0 } else { 5 };
+        assert_eq!(stage.report(&id).0, expected, "{replaced}");
+    }
+    running.end().await.unwrap();
+    stage.assert_fine();
 }

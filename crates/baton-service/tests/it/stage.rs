@@ -24,6 +24,7 @@ use http::HeaderValue;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::rich::Rich;
 use crate::serving::{HOST, services};
 
 const CLIENT_ID: &str = "sim@tenant.test/valet";
@@ -181,6 +182,13 @@ impl Stage {
             stop,
             task,
         }
+    }
+
+    /// Gives a running service a new connector, as new settings do.
+    pub(crate) fn replace_connector(&self, running: &Running) {
+        let connector = Rich::with_schemas(2);
+        let calls = services(Arc::clone(&connector), self.enabled);
+        running.service.replace_connector(connector, calls);
     }
 
     fn service(&self) -> Service {

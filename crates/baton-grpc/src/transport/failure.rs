@@ -8,6 +8,10 @@ use baton_proto::Code;
 
 use crate::status::Status;
 
+/// How rustls reports that a peer ended a connection without the notice of TLS. The
+/// connection is closed, and there is nothing else to learn from it.
+const WITHOUT_NOTICE: &str = "close_notify";
+
 /// The text of a status by which a server reports a panic of its handler
 /// (`service-mode.md` §4.3).
 const PANIC: &str = "Internal Server Error";
@@ -154,7 +158,7 @@ impl Failure {
             (Code::Unavailable, "closed the connection")
         };
         Self::Broken(Broken {
-            cause: what(ended),
+            cause: what(ended).filter(|cause| !cause.contains(WITHOUT_NOTICE)),
             reach: if unsent { Reach::NotSent } else { Reach::Sent },
             ..Broken::new(code, text)
         })

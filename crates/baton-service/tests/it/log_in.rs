@@ -255,6 +255,8 @@ async fn a_connection_that_ends_is_made_again_and_its_calls_know_how_far_they_ca
             _ => false,
         };
         assert!(is_expected, "{name}: {found:?}");
+        // What a library writes for developers is not for users.
+        assert!(!format!("{found:?}").contains("docs.rs"), "{found:?}");
         client.hello(&token).await.unwrap();
     }
     let refuse = || Action::ResetStream(REFUSED_STREAM);

@@ -4,12 +4,15 @@
 //! specification, §1); the last one is ours. A flag appears here only once it works, except the
 //! hidden ones that scripts of the Go programs pass. Each is the handle by which its value is read.
 
+mod choices;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use baton_c1z::Format;
 use baton_connector::Secret;
-use baton_flags::{AnyField, Choice, Export, Field, IntRules, OneOf, Relation};
+use baton_flags::{AnyField, Export, Field, IntRules, OneOf, Relation};
+
+pub(crate) use choices::{Engine, LogFormat, ResultForm, Switch};
 
 /// Longest HTTP timeout, in seconds.
 pub(crate) const MAX_HTTP_TIMEOUT_SECONDS: i64 = 1800;
@@ -26,8 +29,6 @@ const WORKERS_AUTO: i64 = -1;
 
 /// The variable that replaces the host of a client id. It has no flag.
 pub(crate) const API_HOST: &str = "BATON_C1_API_HOST";
-
-const FORMS: &[&str] = &["console", "json"];
 
 pub(crate) const LOG_LEVEL: Field<String> =
     Field::string("log-level", "the log level: debug, info, warn, error")
@@ -114,12 +115,10 @@ pub(crate) const CLIENT_ID: Field<String> = Field::string(
 )
 .value_name("id")
 .export(Export::None);
-pub(crate) const CLIENT_SECRET: Field<Secret> = Field::secret(
-    "client-secret",
-    "client secret of --client-id: the text, @<path> to read a file, or - for standard input",
-)
-.value_name("secret")
-.export(Export::None);
+pub(crate) const CLIENT_SECRET: Field<Secret> =
+    Field::secret("client-secret", "client secret that belongs to --client-id")
+        .value_name("secret")
+        .export(Export::None);
 pub(crate) const TASK_CONCURRENCY: Field<i64> = Field::int(
     "task-concurrency",
     "in service mode, how many tasks run at the same time",
@@ -554,75 +553,6 @@ pub(crate) const FOLLOW: Field<bool> = Field::bool(
     "with --event-feed: wait for further events until a signal",
 )
 .export(Export::None);
-
-/// A switch that Go declares as a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Switch(pub bool);
-
-impl Choice for Switch {
-    const WORDS: &'static [&'static str] = &[
-        "", "true", "false", "1", "0", "t", "f", "T", "F", "True", "False", "TRUE", "FALSE",
-    ];
-
-    fn of_word(word: &str) -> Option<Self> {
-        baton_flags::value::parse_bool(word).ok().map(Self)
-    }
-}
-
-/// The form of a result on standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResultForm {
-    /// For people.
-    Console,
-    /// One JSON object.
-    Json,
-}
-
-impl Choice for ResultForm {
-    const WORDS: &'static [&'static str] = FORMS;
-
-    fn of_word(word: &str) -> Option<Self> {
-        match word {
-            "console" => Some(Self::Console),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
-    }
-}
-
-/// What `--storage-engine` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Engine(pub Format);
-
-impl Choice for Engine {
-    const WORDS: &'static [&'static str] = &["", "sqlite", "pebble"];
-
-    fn of_word(word: &str) -> Option<Self> {
-        let found = [Format::V1, Format::V3]
-            .into_iter()
-            .find(|format| format.engine_name() == word);
-        found.map(Self)
-    }
-}
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    Console,
-    Json,
-}
-
-impl Choice for LogFormat {
-    const WORDS: &'static [&'static str] = FORMS;
-
-    fn of_word(word: &str) -> Option<Self> {
-        match word {
-            "console" => Some(Self::Console),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
-    }
-}
 
 /// The fields that choose a mode of the root command, and those that only a mode has.
 pub(crate) fn of_modes() -> Vec<AnyField> {

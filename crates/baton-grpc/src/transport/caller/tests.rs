@@ -137,7 +137,7 @@ async fn messages_name_the_peer_and_what_it_did() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_without_a_connection() {
-    let refuse = || std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "nobody listens");
+    let refuse = || std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "nothing listens");
     let channel = super::super::channel(move || {
         std::future::ready(Err::<tokio::io::DuplexStream, _>(refuse()))
     });
@@ -145,7 +145,7 @@ async fn nothing_is_sent_without_a_connection() {
     assert_eq!(error.kind, CallErrorKind::NotSent);
     assert_eq!(
         error.to_string(),
-        "the service cannot be reached: nobody listens"
+        "the service cannot be reached: nothing listens"
     );
 }
 

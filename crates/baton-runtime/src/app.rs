@@ -169,6 +169,7 @@ impl App {
         let mut root = Command::new(self.name, self.about).runs(commands::runs());
         root.fields.extend(&self.fields);
         if !self.groups.is_empty() {
+            common = flags::with_groups(common);
             root.fields
                 .push(AUTH_METHOD.persistent().export(Export::None).any());
         }

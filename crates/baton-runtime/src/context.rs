@@ -348,7 +348,10 @@ impl CommandContext {
         let mut request = SyncRequest::new(target);
         request.temp_dir = self.temp_dir()?;
         request.format = preflight::format(config);
-        request.workers = workers(config.get(&flags::WORKERS));
+        request.workers = workers(
+            config.get(&flags::WORKERS),
+            config.get(&flags::PARALLEL_SYNC),
+        );
         request.skip_entitlements_and_grants = config.get(&flags::SKIP_ENTITLEMENTS_AND_GRANTS);
         request.skip_grants = config.get(&flags::SKIP_GRANTS);
         request.targets = preflight::targets(config)?;
@@ -445,10 +448,11 @@ async fn run_with_log(
     }
 }
 
-/// `--workers`: -1 is auto, 0 sequential, N at most N.
-fn workers(flag: i64) -> Workers {
+/// `--workers`: -1 is auto, 0 sequential, N at most N. `--parallel-sync` turns 0 into auto.
+fn workers(flag: i64, parallel: bool) -> Workers {
     match flag {
         ..0 => Workers::Auto,
+        0 if parallel => Workers::Auto,
         0 => Workers::Sequential,
         most => Workers::AtMost(u32::try_from(most).unwrap_or(u32::MAX)),
     }
@@ -468,8 +472,11 @@ mod tests {
 
     #[test]
     fn workers_follow_the_flag() {
-        assert_eq!(workers(-1), Workers::Auto);
-        assert_eq!(workers(0), Workers::Sequential);
-        assert_eq!(workers(7), Workers::AtMost(7));
+        assert_eq!(workers(-1, false), Workers::Auto);
+        assert_eq!(workers(0, false), Workers::Sequential);
+        assert_eq!(workers(7, false), Workers::AtMost(7));
+        assert_eq!(workers(-1, true), Workers::Auto);
+        assert_eq!(workers(0, true), Workers::Auto);
+        assert_eq!(workers(7, true), Workers::AtMost(7));
     }
 }

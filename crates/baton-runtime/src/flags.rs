@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_connector::Secret;
-use baton_flags::{AnyField, Export, Field, IntRules, OneOf, Relation};
+use baton_flags::{AUTH_METHOD, AnyField, Export, Field, IntRules, OneOf, Relation};
 
 pub(crate) use choices::{Engine, LogFormat, ResultForm, Switch};
 
@@ -86,6 +86,19 @@ pub(crate) const WORKERS: Field<i64> = Field::int(
     lte: Some(MAX_WORKERS),
     ..IntRules::NONE
 })
+.export(Export::None);
+pub(crate) const PARALLEL_SYNC: Field<bool> = Field::bool(
+    "parallel-sync",
+    "old spelling of --workers=-1, which is the default",
+)
+.export(Export::None);
+/// In programs whose fields form no groups; others have the one of `baton_flags`.
+pub(crate) const AUTH_METHOD_UNUSED: Field<String> = Field::string(
+    AUTH_METHOD.name(),
+    "way to log in; has no effect where the connector has only one",
+)
+.value_name("name")
+.hidden()
 .export(Export::None);
 pub(crate) const STORAGE_ENGINE: Field<Option<OneOf<Engine>>> = Field::choice(
     "storage-engine",
@@ -631,6 +644,8 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         C1Z_TEMP_DIR.any(),
         HTTP_TIMEOUT_SECONDS.any(),
         WORKERS.any(),
+        PARALLEL_SYNC.any(),
+        AUTH_METHOD_UNUSED.any(),
         STORAGE_ENGINE.any(),
         SKIP_ENTITLEMENTS_AND_GRANTS.any(),
         SKIP_GRANTS.any(),
@@ -688,6 +703,12 @@ pub(crate) fn without_http(mut fields: Vec<AnyField>) -> Vec<AnyField> {
             field.export = Export::None;
         }
     }
+    fields
+}
+
+/// The common fields of a program whose own fields form groups.
+pub(crate) fn with_groups(mut fields: Vec<AnyField>) -> Vec<AnyField> {
+    fields.retain(|field| field.name != AUTH_METHOD_UNUSED.name());
     fields
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baton_flags::sources::{self, Settled, Sources};
-use baton_flags::{AnyField, Config, ConfigFile, Line, Program};
+use baton_flags::{AUTH_METHOD, AnyField, Config, ConfigFile, Line, Program};
 use baton_term::TextGate;
 
 use crate::app::App;
@@ -79,6 +79,13 @@ pub(crate) fn prepare(
         .dispatch();
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
+    }
+    if app.groups.is_empty() && config.find(&AUTH_METHOD).is_some_and(|name| !name.is_empty()) {
+        tracing::dispatcher::with_default(&dispatch, || {
+            tracing::warn!(
+                "--auth-method has no effect: the connector has only one way to log in"
+            );
+        });
     }
     let resettle = Resettle {
         fields: fields.iter().map(|field| **field).collect(),

@@ -102,6 +102,14 @@ pub enum Error {
     /// The service ended.
     #[error(transparent)]
     Service(#[from] baton_service::Error),
+    /// A sync file that came from elsewhere cannot be saved.
+    #[error("cannot write {}", .path.display())]
+    Save {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A log destination cannot be opened.
     #[error("open sink {path:?}")]
     LogSink {

@@ -80,11 +80,13 @@ pub(crate) fn prepare(
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
     }
-    if app.groups.is_empty() && config.find(&AUTH_METHOD).is_some_and(|name| !name.is_empty()) {
+    if app.groups.is_empty()
+        && config
+            .find(&AUTH_METHOD)
+            .is_some_and(|name| !name.is_empty())
+    {
         tracing::dispatcher::with_default(&dispatch, || {
-            tracing::warn!(
-                "--auth-method has no effect: the connector has only one way to log in"
-            );
+            tracing::warn!("--auth-method has no effect: the connector has only one way to log in");
         });
     }
     let resettle = Resettle {

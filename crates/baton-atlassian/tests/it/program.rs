@@ -144,6 +144,53 @@ fn the_demo_leaves_a_file_and_replaces_only_its_own() {
     assert!(said(&refused).contains("was not written by a demo"));
 }
 
+#[test]
+fn the_demo_as_a_service_carries_out_three_tasks_and_saves_the_uploaded_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let temp = tempfile::tempdir().unwrap();
+    let env = [
+        ("TMPDIR", temp.path().to_str().unwrap()),
+        // Nothing of it leaves the machine.
+        ("HTTPS_PROXY", "http://127.0.0.1:1"),
+        ("HTTP_PROXY", "http://127.0.0.1:1"),
+    ];
+    let output = program(folder.path(), &["demo", "--service"], &env);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let steps = [
+        "log in: 200",
+        "the connector introduces itself: OK",
+        "task 1 is handed out",
+        "task 1: the file is uploaded",
+        "task 1 is reported",
+        "task 2 is handed out",
+        "task 2 is reported",
+        "task 3 is handed out",
+        "task 3 is reported",
+        "in the organization: ",
+        " and is suspended",
+        "found no fault",
+        " grants -f demo.c1z",
+    ];
+    let mut rest = text.as_str();
+    for step in steps {
+        let (_, after) = rest
+            .split_once(step)
+            .unwrap_or_else(|| panic!("{step}: {text}"));
+        rest = after;
+    }
+    // The key of the simulated tenant is not shown.
+    assert!(!text.contains("secret-token"), "{text}");
+    assert_eq!(entries(temp.path()), 0, "nothing is left behind");
+    let runs = C1zFile::open(&folder.path().join("demo.c1z"), &ReadOptions::default()).unwrap();
+    let stats = runs.latest_finished(None).cloned().unwrap().stats.unwrap();
+    assert_eq!(stats.resources_by_type.get("user"), Some(&500));
+    drop(runs);
+    // It replaces its own file.
+    let again = program(folder.path(), &["demo", "--service"], &env);
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+}
+
 /// The commands that a demo ends with, run by a shell.
 #[cfg(unix)]
 #[test]

@@ -1,9 +1,10 @@
 //! Service mode: carries out the tasks of ConductorOne (`service-mode.md` §2).
 
 mod changes;
+mod given;
 mod secret;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use baton_grpc::{
 use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
 use baton_proto::causes;
 use baton_service::{
-    Api, ChangesOf, CredentialParts, Credentials, Endpoint, HostFacts, Service, Settings,
-    SyncSettings, build_info, host_id, os_info, service_channel,
+    Api, ChangesOf, ClientSecretSource, CredentialParts, Credentials, Endpoint, HostFacts, Service,
+    Settings, SyncSettings, build_info, host_id, os_info, service_channel,
 };
 use futures_util::future::join_all;
 use http::HeaderValue;
@@ -29,12 +30,41 @@ use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::service::Offered;
 use crate::{flags, refused_flags};
+pub use given::GivenService;
 use secret::SettingSecret;
 
 /// How this SDK names itself to the service, behind the name of the client.
 const SDK: &str = concat!("baton-rust/v", env!("CARGO_PKG_VERSION"));
 /// How long actions get to end once the service has.
 const ACTIONS_LIMIT: Duration = Duration::from_millis(400);
+
+/// The service that tasks come from, and what this program is to it.
+struct Peer {
+    id: ClientId,
+    endpoint: Endpoint,
+    secret: Arc<dyn ClientSecretSource>,
+    network: TransportSettings,
+    offered: Offered,
+    /// Where its folder is; `None` for the folder of the settings.
+    temp_dir: Option<PathBuf>,
+}
+
+impl Peer {
+    /// The one that the flags name.
+    fn of_flags(context: &CommandContext) -> Result<Self> {
+        let config = context.config();
+        let id = ClientId::parse(config.get(&flags::CLIENT_ID))
+            .map_err(|source| Error::ClientId { source })?;
+        Ok(Self {
+            endpoint: Endpoint::new(&id, context.service_env.api_host.as_deref())?,
+            id,
+            secret: Arc::new(SettingSecret::new(context)),
+            network: TransportSettings::default(),
+            offered: Offered::by_switches(config),
+            temp_dir: None,
+        })
+    }
+}
 
 /// Carries out tasks until a signal.
 pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
@@ -45,23 +75,16 @@ pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
         // No connector of this SDK declares that it can replay a sync.
         tracing::warn!("--keep-previous-sync-c1z has no effect: the connector does not support it");
     }
-    let id = ClientId::parse(config.get(&flags::CLIENT_ID))
-        .map_err(|source| Error::ClientId { source })?;
-    let endpoint = Endpoint::new(&id, context.service_env.api_host.as_deref())?;
-    let credentials = Arc::new(credentials(&context, &id, &endpoint)?);
+    let peer = Peer::of_flags(&context)?;
+    let credentials = Arc::new(credentials(&context, &peer)?);
     let built = context.connect()?;
     context.check_announced(&built).await?;
-    let api = api(&context, &id, &endpoint, Arc::clone(&credentials))?;
-    let changes = changes::of_tasks(&context, &built, Arc::clone(&credentials)).await?;
-    let settings = settings(&context, &id, &built, changes)?;
-    let connector = Arc::clone(&built.connector);
-    let calls = calls(&context, Arc::clone(&connector));
-    let service = Service::new(api, Arc::clone(&connector), calls, settings);
-    tracing::info!(host = %endpoint, "calling the service");
+    let service = service(&context, &peer, &built, Arc::clone(&credentials)).await?;
+    tracing::info!(host = %peer.endpoint, "calling the service");
     let reloads = async {
         loop {
             context.reload.notified().await;
-            reload(&context, &credentials, &service).await;
+            reload(&context, &peer, &credentials, &service).await;
         }
     };
     let ended = tokio::select! {
@@ -69,29 +92,43 @@ pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
         ended = service.run(context.cancel().clone()) => ended,
         never = reloads => never,
     };
-    let connectors = service.connectors();
-    let local = connectors.iter().filter_map(|connector| connector.local());
-    // Writes had their time before; this ends what only waits.
-    let actions = join_all(local.map(LocalHooks::end_actions));
-    let _ = tokio::time::timeout(ACTIONS_LIMIT, actions).await;
+    end_actions(&service).await;
     ended?;
     Ok(ExitStatus::Success)
 }
 
-fn credentials(
+async fn service(
     context: &CommandContext,
-    id: &ClientId,
-    endpoint: &Endpoint,
-) -> Result<Credentials> {
+    peer: &Peer,
+    built: &Built,
+    credentials: Arc<Credentials>,
+) -> Result<Service> {
+    let api = api(context, peer, Arc::clone(&credentials))?;
+    let changes = changes::of_tasks(context, built, credentials).await?;
+    let settings = settings(context, peer, built, changes)?;
+    let connector = Arc::clone(&built.connector);
+    let calls = calls(peer.offered, Arc::clone(&connector));
+    Ok(Service::new(api, connector, calls, settings))
+}
+
+/// Writes had their time before; this ends what only waits.
+async fn end_actions(service: &Service) {
+    let connectors = service.connectors();
+    let local = connectors.iter().filter_map(|connector| connector.local());
+    let actions = join_all(local.map(LocalHooks::end_actions));
+    let _ = tokio::time::timeout(ACTIONS_LIMIT, actions).await;
+}
+
+fn credentials(context: &CommandContext, peer: &Peer) -> Result<Credentials> {
     let env = context.connector_env();
     let transport: Arc<dyn Transport> = match &env.transport {
         Some(transport) => Arc::clone(transport),
-        None => Arc::new(ReqwestTransport::new(&TransportSettings::default())?),
+        None => Arc::new(ReqwestTransport::new(&peer.network)?),
     };
     let made = Credentials::new(CredentialParts {
-        id: id.clone(),
-        endpoint: endpoint.clone(),
-        secret: Arc::new(SettingSecret::new(context)),
+        id: peer.id.clone(),
+        endpoint: peer.endpoint.clone(),
+        secret: Arc::clone(&peer.secret),
         transport,
         clock: Arc::clone(&env.clock),
         registry: Arc::clone(&env.secrets),
@@ -100,17 +137,13 @@ fn credentials(
     made.map_err(|source| Error::ClientSecret { source })
 }
 
-fn api(
-    context: &CommandContext,
-    id: &ClientId,
-    endpoint: &Endpoint,
-    credentials: Arc<Credentials>,
-) -> Result<Api> {
+fn api(context: &CommandContext, peer: &Peer, credentials: Arc<Credentials>) -> Result<Api> {
+    let endpoint = &peer.endpoint;
     let channel = match &context.service_channel {
         Some(channel) => channel.clone(),
-        None => service_channel(endpoint, &TransportSettings::default())?,
+        None => service_channel(endpoint, &peer.network)?,
     };
-    let user_agent = header(&format!("{} {SDK}", id.name()))?;
+    let user_agent = header(&format!("{} {SDK}", peer.id.name()))?;
     let settings = CallerSettings::new(
         endpoint.to_string(),
         endpoint.authority().clone(),
@@ -127,7 +160,7 @@ fn api(
 
 fn settings(
     context: &CommandContext,
-    id: &ClientId,
+    peer: &Peer,
     built: &Built,
     changes: ChangesOf,
 ) -> Result<Settings> {
@@ -137,10 +170,13 @@ fn settings(
     // The target is that of the service, and each task sets the rest.
     let mut request = context.request(built, Path::new("sync.c1z"))?;
     request.skip_full_sync = config.get(&flags::SKIP_FULL_SYNC);
-    let temp_dir = context.temp_dir()?;
+    let temp_dir = match &peer.temp_dir {
+        Some(folder) => folder.clone(),
+        None => temp_dir(context)?,
+    };
     let slots = config.get(&flags::TASK_CONCURRENCY);
     Ok(Settings {
-        client_id: id.as_str().to_owned(),
+        client_id: peer.id.as_str().to_owned(),
         hello: Hello {
             build_info: Some(build_info(context.program, context.version)),
             os_info: Some(os_info(&facts)),
@@ -153,16 +189,21 @@ fn settings(
             engine: Arc::clone(&context.engine),
             clock: Arc::clone(&env.clock),
             random: Arc::clone(&env.random),
-            temp_dir: temp_dir.unwrap_or_else(|| context.service_env.temp_dir.clone()),
+            temp_dir,
             debug_log: Arc::new(context.debug_log.clone()),
         },
         changes,
     })
 }
 
+/// The folder for temporary files, by the settings or of the system.
+fn temp_dir(context: &CommandContext) -> Result<PathBuf> {
+    let given = context.temp_dir()?;
+    Ok(given.unwrap_or_else(|| context.service_env.temp_dir.clone()))
+}
+
 /// The services of a connector in this process.
-fn calls(context: &CommandContext, connector: Arc<dyn Connector>) -> InProcess {
-    let offered = Offered::by_switches(context.config());
+fn calls(offered: Offered, connector: Arc<dyn Connector>) -> InProcess {
     let settings = ConnectorSettings {
         provisioning: offered.provisioning,
         ticketing: offered.ticketing,
@@ -175,7 +216,12 @@ fn calls(context: &CommandContext, connector: Arc<dyn Connector>) -> InProcess {
 }
 
 /// Reads settings and secrets again. What cannot be read stays as it was.
-async fn reload(context: &CommandContext, credentials: &Credentials, service: &Service) {
+async fn reload(
+    context: &CommandContext,
+    peer: &Peer,
+    credentials: &Credentials,
+    service: &Service,
+) {
     match credentials.reload().await {
         Ok(true) => tracing::info!("the client secret was read again and has changed"),
         Ok(false) => tracing::info!("the client secret was read again and has not changed"),
@@ -187,7 +233,7 @@ async fn reload(context: &CommandContext, credentials: &Credentials, service: &S
     match connect_again(context).await {
         Ok(built) => {
             let connector = built.connector;
-            let calls = calls(context, Arc::clone(&connector));
+            let calls = calls(peer.offered, Arc::clone(&connector));
             service.replace_connector(connector, calls);
             tracing::info!("the settings of the connector were read again");
         }

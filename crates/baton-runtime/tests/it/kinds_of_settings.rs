@@ -196,6 +196,18 @@ fn one_group_is_used_and_only_its_fields_are_required() {
 }
 
 #[test]
+fn without_groups_the_auth_method_is_accepted_with_a_warning() {
+    let words = "--auth-method has no effect";
+    let outcome = Stage::ready().run(&["--auth-method", "magic"]);
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    for quiet in [&[][..], &["--auth-method", ""]] {
+        let outcome = Stage::ready().run(quiet);
+        assert!(!outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn groups_are_part_of_the_schema_and_impossible_ones_are_refused() {
     let outcome = grouped().run(&["config"]);
     let schema: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();

@@ -73,6 +73,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-proto",
             "baton-runtime",
             "atlassian-sim",
+            "c1-sim",
         ],
     ),
     ("atlassian-sim", &["baton-term"]),

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-query", &["baton-proto", "baton-c1z"]),
     ("baton-crypto", &["baton-proto"]),
     ("baton-access", &["baton-proto", "baton-c1z"]),
+    ("baton-ops", &["baton-proto"]),
     ("baton-connector", &["baton-crypto", "baton-proto"]),
     ("baton-grpc", &["baton-connector", "baton-proto"]),
     (

@@ -1,0 +1,29 @@
+//! Operating a service: an HTTP server of probes, and a client of it.
+//!
+//! [`Server`] answers [`Pages`]: those of [`Probes`], and any that the caller adds.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::unwrap_used,
+        reason = "a failing unwrap is a failing test"
+    )
+)]
+#![warn(missing_docs)]
+
+mod client;
+mod health;
+mod pages;
+mod probes;
+mod server;
+
+pub use client::{ProbeError, client_host, get, url};
+pub use health::{Check, Health, Unhealthy, Verdict};
+pub use pages::{Answer, Page, Pages};
+pub use probes::{Now, Probes, Ready};
+pub use server::{Limits, Server};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,10 @@
+//! The server over real sockets.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a failing unwrap is a failing test"
+)]
+
+mod hostile;
+mod http;
+mod stage;

@@ -429,6 +429,11 @@ impl Error {
             || self.as_remote().is_some_and(RemoteError::is_vanished)
     }
 
+    /// True when the application refused a request because there were too many.
+    pub fn is_rate_limited(&self) -> bool {
+        self.status() == Some(429) || self.as_remote().is_some_and(RemoteError::is_over_limit)
+    }
+
     /// How long the server asked us to wait, when it did.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.as_remote() {

@@ -115,13 +115,22 @@ impl Api {
         answer.await.map(drop)
     }
 
-    /// Uploads a file of a task, once.
-    pub(crate) async fn upload(&self, task_id: &str, path: &Path) -> Result<(), ApiError> {
+    /// Uploads a file of a task, once. `uploading` gets the bytes of each chunk that is sent.
+    pub(crate) async fn upload(
+        &self,
+        task_id: &str,
+        path: &Path,
+        uploading: impl Fn(u64) + Send + 'static,
+    ) -> Result<(), ApiError> {
         let asset = upload::Asset::open(path).await.map_err(ApiError::File)?;
         let limit = asset.limit();
         let headers = self.headers().await?;
         let messages = asset.messages(self.host_id(), task_id);
-        let messages = messages.map_err(Into::into);
+        let messages = messages.map_err(Into::into).inspect_ok(move |message| {
+            if let Some(bytes) = upload::data_bytes(message) {
+                uploading(bytes);
+            }
+        });
         let sent = self
             .caller
             .client_stream(methods::UPLOAD_ASSET, messages, &headers, limit);

@@ -24,6 +24,7 @@ use crate::error::{ApiError, Error};
 use crate::finish::{Failure, Outcome, is_finishable};
 use crate::hello::{hello, hello_until_accepted};
 use crate::kind::TaskKind;
+use crate::observe::{Observers, ServiceEvent, ServiceObserver, TaskFailure};
 use crate::slots::{Slot, Slots};
 use crate::sync_full::{FullSyncs, Order, SyncSettings, stopping};
 use crate::tasks;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub syncs: SyncSettings,
     /// How the changes of a task are made.
     pub changes: ChangesOf,
+    /// Who is notified of what the service does.
+    pub observers: Vec<Arc<dyn ServiceObserver>>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -91,6 +94,7 @@ struct Inner {
     connectors: Mutex<Connectors>,
     syncs: FullSyncs,
     changes: ChangesOf,
+    observers: Observers,
     state: Mutex<State>,
     tasks: TaskTracker,
     /// Polling ends, and so does what can be repeated.
@@ -116,14 +120,16 @@ impl Service {
         calls: InProcess,
         settings: Settings,
     ) -> Self {
+        let observers = Observers::new(settings.observers);
         Self(Arc::new(Inner {
             api,
             hello: settings.hello,
             batch: settings.batch,
             slots: Slots::new(settings.slots.max(1)),
             connectors: Mutex::new(Connectors::new(connector, calls)),
-            syncs: FullSyncs::new(settings.syncs, &settings.client_id),
+            syncs: FullSyncs::new(settings.syncs, &settings.client_id, observers.clone()),
             changes: settings.changes,
+            observers,
             state: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -168,6 +174,7 @@ impl Service {
         }
         drop(connected);
         inner.accepted.send_replace(true);
+        inner.observers.notify(&ServiceEvent::Accepted);
         tracing::info!("the service accepted this program: asking for tasks");
         Inner::poll(inner, &stop).await;
         inner.end().await;
@@ -236,6 +243,7 @@ impl Inner {
                     }
                 }
                 Err(error) => {
+                    self.poll_failed(&error);
                     errors = errors.saturating_add(1);
                     let seconds = u64::from(errors).saturating_mul(u64::from(errors));
                     wait = Duration::from_secs(seconds).min(LONGEST_BACK_OFF);
@@ -281,6 +289,7 @@ impl Inner {
                     }
                     Err(error) if ready.is_none() => return Err(error),
                     Err(error) => {
+                        self.poll_failed(&error);
                         tracing::warn!(error = %error, "asking for tasks failed");
                     }
                 }
@@ -300,6 +309,11 @@ impl Inner {
                 wait: SHORTEST_POLL,
             },
         })
+    }
+
+    fn poll_failed(&self, error: &ApiError) {
+        let code = error.code();
+        self.observers.notify(&ServiceEvent::PollFailed { code });
     }
 
     /// Carries a task out in the background.
@@ -332,6 +346,7 @@ impl Inner {
         let report = match kept {
             Some(report) => Some(report),
             None => {
+                self.observers.notify(&ServiceEvent::TaskBegan { kind });
                 let work = AssertUnwindSafe(self.carry_out(&task, &mut slot)).catch_unwind();
                 let outcome = tokio::select! {
                     biased;
@@ -342,8 +357,14 @@ impl Inner {
                     }),
                     () = self.abandon.cancelled() => Some(abandoned().into()),
                 };
+                let took = began.elapsed();
+                self.observers.notify(&ServiceEvent::TaskEnded {
+                    kind,
+                    took,
+                    failure: TaskFailure::of(outcome.as_ref()),
+                });
                 outcome.map(|outcome| {
-                    log(&outcome, task_id, kind, began.elapsed());
+                    log(&outcome, task_id, kind, took);
                     outcome.into_report(self.api.host_id(), task_id)
                 })
             }
@@ -353,6 +374,11 @@ impl Inner {
             return;
         };
         let delivered = deliver(&self.api, &report).await;
+        if let Err(error) = &delivered {
+            let code = error.code();
+            let lost = ServiceEvent::ReportLost { kind, code };
+            self.observers.notify(&lost);
+        }
         let mut state = self.state();
         state.running.remove(task_id);
         if let Err(error) = delivered {

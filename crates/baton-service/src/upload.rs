@@ -129,6 +129,14 @@ impl Chunks {
     }
 }
 
+/// How many bytes of the file a message has; none if it is not a chunk.
+pub(crate) fn data_bytes(message: &Message) -> Option<u64> {
+    match &message.msg {
+        Some(Msg::Data(data)) => Some(data.data.len() as u64),
+        _ => None,
+    }
+}
+
 fn message(msg: Msg) -> Message {
     Message { msg: Some(msg) }
 }

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use baton_proto::c1::connector::v2::RateLimitDescription;
+use baton_proto::c1::connector::v2::{RateLimitDescription, rate_limit_description};
 use baton_proto::{Code, any};
 use prost::{Message, Name};
 use prost_types::Any;
@@ -94,6 +94,13 @@ impl RemoteError {
 
     pub(crate) fn status(&self) -> Option<u16> {
         self.info()?.metadata.get(HTTP_STATUS)?.parse().ok()
+    }
+
+    /// Go connectors describe the limit that was exceeded.
+    pub(crate) fn is_over_limit(&self) -> bool {
+        let details = self.details.iter().take(MAX_DETAILS);
+        let mut found = details.filter_map(|d| any::unpack::<RateLimitDescription>(d).ok());
+        found.any(|limit| limit.status() == rate_limit_description::Status::Overlimit)
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -249,6 +256,26 @@ mod tests {
             assert_eq!(further.to_string(), error.to_string());
             let within = further.during("cannot go on");
             assert_eq!(decides(&within), decides(&error), "{error}, as a cause");
+        }
+    }
+
+    #[test]
+    fn refusals_of_too_many_requests_are_known_from_here_and_from_go() {
+        let there = |error: &Error| Error::remote(error.code(), "x", error.details());
+        let refused = request(Some(429), false, None);
+        assert!(refused.is_rate_limited() && there(&refused).is_rate_limited());
+        let other = request(Some(503), false, Some(5));
+        assert!(!other.is_rate_limited() && !there(&other).is_rate_limited());
+        for (status, expected) in [
+            (rate_limit_description::Status::Overlimit, true),
+            (rate_limit_description::Status::Ok, false),
+        ] {
+            let limit = RateLimitDescription {
+                status: status.into(),
+                ..RateLimitDescription::default()
+            };
+            let error = Error::remote(Code::Unavailable, "x", vec![any::pack(&limit)]);
+            assert_eq!(error.during("y").is_rate_limited(), expected);
         }
     }
 

@@ -193,6 +193,7 @@ fn settings(
             debug_log: Arc::new(context.debug_log.clone()),
         },
         changes,
+        observers: Vec::new(),
     })
 }
 

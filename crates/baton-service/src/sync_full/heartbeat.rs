@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api::{Api, wait};
 use crate::finish::Failure;
+use crate::observe::{Observers, ServiceEvent};
 
 /// The interval where the service names none.
 const USUAL: Duration = Duration::from_secs(30);
@@ -53,12 +54,17 @@ impl Drop for Heartbeats {
 
 impl Heartbeats {
     /// Sends the first heartbeat and waits for its answer.
-    pub(crate) async fn begin(api: &Api, task_id: &str) -> Result<Self, Failure> {
-        let interval = first(api, task_id).await?;
+    pub(crate) async fn begin(
+        api: &Api,
+        task_id: &str,
+        observers: &Observers,
+    ) -> Result<Self, Failure> {
+        let interval = first(api, task_id, observers).await?;
         let (report, ended) = watch::channel(None);
         let (api, task_id) = (api.clone(), task_id.to_owned());
+        let observers = observers.clone();
         let sender = tokio::spawn(async move {
-            report.send_replace(Some(beat(&api, &task_id, interval).await));
+            report.send_replace(Some(beat(&api, &task_id, &observers, interval).await));
         });
         Ok(Self { ended, sender })
     }
@@ -76,17 +82,18 @@ impl Heartbeats {
     }
 }
 
-async fn first(api: &Api, task_id: &str) -> Result<Duration, Failure> {
+async fn first(api: &Api, task_id: &str, observers: &Observers) -> Result<Duration, Failure> {
     let end = Instant::now() + FIRST_LIMIT;
     let mut attempt = 1;
     loop {
         let answered = timeout_at(end, api.heartbeat(task_id)).await;
-        let cause = match answered {
+        let (code, cause) = match answered {
             Ok(Ok(answer)) if answer.cancelled => return Err(Ended::Cancelled.failure()),
             Ok(Ok(answer)) => return Ok(interval(answer.next_heartbeat)),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
+            Ok(Err(error)) => (error.code(), error.to_string()),
+            Err(_) => (Code::DeadlineExceeded, "no answer in time".to_owned()),
         };
+        observers.notify(&ServiceEvent::HeartbeatMissed { code });
         tracing::warn!(
             task_id,
             attempt,
@@ -102,7 +109,12 @@ async fn first(api: &Api, task_id: &str) -> Result<Duration, Failure> {
 }
 
 /// Heartbeats after the first, until the task has to end.
-async fn beat(api: &Api, task_id: &str, mut interval_now: Duration) -> Ended {
+async fn beat(
+    api: &Api,
+    task_id: &str,
+    observers: &Observers,
+    mut interval_now: Duration,
+) -> Ended {
     let mut misses = 0;
     loop {
         sleep(interval_now).await;
@@ -114,6 +126,8 @@ async fn beat(api: &Api, task_id: &str, mut interval_now: Duration) -> Ended {
             }
             Err(error) => {
                 misses += 1;
+                let code = error.code();
+                observers.notify(&ServiceEvent::HeartbeatMissed { code });
                 tracing::warn!(task_id, misses, error = %error, "a heartbeat failed");
                 if misses >= MAX_MISSES {
                     return Ended::Missed;

@@ -5,6 +5,7 @@ mod folder;
 mod heartbeat;
 mod observe;
 mod options;
+mod running;
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -24,10 +25,12 @@ use tokio_util::task::TaskTracker;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::finish::{Failure, Outcome};
+use crate::observe::{Observers, ServiceEvent, UploadKind};
 use crate::slots::Slot;
 use folder::{Folder, Lock, free_bytes, remove};
 use heartbeat::Heartbeats;
 use observe::Watch;
+use running::Measured;
 
 /// A sync that gets nothing from its connector for so long is given up.
 const STALL_LIMIT: Duration = Duration::from_hours(1);
@@ -92,6 +95,7 @@ pub(crate) struct FullSyncs {
     turn: Arc<Mutex<()>>,
     /// Syncs that have not ended, also those whose task has.
     running: TaskTracker,
+    observers: Observers,
 }
 
 /// What a sync is of.
@@ -105,13 +109,14 @@ pub(crate) struct Order<'t> {
 type Turn = (OwnedMutexGuard<()>, Lock);
 
 impl FullSyncs {
-    pub(crate) fn new(settings: SyncSettings, client_id: &str) -> Self {
+    pub(crate) fn new(settings: SyncSettings, client_id: &str, observers: Observers) -> Self {
         let folder = Folder::of(&settings.temp_dir, client_id, free_bytes);
         Self {
             settings,
             folder,
             turn: Arc::default(),
             running: TaskTracker::new(),
+            observers,
         }
     }
 
@@ -132,7 +137,7 @@ impl FullSyncs {
         slot: &mut Slot,
         stop: &CancellationToken,
     ) -> Outcome {
-        let heartbeats = match Heartbeats::begin(api, order.task_id).await {
+        let heartbeats = match Heartbeats::begin(api, order.task_id, &self.observers).await {
             Ok(heartbeats) => heartbeats,
             Err(failure) => return failure.into(),
         };
@@ -187,12 +192,14 @@ impl FullSyncs {
         }
         let size = tokio::fs::metadata(&report.path).await;
         let size = size.map_or(0, |metadata| metadata.len());
-        upload(api, task_id, &report.path).await?;
+        self.upload(api, task_id, UploadKind::SyncFile, &report.path)
+            .await?;
         self.folder.keep_size(size);
         drop(log);
         if debug {
             let path = self.folder.debug_log();
-            upload(api, task_id, &path).await?;
+            self.upload(api, task_id, UploadKind::DebugLog, &path)
+                .await?;
         }
         self.clear();
         drop(turn);
@@ -244,12 +251,16 @@ impl FullSyncs {
             observer: Arc::clone(&watch) as Arc<dyn baton_sync::Observer>,
         };
         let work = (self.settings.engine)(connector, request, host);
+        let mut measured = Measured::begin(self.observers.clone());
         let mut running = self.running.spawn(async move {
             let ended = tokio::select! {
                 biased;
                 ended = work => Some(ended),
                 () = overdue(&cancel) => None,
             };
+            if let Some(ended) = &ended {
+                measured.end(ended);
+            }
             (turn, ended)
         });
         let ended = tokio::select! {
@@ -271,6 +282,34 @@ impl FullSyncs {
         }
     }
 
+    /// Uploads a file in up to three attempts.
+    async fn upload(
+        &self,
+        api: &Api,
+        task_id: &str,
+        kind: UploadKind,
+        path: &Path,
+    ) -> Result<(), Failure> {
+        let mut waits = UPLOAD_WAITS.iter();
+        loop {
+            let observers = self.observers.clone();
+            let uploading = move |bytes| observers.notify(&ServiceEvent::Uploading { kind, bytes });
+            let uploaded = api.upload(task_id, path, uploading).await;
+            let code = uploaded.as_ref().map_or_else(ApiError::code, |()| Code::Ok);
+            self.observers
+                .notify(&ServiceEvent::UploadEnded { kind, code });
+            let error = match uploaded {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            tracing::warn!(task_id, error = %causes::one_line(&error), "an upload failed");
+            match waits.next() {
+                Some(wait) => sleep(*wait).await,
+                None => return Err(Failure::of(status_of(error))),
+            }
+        }
+    }
+
     fn clear(&self) {
         let log = remove(&self.folder.debug_log());
         if let Err(error) = self.folder.clear().and(log) {
@@ -282,22 +321,6 @@ impl FullSyncs {
 async fn overdue(cancel: &CancellationToken) {
     cancel.cancelled().await;
     sleep(TO_END).await;
-}
-
-/// Uploads a file in up to three attempts.
-async fn upload(api: &Api, task_id: &str, path: &Path) -> Result<(), Failure> {
-    let mut waits = UPLOAD_WAITS.iter();
-    loop {
-        let error = match api.upload(task_id, path).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        tracing::warn!(task_id, error = %causes::one_line(&error), "an upload failed");
-        match waits.next() {
-            Some(wait) => sleep(*wait).await,
-            None => return Err(Failure::of(status_of(error))),
-        }
-    }
 }
 
 /// The service's own status, or the text of the failure.

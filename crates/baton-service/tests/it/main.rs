@@ -13,6 +13,7 @@ mod changes;
 mod kills;
 mod log_in;
 mod loops;
+mod observed;
 mod people;
 mod recorded;
 mod rich;

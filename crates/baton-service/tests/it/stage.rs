@@ -15,7 +15,7 @@ use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
 use baton_proto::c1::connectorapi::baton::v1::baton_service_hello_request::{BuildInfo, OsInfo};
 use baton_service::{
     Api, CredentialParts, Credentials, DebugLog, Endpoint, Engine, Error, FixedSecret, Service,
-    Settings, SyncSettings,
+    ServiceObserver, Settings, SyncSettings,
 };
 use baton_sync::SyncRequest;
 use bytes::Bytes;
@@ -94,6 +94,7 @@ pub(crate) struct Stage {
     pub(crate) slots: usize,
     pub(crate) batch: bool,
     pub(crate) enabled: bool,
+    pub(crate) observers: Vec<Arc<dyn ServiceObserver>>,
     key: ClientKey,
 }
 
@@ -159,6 +160,7 @@ impl Stage {
             slots: 3,
             batch: false,
             enabled: true,
+            observers: Vec::new(),
             key,
         }
     }
@@ -235,6 +237,7 @@ impl Stage {
                 debug_log: Arc::new(OneLine),
             },
             changes: Arc::new(|_| ChangeSettings::default()),
+            observers: self.observers.clone(),
         };
         let calls = services(Arc::clone(&self.connector), self.enabled);
         Service::new(api, Arc::clone(&self.connector), calls, settings)

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::api::{Api, Polled};
 use crate::batch::{Batch, Step};
@@ -332,10 +333,11 @@ impl Inner {
             tracing::warn!(task_id, "a task came again while it is carried out");
             return;
         }
+        // Log lines take the fields from it, whatever their level is.
+        let span = tracing::error_span!(parent: None, "task", task_id, task_type = kind.name());
         let inner = Arc::clone(self);
-        self.tasks.spawn(async move {
-            inner.carry_out_and_report(task, kind, slot).await;
-        });
+        let work = async move { inner.carry_out_and_report(task, kind, slot).await };
+        self.tasks.spawn(work.instrument(span));
     }
 
     async fn carry_out_and_report(&self, task: Task, kind: TaskKind, mut slot: Slot) {

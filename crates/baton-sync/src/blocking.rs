@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_c1z::Stop;
+use tracing::Span;
 
 use crate::error::{Error, Result};
 use crate::stopping;
@@ -59,7 +60,9 @@ impl Blocking {
             Self::Pool => {
                 let stop = Stop::default();
                 let inner = stop.clone();
-                let mut working = tokio::task::spawn_blocking(move || inner.scope(work));
+                let span = Span::current();
+                let work = move || span.in_scope(|| inner.scope(work));
+                let mut working = tokio::task::spawn_blocking(work);
                 let ended = tokio::select! {
                     biased;
                     ended = &mut working => ended,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use baton_proto::{Advice, Advise, Code, causes};
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use crate::added::Adder;
 use crate::check::Checked;
@@ -103,11 +104,12 @@ impl Driver {
                 break;
             };
             let (fetcher, rules) = (Arc::clone(&cx.fetcher), Arc::clone(&cx.rules));
-            self.calls.spawn(async move {
+            let call = async move {
                 let doing = || format!("listing {}", list::name(&list.id));
                 let answer = crash::guard(doing, fetch::page(&fetcher, &rules, &list)).await;
                 (list, answer)
-            });
+            };
+            self.calls.spawn(call.in_current_span());
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use baton_proto::bid::ResourceBid;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, field};
 
 use crate::check::PageRules;
 use crate::context::Context;
@@ -56,7 +57,9 @@ pub async fn run(
     host: SyncHost,
 ) -> Result<Report> {
     let cancel = host.cancel.clone();
-    let work = Box::pin(run_limited(connector, request, host));
+    // Log lines take the id from it, whatever their level is.
+    let span = tracing::error_span!("sync", sync_id = field::Empty);
+    let work = Box::pin(run_limited(connector, request, host).instrument(span));
     let result = stopping::within(cancel.clone(), work).await;
     match result {
         // Work on files was cut short.
@@ -318,6 +321,7 @@ async fn open(
         journal.mark(records::RUN, mark).await?;
         run.sync_id
     };
+    Span::current().record("sync_id", &sync_id);
     host.observer.event(&Event::Started {
         sync_id: sync_id.clone(),
         resumed_pages: progress.pages,

@@ -16,13 +16,20 @@ pub(super) struct Record {
     caller: String,
     message: String,
     fields: Map<String, Value>,
+    /// Ids of the spans around the event, which sentences leave out.
+    ids: Map<String, Value>,
     /// The event as a sentence for people, from the field `words`, which log lines leave out.
     words: Option<String>,
 }
 
 impl Record {
     /// Message and fields pass the gate here, once for both forms.
-    pub(super) fn of(event: &Event<'_>, at: SystemTime, gate: &TextGate) -> Self {
+    pub(super) fn of(
+        event: &Event<'_>,
+        ids: Map<String, Value>,
+        at: SystemTime,
+        gate: &TextGate,
+    ) -> Self {
         let metadata = event.metadata();
         let mut record = Self {
             level: *metadata.level(),
@@ -30,6 +37,7 @@ impl Record {
             caller: caller(metadata.target(), metadata.file(), metadata.line()),
             message: String::new(),
             fields: Map::new(),
+            ids,
             words: None,
         };
         event.record(&mut record);
@@ -49,7 +57,7 @@ impl Record {
         object.insert("ts".to_owned(), json!(unix_seconds(self.at)));
         object.insert("caller".to_owned(), json!(self.caller));
         object.insert("msg".to_owned(), json!(self.message));
-        object.extend(self.fields.clone());
+        object.extend(self.all_fields());
         Value::Object(object).to_string()
     }
 
@@ -67,11 +75,21 @@ impl Record {
             self.caller,
             self.message
         );
-        if !self.fields.is_empty() {
+        let fields = self.all_fields();
+        if !fields.is_empty() {
             // Writing to a string cannot fail.
-            let _ = write!(line, "\t{}", Value::Object(self.fields.clone()));
+            let _ = write!(line, "\t{}", Value::Object(fields));
         }
         line
+    }
+
+    /// The fields of the event, then the ids that are not among them.
+    fn all_fields(&self) -> Map<String, Value> {
+        let mut all = self.fields.clone();
+        for (name, value) in &self.ids {
+            all.entry(name.as_str()).or_insert_with(|| value.clone());
+        }
+        all
     }
 
     /// The event for people: its words, or its message with its fields. The reason comes last.

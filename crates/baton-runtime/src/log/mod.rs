@@ -5,8 +5,10 @@
 //! only: at `debug` an HTTP library may print what it sends, credentials included.
 
 mod debug_log;
+mod filter;
 mod line;
 mod plain;
+mod span_ids;
 
 use std::fs::File;
 use std::io::Write;
@@ -16,8 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use baton_connector::Clock;
 use baton_term::TextGate;
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing::span::{Attributes, Id, Record as Values};
+use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 
 use baton_term::StandardOutput;
 
@@ -27,6 +31,7 @@ use crate::preflight;
 use crate::terminal::Stderr;
 use baton_flags::Config;
 pub(crate) use debug_log::DebugTee;
+use filter::LogFilter;
 use line::Record;
 use plain::PlainLines;
 
@@ -201,27 +206,16 @@ impl Logging {
     /// The subscriber.
     pub(crate) fn dispatch(self) -> Dispatch {
         let word = self.level_word.clone();
-        let dispatch = Dispatch::new(tracing_subscriber::registry().with(self));
+        let filter = LogFilter {
+            level: self.level,
+            own_package: self.own_package.clone(),
+            debug_log: self.debug_log.clone(),
+        };
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(self.with_filter(filter)));
         tracing::dispatcher::with_default(&dispatch, || {
             tracing::debug!(log_level = word, "Logger created!");
         });
         dispatch
-    }
-
-    fn hears(&self, metadata: &Metadata<'_>) -> bool {
-        let package = metadata.target().split("::").next().unwrap_or_default();
-        let ours = package.starts_with("baton_") || package == self.own_package;
-        let level = if self.debug_log.is_on() {
-            LevelFilter::DEBUG.max(self.level)
-        } else {
-            self.level
-        };
-        let ceiling = if ours {
-            level
-        } else {
-            level.min(LevelFilter::WARN)
-        };
-        *metadata.level() <= ceiling
     }
 }
 
@@ -243,22 +237,21 @@ fn open(path: &str, cwd: &Path, stderr: &Stderr, failure: &Failure) -> Result<Si
     }
 }
 
-impl<S: Subscriber> Layer<S> for Logging {
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.hears(metadata)
+impl<S> Layer<S> for Logging
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        span_ids::keep_new(attributes, id, &cx, &self.gate);
     }
 
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        let level = if self.debug_log.is_on() {
-            LevelFilter::DEBUG
-        } else {
-            LevelFilter::WARN
-        };
-        Some(self.level.max(level))
+    fn on_record(&self, id: &Id, values: &Values<'_>, cx: Context<'_, S>) {
+        span_ids::keep_more(values, id, &cx, &self.gate);
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let record = Record::of(event, self.clock.now(), &self.gate);
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        let ids = span_ids::around(event, &cx);
+        let record = Record::of(event, ids, self.clock.now(), &self.gate);
         if self.debug_log.is_on() {
             self.debug_log.write(&record.json());
             if *event.metadata().level() > self.level {

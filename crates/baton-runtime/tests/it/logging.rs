@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::stage::Stage;
+use crate::whole::{self, Upstream};
 
 #[test]
 fn json_lines_have_the_fixed_keys_first() {
@@ -88,4 +89,64 @@ fn progress_is_told_in_the_words_of_the_go_programs() {
             "complete: `sync.c1z` holds everything that was requested",
         ]
     );
+}
+
+/// How often a line has the id of a sync.
+fn ids(line: &str) -> usize {
+    line.matches("\"sync_id\":").count()
+}
+
+#[test]
+fn lines_of_a_sync_carry_its_id_once() {
+    let mut stage = Stage::new();
+    let flags = ["--log-format", "json", "--log-level", "debug"];
+    let outcome = whole::sync(&mut stage, Upstream::OneForbidden, &flags);
+    let lines: Vec<Value> = outcome
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let id = lines
+        .iter()
+        .find_map(|line| line["sync_id"].as_str())
+        .unwrap();
+    assert_eq!(id.len(), 27, "{id}");
+    for (line, text) in lines.iter().zip(outcome.stderr.lines()) {
+        let message = line["msg"].as_str().unwrap();
+        match message {
+            "Logger created!" => assert_eq!(ids(text), 0, "{text}"),
+            "Starting sync..." | "Synced resource types" | "Synced resources" | "list skipped" => {
+                assert_eq!(ids(text), 1, "{text}");
+                assert_eq!(line["sync_id"], id, "{text}");
+            }
+            _ => assert!(ids(text) <= 1, "{text}"),
+        }
+    }
+    let skipped = lines
+        .iter()
+        .find(|line| line["msg"] == "list skipped")
+        .unwrap();
+    assert_eq!(
+        skipped.as_object().unwrap().keys().next_back().unwrap(),
+        "sync_id"
+    );
+}
+
+#[test]
+fn ids_are_there_at_every_level_and_in_console_lines() {
+    let flags = ["--log-format", "console", "--log-level", "warn"];
+    let outcome = whole::sync(&mut Stage::new(), Upstream::OneForbidden, &flags);
+    let mut lines = outcome.stderr.lines();
+    let line = lines.find(|line| line.contains("list skipped")).unwrap();
+    assert_eq!(ids(line), 1, "{line}");
+}
+
+#[test]
+fn sentences_on_a_terminal_have_no_ids() {
+    let mut stage = Stage::new().terminal();
+    let outcome = whole::sync(&mut stage, Upstream::OneForbidden, &[]);
+    assert!(outcome.stderr.contains("warning: "), "{}", outcome.stderr);
+    for id in ["sync_id", "sync id"] {
+        assert!(!outcome.stderr.contains(id), "{}", outcome.stderr);
+    }
 }

@@ -186,6 +186,51 @@ fn a_debug_task_uploads_its_log_without_secrets() {
 }
 
 #[test]
+fn lines_of_a_task_carry_its_id_and_type_once() {
+    let mut world = World::new();
+    world.plan(SYNC);
+    world.plan(GRANT);
+    let flags = ["--log-level", "debug"];
+    let outcome = world.run(&flags, vec![(Signal::Terminate, finished(2))]);
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+    let of = |message: &str| -> Vec<String> {
+        let lines = outcome.stderr.lines();
+        let message = format!("\"msg\":\"{message}\"");
+        lines
+            .filter(|line| line.contains(&message))
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    for (message, count) in [
+        ("a task began", 2),
+        ("a task is done", 1),
+        ("a phase of the sync is done", 5),
+    ] {
+        let lines = of(message);
+        assert!(lines.len() >= count, "{message}: {}", outcome.stderr);
+        for line in lines {
+            for field in ["task_id", "task_type"] {
+                let field = format!("\"{field}\":");
+                assert_eq!(line.matches(&field).count(), 1, "{line}");
+            }
+        }
+    }
+    let line = &of("the sync began")[0];
+    for field in [
+        r#""task_id":"S00000000000000000000000001""#,
+        r#""task_type":"sync_full""#,
+    ] {
+        assert!(line.contains(field), "{line}");
+    }
+    assert_eq!(line.matches("\"sync_id\":").count(), 1, "{line}");
+    for message in ["asking for tasks", "calling the service"] {
+        for line in of(message) {
+            assert!(!line.contains("task_id"), "{line}");
+        }
+    }
+}
+
+#[test]
 fn sighup_reads_the_settings_again() {
     let mut world = World::new();
     let outcome = world.run(

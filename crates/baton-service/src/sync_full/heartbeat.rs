@@ -5,6 +5,7 @@ use std::time::Duration;
 use baton_proto::Code;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument as _;
 
 use crate::api::{Api, wait};
 use crate::finish::Failure;
@@ -63,9 +64,10 @@ impl Heartbeats {
         let (report, ended) = watch::channel(None);
         let (api, task_id) = (api.clone(), task_id.to_owned());
         let observers = observers.clone();
-        let sender = tokio::spawn(async move {
+        let beating = async move {
             report.send_replace(Some(beat(&api, &task_id, &observers, interval).await));
-        });
+        };
+        let sender = tokio::spawn(beating.in_current_span());
         Ok(Self { ended, sender })
     }
 

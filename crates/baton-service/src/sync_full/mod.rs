@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::api::Api;
 use crate::error::ApiError;
@@ -252,7 +253,7 @@ impl FullSyncs {
         };
         let work = (self.settings.engine)(connector, request, host);
         let mut measured = Measured::begin(self.observers.clone());
-        let mut running = self.running.spawn(async move {
+        let work = async move {
             let ended = tokio::select! {
                 biased;
                 ended = work => Some(ended),
@@ -262,7 +263,8 @@ impl FullSyncs {
                 measured.end(ended);
             }
             (turn, ended)
-        });
+        };
+        let mut running = self.running.spawn(work.in_current_span());
         let ended = tokio::select! {
             biased;
             ended = &mut running => ended,

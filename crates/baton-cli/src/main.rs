@@ -10,6 +10,8 @@ use baton_term::{StandardOutput, columns_of_stdout, lines_of_stdout};
 
 /// Columns of a terminal that does not report its width.
 const USUAL_COLUMNS: usize = 80;
+/// The variable that names the user's folder.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 #[expect(
     clippy::disallowed_methods,
@@ -35,7 +37,10 @@ fn main() -> ExitCode {
             .is_terminal()
             .then(|| columns_of_stdout().unwrap_or(USUAL_COLUMNS)),
         now: SystemTime::now(),
-        home: std::env::home_dir(),
+        // Not `home_dir`: it asks the C library where the variable is missing.
+        home: std::env::var_os(HOME)
+            .filter(|home| !home.is_empty())
+            .map(Into::into),
         sheet_rows: None,
         signals: Signals::OfProcess,
         stdin: StandardInput::OfProcess,

@@ -13,6 +13,10 @@
     test,
     allow(clippy::disallowed_methods, reason = "tests make files and threads")
 )]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")
+)]
 #![warn(missing_docs)]
 
 mod account;

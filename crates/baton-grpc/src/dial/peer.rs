@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_connector::http::{TransportSettings, client_tls};
+use baton_connector::http::{TransportSettings, client_tls, look_up};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
@@ -87,7 +87,7 @@ impl Peer {
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let stream: Box<dyn Stream> = match &self.address {
             PeerAddress::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                let stream = TcpStream::connect(look_up(host, *port).await?.as_slice()).await?;
                 stream.set_nodelay(true)?;
                 Box::new(stream)
             }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 mod modules;
+mod packages;
 mod readmes;
 mod source;
 mod texts;

@@ -128,14 +128,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()
         .unwrap()
 }
 
-fn metadata() -> serde_json::Value {
+pub(crate) fn metadata() -> serde_json::Value {
     let out = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
         .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root())
@@ -149,7 +149,7 @@ fn metadata() -> serde_json::Value {
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
-fn ours(meta: &serde_json::Value) -> Vec<&serde_json::Value> {
+pub(crate) fn ours(meta: &serde_json::Value) -> Vec<&serde_json::Value> {
     meta["packages"]
         .as_array()
         .unwrap()

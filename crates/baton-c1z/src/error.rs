@@ -397,6 +397,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The folder for temporary files is missing, or cannot be written.
+    #[error("cannot use the folder for temporary files {}", path.display())]
+    TempFolder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// The folder of a file that is to be written does not exist.
     #[error("the folder {} does not exist", .path.display())]
     NoFolder {
@@ -497,6 +505,18 @@ impl Error {
         }
     }
 
+    /// The system's refusal of work in the folder for temporary files.
+    pub(crate) fn in_temp_folder(doing: &'static str, folder: &Path, source: io::Error) -> Self {
+        let path = folder.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem => Self::TempFolder { path, source },
+            _ => Self::in_folder(doing, folder, source),
+        }
+    }
+
     /// The system's refusal of work in a folder that is to take a new file.
     pub(crate) fn in_folder(doing: &'static str, folder: &Path, source: io::Error) -> Self {
         if source.kind() != io::ErrorKind::NotFound {
@@ -557,7 +577,7 @@ impl Error {
             | Self::NoCompactableSync { .. }
             | Self::NoFolder { .. } => Code::NotFound,
             Self::Exists { .. } | Self::DuplicateSync { .. } => Code::AlreadyExists,
-            Self::Io { source, .. } => io_code(source.kind()),
+            Self::Io { source, .. } | Self::TempFolder { source, .. } => io_code(source.kind()),
             Self::Caller(failure) => failure.code,
         }
     }
@@ -569,6 +589,7 @@ impl Advise for Error {
             Self::NotC1z { .. } | Self::NotRegular { .. } => Advice::NameSyncFile,
             Self::SameFile { .. } | Self::TakesNoFiles { .. } => Advice::NameAnotherTarget,
             Self::NoFolder { .. } => Advice::CreateFolder,
+            Self::TempFolder { .. } => Advice::NameTempFolder,
             Self::NoRoom { .. } => Advice::FreeSpace,
             Self::WorkFolder { .. } => Advice::CheckPermissions,
             Self::NoFile { .. } => Advice::CheckPath,

@@ -218,7 +218,7 @@ struct New {
 fn create(files: &dyn Files, naming: Naming, folder: &Path, target: &Path) -> Result<New> {
     let failed = |e| Error::io("create a file in", folder, e);
     if naming == Naming::Shared {
-        let scratch = Scratch::new(Some(folder))?;
+        let scratch = Scratch::beside(folder)?;
         let path = scratch.file_path().to_owned();
         let file = files.open(&path, Open::CreateNew).map_err(failed)?;
         return Ok(New {

@@ -40,14 +40,29 @@ impl Scratch {
     /// exist yet.
     ///
     /// # Errors
-    /// [`Error::Io`] by the system.
+    /// [`Error::TempFolder`] or [`Error::Io`] by the system.
     pub fn new(parent: Option<&Path>) -> Result<Self> {
         let parent = parent.map_or_else(tempfile::env::temp_dir, Path::to_owned);
-        clear_scratch(&parent);
-        let failed = |e| Error::in_folder("create a folder in", &parent, e);
+        Self::make_in(&parent, Error::in_temp_folder)
+    }
+
+    /// As [`Scratch::new`], in the folder that gets the content when it is whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`] by the system.
+    pub(crate) fn beside(folder: &Path) -> Result<Self> {
+        Self::make_in(folder, Error::in_folder)
+    }
+
+    fn make_in(
+        parent: &Path,
+        refused: fn(&'static str, &Path, io::Error) -> Error,
+    ) -> Result<Self> {
+        clear_scratch(parent);
+        let failed = |e| refused("create a folder in", parent, e);
         let mut tries = 0;
         loop {
-            let folder = make(&parent).map_err(failed)?;
+            let folder = make(parent).map_err(failed)?;
             match lock(folder.path()) {
                 Ok(Some(lock)) => {
                     return Ok(Self {
@@ -72,6 +87,17 @@ impl Scratch {
     pub(crate) fn with_room(parent: Option<&Path>, needed: u64, work: Work) -> Result<Self> {
         stop::check()?;
         let scratch = Self::new(parent)?;
+        room::check(&SystemFiles, scratch.folder_path(), needed, work)?;
+        Ok(scratch)
+    }
+
+    /// As [`Scratch::beside`], for work that is going to write at least `needed` bytes.
+    ///
+    /// # Errors
+    /// Those of [`Scratch::with_room`].
+    pub(crate) fn beside_with_room(folder: &Path, needed: u64, work: Work) -> Result<Self> {
+        stop::check()?;
+        let scratch = Self::beside(folder)?;
         room::check(&SystemFiles, scratch.folder_path(), needed, work)?;
         Ok(scratch)
     }
@@ -194,6 +220,22 @@ fn remove_abandoned(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_named_as_that_for_temporary_files() {
+        let folder = tempfile::tempdir().expect("made");
+        let missing = folder.path().join("missing");
+        let file = folder.path().join("file");
+        fs::write(&file, b"x").expect("written");
+        for parent in [missing, file] {
+            let error = Scratch::new(Some(&parent)).expect_err("refused");
+            let text = format!(
+                "cannot use the folder for temporary files {}",
+                parent.display()
+            );
+            assert_eq!(error.to_string(), text);
+        }
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).expect("listed");

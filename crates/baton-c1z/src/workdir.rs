@@ -76,7 +76,13 @@ impl WorkDir {
     ) -> Result<Self> {
         let target = paths::resolve(target)?;
         let path = folder_of(&target, temp_dir)?;
-        let lock = take_lock(files.as_ref(), &path, &target)?;
+        let lock =
+            take_lock(files.as_ref(), &path, &target).map_err(|error| match (error, temp_dir) {
+                (Error::Io { doing, source, .. }, Some(folder)) => {
+                    Error::in_temp_folder(doing, folder, source)
+                }
+                (other, _) => other,
+            })?;
         let this = Self {
             inner: Arc::new(Inner {
                 target,

@@ -38,6 +38,7 @@ pub(crate) fn sentence(advice: &Advice) -> String {
         Advice::MakeFolderWritable => {
             "make the folder writable, or pass another path with --out".to_owned()
         }
+        Advice::NameTempFolder => "name a writable folder with BATON_TMPDIR".to_owned(),
         Advice::WaitForWriter => "wait for the other process, or pass another file".to_owned(),
         Advice::ConvertToV1 => "convert the file to format v1 with `baton to-sqlite`".to_owned(),
         Advice::ChooseV3 => "convert the file to format v3 with `baton to-pebble`".to_owned(),

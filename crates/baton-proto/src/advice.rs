@@ -48,6 +48,8 @@ pub enum Advice {
     CreateFolder,
     /// Make the folder of the target writable, or name another path.
     MakeFolderWritable,
+    /// Name a folder for temporary files that can be written.
+    NameTempFolder,
     /// Wait for the process that writes the target, or name another path.
     WaitForWriter,
     /// The file is damaged: copy it again, or run its sync again.
@@ -211,6 +213,7 @@ impl fmt::Display for Advice {
             Self::NameAnotherTarget => "name another path",
             Self::RemoveOrRename => "remove the file, or name another path",
             Self::CreateFolder => "create the folder, or name another path",
+            Self::NameTempFolder => "name a writable folder for temporary files",
             Self::MakeFolderWritable => "make the folder writable, or name another path",
             Self::WaitForWriter => "wait for the other process, or name another path",
             Self::CopyAgain => {

@@ -25,6 +25,7 @@ fn sentence(advice: &Advice) -> String {
         Advice::MakeFolderWritable => {
             "make the folder writable, or pass another path with --file".to_owned()
         }
+        Advice::NameTempFolder => "name a writable folder with --c1z-temp-dir".to_owned(),
         Advice::WaitForWriter => {
             "wait for the other process, or pass another path with --file".to_owned()
         }

@@ -232,7 +232,7 @@ impl CommandContext {
     /// target is not a sync file, the temp folder is missing. It sends no request.
     pub fn preflight(&self, target: &Path) -> Result<()> {
         self.check_settings()?;
-        preflight::check_target(target)?;
+        preflight::check_target(target, self.storage.in_container)?;
         let temp_dir = self.temp_dir()?;
         let output = Output::Sync {
             target,

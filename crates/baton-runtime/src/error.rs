@@ -197,6 +197,8 @@ pub enum Error {
     OutputFolderUnwritable {
         /// The folder.
         path: PathBuf,
+        /// Whether the program runs in a container, where other users own the folders.
+        in_container: bool,
         /// Why.
         source: std::io::Error,
     },
@@ -590,6 +592,13 @@ impl Error {
                     .to_owned(),
             ],
             Self::OutputFolderMissing { .. } => advice::sentences(&[Advice::CreateFolder]),
+            Self::OutputFolderUnwritable {
+                in_container: true, ..
+            } => vec![
+                "run the container as the user who owns the folder, as in `docker run --user \
+                 \"$(id -u):$(id -g)\"`, or mount a folder that user 65532 can write"
+                    .to_owned(),
+            ],
             Self::OutputIsFolder { .. } | Self::OutputFolderUnwritable { .. } => {
                 advice::sentences(&[Advice::NameAnotherTarget])
             }

@@ -72,7 +72,7 @@ impl CommandContext {
             skip_expansion: false,
             ingest_invariant: merge_invariant(),
         };
-        preflight::check_target(&plan.target())?;
+        preflight::check_target(&plan.target(), self.storage.in_container)?;
         baton_c1z::clear_leftovers(&plan.target(), self.temp_dir()?.as_deref());
         let options = self.rewrite_options()?;
         let expansion = ExpandOptions {

@@ -113,7 +113,7 @@ pub(crate) fn temp_dir(
 }
 
 /// Checks that the target can be written, and that its present file can be replaced.
-pub(crate) fn check_target(target: &Path) -> Result<()> {
+pub(crate) fn check_target(target: &Path, in_container: bool) -> Result<()> {
     let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -135,6 +135,7 @@ pub(crate) fn check_target(target: &Path) -> Result<()> {
     tempfile::tempfile_in(folder)
         .map(drop)
         .map_err(|source| Error::OutputFolderUnwritable {
+            in_container,
             path: folder.to_path_buf(),
             source,
         })
@@ -148,18 +149,18 @@ mod tests {
     fn a_target_that_cannot_become_a_sync_file_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
-        let error = check_target(&path("nope/sync.c1z")).unwrap_err();
+        let error = check_target(&path("nope/sync.c1z"), false).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("output folder `{}` does not exist", path("nope").display())
         );
         assert!(matches!(
-            check_target(dir.path()),
+            check_target(dir.path(), false),
             Err(Error::OutputIsFolder { .. })
         ));
         std::fs::write(path("text.c1z"), "not a sync file").unwrap();
         assert!(matches!(
-            check_target(&path("text.c1z")),
+            check_target(&path("text.c1z"), false),
             Err(Error::Store(_))
         ));
     }
@@ -167,9 +168,21 @@ mod tests {
     #[test]
     fn a_new_or_empty_target_passes_and_nothing_is_left_behind() {
         let dir = tempfile::tempdir().unwrap();
-        check_target(&dir.path().join("sync.c1z")).unwrap();
+        check_target(&dir.path().join("sync.c1z"), false).unwrap();
         std::fs::write(dir.path().join("empty.c1z"), "").unwrap();
-        check_target(&dir.path().join("empty.c1z")).unwrap();
+        check_target(&dir.path().join("empty.c1z"), false).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn in_a_container_the_hint_names_the_flag_of_its_user() {
+        let refused = |in_container| Error::OutputFolderUnwritable {
+            path: "/out".into(),
+            in_container,
+            source: std::io::ErrorKind::PermissionDenied.into(),
+        };
+        let hints = |in_container| refused(in_container).hints().join("\n");
+        assert!(hints(true).contains("--user \"$(id -u):$(id -g)\""));
+        assert_eq!(hints(false), "pass another path with --file");
     }
 }

@@ -11,6 +11,8 @@ use baton_flags::value::{Malformed, parse_bool};
 
 /// Names a way of compacting v3 files.
 const COMPACTOR: &str = "BATON_EXPERIMENTAL_PEBBLE_COMPACTOR";
+/// Container managers and our images set it.
+const CONTAINER: &str = "container";
 const BYTES_PER_MB: u64 = 1024 * 1024;
 
 /// Storage settings of the environment.
@@ -22,6 +24,8 @@ pub(crate) struct StorageEnv {
     pub skip_cleanup: bool,
     /// Working folder below the flag in rank.
     pub temp_dir: Option<String>,
+    /// Whether the program runs in a container, where other users own the folders.
+    pub in_container: bool,
     /// How v3 files are compacted.
     pub strategy: Strategy,
 }
@@ -46,6 +50,7 @@ impl StorageEnv {
         settings.temp_dir = variable(env, "BATON_TMPDIR")?
             .filter(|path| !Path::new(path).as_os_str().is_empty())
             .map(ToOwned::to_owned);
+        settings.in_container = variable(env, CONTAINER)?.is_some_and(|name| !name.is_empty());
         if let Some(word) = variable(env, COMPACTOR)? {
             settings.strategy =
                 Strategy::from_word(word).ok_or_else(|| Error::CompactStrategy {

@@ -129,7 +129,7 @@ impl Advise for Error {
         match self {
             Self::Hello(HelloError::Api(ApiError::Credentials(error))) => error.advice(),
             Self::Hello(_) => Vec::new(),
-            Self::Folder { .. } => vec![Advice::MakeFolderWritable],
+            Self::Folder { .. } => vec![Advice::NameTempFolder],
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn unpack(path: &Path, out: &Path, options: &ReadOptions) -> Result<(
     };
     let names = directory.names();
     let needed = names.iter().filter_map(|name| directory.size(name)).sum();
-    let scratch = Scratch::with_room(Some(parent), needed, Work::Unpack)?;
+    let scratch = Scratch::beside_with_room(parent, needed, Work::Unpack)?;
     let folder = scratch.file_path();
     make_folder(folder).map_err(|e| Error::io("create", folder, e))?;
     for name in names {

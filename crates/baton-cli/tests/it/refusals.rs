@@ -232,6 +232,26 @@ fn a_missing_folder_is_named_as_such() {
     }
 }
 
+#[test]
+fn a_folder_for_temporary_files_that_cannot_be_used_is_named_with_its_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_baton"))
+        .args(["grants", "-f", &fixture("v1-small.c1z")])
+        .env("BATON_TMPDIR", &missing)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    let start = format!(
+        "error: cannot use the folder for temporary files {}\n",
+        missing.display()
+    );
+    assert!(stderr.starts_with(&start), "{stderr}");
+    let end = "hint: name a writable folder with BATON_TMPDIR\n";
+    assert!(stderr.ends_with(end), "{stderr}");
+}
+
 /// The system's answer is the same as for a folder that is missing.
 #[cfg(target_os = "linux")]
 #[test]

@@ -1,6 +1,8 @@
-//! Operating a service: an HTTP server of probes, and a client of it.
+//! Operating a service: an HTTP server of probes, a client of it, and notices to the
+//! service manager.
 //!
 //! [`Server`] answers [`Pages`]: those of [`Probes`], and any that the caller adds.
+//! [`ServiceManager`] sends notices to systemd.
 #![cfg_attr(
     test,
     allow(
@@ -13,12 +15,14 @@
 
 mod client;
 mod health;
+mod manager;
 mod pages;
 mod probes;
 mod server;
 
 pub use client::{ProbeError, client_host, get, url};
 pub use health::{Check, Health, Unhealthy, Verdict};
+pub use manager::{ManagerSettings, ServiceManager};
 pub use pages::{Answer, Page, Pages};
 pub use probes::{Now, Probes, Ready};
 pub use server::{Limits, Server};

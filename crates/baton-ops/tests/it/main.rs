@@ -7,4 +7,6 @@
 
 mod hostile;
 mod http;
+#[cfg(unix)]
+mod manager;
 mod stage;

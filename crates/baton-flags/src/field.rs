@@ -129,6 +129,8 @@ pub struct AnyField {
     pub export: Export,
     /// Further environment variables, tried in order when the proper one is absent.
     pub env_aliases: &'static [&'static str],
+    /// Whether only the command line gives a value: no variable, and no config file.
+    pub only_typed: bool,
 }
 
 /// Type of a field, with what only that type has.
@@ -206,6 +208,7 @@ impl<T> Field<T> {
                 alone: "",
                 export: Export::Gui,
                 env_aliases: &[],
+                only_typed: false,
             },
             of: PhantomData,
         }
@@ -284,6 +287,14 @@ impl<T> Field<T> {
         self
     }
 
+    /// Only the command line gives a value: no variable, and no config file. For a flag of
+    /// one command, whose name may mean something else on another.
+    #[must_use]
+    pub const fn only_typed(mut self) -> Self {
+        self.any.only_typed = true;
+        self
+    }
+
     /// Further environment variables, full names, tried in order when the proper one is absent.
     #[must_use]
     pub const fn env_aliases(mut self, names: &'static [&'static str]) -> Self {
@@ -336,8 +347,9 @@ impl AnyField {
 
     /// All variables that give a value, in their order.
     pub fn variables(&self) -> impl Iterator<Item = String> {
+        let own = (!self.only_typed).then(|| self.env_name());
         let aliases = self.env_aliases.iter().map(|name| (*name).to_owned());
-        std::iter::once(self.env_name()).chain(aliases)
+        own.into_iter().chain(aliases)
     }
 
     /// Whether a value must be given.

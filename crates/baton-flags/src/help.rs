@@ -102,7 +102,7 @@ pub(crate) fn usage<R>(program: &Program<R>, field: &AnyField) -> String {
     if field.secret {
         parts.push("(also @path, or - for stdin)".to_owned());
     }
-    if program.reads_settings {
+    if program.reads_settings && !field.only_typed {
         parts.push(format!("(${})", field.env_name()));
     }
     parts.join(" ")

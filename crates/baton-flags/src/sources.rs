@@ -76,7 +76,8 @@ pub fn settings<'a>(
 pub fn config_file(env: &Environment, cwd: &Path, all: &[&AnyField]) -> Result<Option<ConfigFile>> {
     let named = variable(env, config_file::PATH_VARIABLE)?;
     let shape = |name: &str| {
-        let field = all.iter().find(|field| field.name == name)?;
+        let is_it = |field: &&&AnyField| field.name == name && !field.only_typed;
+        let field = all.iter().find(is_it)?;
         Some(match field.kind {
             Kind::List { .. } => Shape::List,
             Kind::Map { .. } => Shape::Map,
@@ -221,6 +222,9 @@ fn base_value(
     file: Option<&ConfigFile>,
     cwd: &Path,
 ) -> Result<Option<(Value, ValueSource)>> {
+    if field.only_typed {
+        return Ok(None);
+    }
     for name in field.variables() {
         if let Some(value) = variable_value(field, env, &name, cwd)? {
             return Ok(Some(value));

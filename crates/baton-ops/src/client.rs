@@ -81,7 +81,7 @@ pub fn client_host(host: &str) -> String {
 }
 
 /// Host and port, with brackets around an IPv6 address.
-fn authority(host: &str, port: u16) -> String {
+pub fn authority(host: &str, port: u16) -> String {
     let host = without_brackets(host);
     if host.contains(':') {
         format!("[{host}]:{port}")

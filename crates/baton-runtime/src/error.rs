@@ -418,6 +418,50 @@ pub enum Error {
         /// Tickets that were asked for.
         wanted: usize,
     },
+    /// A flag that only changes what another flag does, without it.
+    #[error("--{flag} has no effect without --{on}")]
+    NeedsFlag {
+        /// The flag.
+        flag: &'static str,
+        /// The other one.
+        on: &'static str,
+    },
+    /// The server of probes cannot listen. The first words are those of the Go programs.
+    #[error("failed to start health check server: cannot listen on {address}")]
+    HealthServer {
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A service has no page of this name. The text is that of the Go programs.
+    #[error("invalid endpoint: {named} (valid: health, ready, live)")]
+    HealthEndpoint {
+        /// The given name.
+        named: String,
+    },
+    /// A service answered that something is wrong. The text is that of the Go programs.
+    #[error("health check returned status {status}")]
+    Unhealthy {
+        /// The status.
+        status: u16,
+    },
+    /// A service gave no answer. The first words are those of the Go programs.
+    #[error("health check failed: Get {url:?}")]
+    NoHealthAnswer {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        source: baton_ops::ProbeError,
+    },
+    /// A service gave no answer in time.
+    #[error("health check failed: Get {url:?}: no answer within {}", duration(*.limit))]
+    LateHealthAnswer {
+        /// What was asked for.
+        url: String,
+        /// The time.
+        limit: Duration,
+    },
     /// A flag about changes, without a change.
     #[error("--{flag} has no effect without a change")]
     NotAChange {
@@ -517,6 +561,8 @@ impl Error {
                 ActionEnd::Late(_) => Code::DeadlineExceeded,
             },
             Self::Change { source, .. } | Self::SyncAfterChange { source } => source.code(),
+            Self::NoHealthAnswer { source, .. } => source.code(),
+            Self::LateHealthAnswer { .. } => Code::DeadlineExceeded,
             _ => Code::Unknown,
         }
     }
@@ -638,6 +684,15 @@ impl Error {
             Self::CursorFile { .. } | Self::NotACursorFile { .. } => {
                 vec!["pass another path with --event-feed-cursor-file".to_owned()]
             }
+            Self::NeedsFlag { on, .. } => {
+                vec![format!("pass --{on} as well, or leave the flag out")]
+            }
+            Self::HealthServer { source, .. } => health_server_hints(source),
+            Self::NoHealthAnswer { .. } | Self::LateHealthAnswer { .. } => vec![
+                "check that a service runs with --health-check, and with the port and the address \
+                 of --health-check-port and --health-check-bind-address"
+                    .to_owned(),
+            ],
             Self::NotAChange { .. } => vec![
                 "pass --grant-entitlement, --revoke-grant or another change, or leave the flag out"
                     .to_owned(),
@@ -687,6 +742,22 @@ fn child_hints(error: &ChildError) -> Vec<String> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// What to do where probes cannot be served.
+fn health_server_hints(source: &std::io::Error) -> Vec<String> {
+    use std::io::ErrorKind;
+
+    let hint = match source.kind() {
+        ErrorKind::AddrInUse => {
+            "stop the program that uses the port, or pass another one with --health-check-port"
+        }
+        ErrorKind::PermissionDenied => {
+            "pass a port that this user may use with --health-check-port, such as one above 1023"
+        }
+        _ => "pass an address of this machine with --health-check-bind-address",
+    };
+    vec![hint.to_owned()]
 }
 
 /// What to do where the connector cannot be served.

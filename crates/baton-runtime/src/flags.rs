@@ -64,6 +64,23 @@ pub(crate) const C1Z_TEMP_DIR: Field<Option<PathBuf>> =
         .value_name("folder")
         .hidden()
         .export(Export::None);
+pub(crate) const HEALTH_CHECK: Field<bool> =
+    Field::bool("health-check", "enable the HTTP health check endpoint").export(Export::Ops);
+pub(crate) const HEALTH_CHECK_PORT: Field<i64> = Field::int(
+    "health-check-port",
+    "port for the HTTP health check endpoint",
+)
+.value_name("port")
+.default(8081)
+.export(Export::Ops);
+pub(crate) const HEALTH_CHECK_BIND_ADDRESS: Field<String> = Field::string(
+    "health-check-bind-address",
+    "bind address for health check server (127.0.0.1 for localhost-only)",
+)
+.value_name("address")
+.default("127.0.0.1")
+.hidden()
+.export(Export::Ops);
 pub(crate) const HTTP_TIMEOUT_SECONDS: Field<i64> = Field::int(
     "http-timeout-seconds",
     "HTTP client timeout in seconds (max 1800)",
@@ -577,6 +594,9 @@ pub(crate) fn of_modes() -> Vec<AnyField> {
         CLIENT_SECRET.any(),
         TASK_CONCURRENCY.any(),
         KEEP_PREVIOUS_SYNC_C1Z.any(),
+        HEALTH_CHECK.any(),
+        HEALTH_CHECK_PORT.any(),
+        HEALTH_CHECK_BIND_ADDRESS.any(),
     ]);
     fields
 }
@@ -642,6 +662,9 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         log_format,
         LOG_PATH.any(),
         C1Z_TEMP_DIR.any(),
+        HEALTH_CHECK.any(),
+        HEALTH_CHECK_PORT.any(),
+        HEALTH_CHECK_BIND_ADDRESS.any(),
         HTTP_TIMEOUT_SECONDS.any(),
         WORKERS.any(),
         PARALLEL_SYNC.any(),

@@ -77,6 +77,7 @@ mod output;
 mod panics;
 mod preflight;
 mod prepare;
+mod probes;
 mod process;
 mod progress;
 mod reference;

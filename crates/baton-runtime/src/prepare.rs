@@ -107,7 +107,7 @@ pub(crate) fn prepare(
         dispatch,
         log_failure,
         summary_in_log,
-        service_env: ServiceEnv::read(&process.env)?,
+        service_env: ServiceEnv::take(&mut process.env)?,
         resettle,
         debug_log,
     })

@@ -42,6 +42,6 @@ pub use finish::{Failure, Outcome};
 pub use host::{HostFacts, build_info, host_id, os_info};
 pub use kind::TaskKind;
 pub use observe::{ServiceEvent, ServiceObserver, TaskFailure, UploadKind};
-pub use service::{ChangesOf, Service, Settings};
+pub use service::{Activity, ChangesOf, Service, Settings};
 pub use sync_full::{DebugLog, Engine, SyncSettings};
 pub use tasks::carry_out;

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use baton_connector::{ChangeSettings, Connector};
-use baton_grpc::{CallOptions, InProcess};
+use baton_grpc::methods::connector_v2::connector_service::VALIDATE;
+use baton_grpc::{CallOptions, InProcess, Status};
+use baton_proto::c1::connector::v2::ConnectorServiceValidateRequest;
 use baton_proto::c1::connectorapi::baton::v1::task::TaskType;
 use baton_proto::c1::connectorapi::baton::v1::{BatonServiceHelloRequest as Hello, Task};
 use baton_proto::{Code, panic_text};
@@ -77,6 +79,20 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// What a service does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// It introduces itself.
+    Calling,
+    /// It has nothing to do, and asks for tasks.
+    Asking,
+    /// It carries out so many tasks.
+    Running(usize),
+    /// It ends.
+    Stopping,
+}
+
 /// A connector as a service of ConductorOne. Clones are the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
@@ -142,6 +158,35 @@ impl Service {
     /// Whether the service has accepted this program, and it does not stop.
     pub fn is_ready(&self) -> bool {
         *self.0.accepted.borrow() && !self.0.stop.is_cancelled()
+    }
+
+    /// What the service does now.
+    pub fn activity(&self) -> Activity {
+        if self.0.stop.is_cancelled() {
+            return Activity::Stopping;
+        }
+        if !*self.0.accepted.borrow() {
+            return Activity::Calling;
+        }
+        match self.0.state().running.len() {
+            0 => Activity::Asking,
+            tasks => Activity::Running(tasks),
+        }
+    }
+
+    /// Whether the connector of tasks that begin now accepts its settings and credentials.
+    ///
+    /// # Errors
+    /// Why not; `DeadlineExceeded` after `limit`.
+    pub async fn validate(&self, limit: Duration) -> Result<(), Status> {
+        let connected = self.0.connected();
+        let request = ConnectorServiceValidateRequest::default();
+        let options = CallOptions {
+            deadline: Some(Instant::now() + limit),
+            ..CallOptions::default()
+        };
+        connected.calls.call(VALIDATE, &request, options).await?;
+        Ok(())
     }
 
     /// The connector of tasks that begin now, and those before it whose actions may still

@@ -43,5 +43,7 @@ mod side_by_side;
 mod simulated;
 mod streams;
 mod transports;
+#[cfg(unix)]
+mod unit_file;
 mod vanished;
 mod whole;

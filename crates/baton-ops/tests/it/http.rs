@@ -37,7 +37,7 @@ async fn good_states_are_200_with_json_and_a_line_break() {
 
 #[tokio::test]
 async fn bad_states_are_503_with_their_reason() {
-    let stage = Stage::new(Checks::Fail).await;
+    let stage = Stage::new(Checks::FailWith("refused \"it\"".to_owned())).await;
     let (status, _, body) = stage.ask("GET", "/ready").await;
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
     let reason = r#""details":{"error":"the service has not accepted this program"}"#;
@@ -137,7 +137,7 @@ async fn a_connection_serves_several_requests_and_stays_open_for_some_time() {
 
 #[tokio::test]
 async fn the_client_gets_the_status_or_what_is_wrong() {
-    let stage = Stage::new(Checks::Fail).await;
+    let stage = Stage::new(Checks::FailWith("refused \"it\"".to_owned())).await;
     let port = stage.address.port();
     assert_eq!(get("127.0.0.1", port, "/live").await.unwrap(), 200);
     assert_eq!(get("localhost", port, "/health").await.unwrap(), 503);

@@ -9,4 +9,5 @@ mod hostile;
 mod http;
 #[cfg(unix)]
 mod manager;
+mod recorded;
 mod stage;

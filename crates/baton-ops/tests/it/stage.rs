@@ -18,10 +18,10 @@ const NOW: Duration = Duration::from_millis(1_767_323_045_678);
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// What the check does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checks {
     Succeed,
-    Fail,
+    FailWith(String),
     Hang,
     Panic,
 }
@@ -52,10 +52,11 @@ impl Stage {
             }),
             health: Health::new(Arc::new(move || {
                 count.fetch_add(1, Ordering::Relaxed);
+                let does = does.clone();
                 Box::pin(async move {
                     match does {
                         Checks::Succeed => Ok(()),
-                        Checks::Fail => Err("refused \"it\"".to_owned()),
+                        Checks::FailWith(text) => Err(text),
                         Checks::Hang => std::future::pending().await,
                         Checks::Panic => panic!("a panic of the test"),
                     }

@@ -6,6 +6,7 @@ mod action_schemas;
 mod capabilities;
 mod config;
 mod connector_service;
+mod health_check;
 mod mode;
 mod selftest;
 mod serve;
@@ -62,14 +63,17 @@ fn without_mode_flags(command: Command<Runs>) -> Command<Runs> {
         .without(flags::EVENT_FEED_CURSOR_FILE)
         .without(flags::FOLLOW)
         .without(flags::OUTPUT)
+        .without(flags::HEALTH_CHECK)
+        .without(flags::HEALTH_CHECK_PORT)
 }
 
 /// The commands that every connector program has.
-pub(crate) fn common() -> [Command<Runs>; 6] {
+pub(crate) fn common() -> [Command<Runs>; 7] {
     [
         without_sync_flags(capabilities::command()),
         config::command(),
         connector_service::command(),
+        health_check::command(),
         without_sync_flags(selftest::command()),
         without_mode_flags(without_file_flags(serve::command())),
         without_sync_flags(validate::command()),

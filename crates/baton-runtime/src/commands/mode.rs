@@ -1,5 +1,7 @@
 //! What the root command does in each of its modes.
 
+use std::sync::Arc;
+
 use baton_flags::Config;
 
 use super::{action_schemas, sync};
@@ -7,6 +9,7 @@ use crate::change;
 use crate::events;
 use crate::flags;
 use crate::mode::Mode;
+use crate::probes;
 use crate::service_mode;
 use crate::signals::StopMessages;
 use crate::task::{Body, Runs, Task, Writes, body};
@@ -91,7 +94,23 @@ fn change_task(doing: &str, config: &Config, body: Body) -> Task {
     }
 }
 
+/// The work, once the flags that only some modes have are checked.
+fn checked(mode: Mode, body: Body) -> Body {
+    Arc::new(move |context| {
+        let checked = probes::check_flags(context.config(), mode);
+        match checked {
+            Ok(()) => body(context),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    })
+}
+
 /// What runs the root command.
 pub(crate) fn runs() -> Runs {
-    Runs::Work(std::sync::Arc::new(|config| task(Mode::of(config), config)))
+    Runs::Work(Arc::new(|config| {
+        let mode = Mode::of(config);
+        let task = task(mode, config);
+        let body = checked(mode, task.body);
+        Task { body, ..task }
+    }))
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod given;
+mod operations;
 mod secret;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::exit::ExitStatus;
 use crate::service::Offered;
 use crate::{flags, refused_flags};
 pub use given::GivenService;
+use operations::Operations;
 use secret::SettingSecret;
 
 /// How this SDK names itself to the service, behind the name of the client.
@@ -80,19 +82,22 @@ pub(crate) async fn run(context: CommandContext) -> Result<ExitStatus> {
     let built = context.connect()?;
     context.check_announced(&built).await?;
     let service = service(&context, &peer, &built, Arc::clone(&credentials)).await?;
+    let operations = Operations::start(&context, &service).await?;
     tracing::info!(host = %peer.endpoint, "calling the service");
     let reloads = async {
         loop {
             context.reload.notified().await;
-            reload(&context, &peer, &credentials, &service).await;
+            let reload = reload(&context, &peer, &credentials, &service);
+            operations.around_reload(reload).await;
         }
     };
     let ended = tokio::select! {
         biased;
         ended = service.run(context.cancel().clone()) => ended,
         never = reloads => never,
+        never = operations.report() => never,
     };
-    end_actions(&service).await;
+    tokio::join!(end_actions(&service), operations.end());
     ended?;
     Ok(ExitStatus::Success)
 }

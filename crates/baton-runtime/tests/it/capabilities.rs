@@ -49,7 +49,7 @@ fn capabilities_need_no_settings_and_make_no_connector() {
         "access-token",
         "organization-id",
     ]));
-    stage.connect = || panic!("nothing is connected");
+    stage.connect = std::sync::Arc::new(|| panic!("nothing is connected"));
     let outcome = stage.run(&["capabilities"]);
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
     assert_eq!(outcome.stdout, Stage::ready().run(&["capabilities"]).stdout);

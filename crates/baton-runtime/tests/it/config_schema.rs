@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::stage::Stage;
 
 /// Exported by the Go program for flags that do not exist here yet.
-const NOT_YET: [&str; 10] = [
+const NOT_YET: [&str; 7] = [
     "log-level-debug-expires-at",
     "otel-collector-endpoint",
     "otel-collector-endpoint-tls-cert-path",
@@ -13,9 +13,6 @@ const NOT_YET: [&str; 10] = [
     "otel-collector-endpoint-tls-insecure",
     "otel-tracing-disabled",
     "otel-logging-disabled",
-    "health-check",
-    "health-check-port",
-    "health-check-bind-address",
 ];
 
 #[test]

@@ -20,7 +20,10 @@ mod hostile;
 mod kinds;
 mod kinds_of_settings;
 mod logging;
+#[cfg(unix)]
+mod notices;
 mod panics;
+mod probes;
 mod service_mode;
 mod signals;
 mod sources;

@@ -138,7 +138,7 @@ fn a_panic_in_any_call_to_the_connector_names_the_call() {
     };
     for (connect, call, doing) in bombs {
         let mut stage = Stage::ready().engine(real_engine());
-        stage.connect = connect;
+        stage.connect = Arc::new(connect);
         let outcome = stage.run(&["--workers", "4"]);
         assert_one_error(&outcome, doing);
         assert!(!stage.path().join("sync.c1z").exists(), "{call}");
@@ -148,7 +148,7 @@ fn a_panic_in_any_call_to_the_connector_names_the_call() {
 #[test]
 fn a_panic_in_the_read_of_one_resource_names_it() {
     let mut stage = Stage::ready().engine(real_engine());
-    stage.connect = || Arc::new(Bomb("resource"));
+    stage.connect = Arc::new(|| Arc::new(Bomb("resource")));
     let outcome = stage.run(&["--sync-resources", "bid:r:user/u1"]);
     assert_one_error(&outcome, "listing user `u1`");
 }
@@ -156,7 +156,7 @@ fn a_panic_in_the_read_of_one_resource_names_it() {
 #[test]
 fn a_panic_after_the_file_was_made_is_a_warning() {
     let mut stage = Stage::ready().engine(real_engine());
-    stage.connect = || Arc::new(Bomb("cleanup"));
+    stage.connect = Arc::new(|| Arc::new(Bomb("cleanup")));
     let outcome = stage.run(&[]);
     assert_eq!(outcome.status, ExitStatus::Success, "{}", outcome.stderr);
     assert!(stage.path().join("sync.c1z").exists());
@@ -172,12 +172,12 @@ fn a_panic_after_the_file_was_made_is_a_warning() {
 #[test]
 fn a_panic_while_the_connector_is_made_or_asked_what_it_can_do_is_an_error() {
     let mut stage = Stage::ready();
-    stage.connect = || panic!("boom\nin two lines");
+    stage.connect = Arc::new(|| panic!("boom\nin two lines"));
     assert_one_error(&stage.run(&[]), "setting up the connector");
     stage.types = Some(|| panic!("boom\nin two lines"));
     let doing = "reading the connector's capabilities";
     assert_one_error(&stage.run(&["capabilities"]), doing);
-    stage.connect = || Arc::new(Toy);
+    stage.connect = Arc::new(|| Arc::new(Toy));
     assert_one_error(&stage.run(&[]), doing);
 }
 

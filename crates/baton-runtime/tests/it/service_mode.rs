@@ -13,7 +13,7 @@ use baton_runtime::{Signal, Signals};
 use bytes::Bytes;
 use c1_sim::{Action, Call, ClientKey, Config, Fault, PlannedTask, Simulator};
 
-use crate::stage::{Outcome, Stage};
+use crate::stage::{Outcome, Sink, Stage};
 
 const CLIENT_ID: &str = "sim@tenant.test/valet";
 const SYNC: &str = r#"{"id": "S00000000000000000000000001", "syncFull": {}}"#;
@@ -47,14 +47,14 @@ impl Transport for TokenPath {
     }
 }
 
-struct World {
-    stage: Stage,
-    simulator: Simulator,
+pub struct World {
+    pub stage: Stage,
+    pub simulator: Simulator,
     secret: String,
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = ClientKey::from_seed([7; 32]).unwrap();
         // The clock of the stage stands still there.
         let date = "2026-01-02T03:04:05Z".parse().unwrap();
@@ -88,6 +88,35 @@ impl World {
         self.simulator.plan(PlannedTask::from_json(task).unwrap());
     }
 
+    /// Runs the program beside a script, which must end it.
+    pub fn run_beside(&mut self, flags: &[&str], script: impl FnOnce(&Live) + Send) -> Outcome {
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        self.stage.signals = Some(Signals::Given(receiver));
+        let secret = format!("--client-secret={}", self.secret);
+        let id = format!("--client-id={CLIENT_ID}");
+        let mut args = vec![id.as_str(), secret.as_str()];
+        args.extend(flags);
+        let live = Live {
+            simulator: self.simulator.clone(),
+            stderr: self.stage.stderr.clone(),
+            signals: sender,
+        };
+        std::thread::scope(|scope| {
+            let script = scope.spawn(move || {
+                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script(&live)));
+                if done.is_err() {
+                    eprintln!("{}", live.stderr.text());
+                    live.signal(Signal::Terminate);
+                    live.signal(Signal::Terminate);
+                }
+                (done, live)
+            });
+            let outcome = self.stage.run(&args);
+            script.join().unwrap().0.unwrap();
+            outcome
+        })
+    }
+
     /// Runs the program, and sends it the signals, each once `when` is true.
     fn run(&mut self, flags: &[&str], mut signals: Vec<(Signal, When)>) -> Outcome {
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
@@ -115,6 +144,36 @@ impl World {
         ended.store(true, Ordering::Relaxed);
         drop(watcher.join().unwrap());
         outcome
+    }
+}
+
+/// A program that runs.
+pub struct Live {
+    pub simulator: Simulator,
+    pub stderr: Sink,
+    signals: tokio::sync::mpsc::Sender<Signal>,
+}
+
+impl Live {
+    /// Sends a signal; the program may have ended.
+    pub fn signal(&self, signal: Signal) {
+        let _ = self.signals.blocking_send(signal);
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..2_000 {
+            if is_so(self) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("never: {what}");
+    }
+
+    pub fn until_logged(&self, text: &str) {
+        self.until(text, |live| live.stderr.text().contains(text));
     }
 }
 

@@ -209,7 +209,7 @@ pub struct Stage {
     pub signals: Option<Signals>,
     pub commands: Vec<baton_runtime::ExtraCommand>,
     /// Makes the connector.
-    pub connect: fn() -> Arc<dyn Connector>,
+    pub connect: Arc<dyn Fn() -> Arc<dyn Connector> + Send + Sync>,
     /// The types that the program registers.
     pub types: Option<fn() -> Types<()>>,
     /// The program has the flags that limit requests.
@@ -220,6 +220,8 @@ pub struct Stage {
     pub transport: Option<Arc<dyn baton_connector::http::Transport>>,
     /// The way to ConductorOne.
     pub service_channel: Option<baton_grpc::Channel>,
+    /// What the next run writes to standard error, while it runs.
+    pub stderr: Sink,
     /// Runs before this one.
     runs: u64,
 }
@@ -238,12 +240,13 @@ impl Stage {
             engine: crate::sync::complete_engine(),
             signals: None,
             commands: Vec::new(),
-            connect: || Arc::new(Toy),
+            connect: Arc::new(|| Arc::new(Toy)),
             types: Some(types),
             sends_requests: true,
             terminal: false,
             transport: None,
             service_channel: None,
+            stderr: Sink::default(),
             runs: 0,
         }
     }
@@ -296,9 +299,10 @@ impl Stage {
 
     pub fn run(&mut self, args: &[&str]) -> Outcome {
         let seen: Arc<Mutex<Option<Config>>> = Arc::default();
-        let (stdout, stderr) = (Sink::default(), Sink::default());
+        let stdout = Sink::default();
+        let stderr = std::mem::take(&mut self.stderr);
         let config = Arc::clone(&seen);
-        let connect = self.connect;
+        let connect = Arc::clone(&self.connect);
         let mut app = App::new(
             "baton-toy",
             "1.2.3",

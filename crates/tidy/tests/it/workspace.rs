@@ -50,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-crypto",
             "baton-flags",
             "baton-grpc",
+            "baton-ops",
             "baton-query",
             "baton-service",
             "baton-sync",

@@ -10,6 +10,7 @@
 )]
 #![warn(missing_docs)]
 
+mod activity;
 mod api;
 mod batch;
 mod connect;
@@ -30,6 +31,7 @@ mod sync_full;
 mod tasks;
 mod upload;
 
+pub use activity::Activity;
 pub use api::Api;
 pub use connect::{ConnectError, Step, service_channel};
 pub use credentials::{
@@ -42,6 +44,6 @@ pub use finish::{Failure, Outcome};
 pub use host::{HostFacts, build_info, host_id, os_info};
 pub use kind::TaskKind;
 pub use observe::{ServiceEvent, ServiceObserver, TaskFailure, UploadKind};
-pub use service::{Activity, ChangesOf, Service, Settings};
+pub use service::{ChangesOf, Service, Settings};
 pub use sync_full::{DebugLog, Engine, SyncSettings};
 pub use tasks::carry_out;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::activity::Activity;
 use crate::api::{Api, Polled};
 use crate::batch::{Batch, Step};
 use crate::connected::{Connected, Connectors};
@@ -77,20 +78,6 @@ impl std::fmt::Debug for Settings {
             .field("syncs", &self.syncs)
             .finish_non_exhaustive()
     }
-}
-
-/// What a service does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Activity {
-    /// It introduces itself.
-    Calling,
-    /// It has nothing to do, and asks for tasks.
-    Asking,
-    /// It carries out so many tasks.
-    Running(usize),
-    /// It ends.
-    Stopping,
 }
 
 /// A connector as a service of ConductorOne. Clones are the same service.

@@ -105,14 +105,14 @@ impl World {
             let script = scope.spawn(move || {
                 let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script(&live)));
                 if done.is_err() {
-                    eprintln!("{}", live.stderr.text());
                     live.signal(Signal::Terminate);
                     live.signal(Signal::Terminate);
                 }
                 (done, live)
             });
             let outcome = self.stage.run(&args);
-            script.join().unwrap().0.unwrap();
+            let (done, _live) = script.join().unwrap();
+            assert!(done.is_ok(), "the script failed:\n{}", outcome.stderr);
             outcome
         })
     }

@@ -138,7 +138,7 @@ pub(crate) fn modes(settings: &mut Settings, config: &Config) -> Result<()> {
 fn connect(config: &Config, env: &ConnectorEnv) -> Result<Built> {
     let mut settings = settings(config).map_err(|error| refused(&error))?;
     modes(&mut settings, config)?;
-    build(&settings, config, env, &TransportSettings::default())
+    build(&settings, config, env, &env.network)
 }
 
 fn settings(config: &Config) -> std::result::Result<Settings, SettingsError> {

@@ -38,12 +38,15 @@ pub(crate) fn connector(config: &Config, env: &ConnectorEnv) -> Result<(RemoteCo
 fn tls(config: &Config, env: &ConnectorEnv) -> Option<PeerTls> {
     let file = |field: &Field<Option<PathBuf>>| config.get(field).map(|path| env.cwd.join(path));
     let name = config.get(&TLS_NAME);
-    let tls = PeerTls {
+    let mut tls = PeerTls {
         authority: file(&TLS_CA),
         identity: file(&TLS_CERT).zip(file(&TLS_KEY)),
         server_name: (!name.is_empty()).then(|| name.to_owned()),
+        trusted: Vec::new(),
     };
-    (config.get(&TLS) || tls != PeerTls::default()).then_some(tls)
+    let wanted = config.get(&TLS) || tls != PeerTls::default();
+    tls.trusted.clone_from(&env.network.trusted);
+    wanted.then_some(tls)
 }
 
 fn unusable(error: DialError) -> Error {

@@ -37,6 +37,8 @@ pub struct ConnectorEnv {
     pub user_agent: String,
     /// The network; `None` for that of the machine.
     pub transport: Option<Arc<dyn Transport>>,
+    /// How that of the machine is used: the authorities that the user trusts.
+    pub network: TransportSettings,
     /// Keeps tokens that are got during a run out of everything that people read.
     pub secrets: Arc<dyn SecretRegistry>,
     /// For connectors that start another program.
@@ -56,13 +58,13 @@ impl ConnectorEnv {
         config: &Config,
         api_errors: impl ReadApiError + 'static,
     ) -> baton_connector::Result<HttpClient> {
-        let (mut parts, settings) = self.http_parts(config, &TransportSettings::default())?;
+        let (mut parts, settings) = self.http_parts(config, &self.network)?;
         parts.api_errors = Arc::new(api_errors);
         HttpClient::new(parts, settings)
     }
 
     /// What [`ConnectorEnv::http`] makes a client of, for connectors that change something of it.
-    /// `network` has no effect if [`ConnectorEnv::transport`] is set.
+    /// `network` is usually [`ConnectorEnv::network`]; it has no effect if [`ConnectorEnv::transport`] is set.
     ///
     /// # Errors
     ///

@@ -73,6 +73,7 @@ mod flags;
 mod inherited;
 mod log;
 mod mode;
+mod network;
 mod output;
 mod panics;
 mod preflight;

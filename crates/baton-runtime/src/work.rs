@@ -17,6 +17,7 @@ use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::exit::ExitStatus;
 use crate::log::{DebugTee, Failure};
+use crate::network;
 use crate::output::fail;
 use crate::panics;
 use crate::process::Process;
@@ -153,6 +154,7 @@ impl Work {
             runtime,
             ..
         } = process;
+        let network = network::settings(&env, &cwd);
         let child_processes = ChildProcesses::new(env, stderr.clone());
         let context = CommandContext {
             program: app.name,
@@ -170,6 +172,7 @@ impl Work {
                 cwd,
                 user_agent: format!("{}/{}", app.name, app.version),
                 transport,
+                network,
                 secrets: Arc::new(Gated(stderr.gate())),
                 child_processes: child_processes.clone(),
             },

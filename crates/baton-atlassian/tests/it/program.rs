@@ -52,6 +52,30 @@ fn environment_names_of_older_documentation_count_as_set() {
 }
 
 #[test]
+fn certificates_that_cannot_be_read_are_named_before_any_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.pem");
+    let missing = missing.to_str().unwrap();
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let env = [
+            ("BATON_ACCESS_TOKEN", "t"),
+            ("BATON_ORGANIZATION_ID", "o"),
+            (variable, missing),
+        ];
+        let args = ["--base-url", "https://127.0.0.1:1/admin"];
+        let output = program(folder.path(), &args, &env);
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        let text = format!("cannot use {variable}: ");
+        assert!(said(&output).contains(&text), "{}", said(&output));
+        assert!(said(&output).contains("missing.pem"), "{}", said(&output));
+        assert_eq!(entries(folder.path()), 0);
+        // Without a network the variable does not matter.
+        let output = program(folder.path(), &["capabilities"], &env);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+}
+
+#[test]
 fn values_that_cannot_be_used_end_like_wrong_flags() {
     let folder = tempfile::tempdir().unwrap();
     let pasted = "https://admin.atlassian.com/o/abc/";

@@ -56,6 +56,7 @@ mod settings;
 mod tls;
 mod token;
 mod transport;
+mod trust;
 mod wait_clocks;
 
 pub use crate::in_flight::InFlight;
@@ -84,3 +85,4 @@ pub use settings::{
 pub use tls::client_tls;
 pub use token::{NoSecretRegistry, SecretRegistry, Token, TokenSource};
 pub use transport::{BodyStream, Transport, whole_body};
+pub use trust::TrustedFiles;

@@ -16,6 +16,7 @@ use super::proxies::{Proxies, unreadable};
 use super::resolver::Resolver;
 use super::tls::client_tls;
 use super::transport::{BodyStream, Transport};
+use super::trust::TrustedFiles;
 use crate::error::{Error, Result};
 use crate::transport_error::{TransportError, TransportErrorKind};
 
@@ -40,9 +41,10 @@ pub struct TransportSettings {
     pub connect_timeout: Duration,
     /// Which proxies to use.
     pub proxies: Proxies,
-    /// Certificates (PEM) to trust besides the platform's: the content of the
-    /// file that `SSL_CERT_FILE` names. (Where the platform's own store is a
-    /// set of files, that variable also replaces the store, as in Go.)
+    /// Certificates to trust in the place of the platform's; none: those of the
+    /// platform, or of this program where the platform has none.
+    pub trusted: Vec<TrustedFiles>,
+    /// Further certificates (PEM) to trust.
     pub extra_roots_pem: Option<Vec<u8>>,
 }
 
@@ -51,6 +53,7 @@ impl Default for TransportSettings {
         Self {
             connect_timeout: CONNECT_TIMEOUT,
             proxies: Proxies::default(),
+            trusted: Vec::new(),
             extra_roots_pem: None,
         }
     }

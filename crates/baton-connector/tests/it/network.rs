@@ -1,12 +1,13 @@
 //! The real transport against real sockets, on the loopback only.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_connector::http::{
     CallClient, HttpClient, HttpParts, HttpSettings, Proxies, Request, ReqwestTransport,
-    TransportErrorKind, TransportSettings,
+    TransportErrorKind, TransportSettings, TrustedFiles,
 };
 use baton_connector::{Call, Error, RequestErrorKind, Secret};
 use baton_proto::{Advice, Advise, Code};
@@ -216,6 +217,15 @@ async fn a_certificate_counts_only_when_somebody_vouches_for_it() {
 
     let trusting = TransportSettings {
         extra_roots_pem: Some(CERTIFICATE.to_vec()),
+        ..direct()
+    };
+    client_with(&trusting).send(&request(&url)).await.unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/loopback-cert.pem");
+    let trusting = TransportSettings {
+        trusted: vec![TrustedFiles {
+            setting: "the file of authorities",
+            paths: vec![path],
+        }],
         ..direct()
     };
     client_with(&trusting).send(&request(&url)).await.unwrap();

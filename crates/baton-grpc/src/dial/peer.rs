@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_connector::http::{TransportSettings, client_tls, look_up};
+use baton_connector::http::{TransportSettings, TrustedFiles, client_tls, look_up};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
@@ -32,6 +32,9 @@ pub struct PeerTls {
     /// The only authorities that are trusted, in PEM form; without it those of this
     /// machine.
     pub authority: Option<PathBuf>,
+    /// The authorities in the place of those of this machine; see
+    /// [`TransportSettings::trusted`].
+    pub trusted: Vec<TrustedFiles>,
     /// The client's own certificate and its key, in PEM form.
     pub identity: Option<(PathBuf, PathBuf)>,
     /// The name in the server's certificate, if it is not that of the address.
@@ -110,7 +113,10 @@ impl Peer {
 
 fn config(tls: &PeerTls) -> Result<ClientConfig, DialError> {
     let builder = match &tls.authority {
-        None => client_tls(&TransportSettings::default())?,
+        None => client_tls(&TransportSettings {
+            trusted: tls.trusted.clone(),
+            ..TransportSettings::default()
+        })?,
         Some(path) => {
             let unusable = |error: rustls::Error| pem::unusable(AUTHORITY, path, &error);
             let mut roots = RootCertStore::empty();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use baton_connector::http::TrustedFiles;
 use baton_grpc::Server;
 use baton_grpc::dial::{Peer, PeerAddress, PeerTls};
 use baton_grpc::methods::connector_v2::connector_service;
@@ -127,9 +128,18 @@ async fn tls_is_accepted_from_the_right_server_for_the_right_client_only() {
     let tls = PeerTls {
         authority: Some(ca.clone()),
         identity: Some(ours.issue("client", 2100)),
-        server_name: None,
+        ..PeerTls::default()
     };
     assert_eq!(call(&served.address, Some(&tls)).await, Ok(0));
+    let of_machine = PeerTls {
+        authority: None,
+        trusted: vec![TrustedFiles {
+            setting: "the file of authorities",
+            paths: vec![ca.clone()],
+        }],
+        ..tls.clone()
+    };
+    assert_eq!(call(&served.address, Some(&of_machine)).await, Ok(0));
 
     let refused = [
         (

@@ -61,7 +61,7 @@ impl Peer {
             endpoint: Endpoint::new(&id, context.service_env.api_host.as_deref())?,
             id,
             secret: Arc::new(SettingSecret::new(context)),
-            network: TransportSettings::default(),
+            network: context.connector_env().network.clone(),
             offered: Offered::by_switches(config),
             temp_dir: None,
         })

@@ -196,6 +196,20 @@ pub enum WaitReason {
     Capped,
 }
 
+impl WaitReason {
+    /// The stable name, for metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::QuotaSpent => "quota_spent",
+            Self::ServerBusy => "server_busy",
+            Self::Retry => "retry",
+            Self::Paced => "paced",
+            Self::Capped => "capped",
+        }
+    }
+}
+
 impl std::fmt::Display for WaitReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -61,6 +61,26 @@ pub enum TransportErrorKind {
 }
 
 impl TransportErrorKind {
+    /// The stable name, for metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownHost => "unknown_host",
+            Self::NameLookup => "name_lookup",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Tls => "tls",
+            Self::ProxyAuth => "proxy_auth",
+            Self::Proxy => "proxy",
+            Self::OpenFiles => "open_files",
+            Self::Reset => "reset",
+            Self::Truncated => "truncated",
+            Self::Timeout => "timeout",
+            Self::Protocol => "protocol",
+            Self::Other => "other_failure",
+        }
+    }
+
     /// The gRPC code (`sync-runtime.md` §6.1).
     pub const fn code(self) -> Code {
         match self {

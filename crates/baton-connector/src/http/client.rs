@@ -216,7 +216,8 @@ impl CallClient {
         loop {
             let (place, ticket) = self.admitted(attempts).await?;
             attempts.begin_try();
-            self.run.meter.sent(request.endpoint, attempts.sent > 1);
+            let repeated = attempts.sent > 1;
+            self.run.meter.sent(request.endpoint, repeated);
             let began = Instant::now();
             let outcome = exchange(
                 self.inner.parts.transport.as_ref(),
@@ -226,6 +227,8 @@ impl CallClient {
             .await;
             drop(place);
             let now = Instant::now();
+            let meter = &self.run.meter;
+            meter.exchanged(request.endpoint, repeated, now - began, &outcome);
             let judged = outcome.map(|answer| {
                 let answered = Answered {
                     number: ticket.number,

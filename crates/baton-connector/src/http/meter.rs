@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::exchange::{Answer, ExchangeError};
 use super::wait_clocks::WaitClocks;
 use crate::traffic::{ActiveWait, EndpointTraffic, TrafficSnapshot, WaitReason};
+use crate::transport_error::TransportErrorKind;
 
 /// Waits that end so close to each other have one cause.
 const SAME_END: Duration = Duration::from_secs(1);
@@ -24,8 +26,42 @@ pub struct Wait {
     pub duration: Duration,
 }
 
-/// Hears of waits as they happen. Calls must be quick: requests wait for
-/// them.
+/// How one try of a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExchangeOutcome {
+    /// The server answered with this status.
+    Status(u16),
+    /// The answer was larger than the client reads.
+    TooLarge,
+    /// There was no whole answer.
+    Failed(TransportErrorKind),
+}
+
+impl ExchangeOutcome {
+    fn of(result: &Result<Answer, ExchangeError>) -> Self {
+        match result {
+            Ok(answer) => Self::Status(answer.status),
+            Err(ExchangeError::TooLarge { .. }) => Self::TooLarge,
+            Err(ExchangeError::Transport(error)) => Self::Failed(error.kind),
+        }
+    }
+}
+
+/// One try of a request has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchanged {
+    /// The endpoint template.
+    pub endpoint: &'static str,
+    /// How it ended.
+    pub outcome: ExchangeOutcome,
+    /// From the first byte sent to the last byte received.
+    pub took: Duration,
+    /// An earlier try of the same request came before it.
+    pub repeated: bool,
+}
+
+/// Is notified of requests and waits as they happen. Calls must be quick:
+/// requests wait for them.
 pub trait HttpObserver: Send + Sync + fmt::Debug {
     /// A request begins to wait.
     fn wait_begins(&self, wait: &Wait) {
@@ -36,9 +72,21 @@ pub trait HttpObserver: Send + Sync + fmt::Debug {
     fn wait_ends(&self, wait: &Wait) {
         let _ = wait;
     }
+
+    /// A request has waited. Unlike the calls above, this one comes for each wait,
+    /// however short.
+    fn waited(&self, wait: &Wait) {
+        let _ = wait;
+    }
+
+    /// A try of a request has ended. A try that is given up on the wire is not
+    /// reported.
+    fn exchanged(&self, exchanged: &Exchanged) {
+        let _ = exchanged;
+    }
 }
 
-/// Hears nothing.
+/// Observes nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 
@@ -72,6 +120,22 @@ impl Meter {
         let counters = state.endpoints.entry(endpoint).or_default();
         counters.requests += 1;
         counters.retries += u64::from(repeated);
+    }
+
+    /// A try that was [sent](Meter::sent) has ended.
+    pub(super) fn exchanged(
+        &self,
+        endpoint: &'static str,
+        repeated: bool,
+        took: Duration,
+        result: &Result<Answer, ExchangeError>,
+    ) {
+        self.observer.exchanged(&Exchanged {
+            endpoint,
+            outcome: ExchangeOutcome::of(result),
+            took,
+            repeated,
+        });
     }
 
     pub(super) fn rate_limited(&self, endpoint: &'static str) {
@@ -175,16 +239,19 @@ impl Drop for WaitGuard {
             let mut state = self.meter.lock();
             state.waits.remove(&self.id);
             state.clocks.end(self.wait.reason, self.began + waited);
-            if !self.shown {
-                return;
+            if self.shown {
+                let counters = state.endpoints.entry(self.wait.endpoint).or_default();
+                counters.wait_ms += millis(waited);
             }
-            let counters = state.endpoints.entry(self.wait.endpoint).or_default();
-            counters.wait_ms += millis(waited);
         }
-        self.meter.observer.wait_ends(&Wait {
+        let wait = Wait {
             duration: waited,
             ..self.wait
-        });
+        };
+        self.meter.observer.waited(&wait);
+        if self.shown {
+            self.meter.observer.wait_ends(&wait);
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub use fields::{FieldError, Fields, InvalidValues};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use json::{Document, Json, Member, Object, Text};
 pub use json_errors::JsonErrors;
-pub use meter::{HttpObserver, NoObserver, Wait};
+pub use meter::{ExchangeOutcome, Exchanged, HttpObserver, NoObserver, Wait};
 pub use proxies::{Proxies, Proxy, ProxyRules};
 pub use rate_headers::{retry_after, server_date};
 pub use request::Request;

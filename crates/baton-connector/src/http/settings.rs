@@ -130,7 +130,7 @@ pub struct HttpParts {
     pub clock: Arc<dyn Clock>,
     /// For jitter.
     pub random: Arc<dyn Random>,
-    /// Hears of waits.
+    /// Is notified of requests and waits.
     pub observer: Arc<dyn HttpObserver>,
     /// Explains the application's errors.
     pub api_errors: Arc<dyn ReadApiError>,

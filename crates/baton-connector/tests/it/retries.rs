@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_connector::http::{HttpParts, HttpSettings, TransportErrorKind};
+use baton_connector::http::{ExchangeOutcome, HttpParts, HttpSettings, TransportErrorKind};
 use baton_connector::{RequestErrorKind, Run, WaitReason};
 use baton_proto::{Advice, Advise, Code};
 use tokio::time::Instant;
@@ -340,6 +340,64 @@ async fn waits_are_seen_while_they_last() {
     let begun = waits.begun.lock().unwrap();
     assert_eq!((begun[0].endpoint, begun[0].duration.as_secs()), ("/x", 30));
     assert_eq!(waits.ended.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_try_is_observed_with_its_outcome() {
+    let waits = Arc::new(Waits::default());
+    let replies = [
+        ok(),
+        status(503),
+        Reply::Fail(TransportErrorKind::Reset),
+        status(404),
+        Reply::Bytes(5_000),
+        Reply::Hang,
+    ];
+    let script = Script::new(replies);
+    let parts = HttpParts {
+        observer: Arc::clone(&waits) as _,
+        ..parts(&script)
+    };
+    let settings = HttpSettings {
+        max_response_bytes: 4_000,
+        ..HttpSettings::default()
+    };
+    let client = Client::new(parts, settings);
+    client.send(&get("/a")).await.unwrap();
+    failed(client.send(&get("/b")).await);
+    failed(client.send(&get("/c")).await);
+    let hour = Duration::from_hours(1);
+    let request = post("/d");
+    failed(
+        tokio::time::timeout(hour, client.send(&request))
+            .await
+            .unwrap(),
+    );
+    let seen: Vec<_> = waits.exchanged.lock().unwrap().clone();
+    let outcomes = seen
+        .iter()
+        .map(|one| (one.endpoint, one.outcome, one.repeated));
+    let failure = |kind| ExchangeOutcome::Failed(kind);
+    assert_eq!(
+        outcomes.collect::<Vec<_>>(),
+        [
+            ("/a", ExchangeOutcome::Status(200), false),
+            ("/b", ExchangeOutcome::Status(503), false),
+            ("/b", failure(TransportErrorKind::Reset), true),
+            ("/b", ExchangeOutcome::Status(404), true),
+            ("/c", ExchangeOutcome::TooLarge, false),
+            ("/d", failure(TransportErrorKind::Timeout), false),
+        ]
+    );
+    let idle = HttpSettings::default().idle_timeout;
+    assert_eq!(seen.last().unwrap().took, idle);
+    // The pauses before the repetitions, however short they are.
+    let all = waits.all.lock().unwrap();
+    assert!(
+        all.iter().any(|wait| wait.reason == WaitReason::Retry),
+        "{all:?}"
+    );
+    assert!(all.len() >= waits.ended.lock().unwrap().len());
 }
 
 #[tokio::test(start_paused = true)]

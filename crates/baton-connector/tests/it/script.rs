@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use baton_connector::http::{
-    ApiError, BodyStream, ErrorResponse, HttpClient, HttpObserver, HttpParts, HttpSettings,
-    ReadApiError, Request, Response, Transport, TransportError, TransportErrorKind, Wait,
-    whole_body,
+    ApiError, BodyStream, ErrorResponse, Exchanged, HttpClient, HttpObserver, HttpParts,
+    HttpSettings, ReadApiError, Request, Response, Transport, TransportError, TransportErrorKind,
+    Wait, whole_body,
 };
 use baton_connector::{
     Clock, Error, RequestErrorKind, Result, Run, TrafficSnapshot, TrafficSource,
@@ -211,11 +211,13 @@ impl ReadApiError for Codes {
     }
 }
 
-/// Notes the waits that it hears of.
+/// Keeps what it is notified of.
 #[derive(Debug, Default)]
 pub struct Waits {
     pub begun: Mutex<Vec<Wait>>,
     pub ended: Mutex<Vec<Wait>>,
+    pub all: Mutex<Vec<Wait>>,
+    pub exchanged: Mutex<Vec<Exchanged>>,
 }
 
 impl HttpObserver for Waits {
@@ -225,6 +227,14 @@ impl HttpObserver for Waits {
 
     fn wait_ends(&self, wait: &Wait) {
         self.ended.lock().unwrap().push(*wait);
+    }
+
+    fn waited(&self, wait: &Wait) {
+        self.all.lock().unwrap().push(*wait);
+    }
+
+    fn exchanged(&self, exchanged: &Exchanged) {
+        self.exchanged.lock().unwrap().push(*exchanged);
     }
 }
 

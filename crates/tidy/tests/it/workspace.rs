@@ -41,6 +41,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "baton-metrics",
+        &[
+            "baton-connector",
+            "baton-proto",
+            "baton-service",
+            "baton-sync",
+        ],
+    ),
+    (
         "baton-runtime",
         &[
             "baton-proto",

@@ -19,8 +19,6 @@ const PAGES: [(&str, &str); 3] = [
     ("ready", "/ready"),
     ("live", "/live"),
 ];
-/// Largest `--timeout`, in seconds.
-const LONGEST_TIMEOUT: i64 = 3600;
 
 const ENDPOINT: Field<String> = Field::string(
     "endpoint",
@@ -38,7 +36,6 @@ const TIMEOUT: Field<i64> = Field::int(
 .default(5)
 .rules(IntRules {
     gte: Some(0),
-    lte: Some(LONGEST_TIMEOUT),
     ..IntRules::NONE
 })
 .only_typed()

@@ -1,13 +1,17 @@
 //! Notices of a program in service mode to a service manager.
 
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use baton_connector::{Call as ConnectorCall, Validator};
 use baton_runtime::Signal;
-use c1_sim::{Action, Call, Fault};
+use c1_sim::{Action, Call, Fault, PlannedTask};
 
-use crate::service_mode::World;
+use crate::probes::ask;
+use crate::service_mode::{SYNC, World};
 
 /// A service manager that keeps the notices.
 struct Manager {
@@ -98,6 +102,91 @@ fn the_watchdog_is_fed_while_the_service_works() {
         .insert("WATCHDOG_USEC".into(), "400000".into());
     let outcome = world.run_beside(&[], |live| {
         live.until("the watchdog", |_| manager.count("WATCHDOG=1") >= 4);
+        live.signal(Signal::Terminate);
+    });
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+}
+
+/// Blocks the threads of its callers, which no connector should.
+#[derive(Clone, Default)]
+struct Blocks {
+    blocked: Arc<AtomicU32>,
+    released: Arc<AtomicBool>,
+}
+
+impl Blocks {
+    fn block(&self) {
+        self.blocked.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..2_000 {
+            if self.released.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[async_trait]
+impl Validator for Blocks {
+    async fn validate(&self, _: &ConnectorCall) -> baton_connector::Result<Vec<prost_types::Any>> {
+        self.block();
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn the_watchdog_is_not_fed_while_all_threads_are_blocked() {
+    let mut world = World::new();
+    let manager = Manager::of(&mut world);
+    world
+        .stage
+        .env
+        .insert("WATCHDOG_USEC".into(), "200000".into());
+    let blocks = Blocks::default();
+    let of_engine = blocks.clone();
+    world.stage.engine = Arc::new(move |connector, request, host| {
+        let blocks = of_engine.clone();
+        Box::pin(async move {
+            blocks.block();
+            baton_sync::run(connector, request, host).await
+        })
+    });
+    world.connect_with(blocks.clone());
+    let flags = ["--health-check", "--health-check-port=0"];
+    let outcome = world.run_beside(&flags, |live| {
+        let port = live.port();
+        let blocked = || blocks.blocked.load(Ordering::Relaxed);
+        // One of the two threads is for a check, and the other one for a sync.
+        std::thread::spawn(move || ask(port, "/health", Duration::from_secs(20)));
+        live.until("a blocked thread", |_| blocked() == 1);
+        live.simulator.plan(PlannedTask::from_json(SYNC).unwrap());
+        live.until("two blocked threads", |_| blocked() == 2);
+        std::thread::sleep(Duration::from_millis(300));
+        let fed = manager.count("WATCHDOG=1");
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(manager.count("WATCHDOG=1"), fed);
+        blocks.released.store(true, Ordering::Relaxed);
+        live.until("free threads", |_| manager.count("WATCHDOG=1") > fed);
+        live.signal(Signal::Terminate);
+    });
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+}
+
+#[test]
+fn the_status_counts_the_tasks_that_run() {
+    let mut world = World::new();
+    let manager = Manager::of(&mut world);
+    world.stage.engine = Arc::new(|connector, request, host| {
+        Box::pin(async move {
+            host.cancel.cancelled().await;
+            baton_sync::run(connector, request, host).await
+        })
+    });
+    world.plan(SYNC);
+    let second = SYNC.replace("S00", "T00");
+    world.plan(&second);
+    let outcome = world.run_beside(&[], |live| {
+        live.until("tasks", |_| manager.has("STATUS=2 tasks are running\n"));
         live.signal(Signal::Terminate);
     });
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);

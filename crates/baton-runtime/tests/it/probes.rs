@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use baton_connector::{Call as ConnectorCall, ConnectorBuilder, Error, Types, Validator};
+use baton_connector::{
+    Call as ConnectorCall, Connector, ConnectorBuilder, Error, Types, Validator,
+};
 use baton_proto::Code;
 use baton_proto::c1::connector::v2;
 use baton_runtime::{Field, Signal};
@@ -42,6 +44,18 @@ impl Validator for Checks {
     }
 }
 
+fn connector(validator: Arc<dyn Validator>) -> Arc<dyn Connector> {
+    let connector = ConnectorBuilder::new()
+        .metadata(v2::ConnectorMetadata {
+            display_name: "Toy".to_owned(),
+            ..v2::ConnectorMetadata::default()
+        })
+        .validate_with(validator)
+        .types(&Types::<()>::new(), &())
+        .unwrap();
+    Arc::new(connector.build().unwrap())
+}
+
 /// A world whose connectors, one after another, check their credentials like this.
 fn world(checks: &'static [Checks]) -> World {
     let mut world = World::new();
@@ -49,23 +63,23 @@ fn world(checks: &'static [Checks]) -> World {
     let made = AtomicU32::new(0);
     world.stage.connect = Arc::new(move || {
         let at = made.fetch_add(1, Ordering::Relaxed) as usize;
-        let checks = checks[at.min(checks.len() - 1)];
-        let connector = ConnectorBuilder::new()
-            .metadata(v2::ConnectorMetadata {
-                display_name: "Toy".to_owned(),
-                ..v2::ConnectorMetadata::default()
-            })
-            .validate_with(Arc::new(checks))
-            .types(&Types::<()>::new(), &())
-            .unwrap();
-        Arc::new(connector.build().unwrap())
+        connector(Arc::new(checks[at.min(checks.len() - 1)]))
     });
     world
 }
 
+impl World {
+    /// Its connector checks its credentials like this.
+    pub fn connect_with(&mut self, validator: impl Validator + 'static) {
+        let connector = connector(Arc::new(validator));
+        self.stage.types = None;
+        self.stage.connect = Arc::new(move || Arc::clone(&connector));
+    }
+}
+
 impl Live {
     /// The port that the program listens on.
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         let listening = "\"msg\":\"serving health checks\",\"address\":\"127.0.0.1:";
         self.until_logged(listening);
         let log = self.stderr.text();
@@ -79,7 +93,7 @@ impl Live {
 }
 
 /// Sends a request, and returns status and body; `None` if nothing answers in time.
-fn ask(port: u16, path: &str, limit: Duration) -> Option<(u16, String)> {
+pub fn ask(port: u16, path: &str, limit: Duration) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(limit)).unwrap();
     write!(

@@ -16,7 +16,7 @@ use c1_sim::{Action, Call, ClientKey, Config, Fault, PlannedTask, Simulator};
 use crate::stage::{Outcome, Sink, Stage};
 
 const CLIENT_ID: &str = "sim@tenant.test/valet";
-const SYNC: &str = r#"{"id": "S00000000000000000000000001", "syncFull": {}}"#;
+pub const SYNC: &str = r#"{"id": "S00000000000000000000000001", "syncFull": {}}"#;
 const GRANT: &str = r#"{"id": "G00000000000000000000000001", "grant": {
     "entitlement": {"id": "group:g1:member", "resource": {"id": {"resourceType": "group", "resource": "g1"}}},
     "principal": {"id": {"resourceType": "user", "resource": "u1"}}}}"#;
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    fn plan(&self, task: &str) {
+    pub fn plan(&self, task: &str) {
         self.simulator.plan(PlannedTask::from_json(task).unwrap());
     }
 

@@ -12,6 +12,7 @@ const CRATES: &[&str] = &[
     "baton-cli",
     "baton-connector",
     "baton-flags",
+    "baton-ops",
     "baton-pebble",
     "baton-proto",
     "baton-runtime",

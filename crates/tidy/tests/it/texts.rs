@@ -16,6 +16,7 @@ const LIBRARIES: &[&str] = &[
     "baton-crypto",
     "baton-access",
     "baton-connector",
+    "baton-ops",
     "baton-sync",
     "baton-term",
 ];

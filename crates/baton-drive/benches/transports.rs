@@ -220,7 +220,7 @@ fn child(
         });
         launch
     };
-    let connector = child_connector("child", Arc::new(SystemClock), ending.clone(), launch);
+    let connector = child_connector("child", Arc::new(SystemClock), ending.clone(), None, launch);
     Arc::new(connector)
 }
 

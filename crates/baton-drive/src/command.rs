@@ -49,7 +49,8 @@ pub(crate) fn connector(
         launch
     };
     let ending = env.child_processes.ending();
-    let connector = child_connector(&name, Arc::clone(&env.clock), ending, launch);
+    let traces = env.traces.clone();
+    let connector = child_connector(&name, Arc::clone(&env.clock), ending, traces, launch);
     let hash = HEXLOWER.encode(&Sha256::digest(command));
     let fact = format!("{name} {hash}");
     Ok((connector, fact))

@@ -30,7 +30,9 @@ pub(crate) fn connector(config: &Config, env: &ConnectorEnv) -> Result<(RemoteCo
         let peer = peer.clone();
         async move { peer.dial().await }
     });
-    let connector = RemoteConnector::new(channel, ClientSettings::new(name.clone()));
+    let mut settings = ClientSettings::new(name.clone());
+    settings.traces.clone_from(&env.traces);
+    let connector = RemoteConnector::new(channel, settings);
     Ok((connector, name))
 }
 

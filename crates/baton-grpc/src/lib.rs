@@ -32,6 +32,7 @@ mod server;
 mod services;
 mod session;
 mod status;
+mod trace;
 mod transport;
 
 pub use client::{ClientSettings, Limits, RemoteConnector};
@@ -44,6 +45,7 @@ pub use server::{CallOptions, Context, Extra, InProcess, Router, Server};
 pub use services::{ConnectorSettings, Sessions, connector_services};
 pub use session::{Registration, RemoteSessions, SessionUsage, SyncStores, session_service};
 pub use status::Status;
+pub use trace::TraceContext;
 pub use transport::{
     CallError, CallErrorKind, Caller, CallerSettings, Channel, Gone, channel, channel_within,
 };

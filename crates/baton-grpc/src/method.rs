@@ -14,7 +14,9 @@ pub struct Method<Q, A> {
 }
 
 impl<Q, A> Method<Q, A> {
-    pub(crate) const fn new(path: &'static str, request: &'static str) -> Self {
+    /// The method of a service that [`methods`](crate::methods) does not have: `path` is
+    /// `/<service>/<method>`, `request` the full name of the request message.
+    pub const fn new(path: &'static str, request: &'static str) -> Self {
         Self {
             path,
             request,

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::flags;
 use crate::mode::Mode;
+use crate::otel;
 use crate::terminal::Stderr;
 
 /// How long other programs may take to end: they bring writes to their end for up to
@@ -68,6 +69,7 @@ impl ChildProcesses {
         };
         turn_on(served.provisioning, &flags::PROVISIONING.any());
         turn_on(served.ticketing, &flags::TICKETING.any());
+        environment.extend(otel::given(config));
         environment.into_iter().collect()
     }
 

@@ -10,6 +10,7 @@ use baton_connector::http::{
 };
 use baton_connector::{Clock, Connector, Random, v2};
 use baton_flags::Config;
+use baton_grpc::TraceContext;
 
 use crate::child_process::ChildProcesses;
 use crate::settings::CommonSettings as _;
@@ -41,6 +42,8 @@ pub struct ConnectorEnv {
     pub network: TransportSettings,
     /// Keeps tokens that are got during a run out of everything that people read.
     pub secrets: Arc<dyn SecretRegistry>,
+    /// Continues traces in connectors of other processes.
+    pub traces: Option<Arc<dyn TraceContext>>,
     /// For connectors that start another program.
     pub child_processes: ChildProcesses,
 }

@@ -5,6 +5,7 @@
 //! hidden ones that scripts of the Go programs pass. Each is the handle by which its value is read.
 
 mod choices;
+pub(crate) mod otel;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -659,6 +660,9 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         FILE.any(),
         LOG_LEVEL.any(),
         SESSION_STORE_MAXIMUM_SIZE.any(),
+    ];
+    fields.extend(otel::all());
+    fields.extend([
         log_format,
         LOG_PATH.any(),
         C1Z_TEMP_DIR.any(),
@@ -682,7 +686,7 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         EXTERNAL_RESOURCE_C1Z.any(),
         EXTERNAL_RESOURCE_FILTER.any(),
         EXTERNAL_RESOURCE_TRAITS.any(),
-    ];
+    ]);
     fields.extend(modes_of_the_schema());
     fields.extend([
         ALLOW_PARTIAL.any(),

@@ -74,6 +74,7 @@ mod inherited;
 mod log;
 mod mode;
 mod network;
+mod otel;
 mod output;
 mod panics;
 mod preflight;

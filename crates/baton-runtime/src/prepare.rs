@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use baton_flags::sources::{self, Settled, Sources};
 use baton_flags::{AUTH_METHOD, AnyField, Config, ConfigFile, Line, Program};
+use baton_otel::Otel;
 use baton_term::TextGate;
 
 use crate::app::App;
@@ -11,6 +12,7 @@ use crate::error::Result;
 use crate::extra::ExtraCommand;
 use crate::flags::{self, LogFormat};
 use crate::log::{DebugTee, Logging};
+use crate::otel;
 use crate::preflight;
 use crate::process::Process;
 use crate::resettle::Resettle;
@@ -58,6 +60,7 @@ pub(crate) fn prepare(
         }
         Owner::Parent => &[],
     };
+    let otel = otel::of(&config, (app.name, app.version), process)?;
     let debug_log = DebugTee::default();
     let logging = Logging::new(
         &config,
@@ -76,7 +79,8 @@ pub(crate) fn prepare(
         .with_display(terminal && !task.lasts)
         .with_plain_lines(terminal && !asked_for_log && !task.lasts)
         .with_debug_log(&debug_log)
-        .dispatch();
+        .with_export(otel.as_ref().and_then(Otel::logs))
+        .dispatch(otel.as_ref());
     if let Some(file) = &file {
         tracing::dispatcher::with_default(&dispatch, || note_config_file(file));
     }
@@ -110,6 +114,7 @@ pub(crate) fn prepare(
         service_env: ServiceEnv::take(&mut process.env)?,
         resettle,
         debug_log,
+        otel,
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use baton_connector::Secret;
 use baton_connector::http::SecretRegistry;
 use baton_flags::Config;
+use baton_otel::Otel;
 use baton_term::TextGate;
 use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
@@ -63,6 +64,7 @@ pub(crate) struct Work {
     pub service_env: ServiceEnv,
     pub resettle: Resettle,
     pub debug_log: DebugTee,
+    pub otel: Option<Otel>,
 }
 
 /// Starts so many threads at once, to learn whether the system allows it: the async runtime would
@@ -131,6 +133,7 @@ impl Work {
             service_env,
             resettle,
             debug_log,
+            otel,
         } = self;
         let place = ProgramPlace {
             exe: process.exe.clone(),
@@ -174,6 +177,7 @@ impl Work {
                 transport,
                 network,
                 secrets: Arc::new(Gated(stderr.gate())),
+                traces: otel.as_ref().and_then(Otel::carrier),
                 child_processes: child_processes.clone(),
             },
             sends_requests: app.sends_requests,
@@ -213,10 +217,14 @@ impl Work {
             let listener = signals
                 .listen(reload.clone())
                 .map_err(|source| Error::Runtime { source })?;
+            let exporting = otel.map(Otel::start);
             let work = panics::guard_async(doing, body(context));
             let ended = supervise(work, listener, &cancel, &stderr, stop_messages).await;
             if !matches!(ended, Ended::Abandoned(_)) {
                 child_processes.wait().await;
+                if let Some(exporting) = exporting {
+                    exporting.shutdown().await;
+                }
             }
             Ok(ended)
         });

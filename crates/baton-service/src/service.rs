@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field};
 
 use crate::activity::Activity;
 use crate::api::{Api, Polled};
@@ -260,7 +260,8 @@ impl Inner {
                 () = stop.cancelled() => break,
                 slot = free => slot,
             };
-            let asked = self.next(batch.as_mut());
+            let polling = tracing::info_span!(parent: None, "poll");
+            let asked = self.next(batch.as_mut()).instrument(polling);
             let next = tokio::select! {
                 biased;
                 next = asked => next,
@@ -366,7 +367,14 @@ impl Inner {
             return;
         }
         // Log lines take the fields from it, whatever their level is.
-        let span = tracing::error_span!(parent: None, "task", task_id, task_type = kind.name());
+        let span = tracing::error_span!(
+            parent: None,
+            "task",
+            otel.status_code = field::Empty,
+            task_id,
+            task_type = kind.name(),
+            error.type = field::Empty,
+        );
         let inner = Arc::clone(self);
         let work = async move { inner.carry_out_and_report(task, kind, slot).await };
         self.tasks.spawn(work.instrument(span));
@@ -526,14 +534,20 @@ fn log(outcome: &Outcome, task_id: &str, kind: TaskKind, took: Duration) {
         Outcome::Success { .. } => {
             tracing::info!(task_id, task_type = kind.name(), duration, "a task is done");
         }
-        Outcome::Failure(failure) => tracing::error!(
-            task_id,
-            task_type = kind.name(),
-            duration,
-            code = failure.status.code.name(),
-            error = failure.status.message,
-            non_retryable = failure.non_retryable,
-            "a task failed"
-        ),
+        Outcome::Failure(failure) => {
+            let code = failure.status.code.name();
+            let span = Span::current();
+            span.record("otel.status_code", "ERROR");
+            span.record("error.type", code);
+            tracing::error!(
+                task_id,
+                task_type = kind.name(),
+                duration,
+                code,
+                error = failure.status.message,
+                non_retryable = failure.non_retryable,
+                "a task failed"
+            );
+        }
     }
 }

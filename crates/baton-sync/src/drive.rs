@@ -44,9 +44,12 @@ pub(crate) async fn run(cx: &mut Context, phase: &mut dyn ListPhase) -> Result<(
     }
     let lists = phase.plan(cx);
     cx.send(&Event::PhaseStarted { phase: name, lists });
-    read_all(cx, phase).await?;
-    phase.finish(cx).await?;
-    cx.end_phase(name).await
+    let work = async {
+        read_all(cx, phase).await?;
+        phase.finish(cx).await?;
+        cx.end_phase(name).await
+    };
+    work.instrument(name.span()).await
 }
 
 /// Reads all lists of a phase to their ends.

@@ -45,6 +45,11 @@ impl Phase {
             Self::Seal => "seal",
         }
     }
+
+    /// The span of its work.
+    pub(crate) fn span(self) -> tracing::Span {
+        tracing::info_span!("phase", otel.name = self.name(), phase = self.name())
+    }
 }
 
 impl fmt::Display for Phase {

@@ -58,9 +58,18 @@ pub async fn run(
 ) -> Result<Report> {
     let cancel = host.cancel.clone();
     // Log lines take the id from it, whatever their level is.
-    let span = tracing::error_span!("sync", sync_id = field::Empty);
-    let work = Box::pin(run_limited(connector, request, host).instrument(span));
+    let span = tracing::error_span!(
+        "sync",
+        sync_id = field::Empty,
+        otel.status_code = field::Empty,
+        error.type = field::Empty,
+    );
+    let work = Box::pin(run_limited(connector, request, host).instrument(span.clone()));
     let result = stopping::within(cancel.clone(), work).await;
+    if let Err(error) = &result {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", error.code().name());
+    }
     match result {
         // Work on files was cut short.
         Err(Error::Store(_) | Error::External { .. }) if cancel.is_cancelled() => {
@@ -152,7 +161,8 @@ async fn run_unlimited(
     };
     let opened = async {
         let external = open_external(&request).await?;
-        validate(&fetcher, &host).await?;
+        let validating = validate(&fetcher, &host);
+        validating.instrument(Phase::Validate.span()).await?;
         let taken = external.as_ref().map(|external| external.info.clone());
         let (cx, resumed) = open(fetcher, &request, &host, &target, taken.as_ref()).await?;
         Ok((cx, resumed, external, taken))
@@ -172,7 +182,10 @@ async fn run_unlimited(
     };
     let dropped = cx.progress.dropped;
     let result = match collected {
-        Ok(()) => seal::seal(cx, &request, &host, &target, taken).await,
+        Ok(()) => {
+            let sealing = seal::seal(cx, &request, &host, &target, taken);
+            sealing.instrument(Phase::Seal.span()).await
+        }
         Err(error) => {
             // The first error is reported. What is not forced to
             // the device now still survives the end of this process.

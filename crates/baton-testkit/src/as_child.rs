@@ -25,7 +25,7 @@ pub fn as_child(program: &str, args: &[&str], folder: &Path) -> Arc<dyn Connecto
         launch
     };
     let clock = Arc::new(SystemClock);
-    let remote = child_connector("child", clock.clone(), TaskTracker::new(), launch);
+    let remote = child_connector("child", clock.clone(), TaskTracker::new(), None, launch);
     let random = Arc::new(SplitMix::seeded(1));
     let retrying = Retrying::new(remote, CallRetryPolicy::default(), clock, random);
     Arc::new(retrying)

@@ -20,7 +20,7 @@ const SESSION_CACHE: usize = 1 << 20;
 /// Needs a tokio runtime, whose time may be paused.
 pub fn over_grpc(connector: Arc<dyn Connector>) -> Arc<dyn Connector> {
     let stores = SyncStores::new();
-    let sessions = RemoteSessions::new(connected(session_service(&stores)), SESSION_CACHE);
+    let sessions = RemoteSessions::new(connected(session_service(&stores)), SESSION_CACHE, None);
     let services = connector_services(
         connector,
         ConnectorSettings {

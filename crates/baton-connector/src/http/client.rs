@@ -18,6 +18,7 @@ use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::attempts::{Attempts, summary};
 use super::credential::{AuthHeader, Kind};
@@ -30,6 +31,7 @@ use super::request::{Request, header_value};
 use super::response::Response;
 use super::retry::{AttemptState, Failure, Next};
 use super::settings::{HttpParts, HttpSettings};
+use super::trace;
 use crate::Secret;
 use crate::call::{Call, RunLocal, RunView, unless_stopped};
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
@@ -164,7 +166,19 @@ impl CallClient {
     /// A token that ends ([`super::Credential::renewed`]) is renewed once if the
     /// server refuses it.
     pub async fn send(&self, request: &Request) -> Result<Response> {
+        let span = trace::span(request);
         let mut attempts = Attempts::new(request);
+        let sent = self.send_in_span(request, &mut attempts);
+        let outcome = sent.instrument(span.clone()).await;
+        trace::ended(&span, attempts.sent, &outcome);
+        outcome
+    }
+
+    async fn send_in_span(
+        &self,
+        request: &Request,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<Response> {
         let (mut auth_header, mut token) = self.auth_header(request, None).await?;
         let mut renewed = false;
         loop {
@@ -174,7 +188,7 @@ impl CallClient {
                     .error(RequestErrorKind::Unsendable { detail })
                     .into());
             };
-            match self.deliver(&mut attempts, &wire).await {
+            match self.deliver(attempts, &wire).await {
                 Err(error) if error.status() == Some(401) && token.is_some() && !renewed => {
                     (auth_header, token) = self.auth_header(request, token).await?;
                     attempts.uncount_try();

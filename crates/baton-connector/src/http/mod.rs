@@ -55,6 +55,7 @@ mod retry;
 mod settings;
 mod tls;
 mod token;
+mod trace;
 mod transport;
 mod trust;
 mod wait_clocks;

@@ -18,6 +18,7 @@ use super::credential::Credentials;
 use super::error::ChildError;
 use super::start::{Child, Launch, Peer};
 use super::tls::server_config;
+use crate::TraceContext;
 use crate::client::{ClientSettings, RemoteConnector};
 use crate::serve::{Listener, accept};
 use crate::server::Server;
@@ -35,11 +36,13 @@ type MakeLaunch = dyn Fn(Credentials) -> Launch + Send + Sync;
 /// its own. It ends when the connector is dropped; `ending` then waits for the end of
 /// the process. A process that has ended is not started again.
 ///
-/// `launch` describes what to start, with these certificates.
+/// `launch` describes what to start, with these certificates. `traces` continues traces
+/// in the child, and those of the child in its session server.
 pub fn child_connector<L>(
     name: &str,
     clock: Arc<dyn Clock>,
     ending: TaskTracker,
+    traces: Option<Arc<dyn TraceContext>>,
     launch: L,
 ) -> RemoteConnector
 where
@@ -51,6 +54,7 @@ where
         ending,
         launch: Box::new(launch),
         stores: stores.clone(),
+        traces: traces.clone(),
         state: Mutex::new(State::NotStarted),
     });
     let dialled = Arc::clone(&driven);
@@ -64,6 +68,7 @@ where
     });
     let mut settings = ClientSettings::new(name);
     settings.sessions = Some(stores);
+    settings.traces = traces;
     RemoteConnector::new(channel, settings)
 }
 
@@ -72,6 +77,7 @@ struct Driven {
     ending: TaskTracker,
     launch: Box<MakeLaunch>,
     stores: SyncStores,
+    traces: Option<Arc<dyn TraceContext>>,
     state: Mutex<State>,
 }
 
@@ -111,7 +117,7 @@ impl Driven {
         let credentials = Credentials::issue(self.clock.now())?;
         let tls = server_config(&credentials.child)?;
         let mut launch = (self.launch)(credentials);
-        let (port, sessions) = serve_sessions(&self.stores, tls).await?;
+        let (port, sessions) = serve_sessions(&self.stores, self.traces.clone(), tls).await?;
         launch.session_port = Some(port);
         let child = launch.start().await?;
         self.ending.spawn(child.gone());
@@ -139,6 +145,7 @@ impl Driven {
 /// of the same authority.
 async fn serve_sessions(
     stores: &SyncStores,
+    traces: Option<Arc<dyn TraceContext>>,
     tls: ServerConfig,
 ) -> Result<(u16, DropGuard), ChildError> {
     let failed = |source| ChildError::Listen { source };
@@ -146,7 +153,9 @@ async fn serve_sessions(
     let socket = socket.map_err(failed)?;
     let port = socket.local_addr().map_err(failed)?.port();
     let listener = Listener::of_tcp(socket).map_err(failed)?;
-    let server = Server::new(session_service(stores));
+    let mut router = session_service(stores);
+    router.continue_traces(traces);
+    let server = Server::new(router);
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {

@@ -47,7 +47,9 @@ pub struct RemoteConnector {
 impl RemoteConnector {
     /// The connector at the other end of `channel`.
     pub fn new(channel: Channel, settings: ClientSettings) -> Self {
-        let mut unary: Arc<dyn Unary> = Arc::new(Wire::new(channel, settings.max_message_bytes));
+        let carrier = settings.traces.clone();
+        let wire = Wire::new(channel, settings.max_message_bytes, carrier);
+        let mut unary: Arc<dyn Unary> = Arc::new(wire);
         if let Some(limits) = settings.limits.clone() {
             unary = Arc::new(Limited::new(unary, settings.call_timeout, limits));
         }

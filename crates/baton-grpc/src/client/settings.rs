@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use baton_connector::Clock;
 
+use crate::TraceContext;
 use crate::session::SyncStores;
 
 /// Longest wait of a well-behaved connector inside one call, with room: ours waits up
@@ -30,6 +31,8 @@ pub struct ClientSettings {
     /// Calls wait for the rate limiter of the connector. Only for a connector that was
     /// given a configuration of one: each call costs three.
     pub limits: Option<Limits>,
+    /// Continues traces in the connector.
+    pub traces: Option<Arc<dyn TraceContext>>,
 }
 
 /// How calls wait for the rate limiter of the connector.
@@ -58,6 +61,7 @@ impl ClientSettings {
             max_message_bytes: MAX_MESSAGE_BYTES,
             sessions: None,
             limits: None,
+            traces: None,
         }
     }
 }

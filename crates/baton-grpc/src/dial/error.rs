@@ -18,6 +18,12 @@ pub enum DialError {
         /// As it was given.
         name: String,
     },
+    /// A certificate cannot be that of an authority.
+    #[error("a certificate of an authority is not usable")]
+    Authority {
+        /// Why.
+        source: rustls::Error,
+    },
     /// A file of certificates or keys cannot be used.
     #[error(transparent)]
     Pem(#[from] PemError),

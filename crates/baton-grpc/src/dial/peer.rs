@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_connector::http::{TransportSettings, TrustedFiles, client_tls, look_up};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::WantsClientCert;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -66,9 +67,7 @@ impl Peer {
     pub fn new(address: PeerAddress, tls: Option<&PeerTls>) -> Result<Self, DialError> {
         let tls = tls.map(|tls| {
             let name = tls.server_name.as_deref();
-            let name = name.unwrap_or_else(|| address.server_name()).to_owned();
-            let server =
-                ServerName::try_from(name.clone()).map_err(|_| DialError::ServerName { name })?;
+            let server = server_name(name.unwrap_or_else(|| address.server_name()))?;
             let connector = TlsConnector::from(Arc::new(config(tls)?));
             Ok::<_, DialError>((connector, server))
         });
@@ -76,6 +75,23 @@ impl Peer {
             address,
             tls: tls.transpose()?,
         })
+    }
+
+    /// The server at `address`, with TLS that trusts these authorities alone.
+    ///
+    /// # Errors
+    /// A certificate that cannot be that of an authority, or a name that no certificate
+    /// can have.
+    pub fn with_authorities(
+        address: PeerAddress,
+        authorities: Vec<CertificateDer<'static>>,
+    ) -> Result<Self, DialError> {
+        let builder = trusting(authorities).map_err(|source| DialError::Authority { source })?;
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        let server = server_name(address.server_name())?;
+        let tls = Some((TlsConnector::from(Arc::new(config)), server));
+        Ok(Self { address, tls })
     }
 
     /// Connects to it.
@@ -111,6 +127,26 @@ impl Peer {
     }
 }
 
+fn server_name(name: &str) -> Result<ServerName<'static>, DialError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| DialError::ServerName {
+        name: name.to_owned(),
+    })
+}
+
+/// Trusts these authorities alone.
+fn trusting(
+    authorities: Vec<CertificateDer<'static>>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots))
+}
+
 fn config(tls: &PeerTls) -> Result<ClientConfig, DialError> {
     let builder = match &tls.authority {
         None => client_tls(&TransportSettings {
@@ -118,16 +154,8 @@ fn config(tls: &PeerTls) -> Result<ClientConfig, DialError> {
             ..TransportSettings::default()
         })?,
         Some(path) => {
-            let unusable = |error: rustls::Error| pem::unusable(AUTHORITY, path, &error);
-            let mut roots = RootCertStore::empty();
-            for root in pem::certificates(AUTHORITY, path, &pem::read(AUTHORITY, path)?)? {
-                roots.add(root).map_err(unusable)?;
-            }
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(unusable)?
-                .with_root_certificates(roots)
+            let found = pem::certificates(AUTHORITY, path, &pem::read(AUTHORITY, path)?)?;
+            trusting(found).map_err(|error| pem::unusable(AUTHORITY, path, &error))?
         }
     };
     let mut config = match &tls.identity {

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::frame::Messages;
 use super::router::{Answer, Answering, ClientStream, Context, Entry, Kind};
@@ -143,7 +144,7 @@ impl Calls {
                 }
             }
             Kind::Write => {
-                let mut task = self.writes.spawn(work);
+                let mut task = self.writes.spawn(work.in_current_span());
                 let asked = async {
                     cancel.cancelled().await;
                     stop.cancel();

@@ -6,6 +6,7 @@ use baton_proto::Code;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::access::Logged;
 use super::body::{Head, ResponseBody, code_of, trailers_only};
@@ -14,6 +15,7 @@ use super::frame::{self, Encoding, Messages};
 use super::router::{Answer, ClientStream, Entry, Found, Router};
 use super::timeout;
 use crate::Status;
+use crate::trace;
 
 const GRPC: &str = "application/grpc";
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -48,14 +50,32 @@ pub(crate) async fn answer(
         }
         Found::Method(entry) => {
             logged.streams = entry.streams;
-            serve(entry, calls, plain, request, deadline(timeout)).await
+            let span = router.span(&path, request.headers());
+            let served = serve(entry, calls, plain, request, deadline(timeout));
+            traced(span, served).await
         }
         Found::ClientStream(stream) => {
             logged.streams = true;
-            serve_stream(stream, calls, plain, request, deadline(timeout)).await
+            let span = router.span(&path, request.headers());
+            let served = serve_stream(stream, calls, plain, request, deadline(timeout));
+            traced(span, served).await
         }
     };
-    logged.ended(code_of(response.headers()).unwrap_or(Code::Ok));
+    logged.ended(code(&response));
+    response
+}
+
+fn code(response: &Response<ResponseBody>) -> Code {
+    code_of(response.headers()).unwrap_or(Code::Ok)
+}
+
+/// Serves a call in its span.
+async fn traced(
+    span: Span,
+    served: impl Future<Output = Response<ResponseBody>>,
+) -> Response<ResponseBody> {
+    let response = served.instrument(span.clone()).await;
+    trace::ended(&span, code(&response));
     response
 }
 

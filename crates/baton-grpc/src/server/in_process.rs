@@ -11,10 +11,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use prost::Message;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::call::{CallOptions, Calls, stopping};
 use super::router::{Answer, Found, Router};
-use crate::{Method, Status};
+use crate::{Method, Status, trace};
 
 /// Calls of services in this process. Clones share the calls that are under way.
 #[derive(Debug, Clone)]
@@ -59,10 +60,14 @@ impl InProcess {
             Found::ClientStream(_) | Found::Extra(_) => return Err(not_callable(&method)),
         };
         let message = Bytes::from(request.encode_to_vec());
+        let span = trace::internal_span(method.path());
         let served = inner
             .calls
             .serve(entry, message, HeaderMap::new(), options)
+            .instrument(span.clone())
             .await;
+        let code = served.as_ref().err().map_or(Code::Ok, |status| status.code);
+        trace::ended(&span, code);
         match served? {
             Answer::One(answer) => A::decode(answer.as_slice()).map_err(|error| {
                 let path = method.path();

@@ -14,10 +14,12 @@ use hyper::body::Incoming;
 use prost::{Message, Name};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::body::ResponseBody;
 use super::frame::Messages;
-use crate::{Method, Status, rules};
+use crate::trace::{self, Carrier};
+use crate::{Method, Status, TraceContext, rules};
 
 /// What a method is given besides its request.
 #[derive(Debug, Clone)]
@@ -82,6 +84,7 @@ pub type Extra = Arc<dyn Fn(Request<Incoming>) -> ExtraAnswering + Send + Sync>;
 pub struct Router {
     services: BTreeMap<&'static str, BTreeMap<&'static str, Registered>>,
     extra: BTreeMap<&'static str, Extra>,
+    carrier: Carrier,
 }
 
 /// What a path leads to.
@@ -96,6 +99,20 @@ impl Router {
     /// No services.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Continues the traces of callers, whose headers `carrier` reads.
+    pub fn continue_traces(&mut self, carrier: Option<Arc<dyn TraceContext>>) {
+        self.carrier = carrier;
+    }
+
+    /// The span of a call of another process.
+    pub(crate) fn span(&self, path: &str, headers: &HeaderMap) -> Span {
+        let span = trace::server_span(path);
+        if let Some(carrier) = &self.carrier {
+            carrier.extract(headers, &span);
+        }
+        span
     }
 
     /// Adds a method that reads: it is dropped when its caller is gone.

@@ -14,11 +14,11 @@ use prost::Message;
 use tokio::time::Instant;
 
 use super::cache::{Begun, Cache};
-use crate::MAX_MESSAGE_BYTES;
 use crate::method::Method;
 use crate::methods::connectorapi_v1::baton_session_service as service;
 use crate::services::Sessions;
 use crate::transport::{Channel, Unary, Wire};
+use crate::{MAX_MESSAGE_BYTES, TraceContext};
 
 /// Time limit of a request to the parent, which answers from memory.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -40,8 +40,13 @@ struct Parent {
 impl RemoteSessions {
     /// The stores behind `channel`, with a cache of at most `cache_bytes`; with zero
     /// every value is requested.
-    pub fn new(channel: Channel, cache_bytes: usize) -> Self {
-        Self::over(Wire::new(channel, MAX_MESSAGE_BYTES), cache_bytes)
+    /// `traces` continues traces in the parent.
+    pub fn new(
+        channel: Channel,
+        cache_bytes: usize,
+        traces: Option<Arc<dyn TraceContext>>,
+    ) -> Self {
+        Self::over(Wire::new(channel, MAX_MESSAGE_BYTES, traces), cache_bytes)
     }
 
     pub(super) fn over(unary: impl Unary + 'static, cache_bytes: usize) -> Self {

@@ -147,7 +147,7 @@ fn joined() -> Joined {
     });
     Joined {
         stores,
-        wire: Arc::new(Wire::new(channel, crate::MAX_MESSAGE_BYTES)),
+        wire: Arc::new(Wire::new(channel, crate::MAX_MESSAGE_BYTES, None)),
         log: Arc::default(),
     }
 }

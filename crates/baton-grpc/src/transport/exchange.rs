@@ -4,6 +4,7 @@
 //! `grpc-status-details-bin` that is not base64, answers `OutOfRange` where the
 //! contract is `ResourceExhausted`, and does not show why a stream was reset.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,11 +15,13 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use prost::Message;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::answer;
 use super::body::{Body, Frames};
 use super::channel::Channel;
 use super::failure::{Broken, Failure, Reach};
+use crate::trace::{self, Carrier};
 
 /// Largest number in a `grpc-timeout` header, which has at most eight digits.
 const MAX_TIMEOUT_NUMBER: u128 = 99_999_999;
@@ -44,6 +47,8 @@ pub(super) struct Exchanges {
     authority: Authority,
     /// Those that each request has.
     headers: HeaderMap,
+    /// Continues traces at the peer.
+    carrier: Carrier,
 }
 
 impl Exchanges {
@@ -67,7 +72,15 @@ impl Exchanges {
             scheme,
             authority,
             headers,
+            carrier: None,
         }
+    }
+
+    /// The same, whose requests carry the trace that they belong to.
+    #[must_use]
+    pub(super) fn with_carrier(mut self, carrier: Carrier) -> Self {
+        self.carrier = carrier;
+        self
     }
 
     /// The same, whose requests have one more header.
@@ -79,6 +92,33 @@ impl Exchanges {
 
     /// Sends one message. A request that the peer refused to process is repeated once.
     pub(super) async fn unary(
+        &self,
+        path: &'static str,
+        message: &[u8],
+        headers: &HeaderMap,
+        limit: Duration,
+    ) -> Result<Bytes, Failure> {
+        let span = trace::client_span(path);
+        let headers = &self.carried(&span, headers);
+        let sent = self.unary_in_span(path, message, headers, limit);
+        let answered = sent.instrument(span.clone()).await;
+        trace::ended(
+            &span,
+            answered.as_ref().err().map_or(Code::Ok, Failure::code),
+        );
+        answered
+    }
+
+    /// The headers, with the trace of a call if traces are carried.
+    fn carried<'h>(&self, span: &Span, headers: &'h HeaderMap) -> Cow<'h, HeaderMap> {
+        let mut headers = Cow::Borrowed(headers);
+        if let Some(carrier) = &self.carrier {
+            carrier.inject(span, headers.to_mut());
+        }
+        headers
+    }
+
+    async fn unary_in_span(
         &self,
         path: &'static str,
         message: &[u8],
@@ -100,6 +140,26 @@ impl Exchanges {
 
     /// Sends messages as the peer takes them, until the stream ends or the peer answers.
     pub(super) async fn client_stream<Q: Message>(
+        &self,
+        path: &'static str,
+        messages: impl Stream<Item = Result<Q, BoxError>>,
+        headers: &HeaderMap,
+        limit: Duration,
+    ) -> Result<Bytes, Stopped> {
+        let span = trace::client_span(path);
+        let headers = &self.carried(&span, headers);
+        let sent = self.client_stream_in_span(path, messages, headers, limit);
+        let answered = sent.instrument(span.clone()).await;
+        let code = match &answered {
+            Ok(_) => Code::Ok,
+            Err(Stopped::Failed(failure)) => failure.code(),
+            Err(Stopped::Messages(_)) => Code::Canceled,
+        };
+        trace::ended(&span, code);
+        answered
+    }
+
+    async fn client_stream_in_span<Q: Message>(
         &self,
         path: &'static str,
         messages: impl Stream<Item = Result<Q, BoxError>>,

@@ -164,6 +164,14 @@ impl Failure {
         })
     }
 
+    /// The code of the call.
+    pub(crate) const fn code(&self) -> Code {
+        match self {
+            Self::Answered(status) => status.code,
+            Self::Broken(broken) => broken.code,
+        }
+    }
+
     /// True if a write may have had its effect.
     pub(crate) fn leaves_outcome_open(&self) -> bool {
         match self {

@@ -12,6 +12,7 @@ use super::channel::Channel;
 use super::exchange::Exchanges;
 use super::failure::Failure;
 use crate::notes;
+use crate::trace::Carrier;
 
 /// How this client names itself.
 const USER_AGENT: &str = concat!("baton-rust/", env!("CARGO_PKG_VERSION"));
@@ -40,12 +41,13 @@ pub(crate) trait Unary: Send + Sync {
 pub(crate) struct Wire(Exchanges);
 
 impl Wire {
-    pub(crate) fn new(channel: Channel, max_bytes: usize) -> Self {
+    pub(crate) fn new(channel: Channel, max_bytes: usize, carrier: Carrier) -> Self {
         let peer = (Scheme::HTTP, Authority::from_static(AUTHORITY));
         let user_agent = HeaderValue::from_static(USER_AGENT);
         let exchanges = Exchanges::new(channel, max_bytes, peer, user_agent);
         let version = HeaderValue::from_static(notes::VERSION);
-        Self(exchanges.with_header(notes::HEADER, version))
+        let exchanges = exchanges.with_header(notes::HEADER, version);
+        Self(exchanges.with_carrier(carrier))
     }
 }
 

@@ -34,7 +34,7 @@ fn joined(router: Router) -> Channel {
 fn both() -> (Arc<dyn Connector>, RemoteConnector) {
     let local = every_service::connector("");
     let stores = SyncStores::new();
-    let sessions = RemoteSessions::new(joined(session_service(&stores)), 1 << 20);
+    let sessions = RemoteSessions::new(joined(session_service(&stores)), 1 << 20, None);
     let settings = ConnectorSettings {
         provisioning: true,
         ticketing: true,

@@ -75,11 +75,13 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
         provisioning: provisioning && !config.get(&flags::DRY_RUN),
         ticketing,
         limiter,
-        sessions: sessions(&line, config)?,
+        sessions: sessions(&line, &context)?,
         client_secret: client_secret.map(Arc::new),
     };
     let connector = Arc::clone(&built.connector);
-    let server = Server::new(connector_services(Arc::clone(&connector), settings));
+    let mut router = connector_services(Arc::clone(&connector), settings);
+    router.continue_traces(context.connector_env().traces.clone());
+    let server = Server::new(router);
     tracing::debug!(port = line.port, "serving the connector");
     let stop = async {
         tokio::select! {
@@ -103,7 +105,7 @@ fn client_secret(config: &Config) -> Result<Option<ClientSecret>> {
 
 /// Where the values of syncs are: in the parent if it has a place for them, else in
 /// this process, which lives as long as the parent's sync.
-fn sessions(line: &FirstLine, config: &Config) -> Result<Arc<dyn Sessions>> {
+fn sessions(line: &FirstLine, context: &CommandContext) -> Result<Arc<dyn Sessions>> {
     let Some(port) = line.session_port else {
         return Ok(Arc::new(MemorySessions::new()));
     };
@@ -112,9 +114,10 @@ fn sessions(line: &FirstLine, config: &Config) -> Result<Arc<dyn Sessions>> {
         let dialer = dialer.clone();
         async move { dialer.dial().await }
     });
-    let bytes = config.get(&flags::SESSION_STORE_MAXIMUM_SIZE);
+    let bytes = context.config().get(&flags::SESSION_STORE_MAXIMUM_SIZE);
     let bytes = usize::try_from(bytes).unwrap_or(0);
-    Ok(Arc::new(RemoteSessions::new(channel, bytes)))
+    let traces = context.connector_env().traces.clone();
+    Ok(Arc::new(RemoteSessions::new(channel, bytes, traces)))
 }
 
 /// Reads the first line of standard input, decoded, on a thread that then reads and

@@ -115,6 +115,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
     add_health_and_reflection(&mut router)
         .await
         .map_err(|source| Error::Reflection { source })?;
+    router.continue_traces(context.connector_env().traces.clone());
     let server = Server::with_pings(router, Some(PING_EVERY));
     let listener = Listener::bind(address).await?;
     context.print_status(&format!("listening on {} {secured}", listener.address()));

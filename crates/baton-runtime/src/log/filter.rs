@@ -14,15 +14,17 @@ pub(super) struct LogFilter {
     /// Name of the program's own package, whose code may log everything.
     pub(super) own_package: String,
     pub(super) debug_log: DebugTee,
+    /// Lines name the span that they were logged in, whichever it is.
+    pub(super) all_spans: bool,
 }
 
 impl LogFilter {
     fn hears(&self, metadata: &Metadata<'_>) -> bool {
-        if metadata.is_span() {
-            return span_ids::has_some(metadata);
-        }
         let package = metadata.target().split("::").next().unwrap_or_default();
         let ours = package.starts_with("baton_") || package == self.own_package;
+        if metadata.is_span() {
+            return ours && (self.all_spans || span_ids::has_some(metadata));
+        }
         let level = if self.debug_log.is_on() {
             LevelFilter::DEBUG.max(self.level)
         } else {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use baton_otel::{LogLine, Severity, TraceIds};
 use baton_proto::causes;
 use baton_term::TextGate;
 use serde_json::{Map, Value, json};
@@ -81,6 +82,18 @@ impl Record {
             let _ = write!(line, "\t{}", Value::Object(fields));
         }
         line
+    }
+
+    /// The line for an export.
+    pub(super) fn exported(&self, severity: Severity, span: Option<TraceIds>) -> LogLine {
+        LogLine {
+            at: self.at,
+            severity,
+            caller: self.caller.clone(),
+            message: self.message.clone(),
+            fields: self.all_fields(),
+            span,
+        }
     }
 
     /// The fields of the event, then the ids that are not among them.

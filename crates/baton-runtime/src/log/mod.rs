@@ -5,6 +5,7 @@
 //! only: at `debug` an HTTP library may print what it sends, credentials included.
 
 mod debug_log;
+mod export;
 mod filter;
 mod line;
 mod plain;
@@ -16,6 +17,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_connector::Clock;
+use baton_otel::{LogQueue, Otel};
 use baton_term::TextGate;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
@@ -31,6 +33,7 @@ use crate::preflight;
 use crate::terminal::Stderr;
 use baton_flags::Config;
 pub(crate) use debug_log::DebugTee;
+use export::Export;
 use filter::LogFilter;
 use line::Record;
 use plain::PlainLines;
@@ -57,6 +60,8 @@ pub(crate) struct Logging {
     /// Set if standard error shows plain sentences instead of log lines.
     plain: Option<PlainLines>,
     debug_log: DebugTee,
+    /// Where lines go besides.
+    export: Option<Export>,
 }
 
 enum Sink {
@@ -173,6 +178,7 @@ impl Logging {
             display: false,
             plain: None,
             debug_log: DebugTee::default(),
+            export: None,
         })
     }
 
@@ -198,20 +204,34 @@ impl Logging {
         self
     }
 
+    /// Exports the lines, too.
+    #[must_use]
+    pub(crate) fn with_export(mut self, queue: Option<LogQueue>) -> Self {
+        self.export = queue.map(Export::new);
+        self
+    }
+
     /// Whether log lines for standard output were lost, now and later.
     pub(crate) fn stdout_failure(&self) -> Failure {
         self.failure.clone()
     }
 
-    /// The subscriber.
-    pub(crate) fn dispatch(self) -> Dispatch {
+    /// The subscriber, which makes spans of traces if they are exported.
+    pub(crate) fn dispatch(self, otel: Option<&Otel>) -> Dispatch {
         let word = self.level_word.clone();
         let filter = LogFilter {
             level: self.level,
             own_package: self.own_package.clone(),
             debug_log: self.debug_log.clone(),
+            all_spans: self.export.is_some(),
         };
-        let dispatch = Dispatch::new(tracing_subscriber::registry().with(self.with_filter(filter)));
+        let own_package = self.own_package.clone();
+        let log = tracing_subscriber::registry().with(self.with_filter(filter));
+        let spans = otel.and_then(|otel| otel.span_layer(&own_package));
+        let dispatch = match spans {
+            Some(spans) => Dispatch::new(log.with(spans)),
+            None => Dispatch::new(log),
+        };
         tracing::dispatcher::with_default(&dispatch, || {
             tracing::debug!(log_level = word, "Logger created!");
         });
@@ -241,6 +261,12 @@ impl<S> Layer<S> for Logging
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        if let Some(export) = &self.export {
+            export.set_dispatch(dispatch);
+        }
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
         span_ids::keep_new(attributes, id, &cx, &self.gate);
     }
@@ -257,6 +283,9 @@ where
             if *event.metadata().level() > self.level {
                 return;
             }
+        }
+        if let Some(export) = &self.export {
+            export.add(event, &record, &cx);
         }
         let plain = match self.format {
             LogFormat::Json => record.json(),

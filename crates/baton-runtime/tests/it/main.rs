@@ -7,6 +7,9 @@
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 mod capabilities;
+#[allow(dead_code, reason = "other crates use the rest")]
+#[path = "../../../baton-otel/tests/it/collector.rs"]
+mod collector;
 mod commands;
 mod config_schema;
 mod errors;
@@ -22,6 +25,7 @@ mod kinds_of_settings;
 mod logging;
 #[cfg(unix)]
 mod notices;
+mod otel;
 mod panics;
 mod probes;
 mod service_mode;

@@ -296,7 +296,8 @@ impl FullSyncs {
         loop {
             let observers = self.observers.clone();
             let uploading = move |bytes| observers.notify(&ServiceEvent::Uploading { kind, bytes });
-            let uploaded = api.upload(task_id, path, uploading).await;
+            let span = tracing::info_span!("upload", file = kind.name());
+            let uploaded = api.upload(task_id, path, uploading).instrument(span).await;
             let code = uploaded.as_ref().map_or_else(ApiError::code, |()| Code::Ok);
             self.observers
                 .notify(&ServiceEvent::UploadEnded { kind, code });

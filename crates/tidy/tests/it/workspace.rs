@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("baton-ops", &["baton-proto"]),
     ("baton-connector", &["baton-crypto", "baton-proto"]),
     ("baton-grpc", &["baton-connector", "baton-proto"]),
+    ("baton-otel", &["baton-grpc", "baton-proto", "baton-term"]),
     (
         "baton-sync",
         &[
@@ -60,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-flags",
             "baton-grpc",
             "baton-ops",
+            "baton-otel",
             "baton-query",
             "baton-service",
             "baton-sync",

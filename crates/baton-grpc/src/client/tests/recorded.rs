@@ -84,7 +84,7 @@ fn replayed() -> (Channel, Arc<Mutex<Option<Reply>>>) {
 #[tokio::test(start_paused = true)]
 async fn every_recorded_answer_is_read_as_it_was_sent() {
     let (channel, slot) = replayed();
-    let wire = Wire::new(channel, 64 << 20);
+    let wire = Wire::new(channel, 64 << 20, None);
     let mut read = 0;
     let mut with_details = 0;
     for (call, message) in calls(&["child", "child-full", "session-server"]) {

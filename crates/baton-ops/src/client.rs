@@ -1,7 +1,7 @@
 //! A client of the server: one request, straight to the address, whatever proxy is set.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use baton_proto::Code;
 use bytes::Bytes;
@@ -11,8 +11,6 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-
-use crate::server::without_brackets;
 
 /// Why a server gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +67,13 @@ impl ProbeError {
     }
 }
 
+/// A host without the brackets that an IPv6 address has in URLs.
+pub fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
 /// The host at which a client of this machine reaches a server that is bound to `host`:
 /// loopback if that is every address.
 pub fn client_host(host: &str) -> String {
@@ -90,18 +95,18 @@ pub fn authority(host: &str, port: u16) -> String {
     }
 }
 
-/// The address of a page.
-pub fn url(host: &str, port: u16, path: &str) -> String {
-    format!("http://{}{path}", authority(host, port))
-}
-
-/// Sends a GET request and returns the status of the answer. It has no time limit of its
-/// own; dropping it ends the request.
+/// Sends a GET request to the first of these addresses that accepts a connection, and
+/// returns the status of the answer. `authority` names the server in the request. It has
+/// no time limit of its own; dropping it ends the request.
 ///
 /// # Errors
 /// No server answers in HTTP.
-pub async fn get(host: &str, port: u16, path: &str) -> Result<StatusCode, ProbeError> {
-    let address = authority(host, port);
+pub async fn get(
+    addresses: &[SocketAddr],
+    authority: &str,
+    path: &str,
+) -> Result<StatusCode, ProbeError> {
+    let address = authority.to_owned();
     let request = Request::get(path)
         .header(HOST, &address)
         .body(Empty::<Bytes>::new());
@@ -109,7 +114,7 @@ pub async fn get(host: &str, port: u16, path: &str) -> Result<StatusCode, ProbeE
         address: address.clone(),
         source,
     })?;
-    let stream = TcpStream::connect((without_brackets(host), port)).await;
+    let stream = TcpStream::connect(addresses).await;
     let stream = stream.map_err(|source| ProbeError::Connect { address, source })?;
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(ProbeError::of_exchange)?;
@@ -143,9 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_has_brackets_in_a_url() {
-        assert_eq!(url("::1", 8081, "/live"), "http://[::1]:8081/live");
-        assert_eq!(url("[::1]", 8081, "/live"), "http://[::1]:8081/live");
-        assert_eq!(url("localhost", 1, "/ready"), "http://localhost:1/ready");
+    fn an_ipv6_address_has_brackets_before_a_port() {
+        assert_eq!(authority("::1", 8081), "[::1]:8081");
+        assert_eq!(authority("[::1]", 8081), "[::1]:8081");
+        assert_eq!(authority("localhost", 1), "localhost:1");
     }
 }

@@ -20,7 +20,7 @@ mod pages;
 mod probes;
 mod server;
 
-pub use client::{ProbeError, authority, client_host, get, url};
+pub use client::{ProbeError, authority, client_host, get, without_brackets};
 pub use health::{Check, Health, Unhealthy, Verdict};
 pub use manager::{ManagerSettings, ServiceManager};
 pub use pages::{Answer, Page, Pages};

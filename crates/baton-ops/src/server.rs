@@ -66,13 +66,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds a port; 0 for any that is free. `host` is an address, an IPv6 address in
-    /// brackets or without, or a name.
+    /// Binds the first of these addresses that can be bound; port 0 is any that is free.
     ///
     /// # Errors
     /// The port is in use, or the address is not one of this machine.
-    pub async fn bind(host: &str, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((without_brackets(host), port)).await?;
+    pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
+        let listener = TcpListener::bind(addresses).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }
@@ -111,13 +110,6 @@ impl Server {
         // What is left ends with the set.
         let _ = timeout(limits.drain, ended).await;
     }
-}
-
-/// The address in a URL's host, or a host as it is.
-pub(crate) fn without_brackets(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host)
 }
 
 /// Whether only the one connection has failed.

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use baton_ops::{Limits, get};
+use baton_ops::Limits;
 use tokio::io::AsyncWriteExt;
 
-use crate::stage::{Checks, Stage, read_to_end};
+use crate::stage::{Checks, Stage, read_to_end, status_of};
 
 #[tokio::test]
 async fn what_is_not_http_is_refused_and_the_server_survives() {
@@ -117,9 +117,7 @@ async fn clients_that_hold_all_places_delay_others_but_do_not_keep_them_out() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
-    let status = get("127.0.0.1", stage.address.port(), "/live")
-        .await
-        .unwrap();
+    let status = status_of(stage.address.port(), "/live").await.unwrap();
     assert_eq!(status, 200);
     assert!(began.elapsed() >= Duration::from_millis(200));
     drop(held);
@@ -133,7 +131,7 @@ async fn two_thousand_probes_at_once_are_answered_with_one_check() {
     for at in 0..2_000 {
         let path = ["/live", "/ready", "/health"][at % 3];
         probes.spawn(async move {
-            let status = get("127.0.0.1", port, path).await.unwrap();
+            let status = status_of(port, path).await.unwrap();
             (path, status.as_u16())
         });
     }
@@ -153,13 +151,13 @@ async fn callers_of_a_check_that_hangs_leave_places_for_other_probes() {
     let port = stage.address.port();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..500 {
-        waiting.spawn(async move { get("127.0.0.1", port, "/health").await });
+        waiting.spawn(async move { status_of(port, "/health").await });
     }
     // All but the callers that may wait are answered.
     for _ in 0..500 - 64 {
         let status = waiting.join_next().await.unwrap().unwrap().unwrap();
         assert_eq!(status, 503);
     }
-    assert_eq!(get("127.0.0.1", port, "/live").await.unwrap(), 200);
+    assert_eq!(status_of(port, "/live").await.unwrap(), 200);
     assert_eq!(stage.checks.load(Ordering::Relaxed), 1);
 }

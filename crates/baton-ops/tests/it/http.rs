@@ -8,7 +8,7 @@ use baton_proto::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::stage::{Checks, Stage, read_to_end};
+use crate::stage::{Checks, Stage, read_to_end, status_of};
 
 const TIME: &str = r#""timestamp":"2026-01-02T03:04:05Z""#;
 
@@ -139,11 +139,11 @@ async fn a_connection_serves_several_requests_and_stays_open_for_some_time() {
 async fn the_client_gets_the_status_or_what_is_wrong() {
     let stage = Stage::new(Checks::FailWith("refused \"it\"".to_owned())).await;
     let port = stage.address.port();
-    assert_eq!(get("127.0.0.1", port, "/live").await.unwrap(), 200);
-    assert_eq!(get("localhost", port, "/health").await.unwrap(), 503);
-    assert_eq!(get("127.0.0.1", port, "/nope").await.unwrap(), 404);
+    assert_eq!(status_of(port, "/live").await.unwrap(), 200);
+    assert_eq!(status_of(port, "/health").await.unwrap(), 503);
+    assert_eq!(status_of(port, "/nope").await.unwrap(), 404);
     stage.end().await;
-    let error = get("127.0.0.1", port, "/live").await.unwrap_err();
+    let error = status_of(port, "/live").await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     assert_eq!(
         error.to_string(),
@@ -168,43 +168,46 @@ async fn odd_server(answer: &'static str) -> u16 {
 #[tokio::test]
 async fn the_client_recognizes_answers_that_are_no_http() {
     let port = odd_server("SSH-2.0-OpenSSH_9.6\r\n").await;
-    let error = get("127.0.0.1", port, "/live").await.unwrap_err();
+    let error = status_of(port, "/live").await.unwrap_err();
     assert!(matches!(error, ProbeError::NotHttp { .. }), "{error:?}");
     assert_eq!(error.code(), Code::Unknown);
     let port = odd_server("").await;
-    let error = get("127.0.0.1", port, "/live").await.unwrap_err();
+    let error = status_of(port, "/live").await.unwrap_err();
     assert!(matches!(error, ProbeError::Broken { .. }), "{error:?}");
     assert_eq!(error.code(), Code::Unavailable);
     let port = odd_server("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 9\r\n\r\n").await;
-    assert_eq!(get("127.0.0.1", port, "/live").await.unwrap(), 302);
+    assert_eq!(status_of(port, "/live").await.unwrap(), 302);
 }
 
 #[tokio::test]
-async fn an_ipv6_address_works_with_and_without_brackets() {
-    for host in ["::1", "[::1]"] {
-        let Ok(server) = Server::bind(host, 0).await else {
-            // This machine has no IPv6.
-            return;
-        };
-        assert!(server.address().is_ipv6());
-        let port = server.address().port();
-        let stop = tokio_util::sync::CancellationToken::new();
-        let pages = baton_ops::Pages::new().with_text("/a", "text/plain", String::new);
-        let served = tokio::spawn(server.serve(pages, Limits::default(), stop.clone()));
-        assert_eq!(get(host, port, "/a").await.unwrap(), 200);
-        stop.cancel();
-        served.await.unwrap();
-    }
+async fn the_first_address_that_works_is_used_also_of_ipv6() {
+    let [other, ipv6] = ["192.0.2.1:0", "[::1]:0"].map(|text| text.parse().unwrap());
+    let Ok(server) = Server::bind(&[other, ipv6]).await else {
+        // This machine has no IPv6.
+        return;
+    };
+    let address = server.address();
+    assert!(address.is_ipv6());
+    let stop = tokio_util::sync::CancellationToken::new();
+    let pages = baton_ops::Pages::new().with_text("/a", "text/plain", String::new);
+    let served = tokio::spawn(server.serve(pages, Limits::default(), stop.clone()));
+    let closed = "127.0.0.1:1".parse().unwrap();
+    assert_eq!(
+        get(&[closed, address], "localhost", "/a").await.unwrap(),
+        200
+    );
+    stop.cancel();
+    served.await.unwrap();
 }
 
 #[tokio::test]
 async fn a_port_in_use_and_an_address_of_another_machine_cannot_be_bound() {
     let stage = Stage::new(Checks::Succeed).await;
-    let error = Server::bind("127.0.0.1", stage.address.port())
+    let error = Server::bind(&[stage.address]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let error = Server::bind(&["192.0.2.1:0".parse().unwrap()])
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
-    let error = Server::bind("192.0.2.1", 0).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrNotAvailable);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baton_ops::{Health, Limits, Probes, Server};
+use baton_ops::{Health, Limits, ProbeError, Probes, Server, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -67,7 +67,9 @@ impl Stage {
             .pages()
             .with_text("/more", "text/x-more; v=1", || "more\n".to_owned())
             .with_text("/panic", "text/plain", || panic!("a panic of the test"));
-        let server = Server::bind("127.0.0.1", 0).await.unwrap();
+        let server = Server::bind(&["127.0.0.1:0".parse().unwrap()])
+            .await
+            .unwrap();
         let address = server.address();
         let stop = CancellationToken::new();
         let served = tokio::spawn(server.serve(pages, limits, stop.clone()));
@@ -125,4 +127,10 @@ pub async fn read_to_end(stream: &mut TcpStream) -> String {
         .await
         .expect("the server neither answered nor closed");
     String::from_utf8(answer).unwrap()
+}
+
+/// The status that a port of this machine answers.
+pub async fn status_of(port: u16, path: &str) -> Result<http::StatusCode, ProbeError> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    get(&[address], &address.to_string(), path).await
 }

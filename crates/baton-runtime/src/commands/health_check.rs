@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_connector::http::look_up;
 use baton_flags::{Command, Config, Export, Field, IntRules, Positionals};
-use baton_ops::{client_host, get, url};
+use baton_ops::{ProbeError, authority, client_host, get};
 
 use crate::context::CommandContext;
 use crate::error::{Error, Result};
@@ -71,8 +72,16 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
     let port = probes::port_to_ask(config)?;
     let host = client_host(probes::host(config)?);
     let limit = u64::try_from(config.get(&TIMEOUT)).unwrap_or(0);
+    let server = authority(&host, port);
     let answer = async {
-        let answer = get(&host, port, path);
+        let answer = async {
+            let addresses = look_up(&host, port).await;
+            let addresses = addresses.map_err(|source| ProbeError::Connect {
+                address: server.clone(),
+                source,
+            })?;
+            get(&addresses, &server, path).await
+        };
         if limit == 0 {
             return Some(answer.await);
         }
@@ -87,7 +96,7 @@ async fn run(context: CommandContext) -> Result<ExitStatus> {
             doing: "asking the service",
         }),
     };
-    let url = url(&host, port, path);
+    let url = format!("http://{server}{path}");
     match answer {
         Some(Ok(status)) if status == http::StatusCode::OK => Ok(ExitStatus::Success),
         Some(Ok(status)) => Err(Error::Unhealthy {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use baton_ops::{Health, Limits, Probes, Server, ServiceManager};
+use baton_connector::http::look_up;
+use baton_ops::{Health, Limits, Probes, Server, ServiceManager, without_brackets};
 use baton_service::{Activity, Service};
 use baton_term::TextGate;
 use tokio::time::{MissedTickBehavior, interval};
@@ -168,7 +169,10 @@ async fn bind(context: &CommandContext) -> Result<Option<Server>> {
         return Ok(None);
     }
     let (host, port) = (probes::host(config)?, probes::port_to_bind(config)?);
-    let bound = Server::bind(host, port).await;
+    let bound = match look_up(without_brackets(host), port).await {
+        Ok(addresses) => Server::bind(&addresses).await,
+        Err(error) => Err(error),
+    };
     bound.map(Some).map_err(|source| Error::HealthServer {
         address: baton_ops::authority(host, port),
         source,

@@ -1,16 +1,14 @@
 //! Notices of a program in service mode to a service manager.
 
+use std::ffi::OsString;
 use std::os::unix::net::UnixDatagram;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use baton_connector::{Call as ConnectorCall, Validator};
 use baton_runtime::Signal;
-use c1_sim::{Action, Call, Fault, PlannedTask};
+use c1_sim::{Action, Call, Fault};
 
-use crate::probes::ask;
 use crate::service_mode::{SYNC, World};
 
 /// A service manager that keeps the notices.
@@ -107,66 +105,43 @@ fn the_watchdog_is_fed_while_the_service_works() {
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
 }
 
-/// Blocks the threads of its callers, which no connector should.
-#[derive(Clone, Default)]
-struct Blocks {
-    blocked: Arc<AtomicU32>,
-    released: Arc<AtomicBool>,
-}
-
-impl Blocks {
-    fn block(&self) {
-        self.blocked.fetch_add(1, Ordering::Relaxed);
-        for _ in 0..2_000 {
-            if self.released.load(Ordering::Relaxed) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-#[async_trait]
-impl Validator for Blocks {
-    async fn validate(&self, _: &ConnectorCall) -> baton_connector::Result<Vec<prost_types::Any>> {
-        self.block();
-        Ok(Vec::new())
-    }
-}
-
 #[test]
-fn the_watchdog_is_not_fed_while_all_threads_are_blocked() {
+fn the_watchdog_is_not_fed_while_the_threads_of_tasks_are_blocked() {
     let mut world = World::new();
     let manager = Manager::of(&mut world);
-    world
-        .stage
-        .env
-        .insert("WATCHDOG_USEC".into(), "200000".into());
-    let blocks = Blocks::default();
-    let of_engine = blocks.clone();
+    let usec = OsString::from("200000");
+    world.stage.env.insert("WATCHDOG_USEC".into(), usec);
+    let one_thread = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    world.stage.runtime = Some(one_thread.unwrap());
+    let is_blocked = Arc::new(AtomicBool::new(false));
+    let is_released = Arc::new(AtomicBool::new(false));
+    let (blocked, released) = (Arc::clone(&is_blocked), Arc::clone(&is_released));
     world.stage.engine = Arc::new(move |connector, request, host| {
-        let blocks = of_engine.clone();
+        let (blocked, released) = (Arc::clone(&blocked), Arc::clone(&released));
         Box::pin(async move {
-            blocks.block();
+            // As no connector should.
+            blocked.store(true, Ordering::Relaxed);
+            for _ in 0..2_000 {
+                if released.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
             baton_sync::run(connector, request, host).await
         })
     });
-    world.connect_with(blocks.clone());
-    let flags = ["--health-check", "--health-check-port=0"];
-    let outcome = world.run_beside(&flags, |live| {
-        let port = live.port();
-        let blocked = || blocks.blocked.load(Ordering::Relaxed);
-        // One of the two threads is for a check, and the other one for a sync.
-        std::thread::spawn(move || ask(port, "/health", Duration::from_secs(20)));
-        live.until("a blocked thread", |_| blocked() == 1);
-        live.simulator.plan(PlannedTask::from_json(SYNC).unwrap());
-        live.until("two blocked threads", |_| blocked() == 2);
+    world.plan(SYNC);
+    let outcome = world.run_beside(&[], |live| {
+        live.until("a blocked thread", |_| is_blocked.load(Ordering::Relaxed));
         std::thread::sleep(Duration::from_millis(300));
         let fed = manager.count("WATCHDOG=1");
         std::thread::sleep(Duration::from_secs(1));
         assert_eq!(manager.count("WATCHDOG=1"), fed);
-        blocks.released.store(true, Ordering::Relaxed);
-        live.until("free threads", |_| manager.count("WATCHDOG=1") > fed);
+        is_released.store(true, Ordering::Relaxed);
+        live.until("a free thread", |_| manager.count("WATCHDOG=1") > fed);
         live.signal(Signal::Terminate);
     });
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);

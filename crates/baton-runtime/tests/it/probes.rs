@@ -68,18 +68,9 @@ fn world(checks: &'static [Checks]) -> World {
     world
 }
 
-impl World {
-    /// Its connector checks its credentials like this.
-    pub fn connect_with(&mut self, validator: impl Validator + 'static) {
-        let connector = connector(Arc::new(validator));
-        self.stage.types = None;
-        self.stage.connect = Arc::new(move || Arc::clone(&connector));
-    }
-}
-
 impl Live {
     /// The port that the program listens on.
-    pub fn port(&self) -> u16 {
+    fn port(&self) -> u16 {
         let listening = "\"msg\":\"serving health checks\",\"address\":\"127.0.0.1:";
         self.until_logged(listening);
         let log = self.stderr.text();
@@ -93,7 +84,7 @@ impl Live {
 }
 
 /// Sends a request, and returns status and body; `None` if nothing answers in time.
-pub fn ask(port: u16, path: &str, limit: Duration) -> Option<(u16, String)> {
+fn ask(port: u16, path: &str, limit: Duration) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(limit)).unwrap();
     write!(
@@ -342,6 +333,14 @@ fn the_command_asks_a_running_service() {
             .file(".baton.yaml", "timeout: soon\n")
             .field(Field::string("endpoint", "address of the application"));
         let outcome = stage.run(&["health-check", "--endpoint=ready", "--timeout=0"]);
+        assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+        let by_name = [
+            "health-check",
+            &flag,
+            "--endpoint=live",
+            "--health-check-bind-address=localhost",
+        ];
+        let outcome = Stage::new().run(&by_name);
         assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
         live.signal(Signal::Terminate);
     });

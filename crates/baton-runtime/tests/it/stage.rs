@@ -220,6 +220,8 @@ pub struct Stage {
     pub transport: Option<Arc<dyn baton_connector::http::Transport>>,
     /// The way to ConductorOne.
     pub service_channel: Option<baton_grpc::Channel>,
+    /// The async runtime of the next run.
+    pub runtime: Option<tokio::runtime::Runtime>,
     /// What the next run writes to standard error, while it runs.
     pub stderr: Sink,
     /// Runs before this one.
@@ -246,6 +248,7 @@ impl Stage {
             terminal: false,
             transport: None,
             service_channel: None,
+            runtime: None,
             stderr: Sink::default(),
             runs: 0,
         }
@@ -363,7 +366,7 @@ impl Stage {
             engine: Arc::clone(&self.engine),
             service_channel: self.service_channel.clone(),
             transport: self.transport.clone(),
-            runtime: None,
+            runtime: self.runtime.take(),
         };
         let status = baton_runtime::run(&app, process);
         self.runs += 1;

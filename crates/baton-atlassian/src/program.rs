@@ -90,6 +90,7 @@ pub(crate) const GO_COMPATIBLE: Field<bool> = Field::bool(
 /// The program.
 pub fn app() -> App {
     App::new(NAME, env!("CARGO_PKG_VERSION"), Box::new(connect))
+        .commit(option_env!("BATON_COMMIT"))
         .about("sync who has access to what in an Atlassian organization, and change it")
         .presentation(Presentation {
             display_name: "Atlassian",

@@ -84,6 +84,7 @@ pub fn app() -> App {
     ];
     let of_address = of_address.into_iter().chain([TLS.name(), INSECURE.name()]);
     App::new(NAME, env!("CARGO_PKG_VERSION"), Box::new(connect))
+        .commit(option_env!("BATON_COMMIT"))
         .about("drive a connector that is another program: sync, change access, run its actions")
         .presentation(Presentation {
             display_name: "Drive",

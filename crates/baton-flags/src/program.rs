@@ -192,6 +192,8 @@ pub struct Reserved {
 pub struct Program<R> {
     /// What `--version` prints; empty for none.
     pub version: &'static str,
+    /// The commit that it was built from, if that is known.
+    pub commit: Option<&'static str>,
     /// The root command, with the commands below it.
     pub root: Command<R>,
     /// Flags that every command has.

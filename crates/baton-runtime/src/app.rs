@@ -20,6 +20,7 @@ use crate::task::Runs;
 pub struct App {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
+    pub(crate) commit: Option<&'static str>,
     pub(crate) about: &'static str,
     pub(crate) presentation: Presentation,
     pub(crate) fields: Vec<AnyField>,
@@ -40,6 +41,7 @@ impl App {
         Self {
             name,
             version,
+            commit: None,
             about: "read who has access to what in an application into a sync file (.c1z)",
             presentation: Presentation::default(),
             fields: Vec::new(),
@@ -53,6 +55,14 @@ impl App {
             announce: None,
             asks_connector: false,
         }
+    }
+
+    /// The commit that the program was built from, which `version` prints: usually
+    /// `option_env!("BATON_COMMIT")`, which packaging sets.
+    #[must_use]
+    pub fn commit(mut self, commit: Option<&'static str>) -> Self {
+        self.commit = commit;
+        self
     }
 
     /// Registers the connector's resource types and what it can do with each, before anything
@@ -177,6 +187,7 @@ impl App {
         root.examples.clone_from(&self.examples);
         Program {
             version: self.version,
+            commit: self.commit,
             root,
             common,
             relations: flags::relations()

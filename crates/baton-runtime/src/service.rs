@@ -114,6 +114,7 @@ mod tests {
 
         let program = Program {
             version: "1",
+            commit: None,
             root: Command::<()>::new("baton-x", "x").runs(()),
             common: common(flags::LogFormat::Json),
             relations: Vec::new(),

@@ -111,6 +111,7 @@ pub(crate) fn program() -> Program<Runs> {
     root.run = Some(Runs::Overview(start::<overview::Overview>));
     Program {
         version: env!("CARGO_PKG_VERSION"),
+        commit: option_env!("BATON_COMMIT"),
         root,
         common: vec![
             FILE.any(),

@@ -126,7 +126,14 @@ fn help_and_version_need_no_file() {
     assert_eq!(help.status, 0);
     assert!(help.stdout.contains("principals"));
     assert_eq!(words(&[]).status, 0);
-    assert!(words(&["--version"]).stdout.starts_with("baton version "));
+    let version = words(&["--version"]).stdout;
+    assert!(version.starts_with("baton version "));
+    assert_eq!(version.lines().count(), 1);
+    let all = words(&["version"]);
+    assert_eq!(all.status, 0);
+    let (first, commit) = all.stdout.split_once("commit: ").unwrap();
+    assert_eq!(first, version);
+    assert!(commit.contains(&format!("\nplatform: {}-", std::env::consts::ARCH)));
     for shell in ["bash", "zsh", "fish", "powershell"] {
         assert!(words(&["completion", shell]).stdout.len() > 500, "{shell}");
     }

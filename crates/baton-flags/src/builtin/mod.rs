@@ -4,6 +4,7 @@
 mod completion;
 mod help;
 mod man;
+mod version;
 
 pub use man::{ManualPage, manual_pages};
 
@@ -42,12 +43,13 @@ impl From<String> for Printed {
     }
 }
 
-/// `completion`, `help` and `man`; `wrap` makes of each what runs a command of the program.
-pub fn commands<R>(wrap: fn(BuiltIn<R>) -> R) -> [Command<R>; 3] {
+/// `completion`, `help`, `man` and `version`; `wrap` makes of each what runs a command of the program.
+pub fn commands<R>(wrap: fn(BuiltIn<R>) -> R) -> [Command<R>; 4] {
     [
         completion::command(wrap),
         help::command(wrap),
         man::command(wrap),
+        version::command(wrap),
     ]
 }
 
@@ -58,5 +60,5 @@ pub fn help_of<R>(program: &Program<R>, line: &Line<'_, R>, columns: usize) -> P
 
 /// `--version`.
 pub fn version_of<R>(program: &Program<R>) -> Printed {
-    format!("{} version {}\n", program.name(), program.version).into()
+    version::line(program).into()
 }

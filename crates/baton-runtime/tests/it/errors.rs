@@ -105,6 +105,10 @@ fn parse_errors_come_before_help_and_help_before_required_flags() {
         Stage::new().run(&["-v"]).stdout,
         "baton-toy version 1.2.3\n"
     );
+    let all = Stage::new().run(&["version"]);
+    let first = "baton-toy version 1.2.3\ncommit: 0123abc\nplatform: ";
+    assert!(all.stdout.starts_with(first), "{}", all.stdout);
+    assert_eq!(all.stdout.lines().count(), 3);
 }
 
 #[test]

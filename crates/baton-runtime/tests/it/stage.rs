@@ -317,6 +317,7 @@ impl Stage {
                 })
             }),
         )
+        .commit(Some("0123abc"))
         .presentation(Presentation {
             display_name: "Atlassian",
             help_url: "/docs/baton/atlassian",

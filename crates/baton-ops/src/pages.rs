@@ -21,8 +21,9 @@ pub struct Answer {
 /// What answers the requests of a path, whatever their method.
 #[async_trait]
 pub trait Page: Send + Sync {
-    /// The answer to a request that has just arrived.
-    async fn answer(&self) -> Answer;
+    /// The answer to a request that has just arrived. `accept` has the media types that
+    /// its client accepts; it is empty if the client names none.
+    async fn answer(&self, accept: &str) -> Answer;
 }
 
 /// Pages by their exact paths. Clones share the pages.
@@ -50,7 +51,18 @@ impl Pages {
         content_type: &'static str,
         text: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
-        self.with(path, Arc::new(Text { content_type, text }))
+        self.with_chosen_text(path, move |_| (content_type, text()))
+    }
+
+    /// As [`Pages::with_text`], for a text in several forms. `text` gets the media types
+    /// that the client accepts, and gives the one of the text, and the text.
+    #[must_use]
+    pub fn with_chosen_text(
+        self,
+        path: &'static str,
+        text: impl Fn(&str) -> (&'static str, String) + Send + Sync + 'static,
+    ) -> Self {
+        self.with(path, Arc::new(Text(text)))
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<Arc<dyn Page>> {
@@ -64,18 +76,16 @@ impl std::fmt::Debug for Pages {
     }
 }
 
-struct Text<F> {
-    content_type: &'static str,
-    text: F,
-}
+struct Text<F>(F);
 
 #[async_trait]
-impl<F: Fn() -> String + Send + Sync> Page for Text<F> {
-    async fn answer(&self) -> Answer {
+impl<F: Fn(&str) -> (&'static str, String) + Send + Sync> Page for Text<F> {
+    async fn answer(&self, accept: &str) -> Answer {
+        let (content_type, text) = (self.0)(accept);
         Answer {
             status: StatusCode::OK,
-            content_type: self.content_type,
-            body: (self.text)().into(),
+            content_type,
+            body: text.into(),
         }
     }
 }

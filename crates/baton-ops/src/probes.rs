@@ -84,7 +84,7 @@ impl Details {
 
 #[async_trait]
 impl Page for Probe {
-    async fn answer(&self) -> Answer {
+    async fn answer(&self, _: &str) -> Answer {
         let timestamp = timestamp((self.probes.now)());
         let (good, bad, found) = match self.kind {
             Kind::Live => ("alive", "", Ok(())),

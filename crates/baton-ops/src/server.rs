@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -123,7 +123,7 @@ async fn connection(stream: TcpStream, pages: Pages, limits: Limits, stop: Cance
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let pages = pages.clone();
-        async move { Ok::<_, Infallible>(respond(&pages, request.uri().path()).await) }
+        async move { Ok::<_, Infallible>(respond(&pages, &request).await) }
     });
     let mut served = pin!(
         http1::Builder::new()
@@ -154,14 +154,23 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-async fn respond(pages: &Pages, path: &str) -> Response<Full<Bytes>> {
+/// The media types of all headers `Accept`.
+fn accepted<B>(request: &Request<B>) -> String {
+    let values = request.headers().get_all(ACCEPT).iter();
+    let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+    values.join(",")
+}
+
+async fn respond<B>(pages: &Pages, request: &Request<B>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
     let Some(page) = pages.find(path) else {
         let mut response = response(plain(StatusCode::NOT_FOUND, "404 page not found\n"));
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         return response;
     };
-    let answer = AssertUnwindSafe(page.answer()).catch_unwind().await;
+    let accept = accepted(request);
+    let answer = AssertUnwindSafe(page.answer(&accept)).catch_unwind().await;
     response(answer.unwrap_or_else(|_| {
         tracing::error!(path, "a page of the server of probes panicked");
         plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")

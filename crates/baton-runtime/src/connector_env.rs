@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use baton_connector::http::{
-    HttpClient, HttpParts, HttpSettings, ReadApiError, ReqwestTransport, SecretRegistry, Transport,
-    TransportSettings,
+    HttpClient, HttpObserver, HttpParts, HttpSettings, ReadApiError, ReqwestTransport,
+    SecretRegistry, Transport, TransportSettings,
 };
 use baton_connector::{Clock, Connector, Random, v2};
 use baton_flags::Config;
@@ -44,6 +44,8 @@ pub struct ConnectorEnv {
     pub secrets: Arc<dyn SecretRegistry>,
     /// Continues traces in connectors of other processes.
     pub traces: Option<Arc<dyn TraceContext>>,
+    /// Is notified of the requests of clients made here.
+    pub http_observer: Arc<dyn HttpObserver>,
     /// For connectors that start another program.
     pub child_processes: ChildProcesses,
 }
@@ -85,6 +87,7 @@ impl ConnectorEnv {
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             secrets: Arc::clone(&self.secrets),
+            observer: Arc::clone(&self.http_observer),
             ..HttpParts::new(transport, 0)
         };
         let settings = HttpSettings {

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use baton_connector::http::HttpObserver;
 use baton_connector::v2::{ConnectorCapabilities, ConnectorMetadata};
 use baton_connector::{Call, WaitReason};
 use baton_grpc::Channel;
+use baton_metrics::Metrics;
 use baton_sync::{Completeness, Provenance, Report, SyncHost, SyncRequest, Workers};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -84,6 +86,8 @@ pub struct CommandContext {
     /// Reads the settings again.
     pub(crate) resettle: Resettle,
     pub(crate) debug_log: DebugTee,
+    /// Who counts what the run does.
+    pub(crate) metrics: Option<Arc<Metrics>>,
     /// Notified when the settings are to be read again.
     pub(crate) reload: Arc<Notify>,
 }
@@ -205,6 +209,14 @@ impl CommandContext {
         self
     }
 
+    /// The same run, counted from now on.
+    #[must_use]
+    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.connector_env.http_observer = Arc::clone(&metrics) as Arc<dyn HttpObserver>;
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// Reduces the summary to its last line, for a command with an output of its own.
     #[must_use]
     pub fn brief(mut self) -> Self {
@@ -285,11 +297,16 @@ impl CommandContext {
             observer: Arc::clone(&progress) as Arc<dyn baton_sync::Observer>,
         };
         let run = (self.engine)(Arc::clone(&built.connector), request, host);
-        let report = if self.stderr.is_terminal() {
-            self.run_with_display(run, &progress, &built).await?
+        let ended = if self.stderr.is_terminal() {
+            self.run_with_display(run, &progress, &built).await
         } else {
-            run_with_log(run, &progress, &built).await?
+            run_with_log(run, &progress, &built).await
         };
+        if let Some(metrics) = &self.metrics {
+            let result = ended.as_ref().map_err(baton_sync::Error::code);
+            metrics.sync_ended(started.elapsed(), result);
+        }
+        let report = ended?;
         if self.sends_requests && report.traffic.is_none() {
             tracing::warn!(
                 "the flags that limit requests have no effect: the connector's requests are not \

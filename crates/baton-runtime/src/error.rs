@@ -363,6 +363,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The file of metrics cannot be written.
+    #[error("cannot write the metrics file")]
+    MetricsFile {
+        /// Why, with the path.
+        source: baton_c1z::Error,
+    },
     /// The cursor file holds something else.
     #[error("{} does not hold a cursor", .path.display())]
     NotACursorFile {
@@ -684,6 +690,9 @@ impl Error {
             Self::CursorFile { .. } | Self::NotACursorFile { .. } => {
                 vec!["pass another path with --event-feed-cursor-file".to_owned()]
             }
+            Self::MetricsFile { .. } => vec![
+                "pass a path in a folder that can be written to with --metrics-file".to_owned(),
+            ],
             Self::NeedsFlag { on, .. } => {
                 vec![format!("pass --{on} as well, or leave the flag out")]
             }

@@ -545,6 +545,12 @@ pub(crate) const AUDIT_LOG: Field<Option<PathBuf>> = Field::path(
 )
 .must_name("the path of an audit log")
 .export(Export::None);
+pub(crate) const METRICS_FILE: Field<Option<PathBuf>> = Field::path(
+    "metrics-file",
+    "file for the metrics of the run, replaced at its end, in the text format of Prometheus",
+)
+.must_name("the path of a metrics file")
+.export(Export::None);
 pub(crate) const SYNC_AFTER: Field<bool> =
     Field::bool("sync-after", "sync the file again after a change").export(Export::None);
 pub(crate) const FORCE_PROTECTED: Field<bool> = Field::bool(
@@ -697,6 +703,7 @@ pub(crate) fn common(log_format: LogFormat) -> Vec<AnyField> {
         MAX_REQUESTS_PER_SECOND.any(),
         DRY_RUN.any(),
         AUDIT_LOG.any(),
+        METRICS_FILE.any(),
         SYNC_AFTER.any(),
         FORCE_PROTECTED.any(),
         CREDENTIAL_RECIPIENT.any(),

@@ -72,6 +72,7 @@ mod file_tasks;
 mod flags;
 mod inherited;
 mod log;
+mod metering;
 mod mode;
 mod network;
 mod otel;

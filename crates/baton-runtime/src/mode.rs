@@ -93,6 +93,28 @@ impl Mode {
             .map_or(Self::Sync, |(_, mode)| *mode)
     }
 
+    /// The stable name, for metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Sync => "sync",
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
+            Self::Events => "events",
+            Self::CreateAccount => "create_account",
+            Self::InvokeAction => "invoke_action",
+            Self::ListActions => "list_actions",
+            Self::Delete => "delete_resource",
+            Self::Rotate => "rotate_credentials",
+            Self::CreateTicket => "create_ticket",
+            Self::BulkCreateTicket => "bulk_create_tickets",
+            Self::ListTicketSchemas => "list_ticket_schemas",
+            Self::GetTicket => "get_ticket",
+            Self::Diff => "diff",
+            Self::Compact => "compact",
+        }
+    }
+
     /// The services that a connector must serve for it.
     pub(crate) fn served(self) -> Served {
         let provisioning = matches!(

@@ -37,6 +37,7 @@ pub(crate) fn refuse_flags_of_one_change(config: &Config) -> Result<()> {
     let others = [
         (flags::OUTPUT.name(), config.was_set(&flags::OUTPUT)),
         (flags::FOLLOW.name(), events),
+        (flags::METRICS_FILE.name(), config.has(&flags::METRICS_FILE)),
     ];
     let mut refused = of_changes(config).into_iter().chain(others);
     match refused.find(|(flag, given)| *given && !of_all.contains(flag)) {

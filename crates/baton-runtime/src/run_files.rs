@@ -71,6 +71,13 @@ pub(crate) fn compare(
         }
         paths.add("audit log", &cwd.join(path), Use::Append)?;
     }
+    if let Some(path) = config.find(&flags::METRICS_FILE).flatten() {
+        if matches!(output, Output::None) {
+            let file = config.get(&flags::FILE);
+            paths.add("sync file", &cwd.join(file), Use::Read)?;
+        }
+        paths.add("metrics file", &cwd.join(path), Use::Replace)?;
+    }
     for path in config.get(&flags::LOG_PATH) {
         if !STREAMS.contains(&path.as_str()) {
             paths.add("log file", &cwd.join(path), Use::Append)?;

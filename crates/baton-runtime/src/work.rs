@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 
 use baton_connector::Secret;
-use baton_connector::http::SecretRegistry;
+use baton_connector::http::{NoObserver, SecretRegistry};
 use baton_flags::Config;
 use baton_otel::Otel;
 use baton_term::TextGate;
@@ -178,6 +178,7 @@ impl Work {
                 network,
                 secrets: Arc::new(Gated(stderr.gate())),
                 traces: otel.as_ref().and_then(Otel::carrier),
+                http_observer: Arc::new(NoObserver),
                 child_processes: child_processes.clone(),
             },
             sends_requests: app.sends_requests,
@@ -198,6 +199,7 @@ impl Work {
             service_channel,
             resettle,
             debug_log,
+            metrics: None,
             reload: Arc::default(),
         };
         let _log = tracing::dispatcher::set_default(&dispatch);

@@ -9,4 +9,5 @@
 )]
 
 mod checker;
+mod documented;
 mod rendered;

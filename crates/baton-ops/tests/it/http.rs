@@ -180,6 +180,20 @@ async fn the_client_recognizes_answers_that_are_no_http() {
 }
 
 #[tokio::test]
+async fn a_page_can_depend_on_what_the_client_accepts() {
+    let stage = Stage::new(Checks::Succeed).await;
+    let ask = async |headers: &str| {
+        let head = format!("GET /chosen HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+        stage.send(head.as_bytes()).await
+    };
+    let both = ask("Accept: a/b;q=1\r\nAccept: c/d\r\n").await;
+    assert!(both.contains("content-type: c/d\r\n"), "{both}");
+    assert!(both.ends_with("both\n"), "{both}");
+    let none = ask("").await;
+    assert!(none.ends_with("\"\"\n"), "{none}");
+}
+
+#[tokio::test]
 async fn the_first_address_that_works_is_used_also_of_ipv6() {
     let [other, ipv6] = ["192.0.2.1:0", "[::1]:0"].map(|text| text.parse().unwrap());
     let Ok(server) = Server::bind(&[other, ipv6]).await else {

@@ -66,6 +66,10 @@ impl Stage {
         let pages = probes
             .pages()
             .with_text("/more", "text/x-more; v=1", || "more\n".to_owned())
+            .with_chosen_text("/chosen", |accept| match accept {
+                "a/b;q=1,c/d" => ("c/d", "both\n".to_owned()),
+                other => ("text/plain", format!("{other:?}\n")),
+            })
             .with_text("/panic", "text/plain", || panic!("a panic of the test"));
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()])
             .await

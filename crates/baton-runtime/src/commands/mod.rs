@@ -55,6 +55,7 @@ fn without_mode_flags(command: Command<Runs>) -> Command<Runs> {
     command
         .without(flags::DRY_RUN)
         .without(flags::AUDIT_LOG)
+        .without(flags::METRICS_FILE)
         .without(flags::SYNC_AFTER)
         .without(flags::FORCE_PROTECTED)
         .without(flags::CREDENTIAL_RECIPIENT)

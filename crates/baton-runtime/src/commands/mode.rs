@@ -8,6 +8,7 @@ use super::{action_schemas, sync};
 use crate::change;
 use crate::events;
 use crate::flags;
+use crate::metering::measured;
 use crate::mode::Mode;
 use crate::probes;
 use crate::service_mode;
@@ -109,7 +110,7 @@ fn checked(mode: Mode, body: Body) -> Body {
 pub(crate) fn runs() -> Runs {
     Runs::Work(Arc::new(|config| {
         let mode = Mode::of(config);
-        let task = task(mode, config);
+        let task = measured(mode, config, task(mode, config));
         let body = checked(mode, task.body);
         Task { body, ..task }
     }))

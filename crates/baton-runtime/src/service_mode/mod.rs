@@ -20,7 +20,7 @@ use baton_proto::c1::connectorapi::baton::v1::BatonServiceHelloRequest as Hello;
 use baton_proto::causes;
 use baton_service::{
     Api, ChangesOf, ClientSecretSource, CredentialParts, Credentials, Endpoint, HostFacts, Service,
-    Settings, SyncSettings, build_info, host_id, os_info, service_channel,
+    ServiceObserver, Settings, SyncSettings, build_info, host_id, os_info, service_channel,
 };
 use futures_util::future::join_all;
 use http::HeaderValue;
@@ -198,7 +198,7 @@ fn settings(
             debug_log: Arc::new(context.debug_log.clone()),
         },
         changes,
-        observers: Vec::new(),
+        observers: observers(context),
     })
 }
 
@@ -206,6 +206,14 @@ fn settings(
 fn temp_dir(context: &CommandContext) -> Result<PathBuf> {
     let given = context.temp_dir()?;
     Ok(given.unwrap_or_else(|| context.service_env.temp_dir.clone()))
+}
+
+/// Who is notified of what the service does.
+fn observers(context: &CommandContext) -> Vec<Arc<dyn ServiceObserver>> {
+    let metrics = context.metrics.iter().cloned();
+    metrics
+        .map(|metrics| metrics as Arc<dyn ServiceObserver>)
+        .collect()
 }
 
 /// The services of a connector in this process.

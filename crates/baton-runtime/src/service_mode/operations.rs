@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use baton_connector::http::look_up;
+use baton_metrics::TextForm;
 use baton_ops::{Health, Limits, Probes, Server, ServiceManager, without_brackets};
 use baton_service::{Activity, Service};
 use baton_term::TextGate;
@@ -16,6 +17,8 @@ use crate::context::CommandContext;
 use crate::error::{Error, Result};
 use crate::{flags, probes};
 
+/// Where the metrics are.
+const METRICS_PATH: &str = "/metrics";
 /// The longest check of the connector.
 const LONGEST_CHECK: Duration = Duration::from_secs(30);
 /// How often the status for the service manager is compared with what the service does.
@@ -57,7 +60,13 @@ impl Operations {
         if let Some(server) = bind(context).await? {
             let address = server.address();
             tracing::info!(%address, "serving health checks");
-            let pages = operations.probes(context).pages();
+            let mut pages = operations.probes(context).pages();
+            if let Some(metrics) = context.metrics.clone() {
+                pages = pages.with_chosen_text(METRICS_PATH, move |accept| {
+                    let form = TextForm::accepted(accept);
+                    (form.content_type(), metrics.render(form))
+                });
+            }
             let limits = Limits {
                 drain: DRAIN,
                 ..Limits::default()

@@ -7,6 +7,13 @@
 #![allow(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 mod capabilities;
+#[allow(
+    dead_code,
+    clippy::float_cmp,
+    reason = "other tests use the rest; the numbers are exact"
+)]
+#[path = "../../../baton-metrics/tests/it/checker.rs"]
+mod checker;
 #[allow(dead_code, reason = "other crates use the rest")]
 #[path = "../../../baton-otel/tests/it/collector.rs"]
 mod collector;
@@ -23,6 +30,8 @@ mod hostile;
 mod kinds;
 mod kinds_of_settings;
 mod logging;
+mod metrics;
+mod metrics_file;
 #[cfg(unix)]
 mod notices;
 mod otel;

@@ -18,7 +18,7 @@ use c1_sim::{Action, Call, Fault};
 use crate::service_mode::{Live, World};
 use crate::stage::{Outcome, Stage};
 
-const SERVED: &[&str] = &["--health-check", "--health-check-port=0"];
+pub const SERVED: &[&str] = &["--health-check", "--health-check-port=0"];
 
 /// What the connector does with a check of its credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ fn world(checks: &'static [Checks]) -> World {
 
 impl Live {
     /// The port that the program listens on.
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         let listening = "\"msg\":\"serving health checks\",\"address\":\"127.0.0.1:";
         self.until_logged(listening);
         let log = self.stderr.text();

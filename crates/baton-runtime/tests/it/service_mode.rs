@@ -17,7 +17,7 @@ use crate::stage::{Outcome, Sink, Stage};
 
 const CLIENT_ID: &str = "sim@tenant.test/valet";
 pub const SYNC: &str = r#"{"id": "S00000000000000000000000001", "syncFull": {}}"#;
-const GRANT: &str = r#"{"id": "G00000000000000000000000001", "grant": {
+pub const GRANT: &str = r#"{"id": "G00000000000000000000000001", "grant": {
     "entitlement": {"id": "group:g1:member", "resource": {"id": {"resourceType": "group", "resource": "g1"}}},
     "principal": {"id": {"resourceType": "user", "resource": "u1"}}}}"#;
 

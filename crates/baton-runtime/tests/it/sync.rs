@@ -113,7 +113,7 @@ fn recording_engine() -> (Engine, Arc<Mutex<Option<SyncRequest>>>) {
     (engine, seen)
 }
 
-fn partial_engine() -> Engine {
+pub fn partial_engine() -> Engine {
     Arc::new(|_, request, _| {
         Box::pin(async move {
             let path = if request.allow_partial {
@@ -185,7 +185,7 @@ fn each_kind_of_bad_record_is_counted_in_the_log_and_in_the_summary() {
     }
 }
 
-fn failing_engine(error: fn() -> Error) -> Engine {
+pub fn failing_engine(error: fn() -> Error) -> Engine {
     Arc::new(move |_, _, _| Box::pin(async move { Err(error()) }))
 }
 

@@ -67,6 +67,24 @@ fn a_sync_writes_to_regular_files_only() {
     );
 }
 
+#[test]
+fn metrics_go_to_regular_files_only() {
+    each_kind(
+        |stage, kind| {
+            stage.engine = crate::sync::complete_engine();
+            stage.run(&["--metrics-file", kind])
+        },
+        |kind| match kind {
+            "new" => Some("new"),
+            "regular" | "to-regular" => Some("regular"),
+            "dangling" => Some("made"),
+            "same" => Some(INPUT),
+            "hard" => Some("hard"),
+            _ => None,
+        },
+    );
+}
+
 /// What lies beside the target counts as well: a partial result goes there.
 #[test]
 fn a_partial_result_goes_to_regular_files_only() {

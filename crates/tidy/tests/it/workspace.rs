@@ -60,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "baton-crypto",
             "baton-flags",
             "baton-grpc",
+            "baton-metrics",
             "baton-ops",
             "baton-otel",
             "baton-query",

@@ -14,6 +14,7 @@ use baton_connector::v2::{ConnectorCapabilities, ConnectorMetadata};
 use baton_connector::{Call, WaitReason};
 use baton_grpc::Channel;
 use baton_metrics::Metrics;
+use baton_otel::Meter;
 use baton_sync::{Completeness, Provenance, Report, SyncHost, SyncRequest, Workers};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -83,6 +84,8 @@ pub struct CommandContext {
     pub(crate) service_env: ServiceEnv,
     /// The way to ConductorOne; `None` for the network of the machine.
     pub(crate) service_channel: Option<Channel>,
+    /// Makes metrics for a collector, if there is one.
+    pub(crate) meter: Option<Meter>,
     /// Reads the settings again.
     pub(crate) resettle: Resettle,
     pub(crate) debug_log: DebugTee,

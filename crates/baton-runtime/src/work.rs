@@ -197,6 +197,7 @@ impl Work {
             brief: false,
             service_env,
             service_channel,
+            meter: otel.as_ref().and_then(Otel::meter),
             resettle,
             debug_log,
             metrics: None,

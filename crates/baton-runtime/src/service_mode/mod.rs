@@ -4,6 +4,7 @@ mod changes;
 mod given;
 mod operations;
 mod secret;
+mod task_metrics;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::{flags, refused_flags};
 pub use given::GivenService;
 use operations::Operations;
 use secret::SettingSecret;
+use task_metrics::TaskMetrics;
 
 /// How this SDK names itself to the service, behind the name of the client.
 const SDK: &str = concat!("baton-rust/v", env!("CARGO_PKG_VERSION"));
@@ -211,9 +213,10 @@ fn temp_dir(context: &CommandContext) -> Result<PathBuf> {
 /// Who is notified of what the service does.
 fn observers(context: &CommandContext) -> Vec<Arc<dyn ServiceObserver>> {
     let metrics = context.metrics.iter().cloned();
-    metrics
-        .map(|metrics| metrics as Arc<dyn ServiceObserver>)
-        .collect()
+    let metrics = metrics.map(|metrics| metrics as Arc<dyn ServiceObserver>);
+    let exported = context.meter.iter().map(TaskMetrics::new);
+    let exported = exported.map(|metrics| Arc::new(metrics) as Arc<dyn ServiceObserver>);
+    metrics.chain(exported).collect()
 }
 
 /// The services of a connector in this process.

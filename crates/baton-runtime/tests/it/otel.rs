@@ -3,7 +3,14 @@
 use std::net::TcpListener;
 use std::sync::mpsc;
 
+use baton_runtime::Signal;
+use opentelemetry_proto::tonic::metrics::v1::NumberDataPoint;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+
 use crate::collector::{TestCollector, hex, texts};
+use crate::service_mode::{GRANT, SYNC, World, finished};
 use crate::stage::Stage;
 use crate::whole::{self, Upstream};
 
@@ -219,4 +226,138 @@ fn settings_that_cannot_be_used_end_the_program_at_its_start() {
         let outcome = stage.run(&args);
         assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
     }
+}
+
+/// Tasks in service mode, whose toy connector is in this process.
+fn served_tasks(served: &Served, more: &[&str]) -> World {
+    let mut world = World::new();
+    world.plan(SYNC);
+    world.plan(GRANT);
+    let mut args = served.flags().to_vec();
+    args.extend(more);
+    let outcome = world.run(&args, vec![(Signal::Terminate, finished(2))]);
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+    world
+}
+
+#[test]
+fn tasks_and_polls_are_traces_of_their_own() {
+    let served = Served::new();
+    let world = served_tasks(&served, &[]);
+    let received = served.collector.received();
+    let tasks = received.spans_named("task");
+    assert_eq!(tasks.len(), 2, "{:?}", received.names());
+    let task = |kind: &str| {
+        let mut tasks = tasks.iter();
+        let is = |span: &&&Span| texts(&span.attributes)["task_type"] == kind;
+        *tasks.find(is).unwrap()
+    };
+    let (sync, grant) = (task("sync_full"), task("grant"));
+    assert_ne!(sync.trace_id, grant.trace_id);
+    for (span, id) in [
+        (sync, "S00000000000000000000000001"),
+        (grant, "G00000000000000000000000001"),
+    ] {
+        assert_eq!(hex(&span.parent_span_id), "");
+        assert_eq!(texts(&span.attributes)["task_id"], id);
+    }
+    // The stage serves no changes.
+    assert_eq!(grant.status.as_ref().unwrap().code(), StatusCode::Error);
+    assert_eq!(sync.status.as_ref().unwrap().code(), StatusCode::Unset);
+    let below = |parent: &Span, name: &str| {
+        let spans = received.spans_named(name);
+        let mut spans = spans.into_iter();
+        spans.any(|span| span.parent_span_id == parent.span_id && span.trace_id == parent.trace_id)
+    };
+    assert!(below(sync, "sync"));
+    assert!(below(sync, "upload"));
+    let api = "c1.connectorapi.baton.v1.BatonService";
+    assert!(below(sync, &format!("{api}/Heartbeat")));
+    assert!(below(sync, &format!("{api}/FinishTask")));
+    assert!(below(
+        received.span("upload"),
+        &format!("{api}/UploadAsset")
+    ));
+    assert!(
+        below(grant, "c1.connector.v2.GrantManagerService/Grant"),
+        "{:?}",
+        received.names()
+    );
+    assert!(below(grant, &format!("{api}/FinishTask")));
+    let polls = received.spans_named("poll");
+    assert!(polls.len() >= 2);
+    for poll in polls {
+        assert_eq!(hex(&poll.parent_span_id), "");
+    }
+    // A line of a task has the ids of its trace.
+    let began = received
+        .logs
+        .iter()
+        .filter(|line| format!("{:?}", line.body).contains("a task began"));
+    for line in began {
+        let of = task(&texts(&line.attributes)["task_type"]);
+        assert_eq!(line.trace_id, of.trace_id);
+        assert_eq!(line.span_id, of.span_id);
+    }
+    assert!(!received.contains(world.secret()));
+}
+
+#[test]
+fn tasks_are_counted_and_timed() {
+    let served = Served::new();
+    served_tasks(&served, &["--otel-logging-disabled"]);
+    let received = served.collector.received();
+    let metric = |name: &str| {
+        let mut metrics = received.metrics.iter();
+        metrics.find(|metric| metric.name == name).unwrap()
+    };
+    let Some(Data::Sum(successes)) = &metric("baton_sdk.task_success").data else {
+        panic!()
+    };
+    let Some(Data::Sum(failures)) = &metric("baton_sdk.task_failure").data else {
+        panic!()
+    };
+    let Some(Data::Histogram(latency)) = &metric("baton_sdk.task_latency").data else {
+        panic!()
+    };
+    assert_eq!(metric("baton_sdk.task_latency").unit, "ms");
+    let of = |points: &[NumberDataPoint]| -> Vec<String> {
+        let points = points.iter();
+        points
+            .map(|point| format!("{:?} {:?}", texts(&point.attributes), point.value))
+            .collect()
+    };
+    assert_eq!(
+        of(&successes.data_points),
+        [r#"{"task_type": "sync_full"} Some(AsInt(1))"#]
+    );
+    assert_eq!(
+        of(&failures.data_points),
+        [
+            r#"{"grpc_code": "FailedPrecondition", "is_rate_limit": "false", "task_type": "grant"} Some(AsInt(1))"#
+        ]
+    );
+    let mut timed: Vec<String> = latency
+        .data_points
+        .iter()
+        .map(|point| format!("{} {:?}", point.count, texts(&point.attributes)))
+        .collect();
+    timed.sort();
+    assert_eq!(
+        timed,
+        [
+            r#"1 {"grpc_code": "FailedPrecondition", "is_rate_limit": "false", "task_status": "failure", "task_type": "grant"}"#,
+            r#"1 {"task_status": "success", "task_type": "sync_full"}"#,
+        ]
+    );
+}
+
+#[test]
+fn without_traces_there_are_no_metrics() {
+    let served = Served::new();
+    served_tasks(&served, &["--otel-tracing-disabled"]);
+    let received = served.collector.received();
+    assert!(received.metrics.is_empty());
+    assert!(received.spans.is_empty());
+    assert!(!received.logs.is_empty());
 }

@@ -84,6 +84,10 @@ impl World {
         }
     }
 
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
     pub fn plan(&self, task: &str) {
         self.simulator.plan(PlannedTask::from_json(task).unwrap());
     }
@@ -118,7 +122,7 @@ impl World {
     }
 
     /// Runs the program, and sends it the signals, each once `when` is true.
-    fn run(&mut self, flags: &[&str], mut signals: Vec<(Signal, When)>) -> Outcome {
+    pub fn run(&mut self, flags: &[&str], mut signals: Vec<(Signal, When)>) -> Outcome {
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         self.stage.signals = Some(Signals::Given(receiver));
         let secret = format!("--client-secret={}", self.secret);
@@ -177,9 +181,9 @@ impl Live {
     }
 }
 
-type When = Box<dyn Fn(&Simulator) -> bool + Send>;
+pub type When = Box<dyn Fn(&Simulator) -> bool + Send>;
 
-fn finished(count: usize) -> When {
+pub fn finished(count: usize) -> When {
     Box::new(move |simulator| simulator.finished().len() >= count)
 }
 

@@ -15,6 +15,13 @@ mod change_members;
 mod change_organization;
 mod change_promises;
 mod change_roles;
+#[allow(
+    dead_code,
+    clippy::float_cmp,
+    reason = "other tests use the rest; the numbers are exact"
+)]
+#[path = "../../../baton-metrics/tests/it/checker.rs"]
+mod checker;
 #[cfg(unix)]
 mod child;
 mod counts;
@@ -30,6 +37,7 @@ mod hostile;
 mod in_process;
 mod large_errors;
 mod limits;
+mod metrics;
 mod odd_lists;
 mod plans;
 mod program;

@@ -24,5 +24,6 @@ mod retries;
 mod retrying;
 mod script;
 mod secrets;
+mod spans;
 mod ways_of_paging;
 mod writes;

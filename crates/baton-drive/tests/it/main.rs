@@ -8,6 +8,11 @@
 )]
 #![cfg(unix)]
 
+#[allow(dead_code, reason = "another crate uses the rest")]
+#[path = "../../../baton-otel/tests/it/collector.rs"]
+mod collector;
+mod traces;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -8,6 +8,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 
 use baton_metrics::TextForm;
 use baton_proto::Code;
@@ -95,6 +96,35 @@ fn the_metrics_of_a_service_are_what_the_simulator_saw() {
             let is_id = ["S0000", "G0000", "sim@", "tenant", "o-1"];
             assert!(!is_id.iter().any(|id| value.contains(id)), "{value}");
         }
+        live.signal(Signal::Terminate);
+    });
+    assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_scrape_during_a_sync_counts_it_as_running() {
+    let mut world = World::new();
+    let go = Arc::new(tokio::sync::Notify::new());
+    let held = Arc::clone(&go);
+    world.stage.engine = Arc::new(move |connector, request, host| {
+        let held = Arc::clone(&held);
+        Box::pin(async move {
+            held.notified().await;
+            baton_sync::run(connector, request, host).await
+        })
+    });
+    world.plan(SYNC);
+    let running = |port| {
+        let seen = scrape(port, TextForm::Prometheus);
+        seen.value("baton_tasks_running", &[("type", "sync_full")])
+    };
+    let outcome = world.run_beside(SERVED, |live: &Live| {
+        let port = live.port();
+        live.until("a running sync", |_| running(port) == Some(1.0));
+        assert!(live.simulator.finished().is_empty());
+        go.notify_one();
+        live.until("the end of the sync", |_| running(port) == Some(0.0));
+        live.until("a report", |live| !live.simulator.finished().is_empty());
         live.signal(Signal::Terminate);
     });
     assert_eq!(outcome.status.code(), 0, "{}", outcome.stderr);

@@ -30,6 +30,7 @@ fn without_file_flags(command: Command<Runs>) -> Command<Runs> {
     command
         .without(flags::FILE)
         .without(flags::WORKERS)
+        .without(flags::PARALLEL_SYNC)
         .without(flags::STORAGE_ENGINE)
         .without(flags::SKIP_ENTITLEMENTS_AND_GRANTS)
         .without(flags::SYNC_RESOURCES)
